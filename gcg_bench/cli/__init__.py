@@ -1,0 +1,101 @@
+"""The command line: a click group that imports a command's module only when it is asked for."""
+
+import importlib
+import importlib.util
+import os
+import sys
+
+import click
+
+from gcg_bench import __version__
+from gcg_bench.errors import GcgBenchError
+
+# command -> (module in gcg_bench.cli, one line for --help); a command is a click command named as
+# its key with dashes as underscores. The help stands here so that --help imports none of them.
+COMMANDS = {
+    "evaluate": ("evaluate", "Run a model on a split and score it: table, leaderboard row."),
+    "predict": ("evaluate", "Only run the model: writes a run folder."),
+    "score": ("score", "Only the numbers, for a run or anybody's prediction files."),
+    "compare": ("compare", "Two runs: differences, intervals, paired tests."),
+    "leaderboard": ("leaderboard", "Many runs: a ranked board as csv, md, tex or html."),
+    "report": ("report", "One page with every image, its masks and its mistakes."),
+    "data": ("data", "Data cards: list, show, check, fetch, export."),
+    "models": ("models", "What --model takes, and what each needs."),
+    "doctor": ("doctor", "What is missing on this machine, and the remedy."),
+    "cite": ("cite", "BibTeX of the data, metrics and models of a run."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run, so that --help is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS or not _exists(COMMANDS[cmd_name][0]):
+            return None
+        module = importlib.import_module(f"gcg_bench.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(f"gcg_bench.cli.{module}") is not None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gcg-bench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, *, debug: bool) -> None:
+    """Benchmark grounded conversation generation: captions whose phrases carry masks.
+
+    The main job: gcg-bench evaluate --model NAME --dataset NAME --split val
+    """
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: runs the group and turns errors into exit codes.
+
+    0 done; 1 a run finished but some images failed; 2 usage, data or environment error, told in a
+    line or two on stderr.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        result = cli.main(
+            args=[argument for argument in given if argument != "--debug"] if debug else given,
+            prog_name="gcg-bench",
+            standalone_mode=False,
+            obj={"debug": debug},
+        )
+    except GcgBenchError as error:
+        if debug:
+            raise
+        _fail(str(error))
+    except click.UsageError as error:
+        if debug:
+            raise
+        command = error.ctx.command_path if error.ctx else "gcg-bench"
+        _fail(f"{error.format_message()} (see {command} --help)")
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; what was finished is kept, run the same command to go on", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output went away (| head); leave without a second complaint
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"gcg-bench: {message}", err=True)
+    sys.exit(2)

@@ -1,0 +1,87 @@
+"""A name becomes a module, on demand: the folder is the registry.
+
+A metric, data set format or adapter is one file in its package, imported only when named. Adapters
+may also come from an installed entry point, `package.module:attribute`, or a `./file.py` the user
+names on the command line.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gcg_bench.errors import BadOption, MissingData, UnknownName
+
+ENTRY_POINT_GROUP = "gcg_bench.adapters"
+
+
+def names(package: str) -> tuple[str, ...]:
+    """The plug-ins in a package, sorted, as file names without `.py`; nothing is imported.
+
+    Args:
+        package: `metrics`, `datasets` or `adapters`.
+    """
+    folder = Path(__file__).parent / package
+    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(folder)])))
+
+
+def module(package: str, name: str, kind: str) -> ModuleType:
+    """The plug-in module of that name.
+
+    Args:
+        package: `metrics`, `datasets` or `adapters`.
+        name: file name without `.py`; dashes count as underscores.
+        kind: what to call it in an error, e.g. `metric`.
+
+    Raises:
+        UnknownName: when there is no such file.
+    """
+    spelt = name.replace("-", "_")
+    if spelt not in names(package):
+        raise UnknownName(kind, name, (known.replace("_", "-") for known in names(package)))
+    return importlib.import_module(f"gcg_bench.{package}.{spelt}")
+
+
+def plugged(name: str) -> Any | None:
+    """What an installed package registered under that name for adapters, or None."""
+    found = entry_points(group=ENTRY_POINT_GROUP)
+    return found[name].load() if name in found.names else None
+
+
+def attribute(path: str) -> Any:
+    """The object behind `package.module:attribute` or `./file.py[:attribute]`.
+
+    The attribute defaults to `load`.
+
+    Raises:
+        MissingData: the file or module is not there.
+        UnknownName: the module has no such attribute.
+        BadOption: the file is not one Python can import.
+    """
+    where, _, wanted = path.rpartition(":") if ":" in path else (path, "", "load")
+    loaded = _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
+    if not hasattr(loaded, wanted):
+        public = [known for known in vars(loaded) if not known.startswith("_")]
+        raise UnknownName(f"attribute of {where}", wanted, public)
+    return getattr(loaded, wanted)
+
+
+def _from_package(where: str) -> ModuleType:
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        raise MissingData(f"cannot import {where}: {error}. Is its package installed?") from error
+
+
+def _from_file(file: Path) -> ModuleType:
+    if not file.is_file():
+        raise MissingData(f"{file}: no such file to load a model from")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise BadOption(f"{file}: not a Python file that can be imported")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
