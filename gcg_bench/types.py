@@ -57,6 +57,16 @@ class Grounding:
     caption: str
     phrases: tuple[Phrase, ...] = ()
 
+    @property
+    def masked(self) -> list[int]:
+        """Positions of the phrases that carry a mask: the mask list of a published file."""
+        return [k for k, phrase in enumerate(self.phrases) if phrase.masks]
+
+    @property
+    def worded(self) -> list[int]:
+        """Positions of the phrases that have words: the phrase list of a published file."""
+        return [k for k, phrase in enumerate(self.phrases) if phrase.text is not None]
+
 
 SILENCE = Grounding("")
 
@@ -193,9 +203,9 @@ class Metric(Protocol):
     once (document frequencies, one call to Java for all captions) and returns what `measure` needs;
     `measure` counts in one image; `reduce` concludes from the counts of many.
 
-    `weights` in `reduce` says how often every image counts: (draws, n) non-negative. All ones is
-    the score itself, multinomial counts are bootstrap draws, zeros and ones are subsets; so
-    intervals and paired tests need no other code. Integer weights must equal repeating rows.
+    `weights` in `reduce` says how often every image counts: (draws, n) whole numbers from 0. All
+    ones is the score itself, multinomial counts are bootstrap draws, zeros and ones are subsets; so
+    intervals and paired tests need no other code. Weights must equal repeating rows in place.
 
     Attributes:
         name: the file's name.

@@ -1,0 +1,196 @@
+"""AP50: COCO's average precision of masks at IoU .50, one category, 101 recall points.
+
+Per image the detections (phrases with a mask) take references one by one, highest score first, each
+the best still free with IoU >= .50; over all images precision is read off at recall 0, .01, ... 1.
+Source: COCO detection evaluation (pycocotools COCOeval, areaRng all, maxDets 100), crowd rules
+included.
+
+Published evaluator (`scores="constant"`, `ties="image_order"`): every score is 1.0, so the curve is
+drawn in the order of the images and another order gives another number. Sound form
+(`scores="model"`, `ties="one_step"`): detections of equal score enter the curve together, so order
+is free. When any detection of a run has no score, all of the run's count as equal, and AP50 is the
+value at the run's single operating point.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gcg_bench import matching
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+_TRUE, _FALSE, _IGNORED = 1.0, 0.0, -1.0
+# COCO's spelling; the thresholds are compared with >=, so the last bit matters
+_RECALLS = np.linspace(0.0, 1.0, 101)
+# COCO caps the threshold just below 1 so that a perfect overlap passes
+_ALMOST_ONE = 1 - 1e-10
+
+
+@dataclass(frozen=True)
+class AP50:
+    """Average precision of masks at IoU .50.
+
+    Row: how many references there are to find (crowds excluded); for each detection in rank order
+    its verdict (1 true, 0 false, -1 ignored because it lies on a crowd) and its score; and the
+    image's place in COCO's order. No reference anywhere scores -1 as COCO prints it when the ties
+    are COCO's, else 0.
+    """
+
+    scores_from: Literal["constant", "model"] = "model"
+    ties: Literal["image_order", "one_step"] = "one_step"
+    threshold_iou: float = 0.5
+    max_detections: int = 100
+
+    name: ClassVar[str] = "ap50"
+    scores: ClassVar[tuple[str, ...]] = ("AP50",)
+    columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
+    laws_broken: ClassVar[Mapping[str, str]] = {
+        "image order": "with ties='image_order' equal scores are ranked by the order of the images",
+    }
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> bool:
+        """Whether the run's own scores are used: only when every detection has one."""
+        return self.scores_from == "model" and all(
+            phrase.score is not None
+            for comparison in comparisons
+            for phrase in comparison.prediction.grounding.phrases
+            if phrase.masks
+        )
+
+    def measure(self, comparison: Comparison, fitted: bool) -> Row:
+        truth = comparison.sample.truth
+        answer = comparison.prediction.grounding
+        detections = answer.masked
+        confidences = [answer.phrases[k].score if fitted else 1.0 for k in detections]
+        rank = sorted(range(len(detections)), key=lambda d: -(confidences[d] or 0.0))
+        rank = rank[: self.max_detections]
+        kept = [detections[d] for d in rank]
+        crowd = np.array([truth.phrases[j].crowd for j in truth.masked], dtype=bool)
+        table = comparison.crowd_iou[np.ix_(truth.masked, kept)]
+        ranked = [confidences[d] or 0.0 for d in rank]
+        if self.ties == "image_order":
+            verdicts = _coco_verdicts(table, crowd, self.threshold_iou)
+        else:
+            verdicts = _stepwise_verdicts(table, crowd, ranked, self.threshold_iou)
+        return {
+            "references": float(np.sum(~crowd)),
+            "verdicts": verdicts,
+            "confidences": ranked,
+            "order": float(comparison.sample.order),
+        }
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        if not len(rows):
+            return {"AP50": np.zeros(len(weights))}
+        if self.ties == "image_order":
+            return {"AP50": _in_image_order(rows, weights)}
+        return {"AP50": _in_steps(rows, weights)}
+
+
+def _coco_verdicts(table: FloatArray, crowd: BoolArray, threshold: float) -> list[float]:
+    """COCOeval's greedy matching: detections in rank order, each takes the best free reference.
+
+    References are tried with crowds last; among equal IoUs the later one wins, as in COCO's loop.
+    """
+    order = np.argsort(crowd, kind="stable")
+    taken = np.zeros(len(order), dtype=bool)
+    verdicts = []
+    for detection in range(table.shape[1]):
+        best, match = min(threshold, _ALMOST_ONE), -1
+        for reference in order:
+            if taken[reference] and not crowd[reference]:
+                continue
+            if match >= 0 and not crowd[match] and crowd[reference]:
+                break
+            if table[reference, detection] < best:
+                continue
+            best, match = table[reference, detection], reference
+        if match < 0:
+            verdicts.append(_FALSE)
+            continue
+        taken[match] = True
+        verdicts.append(_IGNORED if crowd[match] else _TRUE)
+    return verdicts
+
+
+def _stepwise_verdicts(
+    table: FloatArray, crowd: BoolArray, confidences: Sequence[float], threshold: float
+) -> list[float]:
+    """Rank by rank as COCO, but detections of equal score are matched together, as many as can be."""
+    taken = crowd.copy()
+    verdicts: list[float] = []
+    for _, group in groupby(range(table.shape[1]), key=lambda d: confidences[d]):
+        step = list(group)
+        block = table[:, step]
+        allowed = (block >= threshold) & ~taken[:, None]
+        pairs = matching.admissible(block, allowed)
+        found = {detection for _, detection in pairs}
+        taken[[reference for reference, _ in pairs]] = True
+        on_crowd = (block[crowd] >= threshold).any(axis=0)
+        verdicts += [
+            _TRUE if d in found else _IGNORED if on_crowd[d] else _FALSE for d in range(len(step))
+        ]
+    return verdicts
+
+
+def _flat(rows: Rows, order: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """All verdicts and confidences, images in `order`, and how many each image has."""
+    verdicts = [rows.columns["verdicts"][image] for image in order]
+    sizes = np.array([len(block) for block in verdicts], dtype=np.int64)
+    confidences = [rows.columns["confidences"][image] for image in order]
+    return np.concatenate(verdicts), np.concatenate(confidences), sizes
+
+
+def _in_image_order(rows: Rows, weights: FloatArray) -> FloatArray:
+    """The tied curve: a drawn image's detections stand together, repeated as often as it is drawn."""
+    order = np.argsort(rows.columns["order"], kind="stable")
+    verdicts, _, sizes = _flat(rows, order)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    positives = weights @ rows.stack(("references",))[:, 0]
+    scores = np.empty(len(weights))
+    for draw, weight in enumerate(weights):
+        drawn = np.repeat(np.arange(len(order)), weight[order].astype(np.int64))
+        lengths = sizes[drawn]
+        ends = np.cumsum(lengths)
+        total = int(ends[-1]) if len(ends) else 0
+        place = np.arange(total) + np.repeat(starts[drawn] - (ends - lengths), lengths)
+        here = verdicts[place]
+        true = np.cumsum(here == _TRUE, dtype=np.float64)
+        false = np.cumsum(here == _FALSE, dtype=np.float64)
+        scores[draw] = _interpolated(true, false, positives[draw]) if positives[draw] else -1.0
+    return scores
+
+
+def _in_steps(rows: Rows, weights: FloatArray) -> FloatArray:
+    """The curve over distinct scores: equal scores are one step, whatever image they are from."""
+    verdicts, confidences, sizes = _flat(rows, np.arange(len(rows)))
+    image = np.repeat(np.arange(len(rows)), sizes)
+    rank = np.argsort(-confidences, kind="stable")
+    verdicts, confidences, image = verdicts[rank], confidences[rank], image[rank]
+    steps = np.flatnonzero(np.append(np.diff(confidences) != 0, True)) if len(image) else image
+    positives = weights @ rows.stack(("references",))[:, 0]
+    true = np.cumsum(weights[:, image] * (verdicts == _TRUE), axis=1)[:, steps]
+    false = np.cumsum(weights[:, image] * (verdicts == _FALSE), axis=1)[:, steps]
+    return np.array(
+        [_interpolated(true[d], false[d], positives[d]) for d in range(len(weights))], dtype=float
+    )
+
+
+def _interpolated(true: FloatArray, false: FloatArray, positives: float) -> float:
+    """Mean over 101 recalls of the best precision at that recall or beyond; 0 with nothing to find."""
+    if positives == 0 or not len(true):
+        return 0.0
+    recall = true / positives
+    # COCO's spacing(1) in the denominator keeps 0 / 0 out and the last digit the same
+    precision = true / (false + true + np.spacing(1))
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, _RECALLS, side="left")
+    return float(np.sum(envelope[at[at < len(envelope)]]) / len(_RECALLS))

@@ -1,0 +1,59 @@
+"""F1_avg: phrase F1 averaged over ten IoU thresholds, .50 to .95 in steps of .05, as COCO averages AP.
+
+At each threshold a predicted phrase may match a reference phrase when IoU >= threshold and their
+words are alike; as many pairs as possible are matched. Tight masks keep their F1 as the threshold
+rises, loose ones lose it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gcg_bench import matching
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+# in hundredths, so that .60 is the nearest float to 60 / 100 and not a sum of rounded steps
+_THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
+_MATCHED = tuple(f"matched_{threshold:.2f}" for threshold in _THRESHOLDS)
+
+
+@dataclass(frozen=True)
+class AveragedF1:
+    """Phrase F1 averaged over IoU thresholds .50:.05:.95.
+
+    Row: phrases matched at each of the ten thresholds, phrases predicted, phrases in the reference.
+    Nothing on either side scores 0.
+    """
+
+    threshold_likeness: float = 0.5
+
+    name: ClassVar[str] = "f1_avg"
+    scores: ClassVar[tuple[str, ...]] = ("F1_avg",)
+    columns: ClassVar[tuple[str, ...]] = (*_MATCHED, "predicted", "reference")
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        iou, likeness = comparison.iou, comparison.similarity
+        alike = likeness >= self.threshold_likeness
+        weight = iou * likeness
+        row: dict[str, float] = {}
+        matched = -1
+        for column, threshold in zip(_MATCHED, _THRESHOLDS, strict=True):
+            # a higher threshold admits a subset, so none stays none
+            if matched != 0:
+                matched = len(matching.admissible(weight, alike & (iou >= threshold)))
+            row[column] = float(matched)
+        row["reference"], row["predicted"] = map(float, iou.shape)
+        return row
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        matched = weights @ rows.stack(_MATCHED)
+        phrases = (weights @ rows.stack(("predicted", "reference"))).sum(axis=1)[:, None]
+        f1 = ratio(2 * matched, phrases)
+        return {"F1_avg": f1.mean(axis=1)}

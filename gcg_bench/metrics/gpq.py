@@ -1,0 +1,60 @@
+"""gPQ: grounded panoptic quality, with the likeness of the words as a factor.
+
+gPQ = sum over matched pairs of IoU x likeness / (TP + FP/2 + FN/2), which splits into segmentation
+quality SQ (the mean of IoU x likeness over matched pairs) and recognition quality RQ (the F1 of
+phrases): gPQ = SQ x RQ. Sources: panoptic quality, arXiv 1801.00868; the likeness factor in the
+spirit of arXiv 2609.19143.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gcg_bench import matching
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+
+@dataclass(frozen=True)
+class GroundedPQ:
+    """gPQ, SQ and RQ, pooled over images.
+
+    Row: (sum of IoU x likeness over matched pairs, phrases matched, predicted, in the reference).
+    Among matchings with the most pairs the one with the largest sum is taken. A ratio without a
+    denominator is 0.
+    """
+
+    threshold_iou: float = 0.5
+    threshold_likeness: float = 0.5
+
+    name: ClassVar[str] = "gpq"
+    scores: ClassVar[tuple[str, ...]] = ("gPQ", "SQ", "RQ")
+    columns: ClassVar[tuple[str, ...]] = ("quality", "matched", "predicted", "reference")
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        iou, likeness = comparison.iou, comparison.similarity
+        allowed = (iou >= self.threshold_iou) & (likeness >= self.threshold_likeness)
+        weight = iou * likeness
+        pairs = matching.admissible(weight, allowed)
+        return {
+            "quality": float(sum(weight[pair] for pair in pairs)),
+            "matched": float(len(pairs)),
+            "predicted": float(iou.shape[1]),
+            "reference": float(iou.shape[0]),
+        }
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        quality, matched, predicted, reference = (weights @ rows.stack(self.columns)).T
+        # TP + FP/2 + FN/2 is half of all phrases on both sides
+        half = (predicted + reference) / 2
+        return {
+            "gPQ": ratio(quality, half),
+            "SQ": ratio(quality, matched),
+            "RQ": ratio(matched, half),
+        }

@@ -1,0 +1,46 @@
+"""Hallucination: the share of predicted phrases that are like no phrase of the reference.
+
+A predicted phrase is hallucinated when its best likeness over the image's reference phrases is
+below 0.5. Where its mask lies plays no part.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+
+@dataclass(frozen=True)
+class Hallucination:
+    """Hallucinated phrases over predicted phrases, pooled over images; lower is better.
+
+    Row: (phrases hallucinated, phrases predicted). A mask without words is like nothing. A model
+    that predicts nothing hallucinates nothing: 0.
+    """
+
+    threshold_likeness: float = 0.5
+
+    name: ClassVar[str] = "hallucination"
+    scores: ClassVar[tuple[str, ...]] = ("Hallucination",)
+    columns: ClassVar[tuple[str, ...]] = ("hallucinated", "predicted")
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = True
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        predicted = comparison.similarity.shape[1]
+        like_some = (comparison.similarity >= self.threshold_likeness).any(axis=0)
+        return {
+            "hallucinated": float(predicted - int(like_some.sum())),
+            "predicted": float(predicted),
+        }
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        hallucinated, predicted = (weights @ rows.stack(self.columns)).T
+        rate = ratio(hallucinated, predicted)
+        return {"Hallucination": rate}

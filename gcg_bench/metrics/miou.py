@@ -1,0 +1,65 @@
+"""mIoU: how well the masks that were found fit, averaged over images.
+
+Published evaluator (`match="greedy"`, `divide_by="taken"`): pairs are taken from the largest IoU
+down while it is above 0, and the image scores the mean of the taken pairs, so that finding less can
+score more. Source: the GLaMM authors' eval/gcg/evaluate.py, which pairs predictions x references.
+
+Sound form (`match="optimal"`, `divide_by="larger_side"`): the best one-to-one assignment, its sum
+divided by the larger number of phrases; junk and omissions both cost. An image with nothing on one
+side scores 0, with nothing on both sides 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from gcg_bench import matching
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+
+@dataclass(frozen=True)
+class MeanIoU:
+    """mIoU over images.
+
+    Row: the image's mean IoU. Reduced by the mean over images; no images score 0.
+    """
+
+    match: Literal["greedy", "optimal"] = "optimal"
+    divide_by: Literal["taken", "larger_side"] = "larger_side"
+
+    name: ClassVar[str] = "miou"
+    scores: ClassVar[tuple[str, ...]] = ("mIoU",)
+    columns: ClassVar[tuple[str, ...]] = ("miou",)
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        if self.match == "greedy":
+            taken = self._greedy(comparison)
+        else:
+            table = np.nan_to_num(comparison.iou, nan=0.0)
+            taken = [float(table[pair]) for pair in matching.optimal(table)]
+        if self.divide_by == "taken":
+            return {"miou": sum(taken) / len(taken) if taken else 0.0}
+        larger = max(comparison.iou.shape)
+        return {"miou": sum(taken) / larger if larger else 1.0}
+
+    @staticmethod
+    def _greedy(comparison: Comparison) -> list[float]:
+        truth = comparison.sample.truth.masked
+        predicted = comparison.prediction.grounding.masked
+        # the published table is prediction x reference, which decides between tied entries
+        table = comparison.iou[np.ix_(truth, predicted)].T
+        return [value for _, _, value in matching.greedy(table)]
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        total = weights.sum(axis=1)
+        summed = weights @ rows.stack(("miou",))[:, 0]
+        return {"mIoU": ratio(summed, total)}

@@ -1,0 +1,57 @@
+"""Precision, recall and F1 of phrases: right place and right words, pooled over images.
+
+A predicted phrase may match a reference phrase when their masks overlap (IoU >= threshold_iou) and
+their words are alike (likeness >= threshold_likeness). Among such admissible pairs as many as
+possible are matched one to one. Everything predicted but not matched is a false positive, everything
+in the reference but not matched a false negative.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gcg_bench import matching
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+
+@dataclass(frozen=True)
+class PhraseF1:
+    """Precision, Recall and F1 at one IoU threshold.
+
+    Row: (phrases matched, phrases predicted, phrases in the reference). A ratio without a
+    denominator is 0.
+    """
+
+    threshold_iou: float = 0.5
+    threshold_likeness: float = 0.5
+
+    name: ClassVar[str] = "phrase_f1"
+    scores: ClassVar[tuple[str, ...]] = ("Precision", "Recall", "F1")
+    columns: ClassVar[tuple[str, ...]] = ("matched", "predicted", "reference")
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        iou, likeness = comparison.iou, comparison.similarity
+        # NaN (nothing against nothing, or no words) compares false: never admissible
+        allowed = (iou >= self.threshold_iou) & (likeness >= self.threshold_likeness)
+        matched = len(matching.admissible(iou * likeness, allowed))
+        reference, predicted = iou.shape
+        return {
+            "matched": float(matched),
+            "predicted": float(predicted),
+            "reference": float(reference),
+        }
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        matched, predicted, reference = (weights @ rows.stack(self.columns)).T
+        return {
+            "Precision": ratio(matched, predicted),
+            "Recall": ratio(matched, reference),
+            "F1": ratio(2 * matched, predicted + reference),
+        }
