@@ -1,1 +1,67 @@
-"""Data set formats and generators: one file each."""
+"""Data sets: a card, a split and a root become samples; one file format (or generator) a file.
+
+A format plug-in has `read(card, split, root, *, limit=None) -> Iterator[Sample]` and, when it reads
+files, `annotation_files(card, split, root) -> tuple[Path, ...]`; it may have
+`write(dataset, out, *, embed_images)`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gcg_bench.cards import DataCard, data_folder, load_card
+from gcg_bench.errors import BadOption
+from gcg_bench.registry import module
+from gcg_bench.types import Sample
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The samples of one split and what they were read from.
+
+    Attributes:
+        card: the data card.
+        split: the split's name.
+        samples: in the order of the file; ids are unique.
+        files: annotation file name -> sha256 (hex); empty for generated data.
+    """
+
+    card: DataCard
+    split: str
+    samples: tuple[Sample, ...]
+    files: Mapping[str, str]
+
+
+def load_dataset(
+    name: str | Path, split: str, root: Path | None = None, *, limit: int | None = None
+) -> Dataset:
+    """A split of a data set.
+
+    Args:
+        name: a shipped card's name, or the path of a card.
+        split: e.g. `val`.
+        root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
+        limit: only so many images, the first of the file.
+
+    Raises:
+        UnknownName: no such card, format or split.
+        MissingData: annotation files are not there; lists them and where they were sought.
+        BadData: a file cannot be read; names file, image, phrase and field.
+    """
+    if limit is not None and limit < 1:
+        raise BadOption(f"limit {limit}: at least one image is needed")
+    card = load_card(str(name))
+    card.split(split)
+    data_root = data_folder() if root is None else root
+    plugin = module("datasets", card.format, "data set format")
+    samples = tuple(plugin.read(card, split, data_root, limit=limit))
+    list_files = getattr(plugin, "annotation_files", None)
+    files = () if list_files is None else list_files(card, split, data_root)
+    return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files})
+
+
+def file_sha256(file: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
