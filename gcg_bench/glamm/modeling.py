@@ -1,0 +1,203 @@
+"""GLaMM: a language model that sees an image and speaks masks, put together from parts passed in.
+
+Sizes in the docstrings: B rows, n tokens, P image patches, L = n + P - 1 spliced rows, D and C the
+widths of language model and CLIP, E of mask prompts, g the grounding grid, N masks over all rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gcg_bench.errors import BadData
+from gcg_bench.glamm.configuration import GlammConfig
+from gcg_bench.glamm.grounding import GroundingModel
+from gcg_bench.glamm.region import RegionEncoder
+from gcg_bench.glamm.splicing import image_places, seg_rows, splice, spread
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the language model sees of a batch of images.
+
+    Attributes:
+        patches: projected patches [B, P, D].
+        levels: the CLIP layers that the region encoder reads, [B, P, C] each, earliest first;
+            empty for a model without one.
+    """
+
+    patches: Tensor
+    levels: tuple[Tensor, ...]
+
+    def rows(self, index: Tensor) -> "Sight":
+        """The same for a choice [B'] of images, repeats allowed."""
+        return Sight(self.patches[index], tuple(level[index] for level in self.levels))
+
+
+@dataclass(frozen=True)
+class Forced:
+    """A teacher-forced pass.
+
+    Attributes:
+        logits: next-token logits [B, L, vocabulary]; row r predicts row r + 1.
+        states: last-layer states after the final norm [B, L, D].
+        owner: the batch row [N] of every mask.
+        rows: the spliced row [N] that predicts its [SEG].
+        prompts: projected [SEG] states [N, E].
+        masks: low-resolution mask logits [N, 4g, 4g]; positive means inside.
+    """
+
+    logits: Tensor
+    states: Tensor
+    owner: Tensor
+    rows: Tensor
+    prompts: Tensor
+    masks: Tensor
+
+
+class Glamm(nn.Module):
+    """The assembled model; `assembly.build` makes one from sizes, `convert.load` from weights.
+
+    Args:
+        config: the sizes of all parts.
+        vision_tower: transformers' CLIPVisionModel.
+        projector: [., C] -> [., D].
+        region_encoder: None for a model that takes no boxes.
+        language_model: transformers' LlamaForCausalLM.
+        seg_projection: [., D] -> [., E].
+        grounding: the mask half.
+    """
+
+    def __init__(
+        self,
+        config: GlammConfig,
+        *,
+        vision_tower: nn.Module,
+        projector: nn.Module,
+        region_encoder: RegionEncoder | None,
+        language_model: nn.Module,
+        seg_projection: nn.Module,
+        grounding: GroundingModel,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.vision_tower = vision_tower
+        self.projector = projector
+        self.region_encoder = region_encoder
+        self.language_model = language_model
+        self.seg_projection = seg_projection
+        self.grounding = grounding
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the language model's weights."""
+        return self.embedding.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the language model's weights are."""
+        return self.embedding.weight.device
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        """The token embedding table."""
+        table: nn.Embedding = self.language_model.model.embed_tokens
+        return table
+
+    def see(self, pixels: Tensor) -> Sight:
+        """Patches for the language model and levels for regions, from CLIP pixels [B, 3, s, s]."""
+        states = self.vision_tower(
+            pixels.to(self.dtype), output_hidden_states=True
+        ).hidden_states
+        region = self.config.region
+        chosen = () if region is None else region.layers(len(states))
+        return Sight(
+            patches=self.projector(states[self.config.vision.select_layer][:, 1:]),
+            levels=tuple(states[index][:, 1:] for index in chosen),
+        )
+
+    def embed(
+        self,
+        ids: Tensor,
+        sight: Sight,
+        *,
+        boxes: Sequence[Tensor] | None = None,
+        bbox: int | None = None,
+    ) -> Tensor:
+        """The spliced sequence [B, L, D] of token ids [B, n] holding IMAGE once a row.
+
+        Args:
+            sight: of B images, one a row.
+            boxes: per row [n_i, 4], xyxy divided by the image's width and height. Their vectors
+                replace the embeddings of the row's `bbox` tokens in order.
+            bbox: the id of `<bbox>`.
+
+        Raises:
+            BadData: a row without exactly one image, or with more `<bbox>` than boxes.
+        """
+        places = image_places(ids)
+        tokens = self.embedding(ids.clamp(min=0))
+        if boxes is not None and bbox is not None and any(map(len, boxes)):
+            tokens = self._with_regions(tokens, ids == bbox, sight, boxes)
+        return splice(tokens, sight.patches, places)
+
+    def _with_regions(
+        self, tokens: Tensor, marked: Tensor, sight: Sight, boxes: Sequence[Tensor]
+    ) -> Tensor:
+        """Token embeddings with region vectors at the marked places; surplus boxes are unused."""
+        if self.region_encoder is None:
+            raise BadData("this model has no region encoder, but the prompt comes with boxes")
+        placed = [own.to(tokens) for own in boxes]
+        tokens = tokens.clone()
+        for row, vectors in enumerate(self.region_encoder(sight.levels, placed)):
+            wanted = int(marked[row].sum())
+            if wanted and len(vectors) not in (0, 1) and len(vectors) < wanted:
+                raise BadData(
+                    f"prompt {row} of the batch has {wanted} <bbox> for {len(vectors)} boxes"
+                )
+            if wanted and len(vectors):
+                # One box serves every <bbox>, as it does in the published code.
+                filling = vectors.expand(wanted, -1) if len(vectors) == 1 else vectors[:wanted]
+                tokens[row, marked[row]] = filling.to(tokens.dtype)
+        return tokens
+
+    def teacher_forced(
+        self,
+        *,
+        pixels: Tensor,
+        grounding_pixels: Tensor,
+        ids: Tensor,
+        seg: int,
+        mask: Tensor | None = None,
+        boxes: Sequence[Tensor] | None = None,
+        bbox: int | None = None,
+        images: Tensor | None = None,
+    ) -> Forced:
+        """One differentiable pass over given answers: words, [SEG] states and masks.
+
+        Args:
+            pixels: CLIP pixels [I, 3, s, s] of I images.
+            grounding_pixels: SAM pixels [I, 3, S, S] of the same images.
+            ids: right-padded token ids [B, n], answers included, IMAGE once a row.
+            seg: the id of [SEG].
+            mask: [B, n], True on real tokens; None when nothing is padded.
+            boxes: as in `embed`, one tensor a row.
+            bbox: the id of `<bbox>`.
+            images: the image [B] of every row; None when B = I and row k shows image k.
+        """
+        sight = self.see(pixels)
+        if images is not None:
+            sight = sight.rows(images)
+        embedded = self.embed(ids, sight, boxes=boxes, bbox=bbox)
+        patches = sight.patches.shape[1]
+        attended = None if mask is None else spread(mask, image_places(ids), patches, True)
+        states = self.language_model.model(
+            inputs_embeds=embedded, attention_mask=attended, use_cache=False
+        ).last_hidden_state
+        owner, rows = seg_rows(ids, seg, patches)
+        prompts = self.seg_projection(states[owner, rows])
+        image = owner if images is None else images[owner]
+        low, _ = self.grounding.decode(self.grounding.encode(grounding_pixels), prompts, image)
+        logits = self.language_model.lm_head(states)
+        return Forced(logits, states, owner, rows, prompts, low)

@@ -1,0 +1,146 @@
+"""The tensors of a checkpoint folder, one at a time, whatever layout it was saved in."""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gcg_bench.errors import BadData, MissingData
+
+Shape = tuple[int, ...]
+
+LAYOUTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""Looked for in this order: safetensors cannot carry code and is read without copying."""
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON file that holds one object.
+
+    Raises:
+        MissingData: there is no such file.
+        BadData: it holds something else.
+    """
+    if not file.is_file():
+        raise MissingData(f"no {file.name} in {file.parent}")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadData(f"not JSON ({error})", file=file) from error
+    if not isinstance(content, dict):
+        raise BadData("expected one JSON object", file=file)
+    return content
+
+
+class Checkpoint:
+    """A folder's weights: names and shapes at once, tensors shard by shard.
+
+    Args:
+        folder: holds one of `LAYOUTS`.
+
+    Raises:
+        MissingData: no layout is there, or a shard that the index names is not.
+        BadData: a shard is damaged, or two shards hold the same name, or index and shard disagree.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shapes: dict[str, Shape] = {}
+        self._files: dict[str, Path] = {}
+        for file, names in self._shards().items():
+            shapes = dict(_shapes(file))
+            self._compare(file, set(shapes), names)
+            self.shapes.update(shapes)
+            self._files.update(dict.fromkeys(shapes, file))
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        """Every (name, tensor), in the dtype it was saved in; one shard is open at a time."""
+        for file in dict.fromkeys(self._files.values()):
+            yield from _tensors(file)
+
+    def _shards(self) -> dict[Path, set[str] | None]:
+        """Files to read, each with the names that an index promises in it."""
+        for layout in LAYOUTS:
+            file = self.folder / layout
+            if not file.is_file():
+                continue
+            if file.suffix != ".json":
+                return {file: None}
+            return self._indexed(file)
+        raise MissingData(f"no weights in {self.folder}: expected one of {', '.join(LAYOUTS)}")
+
+    def _indexed(self, index: Path) -> dict[Path, set[str] | None]:
+        table = read_json(index).get("weight_map")
+        if not isinstance(table, Mapping) or not all(isinstance(v, str) for v in table.values()):
+            raise BadData("expected names with their files", file=index, field="weight_map")
+        shards: dict[Path, set[str] | None] = {}
+        for name, shard in table.items():
+            file = self.folder / Path(shard).name
+            if not file.is_file():
+                raise MissingData(f"{index.name} names {shard}, which is not in {self.folder}")
+            promised = shards.setdefault(file, set())
+            assert promised is not None
+            promised.add(name)
+        return shards
+
+    def _compare(self, file: Path, found: set[str], promised: set[str] | None) -> None:
+        if twice := sorted(found & set(self.shapes)):
+            raise BadData("also in another shard", file=file, field=twice[0])
+        if promised is not None and found != promised:
+            odd = sorted(found ^ promised)[0]
+            where = "in the index only" if odd in promised else "in the shard only"
+            raise BadData(where, file=file, field=odd)
+
+
+def _shapes(file: Path) -> Iterator[tuple[str, Shape]]:
+    if file.suffix != ".safetensors":
+        yield from ((name, tuple(tensor.shape)) for name, tensor in _tensors(file))
+        return
+    with _opened(file) as weights:
+        for name in weights.keys():  # noqa: SIM118 - the handle is no mapping
+            yield name, tuple(weights.get_slice(name).get_shape())
+
+
+def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
+    if file.suffix != ".safetensors":
+        yield from _unpickled(file).items()
+        return
+    with _opened(file) as weights:
+        for name in weights.keys():  # noqa: SIM118 - the handle is no mapping
+            yield name, weights.get_tensor(name)
+
+
+def _opened(file: Path) -> Any:
+    try:
+        return safe_open(file, framework="pt")
+    except SafetensorError as error:
+        raise BadData(f"damaged ({error})", file=file, remedy="Download it again") from error
+
+
+def _unpickled(file: Path) -> dict[str, Tensor]:
+    """A .bin shard through torch's restricted unpickler, which runs no code from the file."""
+    content: Any = None
+    with suppress(OSError):
+        mapped = zipfile.is_zipfile(file)
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        except (UnpicklingError, RuntimeError, EOFError) as error:
+            raise BadData(
+                f"not readable without running code from it ({str(error).splitlines()[0]})",
+                file=file,
+                remedy="Use a safetensors copy, or download it again",
+            ) from error
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise BadData("expected a table of tensors", file=file)
+    return content
