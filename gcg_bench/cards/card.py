@@ -1,0 +1,229 @@
+"""The card itself: its fields, and its Markdown file with YAML front matter read and written."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gcg_bench.errors import BadData, UnknownName
+from gcg_bench.records import Record
+
+NOT_STATED = "not stated by its owners"
+
+
+@dataclass(frozen=True, slots=True)
+class StatedSize:
+    """How many images somebody says a split has.
+
+    Attributes:
+        count: the number stated.
+        within: how far a file may be from it, because the number was rounded.
+        source: who states it.
+    """
+
+    count: int
+    within: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where a split's files are and how large it should be.
+
+    Attributes:
+        name: e.g. `val`.
+        files: role -> file name, the roles being the format's (`masks`, `captions`, ...); empty for
+            generated data.
+        images: folders, relative to the data root, where the images may lie.
+        sizes: the sizes stated for it; several where sources disagree.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    images: tuple[str, ...] = ()
+    sizes: tuple[StatedSize, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Something that no hub carries: what it is, where it is had, where to put it."""
+
+    what: str
+    url: str
+    put: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A data set repository on the Hugging Face hub and the files of it that the card needs.
+
+    Attributes:
+        repo: `owner/name`.
+        files: file path in the repository -> path under the data root.
+    """
+
+    repo: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DataCard:
+    """A data set as its card describes it.
+
+    Attributes:
+        name: the card file's name without `.md`.
+        version: rises when anything in the card could change a sample.
+        title: one line for tables.
+        format: the plug-in of `gcg_bench.datasets` that reads it.
+        tasks: what it is for, e.g. `gcg`.
+        license: the licence of the annotations as their owners state it.
+        image_license: the licence of the images as their owners state it.
+        origin: how it was made, by whom, from what.
+        homepage: where its owners publish it.
+        citation: BibTeX, one or more entries; empty for data that came without a card.
+        prompt: the instruction of every query that does not bring its own; empty means the model's
+            own default.
+        splits: name -> split, in the card's order.
+        folders: folders, relative to the data root, where annotation files may lie.
+        known_issues: one sentence each.
+        hub: what can be downloaded, None when nothing can.
+        by_hand: what must be fetched by hand.
+        home: the folder of a card given by path: its files are looked for there before the data
+            root; None for shipped cards.
+    """
+
+    name: str
+    version: str
+    title: str
+    format: str
+    tasks: tuple[str, ...]
+    license: str
+    image_license: str
+    origin: str
+    homepage: str
+    citation: str
+    prompt: str
+    splits: Mapping[str, Split]
+    folders: tuple[str, ...] = ("",)
+    known_issues: tuple[str, ...] = ()
+    hub: Hub | None = None
+    by_hand: tuple[ByHand, ...] = ()
+    home: Path | None = None
+
+    def split(self, name: str) -> Split:
+        """The split of that name; raises UnknownName."""
+        if name not in self.splits:
+            raise UnknownName(f"split of {self.name}", name, self.splits)
+        return self.splits[name]
+
+
+def read_card(file: Path, *, home: Path | None) -> DataCard:
+    """The card in a Markdown file; `home` is where its own files are looked for first."""
+    fields = Record(front_matter(file), file)
+    card = DataCard(
+        name=fields.text("name", empty=False),
+        version=fields.text("version", empty=False),
+        title=fields.text("title", empty=False),
+        format=fields.text("format", empty=False),
+        tasks=fields.texts("tasks"),
+        license=fields.text("license", empty=False),
+        image_license=fields.text("image_license", empty=False),
+        origin=fields.text("origin", empty=False),
+        homepage=fields.text("homepage", empty=False),
+        citation=fields.text("citation").strip(),
+        prompt=fields.text("prompt"),
+        splits=_splits(fields.record("splits")),
+        folders=fields.texts("folders", optional=True) or ("",),
+        known_issues=fields.texts("known_issues", optional=True),
+        hub=_hub(fields.record("hub")) if fields.has("hub") else None,
+        by_hand=tuple(
+            ByHand(part.text("what"), part.text("url"), part.text("put"))
+            for part in fields.records("by_hand", optional=True)
+        ),
+        home=home,
+    )
+    fields.nothing_else()
+    return card
+
+
+def write_card(card: DataCard, file: Path, prose: str) -> None:
+    """Writes a card that `read_card` reads back; what does not hold elsewhere is left out."""
+    fields: dict[str, Any] = {
+        part.name: getattr(card, part.name)
+        for part in dataclasses.fields(card)
+        if part.name not in ("splits", "home", "hub", "by_hand")
+    }
+    fields["splits"] = {
+        name: {
+            "files": dict(split.files),
+            "images": list(split.images),
+            "sizes": [dataclasses.asdict(size) for size in split.sizes],
+        }
+        for name, split in card.splits.items()
+    }
+    listed = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()
+    }
+    text = yaml.safe_dump(listed, sort_keys=False, allow_unicode=True, width=100)
+    file.write_text(f"---\n{text}---\n{prose}", encoding="utf-8")
+
+
+def front_matter(file: Path) -> Any:
+    """The YAML between the first two lines `---` of a file.
+
+    Raises:
+        BadData: there is none, or it is not YAML or not UTF-8; names the line.
+    """
+    remedy = "A card starts with YAML between two lines of ---"
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadData(f"not UTF-8 ({error})", file=file) from error
+    if not lines or lines[0].rstrip() != "---" or "---" not in (rest := lines[1:]):
+        raise BadData("no front matter", file=file, remedy=remedy)
+    try:
+        return yaml.safe_load("\n".join(rest[: rest.index("---")]))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f" (line {mark.line + 2})"
+        raise BadData(f"front matter is not YAML{place}", file=file, remedy=remedy) from error
+
+
+def _splits(fields: Record) -> dict[str, Split]:
+    splits = {}
+    for name in fields.value:
+        part = fields.record(name)
+        splits[str(name)] = Split(
+            name=str(name),
+            files=_names(part, "files"),
+            images=part.texts("images", optional=True),
+            sizes=tuple(
+                StatedSize(
+                    size.whole("count", least=0),
+                    size.whole("within", least=0) if size.has("within") else 0,
+                    size.text("source", empty=False),
+                )
+                for size in part.records("sizes", optional=True)
+            ),
+        )
+        part.nothing_else()
+    if not splits:
+        raise fields.bad("", "names no split")
+    return splits
+
+
+def _hub(fields: Record) -> Hub:
+    hub = Hub(fields.text("repo", empty=False), _names(fields, "files"))
+    fields.nothing_else()
+    return hub
+
+
+def _names(fields: Record, name: str) -> dict[str, str]:
+    """A field that maps texts to texts; empty when it is not there."""
+    if not fields.has(name):
+        return {}
+    part = fields.record(name)
+    return {key: part.text(key, empty=False) for key in part.value}
