@@ -1,0 +1,115 @@
+"""Masks made, measured and changed, on run lengths wherever that is exact.
+
+All masks that come in are trusted (reading.py proved them); sizes that must agree are checked,
+since masks of two images are each valid alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pycocotools import mask as coco
+
+from gcg_bench.errors import BadMask
+from gcg_bench.masks.codes import IntArray, expand
+from gcg_bench.masks.intervals import check_one_size, from_changes
+from gcg_bench.masks.numbers import checked_size
+from gcg_bench.types import FloatArray, Mask
+
+
+def encode(bitmap: ArrayLike) -> Mask:
+    """The mask of a bitmap (height, width), boolean or of integers; what is not 0 belongs to it.
+
+    Raises:
+        BadMask: another shape or type, or more than MAX_PIXELS.
+    """
+    array = np.asarray(bitmap)
+    if array.ndim != 2 or array.dtype.kind not in "bui":
+        raise BadMask(
+            f"a bitmap has shape {array.shape} and type {array.dtype}",
+            remedy="Give (height, width) of booleans or integers",
+        )
+    height, width = checked_size(array.shape, "bitmap")
+    column = (array if array.dtype == bool else array != 0).ravel(order="F")
+    changes = np.flatnonzero(column[1:] != column[:-1]) + 1
+    return from_changes(np.concatenate([[0], changes]) if column[0] else changes, height, width)
+
+
+def decode(mask: Mask) -> NDArray[np.bool_]:
+    """The bitmap of a mask, shape (height, width), in column-major memory."""
+    bitmap: NDArray[np.uint8] = coco.decode(_native(mask))
+    return bitmap.view(np.bool_)
+
+
+def runs(mask: Mask) -> IntArray:
+    """The run lengths down the columns, zeros first; only the first may be 0."""
+    return expand([mask.counts]).runs(0)
+
+
+def area(masks: Sequence[Mask]) -> IntArray:
+    """Pixels of each mask, shape (n,)."""
+    if not masks:
+        return np.zeros(0, dtype=np.int64)
+    pixels: NDArray[np.uint32] = coco.area([_native(mask) for mask in masks])
+    return pixels.astype(np.int64)
+
+
+def boxes(masks: Sequence[Mask]) -> FloatArray:
+    """The tightest box of each mask as x, y, width, height, shape (n, 4); zeros when empty."""
+    if not masks:
+        return np.zeros((0, 4))
+    tight: FloatArray = coco.toBbox([_native(mask) for mask in masks])
+    return tight
+
+
+def iou(
+    reference: Sequence[Mask], predicted: Sequence[Mask], crowd: Sequence[bool] | None = None
+) -> FloatArray:
+    """Intersection over union of every reference with every prediction, shape (R, P).
+
+    Args:
+        reference: R masks.
+        predicted: P masks of the same size.
+        crowd: which references are crowds, R of them. A crowd's row is divided by the predicted
+            area alone (COCO). With this argument 0 / 0 is 0, without it NaN.
+
+    Raises:
+        BadMask: masks of two sizes.
+    """
+    check_one_size([*reference, *predicted])
+    if not reference or not predicted:
+        return np.zeros((len(reference), len(predicted)))
+    crowds = [0] * len(reference) if crowd is None else [int(flag) for flag in crowd]
+    table: FloatArray = coco.iou(
+        [_native(mask) for mask in predicted], [_native(mask) for mask in reference], crowds
+    )
+    table = np.ascontiguousarray(table.T)
+    if crowd is None:
+        table[np.ix_(area(reference) == 0, area(predicted) == 0)] = np.nan
+    return table
+
+
+def resize(mask: Mask, height: int, width: int) -> Mask:
+    """The mask at another size: each pixel is the one nearest to its centre.
+
+    Row i shows row floor((i + 1/2) * old / new), as Pillow's NEAREST does.
+
+    Raises:
+        BadMask: no image has that size.
+    """
+    height, width = checked_size((height, width), "size")
+    if (height, width) == (mask.height, mask.width):
+        return mask
+    rows = (2 * np.arange(height) + 1) * mask.height // (2 * height)
+    columns = (2 * np.arange(width) + 1) * mask.width // (2 * width)
+    return encode(decode(mask)[np.ix_(rows, columns)])
+
+
+def to_rle(mask: Mask) -> dict[str, Any]:
+    """COCO's run lengths for JSON: {"size": [height, width], "counts": text}."""
+    return {"size": [mask.height, mask.width], "counts": mask.counts.decode("ascii")}
+
+
+def _native(mask: Mask) -> dict[str, Any]:
+    return {"size": [mask.height, mask.width], "counts": mask.counts}
