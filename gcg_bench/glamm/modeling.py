@@ -30,10 +30,6 @@ class Sight:
     patches: Tensor
     levels: tuple[Tensor, ...]
 
-    def rows(self, index: Tensor) -> "Sight":
-        """The same for a choice [B'] of images, repeats allowed."""
-        return Sight(self.patches[index], tuple(level[index] for level in self.levels))
-
 
 @dataclass(frozen=True)
 class Forced:
@@ -122,13 +118,15 @@ class Glamm(nn.Module):
         ids: Tensor,
         sight: Sight,
         *,
+        images: Tensor | None = None,
         boxes: Sequence[Tensor] | None = None,
         bbox: int | None = None,
     ) -> Tensor:
         """The spliced sequence [B, L, D] of token ids [B, n] holding IMAGE once a row.
 
         Args:
-            sight: of B images, one a row.
+            sight: of I images.
+            images: the image [B] of every row; None when B = I and row k shows image k.
             boxes: per row [n_i, 4], xyxy divided by the image's width and height. Their vectors
                 replace the embeddings of the row's `bbox` tokens in order.
             bbox: the id of `<bbox>`.
@@ -137,29 +135,39 @@ class Glamm(nn.Module):
             BadData: a row without exactly one image, or with more `<bbox>` than boxes.
         """
         places = image_places(ids)
+        if images is None:
+            images = torch.arange(len(ids), device=ids.device)
         tokens = self.embedding(ids.clamp(min=0))
-        if boxes is not None and bbox is not None and any(map(len, boxes)):
-            tokens = self._with_regions(tokens, ids == bbox, sight, boxes)
-        return splice(tokens, sight.patches, places)
+        if boxes is not None and bbox is not None:
+            tokens = self._with_regions(tokens, ids == bbox, sight, images, boxes)
+        return splice(tokens, sight.patches[images], places)
 
     def _with_regions(
-        self, tokens: Tensor, marked: Tensor, sight: Sight, boxes: Sequence[Tensor]
+        self,
+        tokens: Tensor,
+        marked: Tensor,
+        sight: Sight,
+        images: Tensor,
+        boxes: Sequence[Tensor],
     ) -> Tensor:
         """Token embeddings with region vectors at the marked places; surplus boxes are unused."""
+        rows = [row for row, own in enumerate(boxes) if len(own) and bool(marked[row].any())]
+        if not rows:
+            return tokens
         if self.region_encoder is None:
             raise BadData("this model has no region encoder, but the prompt comes with boxes")
-        placed = [own.to(tokens) for own in boxes]
         tokens = tokens.clone()
-        for row, vectors in enumerate(self.region_encoder(sight.levels, placed)):
-            wanted = int(marked[row].sum())
-            if wanted and len(vectors) not in (0, 1) and len(vectors) < wanted:
-                raise BadData(
-                    f"prompt {row} of the batch has {wanted} <bbox> for {len(vectors)} boxes"
-                )
-            if wanted and len(vectors):
-                # One box serves every <bbox>, as it does in the published code.
-                filling = vectors.expand(wanted, -1) if len(vectors) == 1 else vectors[:wanted]
-                tokens[row, marked[row]] = filling.to(tokens.dtype)
+        by_image: dict[int, list[int]] = {}
+        for row in rows:
+            by_image.setdefault(int(images[row]), []).append(row)
+        for image, sharing in by_image.items():
+            # One image at a time: the largest map of the pyramid is 64 times CLIP's own.
+            levels = [level[image : image + 1] for level in sight.levels]
+            counts = [len(boxes[row]) for row in sharing]
+            every = torch.cat([boxes[row] for row in sharing]).to(tokens)
+            vectors = self.region_encoder(levels, [every])[0].split(counts)
+            for row, own in zip(sharing, vectors, strict=True):
+                tokens[row, marked[row]] = _filling(own, int(marked[row].sum())).to(tokens.dtype)
         return tokens
 
     def teacher_forced(
@@ -187,9 +195,7 @@ class Glamm(nn.Module):
             images: the image [B] of every row; None when B = I and row k shows image k.
         """
         sight = self.see(pixels)
-        if images is not None:
-            sight = sight.rows(images)
-        embedded = self.embed(ids, sight, boxes=boxes, bbox=bbox)
+        embedded = self.embed(ids, sight, images=images, boxes=boxes, bbox=bbox)
         patches = sight.patches.shape[1]
         attended = None if mask is None else spread(mask, image_places(ids), patches, True)
         states = self.language_model.model(
@@ -201,3 +207,10 @@ class Glamm(nn.Module):
         low, _ = self.grounding.decode(self.grounding.encode(grounding_pixels), prompts, image)
         logits = self.language_model.lm_head(states)
         return Forced(logits, states, owner, rows, prompts, low)
+
+
+def _filling(vectors: Tensor, wanted: int) -> Tensor:
+    """Region vectors for `wanted` places; one vector serves them all, as in the published code."""
+    if len(vectors) not in (1, wanted) and len(vectors) < wanted:
+        raise BadData(f"{wanted} <bbox> for {len(vectors)} boxes", field="boxes")
+    return vectors.expand(wanted, -1) if len(vectors) == 1 else vectors[:wanted]

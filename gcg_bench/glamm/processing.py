@@ -1,0 +1,107 @@
+"""Images and words in, phrases out: all that happens before and after the model runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gcg_bench.errors import BadData
+from gcg_bench.glamm.answers import Answer, read_answer
+from gcg_bench.glamm.configuration import GlammConfig
+from gcg_bench.glamm.images import ImageInputs, Pixels, image_inputs
+from gcg_bench.glamm.prompts import conversation
+from gcg_bench.glamm.tokens import IMAGE_MARK, Tokenizer
+
+Box = Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One prompt about one image, ready for `generation.generate`.
+
+    Attributes:
+        image: the image; prompts that share this very object share its encoding.
+        ids: token ids of the prompt, IMAGE once among them.
+        boxes: [n, 4], xyxy divided by the image's width and height, or None.
+    """
+
+    image: ImageInputs
+    ids: tuple[int, ...]
+    boxes: Tensor | None = None
+
+
+class Processor:
+    """Prepares prompts for a model of these sizes and reads its answers.
+
+    Args:
+        config: the model's sizes.
+        tokenizer: the checkpoint's.
+    """
+
+    def __init__(self, config: GlammConfig, tokenizer: Tokenizer) -> None:
+        if tokenizer.vocabulary > config.language.vocab_size:
+            raise BadData(
+                f"the tokenizer has {tokenizer.vocabulary} tokens, "
+                f"the model {config.language.vocab_size}",
+                field="vocab_size",
+            )
+        self.config = config
+        self.tokenizer = tokenizer
+
+    def image(self, pixels: Pixels) -> ImageInputs:
+        """Both inputs of an RGB image [H, W, 3] of 8-bit values; safe to call in any thread."""
+        return image_inputs(
+            pixels,
+            clip_size=self.config.vision.image_size,
+            sam_size=self.config.grounding.image_size,
+        )
+
+    def prepare(
+        self,
+        image: ImageInputs,
+        instruction: str,
+        *,
+        boxes: Sequence[Box] = (),
+        history: Sequence[tuple[str, str]] = (),
+    ) -> Prepared:
+        """A prompt about an image.
+
+        Args:
+            image: from `image`.
+            instruction: what to ask, with one `<bbox>` for every box (one box may serve several).
+            boxes: xyxy in pixels of the original image.
+            history: earlier (instruction, answer) turns; their [SEG] yield masks again.
+
+        Raises:
+            BadData: the words hold `<image>`, boxes and `<bbox>` do not match, or a box is not
+                four finite numbers.
+        """
+        turns: list[tuple[str, str | None]] = [*history, (instruction, None)]
+        words = [word for turn in turns for word in turn if word]
+        if any(IMAGE_MARK in word for word in words):
+            raise BadData("the image has its own place in the prompt", field="<image>")
+        wanted = sum(word.count("<bbox>") for word in words)
+        if boxes and wanted != len(boxes) and not (len(boxes) == 1 and wanted):
+            raise BadData(f"{wanted} <bbox> for {len(boxes)} boxes", field="<bbox>")
+        ids = self.tokenizer.encode_prompt(conversation(turns))
+        placed = normalised(boxes, image.original) if boxes else None
+        return Prepared(image, tuple(ids), placed)
+
+    def read(
+        self, prepared: Prepared, reply: Sequence[int], probabilities: Sequence[float] = ()
+    ) -> Answer:
+        """The reply's caption and phrases; see `answers.read_answer`."""
+        return read_answer(self.tokenizer, prepared.ids, reply, probabilities)
+
+
+def normalised(boxes: Sequence[Box], original: tuple[int, int]) -> Tensor:
+    """Boxes [n, 4] over the image's width and height, rounded to half precision as published."""
+    for index, box in enumerate(boxes):
+        if len(box) != 4 or not all(isfinite(side) for side in box):
+            raise BadData(f"expected four finite numbers, got {list(box)}", field=f"boxes[{index}]")
+    height, width = original
+    shares = np.asarray(boxes, np.float64) / np.array([width, height, width, height])
+    return torch.from_numpy(shares.astype(np.float16)).float()

@@ -1,0 +1,55 @@
+"""The words that GLaMM was trained and evaluated with, to the letter, oddities included."""
+
+import re
+from collections.abc import Sequence
+
+SYSTEM = (
+    "A chat between a curious human and an artificial intelligence assistant. The assistant gives "
+    "helpful, detailed, and polite answers to the human's questions."
+)
+
+OVERVIEW = "The <im_start><image><im_end> provides an overview of the picture.\n"
+"""Stands before the first instruction of a conversation."""
+
+CAPTION_WITH_MASKS = (
+    "Could you please give me a detailed description of the image? Please respond with interleaved"
+    "     segmentation masks for the corresponding parts of the answer."
+)
+"""The evaluation instruction of grounded conversation generation; five spaces, as published."""
+
+DESCRIBE_REGION = (
+    "Can you provide me with a detailed description of the region in the picture marked by <bbox>?"
+)
+
+END_OF_TURN = "</s>"
+
+
+def segment(expression: str) -> str:
+    """The instruction that asks for the mask of one expression."""
+    return f"Can you segment the {expression} in this image?"
+
+
+def conversation(turns: Sequence[tuple[str, str | None]]) -> str:
+    """A prompt from (instruction, answer) turns; an answer of None is left for the model to give.
+
+    The first turn is told of the image. A finished turn ends in `</s>`, with no space before the
+    next `USER:`; a prompt that waits for an answer ends in `ASSISTANT:` without a space.
+    """
+    parts = []
+    for index, (instruction, answer) in enumerate(turns):
+        overview = "" if index else OVERVIEW
+        reply = "" if answer is None else f" {answer}{END_OF_TURN}"
+        parts.append(f"USER: {overview}{instruction} ASSISTANT:{reply}")
+    return f"{SYSTEM} " + "".join(parts)
+
+
+_BARE_AMPERSAND = re.compile(r"&(?!(?:[A-Za-z][A-Za-z0-9]*|#[0-9]+|#[xX][0-9A-Fa-f]+);)")
+
+
+def as_evaluated(instruction: str) -> str:
+    """An instruction as the published evaluation script hands it on: `&` is written `&amp;`.
+
+    The script cleans HTML and turns angle brackets back, so ampersands that are no character
+    reference are all that its cleaning leaves changed in plain text.
+    """
+    return _BARE_AMPERSAND.sub("&amp;", instruction)
