@@ -233,6 +233,8 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
         problem += "; the file seems to be cut off" if cut else ""
     except RecursionError:
         problem = "not JSON that can be read: nested too deeply"
+    except ValueError as error:  # a whole number of more digits than Python converts
+        problem = f"not JSON that can be read: {error}"
     raise BadData(
         problem,
         file=file,

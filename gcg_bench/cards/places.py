@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gcg_bench.cache import cache_folder
 from gcg_bench.cards.card import NOT_STATED, DataCard, Split, read_card
-from gcg_bench.errors import MissingData, UnknownName
+from gcg_bench.errors import BadData, MissingData, UnknownName
 
 _DATA_SUFFIXES = (".jsonl", ".parquet")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -99,17 +99,31 @@ def _bare_card(folder: Path, suffix: str, files: Mapping[str, str]) -> DataCard:
     )
 
 
-def locate(card: DataCard, split: str, root: Path) -> dict[str, Path]:
+def locate(card: DataCard, split: str, root: Path, roles: Iterable[str] = ()) -> dict[str, Path]:
     """Role -> path of the split's annotation files.
 
     Each file is looked for in the card's own folder and in every known folder under the root.
 
+    Args:
+        card: the data card.
+        split: one of its splits.
+        root: the data root.
+        roles: what the format needs.
+
     Raises:
         UnknownName: the card has no such split.
+        BadData: the card names no file for a role.
         MissingData: names every file that is missing and the folders looked in.
     """
     folders = annotation_folders(card, root)
     wanted = card.split(split).files
+    for role in roles:
+        if role not in wanted:
+            raise BadData(
+                f"the card names no file {role!r}, which the format {card.format} needs",
+                file=f"data card {card.name}",
+                field=f"splits.{split}.files",
+            )
     found = {
         role: path
         for role, file in wanted.items()

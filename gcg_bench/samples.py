@@ -1,0 +1,206 @@
+"""Samples in the making: readers draft them, masks are proved many at a time, then they are frozen.
+
+A reader of a file format knows fields and folders; everything that is the same for all formats is
+done here once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.errors import BadData, BadMask, MissingData
+from gcg_bench.masks import area, inspect_masks
+from gcg_bench.pictures import image_sizes
+from gcg_bench.records import STOP, Faults
+from gcg_bench.types import Grounding, Mask, Phrase, Picture, Query, Sample
+
+Size = tuple[int, int]
+
+_CHUNK = 512  # images whose masks are proved together
+
+
+@dataclass(slots=True)
+class DraftPhrase:
+    """A phrase whose masks are still JSON values.
+
+    Attributes:
+        text: as in Phrase.
+        masks: each value with the name of its field, for messages.
+        span: as in Phrase; not yet checked against the caption.
+        crowd: as in Phrase.
+        score: as in Phrase.
+    """
+
+    text: str | None
+    masks: list[tuple[str, Any]] = field(default_factory=list)
+    span: tuple[int, int] | None = None
+    crowd: bool = False
+    score: float | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A sample whose masks are still JSON values and whose size may not be known yet.
+
+    Attributes:
+        id: the image id.
+        file: the file that the masks were read from, for messages.
+        captions: all reference captions.
+        phrases: in order.
+        picture: makes the picture of a (height, width).
+        path: where the image should be, None when it is not in a file of its own.
+        size: (height, width); None means that of the first run lengths, else of the image file.
+        prompt: as in Query.
+        order: as in Sample.
+        regions: as in Query.
+        caption: the caption the phrases belong to; None means the first of `captions`.
+    """
+
+    id: str
+    file: object
+    captions: tuple[str, ...]
+    phrases: list[DraftPhrase]
+    picture: Callable[[int, int], Picture]
+    path: Path | None = None
+    size: Size | None = None
+    prompt: str = ""
+    order: int = 0
+    regions: tuple[tuple[float, float, float, float], ...] = ()
+    caption: str | None = None
+
+
+def finish(drafts: Iterable[Draft], faults: Faults = STOP) -> Iterator[Sample]:
+    """Samples of drafts, in their order.
+
+    Told as errors, and left out when the reader shall go on: an id that occurred before, an image
+    whose size cannot be known, a mask that is none, a span outside its caption.
+    """
+    source = iter(drafts)
+    seen: set[str] = set()
+    while chunk := list(islice(source, _CHUNK)):
+        sized = []
+        for draft in chunk:
+            with faults.caught(file=draft.file, image=draft.id):
+                if draft.id in seen:
+                    raise BadData(
+                        "this image id occurred before", field="id", remedy="Give each image an id"
+                    )
+                seen.add(draft.id)
+                draft.size = _size(draft)
+                sized.append(draft)
+        yield from _frozen(sized, faults)
+
+
+def ranks(ids: Sequence[int | str]) -> list[int]:
+    """The rank of each id among all: integers by value, strings (or a mixture) by code point."""
+    plain = all(isinstance(one, int) for one in ids)
+    keys: list[Any] = list(ids) if plain else [str(one) for one in ids]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    found = [0] * len(keys)
+    for rank, index in enumerate(order):
+        found[index] = rank
+    return found
+
+
+def doubts(sample: Sample, file: object) -> Iterator[BadData]:
+    """What is odd in a sample that can be scored all the same."""
+
+    def odd(problem: str, phrase: int | None = None, remedy: str | None = None) -> BadData:
+        return BadData(problem, file=file, image=sample.id, phrase=phrase, remedy=remedy)
+
+    if not sample.truth.caption.strip():
+        yield odd("the caption is empty", remedy="Metrics of captions give such an image 0")
+    if not sample.truth.phrases:
+        yield odd("no phrase", remedy="Nothing can be found in this image")
+    texts = sum(phrase.text is not None for phrase in sample.truth.phrases)
+    grounded = sum(bool(phrase.masks) for phrase in sample.truth.phrases)
+    if texts != grounded:
+        yield odd(
+            f"{texts} labels but {grounded} masks",
+            remedy="The published evaluator may lose this image's recall",
+        )
+    for at, phrase in enumerate(sample.truth.phrases):
+        if phrase.text is not None and not phrase.text.strip():
+            yield odd("the label is empty", at)
+        if phrase.masks and not area(phrase.masks).sum():
+            yield odd("the mask is empty", at, "Nothing can match it: remove it or draw it")
+
+
+def _size(draft: Draft) -> Size:
+    """The image's (height, width): as stated, else of the run lengths, else of the image file."""
+    if draft.size is not None:
+        return draft.size
+    for phrase in draft.phrases:
+        for _, value in phrase.masks:
+            size = value.get("size") if isinstance(value, dict) else None
+            if isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size):
+                return size[0], size[1]
+    if draft.path is None:
+        raise BadData("nothing says how large the image is", remedy="State height and width")
+    try:
+        return image_sizes(draft.path)[0]
+    except MissingData as error:
+        raise BadData(
+            f"the image's size can only be read from {draft.path}, which is not there",
+            remedy="Put the images under the data root (--data-root)",
+        ) from error
+
+
+def _frozen(drafts: list[Draft], faults: Faults) -> Iterator[Sample]:
+    flat = [
+        (draft, name, value)
+        for draft in drafts
+        for phrase in draft.phrases
+        for name, value in phrase.masks
+    ]
+    found = iter(
+        inspect_masks(
+            [value for _, _, value in flat],
+            [draft.size for draft, _, _ in flat],
+            [name for _, name, _ in flat],
+        )
+    )
+    for draft in drafts:
+        assert draft.size is not None
+        caption = draft.captions[0] if draft.caption is None else draft.caption
+        phrases = []
+        for at, phrase in enumerate(draft.phrases):
+            masks = [next(found) for _ in phrase.masks]
+            phrases.append(_phrase(phrase, masks, caption, draft, at, faults))
+        yield Sample(
+            Query(draft.id, draft.picture(*draft.size), draft.prompt, draft.regions),
+            Grounding(caption, tuple(phrases)),
+            draft.captions,
+            draft.order,
+        )
+
+
+def _phrase(
+    phrase: DraftPhrase,
+    found: list[Mask | BadMask],
+    caption: str,
+    draft: Draft,
+    at: int,
+    faults: Faults,
+) -> Phrase:
+    sound = []
+    for mask in found:
+        if isinstance(mask, BadMask):
+            faults.error(mask.at(file=draft.file, image=draft.id, phrase=at))
+        else:
+            sound.append(mask)
+    span = phrase.span
+    if span is not None and not 0 <= span[0] <= span[1] <= len(caption):
+        faults.error(
+            BadData(
+                f"span {list(span)} lies outside its caption of {len(caption)} characters",
+                file=draft.file,
+                image=draft.id,
+                phrase=at,
+                field="span",
+            )
+        )
+        span = None
+    return Phrase(phrase.text, tuple(sound), phrase.score, span, phrase.crowd)
