@@ -50,9 +50,7 @@ class EvalProtocol:
         """The name of its folder in a run."""
         return f"{self.name}-{self.version}"
 
-    def using(
-        self, *, encoder: str | None = None, also: Iterable[str] = ()
-    ) -> "EvalProtocol":
+    def using(self, *, encoder: str | None = None, also: Iterable[str] = ()) -> "EvalProtocol":
         """This protocol with another phrase encoder, or with optional metrics added.
 
         Raises:
@@ -99,7 +97,6 @@ OFFICIAL = EvalProtocol(
         AP50(scores_from="constant", ties="image_order"),
         MeanIoU(match="greedy", divide_by="taken"),
         MaskRecall(),
-        Words(),
     ),
 )
 

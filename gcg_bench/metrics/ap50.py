@@ -124,7 +124,7 @@ def _coco_verdicts(table: FloatArray, crowd: BoolArray, threshold: float) -> lis
 def _stepwise_verdicts(
     table: FloatArray, crowd: BoolArray, confidences: Sequence[float], threshold: float
 ) -> list[float]:
-    """Rank by rank as COCO, but detections of equal score are matched together, as many as can be."""
+    """Rank by rank as COCO, but equal scores are matched together, as many as can be."""
     taken = crowd.copy()
     verdicts: list[float] = []
     for _, group in groupby(range(table.shape[1]), key=lambda d: confidences[d]):
@@ -150,7 +150,7 @@ def _flat(rows: Rows, order: IntArray) -> tuple[FloatArray, FloatArray, IntArray
 
 
 def _in_image_order(rows: Rows, weights: FloatArray) -> FloatArray:
-    """The tied curve: a drawn image's detections stand together, repeated as often as it is drawn."""
+    """The tied curve: a drawn image stands in its place, as often as it is drawn."""
     order = np.argsort(rows.columns["order"], kind="stable")
     verdicts, _, sizes = _flat(rows, order)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -185,7 +185,7 @@ def _in_steps(rows: Rows, weights: FloatArray) -> FloatArray:
 
 
 def _interpolated(true: FloatArray, false: FloatArray, positives: float) -> float:
-    """Mean over 101 recalls of the best precision at that recall or beyond; 0 with nothing to find."""
+    """Mean over 101 recalls of the best precision from that recall on; 0 with nothing to find."""
     if positives == 0 or not len(true):
         return 0.0
     recall = true / positives

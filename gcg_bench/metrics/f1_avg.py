@@ -1,4 +1,4 @@
-"""F1_avg: phrase F1 averaged over ten IoU thresholds, .50 to .95 in steps of .05, as COCO averages AP.
+"""F1_avg: phrase F1 averaged over the IoU thresholds .50, .55, ... .95, as COCO averages AP.
 
 At each threshold a predicted phrase may match a reference phrase when IoU >= threshold and their
 words are alike; as many pairs as possible are matched. Tight masks keep their F1 as the threshold

@@ -1,4 +1,4 @@
-"""Mask recall as published: the share of reference labels found in the right place under like words.
+"""Mask recall as published: the share of reference labels found in place under like words.
 
 Source: the GLaMM authors' eval/gcg/evaluate.py. Labels and masks are two lists tied by position.
 The pair of largest IoU is looked at first; the loop halts at the first pair whose IoU or likeness

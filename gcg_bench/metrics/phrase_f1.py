@@ -2,8 +2,8 @@
 
 A predicted phrase may match a reference phrase when their masks overlap (IoU >= threshold_iou) and
 their words are alike (likeness >= threshold_likeness). Among such admissible pairs as many as
-possible are matched one to one. Everything predicted but not matched is a false positive, everything
-in the reference but not matched a false negative.
+possible are matched one to one. A predicted phrase without a match is a false positive, a reference
+phrase without one a false negative.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,120 @@
+"""evaluate and predict: a model runs over a split, and is scored."""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gcg_bench.cli import options
+from gcg_bench.cli.console import print_json, progress, say, stdout
+
+
+@click.command()
+@options.model
+@options.dataset
+@options.scoring
+@options.quiet
+@options.as_json
+@click.option("--report/--no-report", default=True, show_default=True, help="Write report.html.")
+def evaluate(report: bool, **given: Any) -> int:  # noqa: FBT001
+    """Run a model on a split, score it, and write its leaderboard row and report.
+
+    The run folder keeps every answer; running the same command again goes on where it stopped.
+    """
+    from gcg_bench.cli.score import score_run
+
+    data, run = _predicted(given)
+    code = score_run(data, run, given)
+    if report and _has_report():
+        from gcg_bench.cli.report import write_report
+
+        write_report(run.folder, run.folder / "report.html", data=data, quiet=_silent(given))
+    return code
+
+
+@click.command()
+@options.model
+@options.dataset
+@options.quiet
+@options.as_json
+def predict(**given: Any) -> int:
+    """Only run the model: a run folder with one line an image."""
+    data, run = _predicted(given)
+    failed = sum(prediction.error is not None for prediction in run.predictions())
+    if given["as_json"]:
+        print_json({"run": str(run.folder), "n": len(data.samples), "failed": failed})
+    else:
+        stdout().print(f"{run.folder}: {len(data.samples)} images, {failed} failed", markup=False)
+    return 1 if failed else 0
+
+
+def _predicted(given: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The data set and the finished run of the options that were given."""
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.evaluate import predict as fill
+    from gcg_bench.models import load_model
+    from gcg_bench.runs import Run
+
+    data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])
+    if given["prompt"] is not None:
+        data = replace(data, samples=tuple(_asking(s, given["prompt"]) for s in data.samples))
+    model = load_model(
+        given["model"],
+        device=given["device"],
+        batch_size=given["batch_size"],
+        workers=given["workers"],
+        max_new_tokens=given["max_new_tokens"],
+        seed=given["seed"],
+    )
+    refuse = getattr(model, "missing", None)
+    if refuse is not None and given.get("missing", "error") == "error":
+        refuse([sample.id for sample in data.samples], limited=given["limit"] is not None)
+    folder = given["out"] or default_folder(given["model"], data.card.name, data.split)
+    settings = _settings(given, data, model)
+    with Run.create_or_resume(folder, settings) as run:
+        say(f"run folder: {folder}", quiet=_silent(given))
+        fill(model, data, run, bar=partial(progress, quiet=_silent(given)))
+    return data, Run.open(folder)
+
+
+def default_folder(model: str, dataset: str, split: str) -> Path:
+    """`runs/<model>-<dataset>-<split>`, with what no file name can hold replaced."""
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in model).strip("-.")
+    if plain != model:
+        plain = f"{plain[-60:].strip('-.')}-{hashlib.sha256(model.encode()).hexdigest()[:6]}"
+    return Path("runs") / f"{plain}-{dataset}-{split}"
+
+
+def _asking(sample: Any, prompt: str) -> Any:
+    return replace(sample, query=replace(sample.query, prompt=prompt))
+
+
+def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]:
+    """What decides the answers: a run can only be resumed with the same."""
+    prompts = sorted({sample.query.prompt for sample in data.samples})
+    return {
+        "model": given["model"],
+        "dataset": data.card.name,
+        "card_version": data.card.version,
+        "split": data.split,
+        "limit": given["limit"],
+        "annotations": dict(data.files),
+        "prompt": prompts[0] if len(prompts) == 1 else prompts,
+        "seed": given["seed"],
+        "decoding": dict(getattr(model, "settings", {})),
+    }
+
+
+def _silent(given: Mapping[str, Any]) -> bool:
+    return bool(given["quiet"]) or (bool(given["as_json"]) and not sys.stderr.isatty())
+
+
+def _has_report() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("gcg_bench.report") is not None

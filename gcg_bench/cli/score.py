@@ -1,0 +1,130 @@
+"""score: only the numbers, for a run or for anybody's prediction files."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gcg_bench.cli import options
+from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.errors import BadOption
+
+
+@click.command()
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option("--dataset", default=None, help="Data card. [default: the run's, else grandf]")
+@click.option("--split", default=None, help="Split. [default: the run's]")
+@options.data_root
+@options.limit
+@options.scoring
+@options.quiet
+@options.as_json
+def score(predictions: Path, **given: Any) -> int:
+    """Score a run folder, or prediction files in any published layout.
+
+    Scores of a run are written into it; scores of prediction files are only shown.
+    """
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.runs import Run
+
+    if Run.is_run(predictions):
+        run = Run.open(predictions)
+        settings = run.settings
+        _agree(given, settings)
+        data = load_dataset(
+            given["dataset"] or settings["dataset"],
+            given["split"] or settings["split"],
+            given["data_root"],
+            limit=given["limit"] or settings["limit"],
+        )
+        return score_run(data, run, given)
+    if given["split"] is None:
+        raise BadOption(f"{predictions} is not a run folder: say which --split it answers")
+    data = load_dataset(
+        given["dataset"] or "grandf", given["split"], given["data_root"], limit=given["limit"]
+    )
+    return _score_files(data, predictions, given)
+
+
+def _agree(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    for name in ("dataset", "split"):
+        if given[name] is not None and given[name] != settings[name]:
+            raise BadOption(f"the run answers {name} {settings[name]!r}, not {given[name]!r}")
+
+
+def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
+    """Scores a run into its folder, and shows the scores; 1 when images failed, else 0."""
+    from gcg_bench.evaluate import complete
+    from gcg_bench.leaderboard import Board
+
+    settings = run.settings
+    limited = given["limit"] is not None and given["limit"] != settings["limit"]
+    found = complete(data.samples, run.predictions(), missing=given["missing"], limited=limited)
+    verdicts = _verdicts(data, found, given, answered_by(settings))
+    if not limited:
+        for verdict in verdicts:
+            run.write_rows(verdict.key, verdict.rows)
+            run.write_scores(verdict.key, verdict.to_json())
+        Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
+    _show(f"{settings['model']} on {data.card.name} {data.split}", verdicts, given)
+    return 1 if any(verdict.failed for verdict in verdicts) else 0
+
+
+def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a signature that say how the answers were made."""
+    prompt = settings["prompt"]
+    spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
+    decoding = settings.get("decoding", {})
+    return {
+        "prompt": hashlib.sha256(spelt.encode()).hexdigest()[:8] if spelt else "none",
+        **{name: value for name, value in sorted(decoding.items())},
+    }
+
+
+def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
+    from gcg_bench.evaluate import complete
+    from gcg_bench.predictions import read_predictions
+
+    sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
+    found = complete(
+        data.samples,
+        read_predictions(predictions, sizes=sizes),
+        missing=given["missing"],
+        limited=given["limit"] is not None,
+    )
+    verdicts = _verdicts(data, found, given, {"prompt": "unknown"})
+    _show(f"{predictions} on {data.card.name} {data.split}", verdicts, given)
+    return 1 if any(verdict.failed for verdict in verdicts) else 0
+
+
+def _verdicts(
+    data: Any, found: Mapping[str, Any], given: Mapping[str, Any], answered: Mapping[str, Any]
+) -> Any:
+    from gcg_bench.evaluate import score as verdicts_of
+    from gcg_bench.protocols import protocol
+    from gcg_bench.scoring import Resampling
+
+    chosen = [
+        protocol(name).using(encoder=given["encoder"], also=given["also"])
+        for name in dict.fromkeys(given["protocols"])
+    ]
+    say("scoring ...", quiet=bool(given["quiet"]))
+    return verdicts_of(
+        data,
+        found,
+        chosen,
+        answered=answered,
+        missing=given["missing"],
+        resampling=Resampling(draws=given["draws"]),
+    )
+
+
+def _show(title: str, verdicts: Any, given: Mapping[str, Any]) -> None:
+    from gcg_bench.cli.score_tables import print_scores
+
+    if given["as_json"]:
+        print_json([verdict.to_json() for verdict in verdicts])
+    else:
+        print_scores(stdout(), title, verdicts)

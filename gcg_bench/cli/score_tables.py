@@ -1,0 +1,56 @@
+"""The table of scores: protocols side by side, times 100 as papers print them."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from gcg_bench.cli.console import table
+from gcg_bench.scoring import Evaluation
+from gcg_bench.types import Score
+
+# printed as they are: a number of words is no share
+PLAIN = ("Words",)
+LOWER_IS_BETTER = ("Hallucination", "Ungrounded")
+
+
+def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]) -> None:
+    """The scores of all protocols beside each other, and below them what qualifies them."""
+    names = list(dict.fromkeys(s.metric for e in evaluations for s in e.scores))
+    headings = ["", *(f"{e.protocol} v{e.version}" for e in evaluations)]
+    made = table(title, headings, numeric=headings[1:])
+    for name in names:
+        cells = [_cell(name, evaluation) for evaluation in evaluations]
+        made.add_row(f"{name} (lower is better)" if name in LOWER_IS_BETTER else name, *cells)
+    made.add_section()
+    made.add_row("images", *(str(e.n) for e in evaluations))
+    made.add_row("failed images", *(_failed(e) for e in evaluations))
+    made.add_row("words a caption", *(f"{e.words:.1f}" for e in evaluations))
+    made.add_row("likeness gate lets pass", *(f"{100 * e.false_accept:.1f}%" for e in evaluations))
+    console.print(made)
+    console.print(
+        Text("Scores x 100 with 95% bootstrap intervals over images; words as they are.", "dim")
+    )
+    for evaluation in evaluations:
+        for note in evaluation.notes:
+            console.print(Text(f"{evaluation.protocol}: {note}.", "dim"))
+    for evaluation in evaluations:
+        console.print(Text(evaluation.signature, "dim"), soft_wrap=True)
+
+
+def _cell(name: str, evaluation: Evaluation) -> str:
+    found = [score for score in evaluation.scores if score.metric == name]
+    return shown(found[0]) if found else ""
+
+
+def shown(score: Score) -> str:
+    """A score as tables print it: `16.2 [15.8, 16.6]`."""
+    factor = 1 if score.metric in PLAIN else 100
+    value = f"{factor * score.value:.1f}"
+    if score.low is None or score.high is None:
+        return value
+    return f"{value} [{factor * score.low:.1f}, {factor * score.high:.1f}]"
+
+
+def _failed(evaluation: Evaluation) -> str:
+    return f"[red]{evaluation.failed}[/red]" if evaluation.failed else "0"

@@ -1,0 +1,214 @@
+"""Scoring: comparisons become rows, rows become scores with intervals and a signature."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from gcg_bench import statistics
+from gcg_bench.encoders import load_encoder
+from gcg_bench.evidence import Evidence
+from gcg_bench.protocols import EvalProtocol
+from gcg_bench.types import Comparison, FloatArray, Metric, Rows, Score
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are drawn: bootstrap draws over images from a seed; 0 draws, no interval."""
+
+    draws: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One protocol's verdict on one set of predictions.
+
+    Attributes:
+        protocol: name of the protocol.
+        version: version of the protocol.
+        signature: everything that could move a number.
+        dataset: the data card's name.
+        split: the split's name.
+        n: images scored.
+        failed: predictions that carry an error.
+        scores: in the order tables show them.
+        rows: metric name -> its rows.
+        words: mean caption length in tokens.
+        false_accept: share of other images' reference phrases that pass the likeness gate.
+        notes: what a reader must know beside the numbers.
+        seconds: stage -> wall seconds.
+    """
+
+    protocol: str
+    version: int
+    signature: str
+    dataset: str
+    split: str
+    n: int
+    failed: int
+    scores: tuple[Score, ...]
+    rows: Mapping[str, Rows]
+    words: float
+    false_accept: float
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+    @property
+    def key(self) -> str:
+        """The name of its folder in a run."""
+        return f"{self.protocol}-{self.version}"
+
+    def __getitem__(self, metric: str) -> Score:
+        """The score of that name, e.g. `evaluation["AP50"]`."""
+        return next(score for score in self.scores if score.metric == metric)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of scores.json and of `--json`; values are fractions."""
+        return {
+            "protocol": self.protocol,
+            "version": self.version,
+            "signature": self.signature,
+            "dataset": self.dataset,
+            "split": self.split,
+            "n": self.n,
+            "failed": self.failed,
+            "scores": {
+                score.metric: {"value": score.value, "low": score.low, "high": score.high}
+                for score in self.scores
+            },
+            "words": self.words,
+            "false_accept": self.false_accept,
+            "notes": list(self.notes),
+            "seconds": dict(self.seconds),
+        }
+
+
+def judge(
+    evidence: Evidence,
+    protocol: EvalProtocol,
+    facts: Mapping[str, Any],
+    resampling: Resampling,
+) -> Evaluation:
+    """One protocol's verdict on the evidence.
+
+    Args:
+        evidence: every sample beside its prediction; at least one.
+        protocol: what to measure.
+        facts: fields of the signature that only the caller knows; must name `dataset` and `split`.
+        resampling: how to draw the intervals.
+
+    Raises:
+        UnknownName, EnvironmentProblem: the protocol's encoder cannot be had.
+    """
+    clock, seconds = perf_counter(), {}
+    encoder = load_encoder(protocol.encoder)
+    comparisons = evidence.alike(encoder, equal_is_one=protocol.equal_is_one)
+    accept = evidence.false_accept(encoder, equal_is_one=protocol.equal_is_one, seed=0)
+    seconds["likeness"], clock = perf_counter() - clock, perf_counter()
+    rows = {}
+    for metric in protocol.metrics:
+        rows[metric.name] = measure(metric, comparisons)
+        seconds[metric.name], clock = perf_counter() - clock, perf_counter()
+    signature = protocol.signature({**facts, "encoder": f"{encoder.name}@{encoder.digest[:8]}"})
+    scores = conclude(protocol.metrics, rows, signature, resampling)
+    seconds["intervals"] = perf_counter() - clock
+    return Evaluation(
+        protocol=protocol.name,
+        version=protocol.version,
+        signature=signature,
+        dataset=str(facts["dataset"]),
+        split=str(facts["split"]),
+        n=len(comparisons),
+        failed=sum(comparison.prediction.error is not None for comparison in comparisons),
+        scores=scores,
+        rows=rows,
+        words=float(np.mean([len(c.hypothesis.split()) for c in comparisons])),
+        false_accept=accept,
+        notes=tuple(notes(comparisons, protocol, evidence.broken_lines)),
+        seconds=seconds,
+    )
+
+
+def measure(metric: Metric, comparisons: Sequence[Comparison]) -> Rows:
+    """The metric's rows over all comparisons, as columns."""
+    fitted = metric.fit(comparisons)
+    counted = [metric.measure(comparison, fitted) for comparison in comparisons]
+    columns = {}
+    for name in metric.columns:
+        values = [row[name] for row in counted]
+        if any(not isinstance(value, float) for value in values):
+            column = np.empty(len(values), dtype=object)
+            column[:] = [np.asarray(value, dtype=np.float64) for value in values]
+            columns[name] = column
+        else:
+            columns[name] = np.array(values, dtype=np.float64)
+    return Rows(tuple(comparison.sample.id for comparison in comparisons), columns)
+
+
+def reducer(
+    metrics: Sequence[Metric], rows: Mapping[str, Rows]
+) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    """All scores of all metrics as one function of the weights (draws, n)."""
+
+    def reduce(weights: FloatArray) -> dict[str, FloatArray]:
+        return {
+            name: values
+            for metric in metrics
+            for name, values in metric.reduce(rows[metric.name], weights).items()
+        }
+
+    return reduce
+
+
+def conclude(
+    metrics: Sequence[Metric],
+    rows: Mapping[str, Rows],
+    signature: str,
+    resampling: Resampling,
+) -> tuple[Score, ...]:
+    """Scores with their intervals, from rows alone."""
+    reduce = reducer(metrics, rows)
+    n = len(rows[metrics[0].name])
+    values = reduce(np.ones((1, n)))
+    spans: Mapping[str, tuple[float, float]] = {}
+    if resampling.draws:
+        spans = statistics.bootstrap(reduce, n, draws=resampling.draws, seed=resampling.seed)
+    return tuple(
+        Score(name, float(value[0]), *spans.get(name, (None, None)), n=n, signature=signature)
+        for name, value in values.items()
+    )
+
+
+def notes(
+    comparisons: Sequence[Comparison], protocol: EvalProtocol, broken_lines: int
+) -> list[str]:
+    """What a reader must know beside the numbers, one sentence each."""
+    said = []
+    uneven = sum(
+        any(phrase.text is None for phrase in side.phrases)
+        for comparison in comparisons
+        for side in (comparison.sample.truth, comparison.prediction.grounding)
+    )
+    scored = [
+        phrase.score is not None
+        for comparison in comparisons
+        for phrase in comparison.prediction.grounding.phrases
+        if phrase.masks
+    ]
+    if broken_lines:
+        said.append(f"{broken_lines} captions held a line break, read as a space")
+    if uneven:
+        said.append(f"{uneven} groundings have masks without words, read as published")
+    for metric in protocol.metrics:
+        if getattr(metric, "scores_from", "") == "model" and not (scored and all(scored)):
+            said.append(
+                "AP50 is taken at one operating point: the predictions carry no scores"
+                if not any(scored)
+                else "AP50 is taken at one operating point: some predictions carry no score"
+            )
+        if getattr(metric, "ties", "") == "image_order":
+            said.append("AP50 depends on the order of the images, and so does its interval")
+    return said

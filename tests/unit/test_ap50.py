@@ -1,0 +1,178 @@
+"""AP50 against pycocotools' COCOeval, and by arithmetic on paper."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from worlds import HEIGHT, WIDTH, block, compare_all, phrase, sample
+
+from gcg_bench import masks
+from gcg_bench.metrics.ap50 import AP50
+from gcg_bench.scoring import measure
+from gcg_bench.types import Grounding, Phrase
+
+PUBLISHED = AP50(scores_from="constant", ties="image_order")
+SOUND = AP50()
+
+
+def ap50(metric, comparisons):
+    rows = measure(metric, comparisons)
+    return float(metric.reduce(rows, np.ones((1, len(rows))))["AP50"][0])
+
+
+def cocoeval(references, answers, *, constant=True):
+    """COCOeval's AP at IoU .50 of the same world."""
+    images = [{"id": r.id, "height": HEIGHT, "width": WIDTH} for r in references]
+    annotations, detections = [], []
+    for reference, answer in zip(references, answers, strict=True):
+        for item in reference.truth.phrases:
+            rle = masks.to_rle(item.masks[0])
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": reference.id,
+                    "category_id": 1,
+                    "segmentation": rle,
+                    "area": int(masks.area([item.masks[0]])[0]),
+                    "bbox": [0, 0, 1, 1],
+                    "iscrowd": int(item.crowd),
+                }
+            )
+        for item in answer.phrases:
+            detections.append(
+                {
+                    "image_id": reference.id,
+                    "category_id": 1,
+                    "segmentation": masks.to_rle(item.masks[0]),
+                    "score": 1.0 if constant else item.score,
+                }
+            )
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = {
+            "info": {},
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": 1, "name": "x"}],
+        }
+        truth.createIndex()
+        run = COCOeval(truth, truth.loadRes(detections), "segm")
+        run.params.catIds = [1]
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return float(run.stats[1])
+
+
+@st.composite
+def boxes(draw, scores):
+    top, left = draw(st.integers(0, 3)) * 8, draw(st.integers(0, 3)) * 8
+    height, width = draw(st.sampled_from([8, 12, 16])), draw(st.sampled_from([8, 12, 16]))
+    score = draw(st.sampled_from(scores))
+    return phrase("a cat", block(top, left, height, width), score=score)
+
+
+@st.composite
+def worlds(draw, *, scores=(0.5,), crowds=False):
+    references, answers = [], []
+    for k in range(draw(st.integers(1, 5))):
+        truth = draw(st.lists(boxes((None,)), max_size=5))
+        if crowds:
+            truth = [Phrase(p.text, p.masks, crowd=draw(st.booleans())) for p in truth]
+        references.append(sample(f"i{k}", Grounding("a cat", tuple(truth)), order=k))
+        answers.append(Grounding("a cat", tuple(draw(st.lists(boxes(scores), max_size=6)))))
+    # COCO cannot load an empty list of detections
+    answers[0] = Grounding("a cat", (*answers[0].phrases, draw(boxes(scores))))
+    return references, answers
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds(crowds=True))
+def test_published_form_is_cocoeval_with_every_score_one(world):
+    references, answers = world
+    got = ap50(PUBLISHED, compare_all(references, answers))
+    assert got == pytest.approx(cocoeval(references, answers), abs=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(crowds=True), st.randoms(use_true_random=False))
+def test_distinct_scores_are_cocoeval_with_its_own_scores(world, random):
+    references, answers = world
+    total = sum(len(answer.phrases) for answer in answers)
+    distinct = random.sample(range(1, 10_000), total)
+    rescored = [
+        Grounding(
+            answer.caption,
+            tuple(Phrase(p.text, p.masks, score=distinct.pop() / 10_000) for p in answer.phrases),
+        )
+        for answer in answers
+    ]
+    got = ap50(SOUND, compare_all(references, rescored))
+    expected = cocoeval(references, rescored, constant=False)
+    # without a reference COCO prints -1; the sound form scores nothing
+    assert got == pytest.approx(max(expected, 0.0), abs=1e-12)
+
+
+def test_published_form_depends_on_image_order_and_the_sound_one_does_not():
+    # one image right, one wrong: right first is 51 of 101 recalls at precision 1, wrong first at 1/2
+    right = sample("a", Grounding("a cat", (phrase("a cat", block(0, 0)),)), order=0)
+    wrong = sample("b", Grounding("a cat", (phrase("a cat", block(0, 0)),)), order=1)
+    hit, miss = (
+        Grounding("", (phrase("a cat", block(0, 0)),)),
+        Grounding("", (phrase("a cat", block(40, 60)),)),
+    )
+    first = compare_all([right, wrong], [hit, miss])
+    later = compare_all([right, wrong], [miss, hit])
+    assert ap50(PUBLISHED, first) == pytest.approx(51 / 101)
+    assert ap50(PUBLISHED, later) == pytest.approx(51 / 101 / 2)
+    # the single operating point: precision 1/2 up to recall 1/2
+    assert ap50(SOUND, first) == ap50(SOUND, later) == pytest.approx(51 / 101 / 2)
+
+
+def test_one_detection_without_a_score_makes_all_of_the_run_tie():
+    truth = Grounding("", (phrase("a", block(0, 0)), phrase("b", block(30, 30))))
+    reference = sample("a", truth)
+    scored = (phrase("a", block(0, 0), score=0.9), phrase("x", block(0, 50), score=0.2))
+    unscored = (scored[0], phrase("x", block(0, 50)))
+    # ranked, the hit comes first: precision 1 to recall 1/2; tied, precision is 1/2 there
+    assert ap50(SOUND, compare_all([reference], [Grounding("", scored)])) == pytest.approx(51 / 101)
+    assert ap50(SOUND, compare_all([reference], [Grounding("", unscored)])) == pytest.approx(
+        51 / 101 / 2
+    )
+
+
+def test_only_the_hundred_best_detections_of_an_image_count():
+    truth = Grounding("", (phrase("a", block(0, 0)),))
+    reference = sample("a", truth)
+    junk = [phrase("x", block(40, 60), score=0.9)] * 100
+    late = Grounding("", (*junk, phrase("a", block(0, 0), score=0.1)))
+    early = Grounding("", (*junk[:99], phrase("a", block(0, 0), score=0.1)))
+    assert ap50(SOUND, compare_all([reference], [late])) == 0.0
+    # rank 100 of 100: precision 1/100 at every recall
+    assert ap50(SOUND, compare_all([reference], [early])) == pytest.approx(1 / 100)
+
+
+def test_tied_detections_of_an_image_do_not_depend_on_their_order():
+    # the wide mask overlaps both references by half or more, the tight one only the first
+    first, second = block(0, 0, 10, 10), block(0, 4, 10, 10)
+    truth = Grounding("", (phrase("a", first), phrase("b", second)))
+    wide = phrase("w", block(0, 0, 10, 14), score=0.5)
+    tight = phrase("t", first, score=0.5)
+    reference = sample("a", truth)
+    scores = {
+        ap50(SOUND, compare_all([reference], [Grounding("", order)]))
+        for order in ((wide, tight), (tight, wide))
+    }
+    assert scores == {pytest.approx(1.0)}
+
+
+def test_no_reference_at_all_is_minus_one_as_coco_prints_and_nothing_in_the_sound_form():
+    reference = sample("a", Grounding("nothing here"))
+    comparisons = compare_all([reference], [Grounding("", (phrase("a", block(0, 0)),))])
+    assert ap50(PUBLISHED, comparisons) == -1.0
+    assert ap50(SOUND, comparisons) == 0.0
