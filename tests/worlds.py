@@ -1,4 +1,4 @@
-"""Small worlds for tests: squares on a grid, phrases, samples, comparisons without Java or models."""
+"""Small worlds for tests: squares on a grid, phrases, samples, comparisons without models."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ def sample(id_: str, truth: Grounding, *more: str, order: int = 0) -> Sample:
 
 
 def alike(a: str | None, b: str | None) -> float:
-    """A likeness that can be worked out on paper: 1 for equal words, .6 for a shared one, else 0."""
+    """A likeness to work out on paper: 1 for equal words, .6 for a shared one, else 0."""
     if a is None or b is None:
         return float("nan")
     if a == b:

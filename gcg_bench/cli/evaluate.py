@@ -21,7 +21,7 @@ from gcg_bench.cli.console import print_json, progress, say, stdout
 @options.quiet
 @options.as_json
 @click.option("--report/--no-report", default=True, show_default=True, help="Write report.html.")
-def evaluate(report: bool, **given: Any) -> int:  # noqa: FBT001
+def evaluate(report: bool, **given: Any) -> int:
     """Run a model on a split, score it, and write its leaderboard row and report.
 
     The run folder keeps every answer; running the same command again goes on where it stopped.

@@ -24,7 +24,7 @@ from gcg_bench.errors import BadOption
 @options.quiet
 def leaderboard(
     runs: tuple[Path, ...], output: Path, by: str | None, force: bool, quiet: bool
-) -> None:  # noqa: E501, FBT001
+) -> None:
     """One row a run and protocol, ranked among rows whose measurements agree."""
     from gcg_bench.leaderboard import RANKED_BY, Board
 

@@ -79,7 +79,7 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     decoding = settings.get("decoding", {})
     return {
         "prompt": hashlib.sha256(spelt.encode()).hexdigest()[:8] if spelt else "none",
-        **{name: value for name, value in sorted(decoding.items())},
+        **dict(sorted(decoding.items())),
     }
 
 

@@ -1,5 +1,6 @@
 """Laws that every metric meets by existing; one that cannot keep a law says which, and why."""
 
+import itertools
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_more_noise_never_scores_more_on_average(metric, world):
             answers = [spoiled(s.truth, rng, share) for s in world]
             drawn.append(score(metric, compare_all(world, answers)))
         levels.append({name: np.mean([d[name] for d in drawn]) for name in metric.scores})
-    for less, more in zip(levels, levels[1:], strict=False):
+    for less, more in itertools.pairwise(levels):
         assert all(better(metric, less[name], more[name]) for name in metric.scores)
 
 

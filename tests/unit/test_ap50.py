@@ -119,7 +119,7 @@ def test_distinct_scores_are_cocoeval_with_its_own_scores(world, random):
 
 
 def test_published_form_depends_on_image_order_and_the_sound_one_does_not():
-    # one image right, one wrong: right first is 51 of 101 recalls at precision 1, wrong first at 1/2
+    # right first: 51 of 101 recalls at precision 1; wrong first: the same at 1/2
     right = sample("a", Grounding("a cat", (phrase("a cat", block(0, 0)),)), order=0)
     wrong = sample("b", Grounding("a cat", (phrase("a cat", block(0, 0)),)), order=1)
     hit, miss = (
