@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco
 
 from gcg_bench.errors import BadMask
+from gcg_bench.masks.building import check_one_size, from_changes, native
 from gcg_bench.masks.codes import IntArray, expand
-from gcg_bench.masks.intervals import check_one_size, from_changes
 from gcg_bench.masks.numbers import checked_size
 from gcg_bench.types import FloatArray, Mask
 
@@ -38,8 +38,9 @@ def encode(bitmap: ArrayLike) -> Mask:
 
 def decode(mask: Mask) -> NDArray[np.bool_]:
     """The bitmap of a mask, shape (height, width), in column-major memory."""
-    bitmap: NDArray[np.uint8] = coco.decode(_native(mask))
-    return bitmap.view(np.bool_)
+    lengths = runs(mask)
+    column = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    return column.reshape((mask.height, mask.width), order="F")
 
 
 def runs(mask: Mask) -> IntArray:
@@ -51,7 +52,7 @@ def area(masks: Sequence[Mask]) -> IntArray:
     """Pixels of each mask, shape (n,)."""
     if not masks:
         return np.zeros(0, dtype=np.int64)
-    pixels: NDArray[np.uint32] = coco.area([_native(mask) for mask in masks])
+    pixels: NDArray[np.uint32] = coco.area([native(mask) for mask in masks])
     return pixels.astype(np.int64)
 
 
@@ -59,7 +60,7 @@ def boxes(masks: Sequence[Mask]) -> FloatArray:
     """The tightest box of each mask as x, y, width, height, shape (n, 4); zeros when empty."""
     if not masks:
         return np.zeros((0, 4))
-    tight: FloatArray = coco.toBbox([_native(mask) for mask in masks])
+    tight: FloatArray = coco.toBbox([native(mask) for mask in masks])
     return tight
 
 
@@ -82,7 +83,7 @@ def iou(
         return np.zeros((len(reference), len(predicted)))
     crowds = [0] * len(reference) if crowd is None else [int(flag) for flag in crowd]
     table: FloatArray = coco.iou(
-        [_native(mask) for mask in predicted], [_native(mask) for mask in reference], crowds
+        [native(mask) for mask in predicted], [native(mask) for mask in reference], crowds
     )
     table = np.ascontiguousarray(table.T)
     if crowd is None:
@@ -93,7 +94,7 @@ def iou(
 def resize(mask: Mask, height: int, width: int) -> Mask:
     """The mask at another size: each pixel is the one nearest to its centre.
 
-    Row i shows row floor((i + 1/2) * old / new), as Pillow's NEAREST does.
+    Row i shows row floor((i + 1/2) * old / new), as Pillow's NEAREST does but for rounding.
 
     Raises:
         BadMask: no image has that size.
@@ -109,7 +110,3 @@ def resize(mask: Mask, height: int, width: int) -> Mask:
 def to_rle(mask: Mask) -> dict[str, Any]:
     """COCO's run lengths for JSON: {"size": [height, width], "counts": text}."""
     return {"size": [mask.height, mask.width], "counts": mask.counts.decode("ascii")}
-
-
-def _native(mask: Mask) -> dict[str, Any]:
-    return {"size": [mask.height, mask.width], "counts": mask.counts}

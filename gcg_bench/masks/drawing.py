@@ -4,7 +4,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from gcg_bench.errors import BadMask
-from gcg_bench.masks.intervals import empty, from_intervals, union
+from gcg_bench.masks.building import empty, from_changes, union
 from gcg_bench.masks.numbers import REMEDY, checked_size, plain_numbers, shown
 from gcg_bench.types import Mask
 
@@ -54,8 +54,10 @@ def from_box(box: tuple[float, float, float, float], height: int, width: int) ->
     x0, y0, x1, y1 = np.ceil(np.clip(box, 0, sides) - 0.5).astype(np.int64).tolist()
     if x0 >= x1 or y0 >= y1:
         return empty(height, width)
-    columns = np.arange(x0, x1) * height
-    return from_intervals(columns + y0, columns + y1, height, width)
+    columns = np.array([x0, x1]) * height
+    if y1 - y0 < height:
+        columns = (np.arange(x0, x1)[:, None] * height + [y0, y1]).reshape(-1)
+    return from_changes(columns[columns < height * width], height, width)
 
 
 def _outline(polygon: object, field: str) -> tuple[list[int | float], float]:

@@ -1,13 +1,17 @@
-"""Masks built from where they start and end down the columns."""
+"""Masks built from others, or from the positions where they turn over."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from pycocotools import mask as coco
 
 from gcg_bench.errors import BadMask
-from gcg_bench.masks.codes import IntArray, compress, expand
+from gcg_bench.masks.codes import IntArray, compress
 from gcg_bench.masks.numbers import checked_size
 from gcg_bench.types import Mask
+
+_GROUP = 16
 
 
 def empty(height: int, width: int) -> Mask:
@@ -31,15 +35,11 @@ def union(masks: Sequence[Mask]) -> Mask:
     if len(masks) == 1:
         return masks[0]
     check_one_size(masks)
-    expanded = expand([mask.counts for mask in masks])
-    pairs = np.diff(expanded.first)
-    area = masks[0].height * masks[0].width
-    ends = (
-        np.cumsum(expanded.zeros + expanded.ones) - np.repeat(np.arange(len(masks)), pairs) * area
-    )
-    starts = ends - expanded.ones
-    some = expanded.ones > 0
-    return from_intervals(starts[some], ends[some], masks[0].height, masks[0].width)
+    height, width = masks[0].height, masks[0].width
+    rest = [native(mask) for mask in masks]
+    while len(rest) > 1:  # merged in groups, since each merge walks all that was merged before
+        rest = [coco.merge(rest[start : start + _GROUP]) for start in range(0, len(rest), _GROUP)]
+    return Mask(height, width, rest[0]["counts"])
 
 
 def check_one_size(masks: Sequence[Mask]) -> None:
@@ -57,25 +57,12 @@ def check_one_size(masks: Sequence[Mask]) -> None:
         )
 
 
-def from_intervals(starts: IntArray, ends: IntArray, height: int, width: int) -> Mask:
-    """The mask of pixels [start, end) down the columns; intervals may overlap, in any order.
-
-    With both sorted, a gap before the start of rank k is there exactly when all k intervals before
-    it have ended: the end of rank k - 1 lies below it.
-    """
-    starts, ends = np.sort(starts), np.sort(ends)
-    gap = starts[1:] > ends[:-1]
-    changes = np.stack(
-        [
-            np.concatenate([starts[:1], starts[1:][gap]]),
-            np.concatenate([ends[:-1][gap], ends[-1:]]),
-        ],
-        axis=1,
-    ).reshape(-1)
-    return from_changes(changes[changes < height * width], height, width)
-
-
 def from_changes(changes: IntArray, height: int, width: int) -> Mask:
     """The mask that starts with zeros and turns over at rising positions below height x width."""
     runs = np.diff(np.concatenate([[0], changes, [height * width]]))
     return Mask(height, width, compress(runs))
+
+
+def native(mask: Mask) -> dict[str, Any]:
+    """The mask as pycocotools takes it."""
+    return {"size": [mask.height, mask.width], "counts": mask.counts}
