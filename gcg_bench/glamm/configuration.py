@@ -37,6 +37,8 @@ class VisionConfig:
     Attributes:
         select_layer: index into the hidden states whose patches the language model sees; -2 is the
             output of the last block but one, without the final layer norm.
+        crop: the published preparation: shorter side to `image_size`, centre crop. False squeezes
+            the whole image into the square, for models trained that way.
     """
 
     image_size: int = 336
@@ -48,6 +50,7 @@ class VisionConfig:
     layer_norm_eps: float = 1e-5
     hidden_act: str = "quick_gelu"
     select_layer: int = -2
+    crop: bool = True
 
     @property
     def grid(self) -> int:
@@ -267,7 +270,7 @@ def _checked(name: str, value: Any, expected: Any) -> Any:
         return float(value)
     if expected is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if expected is str and isinstance(value, str):
+    if expected in (str, bool) and isinstance(value, expected):
         return value
     if expected == tuple[int, ...] and isinstance(value, list | tuple):
         return tuple(_checked(name, item, int) for item in value)

@@ -40,8 +40,10 @@ class ImageInputs:
     original: tuple[int, int]
 
 
-def image_inputs(image: Pixels, *, clip_size: int, sam_size: int) -> ImageInputs:
-    """Both inputs of an RGB image [H, W, 3] of 8-bit values.
+def image_inputs(
+    image: Pixels, *, clip_size: int, sam_size: int, crop: bool = True
+) -> ImageInputs:
+    """Both inputs of an RGB image [H, W, 3] of 8-bit values; `crop` as in VisionConfig.
 
     Raises:
         BadData: the array is not an RGB image of at least one pixel.
@@ -50,18 +52,21 @@ def image_inputs(image: Pixels, *, clip_size: int, sam_size: int) -> ImageInputs
         raise BadData(f"expected uint8 pixels (H, W, 3), got {image.dtype} {image.shape}")
     grounding, resized = sam_pixels(image, sam_size)
     return ImageInputs(
-        pixels=clip_pixels(image, clip_size),
+        pixels=clip_pixels(image, clip_size, crop=crop),
         grounding_pixels=grounding,
         resized=resized,
         original=(image.shape[0], image.shape[1]),
     )
 
 
-def clip_pixels(image: Pixels, size: int) -> Tensor:
-    """CLIP's input [3, size, size]: shorter side to `size` (bicubic), centre crop, normalised."""
+def clip_pixels(image: Pixels, size: int, *, crop: bool = True) -> Tensor:
+    """CLIP's input [3, size, size]: shorter side to `size` (bicubic), centre crop, normalised.
+
+    Without `crop` both sides are scaled to `size` and nothing is lost.
+    """
     height, width = image.shape[:2]
     short, long = min(height, width), max(height, width)
-    stretched = int(size * long / short)
+    stretched = int(size * long / short) if crop else size
     wide, high = (size, stretched) if width <= height else (stretched, size)
     scaled = Image.fromarray(image).resize((wide, high), Image.Resampling.BICUBIC)
     left, top = (wide - size) // 2, (high - size) // 2

@@ -57,6 +57,7 @@ class Processor:
             pixels,
             clip_size=self.config.vision.image_size,
             sam_size=self.config.grounding.image_size,
+            crop=self.config.vision.crop,
         )
 
     def prepare(
