@@ -103,3 +103,12 @@ def image_sizes(path: Path) -> tuple[tuple[int, int], ...]:
     except _UNREADABLE as error:
         raise BadData(f"not an image that can be read ({error})", file=path) from error
     return ((width, height), (height, width)) if sideways else ((height, width),)
+
+
+def encoded(picture: Picture) -> bytes:
+    """A picture as the bytes of an image file: its own file's, else a PNG made of its pixels."""
+    if picture.path is not None and picture.path.is_file():
+        return picture.path.read_bytes()
+    stream = BytesIO()
+    Image.fromarray(picture.read()).save(stream, format="png")
+    return stream.getvalue()

@@ -4,6 +4,8 @@ A reader of a file format knows fields and folders; everything that is the same 
 done here once.
 """
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -102,6 +104,28 @@ def ranks(ids: Sequence[int | str]) -> list[int]:
     for rank, index in enumerate(order):
         found[index] = rank
     return found
+
+
+def merged(phrases: Iterable[DraftPhrase]) -> list[DraftPhrase]:
+    """The phrases in the order of their spans; those with one span become one with all masks.
+
+    Phrases without a span come last.
+    """
+    found: dict[object, DraftPhrase] = {}
+    for at, phrase in enumerate(phrases):
+        first = found.setdefault(phrase.span or at, phrase)
+        if first is not phrase:
+            first.masks.extend(phrase.masks)
+    return sorted(found.values(), key=lambda phrase: phrase.span or (sys.maxsize, 0))
+
+
+def numbered(name: str, seen: Counter[str]) -> str:
+    """A name that did not occur before: the second `x` becomes `x#2`, and so on.
+
+    For files of captions, where an image may occur more than once.
+    """
+    seen[name] += 1
+    return name if seen[name] == 1 else f"{name}#{seen[name]}"
 
 
 def doubts(sample: Sample, file: object) -> Iterator[BadData]:

@@ -1,0 +1,134 @@
+"""GranD-f's Flickr30k training files: COCO-style, one caption an image, a mask for each phrase.
+
+images[] has `id`, `file_name`, `height`, `width` and `caption`; annotations[] has `image_id`,
+`bbox` [x, y, width, height], `area`, `tokens_positive` [[start, end], ...] into the caption,
+`sam_mask` (run lengths) and `ignore`. As in the published training code, images with a caption of
+fewer than three words or a side under 32 pixels are dropped, and so are annotations that are
+ignored, without area, outside the image or under one pixel; a phrase is the first of its spans.
+Annotations with one span become one phrase with several masks.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from gcg_bench.cards import DataCard, image_folders, locate
+from gcg_bench.pictures import ImageFinder, file_picture
+from gcg_bench.records import STOP, Faults, Record, as_whole, read_json
+from gcg_bench.samples import Draft, DraftPhrase, finish, merged, ranks
+from gcg_bench.types import Sample
+
+ROLES = ("annotations",)
+MIN_SIDE = 32
+MIN_WORDS = 3
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = STOP,
+) -> Iterator[Sample]:
+    """The samples of a split, in the order of images[]; the limit counts what is not dropped.
+
+    Raises:
+        MissingData: the file is not there.
+        BadData: an entry is not what the format says; names image, phrase and field.
+    """
+    file = locate(card, split, root, ROLES)["annotations"]
+    finder = ImageFinder(image_folders(card, split, root))
+    content = Record(read_json(file), file)
+    images = [image for image in content.records("images") if _kept(image, faults)]
+    yield from finish(_drafts(images, content, card, finder, limit, faults), faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The one file of a split."""
+    return tuple(locate(card, split, root, ROLES).values())
+
+
+def _drafts(
+    images: list[Record],
+    content: Record,
+    card: DataCard,
+    finder: ImageFinder,
+    limit: int | None,
+    faults: Faults,
+) -> Iterator[Draft]:
+    drawn: defaultdict[str, list[Record]] = defaultdict(list)
+    for row in content.records("annotations"):
+        with faults.caught():
+            row.image = str(row.id("image_id"))
+            drawn[row.image].append(row)
+    order = ranks([image.id("id") for image in images])
+    for image, rank in zip(images[:limit], order, strict=False):
+        with faults.caught(image=image.image):
+            caption = image.text("caption")
+            size = image.whole("height", least=1), image.whole("width", least=1)
+            path = finder.path(image.text("file_name", empty=False))
+            key = str(image.id("id"))
+            yield Draft(
+                id=key,
+                file=image.file,
+                captions=(caption,),
+                phrases=_phrases(drawn[key], caption, size, faults),
+                picture=partial(file_picture, path),
+                path=path,
+                size=size,
+                prompt=card.prompt,
+                order=rank,
+            )
+
+
+def _kept(image: Record, faults: Faults) -> bool:
+    """Whether the published training code would use the image."""
+    with faults.caught():
+        image.image = str(image.id("id"))
+        side = min(image.whole("height", least=1), image.whole("width", least=1))
+        if len(image.text("caption").split(" ")) < MIN_WORDS:
+            faults.warning(image.bad("caption", f"has fewer than {MIN_WORDS} words; dropped"))
+        elif side < MIN_SIDE:
+            faults.warning(image.bad("height", f"a side is under {MIN_SIDE} pixels; dropped"))
+        else:
+            return True
+    return False
+
+
+def _phrases(
+    drawn: list[Record], caption: str, size: tuple[int, int], faults: Faults
+) -> list[DraftPhrase]:
+    phrases = []
+    for row in drawn:
+        with faults.caught():
+            if row.truth("ignore", default=False) or not _has_extent(row, size):
+                faults.warning(row.bad("bbox", "ignored, empty or outside the image; dropped"))
+                continue
+            start, end = _first_span(row)
+            start, end = max(start, 0), min(end, len(caption))
+            if start >= end:
+                raise row.bad("tokens_positive", "names nothing in the caption")
+            values = [(f"{row.prefix}sam_mask", row.any("sam_mask"))]
+            phrases.append(DraftPhrase(caption[start:end], values, (start, end)))
+    return merged(phrases)
+
+
+def _has_extent(row: Record, size: tuple[int, int]) -> bool:
+    corners = row.items("bbox")
+    if len(corners) != 4 or not all(type(number) in (int, float) for number in corners):
+        raise row.bad("bbox", "should be four numbers x, y, width, height")
+    x, y, width, height = corners
+    inside = min(x + width, size[1]) > max(x, 0) and min(y + height, size[0]) > max(y, 0)
+    area = row.number("area") if row.has("area") else width * height
+    return bool(inside and area > 0 and width >= 1 and height >= 1)
+
+
+def _first_span(row: Record) -> tuple[int, int]:
+    spans = row.items("tokens_positive")
+    first = spans[0] if spans and isinstance(spans[0], list) else []
+    ends = [as_whole(value) for value in first]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        raise row.bad("tokens_positive", "should be a list of [start, end] with one at least")
+    return ends[0], ends[1]

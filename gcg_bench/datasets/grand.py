@@ -1,0 +1,121 @@
+"""GranD's own annotation files: one JSON file an image, made by its automated pipeline.
+
+`{file_name: {"objects": [{"id", "segmentation": run lengths, ...}], "floating_objects": [...],
+"dense_caption": {"caption", "details": [{"phrase", "tokens_positive": [start, end] or null, "ids":
+[...]}]}, "short_captions": [{"caption", "details": [{"phrase", "tokens_positive", "id"}]}]}}`.
+A sample's caption is the dense one, else the first short one; a phrase has its objects' masks. An
+image with neither caption is dropped. Every `*.json` under the annotation folders is an image,
+whose id is its file's name without suffix; there are too many for the files to be hashed.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.cards import DataCard, annotation_folders, image_folders
+from gcg_bench.errors import MissingData
+from gcg_bench.pictures import ImageFinder, file_picture
+from gcg_bench.records import STOP, Faults, Record, as_whole, read_json
+from gcg_bench.samples import Draft, DraftPhrase, finish, merged
+from gcg_bench.types import Sample
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = STOP,
+) -> Iterator[Sample]:
+    """The samples under the annotation folders, in the order of their ids; read one by one.
+
+    Raises:
+        MissingData: there is no annotation file.
+        BadData: a file is not what the format says; names image, phrase and field.
+    """
+    finder = ImageFinder(image_folders(card, split, root))
+    yield from finish(_drafts(_files(card, root), card, finder, limit, faults), faults)
+
+
+def _files(card: DataCard, root: Path) -> list[Path]:
+    folders = annotation_folders(card, root)
+    found = sorted(
+        {file for folder in folders for file in folder.rglob("*.json")}, key=lambda file: file.stem
+    )
+    if not found:
+        raise MissingData(
+            f"{card.name}: no *.json under {', '.join(map(str, folders))}. Unpack its annotation"
+            f" archives there; see: gcg-bench data fetch {card.name}"
+        )
+    return found
+
+
+def _drafts(
+    files: list[Path], card: DataCard, finder: ImageFinder, limit: int | None, faults: Faults
+) -> Iterator[Draft]:
+    made = 0
+    for rank, file in enumerate(files):
+        if made == limit:
+            return
+        with faults.caught(file=file):
+            outer = Record(read_json(file), file)
+            if not outer.value:
+                raise outer.bad("", "is empty")
+            name = next(iter(outer.value))
+            entry = outer.record(name)
+            entry.image = file.stem
+            told = _caption(entry)
+            if told is None:
+                faults.warning(entry.bad("dense_caption", "there is no caption; dropped"))
+                continue
+            made += 1
+            path = finder.path(str(name))
+            caption = told.text("caption")
+            yield Draft(
+                id=file.stem,
+                file=file,
+                captions=(caption,),
+                phrases=merged(_phrases(told, _masks(entry), len(caption))),
+                picture=partial(file_picture, path),
+                path=path,
+                prompt=card.prompt,
+                order=rank,
+            )
+
+
+def _caption(entry: Record) -> Record | None:
+    if entry.has("dense_caption"):
+        return entry.record("dense_caption")
+    short = entry.records("short_captions", optional=True)
+    return short[0] if short else None
+
+
+def _masks(entry: Record) -> dict[int | str, tuple[str, Any]]:
+    """Object id -> its mask's field and value; objects without a mask are left out."""
+    return {
+        part.id("id"): (f"{part.prefix}segmentation", part.any("segmentation"))
+        for name in ("objects", "floating_objects")
+        for part in entry.records(name, optional=True)
+        if part.has("segmentation")
+    }
+
+
+def _phrases(
+    told: Record, masks: dict[int | str, tuple[str, Any]], length: int
+) -> Iterator[DraftPhrase]:
+    for part in told.records("details", optional=True):
+        ids = part.items("ids") if part.has("ids") else [part.id("id")]
+        found = [masks[one] for one in ids if isinstance(one, int | str) and one in masks]
+        yield DraftPhrase(part.text("phrase"), found, _span(part, length))
+
+
+def _span(part: Record, length: int) -> tuple[int, int] | None:
+    if not part.has("tokens_positive"):
+        return None
+    ends = [as_whole(value) for value in part.items("tokens_positive")]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        raise part.bad("tokens_positive", "should be two whole numbers, start and end")
+    start, end = max(ends[0], 0), min(ends[1], length)
+    return (start, end) if start < end else None

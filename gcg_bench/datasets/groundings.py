@@ -1,0 +1,111 @@
+"""GranD-f's human-annotated and Open-PSG training files: captions with a dictionary of groundings.
+
+A list of `{"file_name", "caption", "groundings": {phrase: {"token_positives": [start, end],
+"rle_masks": [run lengths, ...]}}}`. The image id is the file name without its suffix, with `#2` and
+so on where an image occurs again. Quotes around a caption are stripped, and phrases stand in the
+order of their spans, as the published training code has it. A phrase's masks are its objects; their
+union is what the published code trains on.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from gcg_bench.cards import DataCard, image_folders, locate
+from gcg_bench.errors import BadData
+from gcg_bench.pictures import ImageFinder, file_picture
+from gcg_bench.records import STOP, Faults, Record, as_whole, read_json
+from gcg_bench.samples import Draft, DraftPhrase, finish, merged, numbered, ranks
+from gcg_bench.types import Sample
+
+ROLES = ("annotations",)
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = STOP,
+) -> Iterator[Sample]:
+    """The samples of a split, in the order of the file; sizes are those of the run lengths.
+
+    Raises:
+        MissingData: the file is not there.
+        BadData: an entry is not what the format says; names image, phrase and field.
+    """
+    file = locate(card, split, root, ROLES)["annotations"]
+    finder = ImageFinder(image_folders(card, split, root))
+    entries = read_json(file)
+    if not isinstance(entries, list):
+        raise BadData("should be a list of images", file=file)
+    yield from finish(_drafts(entries[:limit], file, card, finder, faults), faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The one file of a split."""
+    return tuple(locate(card, split, root, ROLES).values())
+
+
+def _drafts(
+    entries: list[object], file: Path, card: DataCard, finder: ImageFinder, faults: Faults
+) -> Iterator[Draft]:
+    drafts = []
+    seen: Counter[str] = Counter()
+    for at, value in enumerate(entries):
+        with faults.caught():
+            entry = Record(value, file, prefix=f"[{at}].")
+            name = entry.text("file_name", empty=False)
+            entry.image = numbered(PurePosixPath(name).stem, seen)
+            caption = entry.text("caption").strip('"').strip()
+            path = finder.path(name)
+            drafts.append(
+                Draft(
+                    id=entry.image,
+                    file=file,
+                    captions=(caption,),
+                    phrases=_phrases(entry, caption, faults),
+                    picture=partial(file_picture, path),
+                    path=path,
+                    prompt=card.prompt,
+                )
+            )
+    for draft, rank in zip(drafts, ranks([draft.id for draft in drafts]), strict=True):
+        draft.order = rank
+        yield draft
+
+
+def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
+    groundings = entry.record("groundings")
+    shift = entry.text("caption").find(caption)
+    phrases = []
+    for text in groundings.value:
+        with faults.caught(image=entry.image):
+            part = groundings.record(text)
+            values = part.items("rle_masks")
+            span = _span(part, text, caption, shift)
+            masks = [(f"{part.prefix}rle_masks[{at}]", one) for at, one in enumerate(values)]
+            phrases.append(DraftPhrase(text, masks, span))
+            if span is None or caption[slice(*span)].lower() != text.lower():
+                odd = part.bad("token_positives", "does not spell the phrase in its caption")
+                faults.warning(odd)
+    return merged(phrases)
+
+
+def _span(part: Record, text: str, caption: str, shift: int) -> tuple[int, int] | None:
+    """Where the phrase stands in the stripped caption.
+
+    Offsets count in the stripped caption; where they do not spell the phrase but would when counted
+    in the caption as it was, they are moved. Ends beyond the caption are cut, as slices are.
+    """
+    ends = [as_whole(value) for value in part.items("token_positives")]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        raise part.bad("token_positives", "should be two whole numbers, start and end")
+    start, end = ends[0], ends[1]
+    moved = caption[max(start - shift, 0) : max(end - shift, 0)]
+    if caption[max(start, 0) : max(end, 0)].lower() != text.lower() == moved.lower():
+        start, end = start - shift, end - shift
+    start, end = max(start, 0), min(end, len(caption))
+    return (start, end) if start < end else None

@@ -1,0 +1,208 @@
+"""Samples as a table that Hugging Face `datasets` loads: the fields of jsonl.py as columns.
+
+The column `image` holds encoded images where they were embedded, and is null otherwise. A split is
+one file or the shards that a hub makes of it, `SPLIT-00000-of-00002.parquet`. Written and read
+back, samples are equal; embedded pictures are decoded when they are looked at.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.cards import DataCard, annotation_folders, image_folders, locate
+from gcg_bench.datasets import Dataset
+from gcg_bench.datasets.jsonl import to_draft, to_row
+from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.pictures import ImageFinder, decode, encoded, file_picture
+from gcg_bench.records import STOP, Faults, Record
+from gcg_bench.samples import Draft, finish, ranks
+from gcg_bench.types import Picture, Pixels, Sample
+
+ROLES = ("samples",)
+FILES = {"samples": "{split}.parquet"}
+EMBEDS = True
+
+_ROWS = 64  # rows of a group: one picture is read with its whole group
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = STOP,
+) -> Iterator[Sample]:
+    """The samples of a split, in the order of the rows.
+
+    Raises:
+        MissingData: the file is not there.
+        BadData: not a parquet file, or a row is not what the format says; names image and field.
+    """
+    finder = ImageFinder(image_folders(card, split, root))
+    drafts = list(islice(_drafts(annotation_files(card, split, root), card, finder, faults), limit))
+    for draft, rank in zip(drafts, ranks([draft.id for draft in drafts]), strict=True):
+        draft.order = rank if draft.order < 0 else draft.order
+    yield from finish(drafts, faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The file of a split, or its shards."""
+    try:
+        return tuple(locate(card, split, root, ROLES).values())
+    except MissingData:
+        stem = Path(card.split(split).files["samples"]).stem
+        for folder in annotation_folders(card, root):
+            shards = sorted(folder.glob(f"{stem}-?????-of-?????.parquet"))
+            if shards:
+                return tuple(shards)
+        raise
+
+
+def write(
+    dataset: Dataset, paths: Mapping[str, Path], *, names: Sequence[str | None], embed: bool
+) -> None:
+    """Writes the samples as a table.
+
+    Args:
+        dataset: what to write.
+        paths: role -> file to write.
+        names: the file name of each sample's image, None where it has none.
+        embed: whether the images go into the table.
+    """
+    import pyarrow.parquet
+
+    schema = _features().arrow_schema
+    rows = zip(dataset.samples, names, strict=True)
+    with pyarrow.parquet.ParquetWriter(paths["samples"], schema) as writer:
+        while group := list(islice(rows, _ROWS)):
+            writer.write_table(_table([_row(one, name, embed=embed) for one, name in group]))
+
+
+class _Embedded:
+    """The image column of a file, read a group of rows at a time; the last group is kept.
+
+    Args:
+        file: the parquet file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._group = -1
+        self._images: list[Any] = []
+
+    def pixels(self, group: int, row: int, height: int, width: int) -> Pixels:
+        """The pixels of the picture in a row of a group."""
+        import pyarrow.parquet
+
+        if group != self._group:
+            with pyarrow.parquet.ParquetFile(self._file) as table:
+                column = table.read_row_group(group, columns=["image"]).column("image")
+            self._images, self._group = column.to_pylist(), group
+        return decode(
+            self._images[row]["bytes"], f"{self._file}, row {row} of group {group}", height, width
+        )
+
+
+def _drafts(
+    files: tuple[Path, ...], card: DataCard, finder: ImageFinder, faults: Faults
+) -> Iterator[Draft]:
+    for file in files:
+        images = _Embedded(file)
+        for group, at, value, embedded in _rows(file):
+            with faults.caught(file=file):
+                row = Record(value, file)
+                row.image = str(row.id("id"))
+                draft = to_draft(row, card, -1)
+                if embedded:
+                    pixels = partial(images.pixels, group, at)
+                    draft.picture = partial(_picture, pixels)
+                if row.has("file_name"):
+                    path = finder.path(row.text("file_name", empty=False))
+                    draft.path = path
+                    if not embedded:
+                        draft.picture = partial(file_picture, path)
+                yield draft
+
+
+def _picture(pixels: Any, height: int, width: int) -> Picture:
+    return Picture(height, width, partial(pixels, height, width))
+
+
+def _rows(file: Path) -> Iterator[tuple[int, int, dict[str, Any], bool]]:
+    """Group, row in the group, the row's fields but the image, and whether it has an image."""
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(file) as table:
+            columns = [name for name in table.schema_arrow.names if name != "image"]
+            shown = "image" in table.schema_arrow.names
+            for group in range(table.num_row_groups):
+                fields = table.read_row_group(group, columns=columns).to_pylist()
+                there = [False] * len(fields)
+                if shown:
+                    column = table.read_row_group(group, columns=["image.bytes"]).column("image")
+                    there = pyarrow.compute.is_valid(
+                        pyarrow.compute.struct_field(column, "bytes")
+                    ).to_pylist()
+                for at, (value, has_image) in enumerate(zip(fields, there, strict=True)):
+                    yield group, at, value, has_image
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BadData(
+            f"not a parquet file that can be read ({str(error).splitlines()[0]})",
+            file=file,
+            remedy="Fetch or write the file again",
+        ) from error
+
+
+def _row(sample: Sample, name: str | None, *, embed: bool) -> dict[str, Any]:
+    image = {"bytes": encoded(sample.query.image), "path": name} if embed else None
+    row = {"caption": None, "regions": [], **to_row(sample, name), "image": image}
+    blank = {"span": None, "crowd": False, "score": None}
+    row["phrases"] = [{**blank, **phrase} for phrase in row["phrases"]]
+    return row
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    import datasets
+
+    try:
+        table = datasets.Dataset.from_list(rows, features=_features()).data.table
+    except UnicodeEncodeError as error:
+        raise BadOption(
+            f"a text holds half a surrogate pair, which parquet cannot ({error}); export as jsonl"
+        ) from error
+    return table.select(_features().arrow_schema.names)
+
+
+def _features() -> Any:
+    """The columns, as Hugging Face `datasets` names their types."""
+    from datasets import Features, Image, Value
+
+    mask = {"size": [Value("int32")], "counts": Value("string")}
+    phrase = {
+        "text": Value("string"),
+        "span": [Value("int32")],
+        "masks": [mask],
+        "crowd": Value("bool"),
+        "score": Value("float64"),
+    }
+    return Features(
+        {
+            "id": Value("string"),
+            "order": Value("int64"),
+            "image": Image(),
+            "file_name": Value("string"),
+            "height": Value("int32"),
+            "width": Value("int32"),
+            "prompt": Value("string"),
+            "caption": Value("string"),
+            "captions": [Value("string")],
+            "phrases": [phrase],
+            "regions": [[Value("float64")]],
+        }
+    )

@@ -1,0 +1,125 @@
+"""GranD-f's RefCOCOg training files: captions with referring expressions and polygons.
+
+A list of `{id: {"img_file_name", "caption", "refs": [{"sentence", "segmentation": [polygon,
+...]}]}}` where an id that occurs again gets `#2` and so on. Quotes around a caption are stripped.
+As in the published training code, an expression is looked for in the caption whatever its case, one
+that is not found is dropped, and of two spans that overlap the earlier ends where the later starts.
+Unlike there, captions keep their capitals, expressions with capitals get their span instead of -1,
+and equal expressions are one phrase with several masks.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+from gcg_bench.cards import DataCard, image_folders, locate
+from gcg_bench.errors import BadData
+from gcg_bench.pictures import ImageFinder, file_picture
+from gcg_bench.records import STOP, Faults, Record, read_json
+from gcg_bench.samples import Draft, DraftPhrase, finish, merged, numbered, ranks
+from gcg_bench.types import Sample
+
+ROLES = ("annotations",)
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = STOP,
+) -> Iterator[Sample]:
+    """The samples of a split, in the order of the file.
+
+    Polygons state no size, so the header of every image is read, unless an entry states `height`
+    and `width`.
+
+    Raises:
+        MissingData: the file is not there.
+        BadData: an entry is not what the format says, or its image is not there; names image,
+            phrase and field.
+    """
+    file = locate(card, split, root, ROLES)["annotations"]
+    finder = ImageFinder(image_folders(card, split, root))
+    entries = read_json(file)
+    if not isinstance(entries, list):
+        raise BadData("should be a list of images", file=file)
+    yield from finish(_drafts(entries[:limit], file, card, finder, faults), faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The one file of a split."""
+    return tuple(locate(card, split, root, ROLES).values())
+
+
+def _drafts(
+    entries: list[object], file: Path, card: DataCard, finder: ImageFinder, faults: Faults
+) -> Iterator[Draft]:
+    drafts = []
+    seen: Counter[str] = Counter()
+    for at, value in enumerate(entries):
+        with faults.caught():
+            outer = Record(value, file, prefix=f"[{at}].")
+            if not outer.value:
+                raise outer.bad("", "is empty")
+            key = next(iter(outer.value))
+            entry = outer.record(key)
+            entry.image = numbered(str(key), seen)
+            drafts.append(_draft(entry, entry.image, card, finder, faults))
+    for draft, rank in zip(drafts, ranks([draft.id for draft in drafts]), strict=True):
+        draft.order = rank
+        yield draft
+
+
+def _draft(entry: Record, key: str, card: DataCard, finder: ImageFinder, faults: Faults) -> Draft:
+    caption = entry.text("caption").strip('"').strip()
+    path = finder.path(entry.text("img_file_name", empty=False))
+    stated = entry.has("height") and entry.has("width")
+    return Draft(
+        id=key,
+        file=entry.file,
+        captions=(caption,),
+        phrases=_phrases(entry, caption, faults),
+        picture=partial(file_picture, path),
+        path=path,
+        size=(entry.whole("height", least=1), entry.whole("width", least=1)) if stated else None,
+        prompt=card.prompt,
+    )
+
+
+def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
+    found = []
+    for part in entry.records("refs"):
+        sentence = part.text("sentence")
+        place = re.search(re.escape(sentence), caption, re.IGNORECASE)
+        if place is None or not sentence.strip():
+            faults.warning(part.bad("sentence", f"{sentence!r} is not in the caption; dropped"))
+            continue
+        outline = part.any("segmentation")
+        masks = [(f"{part.prefix}segmentation", outline)] if outline else []
+        found.append(DraftPhrase(sentence, masks, place.span()))
+    return _trimmed(merged(found), caption)
+
+
+def _trimmed(phrases: list[DraftPhrase], caption: str) -> list[DraftPhrase]:
+    """Phrases in order of their starts, each ending where the next one starts at the latest.
+
+    Trailing blanks are cut; a phrase of which nothing is left keeps its words and loses its span.
+    """
+    for phrase, later in pairwise(phrases):
+        start, end = _span(phrase)
+        limit = _span(later)[0]
+        if end <= limit:
+            continue
+        kept = caption[start:limit].rstrip()
+        phrase.span = (start, start + len(kept)) if kept else None
+        phrase.text = kept or phrase.text
+    return phrases
+
+
+def _span(phrase: DraftPhrase) -> tuple[int, int]:
+    return phrase.span or (0, 0)

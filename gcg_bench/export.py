@@ -1,0 +1,135 @@
+"""A data set written in another format: its files, its card, and on request its images.
+
+OUT/card.md           the card, so that prompt, licence and citation travel along
+OUT/SPLIT.jsonl       or SPLIT.parquet, or the two files of gcg_coco
+OUT/images/SPLIT/     the images, where they were asked for and the format has no room for them
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.cards import DataCard, Split, read_card, write_card
+from gcg_bench.datasets import Dataset
+from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.pictures import encoded
+from gcg_bench.registry import module
+from gcg_bench.types import Sample
+
+FORMATS = ("jsonl", "parquet", "gcg_coco")
+
+_PLAIN = re.compile(r"[\w-][\w.-]{0,100}")  # names that are safe as file names anywhere
+
+
+def export(
+    dataset: Dataset, out: Path, format_name: str, *, embed_images: bool = False
+) -> tuple[Path, ...]:
+    """Writes a data set so that `load_dataset(out, split)` reads it back.
+
+    Nothing that exists is written over; files appear under their names when they are complete.
+
+    Args:
+        dataset: what to write.
+        out: the folder; it may hold other splits of the same export.
+        format_name: one of FORMATS.
+        embed_images: whether the images are written as well.
+
+    Returns:
+        The files written.
+
+    Raises:
+        BadOption: a file is there already, the folder holds another data set, or the format cannot
+            hold what the samples say.
+        MissingData: an image is asked for and is not there.
+    """
+    if format_name not in FORMATS:
+        raise BadOption(f"format {format_name!r}: one of {', '.join(FORMATS)} is written")
+    plugin: Any = module("datasets", format_name, "data set format")
+    card = _card(dataset.card, format_name, plugin.FILES)
+    paths = {role: out / name for role, name in card.splits[dataset.split].files.items()}
+    images = out / "images" / dataset.split
+    apart = embed_images and not plugin.EMBEDS
+    for path in (*paths.values(), *([images] if apart else [])):
+        if path.exists():
+            raise BadOption(f"{path} is there already; nothing is written over")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_card(card, out / "card.md")
+        names = _names(dataset, separate=embed_images)
+        if apart:
+            _save_images(dataset.samples, names, images)
+        parts = {role: path.with_name(f"{path.name}.part") for role, path in paths.items()}
+        plugin.write(dataset, parts, names=names, embed=embed_images)
+        for role, path in paths.items():
+            parts[role].replace(path)
+    except OSError as error:
+        raise EnvironmentProblem(f"{out}: cannot be written ({error})") from error
+    return (*paths.values(), out / "card.md")
+
+
+def _card(card: DataCard, format_name: str, files: dict[str, str]) -> DataCard:
+    """The card of the export: all splits of the original, in the files of the new format."""
+    splits = {
+        name: Split(
+            name,
+            {role: pattern.format(split=name) for role, pattern in files.items()},
+            images=(f"images/{name}", *split.images),
+            sizes=split.sizes,
+        )
+        for name, split in card.splits.items()
+    }
+    return dataclasses.replace(
+        card, format=format_name, splits=splits, folders=("",), hub=None, home=None
+    )
+
+
+def _write_card(card: DataCard, file: Path) -> None:
+    if file.exists():
+        if read_card(file, home=None) != card:
+            raise BadOption(f"{file} is the card of another data set; export to another folder")
+        return
+    prose = (
+        f"# {card.name}\n\nExported by gcg-bench as {card.format}. The splits of the card that are"
+        " not here were not exported.\n"
+    )
+    write_card(card, file, prose)
+
+
+def _names(dataset: Dataset, *, separate: bool) -> list[str | None]:
+    """The file name of each sample's image.
+
+    Where the images stay where they are, it is their path under the card's image folder; where they
+    are written, a name that no other has; None for a picture that has no file and gets none.
+    """
+    folders = dataset.card.split(dataset.split).images
+    if not separate:
+        return [_name_under(sample.query.image.path, folders) for sample in dataset.samples]
+    names: list[str | None] = []
+    taken: set[str] = set()
+    for at, sample in enumerate(dataset.samples):
+        path = sample.query.image.path
+        name = f"{sample.id}.png" if path is None or not path.is_file() else path.name
+        if not _PLAIN.fullmatch(name) or name.casefold() in taken:
+            name = f"{at:06d}{Path(name).suffix}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _name_under(path: Path | None, folders: Sequence[str]) -> str | None:
+    if path is None:
+        return None
+    for folder in filter(None, folders):
+        _, found, rest = path.as_posix().rpartition(f"/{folder.strip('/')}/")
+        if found:
+            return rest
+    return path.name
+
+
+def _save_images(samples: Sequence[Sample], names: Sequence[str | None], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for sample, name in zip(samples, names, strict=True):
+        assert name is not None
+        (folder / name).write_bytes(encoded(sample.query.image))
