@@ -1,0 +1,296 @@
+"""Matchers against every possible assignment, and against the published rules told once more."""
+
+from itertools import combinations, permutations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gcg_bench.errors import BadOption
+from gcg_bench.matching import admissible, greedy, greedy_halting, optimal
+
+NAN = float("nan")
+
+# few distinct values, so that ties and thresholds hit exactly are common
+entries = st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.75, 1.0]) | st.floats(0, 1, width=32)
+with_nan = entries | st.just(NAN)
+
+
+def tables(elements, most=(5, 4)):
+    return st.tuples(st.integers(0, most[0]), st.integers(0, most[1])).flatmap(
+        lambda shape: arrays(np.float64, shape, elements=elements)
+    )
+
+
+def matchings(rows, columns):
+    """Every one-to-one set of pairs, of any size."""
+    for size in range(min(rows, columns) + 1):
+        for chosen in combinations(range(rows), size):
+            for order in permutations(range(columns), size):
+                yield list(zip(chosen, order, strict=True))
+
+
+def is_one_to_one(pairs):
+    rows, columns = [row for row, _ in pairs], [column for _, column in pairs]
+    return len(set(rows)) == len(rows) and len(set(columns)) == len(columns)
+
+
+def unchanged(matcher, *given_tables):
+    """The matcher's answer, and the tables are as they were."""
+    before = [table.copy() for table in given_tables]
+    answer = matcher(*given_tables)
+    for table, copy in zip(given_tables, before, strict=True):
+        np.testing.assert_array_equal(table, copy)
+    return answer
+
+
+# --- greedy
+
+
+def told_greedy(table):
+    """The published rule with shrinking lists of the rows and columns that are left."""
+    rows, columns = list(range(table.shape[0])), list(range(table.shape[1]))
+    taken = []
+    while rows and columns:
+        left = [(table[r, c], r, c) for r in rows for c in columns]
+        if any(np.isnan(value) for value, _, _ in left):
+            break
+        best = max(value for value, _, _ in left)
+        if best <= 0:
+            break
+        value, row, column = next(entry for entry in left if entry[0] == best)
+        taken.append((row, column, value))
+        rows.remove(row)
+        columns.remove(column)
+    return taken
+
+
+@given(tables(with_nan))
+def test_greedy_is_the_published_rule(table):
+    assert unchanged(greedy, table) == told_greedy(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "taken"),
+    [
+        ([[0.9, 0.8], [0.8, 0.1]], [(0, 0, 0.9), (1, 1, 0.1)]),  # though .8 + .8 would be more
+        ([[0.5, 0.5], [0.5, 0.5]], [(0, 0, 0.5), (1, 1, 0.5)]),
+        ([[0.1, 0.5], [0.5, 0.1]], [(0, 1, 0.5), (1, 0, 0.5)]),
+        ([[0.9, 0.0], [0.0, 0.0]], [(0, 0, 0.9)]),
+        ([[1e-300]], [(0, 0, 1e-300)]),
+        ([[0.0]], []),
+        ([[-0.0, -1.0]], []),
+        ([[NAN, 0.9], [0.9, 0.9]], []),
+        ([[0.9, 0.2], [0.3, NAN]], []),
+        ([[NAN]], []),
+        ([[0.9, 0.1, 0.3]], [(0, 0, 0.9)]),
+        ([[0.2], [0.9], [0.4]], [(1, 0, 0.9)]),
+    ],
+)
+def test_greedy_by_hand(table, taken):
+    assert greedy(np.array(table)) == taken
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_nothing_on_a_side(shape):
+    nothing = np.zeros(shape)
+    assert greedy(nothing) == []
+    assert greedy_halting(nothing, nothing) == ([], False)
+    assert greedy_halting(nothing, np.zeros((0, 0))) == ([], False)
+    assert optimal(nothing) == []
+    assert admissible(nothing, nothing > 0) == []
+
+
+# --- greedy_halting
+
+
+def told_halting(iou, likeness):
+    """The published rule at 0.5 and 0.5 with plain lists; a row or column of zeros stays put."""
+    rows, columns = iou.shape
+    iou = {(r, c): iou[r, c] for r in range(rows) for c in range(columns)}
+    alike = dict(np.ndenumerate(likeness))
+    found = []
+    while iou:
+        nans = [pair for pair in sorted(iou) if np.isnan(iou[pair])]
+        best = nans[0] if nans else max(sorted(iou), key=iou.__getitem__)
+        if iou[best] < 0.5:
+            break
+        if best not in alike:
+            return [], True
+        if alike[best] < 0.5:
+            break
+        found.append(best)
+        for table in (iou, alike):
+            for row, column in table:
+                if row == best[0] or column == best[1]:
+                    table[row, column] = 0.0
+    return found, False
+
+
+@given(tables(with_nan), tables(with_nan | st.just(0.75)))
+def test_halting_is_the_published_rule(iou, likeness):
+    assert unchanged(greedy_halting, iou, likeness) == told_halting(iou, likeness)
+
+
+@given(tables(with_nan).flatmap(lambda t: st.tuples(st.just(t), arrays(np.float64, t.shape))))
+def test_halting_on_tables_of_one_shape_loses_nothing(both):
+    found, lost = greedy_halting(*both)
+    assert not lost
+    assert is_one_to_one(found)
+
+
+ALIKE = np.ones((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("iou", "likeness", "found"),
+    [
+        ([[0.9, 0.0], [0.0, 0.8]], ALIKE, [(0, 0), (1, 1)]),
+        ([[0.8, 0.0], [0.0, 0.9]], ALIKE, [(1, 1), (0, 0)]),
+        # exactly at a threshold is enough
+        ([[0.5, 0.0], [0.0, 0.4]], [[0.5, 0.0], [0.0, 1.0]], [(0, 0)]),
+        # the largest has the wrong words: everything after it is lost as well
+        ([[0.9, 0.0], [0.0, 0.8]], [[0.4, 0.0], [0.0, 1.0]], []),
+        ([[0.9, 0.0], [0.0, 0.8]], [[1.0, 0.0], [0.0, 0.4]], [(0, 0)]),
+        # NaN comes first, and is below nothing
+        ([[0.9, 0.0], [0.0, NAN]], ALIKE, [(1, 1), (0, 0)]),
+        ([[0.9, 0.0], [0.0, 0.8]], [[NAN, 0.0], [0.0, NAN]], [(0, 0), (1, 1)]),
+        ([[NAN, NAN], [NAN, NAN]], [[NAN, NAN], [NAN, NAN]], [(0, 0), (1, 1)]),
+        ([[0.4, 0.4], [0.4, 0.4]], ALIKE, []),
+        # equal entries: the lowest index
+        ([[0.7, 0.7], [0.7, 0.7]], ALIKE, [(0, 0), (1, 1)]),
+        ([[0.6, 0.7], [0.7, 0.6]], ALIKE, [(0, 1), (1, 0)]),
+    ],
+)
+def test_halting_by_hand(iou, likeness, found):
+    assert greedy_halting(np.array(iou), np.array(likeness)) == (found, False)
+
+
+@pytest.mark.parametrize("words", [(1, 2), (2, 1), (1, 1), (0, 2), (2, 0), (0, 0)])
+def test_a_pair_without_words_loses_the_image(words):
+    iou = np.array([[0.9, 0.0], [0.0, 0.8]])
+    assert greedy_halting(iou, np.ones(words)) == ([], True)
+
+
+def test_a_pair_without_words_below_the_threshold_loses_nothing():
+    assert greedy_halting(np.array([[0.9, 0.0], [0.0, 0.4]]), np.ones((1, 1))) == ([(0, 0)], False)
+    assert greedy_halting(np.array([[0.4]]), np.ones((0, 0))) == ([], False)
+
+
+def test_more_words_than_masks_lose_nothing():
+    assert greedy_halting(np.array([[0.9]]), np.ones((3, 2))) == ([(0, 0)], False)
+
+
+def test_halting_at_other_thresholds():
+    iou = np.array([[0.3, 0.0], [0.0, 0.2]])
+    likeness = np.array([[0.2, 0.0], [0.0, 0.1]])
+    assert greedy_halting(iou, likeness, 0.25, 0.2) == ([(0, 0)], False)
+    assert greedy_halting(iou, likeness, 0.2, 0.1) == ([(0, 0), (1, 1)], False)
+    assert greedy_halting(iou, likeness, 0.31, 0.1) == ([], False)
+    assert greedy_halting(iou, likeness, 0.1, 0.21) == ([], False)
+    assert greedy_halting(iou, -likeness, 0.1, -1) == ([(0, 0), (1, 1)], False)
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.5, NAN])
+def test_a_threshold_at_which_the_loop_need_not_end(threshold):
+    with pytest.raises(BadOption, match="above 0"):
+        greedy_halting(np.zeros((2, 2)), np.ones((2, 2)), threshold, -1)
+
+
+# --- optimal
+
+
+@given(tables(with_nan))
+@example(np.array([[0.9, 0.8], [0.8, 0.0]]))
+def test_optimal_beats_every_assignment(table):
+    pairs = unchanged(optimal, table)
+    known = np.nan_to_num(table)
+    best = max(sum(known[pair] for pair in pairs) for pairs in matchings(*table.shape))
+    assert is_one_to_one(pairs)
+    assert pairs == sorted(pairs)
+    assert all(known[pair] > 0 for pair in pairs)
+    assert sum(known[pair] for pair in pairs) == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("table", "pairs"),
+    [
+        ([[0.9, 0.8], [0.8, 0.1]], [(0, 1), (1, 0)]),
+        ([[0.9, 0.0], [0.8, 0.0]], [(0, 0)]),
+        ([[0.0, 0.0], [0.0, 0.0]], []),
+        ([[NAN, NAN]], []),
+        ([[NAN, 0.1], [0.1, NAN]], [(0, 1), (1, 0)]),
+        ([[NAN, 0.3], [0.1, 0.2]], [(0, 1), (1, 0)]),
+        ([[0.1, 0.2, 0.3]], [(0, 2)]),
+        ([[1e-300]], [(0, 0)]),
+    ],
+)
+def test_optimal_by_hand(table, pairs):
+    assert optimal(np.array(table)) == pairs
+
+
+# --- admissible
+
+weighted = tables(st.floats(-2, 2, width=32) | st.sampled_from([0.0, 0.5, 1.0])).flatmap(
+    lambda table: st.tuples(st.just(table), arrays(bool, table.shape))
+)
+
+
+@given(weighted)
+def test_admissible_has_most_pairs_then_most_weight(both):
+    weight, allowed = both
+    pairs = unchanged(admissible, weight, allowed)
+    best = max(
+        (len(made), sum(weight[pair] for pair in made))
+        for made in matchings(*weight.shape)
+        if all(allowed[pair] for pair in made)
+    )
+    assert is_one_to_one(pairs)
+    assert pairs == sorted(pairs)
+    assert all(allowed[pair] for pair in pairs)
+    assert len(pairs) == best[0]
+    assert sum(weight[pair] for pair in pairs) == pytest.approx(best[1], abs=1e-9)
+    assert admissible(weight, allowed) == pairs
+
+
+@pytest.mark.parametrize(
+    ("weight", "allowed", "pairs"),
+    [
+        # two light pairs before one heavy one
+        ([[1.0, 0.1], [0.1, 0.0]], [[1, 1], [1, 0]], [(0, 1), (1, 0)]),
+        ([[9.0, 0.1], [0.1, 0.0]], [[1, 1], [1, 0]], [(0, 1), (1, 0)]),
+        # what is not allowed does not tempt, whatever it weighs
+        ([[0.6, 9.0], [9.0, 0.7]], [[1, 0], [0, 1]], [(0, 0), (1, 1)]),
+        ([[0.6, NAN], [NAN, 0.7]], [[1, 0], [0, 1]], [(0, 0), (1, 1)]),
+        ([[0.6, NAN], [0.5, 0.7]], [[1, 0], [1, 1]], [(0, 0), (1, 1)]),
+        ([[0.6, NAN], [0.7, NAN]], [[1, 0], [1, 0]], [(1, 0)]),
+        # equal weights still make pairs, weights of 0 too
+        ([[0.0, 0.0], [0.0, 0.0]], [[1, 1], [1, 1]], [(0, 0), (1, 1)]),
+        ([[0.0, 0.0]], [[0, 1]], [(0, 1)]),
+        ([[0.2, 0.3, 0.4]], [[1, 1, 0]], [(0, 1)]),
+        ([[0.5, 0.6], [0.7, 0.9]], [[1, 1], [1, 1]], [(0, 0), (1, 1)]),
+        ([[0.5, 0.7], [0.7, 0.8]], [[1, 1], [1, 1]], [(0, 1), (1, 0)]),
+        ([[0.0]], [[0]], []),
+    ],
+)
+def test_admissible_by_hand(weight, allowed, pairs):
+    assert admissible(np.array(weight), np.array(allowed, dtype=bool)) == pairs
+
+
+def test_admissible_trades_all_weight_for_a_pair():
+    """A chain in which one pair more makes all others as light as they can be."""
+    weight = np.zeros((5, 5))
+    allowed = np.zeros((5, 5), dtype=bool)
+    for step in range(4):
+        weight[step, step] = 1.0
+        allowed[step, step] = allowed[step, step + 1] = True
+    allowed[4, 0] = True
+    assert admissible(weight, allowed) == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)]
+
+
+def test_small_differences_of_weight_decide():
+    weight = np.array([[0.5, 0.5 + 1e-12], [0.5, 0.5]])
+    assert admissible(weight, np.ones((2, 2), dtype=bool)) == [(0, 1), (1, 0)]
+    assert admissible(weight[::-1], np.ones((2, 2), dtype=bool)) == [(0, 0), (1, 1)]
