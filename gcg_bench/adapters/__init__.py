@@ -1,1 +1,59 @@
-"""Models: one file each."""
+"""Models: one file each, whose name is what --model takes (dashes count as underscores).
+
+A model's file has `load`, which gives an object with `answer`, and `NEEDS`. `load` takes by name
+whichever it has a use for of `checkpoint`, `device`, `seed`, `batch_size`, `workers` and options of
+its own; models.py passes no others. A model may also have
+
+settings    what decides its answers besides the checkpoint and the seed, as JSON takes it
+prepare     called once with all queries before the first answer; what it raises stops the run
+study       for oracles alone: called once with the samples, references and all
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from gcg_bench.masks import resize
+from gcg_bench.types import Grounding, Picture, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a model needs, in words for a person.
+
+    Attributes:
+        weights: where they come from and how large they are; empty for none.
+        memory: of the device; empty for next to none.
+        licence: of the weights; empty for none.
+        note: what it is, in a line.
+        oracle: it sees the references, so its scores say something of the metrics and the data,
+            and nothing of a model.
+    """
+
+    note: str
+    weights: str = ""
+    memory: str = ""
+    licence: str = ""
+    oracle: bool = False
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """A model that declares that it must see the references."""
+
+    oracle: bool
+
+    def study(self, samples: Sequence[Sample]) -> None: ...
+
+
+def lent(truth: Grounding, image: Picture) -> Grounding:
+    """A reference as an answer to some image: masks resized to it, crowds as plain masks."""
+    phrases = tuple(
+        replace(
+            phrase,
+            masks=tuple(resize(mask, image.height, image.width) for mask in phrase.masks),
+            crowd=False,
+        )
+        for phrase in truth.phrases
+    )
+    return Grounding(truth.caption, phrases)

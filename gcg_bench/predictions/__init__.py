@@ -15,12 +15,20 @@ from pathlib import Path
 from gcg_bench.errors import BadData
 from gcg_bench.predictions.drafts import Draft, Size, finish
 from gcg_bench.predictions.jsonl import write_line
-from gcg_bench.predictions.layouts import drafts_in
+from gcg_bench.predictions.layouts import drafts_in, prediction_files
 from gcg_bench.predictions.reading import Reading
 from gcg_bench.records import STOP, Faults
 from gcg_bench.types import Prediction
 
-__all__ = ["Draft", "Reading", "finish", "read_drafts", "read_predictions", "write_line"]
+__all__ = [
+    "Draft",
+    "Reading",
+    "finish",
+    "prediction_files",
+    "read_drafts",
+    "read_predictions",
+    "write_line",
+]
 
 _CHUNK = 1024  # images whose masks are proved in one call
 

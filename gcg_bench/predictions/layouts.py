@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,38 @@ def drafts_in(path: Path, faults: Faults, reading: Reading) -> Iterator[Draft]:
     Raises:
         MissingData: there is nothing there, or it cannot be opened.
     """
-    if not path.exists():
-        raise MissingData(f"{path}: no such file or folder of predictions")
+    files = prediction_files(path)
     try:
         if not path.is_dir():
             yield from _file(path, faults, reading)
-        elif (path / RUN_FILE).is_file():
+        elif files == [path / RUN_FILE]:
             yield from _run(path / RUN_FILE, faults, reading)
         else:
-            yield from _folder(path, faults, reading)
+            yield from _folder(path, files, faults, reading)
     except OSError as error:
         raise MissingData(f"{path}: cannot be read ({error})") from error
+
+
+def prediction_files(path: Path) -> list[Path]:
+    """The files that are read at a path, sorted by name.
+
+    Raises:
+        MissingData: there are none.
+    """
+    if not path.exists():
+        raise MissingData(f"{path}: no such file or folder of predictions")
+    if not path.is_dir():
+        return [path]
+    if (path / RUN_FILE).is_file():
+        return [path / RUN_FILE]
+    files = [
+        file
+        for file in path.iterdir()
+        if file.suffix in (".json", ".jsonl") and not file.name.startswith(".") and file.is_file()
+    ]
+    if not files:
+        raise MissingData(f"{path}: holds no JSON files of predictions")
+    return sorted(files)
 
 
 def is_torn(line: bytes) -> bool:
@@ -63,14 +84,9 @@ def _run(file: Path, faults: Faults, reading: Reading) -> Iterator[Draft]:
             yield from _line(line, file, number, faults)
 
 
-def _folder(folder: Path, faults: Faults, reading: Reading) -> Iterator[Draft]:
-    files = sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix in (".json", ".jsonl") and not file.name.startswith(".") and file.is_file()
-    )
-    if not files:
-        raise MissingData(f"{folder}: holds no JSON files of predictions")
+def _folder(
+    folder: Path, files: Sequence[Path], faults: Faults, reading: Reading
+) -> Iterator[Draft]:
     reading.layout = "folder of JSON files"
     strangers = 0
     for file in files:

@@ -1,0 +1,19 @@
+"""The floor: says nothing and points at nothing."""
+
+from collections.abc import Iterable, Iterator
+
+from gcg_bench.adapters import Needs
+from gcg_bench.types import Prediction, Query
+
+NEEDS = Needs("baseline: no caption, no mask; the floor of every score")
+
+
+class Silent:
+    """Answers every query with an empty caption."""
+
+    def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
+        for query in queries:
+            yield Prediction(query.id)
+
+
+load = Silent

@@ -1,0 +1,22 @@
+"""The least that can be said of an image: that it is one."""
+
+from collections.abc import Iterable, Iterator
+
+from gcg_bench.adapters import Needs
+from gcg_bench.masks import from_box
+from gcg_bench.types import Grounding, Phrase, Prediction, Query
+
+NEEDS = Needs("baseline: one phrase whose mask is the whole image")
+
+
+class WholeImage:
+    """Answers every query with one phrase over all pixels."""
+
+    def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
+        for query in queries:
+            height, width = query.image.height, query.image.width
+            mask = from_box((0, 0, width, height), height, width)
+            yield Prediction(query.id, Grounding("An image.", (Phrase("the image", (mask,)),)))
+
+
+load = WholeImage

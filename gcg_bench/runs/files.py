@@ -1,0 +1,104 @@
+"""Writing that a crash cannot spoil: whole files at once, lines one at a time."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
+from gcg_bench.records import parse_json
+
+
+def replace_with(file: Path, write: Callable[[Path], None]) -> None:
+    """Puts a file in place whole: `write` fills another, which then takes its name.
+
+    Raises:
+        EnvironmentProblem: the disk is full or the folder cannot be written.
+    """
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        try:
+            write(draft)
+            with draft.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
+
+
+def write_json(file: Path, value: Mapping[str, Any]) -> None:
+    """Puts a JSON file in place whole; text is kept as it is, keys in their order."""
+    shown = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    data = shown.encode("utf-8", "backslashreplace")  # half a surrogate pair becomes its escape
+
+    def fill(draft: Path) -> None:
+        draft.write_bytes(data)
+
+    replace_with(file, fill)
+
+
+def as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The value as JSON gives it back: tuples are lists, keys are strings.
+
+    Raises:
+        BadOption: JSON cannot hold it, NaN and infinity among them.
+    """
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise BadOption(f"{what} cannot be written as JSON: {error}") from error
+    return plain
+
+
+def open_end(file: Path) -> int:
+    """A handle whose writes go to the end of the file, which is made if it is not there."""
+    binary = getattr(os, "O_BINARY", 0)  # on Windows, where line breaks would change
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | binary, 0o644)
+
+
+def append(handle: int, line: bytes, file: Path) -> None:
+    """Writes a whole line at the end of a file opened for appending, or nothing of it.
+
+    Raises:
+        EnvironmentProblem: the disk is full, or gone.
+    """
+    start = os.fstat(handle).st_size
+    rest = memoryview(line)
+    try:
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+    except OSError as error:
+        with suppress(OSError):
+            os.ftruncate(handle, start)
+        raise EnvironmentProblem(f"{file}: a line cannot be written ({error})") from error
+
+
+def mend(file: Path) -> None:
+    """Makes a file of JSON lines end in a line break: a torn last line is cut off.
+
+    A last line that lacks nothing but its line break is given one.
+    """
+    if not file.exists():
+        return
+    with file.open("rb+") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        start, tail = end, b""
+        while start and b"\n" not in tail:
+            step = min(start, 1 << 16)
+            start = stream.seek(start - step)
+            tail = stream.read(step) + tail
+        last = tail[tail.rfind(b"\n") + 1 :]
+        if not last:
+            return
+        try:
+            parse_json(last, file)
+        except BadData:
+            stream.truncate(end - len(last))
+        else:
+            stream.seek(end)
+            stream.write(b"\n")

@@ -1,0 +1,288 @@
+"""The run directory: what was asked, every answer, and what each protocol made of them.
+
+    RUN/run.json                            first, never changed: the settings, and where it ran
+    RUN/predictions.jsonl                   one line an image, in completion order
+    RUN/<protocol>-<version>/rows.parquet   what was counted, image by image
+    RUN/<protocol>-<version>/scores.json    last; if it exists, scoring finished
+
+Files other than the predictions appear whole or not at all. Predictions are only ever appended, a
+line at a time, by the one process that holds the lock.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gcg_bench.errors import (
+    BadData,
+    BadOption,
+    EnvironmentProblem,
+    MissingData,
+    RunConflict,
+    RunLocked,
+)
+from gcg_bench.predictions import read_predictions, write_line
+from gcg_bench.records import Record, read_json
+from gcg_bench.runs import tables
+from gcg_bench.runs.files import append, as_json, mend, open_end, replace_with, write_json
+from gcg_bench.runs.lock import Lock
+from gcg_bench.types import Prediction, Rows
+
+_SETTINGS = "run.json"
+_PREDICTIONS = "predictions.jsonl"
+_ROWS = "rows.parquet"
+_SCORES = "scores.json"
+_LOCK = ".lock"
+_ENVIRONMENT = "environment"
+_ABSENT = object()  # differs from every setting, null included
+
+
+class Run:
+    """A run directory, open for reading; also for predictions when it was made by create_or_resume.
+
+    Attributes:
+        folder: the directory.
+        settings: what decides the answers; a run is resumed only with the same.
+        environment: where the run was begun (versions, device); may differ when it is resumed.
+    """
+
+    def __init__(self, folder: Path, lock: Lock | None = None) -> None:
+        """Use `Run.open` or `Run.create_or_resume`."""
+        stored = _object(folder / _SETTINGS)
+        self.folder = folder
+        self.environment: Mapping[str, Any] = stored.pop(_ENVIRONMENT, {})
+        self.settings: Mapping[str, Any] = stored
+        self._lock = lock
+        self._appending = threading.Lock()
+        self._done: set[str] | None = None
+        self._stream: int | None = None
+
+    @classmethod
+    def is_run(cls, folder: Path) -> bool:
+        """Whether a folder is a run directory."""
+        return (folder / _SETTINGS).is_file()
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """A run to read and to score; takes no lock, so it may be still in the making.
+
+        Raises:
+            MissingData: the folder is not a run.
+            BadData: run.json is damaged.
+        """
+        if not cls.is_run(folder):
+            raise MissingData(f"{folder}: not a run folder, it has no {_SETTINGS}")
+        return cls(folder)
+
+    @classmethod
+    def create_or_resume(
+        cls,
+        folder: Path,
+        settings: Mapping[str, Any],
+        *,
+        environment: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A run to add predictions to, locked until `close`; a line torn by a crash is cut off.
+
+        Args:
+            folder: made if it is not there; an existing one must be a run, or empty.
+            settings: what decides the answers, as JSON takes it.
+            environment: where it runs; written when the run is created, never compared.
+
+        Raises:
+            RunConflict: the folder is a run with other settings; names the first that differs.
+            RunLocked: another process is working on it.
+            BadOption: the folder holds other things, or settings that JSON cannot hold.
+            EnvironmentProblem: the folder cannot be made or written.
+        """
+        wanted = as_json(settings, "settings")
+        if _ENVIRONMENT in wanted:
+            raise BadOption(f"settings cannot hold {_ENVIRONMENT!r}: give it apart")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentProblem(f"{folder}: cannot be made ({error})") from error
+        if not cls.is_run(folder):
+            _refuse_foreign(folder)
+        lock = Lock(folder / _LOCK)
+        try:
+            if not cls.is_run(folder):
+                stored = {**wanted, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
+                write_json(folder / _SETTINGS, stored)
+            run = cls(folder, lock)
+            _refuse_other(folder, dict(run.settings), wanted)
+            mend(folder / _PREDICTIONS)
+            run._done = run._read_ids()
+        except BaseException:
+            lock.release()
+            raise
+        return run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the lock back; what was read and written stays usable for reading."""
+        if self._stream is not None:
+            os.close(self._stream)
+            self._stream = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def append(self, prediction: Prediction) -> None:
+        """Adds one answer: its line is with the operating system when this returns.
+
+        The first new answer discards the scores of earlier ones, which no longer describe the run.
+
+        Raises:
+            BadData: the image has an answer already, or a number in it is NaN or infinite.
+            RunLocked: the run was opened only for reading, or the lock was lost.
+            EnvironmentProblem: the line cannot be written; nothing of it is kept.
+        """
+        line = (write_line(prediction) + "\n").encode("utf-8")
+        with self._appending:
+            if self._lock is None or self._done is None:
+                raise RunLocked(f"{self.folder}: open for reading only, answers cannot be added")
+            self._lock.check()
+            file = self.folder / _PREDICTIONS
+            if prediction.id in self._done:
+                raise BadData("the image has an answer already", file=file, image=prediction.id)
+            if self._stream is None:
+                self._discard_scores()
+                self._stream = open_end(file)
+            append(self._stream, line, file)
+            self._done.add(prediction.id)
+
+    def done_ids(self) -> frozenset[str]:
+        """The images that have an answer, failures included."""
+        return frozenset(self._read_ids() if self._done is None else self._done)
+
+    def predictions(
+        self, *, sizes: Mapping[str, tuple[int, int]] | None = None
+    ) -> Iterator[Prediction]:
+        """The answers in completion order; a torn last line is none.
+
+        Args:
+            sizes: image id -> (height, width) that masks must have.
+
+        Raises:
+            BadData: a line was damaged; names it.
+        """
+        if (self.folder / _PREDICTIONS).exists():
+            yield from read_predictions(self.folder, sizes=sizes)
+
+    def write_rows(self, protocol: str, rows: Mapping[str, Rows]) -> None:
+        """Keeps what a protocol's metrics counted, and discards scores that were there.
+
+        Args:
+            protocol: name and version, e.g. `official-1`; the folder's name.
+            rows: metric name -> its rows, all of the same images.
+
+        Raises:
+            BadOption: rows of different images, or a name that no folder should have.
+        """
+        folder = self._protocol_folder(protocol)
+        folder.mkdir(exist_ok=True)
+        (folder / _SCORES).unlink(missing_ok=True)
+        replace_with(folder / _ROWS, lambda file: tables.write(file, rows))
+
+    def read_rows(self, protocol: str) -> dict[str, Rows]:
+        """What a protocol's metrics counted, by metric name.
+
+        Raises:
+            MissingData: the run was not scored with that protocol.
+            BadData: the file is damaged.
+        """
+        file = self._protocol_folder(protocol) / _ROWS
+        if not file.is_file():
+            raise MissingData(f"{file}: not there. Run gcg-bench score {self.folder}")
+        return tables.read(file)
+
+    def write_scores(self, protocol: str, scores: Mapping[str, Any]) -> None:
+        """Writes scores.json, which says that scoring with that protocol is finished.
+
+        Raises:
+            BadOption: a value that JSON cannot hold, NaN among them.
+        """
+        folder = self._protocol_folder(protocol)
+        folder.mkdir(exist_ok=True)
+        write_json(folder / _SCORES, as_json(scores, "scores"))
+
+    def scores(self, protocol: str) -> dict[str, Any] | None:
+        """What scores.json holds; None when scoring with that protocol has not finished."""
+        file = self._protocol_folder(protocol) / _SCORES
+        return _object(file) if file.is_file() else None
+
+    def protocols(self) -> tuple[str, ...]:
+        """The protocols (`official-1`) with which scoring has finished, sorted."""
+        return tuple(sorted(file.parent.name for file in self.folder.glob(f"*/{_SCORES}")))
+
+    def all_scores(self) -> list[dict[str, Any]]:
+        """Every scores.json of the run, by protocol."""
+        return [_object(self.folder / name / _SCORES) for name in self.protocols()]
+
+    def _protocol_folder(self, protocol: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", protocol):
+            raise BadOption(f"{protocol!r} cannot name the folder of a protocol")
+        return self.folder / protocol
+
+    def _discard_scores(self) -> None:
+        for name in self.protocols():
+            (self.folder / name / _SCORES).unlink(missing_ok=True)
+
+    def _read_ids(self) -> set[str]:
+        return {prediction.id for prediction in self.predictions()}
+
+
+def _object(file: Path) -> dict[str, Any]:
+    return dict(Record(read_json(file), file).value)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raises BadOption when a folder that is no run holds anything that is not ours."""
+    others = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
+    if others:
+        raise BadOption(
+            f"{folder}: holds {sorted(others)[0]!r} but no {_SETTINGS}, so it is no run to go on"
+            " with. Give a new or empty folder"
+        )
+
+
+def _refuse_other(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises RunConflict when two settings differ."""
+    if difference := _difference(stored, wanted, ""):
+        name, before, now = difference
+        raise RunConflict(
+            f"{folder}: a run with other settings: {name} was {_shown(before)}, now it is"
+            f" {_shown(now)}. Give another --out, or the same settings to go on with it"
+        )
+
+
+def _difference(before: Any, now: Any, name: str) -> tuple[str, Any, Any] | None:
+    """The first field that differs, with both values; objects are compared field by field."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**now, **before}:
+            inner = _difference(before.get(key, _ABSENT), now.get(key, _ABSENT), f"{name}.{key}")
+            if inner:
+                return inner
+        return None
+    # 1, 1.0 and true are equal to Python, and not the same setting
+    same = type(before) is type(now) and before == now
+    return None if same else (name.lstrip("."), before, now)
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is _ABSENT else repr(value)
