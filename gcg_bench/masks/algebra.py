@@ -50,10 +50,11 @@ def runs(mask: Mask) -> IntArray:
 
 def area(masks: Sequence[Mask]) -> IntArray:
     """Pixels of each mask, shape (n,)."""
-    if not masks:
-        return np.zeros(0, dtype=np.int64)
-    pixels: NDArray[np.uint32] = coco.area([native(mask) for mask in masks])
-    return pixels.astype(np.int64)
+    found = np.zeros(len(masks), dtype=np.int64)
+    for start in range(0, len(masks), 255):  # with more, pycocotools overflows a byte
+        batch = masks[start : start + 255]
+        found[start : start + 255] = coco.area([native(mask) for mask in batch])
+    return found
 
 
 def boxes(masks: Sequence[Mask]) -> FloatArray:
