@@ -1,3 +1,55 @@
-"""Benchmark and evaluation toolkit for grounded conversation generation."""
+"""Benchmark and evaluation toolkit for grounded conversation generation.
+
+The public names below are imported when they are first used, so `import gcg_bench` is instant.
+"""
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "Board": "leaderboard",
+    "Comparison": "types",
+    "DataCard": "cards",
+    "Dataset": "datasets",
+    "EvalProtocol": "protocols",
+    "Evaluation": "scoring",
+    "GcgBenchError": "errors",
+    "Grounding": "types",
+    "Mask": "types",
+    "Metric": "types",
+    "Model": "types",
+    "OFFICIAL": "protocols",
+    "Phrase": "types",
+    "Picture": "types",
+    "Prediction": "types",
+    "Query": "types",
+    "Resampling": "scoring",
+    "Rows": "types",
+    "Run": "runs",
+    "STRICT": "protocols",
+    "Sample": "types",
+    "Score": "types",
+    "complete": "evaluation",
+    "evaluate": "evaluation",
+    "load_card": "cards",
+    "load_dataset": "datasets",
+    "load_model": "models",
+    "predict": "evaluation",
+    "read_mask": "masks",
+    "read_predictions": "predictions",
+    "score": "evaluation",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  # one list, so that none can be forgotten
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

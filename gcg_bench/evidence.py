@@ -7,6 +7,7 @@ to the PTB tokeniser, each distinct phrase embedded once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from time import perf_counter
 
 import numpy as np
 
@@ -22,10 +23,12 @@ class Evidence:
     Attributes:
         comparisons: one a sample, in the data set's order; `similarity` is all NaN.
         broken_lines: captions in which a line break became a space before tokenising.
+        seconds: stage -> wall seconds.
     """
 
     comparisons: tuple[Comparison, ...]
     broken_lines: int
+    seconds: Mapping[str, float]
 
     def alike(self, encoder: Encoder, *, equal_is_one: bool) -> tuple[Comparison, ...]:
         """The comparisons with their likeness tables by that encoder."""
@@ -84,9 +87,13 @@ def gather(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> 
     answers = [predictions[sample.id] for sample in samples]
     pairs = list(zip(samples, answers, strict=True))
     captions = chain.from_iterable((*s.captions, a.grounding.caption) for s, a in pairs)
+    started = perf_counter()
     tokenised = jvm.ptb_tokenise(list(captions))
+    tokenise = perf_counter() - started
     lines = iter(tokenised.captions)
-    return Evidence(tuple(_compare(s, a, lines) for s, a in pairs), tokenised.touched)
+    comparisons = tuple(_compare(s, a, lines) for s, a in pairs)
+    overlap = perf_counter() - started - tokenise
+    return Evidence(comparisons, tokenised.touched, {"tokenise": tokenise, "overlaps": overlap})
 
 
 def _compare(sample: Sample, prediction: Prediction, lines: Iterator[str]) -> Comparison:

@@ -5,7 +5,8 @@ whichever it has a use for of `checkpoint`, `device`, `seed`, `batch_size`, `wor
 its own; models.py passes no others. A model may also have
 
 settings    what decides its answers besides the checkpoint and the seed, as JSON takes it
-prepare     called once with all queries before the first answer; what it raises stops the run
+prepare     called once with all queries (and `missing`, `limited`, see predictions_file) before the
+            first answer; what it raises stops the run
 study       for oracles alone: called once with the samples, references and all
 """
 

@@ -1,10 +1,13 @@
 """evaluate and predict: a model runs over a split, and is scored."""
 
 import hashlib
+import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +59,7 @@ def predict(**given: Any) -> int:
 def _predicted(given: Mapping[str, Any]) -> tuple[Any, Any]:
     """The data set and the finished run of the options that were given."""
     from gcg_bench.datasets import load_dataset
-    from gcg_bench.evaluate import predict as fill
+    from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
     from gcg_bench.runs import Run
 
@@ -71,14 +74,18 @@ def _predicted(given: Mapping[str, Any]) -> tuple[Any, Any]:
         max_new_tokens=given["max_new_tokens"],
         seed=given["seed"],
     )
-    refuse = getattr(model, "missing", None)
-    if refuse is not None and given.get("missing", "error") == "error":
-        refuse([sample.id for sample in data.samples], limited=given["limit"] is not None)
     folder = given["out"] or default_folder(given["model"], data.card.name, data.split)
     settings = _settings(given, data, model)
-    with Run.create_or_resume(folder, settings) as run:
+    with Run.create_or_resume(folder, settings, environment=_environment(given)) as run:
         say(f"run folder: {folder}", quiet=_silent(given))
-        fill(model, data, run, bar=partial(progress, quiet=_silent(given)))
+        fill(
+            model,
+            data,
+            run,
+            missing=given.get("missing", "error"),
+            limited=given["limit"] is not None,
+            bar=partial(progress, quiet=_silent(given)),
+        )
     return data, Run.open(folder)
 
 
@@ -96,6 +103,8 @@ def _asking(sample: Any, prompt: str) -> Any:
 
 def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]:
     """What decides the answers: a run can only be resumed with the same."""
+    from gcg_bench.adapters import Oracle
+
     prompts = sorted({sample.query.prompt for sample in data.samples})
     return {
         "model": given["model"],
@@ -106,7 +115,21 @@ def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]
         "annotations": dict(data.files),
         "prompt": prompts[0] if len(prompts) == 1 else prompts,
         "seed": given["seed"],
+        "oracle": isinstance(model, Oracle),
         "decoding": dict(getattr(model, "settings", {})),
+    }
+
+
+def _environment(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the answers are made: recorded, never compared."""
+    packages = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pillow")
+    return {
+        "device": given["device"],
+        "batch_size": given["batch_size"],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in packages},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

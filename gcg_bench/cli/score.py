@@ -56,17 +56,19 @@ def _agree(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
 
 def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
     """Scores a run into its folder, and shows the scores; 1 when images failed, else 0."""
-    from gcg_bench.evaluate import complete
+    from gcg_bench.evaluation import complete, keep
     from gcg_bench.leaderboard import Board
 
     settings = run.settings
     limited = given["limit"] is not None and given["limit"] != settings["limit"]
-    found = complete(data.samples, run.predictions(), missing=given["missing"], limited=limited)
+    sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
+    found = complete(
+        data.samples, run.predictions(sizes=sizes), missing=given["missing"], limited=limited
+    )
     verdicts = _verdicts(data, found, given, answered_by(settings))
     if not limited:
         for verdict in verdicts:
-            run.write_rows(verdict.key, verdict.rows)
-            run.write_scores(verdict.key, verdict.to_json())
+            keep(run, verdict)
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
     _show(f"{settings['model']} on {data.card.name} {data.split}", verdicts, given)
     return 1 if any(verdict.failed for verdict in verdicts) else 0
@@ -84,7 +86,7 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
-    from gcg_bench.evaluate import complete
+    from gcg_bench.evaluation import complete
     from gcg_bench.predictions import read_predictions
 
     sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
@@ -102,7 +104,7 @@ def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
 def _verdicts(
     data: Any, found: Mapping[str, Any], given: Mapping[str, Any], answered: Mapping[str, Any]
 ) -> Any:
-    from gcg_bench.evaluate import score as verdicts_of
+    from gcg_bench.evaluation import score as verdicts_of
     from gcg_bench.protocols import protocol
     from gcg_bench.scoring import Resampling
 

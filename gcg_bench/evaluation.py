@@ -1,20 +1,22 @@
 """The one loop: queries go to a model, answers to a run, and both to the protocols.
 
-`predict` fills a run, `score` turns predictions into evaluations. Nothing here knows a model, a
-data set or a metric by name.
+`predict` fills a run, `score` turns predictions into evaluations, `evaluate` does both. Nothing
+here knows a model, a data set or a metric by name.
 """
 
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
+from gcg_bench.adapters import Oracle
 from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.evidence import gather
-from gcg_bench.protocols import EvalProtocol
+from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, Resampling, judge
 from gcg_bench.types import Model, Prediction, Query, Sample
@@ -29,14 +31,35 @@ def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], Non
     return nullcontext(lambda _: None)
 
 
-def predict(model: Model, dataset: Dataset, run: Run, *, bar: Bar = no_bar) -> int:
+def predict(
+    model: Model,
+    dataset: Dataset,
+    run: Run,
+    *,
+    missing: Missing = "error",
+    limited: bool = False,
+    bar: Bar = no_bar,
+) -> int:
     """Answers every query that the run has no line for; returns how many were answered.
 
-    A model that must see the references (a reference baseline) says so by having `study`.
+    Args:
+        model: one that must see the references (a reference baseline) says so by having `study`;
+            one that can tell beforehand that it has no answers, by having `prepare`.
+        dataset: what to ask.
+        run: where the answers go, open for adding.
+        missing: whether a model made of files may lack an image.
+        limited: the data set is only the first images of its split.
+        bar: a progress bar.
+
+    Raises:
+        GcgBenchError: what the model's `prepare` found.
     """
-    study = getattr(model, "study", None)
-    if study is not None:
-        study(dataset.samples)
+    if isinstance(model, Oracle):
+        model.study(dataset.samples)
+    prepare = getattr(model, "prepare", None)
+    if prepare is not None:
+        queries = [sample.query for sample in dataset.samples]
+        prepare(queries, missing=missing, limited=limited)
     done = run.done_ids()
     pending = [sample.query for sample in dataset.samples if sample.id not in done]
     with bar("predict", len(pending)) as advance:
@@ -165,7 +188,7 @@ def _first_ten(ids: Sequence[str]) -> str:
 def score(
     dataset: Dataset,
     predictions: Mapping[str, Prediction],
-    protocols: Sequence[EvalProtocol],
+    protocols: Sequence[EvalProtocol] = (OFFICIAL, STRICT),
     *,
     answered: Mapping[str, Any] | None = None,
     missing: Missing = "error",
@@ -187,14 +210,12 @@ def score(
     """
     if not dataset.samples:
         raise MissingData(f"{dataset.card.name} {dataset.split}: no images to score")
-    started = perf_counter()
     evidence = gather(dataset.samples, predictions)
-    gathered = perf_counter() - started
     facts = {**measured_on(dataset), "missing": missing, **(answered or {})}
     verdicts = []
     for protocol in protocols:
         verdict = judge(evidence, protocol, facts, resampling or Resampling())
-        verdicts.append(replace(verdict, seconds={"evidence": gathered, **verdict.seconds}))
+        verdicts.append(replace(verdict, seconds={**evidence.seconds, **verdict.seconds}))
     return verdicts
 
 
@@ -208,3 +229,58 @@ def measured_on(dataset: Dataset) -> dict[str, Any]:
         "truth": truth if dataset.files else "generated",
         "n": len(dataset.samples),
     }
+
+
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    out: Path,
+    *,
+    protocols: Sequence[EvalProtocol] = (OFFICIAL, STRICT),
+    settings: Mapping[str, Any] | None = None,
+    missing: Missing = "error",
+    resampling: Resampling | None = None,
+    bar: Bar = no_bar,
+) -> list[Evaluation]:
+    """Runs a model over a data set and scores it; rows and scores are kept in the run folder.
+
+    Called again with the same folder it goes on where it stopped.
+
+    Args:
+        model: anything with `answer`.
+        dataset: what to ask, and the references.
+        out: the run folder.
+        protocols: what to measure; `OFFICIAL.using(encoder="minilm")` needs no download.
+        settings: what decides the model's answers (its name, prompt, decoding); a folder made with
+            other settings is refused.
+        missing: whether a model made of files may lack an image.
+        resampling: how intervals are drawn.
+        bar: a progress bar.
+
+    Raises:
+        RunConflict, RunLocked: the folder belongs to other settings, or another process.
+        EnvironmentProblem: Java or an encoder is missing.
+    """
+    about = {
+        "model": type(model).__name__,
+        "decoding": dict(getattr(model, "settings", {})),
+        **(settings or {}),
+        "dataset": dataset.card.name,
+        "card_version": dataset.card.version,
+        "split": dataset.split,
+        "n": len(dataset.samples),
+        "oracle": isinstance(model, Oracle),
+    }
+    with Run.create_or_resume(out, about) as run:
+        predict(model, dataset, run, missing=missing, bar=bar)
+        found = complete(dataset.samples, run.predictions(), missing=missing)
+        verdicts = score(dataset, found, protocols, missing=missing, resampling=resampling)
+        for verdict in verdicts:
+            keep(run, verdict)
+    return verdicts
+
+
+def keep(run: Run, verdict: Evaluation) -> None:
+    """Writes a verdict's rows and then its scores into the run."""
+    run.write_rows(verdict.key, verdict.rows)
+    run.write_scores(verdict.key, verdict.to_json())

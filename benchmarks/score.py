@@ -1,0 +1,192 @@
+"""Time and memory of scoring a split as large as GranD-f's.
+
+Makes a data set in the published layout (images of 1440 x 1920, 2.8 reference masks and 3.2
+predicted masks an image, captions of about 30 words), scores it with both protocols in a process of
+its own, cold and then with warm caches, and prints seconds by stage and that process's peak memory.
+
+    python benchmarks/score.py                      2,500 images
+    python benchmarks/score.py 2500 5000 10000 25000
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from gcg_bench import masks
+
+HEIGHT, WIDTH = 1440, 1920
+THINGS = (
+    "man woman child dog cat horse bicycle car bus truck train boat tree flower bench table chair lamp "
+    "building house bridge road river mountain sky cloud field fence wall window door sign clock "
+    "umbrella bag hat shirt jacket shoe bottle cup plate bowl cake pizza apple banana keyboard phone"
+).split()
+LOOKS = "red blue green small large old wooden striped white black tall bright round empty".split()
+STAGES_IN_JAVA = ("tokenise", "meteor")
+STAGES_IN_ENCODER = ("likeness",)
+
+
+def blob(rng: np.random.Generator) -> tuple[int, np.ndarray, np.ndarray]:
+    """A region with a wavy outline: its first column, and top and length in each column."""
+    columns = int(rng.integers(60, 700))
+    left = int(rng.integers(0, WIDTH - columns))
+    middle = rng.integers(300, HEIGHT - 300)
+    half = np.sin(np.linspace(0.05, np.pi - 0.05, columns)) * rng.integers(40, 280)
+    wobble = np.cumsum(rng.integers(-1, 2, columns))
+    top = np.clip(middle - half + wobble, 0, HEIGHT - 2).astype(int)
+    length = np.clip(2 * half + rng.integers(-1, 2, columns), 1, HEIGHT - 1 - top).astype(int)
+    return left, top, length
+
+
+def shifted(region: tuple[int, np.ndarray, np.ndarray], by: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """The same region some rows lower."""
+    left, top, length = region
+    top = np.clip(top + by, 0, HEIGHT - 2)
+    return left, top, np.minimum(length, HEIGHT - 1 - top)
+
+
+def rle(region: tuple[int, np.ndarray, np.ndarray]) -> dict[str, object]:
+    """The region as compressed run lengths."""
+    left, top, length = region
+    starts = (left + np.arange(len(top))) * HEIGHT + top
+    gaps = np.diff(np.concatenate([[0], starts])) - np.concatenate([[0], length[:-1]])
+    runs = np.stack([gaps, length], 1).ravel()
+    tail = HEIGHT * WIDTH - int(runs.sum())
+    return masks.to_rle(masks.from_runs(np.append(runs, tail), HEIGHT, WIDTH))
+
+
+def thing(rng: np.random.Generator) -> str:
+    return f"a {rng.choice(LOOKS)} {rng.choice(THINGS)}"
+
+
+def sentence(rng: np.random.Generator, phrases: list[str]) -> str:
+    """About 30 words around the phrases."""
+    joints = rng.choice(["standing near", "in front of", "next to", "behind", "with"], len(phrases))
+    body = " ".join(f"{p} {j}" for p, j in zip(phrases, joints, strict=True))
+    extra = " ".join(thing(rng) for _ in range(5))
+    return f"The image shows {body} something, and one can also see {extra} in the distance."
+
+
+def make(folder: Path, images: int) -> None:
+    """Writes references and predictions of so many images."""
+    rng = np.random.default_rng(0)
+    listed, captions, annotations = [], [], []
+    (folder / "predictions").mkdir(parents=True)
+    for k in range(images):
+        id_ = f"sa_{k:07}"
+        regions = [blob(rng) for _ in range(rng.integers(1, 6))][: 5 if rng.random() < 0.7 else 2]
+        labels = [thing(rng) for _ in regions]
+        listed.append({"id": id_, "file_name": f"{id_}.jpg", "height": HEIGHT, "width": WIDTH})
+        captions.append(
+            {"id": k + 1, "image_id": id_, "caption": sentence(rng, labels), "labels": labels}
+        )
+        for region in regions:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": id_,
+                    "category_id": 1,
+                    "segmentation": rle(region),
+                    "area": int(region[2].sum()),
+                    "bbox": [0, 0, 1, 1],
+                    "iscrowd": 0,
+                }
+            )
+        guessed = [shifted(region, int(rng.integers(0, 80))) for region in regions]
+        guessed += [blob(rng)] if rng.random() < 0.4 else []
+        phrases = [label if rng.random() < 0.6 else thing(rng) for label in labels]
+        phrases += [thing(rng)] * (len(guessed) - len(labels))
+        answer = {
+            "image_id": id_,
+            "caption": sentence(rng, phrases),
+            "phrases": phrases,
+            "pred_masks": [rle(region) for region in guessed],
+        }
+        (folder / "predictions" / f"{id_}.json").write_text(json.dumps(answer))
+    (folder / "val_gcg_coco_mask_gt.json").write_text(
+        json.dumps({"images": listed, "annotations": annotations})
+    )
+    (folder / "val_gcg_coco_caption_gt.json").write_text(
+        json.dumps({"images": listed, "annotations": captions})
+    )
+
+
+def child(folder: Path) -> None:
+    """Scores the folder in this process and prints what it took as JSON."""
+    started = time.perf_counter()
+    from gcg_bench.cli.score import score
+
+    command = [str(folder / "predictions"), "--split", "val", "--data-root", str(folder)]
+    keep = sys.stdout
+    with (folder / "scores.json").open("w") as out:
+        sys.stdout = out
+        score.main([*command, "--encoder", "minilm", "--json", "--quiet"], standalone_mode=False)
+    sys.stdout = keep
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        json.dumps(
+            {
+                "seconds": time.perf_counter() - started,
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "torch": "torch" in sys.modules,
+                "java": children.ru_utime > 0,
+                "stages": [e["seconds"] for e in json.loads((folder / "scores.json").read_text())],
+            }
+        )
+    )
+
+
+def timed(folder: Path, cache: Path) -> dict[str, object]:
+    """One scoring in a fresh process, start-up included."""
+    started = time.perf_counter()
+    run = subprocess.run(
+        [sys.executable, __file__, "--child", str(folder)],
+        env={**os.environ, "GCG_BENCH_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, object] = json.loads(run.stdout)
+    found["wall"] = time.perf_counter() - started
+    return found
+
+
+def show(name: str, found: dict[str, object]) -> None:
+    stages: dict[str, float] = {}
+    for position, protocol in enumerate(found["stages"]):
+        for stage, seconds in protocol.items():
+            shared = stage in ("tokenise", "overlaps")
+            if not (shared and position):
+                stages[stage] = stages.get(stage, 0.0) + seconds
+    java = sum(stages.get(stage, 0.0) for stage in STAGES_IN_JAVA)
+    encoder = sum(stages.get(stage, 0.0) for stage in STAGES_IN_ENCODER)
+    print(
+        f"{name:>12}: {found['wall']:6.1f} s wall, of which Java {java:.1f}, encoder {encoder:.1f},"
+        f" all else {found['wall'] - java - encoder:.1f};"
+        f" peak {found['peak_mib']:.0f} MiB; torch {found['torch']}, Java {found['java']}"
+    )
+    print(" " * 14 + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in stages.items()))
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--child"]:
+        child(Path(sys.argv[2]))
+        return
+    for images in map(int, sys.argv[1:] or ["2500"]):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            make(folder, images)
+            truth = json.loads((folder / "val_gcg_coco_mask_gt.json").read_text())["annotations"]
+            print(f"{images} images, {len(truth)} reference masks")
+            show("cold", timed(folder, folder / "cache"))
+            show("warm", timed(folder, folder / "cache"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""`gcg-bench data`: the data cards, and what can be done with the data they describe."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gcg_bench.cards import DataCard, card_names, data_folder, load_card, locate
+from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.cli.options import as_json, data_root, limit, quiet
+from gcg_bench.errors import BadOption, MissingData
+
+EXPORTS = ("jsonl", "parquet", "gcg_coco")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def data() -> None:
+    """Data cards: list, show, check, fetch, export."""
+
+
+@data.command("list")
+@data_root
+@as_json
+def list_cards(data_root: Path | None, *, as_json: bool) -> None:
+    """The data sets that ship with a card, and which of their splits are on this machine."""
+    from gcg_bench.cli.data_tables import cards_table
+
+    root = data_root or data_folder()
+    cards = [load_card(name) for name in card_names()]
+    here = {
+        card.name: [split for split in card.splits if _here(card, split, root)] for card in cards
+    }
+    if as_json:
+        print_json([{**_summary(card), "here": here[card.name]} for card in cards])
+        return
+    stdout().print(cards_table(cards, here))
+    say(f"data root: {root}")
+
+
+@data.command()
+@click.argument("name")
+@data_root
+@as_json
+def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
+    """One card: origin, licence, citation, prompt, splits, known issues."""
+    from gcg_bench.cli.data_tables import card_page
+
+    root = data_root or data_folder()
+    card = load_card(name)
+    here = {split: _here(card, split, root) for split in card.splits}
+    if as_json:
+        print_json({**_full(card), "here": [split for split, found in here.items() if found]})
+        return
+    for part in card_page(card, here):
+        stdout().print(part)
+
+
+@data.command()
+@click.argument("name")
+@click.option("--split", default=None, help="Only this split. [default: all]")
+@click.option(
+    "--dataset", default=None, help="For predictions: the data set whose images they are of."
+)
+@click.option(
+    "--fix",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="For predictions: write what can be repaired to this file.",
+)
+@click.option("--pixels", is_flag=True, help="Decode every image as well; finds truncated ones.")
+@data_root
+@as_json
+def check(
+    name: str,
+    split: str | None,
+    dataset: str | None,
+    fix: Path | None,
+    data_root: Path | None,
+    *,
+    pixels: bool,
+    as_json: bool,
+) -> int:
+    """Lists every problem of a data set, or of somebody's prediction file or folder.
+
+    NAME is a data card, the path of a data set, or a path with predictions. Exit code 2 when there
+    is an error, 0 when there are none or only warnings.
+    """
+    if not is_dataset(name):
+        from gcg_bench.cli.data_predictions import check_path
+
+        if pixels:
+            raise BadOption("--pixels is for data sets; predictions have no images")
+        return check_path(Path(name), dataset, split, data_root, fix, as_json=as_json)
+    if fix is not None or dataset is not None:
+        raise BadOption("--fix and --dataset are for predictions; a data set is not rewritten")
+    return _check_dataset(load_card(name, split=split), split, data_root, pixels, as_json=as_json)
+
+
+@data.command()
+@click.argument("name")
+@data_root
+@quiet
+@as_json
+def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> None:
+    """Downloads what a hub carries of a data set, and says what must be fetched by hand."""
+    from gcg_bench.cli.data_tables import by_hand_lines
+    from gcg_bench.fetch import fetch as fetch_card
+
+    root = data_root or data_folder()
+    card = load_card(name)
+    if card.hub is not None:
+        count = len(card.hub.files)
+        say(f"{card.name}: {count} files of huggingface.co/datasets/{card.hub.repo}", quiet=quiet)
+    done = fetch_card(card, root)
+    if as_json:
+        print_json(
+            {
+                "root": str(root),
+                "new": [str(path) for path in done.new],
+                "kept": [str(path) for path in done.kept],
+                "by_hand": [dataclasses.asdict(part) for part in done.by_hand],
+            }
+        )
+        return
+    for part in by_hand_lines(card, root, done):
+        stdout().print(part, soft_wrap=True)
+
+
+@data.command()
+@click.argument("dataset")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--split", required=True, help="Split of the data set, e.g. val.")
+@click.option(
+    "--format", "format_name", type=click.Choice(EXPORTS), default="jsonl", show_default=True
+)
+@click.option("--embed-images", is_flag=True, help="Write the images as well.")
+@data_root
+@limit
+@quiet
+def export(
+    dataset: str,
+    out: Path,
+    split: str,
+    format_name: str,
+    data_root: Path | None,
+    limit: int | None,
+    *,
+    embed_images: bool,
+    quiet: bool,
+) -> None:
+    """Writes a split of DATASET to the folder OUT in another format; nothing is written over."""
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.export import export as export_dataset
+
+    loaded = load_dataset(dataset, split, data_root, limit=limit)
+    for path in export_dataset(loaded, out, format_name, embed_images=embed_images):
+        stdout().print(str(path), soft_wrap=True)
+    say(f"{len(loaded.samples)} images; read them with --dataset {out}", quiet=quiet)
+
+
+def is_dataset(name: str) -> bool:
+    """Whether a name or path means a data set rather than predictions.
+
+    A `.jsonl` file is a data set when its first line has reference captions, a folder when it has a
+    card or such files.
+    """
+    path = Path(name)
+    if name.replace("-", "_") in card_names() or path.suffix in (".md", ".parquet"):
+        return True
+    if path.suffix == ".jsonl" and path.is_file():
+        return _has_captions(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.jsonl"))
+        parquet = [*path.glob("*.parquet"), *path.glob("data/*.parquet")]
+        return (path / "card.md").is_file() or bool(parquet) or any(map(_has_captions, files[:1]))
+    return len(path.parts) == 1 and not path.suffix and not path.exists()
+
+
+def _has_captions(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return b'"captions"' in stream.readline()
+
+
+def _check_dataset(
+    card: DataCard, split: str | None, data_root: Path | None, pixels: bool, *, as_json: bool
+) -> int:
+    from gcg_bench.cli.data_tables import checkup_lines, problem_fields
+    from gcg_bench.dataset_check import check_dataset
+
+    root = data_root or data_folder()
+    splits = [split] if split is not None else list(card.splits)
+    found = [check_dataset(card, one, root, pixels=pixels) for one in splits]
+    if as_json:
+        print_json(
+            [
+                {
+                    "dataset": card.name,
+                    "split": checkup.split,
+                    "images": checkup.images,
+                    "phrases": checkup.phrases,
+                    "masks": checkup.masks,
+                    "pictures": checkup.pictures,
+                    "problems": [problem_fields(*problem) for problem in checkup.problems],
+                }
+                for checkup in found
+            ]
+        )
+    else:
+        for checkup in found:
+            for part in checkup_lines(card.name, root, checkup):
+                stdout().print(part)
+    return 0 if all(checkup.sound for checkup in found) else 2
+
+
+def _here(card: DataCard, split: str, root: Path) -> bool:
+    """Whether the split's annotations are on this machine; always, for generated data."""
+    from gcg_bench.registry import module
+
+    files = getattr(module("datasets", card.format, "data set format"), "annotation_files", None)
+    try:
+        locate(card, split, root) if files is None else files(card, split, root)
+    except MissingData:
+        return False
+    return True
+
+
+def _summary(card: DataCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "version": card.version,
+        "title": card.title,
+        "format": card.format,
+        "splits": list(card.splits),
+        "license": card.license,
+    }
+
+
+def _full(card: DataCard) -> dict[str, Any]:
+    fields = dataclasses.asdict(card)
+    fields["home"] = None if card.home is None else str(card.home)
+    return fields
