@@ -119,9 +119,13 @@ class Record:
         value = self.any(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.bad(name, f"should be a number, not {kind(value)}")
-        if not math.isfinite(value):
-            raise self.bad(name, f"is {value}, should be finite")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.bad(name, f"is {kind(value)}, should be finite")
+        return number
 
     def truth(self, name: str, *, default: bool) -> bool:
         """True or false, which may be written as 1 or 0."""

@@ -8,6 +8,7 @@ names on the command line.
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -79,9 +80,10 @@ def _from_package(where: str) -> ModuleType:
 def _from_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise MissingData(f"{file}: no such file to load a model from")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    spec = importlib.util.spec_from_file_location(f"gcg_bench_user_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise BadOption(f"{file}: not a Python file that can be imported")
     loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded  # dataclasses and pickle look for a class's module there
     spec.loader.exec_module(loaded)
     return loaded
