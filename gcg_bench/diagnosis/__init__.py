@@ -1,0 +1,34 @@
+"""Diagnosis: what kind of mistake was made, how often, and what each kind cost.
+
+`diagnose` gives every phrase of both sides one kind (see `kinds`), counts them, and says what F1
+would be without each kind. Slices say where the mistakes are. After TIDE, arXiv 2008.08115.
+"""
+
+from gcg_bench.diagnosis.costs import Diagnosis, Tally, diagnose
+from gcg_bench.diagnosis.explaining import explain
+from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning
+from gcg_bench.diagnosis.kinds import KINDS, Finding, ImageDiagnosis, Kind, judge_image
+from gcg_bench.diagnosis.singles import image_scores
+from gcg_bench.diagnosis.slices import Slice
+from gcg_bench.diagnosis.spans import locate
+from gcg_bench.diagnosis.surface import Surface, recall_surface
+
+__all__ = [
+    "KINDS",
+    "Diagnosis",
+    "Explanation",
+    "Finding",
+    "ImageDiagnosis",
+    "Kind",
+    "Line",
+    "Reckoning",
+    "Slice",
+    "Surface",
+    "Tally",
+    "diagnose",
+    "explain",
+    "image_scores",
+    "judge_image",
+    "locate",
+    "recall_surface",
+]

@@ -1,0 +1,194 @@
+"""The kinds of mistakes, and the kind of every phrase of one image.
+
+A predicted phrase gets the first kind that holds, in the order of `KINDS`. A reference phrase is
+matched, charged to one predicted phrase of a wrong kind, or missed. Charges are one to one, like
+matches: words before places before both, as many as can be, then the largest sum of IoU. So the
+kinds of each side add up to its phrases, and no mistake is charged twice.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gcg_bench import matching
+from gcg_bench.metrics.phrase_f1 import PhraseF1
+from gcg_bench.types import Comparison, FloatArray
+
+NEAR = 0.1
+"""The least IoU at which a predicted mask is taken to mean a reference object."""
+
+_Table = NDArray[np.bool_]
+_Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One entry of the closed list of kinds.
+
+    Attributes:
+        name: as in JSON.
+        title: as tables print it.
+        description: one sentence; t is the protocol's IoU threshold, 0.5 for strict.
+    """
+
+    name: str
+    title: str
+    description: str
+
+
+KINDS = (
+    Kind("matched", "matched", "The right words in the right place."),
+    Kind(
+        "duplicate",
+        "duplicate",
+        "Right words and place, but the reference phrase has its answer already.",
+    ),
+    Kind("wrong_words", "wrong words", "The mask fits (IoU >= 0.5), the words do not."),
+    Kind(
+        "wrong_place",
+        "wrong place",
+        "The words fit, the mask only touches the object (0.1 <= IoU < 0.5).",
+    ),
+    Kind(
+        "wrong_both",
+        "wrong both",
+        "The mask touches an object (0.1 <= IoU < 0.5) and the words do not fit it.",
+    ),
+    Kind("hallucinated", "hallucinated", "The mask meets no object (IoU < 0.1), or there is none."),
+    Kind("missed", "missed", "A reference phrase that no predicted phrase comes near."),
+)
+NAMES = tuple(kind.name for kind in KINDS)
+CHARGED = ("wrong_words", "wrong_place", "wrong_both")
+"""The kinds that a reference phrase can be charged to, in the order in which it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one phrase.
+
+    Attributes:
+        kind: one of `NAMES`.
+        other: position, on the other side, of the phrase it was matched with, charged to, or that
+            makes its kind hold; for hallucinated and missed phrases the closest one (largest sum of
+            IoU and likeness). None when the other side has no phrase.
+        iou: with that phrase, 0 without one.
+        likeness: with that phrase; None without one, or where either has no words.
+    """
+
+    kind: str
+    other: int | None = None
+    iou: float = 0.0
+    likeness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDiagnosis:
+    """The findings of one image, phrase by phrase.
+
+    Attributes:
+        id: the image.
+        reference: one finding a reference phrase: matched, one of `CHARGED`, or missed.
+        predicted: one finding a predicted phrase: any kind but missed.
+    """
+
+    id: str
+    reference: tuple[Finding, ...]
+    predicted: tuple[Finding, ...]
+
+
+def judge_image(comparison: Comparison, rule: PhraseF1) -> ImageDiagnosis:
+    """The kind of every phrase, with exactly the matches that `rule` counts."""
+    iou = np.nan_to_num(comparison.iou, nan=0.0)
+    likeness = comparison.similarity
+    alike = likeness >= rule.threshold_likeness  # NaN (no words) is like nothing
+    fits = iou >= rule.threshold_iou
+    near = (iou >= NEAR) & ~fits
+    matches = matching.admissible(comparison.iou * likeness, fits & alike)
+
+    charges = _Charges(iou, matches)
+    predicted: list[tuple[str, int | None]] = [("hallucinated", None)] * iou.shape[1]
+    for _, column in matches:
+        predicted[column] = ("matched", charges.partner(column))
+    holds = {
+        "duplicate": fits & alike,
+        "wrong_words": fits & ~alike,
+        "wrong_place": near & alike,
+        "wrong_both": near & ~alike,
+    }
+    for kind, table in holds.items():
+        mine = [
+            column
+            for column in np.flatnonzero(table.any(axis=0)).tolist()
+            if predicted[column][0] == "hallucinated"
+        ]
+        if kind in CHARGED:
+            charges.charge(kind, table, mine)
+        for column in mine:
+            here = charges.partner(column)
+            predicted[column] = (kind, _closest(iou, likeness, table, column, here))
+
+    anything = np.ones_like(fits)
+    return ImageDiagnosis(
+        comparison.sample.id,
+        reference=tuple(
+            _finding(iou.T, likeness.T, row, *charges.of_reference(row), anything.T)
+            for row in range(iou.shape[0])
+        ),
+        predicted=tuple(
+            _finding(iou, likeness, column, kind, other, anything)
+            for column, (kind, other) in enumerate(predicted)
+        ),
+    )
+
+
+class _Charges:
+    """Which predicted phrase each reference phrase is matched with or charged to."""
+
+    def __init__(self, iou: FloatArray, matches: list[_Pair]) -> None:
+        self.iou = iou
+        self.kind: dict[int, tuple[str, int]] = {row: ("matched", c) for row, c in matches}
+        self.row = {column: row for row, column in matches}
+
+    def charge(self, kind: str, table: _Table, columns: list[int]) -> None:
+        """Charges free reference phrases to these predicted phrases where the table allows."""
+        allowed = np.zeros_like(table)
+        allowed[:, columns] = table[:, columns]
+        allowed[list(self.kind)] = False
+        for row, column in matching.admissible(self.iou, allowed):
+            self.kind[row] = (kind, column)
+            self.row[column] = row
+
+    def partner(self, column: int) -> int | None:
+        """The reference phrase of a predicted one."""
+        return self.row.get(column)
+
+    def of_reference(self, row: int) -> tuple[str, int | None]:
+        """Kind and predicted phrase of a reference one."""
+        return self.kind.get(row, ("missed", None))
+
+
+def _closest(
+    iou: FloatArray, likeness: FloatArray, table: _Table, column: int, known: int | None
+) -> int | None:
+    """The row of largest IoU + likeness among those of the table, if none is known already."""
+    rows = np.flatnonzero(table[:, column])
+    if known is not None or not rows.size:
+        return known
+    near = iou[rows, column] + np.nan_to_num(likeness[rows, column], nan=-1.0)
+    return int(rows[int(np.argmax(near))])
+
+
+def _finding(
+    iou: FloatArray,
+    likeness: FloatArray,
+    column: int,
+    kind: str,
+    other: int | None,
+    table: _Table,
+) -> Finding:
+    row = _closest(iou, likeness, table, column, other)
+    if row is None:
+        return Finding(kind)
+    words = float(likeness[row, column])
+    return Finding(kind, row, float(iou[row, column]), None if np.isnan(words) else words)
