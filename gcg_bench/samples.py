@@ -128,8 +128,14 @@ def numbered(name: str, seen: Counter[str]) -> str:
     return name if seen[name] == 1 else f"{name}#{seen[name]}"
 
 
-def doubts(sample: Sample, file: object) -> Iterator[BadData]:
-    """What is odd in a sample that can be scored all the same."""
+def doubts(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]:
+    """What is odd in a sample that can be scored all the same.
+
+    Args:
+        sample: the sample.
+        file: where its words come from, for messages.
+        mask_file: where its masks come from.
+    """
 
     def odd(problem: str, phrase: int | None = None, remedy: str | None = None) -> BadData:
         return BadData(problem, file=file, image=sample.id, phrase=phrase, remedy=remedy)
@@ -142,14 +148,16 @@ def doubts(sample: Sample, file: object) -> Iterator[BadData]:
     grounded = sum(bool(phrase.masks) for phrase in sample.truth.phrases)
     if texts != grounded:
         yield odd(
-            f"{texts} labels but {grounded} masks",
+            f"labels: {texts}, masks: {grounded}",
             remedy="The published evaluator may lose this image's recall",
         )
     for at, phrase in enumerate(sample.truth.phrases):
         if phrase.text is not None and not phrase.text.strip():
             yield odd("the label is empty", at)
         if phrase.masks and not area(phrase.masks).sum():
-            yield odd("the mask is empty", at, "Nothing can match it: remove it or draw it")
+            found = odd("the mask is empty", at, "Nothing can match it: remove it or draw it")
+            found.file = str(mask_file)
+            yield found
 
 
 def _size(draft: Draft) -> Size:

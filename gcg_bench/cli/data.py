@@ -44,7 +44,7 @@ def list_cards(data_root: Path | None, *, as_json: bool) -> None:
 @as_json
 def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
     """One card: origin, licence, citation, prompt, splits, known issues."""
-    from gcg_bench.cli.data_tables import card_page
+    from gcg_bench.cli.data_tables import card_page, print_parts
 
     root = data_root or data_folder()
     card = load_card(name)
@@ -52,8 +52,7 @@ def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json({**_full(card), "here": [split for split, found in here.items() if found]})
         return
-    for part in card_page(card, here):
-        stdout().print(part)
+    print_parts(card_page(card, here))
 
 
 @data.command()
@@ -104,7 +103,7 @@ def check(
 @as_json
 def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> None:
     """Downloads what a hub carries of a data set, and says what must be fetched by hand."""
-    from gcg_bench.cli.data_tables import by_hand_lines
+    from gcg_bench.cli.data_tables import by_hand_lines, print_parts
     from gcg_bench.fetch import fetch as fetch_card
 
     root = data_root or data_folder()
@@ -123,8 +122,7 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
             }
         )
         return
-    for part in by_hand_lines(card, root, done):
-        stdout().print(part, soft_wrap=True)
+    print_parts(by_hand_lines(card, root, done))
 
 
 @data.command()
@@ -155,7 +153,7 @@ def export(
 
     loaded = load_dataset(dataset, split, data_root, limit=limit)
     for path in export_dataset(loaded, out, format_name, embed_images=embed_images):
-        stdout().print(str(path), soft_wrap=True)
+        stdout().print(str(path), soft_wrap=True, markup=False)
     say(f"{len(loaded.samples)} images; read them with --dataset {out}", quiet=quiet)
 
 
@@ -185,7 +183,7 @@ def _has_captions(file: Path) -> bool:
 def _check_dataset(
     card: DataCard, split: str | None, data_root: Path | None, pixels: bool, *, as_json: bool
 ) -> int:
-    from gcg_bench.cli.data_tables import checkup_lines, problem_fields
+    from gcg_bench.cli.data_tables import checkup_lines, print_parts, problem_fields
     from gcg_bench.dataset_check import check_dataset
 
     root = data_root or data_folder()
@@ -208,8 +206,7 @@ def _check_dataset(
         )
     else:
         for checkup in found:
-            for part in checkup_lines(card.name, root, checkup):
-                stdout().print(part)
+            print_parts(checkup_lines(card.name, root, checkup))
     return 0 if all(checkup.sound for checkup in found) else 2
 
 

@@ -1,4 +1,4 @@
-"""`gcg-bench data check` for predictions: every problem listed, and on request what can be saved."""
+"""`gcg-bench data check` for predictions: every problem listed, and what can be saved written."""
 
 from pathlib import Path
 
@@ -65,11 +65,12 @@ def check_path(
         f" {reading.phrases} phrases, {reading.masks} masks, {reading.failed} failed;"
         f" {levels(found)}",
         markup=False,
+        soft_wrap=True,
     )
     for sentence in reading.sentences():
         say(sentence)
     if done is not None:
         for fault, what in done.changes:
             say(f"{what}: {fault}")
-        stdout().print(f"wrote {done.written} answers to {fix}", markup=False)
+        stdout().print(f"wrote {done.written} answers to {fix}", markup=False, soft_wrap=True)
     return 2 if broken and done is None else 0

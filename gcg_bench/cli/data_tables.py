@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gcg_bench.cards import DataCard, Split
-from gcg_bench.cli.console import table
+from gcg_bench.cli.console import stdout, table
 from gcg_bench.dataset_check import Checkup
 from gcg_bench.errors import BadData
 from gcg_bench.fetch import Fetched
@@ -19,6 +19,12 @@ Found = tuple[str, BadData]
 """A problem with its level, `error` or `warning`."""
 
 FIELDS = ("level", "file", "image", "phrase", "field", "problem", "remedy")
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Prints tables and lines on stdout; lines are left to the terminal to break."""
+    for part in parts:
+        stdout().print(part, soft_wrap=isinstance(part, Text))
 
 
 def cards_table(cards: Sequence[DataCard], here: Mapping[str, Sequence[str]]) -> Table:

@@ -35,21 +35,27 @@ def read(
         MissingData: there is no annotation file.
         BadData: a file is not what the format says; names image, phrase and field.
     """
+    annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
     yield from finish(_drafts(_files(card, root), card, finder, limit, faults), faults)
 
 
-def _files(card: DataCard, root: Path) -> list[Path]:
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """None to be hashed; raises MissingData when there is no annotation file at all."""
+    card.split(split)
     folders = annotation_folders(card, root)
-    found = sorted(
-        {file for folder in folders for file in folder.rglob("*.json")}, key=lambda file: file.stem
-    )
-    if not found:
+    if next((file for folder in folders for file in folder.rglob("*.json")), None) is None:
         raise MissingData(
             f"{card.name}: no *.json under {', '.join(map(str, folders))}. Unpack its annotation"
             f" archives there; see: gcg-bench data fetch {card.name}"
         )
-    return found
+    return ()
+
+
+def _files(card: DataCard, root: Path) -> list[Path]:
+    folders = annotation_folders(card, root)
+    found = {file for folder in folders for file in folder.rglob("*.json")}
+    return sorted(found, key=lambda file: file.stem)
 
 
 def _drafts(

@@ -1,0 +1,175 @@
+"""Everything that is wrong or odd in a split of a data set, found in one go.
+
+An *error* is what loading refuses, a file or image that is missing or broken, or a count that
+contradicts its card. A *warning* is read as it stands, but a reader should know: it may cost an
+image its recall, or trip the published evaluator.
+"""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.cards import DataCard, Split, image_folders
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.pictures import image_sizes
+from gcg_bench.records import CollectedFaults
+from gcg_bench.registry import module
+from gcg_bench.samples import doubts
+from gcg_bench.types import Sample
+
+_GENERATED = 100  # samples looked at where a generated split has no end
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What was found in a split, and how much there is of it.
+
+    Attributes:
+        split: its name.
+        images: images that could be read.
+        phrases: their phrases.
+        masks: their masks.
+        pictures: images whose file is there (or that need none).
+        problems: in the order they were met, each with its level, `error` or `warning`.
+    """
+
+    split: str
+    images: int
+    phrases: int
+    masks: int
+    pictures: int
+    problems: tuple[tuple[str, BadData], ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no error; warnings may be."""
+        return all(level != "error" for level, _ in self.problems)
+
+
+def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = False) -> Checkup:
+    """A look at every file, image, phrase and mask of a split; nothing stops it.
+
+    Args:
+        card: the data card.
+        split: one of its splits.
+        root: the data root.
+        pixels: whether every image is decoded as well, which finds truncated ones but takes long;
+            else only its header is read.
+
+    Raises:
+        UnknownName: no such split, or no such format.
+    """
+    stated = card.split(split)
+    plugin = module("datasets", card.format, "data set format")
+    faults = CollectedFaults()
+    samples, files = _samples(plugin, card, split, root, faults)
+    broken = {fault.image for level, fault in faults.found if level == "error"}
+    if samples:
+        _count(len(samples), stated, files[-1], faults)
+    for sample in samples:
+        if sample.id not in broken:
+            for doubt in doubts(sample, file=files[-1], mask_file=files[0]):
+                faults.warning(doubt)
+    there = _pictures(samples, image_folders(card, split, root), faults, pixels=pixels)
+    phrases = [phrase for sample in samples for phrase in sample.truth.phrases]
+    return Checkup(
+        split,
+        len(samples),
+        len(phrases),
+        sum(len(phrase.masks) for phrase in phrases),
+        there,
+        tuple(faults.found),
+    )
+
+
+def _samples(
+    plugin: Any, card: DataCard, split: str, root: Path, faults: CollectedFaults
+) -> tuple[list[Sample], list[str]]:
+    """The samples that can be read, and the files to name: first of masks, last of words."""
+    files: tuple[Path, ...] = ()
+    samples: list[Sample] = []
+    try:
+        if hasattr(plugin, "annotation_files"):
+            files = plugin.annotation_files(card, split, root)
+        if "faults" in inspect.signature(plugin.read).parameters:
+            for sample in plugin.read(card, split, root, faults=faults):
+                samples.append(sample)  # one by one: those before a fatal fault are kept
+        else:
+            endless = not card.split(split).sizes
+            limit = _GENERATED if endless else None
+            samples.extend(plugin.read(card, split, root, limit=limit))
+        if hasattr(plugin, "audit"):
+            plugin.audit(card, split, root, faults)
+    except BadData as fault:
+        faults.error(fault)
+    except MissingData as missing:
+        faults.error(BadData(str(missing), file=_first_file(card, split)))
+    return samples, [str(file) for file in files] or [f"{card.name} {split}"]
+
+
+def _first_file(card: DataCard, split: str) -> str:
+    names = list(card.split(split).files.values())
+    return names[0] if names else f"{card.name} {split}"
+
+
+def _count(found: int, stated: Split, file: str, faults: CollectedFaults) -> None:
+    """Tells when no stated size fits; of sizes that were rounded or disagree, as a warning."""
+    sizes = stated.sizes
+    if not sizes or any(abs(found - size.count) <= size.within for size in sizes):
+        return
+    told = " or ".join(f"{size.count} ({size.source})" for size in sizes)
+    fault = BadData(f"{found} images, but the card states {told}", file=file)
+    exact = len(sizes) == 1 and sizes[0].within == 0
+    (faults.error if exact else faults.warning)(fault)
+
+
+def _pictures(
+    samples: list[Sample], folders: tuple[Path, ...], faults: CollectedFaults, *, pixels: bool
+) -> int:
+    """How many pictures are there; the others are told."""
+    paths = [sample.query.image.path for sample in samples]
+    if any(path is not None for path in paths) and not any(folder.is_dir() for folder in folders):
+        sought = ", ".join(str(folder) for folder in folders)
+        fault = BadData(
+            "there is no folder of images",
+            file=sought,
+            remedy="Predictions can be scored without images; models and reports need them",
+        )
+        faults.warning(fault)
+        return sum(path is None for path in paths)
+    there = 0
+    for sample in samples:
+        trouble = list(_picture_trouble(sample, pixels=pixels))
+        for fault in trouble:
+            faults.error(fault)
+        there += not trouble
+    return there
+
+
+def _picture_trouble(sample: Sample, *, pixels: bool) -> Iterator[BadData]:
+    picture = sample.query.image
+    try:
+        if picture.path is not None:
+            sizes = image_sizes(picture.path)
+            if (picture.height, picture.width) not in sizes:
+                yield BadData(
+                    f"the image is {sizes[0][0]} x {sizes[0][1]}, the annotations are for"
+                    f" {picture.height} x {picture.width} (height x width)",
+                    file=picture.path,
+                    image=sample.id,
+                    remedy="Use the images that the data set was annotated on",
+                )
+                return
+        if pixels:
+            picture.read()
+    except BadData as fault:
+        yield fault.at(image=sample.id)
+    except MissingData as missing:
+        yield BadData(
+            "there is no such image" if picture.path else str(missing),
+            file=picture.path,
+            image=sample.id,
+            remedy="Fetch it, or leave the image out of the annotations",
+        )
