@@ -95,7 +95,7 @@ def false_accept(
 def _pairs(
     image: NDArray[np.int64], most: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of phrases of two different images: every pair, or `most` drawn with replacement."""
+    """Positions of phrases of two different images: every pair, or `most` drawn."""
     count = len(image)
     if count * (count - 1) // 2 <= most:
         left, right = np.triu_indices(count, 1)
