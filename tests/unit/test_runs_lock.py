@@ -1,0 +1,175 @@
+"""The lock file: whom it refuses, and when it is taken over."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from gcg_bench.errors import EnvironmentProblem, RunLocked
+from gcg_bench.runs import lock as lock_module
+from gcg_bench.runs.lock import STALE_AFTER, Lock
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pids are not asked there")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / ".lock"
+
+
+def held_by(file: Path, *, age: float = 0.0, **changes: object) -> None:
+    """A lock file as some other process would have left it."""
+    lock = Lock(file)
+    value = {**asdict(lock.holder), "token": "other", **changes}
+    lock.release()
+    file.write_text(json.dumps(value))
+    then = time.time() - age
+    os.utime(file, (then, then))
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def taken(file: Path) -> bool:
+    """Whether the lock can be had; leaves it as it was otherwise."""
+    before = file.read_bytes()
+    try:
+        lock = Lock(file)
+    except RunLocked:
+        assert file.read_bytes() == before
+        assert [other.name for other in file.parent.iterdir()] == [file.name]
+        return False
+    assert json.loads(file.read_bytes())["pid"] == os.getpid()
+    lock.release()
+    assert list(file.parent.iterdir()) == []
+    return True
+
+
+def test_it_says_who_holds_it(file: Path) -> None:
+    lock = Lock(file)
+    value = json.loads(file.read_bytes())
+    assert (value["pid"], value["host"]) == (os.getpid(), socket.gethostname())
+    assert value["started"]
+    lock.check()
+    lock.release()
+    lock.release()
+    assert not file.exists()
+
+
+def test_a_dead_process_of_this_host_holds_nothing(file: Path) -> None:
+    held_by(file, pid=dead_pid())
+    assert taken(file)
+
+
+def test_a_pid_that_was_given_to_another_process_holds_nothing(file: Path) -> None:
+    held_by(file, started="long ago")
+    assert taken(file)
+
+
+def test_a_living_process_holds_it_however_long_it_sleeps(file: Path) -> None:
+    held_by(file, age=10 * STALE_AFTER)
+    assert not taken(file)
+
+
+def test_another_users_process_is_alive(file: Path, monkeypatch) -> None:
+    def forbidden(pid: int, number: int) -> None:
+        raise PermissionError
+
+    held_by(file, pid=dead_pid())
+    monkeypatch.setattr(lock_module.os, "kill", forbidden)
+    assert not taken(file)
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "node17"}, {"boot": "another boot"}])
+def test_another_host_is_believed_until_it_falls_silent(file: Path, elsewhere: dict) -> None:
+    pid = dead_pid()  # dead here, which says nothing of a process there
+    held_by(file, pid=pid, age=STALE_AFTER - 60, **elsewhere)
+    with pytest.raises(RunLocked) as caught:
+        Lock(file)
+    message = str(caught.value)
+    assert f"process {pid} on {elsewhere.get('host', socket.gethostname())}" in message
+    assert f"If that process is gone, delete {file}" in message
+    assert not taken(file)
+    held_by_age = time.time() - STALE_AFTER - 60
+    os.utime(file, (held_by_age, held_by_age))
+    assert taken(file)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '"x"'])
+def test_a_lock_that_says_nothing_is_just_being_written_or_broken(file: Path, content) -> None:
+    file.write_text(content)
+    assert not taken(file)
+    long_ago = time.time() - 3600
+    os.utime(file, (long_ago, long_ago))
+    assert taken(file)
+
+
+def test_only_one_takes_over(file: Path) -> None:
+    pid = dead_pid()
+    for _ in range(20):
+        held_by(file, pid=pid)
+        start, won, refused = threading.Barrier(6), [], []
+
+        def race(start=start, won=won, refused=refused) -> None:
+            start.wait()
+            try:
+                won.append(Lock(file))
+            except RunLocked:
+                refused.append(1)
+
+        racers = [threading.Thread(target=race) for _ in range(6)]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join()
+        assert (len(won), len(refused)) == (1, 5)
+        won[0].check()
+        won[0].release()
+        assert not file.exists()
+
+
+def test_a_takeover_that_died_halfway_blocks_nobody_for_long(file: Path) -> None:
+    held_by(file, pid=dead_pid())
+    guard = file.with_name(".lock.takeover")
+    guard.touch()
+    with pytest.raises(RunLocked):
+        Lock(file)
+    os.utime(guard, (0, 0))
+    with pytest.raises(RunLocked, match="try again"):
+        Lock(file)
+    assert taken(file)
+
+
+def test_a_held_lock_is_touched(file: Path, monkeypatch) -> None:
+    monkeypatch.setattr(lock_module, "HEARTBEAT", 0.01)
+    lock = Lock(file)
+    os.utime(file, (0, 0))
+    patience = time.monotonic() + 30
+    while file.stat().st_mtime == 0 and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert file.stat().st_mtime > 0
+    lock.release()
+
+
+def test_a_lock_of_somebody_else_is_neither_touched_nor_removed(file: Path) -> None:
+    lock = Lock(file)
+    file.write_text(json.dumps({**asdict(lock.holder), "token": "other"}))
+    with pytest.raises(RunLocked, match="deleted or taken over"):
+        lock.check()
+    lock.release()
+    assert file.exists()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="cannot be written"):
+        Lock(tmp_path / "absent" / ".lock")
