@@ -68,7 +68,7 @@ def load_model(
     hints = {"device": device, "batch_size": batch_size, "workers": workers, "seed": seed}
     given = {name: value for name, value in options.items() if value is not None}
     if not isinstance(spec, str):
-        return _made(spec, getattr(spec, "__name__", repr(spec)), given, hints)
+        return _made(spec, getattr(spec, "__name__", type(spec).__name__), given, hints)
     name, found, checkpoint = _found(spec)
     if checkpoint is not None:
         given["checkpoint"] = checkpoint
@@ -145,7 +145,7 @@ def _made(found: Any, name: str, given: Mapping[str, Any], hints: Mapping[str, A
 
 def _called(found: Any, name: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> Any:
     if not callable(found):
-        raise BadOption(f"{name} is not a model: it is a {type(found).__name__}")
+        raise BadOption(f"{name} is not a model: {found!r:.80}")
     parameters = _parameters(found)
     takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     refused = [] if takes_all else [option for option in given if option not in parameters]
