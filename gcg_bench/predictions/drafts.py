@@ -89,19 +89,19 @@ def finish(
     kept: dict[tuple[int, int], list[Mask]] = {}
     first: dict[int, Size] = {}
     for (n, k, field, _), verdict in zip(places, verdicts, strict=True):
-        fault = verdict if isinstance(verdict, BadMask) else _odd_one(verdict, n, first, field)
-        if fault is not None:
-            faults.error(fault.at(file=drafts[n].file, image=drafts[n].id, phrase=k))
-        elif isinstance(verdict, Mask):
-            kept.setdefault((n, k), []).append(verdict)
+        found = verdict if isinstance(verdict, BadMask) else _like_first(verdict, n, first, field)
+        if isinstance(found, Mask):
+            kept.setdefault((n, k), []).append(found)
+        else:
+            faults.error(found.at(file=drafts[n].file, image=drafts[n].id, phrase=k))
     return [_prediction(draft, n, kept) for n, draft in enumerate(drafts)]
 
 
-def _odd_one(mask: Mask, n: int, first: dict[int, Size], field: str) -> BadMask | None:
-    """The error when a mask differs in size from the first of its image."""
+def _like_first(mask: Mask, n: int, first: dict[int, Size], field: str) -> Mask | BadMask:
+    """The mask, or the error when it differs in size from the first of its image."""
     height, width = first.setdefault(n, (mask.height, mask.width))
     if (height, width) == (mask.height, mask.width):
-        return None
+        return mask
     return BadMask(
         f"the mask is {mask.height} x {mask.width}, the first of its image {height} x {width}"
         " (height x width)",

@@ -215,6 +215,9 @@ def load(device, length=1, **more):
 def needy(checkpoint, weights):
     return Echo()
 
+def trained(checkpoint):
+    return Echo(checkpoint)
+
 def wrong():
     return 5
 
@@ -273,6 +276,8 @@ def test_models_that_are_there_already(users: Path) -> None:
         ("users_model:Ecko", {}, UnknownName, r"did you mean 'Echo'"),
         ("no.such.module:X", {}, MissingData, r"cannot import no\.such\.module"),
         ("users_model:needy", {}, BadOption, r"without checkpoint, weights"),
+        ("users_model:trained", {}, BadOption, r"needs a checkpoint: --model"),
+        ("builtins:int", {}, BadOption, r"cannot be made a model"),
         ("users_model:wrong", {}, BadOption, r"no answer\(queries\)"),
         ("users_model:number", {}, BadOption, r"not a model: 5"),
         ("users_model:made", {"x": 1}, BadOption, r"takes no x"),

@@ -264,6 +264,7 @@ def test_every_line_break_stays_in_its_caption(tmp_path: Path, broken: str) -> N
     found = read(path, reading=reading)
     assert [one.grounding.caption for one in found] == [value["caption"] for value in values]
     assert reading.broken_lines == 2
+    assert "2 captions hold a line break, scored as a space" in reading.sentences()
 
 
 def test_captions_may_be_empty_or_endless(tmp_path: Path) -> None:
@@ -410,6 +411,16 @@ def test_nothing_there(tmp_path: Path) -> None:
         read(tmp_path / "absent")
     with pytest.raises(MissingData, match="holds no JSON files"):
         read(tmp_path)
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path, monkeypatch) -> None:
+    def refuses(self: Path, *_: object) -> None:
+        raise PermissionError("Permission denied")
+
+    path = dump(tmp_path / "a.json", glamm())
+    monkeypatch.setattr(Path, "open", refuses)
+    with pytest.raises(MissingData, match=r"a\.json: cannot be read \(Permission denied"):
+        read(path)
 
 
 def test_two_answers_to_one_image(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 def held_by(file: Path, *, age: float = 0.0, **changes: object) -> None:
     """A lock file as some other process would have left it."""
+    file.unlink(missing_ok=True)
     lock = Lock(file)
     value = {**asdict(lock.holder), "token": "other", **changes}
     lock.release()
@@ -168,6 +170,42 @@ def test_a_lock_of_somebody_else_is_neither_touched_nor_removed(file: Path) -> N
         lock.check()
     lock.release()
     assert file.exists()
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="ps is not installed")
+def test_systems_without_proc_are_asked_through_ps(file: Path, monkeypatch) -> None:
+    def absent(self: Path) -> bytes:
+        if self.is_relative_to("/proc"):
+            raise FileNotFoundError(self)
+        with self.open("rb") as stream:
+            return stream.read()
+
+    monkeypatch.setattr(Path, "read_bytes", absent)
+    command = ["ps", "-o", "lstart=", "-p", str(os.getpid())]
+    shown = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"}
+    )
+    held_by(file)
+    assert json.loads(file.read_text())["started"] == shown.stdout.strip()
+    assert not taken(file)
+    held_by(file, started="Thu Jan  1 00:00:00 1970")
+    assert taken(file)
+    held_by(file, pid=dead_pid())
+    assert taken(file)
+
+
+def test_systems_that_do_not_say_when_a_process_started(file: Path, monkeypatch) -> None:
+    monkeypatch.setattr(lock_module, "_started", lambda pid: "")
+    held_by(file)
+    assert not taken(file)  # it lives, and may be the one
+
+
+def test_windows_goes_by_touches_alone(file: Path, monkeypatch) -> None:
+    monkeypatch.setattr(lock_module, "_ASKABLE", False)
+    held_by(file, pid=dead_pid(), age=STALE_AFTER - 60)
+    assert not taken(file)
+    held_by(file, pid=dead_pid(), age=STALE_AFTER + 60)
+    assert taken(file)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
