@@ -1,0 +1,75 @@
+"""BLEU-1 to BLEU-4 of captions: the share of word sequences that a reference also has.
+
+For n = 1 to 4 the n-grams of all predicted captions are counted, each at most as often as one
+reference has it; BLEU-n is the geometric mean of the shares up to n, times a penalty when the
+captions are shorter than the references of closest length. Source: Papineni et al. 2002, as
+pycocoevalcap computes it over the corpus (option `closest`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+_N = 4
+# pycocoevalcap's guards against 0 / 0; they move the last digits of every score, so they stay
+_TINY, _SMALL = 1e-15, 1e-9
+
+_CORRECT = tuple(f"correct_{n}" for n in range(1, _N + 1))
+_GUESSED = tuple(f"guessed_{n}" for n in range(1, _N + 1))
+
+
+@dataclass(frozen=True)
+class BLEU:
+    """Corpus BLEU, closest reference length, up to 4-grams.
+
+    Row: n-grams that a reference has, and n-grams, for n = 1 to 4; words in the caption; words in
+    the reference closest in length (of two, the shorter).
+    """
+
+    name: ClassVar[str] = "bleu"
+    scores: ClassVar[tuple[str, ...]] = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4")
+    columns: ClassVar[tuple[str, ...]] = (*_CORRECT, *_GUESSED, "words", "words_reference")
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        words = comparison.hypothesis.split()
+        references = [reference.split() for reference in comparison.references]
+        counted = _sequences(words)
+        allowed: Counter[tuple[str, ...]] = Counter()
+        for reference in references:
+            allowed |= _sequences(reference)
+        correct = [0.0] * _N
+        for sequence, count in counted.items():
+            correct[len(sequence) - 1] += min(count, allowed[sequence])
+        lengths = [len(reference) for reference in references]
+        closest = min(lengths, key=lambda length: (abs(length - len(words)), length), default=0)
+        guessed = [float(max(0, len(words) - n)) for n in range(_N)]
+        numbers = (*correct, *guessed, float(len(words)), float(closest))
+        return dict(zip(self.columns, numbers, strict=True))
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        total = weights @ rows.stack(self.columns)
+        shares = (total[:, :_N] + _TINY) / (total[:, _N : 2 * _N] + _SMALL)
+        ratio = (total[:, -2] + _TINY) / (total[:, -1] + _SMALL)
+        penalty = np.exp(np.minimum(0.0, 1 - 1 / ratio))
+        means = np.cumprod(shares, axis=1) ** (1 / np.arange(1, _N + 1))
+        return dict(zip(self.scores, (means * penalty[:, None]).T, strict=True))
+
+
+def _sequences(words: Sequence[str]) -> Counter[tuple[str, ...]]:
+    """How often each run of 1 to 4 words occurs."""
+    return Counter(
+        tuple(words[start : start + n])
+        for n in range(1, _N + 1)
+        for start in range(len(words) - n + 1)
+    )

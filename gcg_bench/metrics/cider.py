@@ -1,0 +1,122 @@
+"""CIDEr of captions (CIDEr-D): likeness to the references in rare n-grams.
+
+A caption is a vector of n-gram counts, each weighted by how few images' references have the n-gram.
+For n = 1 to 4 the clipped cosine with each reference is taken, times a Gaussian penalty on the
+difference in length; the image scores the mean over n and references, times 10. Source: Vedantam et
+al. 2015, as pycocoevalcap computes it (no stemming; length counts 2-grams).
+
+Document frequencies come from the evaluated references, so a score holds for this set of images: a
+subset changes every image's score, and a single image scores 0. Under resampling they stay those of
+the full set: an image keeps its score, and only how often it counts is drawn.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+Captions = tuple[tuple[str, ...], str]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CIDEr:
+    """Mean CIDEr-D over the images, in its own scale of 0 to 10.
+
+    Row: the image's score. An empty caption scores 0.
+    """
+
+    n: int = 4
+    sigma: float = 6.0
+
+    name: ClassVar[str] = "cider"
+    scores: ClassVar[tuple[str, ...]] = ("CIDEr",)
+    columns: ClassVar[tuple[str, ...]] = ("cider",)
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, float]:
+        """Each image's score, by its captions, since all are scored at once."""
+        captions = [_captions(comparison) for comparison in comparisons]
+        scored = cider_d(captions, n=self.n, sigma=self.sigma).tolist()
+        return dict(zip(captions, scored, strict=True))
+
+    def measure(self, comparison: Comparison, fitted: Mapping[Captions, float]) -> Row:
+        return {"cider": fitted[_captions(comparison)]}
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
+
+
+def _captions(comparison: Comparison) -> Captions:
+    return comparison.references, comparison.hypothesis
+
+
+def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray:
+    """CIDEr-D of each image's (references, hypothesis), shape (images,).
+
+    Captions are numbered: the images' hypotheses, then all references, image by image.
+    """
+    images = len(captions)
+    texts = [*(h for _, h in captions), *chain.from_iterable(r for r, _ in captions)]
+    many = np.array([len(r) for r, _ in captions], dtype=np.int64)
+    image = np.concatenate([np.arange(images), np.repeat(np.arange(images), many)])
+    words, caption = _numbered(texts)
+    likeness = np.zeros(len(texts) - images)
+    for grams, owner in _runs(words, caption, n):
+        likeness += _likeness(grams, owner, image, images)
+    pairs = np.maximum(np.bincount(caption, minlength=len(texts)) - 1, 0)  # 2-grams of a caption
+    apart = pairs[image[images:]] - pairs[images:]
+    penalised = likeness * np.exp(-(apart**2) / (2 * sigma**2))
+    total = np.bincount(image[images:], penalised, minlength=images)
+    return np.asarray(10 * total / n / np.maximum(many, 1), dtype=np.float64)
+
+
+def _numbered(texts: Sequence[str]) -> tuple[IntArray, IntArray]:
+    """All words of all captions as numbers from 0, and the caption each is in."""
+    split = [text.split() for text in texts]
+    known: dict[str, int] = {}
+    words = [known.setdefault(word, len(known)) for word in chain.from_iterable(split)]
+    caption = np.repeat(np.arange(len(split)), [len(row) for row in split])
+    return np.array(words, dtype=np.int64), caption
+
+
+def _runs(words: IntArray, caption: IntArray, n: int) -> Iterator[tuple[IntArray, IntArray]]:
+    """For each length from 1 to n: every n-gram as a number from 0, and its caption."""
+    size = int(words.max(initial=0)) + 1
+    starts, grams = np.arange(len(words)), words
+    yield grams, caption
+    for more in range(1, n):
+        # an n-gram is a shorter one and the next word, if that is of the same caption
+        inside = starts[starts + more < len(words)]
+        longer = caption[inside] == caption[inside + more]
+        grams, starts = grams[: len(inside)][longer], inside[longer]
+        grams = np.unique(grams * size + words[starts + more], return_inverse=True)[1]
+        yield grams, caption[starts]
+
+
+def _likeness(grams: IntArray, caption: IntArray, image: IntArray, images: int) -> FloatArray:
+    """Clipped tf-idf cosine of each reference with its image's hypothesis, shape (references,)."""
+    size = int(grams.max(initial=0)) + 1
+    # one entry for each n-gram of each caption, sorted by caption, so hypotheses come first
+    entries, counts = np.unique(caption * size + grams, return_counts=True)
+    owner, gram = np.divmod(entries, size)
+    split = int(np.searchsorted(owner, images))
+    sought = image[owner[split:]] * size + gram[split:]  # the same n-gram in the hypothesis
+    frequency = np.bincount(np.unique(sought) % size, minlength=size)
+    weight = np.log(max(images, 1)) - np.log(np.maximum(frequency, 1))
+    value = counts * weight[gram]
+    norm = np.sqrt(np.bincount(owner, value**2, minlength=len(image)))
+    at = np.searchsorted(entries[:split], sought)
+    shared = np.append(entries[:split], -1)[at] == sought
+    predicted = np.where(shared, np.append(value[:split], 0.0)[at], 0.0)
+    clipped = np.minimum(predicted, value[split:]) * value[split:]
+    product = np.bincount(owner[split:] - images, clipped, len(image) - images).astype(np.float64)
+    scale = norm[image[images:]] * norm[images:]
+    return ratio(product, scale)

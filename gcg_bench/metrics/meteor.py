@@ -1,0 +1,97 @@
+"""METEOR 1.5 of captions: matched words, weighted by how they match, less a fragmentation penalty.
+
+Words of the predicted caption are aligned with those of a reference by exact form, stem, synonym or
+paraphrase. Recall weighs more than precision, content words more than function words, and matches
+that fall into many chunks are penalised. The corpus score is one formula over summed counts, not a
+mean over captions. Source: Denkowski and Lavie 2014 (METEOR Universal), English parameters; their
+own program aligns the words (`gcg_bench.jvm`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gcg_bench import jvm
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+Captions = tuple[tuple[str, ...], str]
+
+_STAGES = ("exact", "stem", "synonym", "paraphrase")
+_MATCHES = tuple(
+    f"{stage}_{kind}_{side}"
+    for stage in _STAGES
+    for kind in ("content", "function")
+    for side in ("hypothesis", "reference")
+)
+# METEOR's English parameters
+_ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
+_STAGE_WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
+
+
+@dataclass(frozen=True)
+class METEOR:
+    """METEOR 1.5, English, normalised, over the corpus.
+
+    Row: METEOR's 23 counts of the image, with the reference it scores best: words and function
+    words of both sides, matched content and function words of both sides by stage, chunks, matched
+    words of both sides. No word or no match scores 0.
+    """
+
+    name: ClassVar[str] = "meteor"
+    scores: ClassVar[tuple[str, ...]] = ("METEOR",)
+    columns: ClassVar[tuple[str, ...]] = (
+        "words_hypothesis",
+        "words_reference",
+        "function_hypothesis",
+        "function_reference",
+        *_MATCHES,
+        "chunks",
+        "matched_hypothesis",
+        "matched_reference",
+    )
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, list[float]]:
+        """The counts of all captions in one call to METEOR.
+
+        Raises:
+            EnvironmentProblem: no Java, or it fails.
+        """
+        captions = list(dict.fromkeys(map(_captions, comparisons)))
+        return dict(zip(captions, jvm.meteor_statistics(captions).tolist(), strict=True))
+
+    def measure(self, comparison: Comparison, fitted: Mapping[Captions, list[float]]) -> Row:
+        return dict(zip(self.columns, fitted[_captions(comparison)], strict=True))
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        return {"METEOR": _score(weights @ _summable(rows.stack(self.columns)))}
+
+
+def _captions(comparison: Comparison) -> Captions:
+    return comparison.references, comparison.hypothesis
+
+
+def _summable(counts: FloatArray) -> FloatArray:
+    """The counts with 0 chunks where every word is matched in one chunk, as METEOR adds them up."""
+    words, chunks, matched = counts[:, :2], counts[:, 20], counts[:, 21:]
+    whole = (chunks == 1) & (matched == words).all(axis=1)
+    counts[:, 20] = np.where(whole, 0.0, chunks)
+    return counts
+
+
+def _score(total: FloatArray) -> FloatArray:
+    """METEOR's formula over summed counts (draws, 23)."""
+    # (draws, stage, content or function, hypothesis or reference)
+    matches = total[:, 4:20].reshape(-1, len(_STAGES), 2, 2)
+    weighted = np.einsum("s,dskh->dkh", _STAGE_WEIGHTS, matches)
+    function = total[:, 2:4]
+    words = _DELTA * (total[:, :2] - function) + (1 - _DELTA) * function
+    found = _DELTA * weighted[:, 0] + (1 - _DELTA) * weighted[:, 1]
+    precision, recall = ratio(found, words).T
+    mean = ratio(precision * recall, _ALPHA * precision + (1 - _ALPHA) * recall)
+    chunks = ratio(total[:, 20], (total[:, 21] + total[:, 22]) / 2)
+    return mean * (1 - _GAMMA * chunks**_BETA)

@@ -1,0 +1,70 @@
+"""ROUGE-L of captions: how much of a caption is common with a reference, in the same order.
+
+From the longest common subsequence of words come precision and recall; with several references the
+best of each is taken, on its own. Their F-measure with beta 1.2 is the image's score. Source: Lin
+2004, as pycocoevalcap computes it: captions are split at single spaces, so an empty caption is one
+empty word, and two empty captions agree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+
+@dataclass(frozen=True)
+class ROUGEL:
+    """Mean F-measure of the longest common subsequence.
+
+    Row: the image's F-measure, 0 when no word is common.
+    """
+
+    beta: float = 1.2
+
+    name: ClassVar[str] = "rouge_l"
+    scores: ClassVar[tuple[str, ...]] = ("ROUGE_L",)
+    columns: ClassVar[tuple[str, ...]] = ("rouge_l",)
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> None:
+        """Nothing to learn from the other images."""
+
+    def measure(self, comparison: Comparison, fitted: None) -> Row:
+        del fitted
+        hypothesis = comparison.hypothesis.split(" ")
+        precision = recall = 0.0
+        for reference in comparison.references:
+            words = reference.split(" ")
+            common = common_subsequence(words, hypothesis)
+            precision = max(precision, common / len(hypothesis))
+            recall = max(recall, common / len(words))
+        if precision == 0:
+            return {"rouge_l": 0.0}
+        square = self.beta**2
+        return {"rouge_l": (1 + square) * precision * recall / (recall + square * precision)}
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        total = weights @ np.asarray(rows.columns["rouge_l"])
+        return {"ROUGE_L": ratio(total, weights.sum(axis=1))}
+
+
+def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
+    """Length of the longest common subsequence.
+
+    One row of the usual table is kept as the bits of one integer: a 0 is a place where the length
+    rises by one (Hyyrö 2004), so a word costs a few operations and not one for each other word.
+    """
+    places: dict[str, int] = {}
+    for k, word in enumerate(first):
+        places[word] = places.get(word, 0) | 1 << k
+    everywhere = (1 << len(first)) - 1
+    row = everywhere
+    for word in second:
+        met = row & places.get(word, 0)
+        row = (row + met | row - met) & everywhere
+    return len(first) - row.bit_count()
