@@ -73,7 +73,9 @@ def read_answer(
     ids = [*prompt, *reply]
     raw = tokenizer.trace(ids)
     text = _reply_text(raw)
-    orders = {place: k for k, place in enumerate(i for i, t in enumerate(ids) if t == tokenizer.seg)}
+    orders = {
+        place: k for k, place in enumerate(i for i, t in enumerate(ids) if t == tokenizer.seg)
+    }
     said, loose = _Reader(text, orders).read()
     # The same clean-up again, this time remembering places in `text` instead of tokens.
     caption = _caption(Traced(text.text, tuple(range(len(text.text)))))
@@ -82,9 +84,7 @@ def read_answer(
         raw=raw.text,
         text=text.text,
         caption=caption.text,
-        published_phrases=tuple(
-            match.strip() for match in re.findall(r"<p>(.*?)</p>", text.text)
-        ),
+        published_phrases=tuple(match.strip() for match in re.findall(r"<p>(.*?)</p>", text.text)),
         phrases=tuple(_spoken(part, caption, text, chances) for part in said),
         loose=tuple(loose),
     )
@@ -183,9 +183,7 @@ class _Reader:
             self.open = None
 
 
-def _spoken(
-    part: _Part, caption: Traced, text: Traced, chances: dict[int, float]
-) -> SpokenPhrase:
+def _spoken(part: _Part, caption: Traced, text: Traced, chances: dict[int, float]) -> SpokenPhrase:
     """A phrase with its place in the caption, whose origins are places in the text."""
     inside = [k for k, place in enumerate(caption.origins) if part.start <= place < part.end]
     if inside:

@@ -52,39 +52,37 @@ def build(config: GlammConfig, *, attention: str = "sdpa") -> Glamm:
 
 
 def language_model(sizes: LanguageConfig, *, attention: str = "sdpa") -> LlamaForCausalLM:
-    """transformers' LLaMA with untied head and plain rotary positions."""
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=sizes.vocab_size,
-            hidden_size=sizes.hidden_size,
-            intermediate_size=sizes.intermediate_size,
-            num_hidden_layers=sizes.num_hidden_layers,
-            num_attention_heads=sizes.num_attention_heads,
-            num_key_value_heads=sizes.num_key_value_heads,
-            max_position_embeddings=sizes.max_position_embeddings,
-            rms_norm_eps=sizes.rms_norm_eps,
-            rope_parameters={"rope_type": "default", "rope_theta": sizes.rope_theta},
-            tie_word_embeddings=False,
-            attn_implementation=attention,
-        )
+    """A LLaMA of transformers with untied head and plain rotary positions."""
+    config = LlamaConfig(
+        vocab_size=sizes.vocab_size,
+        hidden_size=sizes.hidden_size,
+        intermediate_size=sizes.intermediate_size,
+        num_hidden_layers=sizes.num_hidden_layers,
+        num_attention_heads=sizes.num_attention_heads,
+        num_key_value_heads=sizes.num_key_value_heads,
+        max_position_embeddings=sizes.max_position_embeddings,
+        rms_norm_eps=sizes.rms_norm_eps,
+        rope_parameters={"rope_type": "default", "rope_theta": sizes.rope_theta},
+        tie_word_embeddings=False,
     )
+    config._attn_implementation = attention
+    return LlamaForCausalLM(config)
 
 
 def vision_tower(sizes: VisionConfig, *, attention: str = "sdpa") -> CLIPVisionModel:
-    """transformers' CLIP vision tower."""
-    return CLIPVisionModel(
-        CLIPVisionConfig(
-            image_size=sizes.image_size,
-            patch_size=sizes.patch_size,
-            hidden_size=sizes.hidden_size,
-            intermediate_size=sizes.intermediate_size,
-            num_hidden_layers=sizes.num_hidden_layers,
-            num_attention_heads=sizes.num_attention_heads,
-            layer_norm_eps=sizes.layer_norm_eps,
-            hidden_act=sizes.hidden_act,
-            attn_implementation=attention,
-        )
+    """A CLIP vision tower of transformers."""
+    config = CLIPVisionConfig(
+        image_size=sizes.image_size,
+        patch_size=sizes.patch_size,
+        hidden_size=sizes.hidden_size,
+        intermediate_size=sizes.intermediate_size,
+        num_hidden_layers=sizes.num_hidden_layers,
+        num_attention_heads=sizes.num_attention_heads,
+        layer_norm_eps=sizes.layer_norm_eps,
+        hidden_act=sizes.hidden_act,
     )
+    config._attn_implementation = attention
+    return CLIPVisionModel(config)
 
 
 def grounding_model(sizes: GroundingConfig, *, attention: str = "sdpa") -> GroundingModel:
@@ -102,8 +100,8 @@ def grounding_model(sizes: GroundingConfig, *, attention: str = "sdpa") -> Groun
         mlp_dim=sizes.mlp_size,
         layer_norm_eps=1e-6,
         initializer_range=0.02,  # transformers' default of 1e-10 is meant for loading only
-        attn_implementation=attention,
     )
+    vision._attn_implementation = attention
     prompt = SamPromptEncoderConfig(
         hidden_size=sizes.prompt_size, image_size=sizes.image_size, patch_size=sizes.patch_size
     )
@@ -136,10 +134,10 @@ def parameters(model: nn.Module) -> int:
 
 
 def buffers_from_sizes(model: Glamm, device: torch.device) -> None:
-    """Computes the buffers that no checkpoint holds, on `device`: a model built on meta has none."""
+    """Computes the buffers that no checkpoint holds: a model that was built on meta has none."""
     with torch.device(device):
         rotary = type(model.language_model.model.rotary_emb)(model.language_model.config)
         count = model.config.vision.tokens + 1
         position_ids = torch.arange(count)[None]
     model.language_model.model.rotary_emb = rotary
-    model.vision_tower.embeddings.position_ids = position_ids
+    model.vision_tower.embeddings.register_buffer("position_ids", position_ids, persistent=False)

@@ -208,9 +208,7 @@ class GlammConfig:
         eye = _chosen(GroundingConfig, settings, "grounding", grounding)
         if "out_dim" in settings:
             eye = replace(eye, prompt_size=_checked("out_dim", settings["out_dim"], int))
-        return cls(
-            language=language, vision=tower, grounding=eye, region=_region(settings, region)
-        )
+        return cls(language=language, vision=tower, grounding=eye, region=_region(settings, region))
 
     def to_json(self) -> dict[str, Any]:
         """A config.json that `parse` reads back to an equal value."""
@@ -231,7 +229,9 @@ def clip_config(settings: Mapping[str, Any]) -> VisionConfig:
     return _section(VisionConfig, inner if isinstance(inner, Mapping) else settings, strict=False)
 
 
-def _chosen(kind: type[Sizes], settings: Mapping[str, Any], name: str, known: Sizes | None) -> Sizes:
+def _chosen(
+    kind: type[Sizes], settings: Mapping[str, Any], name: str, known: Sizes | None
+) -> Sizes:
     section = settings.get(name)
     if isinstance(section, Mapping):
         return _section(kind, section, strict=True)
@@ -239,7 +239,7 @@ def _chosen(kind: type[Sizes], settings: Mapping[str, Any], name: str, known: Si
 
 
 def _region(settings: Mapping[str, Any], known: RegionConfig | None) -> RegionConfig | None:
-    """The region encoder's sizes; None when config.json has `with_region: false` or `region: null`."""
+    """The region encoder's sizes; None by `with_region: false` or `region: null`."""
     absent = "region" in settings and settings["region"] is None
     if absent or settings.get("with_region") is False:
         return None

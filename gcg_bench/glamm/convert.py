@@ -163,7 +163,8 @@ def _fill(model: Glamm, checkpoint: Checkpoint, tower: Path | None) -> None:
     """Copies every weight into its place after the account has found them all."""
     weights = model.state_dict()
     offered = dict(checkpoint.shapes)
-    aside, kept = None, {}
+    aside: Checkpoint | None = None
+    kept: dict[str, str] = {}
     if tower is not None:
         aside = Checkpoint(tower)
         kept, _ = tower_names(aside.shapes)

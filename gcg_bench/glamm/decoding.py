@@ -1,4 +1,4 @@
-"""Greedy decoding with a key/value cache: the published tokens without the published re-encoding."""
+"""Greedy decoding with a key/value cache: the published tokens without encoding all again."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from transformers.cache_utils import DynamicLayer
 from gcg_bench.glamm.modeling import Glamm
 
 
-class RoomyLayer(DynamicLayer):
+class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """A layer's keys and values in buffers allocated once, so that a new token copies itself only.
 
     Args:
@@ -18,7 +18,7 @@ class RoomyLayer(DynamicLayer):
     """
 
     def __init__(self, room: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.room = room
 
     def update(
@@ -28,7 +28,7 @@ class RoomyLayer(DynamicLayer):
         used = self.get_seq_length()
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            batch, heads, _, width = key_states.shape
+            batch, heads, _rows, width = key_states.shape
             self._keys = key_states.new_empty(batch, heads, self.room, width)
             self._values = value_states.new_empty(batch, heads, self.room, width)
         end = used + key_states.shape[2]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gcg_bench.errors import BadOption
-from gcg_bench.glamm.decoding import Decoded, greedy
+from gcg_bench.glamm.decoding import greedy
 from gcg_bench.glamm.grounding import full_size
 from gcg_bench.glamm.images import ImageInputs
 from gcg_bench.glamm.modeling import Glamm, Sight
@@ -45,11 +45,26 @@ class Generated:
     masks: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    """The words of a reply and the states that its masks will be drawn from.
+
+    Attributes:
+        ids: the new tokens, the end token included where it was reached.
+        probabilities: of every new token.
+        states: [m, D], the states that predict the [SEG] of prompt and reply, in that order.
+    """
+
+    ids: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    states: Tensor
+
+
 @torch.inference_mode()
 def generate(
     model: Glamm, tokenizer: Tokenizer, batch: Sequence[Prepared], *, max_new_tokens: int = 512
 ) -> list[Generated]:
-    """One reply for every prompt, in order.
+    """One reply with masks for every prompt, in order.
 
     Prompts of unequal length are padded on the left and masked; replies do not depend on their
     neighbours but for rounding. Prompts that share an ImageInputs object share its encodings.
@@ -64,28 +79,59 @@ def generate(
         BadOption: an empty batch or a limit below 1.
         BadData: a prompt without exactly one image, or with more `<bbox>` than boxes.
     """
+    return draw(model, batch, speak(model, tokenizer, batch, max_new_tokens=max_new_tokens))
+
+
+@torch.inference_mode()
+def speak(
+    model: Glamm, tokenizer: Tokenizer, batch: Sequence[Prepared], *, max_new_tokens: int = 512
+) -> list[Spoken]:
+    """The first half of `generate`: words and states, without SAM."""
     if not batch or max_new_tokens < 1:
         raise BadOption("generate needs at least one prompt and one new token")
     images, owners = _distinct([prompt.image for prompt in batch])
     sight = model.see(torch.stack([image.pixels for image in images]).to(model.device))
     ids, mask, embedded = _embedded(model, tokenizer, batch, sight, owners)
-    attended = None if bool(mask.all()) else mask
     replies, states = greedy(
         model,
         embedded,
-        attended,
+        None if bool(mask.all()) else mask,
         eos=tokenizer.eos,
         seg=tokenizer.seg,
         limit=max_new_tokens,
     )
     row, place = seg_rows(ids, tokenizer.seg, sight.patches.shape[1])
-    said = [
-        torch.stack([*states[row[row == k], place[row == k]], *reply.seg_states])
-        if reply.seg_states or bool((row == k).any())
-        else states[k, :0]
-        for k, reply in enumerate(replies)
+    asked = [states[k, place[row == k]] for k in range(len(batch))]
+    return [
+        Spoken(
+            reply.ids,
+            reply.probabilities,
+            torch.cat([before, *(state[None] for state in reply.seg_states)]),
+        )
+        for before, reply in zip(asked, replies, strict=True)
     ]
-    return _with_masks(model, images, owners, replies, said)
+
+
+@torch.inference_mode()
+def draw(model: Glamm, batch: Sequence[Prepared], spoken: Sequence[Spoken]) -> list[Generated]:
+    """The second half of `generate`: masks for states. SAM runs once for every image that needs it.
+
+    Args:
+        batch: the prompts.
+        spoken: what `speak` returned for them.
+    """
+    images, owners = _distinct([prompt.image for prompt in batch])
+    embedded: dict[int, Tensor] = {}
+    results = []
+    for owner, said in zip(owners, spoken, strict=True):
+        image = images[owner]
+        if len(said.states) and owner not in embedded:
+            pixels = image.grounding_pixels[None].to(model.device)
+            embedded[owner] = model.grounding.encode(pixels)
+        prompts = model.seg_projection(said.states)
+        low, masks = _masks(model, embedded.get(owner), prompts, image)
+        results.append(Generated(said.ids, said.probabilities, said.states, prompts, low, masks))
+    return results
 
 
 def _embedded(
@@ -114,37 +160,16 @@ def _embedded(
     return ids, mask, embedded
 
 
-def _with_masks(
-    model: Glamm,
-    images: Sequence[ImageInputs],
-    owners: Sequence[int],
-    replies: Sequence[Decoded],
-    said: Sequence[Tensor],
-) -> list[Generated]:
-    """Replies with the masks of their [SEG] states; SAM runs once for every image that needs it."""
-    embedded: dict[int, Tensor] = {}
-    results = []
-    for owner, reply, states in zip(owners, replies, said, strict=True):
-        image = images[owner]
-        if len(states) and owner not in embedded:
-            pixels = image.grounding_pixels[None].to(model.device)
-            embedded[owner] = model.grounding.encode(pixels)
-        prompts = model.seg_projection(states)
-        low, masks = _masks(model, embedded.get(owner), prompts, image)
-        results.append(Generated(reply.ids, reply.probabilities, states, prompts, low, masks))
-    return results
-
-
 def _masks(
     model: Glamm, embedded: Tensor | None, prompts: Tensor, image: ImageInputs
 ) -> tuple[Tensor, Tensor]:
-    """Low-resolution logits [m, 4g, 4g] and binary masks [m, H, W] of one image's prompts [m, E]."""
+    """Low-resolution logits [m, 4g, 4g] and binary masks [m, H, W] of prompts [m, E]."""
     side = model.config.grounding.mask_size
-    if embedded is None:
+    if embedded is None or not len(prompts):
         none = torch.zeros((0, *image.original), dtype=torch.bool)
         return prompts.new_zeros(0, side, side), none
     lows, masks = [], []
-    for some in prompts.split(PROMPTS_AT_ONCE):
+    for some in torch.split(prompts, PROMPTS_AT_ONCE):
         owner = torch.zeros(len(some), dtype=torch.long, device=some.device)
         low, _ = model.grounding.decode(embedded, some, owner)
         logits = full_size(

@@ -1,10 +1,15 @@
-"""Masks from [SEG] vectors: SAM's image encoder, dense prompt and mask decoder, all from transformers."""
+"""Masks from [SEG] vectors: SAM's image encoder, prompt encoder and mask decoder."""
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
+from transformers.models.sam.modeling_sam import (
+    SamMaskDecoder,
+    SamPromptEncoder,
+    SamVisionEncoder,
+)
 
 
 class GroundingModel(nn.Module):
@@ -18,7 +23,11 @@ class GroundingModel(nn.Module):
     """
 
     def __init__(
-        self, *, image_encoder: nn.Module, prompt_encoder: nn.Module, mask_decoder: nn.Module
+        self,
+        *,
+        image_encoder: SamVisionEncoder,
+        prompt_encoder: SamPromptEncoder,
+        mask_decoder: SamMaskDecoder,
     ) -> None:
         super().__init__()
         self.image_encoder = image_encoder
@@ -39,7 +48,7 @@ class GroundingModel(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], -1).permute(2, 0, 1)[None]
 
     def decode(self, embedded: Tensor, prompts: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
-        """Low-resolution mask logits [N, 4g, 4g] and predicted IoU [N]; empty for no prompts.
+        """Low-resolution mask logits [N, 4g, 4g] and predicted IoU [N] of at least one prompt.
 
         Args:
             embedded: image embeddings [B, E, g, g].
@@ -47,8 +56,6 @@ class GroundingModel(nn.Module):
             owner: the image [N] of every prompt.
         """
         grid = embedded.shape[-1]
-        if not len(prompts):
-            return embedded.new_zeros(0, 4 * grid, 4 * grid), embedded.new_zeros(0)
         images = embedded[owner]
         empty = self.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
         masks, quality = self.mask_decoder(
@@ -80,6 +87,8 @@ def full_size(
     """
     if not len(low):
         return low.new_zeros((0, *original), dtype=torch.float32)
-    square = F.interpolate(low[:, None].float(), (side, side), mode="bilinear", align_corners=False)
+    square = functional.interpolate(
+        low[:, None].float(), (side, side), mode="bilinear", align_corners=False
+    )
     cut = square[..., : resized[0], : resized[1]]
-    return F.interpolate(cut, original, mode="bilinear", align_corners=False)[:, 0]
+    return functional.interpolate(cut, original, mode="bilinear", align_corners=False)[:, 0]

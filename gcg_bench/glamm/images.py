@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gcg_bench.errors import BadData
 
@@ -40,9 +40,7 @@ class ImageInputs:
     original: tuple[int, int]
 
 
-def image_inputs(
-    image: Pixels, *, clip_size: int, sam_size: int, crop: bool = True
-) -> ImageInputs:
+def image_inputs(image: Pixels, *, clip_size: int, sam_size: int, crop: bool = True) -> ImageInputs:
     """Both inputs of an RGB image [H, W, 3] of 8-bit values; `crop` as in VisionConfig.
 
     Raises:
@@ -88,4 +86,4 @@ def sam_pixels(image: Pixels, size: int) -> tuple[Tensor, tuple[int, int]]:
     scaled = Image.fromarray(image).resize((wide, high), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.asarray(scaled).copy()).permute(2, 0, 1).float()
     mean, std = torch.tensor(SAM_MEAN).view(3, 1, 1), torch.tensor(SAM_STD).view(3, 1, 1)
-    return F.pad((pixels - mean) / std, (0, size - wide, 0, size - high)), (high, wide)
+    return functional.pad((pixels - mean) / std, (0, size - wide, 0, size - high)), (high, wide)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gcg_bench.errors import BadData
 from gcg_bench.glamm.modeling import Forced
@@ -38,7 +38,7 @@ def word_loss(logits: Tensor, labels: Tensor) -> Tensor:
         labels: [B, L], IGNORE where nothing is learnt.
     """
     wanted = labels[:, 1:].flatten()
-    losses = F.cross_entropy(
+    losses = functional.cross_entropy(
         logits[:, :-1].flatten(0, 1).float(), wanted, ignore_index=IGNORE, reduction="sum"
     )
     return losses / (wanted != IGNORE).sum().clamp(min=1)
@@ -46,7 +46,7 @@ def word_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 def mask_bce(logits: Tensor, truth: Tensor) -> Tensor:
     """Binary cross-entropy [n] of masks [n, H, W], each the mean over its own pixels."""
-    losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     return losses.flatten(1).mean(1)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from transformers import CLIPVisionModel, LlamaForCausalLM
 
 from gcg_bench.errors import BadData
 from gcg_bench.glamm.configuration import GlammConfig
@@ -69,10 +70,10 @@ class Glamm(nn.Module):
         self,
         config: GlammConfig,
         *,
-        vision_tower: nn.Module,
+        vision_tower: CLIPVisionModel,
         projector: nn.Module,
         region_encoder: RegionEncoder | None,
-        language_model: nn.Module,
+        language_model: LlamaForCausalLM,
         seg_projection: nn.Module,
         grounding: GroundingModel,
     ) -> None:
@@ -103,9 +104,7 @@ class Glamm(nn.Module):
 
     def see(self, pixels: Tensor) -> Sight:
         """Patches for the language model and levels for regions, from CLIP pixels [B, 3, s, s]."""
-        states = self.vision_tower(
-            pixels.to(self.dtype), output_hidden_states=True
-        ).hidden_states
+        states = self.vision_tower(pixels.to(self.dtype), output_hidden_states=True).hidden_states
         region = self.config.region
         chosen = () if region is None else region.layers(len(states))
         return Sight(
@@ -203,10 +202,16 @@ class Glamm(nn.Module):
         ).last_hidden_state
         owner, rows = seg_rows(ids, seg, patches)
         prompts = self.seg_projection(states[owner, rows])
-        image = owner if images is None else images[owner]
-        low, _ = self.grounding.decode(self.grounding.encode(grounding_pixels), prompts, image)
+        low = self._low(grounding_pixels, prompts, owner if images is None else images[owner])
         logits = self.language_model.lm_head(states)
         return Forced(logits, states, owner, rows, prompts, low)
+
+    def _low(self, pixels: Tensor, prompts: Tensor, image: Tensor) -> Tensor:
+        """Low-resolution masks [N, 4g, 4g]; without prompts SAM does not run."""
+        if not len(prompts):
+            side = self.config.grounding.mask_size
+            return prompts.new_zeros(0, side, side)
+        return self.grounding.decode(self.grounding.encode(pixels), prompts, image)[0]
 
 
 def _filling(vectors: Tensor, wanted: int) -> Tensor:

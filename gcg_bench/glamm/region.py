@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gcg_bench.glamm.configuration import GlammConfig, RegionConfig
 
@@ -37,7 +37,9 @@ class FusionRound(nn.Module):
             side = own.shape[-1]
             above = resized(maps[min(level + 1, last)][:, third:], side)
             below = resized(maps[max(level - 1, 0)][:, half:third], side)
-            fused.append(F.relu(self.gn(self.conv(torch.cat([own[:, :half], above, below], 1)))))
+            fused.append(
+                functional.relu(self.gn(self.conv(torch.cat([own[:, :half], above, below], 1))))
+            )
         return fused
 
 
@@ -109,7 +111,7 @@ class BoxReader(nn.Module):
         convolved = [
             conv(cut) for conv, cut in zip(self.pconvs, self.cuts(maps, boxes), strict=True)
         ]
-        summed = F.relu(torch.stack(convolved).sum(0)).flatten(1)
+        summed = functional.relu(torch.stack(convolved).sum(0)).flatten(1)
         placed = self.pos_embedd(torch.cat(list(boxes)).to(summed.dtype))
         vectors: Tensor = self.updims(self.flatten_linear(summed) + placed)
         return vectors
@@ -141,7 +143,9 @@ class RegionEncoder(nn.Module):
 
 def resized(maps: Tensor, side: int) -> Tensor:
     """Square maps [B, C, s, s] at another side, corners aligned, computed in float32."""
-    wide = F.interpolate(maps.float(), size=(side, side), mode="bilinear", align_corners=True)
+    wide = functional.interpolate(
+        maps.float(), size=(side, side), mode="bilinear", align_corners=True
+    )
     return wide.to(maps.dtype)
 
 
@@ -170,8 +174,8 @@ def roi_align(single: Tensor, corners: Tensor, size: int, samples: int = 2) -> T
     across = _weights(points[..., 0], width)
     down = _weights(points[..., 1], height)
     # Sampling is linear along each axis, and so is the mean over samples: pool the weights first.
-    across = across.unflatten(1, (size, samples)).mean(2)
-    down = down.unflatten(1, (size, samples)).mean(2)
+    across = across.reshape(-1, size, samples, width).mean(2)
+    down = down.reshape(-1, size, samples, height).mean(2)
     rows = torch.einsum("nih,chw->nciw", down, single.float())
     return torch.einsum("nciw,njw->ncij", rows, across).to(single.dtype)
 

@@ -45,7 +45,7 @@ def image_places(ids: Tensor) -> Tensor:
 
 
 def splice(tokens: Tensor, patches: Tensor, places: Tensor) -> Tensor:
-    """Embeddings [B, n + P - 1, D]: tokens [B, n, D] with patches [B, P, D] instead of the image."""
+    """Tokens [B, n, D] with patches [B, P, D] in the image's place: [B, n + P - 1, D]."""
     index = _source(tokens.shape[1], patches.shape[1], places)
     joined = torch.cat([tokens, patches], 1)
     return joined.gather(1, index[..., None].expand(-1, -1, tokens.shape[2]))

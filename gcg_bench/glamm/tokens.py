@@ -63,7 +63,8 @@ class Tokenizer:
     @property
     def vocabulary(self) -> int:
         """One more than the highest id."""
-        return 1 + max(self._pieces.get_piece_size() - 1, *self.added.values())
+        highest: int = max(self._pieces.get_piece_size() - 1, *self.added.values())
+        return highest + 1
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":

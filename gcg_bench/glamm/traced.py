@@ -1,4 +1,4 @@
-"""Text whose characters know which token they came from, kept true through the published clean-up."""
+"""Text whose characters know the token they came from, through the published clean-up too."""
 
 import re
 from collections.abc import Iterable

@@ -1,0 +1,291 @@
+"""Time and memory that a model will need, from its sizes and what a machine can do: paper first.
+
+Operations count a multiplication and an addition as two. A stage takes at least the longer of its
+operations at the machine's peak and its bytes at the machine's bandwidth; that sum is the floor.
+What to expect is more: kernels reach about half of a peak, and every decoding step costs the host
+time for each layer however small the work is.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from gcg_bench.glamm.configuration import (
+    GlammConfig,
+    GroundingConfig,
+    LanguageConfig,
+    RegionConfig,
+    VisionConfig,
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a device can do at most.
+
+    Attributes:
+        flops: operations a second in the precision the model runs in.
+        bandwidth: bytes a second from its main memory.
+        layer_seconds: host time that one layer of one decoding step costs at least.
+    """
+
+    name: str
+    flops: float
+    bandwidth: float
+    layer_seconds: float = 5e-4
+
+
+H100 = Machine("H100 SXM, bf16", 989e12, 3.35e12)
+"""NVIDIA's data sheet, dense tensor-core rate and HBM3."""
+
+REACHED = 0.5
+"""Share of a peak that well-shaped kernels reach; a rule of thumb for `likely`."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is asked of the model, an image.
+
+    The defaults are those of grounded captions: the evaluation prompt, an answer of about 80
+    tokens with four masks, images of one megapixel.
+    """
+
+    images: int
+    batch: int = 1
+    prompt_tokens: int = 90
+    new_tokens: int = 80
+    masks: int = 4
+    boxes: int = 0
+    pixels: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage for one image: operations, bytes moved at least, seconds at least."""
+
+    name: str
+    flops: float
+    bytes: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a workload costs.
+
+    Attributes:
+        stages: per image, in the order they run.
+        floor: seconds for all images that no implementation on this machine can undercut.
+        likely: seconds for all images to expect of this one.
+        memory: bytes of weights, cache and the largest working set at this batch size.
+    """
+
+    stages: tuple[Stage, ...]
+    floor: float
+    likely: float
+    memory: int
+
+
+def estimate(
+    config: GlammConfig, machine: Machine, work: Workload, *, bytes_per_number: int = 2
+) -> Estimate:
+    """The cost of a workload.
+
+    Args:
+        bytes_per_number: 2 in bf16, 4 in float32.
+    """
+    rows = work.prompt_tokens + config.vision.tokens - 1
+    width = bytes_per_number
+    cached = _cache_numbers(config.language)
+    halfway = rows + work.new_tokens / 2
+    steps = work.new_tokens
+    weights = {name: count * width for name, count in parameter_counts(config).items()}
+    shared = {name: count / work.batch for name, count in weights.items()}
+    parts = [
+        ("CLIP", _vision_flops(config.vision), shared["vision"]),
+        ("projector", _projector_flops(config), shared["projector"]),
+        ("prefill", _language_flops(config.language, rows, rows / 2), shared["language"]),
+        (
+            "decoding",
+            _language_flops(config.language, steps, halfway, logits=steps),
+            steps * (shared["language"] + cached * halfway * width),
+        ),
+        ("SAM encoder", _grounding_flops(config.grounding), weights["grounding encoder"]),
+        ("mask decoder", work.masks * _decoder_flops(config.grounding), weights["mask decoder"]),
+        ("full-size masks", 0.0, work.masks * 4.0 * (_square(config) + work.pixels) * 2),
+    ]
+    if config.region is not None and work.boxes:
+        flops = _region_flops(config.vision, config.region, config.language, work.boxes)
+        parts.insert(2, ("region encoder", flops, shared["region"]))
+    stages = tuple(
+        Stage(name, flops, moved, max(flops / machine.flops, moved / machine.bandwidth))
+        for name, flops, moved in parts
+    )
+    floor = sum(stage.seconds for stage in stages)
+    decoding = next(stage.seconds for stage in stages if stage.name == "decoding")
+    host = steps * config.language.num_hidden_layers * machine.layer_seconds / work.batch
+    likely = (floor - decoding) / REACHED + max(decoding / REACHED, host)
+    return Estimate(
+        stages=stages,
+        floor=floor * work.images,
+        likely=likely * work.images,
+        memory=_memory(config, work, rows, bytes_per_number),
+    )
+
+
+def measured(device: torch.device | str, dtype: torch.dtype = torch.float32) -> Machine:
+    """A machine's peak and bandwidth as a large matrix product and a large copy reach them here.
+
+    Takes about a second; not exact when other programs are running.
+    """
+    device = torch.device(device)
+    side = 4096 if device.type == "cuda" else 1024
+    left = torch.ones(side, side, device=device, dtype=dtype)
+    source = torch.ones(2**26 if device.type == "cuda" else 2**23, device=device)
+    target = torch.empty_like(source)
+    product = _fastest(lambda: left @ left, device)
+    copy = _fastest(lambda: target.copy_(source), device)
+    return Machine(
+        name=torch.cuda.get_device_name(device) if device.type == "cuda" else "this CPU",
+        flops=2 * side**3 / product,
+        bandwidth=2 * 4 * source.numel() / copy,
+    )
+
+
+def _fastest(action: Callable[[], Tensor], device: torch.device) -> float:
+    """Seconds of the fastest of eight runs."""
+    best = float("inf")
+    for _ in range(8):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        start = time.perf_counter()
+        action()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def parameter_counts(config: GlammConfig) -> dict[str, int]:
+    """How many numbers each part's weights hold; their sum is the model's."""
+    v, s, g, D = config.vision, config.language, config.grounding, config.language.hidden_size
+    C, H, E = v.hidden_size, g.hidden_size, g.prompt_size
+    kv = D // s.num_attention_heads * s.num_key_value_heads
+    layer = 2 * D * D + 2 * D * kv + 3 * D * s.intermediate_size + 2 * D
+    block = 4 * C * C + 2 * C * v.intermediate_size + v.intermediate_size + 9 * C
+    reach = [
+        2 * (2 * side - 1) * (H // g.num_attention_heads)
+        for side in (
+            g.grid if i in g.global_layers else g.window_size for i in range(g.num_hidden_layers)
+        )
+    ]
+    sam = 4 * H * H + 2 * H * g.mlp_size + g.mlp_size + 9 * H
+    return {
+        "vision": v.num_hidden_layers * block
+        + (v.tokens + 1) * C
+        + 5 * C
+        + 3 * C * v.patch_size**2,
+        "projector": C * D + D * D + 2 * D,
+        "region": 0 if config.region is None else _region_parameters(v, config.region, D),
+        "language": s.num_hidden_layers * layer + 2 * s.vocab_size * D + D,
+        "seg projection": D * D + D + D * E + E,
+        "grounding encoder": g.num_hidden_layers * sam
+        + sum(reach)
+        + g.grid**2 * H
+        + (3 * g.patch_size**2 + 1) * H
+        + H * E
+        + 9 * E * E
+        + 4 * E,
+        "mask decoder": _decoder_parameters(g),
+    }
+
+
+def _decoder_parameters(g: GroundingConfig) -> int:
+    """Prompt encoder (its unused mask downscaling included) and mask decoder."""
+    E, inner, M = g.prompt_size, g.prompt_size // g.decoder_downsample, g.decoder_mlp_size
+    prompt = 6 * E + 2 * (E // 2) + 16 * E + E + (16 + 4 + 8) + (16 * 4 * 4 + 16 + 32)
+    attention = 4 * E * E + 4 * E
+    cross = 4 * E * inner + 3 * inner + E
+    layer = attention + 2 * cross + 2 * E * M + M + E + 8 * E
+    heads = 4 * (2 * (E * E + E) + E * (E // 8) + E // 8)
+    quality = E * g.iou_size + g.iou_size + g.iou_size * (g.iou_size + 1) + 4 * g.iou_size + 4
+    upscale = 4 * E * (E // 4) + E // 4 + 2 * (E // 4) + 4 * (E // 4) * (E // 8) + E // 8
+    return prompt + 5 * E + g.decoder_layers * layer + cross + 2 * E + heads + quality + upscale
+
+
+def _region_parameters(v: VisionConfig, r: RegionConfig, lifted: int) -> int:
+    C = v.hidden_size
+    fuse = r.levels * (C * (C + 2) + C) + r.rounds * (9 * C * C + 2 * C)
+    cut = r.levels * (9 * C * C + C) + C * r.roi_size**2 * r.size + r.size
+    place = 5 * r.position_size + 2 * r.position_size
+    place += (r.position_size + 1) * r.size + 2 * r.size
+    return fuse + cut + place + (r.size + 1) * lifted
+
+
+def _vision_flops(v: VisionConfig) -> float:
+    N, C = v.tokens + 1, v.hidden_size
+    block = 2.0 * N * (4 * C * C + 2 * C * v.intermediate_size + 2 * N * C)
+    return v.num_hidden_layers * block + 2.0 * v.tokens * C * 3 * v.patch_size**2
+
+
+def _projector_flops(config: GlammConfig) -> float:
+    C, D = config.vision.hidden_size, config.language.hidden_size
+    return 2.0 * config.vision.tokens * (C * D + D * D)
+
+
+def _language_flops(s: LanguageConfig, rows: float, seen: float, *, logits: int = 1) -> float:
+    """`rows` new rows that attend to `seen` rows on average, `logits` of them through the head."""
+    D = s.hidden_size
+    kv = D // s.num_attention_heads * s.num_key_value_heads
+    layer = 2 * D * D + 2 * D * kv + 3 * D * s.intermediate_size + 2 * seen * D
+    return 2.0 * rows * s.num_hidden_layers * layer + 2.0 * logits * D * s.vocab_size
+
+
+def _cache_numbers(s: LanguageConfig) -> int:
+    """Numbers that one row leaves in the key/value cache."""
+    kv = s.hidden_size // s.num_attention_heads * s.num_key_value_heads
+    return 2 * s.num_hidden_layers * kv
+
+
+def _grounding_flops(g: GroundingConfig) -> float:
+    N, H = g.grid**2, g.hidden_size
+    padded = (ceil(g.grid / g.window_size) * g.window_size) ** 2
+    total = 2.0 * N * 3 * g.patch_size**2 * H
+    for index in range(g.num_hidden_layers):
+        rows, seen = (N, N) if index in g.global_layers else (padded, g.window_size**2)
+        total += 2.0 * rows * (4 * H * H + 2 * seen * H) + 2.0 * N * 2 * H * g.mlp_size
+    return total + 2.0 * N * (H * g.prompt_size + 9 * g.prompt_size**2)
+
+
+def _decoder_flops(g: GroundingConfig) -> float:
+    """For one mask; the few prompt tokens are left out beside the image's cells."""
+    N, E, inner = g.grid**2, g.prompt_size, g.prompt_size // g.decoder_downsample
+    crossings = 2.0 * N * 2 * E * inner
+    upscale = 2.0 * N * (4 * E * (E // 4) + 16 * (E // 4) * (E // 8) + 64 * (E // 8))
+    return crossings * (2 * g.decoder_layers + 1) + upscale
+
+
+def _region_flops(v: VisionConfig, r: RegionConfig, s: LanguageConfig, boxes: int) -> float:
+    C = v.hidden_size
+    cells = sum((v.grid * 2**level) ** 2 for level in range(r.levels))
+    maps = 2.0 * cells * (C * (C + 2) + r.rounds * 9 * C * C)
+    cut = 2.0 * r.roi_size**2 * (r.levels * 9 * C * C + C * r.size)
+    return maps + boxes * (cut + 2.0 * r.size * s.hidden_size)
+
+
+def _square(config: GlammConfig) -> int:
+    return config.grounding.image_size**2
+
+
+def _memory(config: GlammConfig, work: Workload, rows: int, width: int) -> int:
+    """Weights, cache, and the larger of SAM's global attention table and the full-size masks."""
+    g = config.grounding
+    cache = work.batch * (rows + work.new_tokens) * _cache_numbers(config.language) * width
+    cells = g.grid * g.grid
+    table = 2 * g.num_attention_heads * cells * cells * width
+    masks = min(work.masks, 16) * 4 * (_square(config) + 2 * work.pixels)
+    return sum(parameter_counts(config).values()) * width + cache + max(table, masks)
