@@ -150,25 +150,19 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
 
 
 def write_card(card: DataCard, file: Path, prose: str) -> None:
-    """Writes a card that `read_card` reads back; what does not hold elsewhere is left out."""
-    fields: dict[str, Any] = {
-        part.name: getattr(card, part.name)
-        for part in dataclasses.fields(card)
-        if part.name not in ("splits", "home", "hub", "by_hand")
-    }
-    fields["splits"] = {
-        name: {
-            "files": dict(split.files),
-            "images": list(split.images),
-            "sizes": [dataclasses.asdict(size) for size in split.sizes],
-        }
-        for name, split in card.splits.items()
-    }
-    listed = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()
-    }
-    text = yaml.safe_dump(listed, sort_keys=False, allow_unicode=True, width=100)
+    """Writes a card that `read_card` reads back, all but its home."""
+    fields = _plain(dataclasses.asdict(dataclasses.replace(card, home=None)))
+    for split in fields["splits"].values():
+        del split["name"]
+    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
     file.write_text(f"---\n{text}---\n{prose}", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists and fields without a value left out, for YAML."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def front_matter(file: Path) -> Any:

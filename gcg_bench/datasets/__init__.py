@@ -51,7 +51,7 @@ def load_dataset(
     """
     if limit is not None and limit < 1:
         raise BadOption(f"limit {limit}: at least one image is needed")
-    card = load_card(str(name))
+    card = load_card(name, split=split)
     card.split(split)
     data_root = data_folder() if root is None else root
     plugin = module("datasets", card.format, "data set format")

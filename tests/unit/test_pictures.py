@@ -1,0 +1,90 @@
+"""Pictures from files: found, opened only when looked at, and doubted then."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import paint
+
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.pictures import ImageFinder, encoded, file_picture, image_sizes, read_pixels
+from gcg_bench.types import Picture
+
+
+def test_nothing_is_opened_before_a_look(tmp_path: Path) -> None:
+    picture = file_picture(tmp_path / "later.png", 4, 6)
+    with pytest.raises(MissingData, match=r"later\.png: no such image"):
+        picture.read()
+    pixels = paint(tmp_path / "later.png", 4, 6)
+    assert (picture.read() == pixels).all()
+
+
+def test_pictures_travel_to_other_processes(tmp_path: Path) -> None:
+    pixels = paint(tmp_path / "a.png", 4, 6)
+    again = pickle.loads(pickle.dumps(file_picture(tmp_path / "a.png", 4, 6)))
+    assert (again.read() == pixels).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_pixels_are_rgb_whatever_the_file_holds(tmp_path: Path, mode: str) -> None:
+    file = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    paint(file, 5, 7, mode=mode)
+    pixels = read_pixels(file, 5, 7)
+    assert (pixels.shape, pixels.dtype) == ((5, 7, 3), np.uint8)
+
+
+def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", 5, 7)
+    with pytest.raises(BadData, match="the image is 5 x 7, the annotations are for 7 x 5"):
+        read_pixels(tmp_path / "a.png", 7, 5)
+
+
+@pytest.mark.parametrize("data", [b"", b"not an image", b"\x89PNG\r\n\x1a\n broken"])
+def test_what_is_no_image_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(BadData, match="not an image that can be read"):
+        read_pixels(tmp_path / "a.png", 5, 7)
+    with pytest.raises(BadData, match="not an image that can be read"):
+        image_sizes(tmp_path / "a.png")
+
+
+def test_a_truncated_image_has_a_size_but_no_pixels(tmp_path: Path) -> None:
+    paint(tmp_path / "a.jpg", 50, 70)
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) * 2 // 3])
+    assert image_sizes(tmp_path / "a.jpg") == ((50, 70),)
+    with pytest.raises(BadData, match="not an image"):
+        read_pixels(tmp_path / "a.jpg", 50, 70)
+
+
+def test_exif_turns_an_image_unless_the_annotations_are_for_it_unturned(tmp_path: Path) -> None:
+    pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that the picture must be turned clockwise
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    assert (read_pixels(tmp_path / "a.png", 6, 4) == np.rot90(pixels, -1)).all()
+    assert (read_pixels(tmp_path / "a.png", 4, 6) == pixels).all()
+    assert image_sizes(tmp_path / "a.png") == ((6, 4), (4, 6))
+
+
+def test_the_finder_prefers_the_first_folder_that_has_the_file(tmp_path: Path) -> None:
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    assert ImageFinder([one, two]).path("a.png") == one / "a.png"
+    two.mkdir()
+    assert ImageFinder([one, two]).path("a.png") == two / "a.png"
+    paint(three / "a.png", 2, 2)
+    assert ImageFinder([one, two, three]).path("a.png") == three / "a.png"
+    assert ImageFinder([one, two, three]).path("b.png") == two / "b.png"
+    paint(two / "a.png", 2, 2)
+    assert ImageFinder([one, two, three]).path("a.png") == two / "a.png"
+    assert ImageFinder([]).path("a.png") == Path("a.png")
+
+
+def test_an_encoded_picture_is_its_file_or_a_lossless_one(tmp_path: Path) -> None:
+    paint(tmp_path / "a.jpg", 8, 8)
+    assert encoded(file_picture(tmp_path / "a.jpg", 8, 8)) == (tmp_path / "a.jpg").read_bytes()
+    pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
+    (tmp_path / "b.png").write_bytes(encoded(Picture(8, 8, lambda: pixels)))
+    assert (read_pixels(tmp_path / "b.png", 8, 8) == pixels).all()
