@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from gcg_bench.errors import (
     BadData,
@@ -284,6 +285,10 @@ def test_rows_come_back_bit_for_bit(tmp_path: Path) -> None:
     }
     run.write_rows("official-1", wanted)
     assert_equal(run.read_rows("official-1"), wanted)
+    table = parquet.read_table(tmp_path / "official-1" / "rows.parquet")
+    columns = ["miou.iou", "ap50.ious", "ap50.truth", "same.equal", "same.none"]
+    assert table.column_names == ["id", *columns]
+    assert [table.column(name).null_count for name in columns] == [0] * 5  # NaN is a number
 
 
 value = st.floats(allow_nan=False)
