@@ -16,13 +16,7 @@ from gcg_bench.errors import BadData, MissingData
 
 
 class Faults:
-    """What happens when a reader meets something wrong: errors stop it, warnings pass.
-
-    Attributes:
-        thorough: whether comparisons that cost time, and only serve to warn, are wanted.
-    """
-
-    thorough = False
+    """What happens when a reader meets something wrong: errors stop it, warnings pass."""
 
     def error(self, fault: BadData) -> None:
         """Told of something that cannot be read; returns when the reader shall go on without."""
@@ -44,8 +38,6 @@ class Faults:
 
 class CollectedFaults(Faults):
     """Faults kept in the order they are met, each with its level; nothing stops the reader."""
-
-    thorough = True
 
     def __init__(self) -> None:
         self.found: list[tuple[str, BadData]] = []
@@ -166,12 +158,16 @@ class Record:
         """An object within this one."""
         return Record(self.any(name), self.file, image=self.image, prefix=f"{self.prefix}{name}.")
 
-    def records(self, name: str, *, optional: bool = False) -> list["Record"]:
-        """A list of objects within this one."""
-        return [
-            Record(item, self.file, image=self.image, prefix=f"{self.prefix}{name}[{at}].")
-            for at, item in enumerate(self.items(name, optional=optional))
-        ]
+    def records(
+        self, name: str, *, optional: bool = False, faults: Faults = STOP
+    ) -> list["Record"]:
+        """A list of objects within this one; what is no object is told to `faults`."""
+        found = []
+        for at, item in enumerate(self.items(name, optional=optional)):
+            with faults.caught():
+                prefix = f"{self.prefix}{name}[{at}]."
+                found.append(Record(item, self.file, image=self.image, prefix=prefix))
+        return found
 
     def nothing_else(self) -> None:
         """Refuses fields that were never asked for."""

@@ -41,7 +41,7 @@ def read(
     file = locate(card, split, root, ROLES)["annotations"]
     finder = ImageFinder(image_folders(card, split, root))
     content = Record(read_json(file), file)
-    images = [image for image in content.records("images") if _kept(image, faults)]
+    images = [image for image in content.records("images", faults=faults) if _kept(image, faults)]
     yield from finish(_drafts(images, content, card, finder, limit, faults), faults)
 
 
@@ -59,7 +59,7 @@ def _drafts(
     faults: Faults,
 ) -> Iterator[Draft]:
     drawn: defaultdict[str, list[Record]] = defaultdict(list)
-    for row in content.records("annotations"):
+    for row in content.records("annotations", faults=faults):
         with faults.caught():
             row.image = str(row.id("image_id"))
             drawn[row.image].append(row)

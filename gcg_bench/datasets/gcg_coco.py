@@ -21,7 +21,7 @@ from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadMask, BadOption
 from gcg_bench.masks import area, boxes, inspect_masks, to_rle, union
 from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, read_json
+from gcg_bench.records import STOP, CollectedFaults, Faults, Record, read_json
 from gcg_bench.samples import Draft, DraftPhrase, finish, ranks
 from gcg_bench.types import Mask, Sample
 
@@ -93,28 +93,36 @@ def write(
 def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
     """Tells of boxes and areas in the mask file that disagree with the masks, as warnings."""
     file = locate(card, split, root, ROLES)["masks"]
+    content = Record(read_json(file), file)
+    known = CollectedFaults()  # what is wrong was told when the samples were read
+    sizes = {}
+    for image in content.records("images", faults=known):
+        with known.caught():
+            sizes[str(image.id("id"))] = image.whole("height"), image.whole("width")
     rows = [
         row
-        for row in Record(read_json(file), file).records("annotations")
+        for row in content.records("annotations", faults=known)
         if isinstance(row.value.get("segmentation"), dict)
     ]
     found = inspect_masks(
-        [row.value["segmentation"] for row in rows], [None] * len(rows), [""] * len(rows)
+        [row.value["segmentation"] for row in rows],
+        [sizes.get(str(row.value.get("image_id"))) for row in rows],
+        [""] * len(rows),
     )
     sound = [
         (row, mask) for row, mask in zip(rows, found, strict=True) if not isinstance(mask, BadMask)
     ]
     masks = [mask for _, mask in sound]
     for (row, _), pixels, box in zip(sound, area(masks), boxes(masks), strict=True):
-        image = str(row.value.get("image_id"))
+        owner = str(row.value.get("image_id"))
         stated = row.value.get("area")
         if isinstance(stated, int | float) and abs(stated - pixels) > 0.5:
             problem = f"states an area of {stated}, the mask has {pixels} pixels"
-            faults.warning(row.bad("area", problem, "COCO sorts objects by it").at(image=image))
+            faults.warning(row.bad("area", problem, "COCO sorts objects by it").at(image=owner))
         if _disagrees(row.value.get("bbox"), box):
             shown = [round(float(number), 1) for number in box]
             problem = f"states {row.value['bbox']}, the mask's box is {shown}"
-            faults.warning(row.bad("bbox", problem).at(image=image))
+            faults.warning(row.bad("bbox", problem).at(image=owner))
 
 
 def _drafts(
@@ -129,7 +137,7 @@ def _drafts(
     )
     images = _images(captions, faults)
     drawn = _by_image(_one_category(masks, faults), images, faults)
-    told = _by_image(captions.records("annotations"), images, faults)
+    told = _by_image(captions.records("annotations", faults=faults), images, faults)
     sizes = _images(masks, faults)
     order = ranks([image.id("id") for image in images.values()])
     for rank, (key, image) in zip(order[:limit], images.items(), strict=False):
@@ -175,7 +183,7 @@ def _phrases(told: Record, drawn: list[Record]) -> list[DraftPhrase]:
 def _images(file: Record, faults: Faults) -> dict[str, Record]:
     """Id as text -> entry of images[]; an entry that only repeats another is told and dropped."""
     found: dict[str, Record] = {}
-    for entry in file.records("images"):
+    for entry in file.records("images", faults=faults):
         with faults.caught():
             key = str(entry.id("id"))
             first = found.setdefault(key, entry)
@@ -213,7 +221,7 @@ def _by_image(
 
 def _one_category(file: Record, faults: Faults) -> list[Record]:
     """The annotations of category 1, or of the only category there is."""
-    rows = file.records("annotations")
+    rows = file.records("annotations", faults=faults)
     categories = {str(row.value.get("category_id", 1)) for row in rows}
     if len(categories) < 2:
         return rows
