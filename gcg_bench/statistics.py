@@ -64,7 +64,7 @@ def bootstrap_weights(
     rng = np.random.default_rng(seed)
 
     def sample() -> NDArray[Any]:
-        return np.bincount(rng.integers(n, size=n), minlength=n) if n else np.zeros(0)
+        return np.bincount(rng.integers(n, size=n), minlength=n)
 
     return _stacked(sample, n, draws, chunk)
 

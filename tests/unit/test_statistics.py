@@ -105,7 +105,7 @@ def test_interval_is_the_percentiles_of_the_draws():
 
 
 def test_default_draws_seed_and_level():
-    values = np.arange(10.0)
+    values = np.random.default_rng(8).normal(size=10)
     scores = draws(10, 1000, seed=0) @ values / 10
     expected = np.percentile(scores, [2.5, 97.5])
     assert bootstrap(mean_of(values), 10)["mean"] == pytest.approx(tuple(expected), abs=1e-12)
@@ -174,6 +174,8 @@ def test_defaults_of_paired():
     expected = np.percentile(draws(10, 1000, seed=0) @ (b - a) / 10, [2.5, 97.5])
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
     assert found.p == 1.0  # the sums are equal: every swap differs as much or more
+    far = paired(mean_of(alternating(np.zeros(60), np.ones(60))), 60)["mean"]
+    assert far.p == 1 / 1001
 
 
 @pytest.mark.parametrize(
