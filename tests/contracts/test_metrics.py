@@ -1,7 +1,7 @@
 """Laws that every metric meets by existing; one that cannot keep a law says which, and why."""
 
-import itertools
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -109,13 +109,17 @@ def test_more_noise_never_scores_more_on_average(metric, world):
         pytest.skip(metric.laws_broken["more noise"])
     levels = []
     for share in (0.0, 0.4, 0.8):
-        drawn = []
-        for seed in range(6):
-            rng = np.random.default_rng(seed)
-            answers = [spoiled(s.truth, rng, share) for s in world]
-            drawn.append(score(metric, compare_all(world, answers)))
-        levels.append({name: np.mean([d[name] for d in drawn]) for name in metric.scores})
-    for less, more in itertools.pairwise(levels):
+        # one world of all seeds is the average over them, and one call to Java
+        drawn = [
+            (s, spoiled(s.truth, np.random.default_rng(seed), share))
+            for seed in range(6)
+            for s in random_world(7 + seed)
+        ]
+        references = [
+            replace(s, query=replace(s.query, id=f"{k}")) for k, (s, _) in enumerate(drawn)
+        ]
+        levels.append(score(metric, compare_all(references, [answer for _, answer in drawn])))
+    for less, more in pairwise(levels):
         assert all(better(metric, less[name], more[name]) for name in metric.scores)
 
 

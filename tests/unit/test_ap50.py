@@ -91,7 +91,7 @@ def worlds(draw, *, scores=(0.5,), crowds=False):
     return references, answers
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(worlds(crowds=True))
 def test_published_form_is_cocoeval_with_every_score_one(world):
     references, answers = world
@@ -99,7 +99,7 @@ def test_published_form_is_cocoeval_with_every_score_one(world):
     assert got == pytest.approx(cocoeval(references, answers), abs=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(crowds=True), st.randoms(use_true_random=False))
 def test_distinct_scores_are_cocoeval_with_its_own_scores(world, random):
     references, answers = world
@@ -164,11 +164,9 @@ def test_tied_detections_of_an_image_do_not_depend_on_their_order():
     wide = phrase("w", block(0, 0, 10, 14), score=0.5)
     tight = phrase("t", first, score=0.5)
     reference = sample("a", truth)
-    scores = {
-        ap50(SOUND, compare_all([reference], [Grounding("", order)]))
-        for order in ((wide, tight), (tight, wide))
-    }
-    assert scores == {pytest.approx(1.0)}
+    for order in ((wide, tight), (tight, wide)):
+        comparisons = compare_all([reference], [Grounding("", order)])
+        assert ap50(SOUND, comparisons) == pytest.approx(1.0)
 
 
 def test_no_reference_at_all_is_minus_one_as_coco_prints_and_nothing_in_the_sound_form():
