@@ -220,6 +220,7 @@ def test_fetch_without_a_network_is_one_message(
         raise EnvironmentProblem(f"cannot download {name} of {repo} (no network). Check it")
 
     monkeypatch.setattr(fetch, "from_hub", offline)
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # as --quiet sets it; undone afterwards
     code, out, err = run("fetch", "grandf", "--data-root", tmp_path, "--quiet")
     assert (code, out) == (2, "")
     assert "cannot download val_test/val_gcg_coco_mask_gt.json" in err

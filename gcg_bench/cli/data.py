@@ -1,6 +1,7 @@
 """`gcg-bench data`: the data cards, and what can be done with the data they describe."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,8 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
     root = data_root or data_folder()
     card = load_card(name)
     if card.hub is not None:
+        if quiet:  # read by huggingface_hub when it is imported, which is later than this
+            os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         count = len(card.hub.files)
         say(f"{card.name}: {count} files of huggingface.co/datasets/{card.hub.repo}", quiet=quiet)
     done = fetch_card(card, root)

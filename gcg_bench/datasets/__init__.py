@@ -53,7 +53,7 @@ def load_dataset(
         raise BadOption(f"limit {limit}: at least one image is needed")
     card = load_card(name, split=split)
     card.split(split)
-    data_root = data_folder() if root is None else root
+    data_root = data_folder() if root is None else Path(root)
     plugin = module("datasets", card.format, "data set format")
     samples = tuple(plugin.read(card, split, data_root, limit=limit))
     list_files = getattr(plugin, "annotation_files", None)
