@@ -43,7 +43,7 @@ class Reading:
         self.unread.update(draft.unread)
         if draft.uneven:
             self.uneven += 1
-            _warn(faults, draft, f"{words} phrases and {masks} masks, paired by position")
+            _warn(faults, draft, f"phrases: {words}, masks: {masks}; paired by position")
         if draft.caption.splitlines() not in ([], [draft.caption]):
             self.broken_lines += 1
             _warn(faults, draft, "the caption holds a line break, which is scored as a space")
@@ -53,11 +53,11 @@ class Reading:
         said = []
         if self.uneven:
             said.append(
-                f"{self.uneven} of {self.images} images have unequal numbers of phrases and masks;"
-                " paired by position, as published"
+                "images with unequal numbers of phrases and masks, paired by position as published:"
+                f" {self.uneven} of {self.images}"
             )
         if self.broken_lines:
-            said.append(f"{self.broken_lines} captions hold a line break, scored as a space")
+            said.append(f"captions that hold a line break, scored as a space: {self.broken_lines}")
         if self.images > self.failed and not self.masks:
             said.append("no answer holds a mask")
         if self.unread:

@@ -164,7 +164,7 @@ def test_uneven_counts_are_read_as_published_and_told(tmp_path, phrases, masks, 
     (found,) = read(dump(tmp_path / "a.json", glamm("x", phrases, masks)), reading=reading)
     assert [(phrase.text, phrase.masks) for phrase in found.grounding.phrases] == pairs
     assert reading.uneven == 1
-    assert "1 of 1 images have unequal numbers" in reading.sentences()[0]
+    assert reading.sentences()[0].endswith("paired by position as published: 1 of 1")
 
 
 def test_a_run_folder_whose_last_line_was_torn(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_every_line_break_stays_in_its_caption(tmp_path: Path, broken: str) -> N
     found = read(path, reading=reading)
     assert [one.grounding.caption for one in found] == [value["caption"] for value in values]
     assert reading.broken_lines == 2
-    assert "2 captions hold a line break, scored as a space" in reading.sentences()
+    assert "captions that hold a line break, scored as a space: 2" in reading.sentences()
 
 
 def test_captions_may_be_empty_or_endless(tmp_path: Path) -> None:
