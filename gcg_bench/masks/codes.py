@@ -18,6 +18,7 @@ IntArray = NDArray[np.int64]
 
 _GROUPS = 6  # 30 bits with sign: enough for any difference of runs under numbers.MAX_PIXELS
 _FIRST, _LAST = 48, 111  # "0" to "o": the characters of the code
+_SIGNED = (np.arange(256) + 16) % 32 - 16  # a last group by its code: bit 4 is the sign
 
 
 def compress(runs: IntArray) -> bytes:
@@ -74,7 +75,7 @@ def expand(texts: Sequence[bytes]) -> Expanded:
     joined = b"".join(text or b"0" for text in texts)
     stops = np.cumsum([len(text) or 1 for text in texts])
     codes = np.frombuffer(joined, dtype=np.uint8) - np.uint8(_FIRST)  # wraps below "0", on purpose
-    final = codes & 32 == 0
+    final = codes < 32
     torn = ~final[stops - 1]
     final[stops - 1] = True
     ends = final.nonzero()[0]
@@ -143,18 +144,18 @@ def _numbers(codes: NDArray[np.uint8], ends: IntArray) -> tuple[IntArray, IntArr
     further = ends - 1
     further[1:] -= ends[:-1]
     further[0] += 1
-    numbers = (codes[ends] & 31).astype(np.int64)
-    numbers -= (numbers & 16) << 1
+    numbers = _SIGNED[codes[ends]]
     longer = further.nonzero()[0]
     spare = longer
     for step in range(1, _GROUPS):
-        longer = longer[further[longer] >= step]
-        numbers[longer] = (numbers[longer] << 5) | (codes[ends[longer] - step] & 31)
+        grown = (numbers[longer] << 5) | (codes[ends[longer] - step] & 31)
+        numbers[longer] = grown
         if step == 1:
-            spare = longer[(numbers[longer] >= -16) & (numbers[longer] < 16)]
+            spare = longer[(grown >= -16) & (grown < 16)]
+        longer = longer[further[longer] > step]
         if not longer.size:
             break
-    return numbers, longer[further[longer] >= _GROUPS], spare
+    return numbers, longer, spare
 
 
 def _undelta(numbers: IntArray, lengths: IntArray) -> tuple[IntArray, IntArray, IntArray]:
