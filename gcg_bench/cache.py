@@ -80,7 +80,6 @@ class Cache:
             connection = sqlite3.connect(self.path, timeout=60)
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
-                " WITHOUT ROWID"
             )
         except (OSError, sqlite3.Error) as error:
             raise EnvironmentProblem(

