@@ -81,7 +81,5 @@ def _read(column: Any) -> NDArray[Any]:
     values = np.array(joined.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
     lengths = np.asarray(joined.value_lengths().to_numpy(zero_copy_only=False), dtype=np.int64)
     listed = np.empty(len(lengths), dtype=object)
-    # one by one: numpy takes a list of arrays of one length for a matrix
-    for k, part in enumerate(np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []):
-        listed[k] = part
+    listed[:] = np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []
     return listed
