@@ -1,0 +1,112 @@
+"""SPICE of captions, optional: agreement of objects, attributes and relations, by a parser.
+
+Captions are parsed into tuples (object; object, attribute; object, relation, object); an image
+scores the F-measure of the tuples. Source: Anderson et al. 2016, whose own program (carried by
+pycocoevalcap) does it all.
+
+The program needs two files of Stanford CoreNLP 3.6.0, 384 MB, that pycocoevalcap fetches when it
+runs and gcg-bench does not: without them this metric says what to get, and stops. It parses for minutes,
+may take 8 GB of memory and was written for Java 8; where it fails on a newer Java, name a Java 8 in
+GCG_BENCH_JAVA. No other metric needs it.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gcg_bench import jvm
+from gcg_bench.cache import cache_folder
+from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.metrics import ratio
+from gcg_bench.types import Comparison, FloatArray, Row, Rows
+
+Captions = tuple[tuple[str, ...], str]
+
+_ARCHIVE = "https://nlp.stanford.edu/software/stanford-corenlp-full-2015-12-09.zip"
+_MODELS = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
+
+
+@dataclass(frozen=True)
+class SPICE:
+    """Mean F-measure of scene-graph tuples.
+
+    Row: the image's F-measure.
+    """
+
+    name: ClassVar[str] = "spice"
+    scores: ClassVar[tuple[str, ...]] = ("SPICE",)
+    columns: ClassVar[tuple[str, ...]] = ("spice",)
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, float]:
+        """Each image's score, by its captions, in one call to the program.
+
+        Raises:
+            EnvironmentProblem: the models are not there, no Java, or it fails.
+        """
+        captions = list(dict.fromkeys(map(_captions, comparisons)))
+        return dict(zip(captions, _scored(captions), strict=True)) if captions else {}
+
+    def measure(self, comparison: Comparison, fitted: Mapping[Captions, float]) -> Row:
+        return {"spice": fitted[_captions(comparison)]}
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        return {"SPICE": ratio(weights @ np.asarray(rows.columns["spice"]), weights.sum(axis=1))}
+
+
+def _captions(comparison: Comparison) -> Captions:
+    return comparison.references, comparison.hypothesis
+
+
+def _scored(captions: Sequence[Captions]) -> list[float]:
+    """The program's F-measure of all tuples, caption by caption."""
+    program = jvm.package_folder() / "spice"
+    parts = [program / "spice-1.0.jar", program / "lib" / "*", *_models(program / "lib")]
+    asked = [
+        {"image_id": k, "test": hypothesis, "refs": references}
+        for k, (references, hypothesis) in enumerate(captions)
+    ]
+    with TemporaryDirectory(prefix="gcg-bench-spice-") as folder:
+        question, answer = Path(folder) / "captions.json", Path(folder) / "scores.json"
+        question.write_text(json.dumps(asked), encoding="utf-8")
+        classes = os.pathsep.join(map(str, parts))
+        start = ("-Xmx8G", "-cp", classes, "edu.anu.spice.SpiceScorer")
+        jvm.run_java(
+            (*start, str(question), "-out", str(answer), "-silent"),
+            what="SPICE (written for Java 8)",
+            patience=600 + 2.0 * len(captions),
+        )
+        told = answer.read_bytes() if answer.is_file() else b""
+    return _read(told, len(captions))
+
+
+def _models(carried: Path) -> list[Path]:
+    """The two files of Stanford CoreNLP, beside the program's own or in the cache folder."""
+    own = cache_folder() / "spice"
+    for folder in (own, carried):
+        files = [folder / name for name in _MODELS]
+        if all(file.is_file() for file in files):
+            return files
+    raise EnvironmentProblem(
+        f"SPICE needs {' and '.join(_MODELS)}, which gcg-bench does not download. Take them out of"
+        f" {_ARCHIVE} (384 MB) and put both into {own}; or leave SPICE out"
+    )
+
+
+def _read(told: bytes, expected: int) -> list[float]:
+    try:
+        items: list[dict[str, Any]] = json.loads(told)
+        found = {int(item["image_id"]): float(item["scores"]["All"]["f"]) for item in items}
+        return [found[k] for k in range(expected)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise EnvironmentProblem(
+            f"SPICE did not write a score for each of {expected} captions ({error!r}). Name a Java"
+            " 8 in GCG_BENCH_JAVA, or leave SPICE out"
+        ) from error
