@@ -79,7 +79,11 @@ def read_answer(
     said, loose = _Reader(text, orders).read()
     # The same clean-up again, this time remembering places in `text` instead of tokens.
     caption = _caption(Traced(text.text, tuple(range(len(text.text)))))
-    chances = {len(prompt) + index: chance for index, chance in enumerate(probabilities)}
+    chances = {
+        len(prompt) + index: chance
+        for index, (token, chance) in enumerate(zip(reply, probabilities, strict=False))
+        if token not in tokenizer.marks
+    }
     return Answer(
         raw=raw.text,
         text=text.text,
@@ -191,8 +195,10 @@ def _spoken(part: _Part, caption: Traced, text: Traced, chances: dict[int, float
     else:
         before = sum(NOWHERE < place < part.start for place in caption.origins)
         span = (before, before)
-    tokens = {text.origins[caption.origins[k]] for k in inside}
-    known = [chances[token] for token in sorted(tokens) if token in chances]
+    # Words run on from the tag before them; a lone word boundary is a token that leaves no trace.
+    last = max((text.origins[place] for place in range(part.start, part.end)), default=NOWHERE)
+    first = text.origins[part.start - 1] + 1 if part.start else text.origins[0]
+    known = [chances[token] for token in range(first, last + 1) if token in chances]
     return SpokenPhrase(
         text=caption.text[slice(*span)],
         span=span,

@@ -271,7 +271,7 @@ def _decoder_flops(g: GroundingConfig) -> float:
 
 def _region_flops(v: VisionConfig, r: RegionConfig, s: LanguageConfig, boxes: int) -> float:
     C = v.hidden_size
-    cells = sum((v.grid * 2**level) ** 2 for level in range(r.levels))
+    cells = sum((v.grid << level) ** 2 for level in range(r.levels))
     maps = 2.0 * cells * (C * (C + 2) + r.rounds * 9 * C * C)
     cut = 2.0 * r.roi_size**2 * (r.levels * 9 * C * C + C * r.size)
     return maps + boxes * (cut + 2.0 * r.size * s.hidden_size)

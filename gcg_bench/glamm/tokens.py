@@ -51,6 +51,8 @@ class Tokenizer:
         # Cut out like added tokens, but without their appetite for white space.
         plain = {self._pieces.id_to_piece(i): i for i in (self.unk, self.bos, self.eos)}
         self._special = {**plain, **self.added}
+        self.marks = frozenset(self._special.values())
+        """Ids of all tokens that are no words."""
         self._names = {number: token for token, number in self._special.items()}
         longest_first = sorted(self._special, key=len, reverse=True)
         self._cut = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
