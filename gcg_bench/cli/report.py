@@ -1,0 +1,71 @@
+"""report: one page with every image, its masks and its mistakes."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gcg_bench.cli import options
+from gcg_bench.cli.console import progress, say
+from gcg_bench.errors import BadOption
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="The file to write. [default: RUN/report.html]",
+)
+@click.option("--dataset", default=None, help="Data card, by name or path. [default: the run's]")
+@options.data_root
+@options.quiet
+def report(
+    run: Path, output: Path | None, dataset: str | None, data_root: Path | None, quiet: bool
+) -> int:
+    """Write a scored run as one page that opens anywhere: scores, mistakes, every image.
+
+    The page holds all it needs and asks the network for nothing. Pictures come from the data root;
+    without them masks are drawn on a blank canvas.
+    """
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.runs import Run
+
+    asked = Run.open(run).settings
+    data = load_dataset(
+        dataset or asked["dataset"], asked["split"], data_root, limit=asked["limit"]
+    )
+    if data.card.name != asked["dataset"]:
+        raise BadOption(f"the run answers dataset {asked['dataset']!r}, not {data.card.name!r}")
+    write_report(run, output or run / "report.html", data=data, quiet=quiet)
+    return 0
+
+
+def write_report(folder: Path, out: Path, *, data: Any = None, quiet: bool = False) -> None:
+    """Writes the page of a scored run.
+
+    Args:
+        folder: the run.
+        out: the file to write.
+        data: the run's data set; loaded from the default data root if it is not given.
+        quiet: no progress, no messages.
+
+    Raises:
+        MissingData: no such run, not scored, or its data set is not there.
+    """
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.report import of_run, write_page
+    from gcg_bench.runs import Run
+
+    run = Run.open(folder)
+    asked = run.settings
+    if data is None:
+        data = load_dataset(asked["dataset"], asked["split"], limit=asked["limit"])
+    written = write_page(of_run(run, data), out, bar=partial(progress, quiet=quiet))
+    say(f"report: {written.file} ({written.size / 1e6:.1f} MB)", quiet=quiet)
+    if written.blank:
+        some = "no picture" if written.blank == written.images else f"{written.blank} pictures not"
+        say(f"{some} found, drawn on a blank canvas instead: {written.why}", quiet=quiet)

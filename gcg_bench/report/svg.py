@@ -1,0 +1,64 @@
+"""SVG as text: elements whose attributes and words are escaped, and nothing else."""
+
+from html import escape
+
+
+class Svg(str):
+    """Markup that was made by `element`; any other text is escaped when it becomes a child."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        """Tells Jinja that this is markup already."""
+        return str(self)
+
+
+def element(name: str, *children: str, **attributes: object) -> Svg:
+    """An element; `class_` is spelt `class`, other underscores become dashes, None is left out.
+
+    Coordinates are written with two decimals.
+    """
+    spelt = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_written(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inner = "".join(child if isinstance(child, Svg) else escape(child) for child in children)
+    return Svg(f"<{name}{spelt}>{inner}</{name}>")
+
+
+def drawing(width: float, height: float, label: str, *children: str) -> Svg:
+    """A picture of its own, with a label for those who cannot see it."""
+    return element(
+        "svg",
+        *children,
+        viewBox=f"0 0 {_written(width)} {_written(height)}",
+        role="img",
+        aria_label=label,
+    )
+
+
+def words(x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> Svg:
+    """A line of text; `anchor` is start, middle or end."""
+    return element("text", text, x=x, y=y, class_=kind or None, text_anchor=anchor)
+
+
+def line(x0: float, y0: float, x1: float, y1: float, kind: str) -> Svg:
+    """A straight line."""
+    return element("line", x1=x0, y1=y0, x2=x1, y2=y1, class_=kind)
+
+
+def box(
+    x: float, y: float, width: float, height: float, kind: str, *children: str, **more: object
+) -> Svg:
+    """A rectangle; a `title` child is what a pointer gets to read."""
+    return element("rect", *children, x=x, y=y, width=width, height=height, class_=kind, **more)
+
+
+def hint(text: str) -> Svg:
+    """What a pointer that rests on the parent gets to read."""
+    return element("title", text)
+
+
+def _written(value: object) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
