@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from gcg_bench import metrics
+from gcg_bench import metrics, registry
 from gcg_bench.errors import UnknownName
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.cider import CIDEr
@@ -23,8 +23,6 @@ from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.metrics.ungrounded import Ungrounded
 from gcg_bench.metrics.words import Words
 from gcg_bench.types import Metric
-
-OPTIONAL_METRICS = ("bleu", "rouge_l", "spice")
 
 
 @dataclass(frozen=True)
@@ -120,6 +118,10 @@ STRICT = EvalProtocol(
 )
 
 PROTOCOLS: Mapping[str, EvalProtocol] = {"official": OFFICIAL, "strict": STRICT}
+
+_ALWAYS = {metric.name for each in PROTOCOLS.values() for metric in each.metrics}
+# a file in gcg_bench/metrics that no protocol has can be asked for with --also
+OPTIONAL_METRICS = tuple(name for name in registry.names("metrics") if name not in _ALWAYS)
 
 
 def protocol(name: str) -> EvalProtocol:

@@ -32,7 +32,7 @@ def root(card, tmp_path):
     for name, size in SIZES.get(card.name, {}).items():
         paint(tmp_path / name, *size)
     if (DATA / card.name).is_dir():
-        for file in (DATA / card.name).rglob("*.json"):
+        for file in (DATA / card.name).rglob("*.json*"):
             target = tmp_path / file.relative_to(DATA / card.name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
@@ -45,7 +45,7 @@ def here(card, root):
         return ["val"]
     if card.format == "grand":
         return list(card.splits)
-    names = {file.name for file in root.rglob("*.json")}
+    names = {file.name for file in root.rglob("*.json*")}
     return [split.name for split in card.splits.values() if set(split.files.values()) <= names]
 
 
