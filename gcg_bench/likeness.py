@@ -47,21 +47,35 @@ def similarity(
         equal_is_one: whether phrases that are equal after `normalise` have likeness 1, whatever
             their vectors say.
     """
-    table = np.full((len(references), len(predicted)), np.nan)
-    rows = [(k, phrase) for k, phrase in enumerate(references) if phrase is not None]
-    columns = [(k, phrase) for k, phrase in enumerate(predicted) if phrase is not None]
-    if not rows or not columns:
-        return table
-    left = _unit([vectors[phrase] for _, phrase in rows])
-    right = _unit([vectors[phrase] for _, phrase in columns])
-    cosines = np.clip(left @ right.T, -1.0, 1.0)
-    if equal_is_one:
-        names = [normalise(phrase) for _, phrase in columns]
-        for row, (_, phrase) in enumerate(rows):
-            name = normalise(phrase)
-            cosines[row, [name == other for other in names]] = 1.0
-    table[np.ix_([k for k, _ in rows], [k for k, _ in columns])] = cosines
-    return table
+    return tables([(references, predicted)], vectors, equal_is_one=equal_is_one)[0]
+
+
+def tables(
+    images: Sequence[tuple[Sequence[str | None], Sequence[str | None]]],
+    vectors: Vectors,
+    *,
+    equal_is_one: bool,
+) -> list[FloatArray]:
+    """`similarity` of many images at once: each distinct phrase is normalised only once."""
+    distinct = list(
+        dict.fromkeys(t for image in images for side in image for t in side if t is not None)
+    )
+    place = {phrase: k for k, phrase in enumerate(distinct)}
+    unit = _unit([vectors[phrase] for phrase in distinct]) if distinct else np.zeros((0, 0))
+    name = _names(distinct)
+
+    def table(image: tuple[Sequence[str | None], Sequence[str | None]]) -> FloatArray:
+        made = np.full((len(image[0]), len(image[1])), np.nan)
+        worded = [[k for k, phrase in enumerate(side) if phrase is not None] for side in image]
+        left, right = ([place[p] for p in side if p is not None] for side in image)
+        if left and right:
+            cosines = np.clip(unit[left] @ unit[right].T, -1.0, 1.0)
+            if equal_is_one:
+                cosines[name[left][:, None] == name[right]] = 1.0
+            made[np.ix_(*worded)] = cosines
+        return made
+
+    return [table(image) for image in images]
 
 
 def false_accept(
@@ -106,8 +120,7 @@ def false_accept(
         cosines = np.einsum("nd,nd->n", unit[number[first[block]]], unit[number[second[block]]])
         passed[block] = cosines >= threshold
     if equal_is_one:
-        spelt: dict[str, int] = {}
-        name = np.array([spelt.setdefault(normalise(p), len(spelt)) for p in distinct])[number]
+        name = _names(list(distinct))[number]
         passed |= name[first] == name[second]
     return float(passed.mean())
 
@@ -124,6 +137,13 @@ def _strangers(
     second = rng.integers(others[image[first]])
     begins = (np.cumsum(sizes) - sizes)[image[first]]
     return first, second + np.where(second >= begins, sizes[image[first]], 0)
+
+
+def _names(phrases: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each phrase, equal where the phrases are equal after `normalise`."""
+    numbers: dict[str, int] = {}
+    spelt = [numbers.setdefault(normalise(phrase), len(numbers)) for phrase in phrases]
+    return np.array(spelt, dtype=np.int64)
 
 
 def _unit(vectors: Sequence[NDArray[np.floating[Any]]]) -> FloatArray:

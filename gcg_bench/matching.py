@@ -110,15 +110,29 @@ def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Pair]:
 
 def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Pair]:
     """The allowed pairs of the assignment of largest sum; what is not allowed has value 0."""
-    rows, columns = np.nonzero(allowed)
-    contested = len(np.unique(rows)) < len(rows) or len(np.unique(columns)) < len(columns)
-    if contested:  # else all allowed pairs can be made, as in most images
-        from scipy.optimize import linear_sum_assignment
+    easy = _uncontested(value)
+    if easy is not None:
+        return easy
+    from scipy.optimize import linear_sum_assignment
 
-        rows, columns = linear_sum_assignment(value, maximize=True)
-        kept = allowed[rows, columns]
-        rows, columns = rows[kept], columns[kept]
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+    rows, columns = linear_sum_assignment(value, maximize=True)
+    return [pair for pair in zip(rows.tolist(), columns.tolist(), strict=True) if allowed[pair]]
+
+
+def _uncontested(value: FloatArray) -> list[Pair] | None:
+    """The best assignment where every row's best column is its own, or every column's best row.
+
+    The sum of the rows' maxima bounds every assignment, so one that reaches it is the best; most
+    images are like this, and need no solver.
+    """
+    if not value.size:
+        return []
+    for table, turned in ((value, False), (value.T, True)):
+        best, most = table.argmax(axis=1).tolist(), table.max(axis=1).tolist()
+        taken = [(k, best[k]) for k in range(len(best)) if most[k] > 0]
+        if len({column for _, column in taken}) == len(taken):
+            return sorted((b, a) for a, b in taken) if turned else taken
+    return None
 
 
 def _largest(table: FloatArray) -> Pair:

@@ -37,7 +37,8 @@ class Evaluation:
         scores: in the order tables show them.
         rows: metric name -> its rows.
         words: mean caption length in tokens.
-        false_accept: share of other images' reference phrases that pass the likeness gate.
+        false_accept: share of other images' reference phrases that pass the likeness gate; None
+            when there are no two images with phrases.
         notes: what a reader must know beside the numbers.
         seconds: stage -> wall seconds.
     """
@@ -52,7 +53,7 @@ class Evaluation:
     scores: tuple[Score, ...]
     rows: Mapping[str, Rows]
     words: float
-    false_accept: float
+    false_accept: float | None
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
 
@@ -126,7 +127,7 @@ def judge(
         scores=scores,
         rows=rows,
         words=float(np.mean([len(c.hypothesis.split()) for c in comparisons])),
-        false_accept=accept,
+        false_accept=accept if np.isfinite(accept) else None,
         notes=tuple(notes(comparisons, protocol, evidence.broken_lines)),
         seconds=seconds,
     )

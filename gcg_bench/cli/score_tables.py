@@ -26,7 +26,7 @@ def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]
     made.add_row("images", *(str(e.n) for e in evaluations))
     made.add_row("failed images", *(_failed(e) for e in evaluations))
     made.add_row("words a caption", *(f"{e.words:.1f}" for e in evaluations))
-    made.add_row("likeness gate lets pass", *(f"{100 * e.false_accept:.1f}%" for e in evaluations))
+    made.add_row("likeness gate lets pass", *map(_gate, evaluations))
     console.print(made)
     console.print(
         Text("Scores x 100 with 95% bootstrap intervals over images; words as they are.", "dim")
@@ -50,6 +50,11 @@ def shown(score: Score) -> str:
     if score.low is None or score.high is None:
         return value
     return f"{value} [{factor * score.low:.1f}, {factor * score.high:.1f}]"
+
+
+def _gate(evaluation: Evaluation) -> str:
+    share = evaluation.false_accept
+    return "-" if share is None else f"{100 * share:.1f}%"
 
 
 def _failed(evaluation: Evaluation) -> str:
