@@ -18,6 +18,7 @@ from transformers.models.sam.modeling_sam import (
     SamVisionEncoder,
 )
 
+from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.glamm.configuration import (
     GlammConfig,
     GroundingConfig,
@@ -133,11 +134,29 @@ def parameters(model: nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
+COMPUTED = (
+    "language_model.model.rotary_emb.inv_freq",
+    "language_model.model.rotary_emb.original_inv_freq",
+    "vision_tower.embeddings.position_ids",
+)
+"""Buffers that no checkpoint holds, because they follow from the sizes."""
+
+
 def buffers_from_sizes(model: Glamm, device: torch.device) -> None:
-    """Computes the buffers that no checkpoint holds: a model that was built on meta has none."""
+    """Computes the `COMPUTED` buffers on `device`: a model that was built on meta has none.
+
+    Raises:
+        EnvironmentProblem: this transformers has another one, which would be left as it came out
+            of memory.
+    """
+    unknown = {name for name, _ in model.named_buffers()} - set(model.state_dict()) - set(COMPUTED)
+    if unknown:
+        raise EnvironmentProblem(
+            f"this version of transformers keeps {sorted(unknown)[0]} outside of checkpoints; "
+            "install one that gcg-bench was tested with (5.23)"
+        )
     with torch.device(device):
         rotary = type(model.language_model.model.rotary_emb)(model.language_model.config)
-        count = model.config.vision.tokens + 1
-        position_ids = torch.arange(count)[None]
+        position_ids = torch.arange(model.config.vision.tokens + 1)[None]
     model.language_model.model.rotary_emb = rotary
     model.vision_tower.embeddings.register_buffer("position_ids", position_ids, persistent=False)
