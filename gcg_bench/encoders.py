@@ -64,7 +64,7 @@ class Encoder:
         Raises:
             BadData: the folder does not hold a model that can be loaded.
         """
-        cache = Cache("encoder")
+        cache, width = Cache("encoder"), self._width
         keys = {text: digest(self._recipe, text) for text in texts}
         kept = cache.get_many(keys.values())
         missing = [text for text, key in keys.items() if key not in kept]
@@ -73,7 +73,7 @@ class Encoder:
             cache.put_many(new)
             kept.update(new)
         joined = b"".join(kept[keys[text]] for text in texts)
-        return np.frombuffer(joined, dtype="<f4").astype(np.float64).reshape(-1, self._width)
+        return np.frombuffer(joined, dtype="<f4").astype(np.float64).reshape(-1, width)
 
     @cached_property
     def _recipe(self) -> bytes:
@@ -124,11 +124,18 @@ class Encoder:
         try:
             with _quiet_transformers():
                 tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-                model = AutoModel.from_pretrained(
-                    self.folder, local_files_only=True, dtype=torch.float32
+                model, told = AutoModel.from_pretrained(
+                    self.folder,
+                    local_files_only=True,
+                    dtype=torch.float32,
+                    output_loading_info=True,
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise BadData(f"cannot be loaded as an encoder ({error})", file=self.folder) from error
+        # transformers fills gaps with chance; the pooler is not used here
+        gaps = sorted(name for name in told["missing_keys"] if "pooler" not in name)
+        if gaps:
+            raise BadData(f"{len(gaps)} weights are missing, e.g. {gaps[0]}", file=self.folder)
         return tokenizer, model.to(self.device).eval()
 
 

@@ -5,9 +5,9 @@ scores the F-measure of the tuples. Source: Anderson et al. 2016, whose own prog
 pycocoevalcap) does it all.
 
 The program needs two files of Stanford CoreNLP 3.6.0, 384 MB, that pycocoevalcap fetches when it
-runs and gcg-bench does not: without them this metric says what to get, and stops. It parses for minutes,
-may take 8 GB of memory and was written for Java 8; where it fails on a newer Java, name a Java 8 in
-GCG_BENCH_JAVA. No other metric needs it.
+runs and gcg-bench does not: without them this metric says what to get, and stops. It parses for
+minutes, may take 8 GB of memory and was written for Java 8; where it fails on a newer Java, name a
+Java 8 in GCG_BENCH_JAVA. No other metric needs it.
 """
 
 import json

@@ -1,0 +1,112 @@
+"""METEOR against the program itself, driven by pycocoevalcap's own wrapper, and on paper."""
+
+import os
+import random
+
+import numpy as np
+import pytest
+from captioned import comparisons, published, scores
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocoevalcap.meteor.meteor import Meteor
+
+from gcg_bench import jvm
+from gcg_bench.metrics.meteor import METEOR
+from gcg_bench.scoring import measure
+
+# words that match by form, stem, synonym and paraphrase, and tokens that look like something else
+ALIKE = ("dog", "dogs", "running", "run", "photograph", "picture", "car", "automobile", "each")
+SMALL = ("a", "the", "of", "two", "hundred", "other", "cat")
+ODD = (",", "'s", "-lrb-", "3\xa01/2", "caf\u00e9", "\u00c9", "2,500", "|||", "|")
+WORDS = (*ALIKE, *SMALL, *ODD)
+
+
+def some_world():
+    """Random captions, several references, perfect answers, and every kind of nothing."""
+    rng = random.Random(5)
+
+    def caption(most):
+        return " ".join(rng.choice(WORDS) for _ in range(rng.randint(0, most)))
+
+    world = [
+        ([caption(12) for _ in range(rng.randint(1, 3))], caption(12).replace("of of", "of  of"))
+        for _ in range(150)
+    ]
+    same = [([text], text) for text in ("a dog", "a photograph of the car", "the of", "2,500")]
+    nothing = [(["a dog"], ""), ([""], "a dog"), ([""], ""), (["", "a"], "  "), (["a"], "|||")]
+    return [*world, *same, *nothing]
+
+
+WORLD = some_world()
+
+pytestmark = pytest.mark.slow  # the program takes seconds to start
+
+
+@pytest.fixture(scope="module")
+def program():
+    """pycocoevalcap's wrapper around the program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(jvm.find_java().parent), prepend=os.pathsep)
+        wrapper = Meteor()
+        yield wrapper
+        wrapper.meteor_p.kill()
+        for pipe in (wrapper.meteor_p.stdin, wrapper.meteor_p.stdout, wrapper.meteor_p.stderr):
+            pipe.close()
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """Our rows, the hard way: cold, two programs, a path with a space, on a German machine."""
+    folder = tmp_path_factory.mktemp("a folder")
+    (folder / "meteor").symlink_to(jvm.package_folder() / "meteor")
+    german = "-Duser.language=de -Duser.country=DE -Dfile.encoding=ISO-8859-1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GCG_BENCH_CACHE", str(folder / "cache"))
+        patch.setenv("JAVA_TOOL_OPTIONS", german)
+        patch.setattr(jvm, "package_folder", lambda: folder)
+        patch.setattr(jvm, "_SHARD_FROM", 10)
+        patch.setattr(os, "cpu_count", lambda: 2)
+        found = measure(METEOR(), comparisons(WORLD))
+        patch.setattr(jvm, "run_java", None)
+        again = measure(METEOR(), comparisons(WORLD[::-1]))
+    for name, column in found.columns.items():
+        assert column.tolist() == again.columns[name].tolist()[::-1]
+    return found
+
+
+def test_counts_are_those_of_the_program(rows, program):
+    for k, (references, hypothesis) in enumerate(WORLD):
+        told = [float(number) for number in program._stat(hypothesis, references).split()]
+        assert [rows.columns[name][k] for name in METEOR.columns] == told
+
+
+def test_scores_are_those_of_the_program(rows, program):
+    corpus, each = program.compute_score(*published(WORLD))
+    alone = METEOR().reduce(rows, np.eye(len(WORLD)))["METEOR"]
+    assert alone == pytest.approx(each, abs=1e-9)
+    together = METEOR().reduce(rows, np.ones((1, len(WORLD))))["METEOR"]
+    assert together == pytest.approx([corpus], abs=1e-9)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(0, len(WORLD) - 1), min_size=1, max_size=40))
+def test_weights_are_repeated_segments_to_the_program(rows, program, drawn):
+    corpus, _ = program.compute_score(*published([WORLD[k] for k in drawn]))
+    weights = np.bincount(drawn, minlength=len(WORLD))[None].astype(float)
+    assert METEOR().reduce(rows, weights)["METEOR"] == pytest.approx([corpus], abs=1e-9)
+
+
+def test_no_images_score_nothing(rows):
+    assert METEOR().reduce(rows, np.zeros((2, len(WORLD))))["METEOR"].tolist() == [0.0, 0.0]
+    assert scores(METEOR(), []) == {"METEOR": 0.0}
+
+
+def test_on_paper(monkeypatch):
+    # hypothesis "a dog" beside "a big dog": all matched exactly, in two chunks
+    counts = {"words": (2, 3), "function": (1, 1), "matched": (2, 2)}
+    row = [*counts["words"], *counts["function"], 1, 1, 1, 1, *[0] * 12, 2, *counts["matched"]]
+    monkeypatch.setattr(jvm, "meteor_statistics", lambda pairs: np.array([row], dtype=float))
+    precision, recall = 1.0, 1.0 / (0.75 * 2 + 0.25)
+    mean = precision * recall / (0.85 * precision + 0.15 * recall)
+    expected = mean * (1 - 0.6 * (2 / 2) ** 0.2)
+    assert scores(METEOR(), [(["a big dog"], "a dog")])["METEOR"] == pytest.approx(expected)
