@@ -1,0 +1,212 @@
+"""The recipes of CONTRIBUTING.md, copied and run as a reader would, in a copy of the package."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fences import ROOT, commands, fences, files
+from PIL import Image
+
+from gcg_bench.cli import cli
+from gcg_bench.datasets import load_dataset
+from gcg_bench.masks import decode
+from gcg_bench.predictions import read_predictions
+
+PAGE = "CONTRIBUTING.md"
+METRIC = "gcg_bench/metrics/foreground.py"
+MODEL = "odd_pixels.py"
+# what a metric does that is wrong: it counts the pixels outside
+UPSIDE_DOWN = ("covered(truth) + covered(answer) - either", "either - covered(answer) + 1.0")
+NEW = {METRIC, MODEL, "pets/card.md", "pets/val.jsonl", "tests/unit/test_foreground.py"}
+SHIPPED = {"data_cards/pets.md", "tests/data/pets", "pets/images", "gcg_bench/datasets/NAME.py"}
+
+# main() of the copy, line after line in one process, so that torch is imported once
+DRIVER = """
+import json, sys
+import gcg_bench
+from gcg_bench.cli import main
+codes = []
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit as left:
+        codes.append(left.code)
+print(json.dumps({"codes": codes, "package": gcg_bench.__file__}))
+"""
+
+
+def paint(file: Path, *things: tuple[int, int, int, int]) -> None:
+    """A grey image of 80 x 60 with dark rectangles: left, top, right, bottom, the ends exclusive."""
+    pixels = np.full((60, 80, 3), 200, dtype=np.uint8)
+    for left, top, right, bottom in things:
+        pixels[top:bottom, left:right] = 20
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(file)
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "GCG_BENCH_CACHE": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A copy of the project without its long tests, and every file of the recipes in its place."""
+    folder = tmp_path_factory.mktemp("checkout")
+    rubbish = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    for name in ("gcg_bench", "data_cards", "tests/contracts", "tests/data"):
+        shutil.copytree(ROOT / name, folder / name, ignore=rubbish)
+    for file in (ROOT / "pyproject.toml", *(ROOT / "tests").glob("*.py")):
+        shutil.copy(file, folder / file.relative_to(ROOT))
+    for name, text in files(PAGE).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    paint(folder / "pets/images/cat.png", (10, 20, 40, 40))
+    paint(folder / "pets/images/dogs.png", (5, 10, 25, 40), (45, 10, 65, 40))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def typed(checkout: Path) -> Path:
+    """The copy after every command of the recipes was typed there, in order."""
+    done = run(checkout, "-c", DRIVER, json.dumps(commands(PAGE, "bash")))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert Path(told["package"]).is_relative_to(checkout)
+    assert told["codes"] == [0] * len(commands(PAGE, "bash")), done.stderr
+    return checkout
+
+
+def scores(folder: Path, protocol: str) -> dict[str, float]:
+    (file,) = folder.glob(f"{protocol}-*/scores.json")
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["failed"] == 0
+    return {name: score["value"] for name, score in found["scores"].items()}
+
+
+def test_there_is_one_file_a_recipe_and_a_command_to_try_it():
+    assert set(files(PAGE)) == {METRIC, MODEL, "pets/card.md", "pets/val.jsonl"}
+    tried = [words[0] for words in commands(PAGE, "bash")]
+    assert tried == ["evaluate", "predict", "data", "evaluate"]
+
+
+@pytest.mark.parametrize("name", [METRIC, MODEL])
+@pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=lambda c: c[0])
+def test_recipes_are_in_the_house_style(name, check):
+    stands = name if "/" in name else f"gcg_bench/adapters/{name}"
+    command = [sys.executable, "-m", "ruff", *check, "--stdin-filename", stands, "-"]
+    done = subprocess.run(
+        command, cwd=ROOT, input=files(PAGE)[name], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_metric_counts_what_it_says(typed):
+    # whole-image covers every pixel: both is what the references cover, either is all there is
+    samples = load_dataset("shapes", "val", limit=3).samples
+    canvases = [
+        np.any([decode(mask) for phrase in s.truth.phrases for mask in phrase.masks], axis=0)
+        for s in samples
+    ]
+    expected = sum(c.sum() for c in canvases) / sum(c.size for c in canvases)
+    (run_folder,) = (typed / "runs").glob("whole-image*")
+    for protocol in ("official", "strict"):
+        assert scores(run_folder, protocol)["Foreground"] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.slow
+def test_the_model_answers_with_what_stands_out(typed):
+    (run_folder,) = (typed / "runs").glob("odd_pixels*-shapes-val")
+    answers = list(read_predictions(run_folder))
+    assert len(answers) == 5
+    for answer in answers:
+        (things,) = answer.grounding.phrases
+        assert answer.grounding.caption[slice(*things.span)] == things.text == "Some things"
+        assert 0 < decode(things.masks[0]).mean() < 1
+
+
+@pytest.mark.slow
+def test_the_data_set_is_scored_to_what_paper_says(typed):
+    # the one phrase covers exactly the cat (and not the sofa), and exactly the two dogs
+    (run_folder,) = (typed / "runs").glob("odd_pixels*-pets-val")
+    assert scores(run_folder, "official")["mIoU"] == 1.0
+    assert scores(run_folder, "strict")["mIoU"] == pytest.approx((1 / 2 + 1) / 2)
+
+
+@pytest.mark.slow
+def test_what_is_copied_meets_the_laws_by_existing(checkout, tmp_path):
+    # into a copy of the copy: the plug-ins in their last places, and a metric that is wrong
+    folder = shutil.copytree(checkout, tmp_path / "shipped")
+    shutil.copy(folder / MODEL, folder / "gcg_bench/adapters" / MODEL)
+    shutil.copy(folder / "pets/card.md", folder / "data_cards/pets.md")
+    (folder / "tests/data/pets").mkdir()
+    shutil.copy(folder / "pets/val.jsonl", folder / "tests/data/pets")
+    wrong = files(PAGE)[METRIC].replace(*UPSIDE_DOWN).replace("foreground", "upside_down")
+    (folder / "gcg_bench/metrics/upside_down.py").write_text(wrong, encoding="utf-8")
+
+    chosen = "foreground or upside_down or odd-pixels or pets"
+    report = tmp_path / "report.xml"
+    done = run(
+        folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
+        "-k", chosen, "tests/contracts",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    outcomes: dict[str, dict[str, bool]] = {}
+    for case in ET.parse(report).iter("testcase"):
+        law, _, rest = case.attrib["name"].partition("[")
+        outcomes.setdefault(rest.removesuffix("]"), {})[law] = case.find("failure") is None
+    assert set(outcomes) == {"foreground", "upside_down", "odd-pixels", "pets"}
+    for name in ("foreground", "odd-pixels", "pets"):
+        assert len(outcomes[name]) >= 7
+        assert all(outcomes[name].values()), done.stdout
+    assert outcomes["foreground"].keys() == outcomes["upside_down"].keys()
+    assert not outcomes["upside_down"]["test_truth_is_best"]
+    assert not outcomes["upside_down"]["test_silence_is_zero"]
+
+
+def test_every_command_on_the_page_is_one():
+    typed = commands(PAGE, "bash", "text")
+    for words in typed:
+        command = cli
+        with cli.make_context("gcg-bench", list(words)) as context:
+            command = cli.get_command(context, words[0])
+            assert command is not None, words
+    assert len(typed) >= 4
+
+
+def test_every_path_on_the_page_is_there():
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`(?:\./)?((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|md|toml))`", prose))
+    assert {"gcg_bench/protocols.py", "CHANGELOG.md"} <= named
+    for path in named - NEW - SHIPPED:
+        assert (ROOT / path).exists() or (ROOT / "gcg_bench" / path).exists(), path
+
+
+def test_check_does_what_the_page_says():
+    text = (ROOT / "check").read_text(encoding="utf-8")
+    order = ["ruff check", "ruff format --check", "mypy", "lint-imports", 'pytest "$@"']
+    assert [text.index(step) for step in order] == sorted(text.index(step) for step in order)
+    assert os.access(ROOT / "check", os.X_OK)
+    assert "./check" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert fences(PAGE)[0].text.splitlines()[-1] == "./check"
