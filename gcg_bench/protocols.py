@@ -6,7 +6,7 @@ code asks which one it is running.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from gcg_bench import metrics, registry
@@ -79,8 +79,8 @@ class EvalProtocol:
 
 def spelling(metric: Metric) -> str:
     """A metric's name with all of its parameters, e.g. `miou(match=greedy,divide_by=taken)`."""
-    assert is_dataclass(metric)
-    given = ",".join(f"{field.name}={getattr(metric, field.name)}" for field in fields(metric))
+    parameters: tuple[Field[Any], ...] = fields(metric) if is_dataclass(metric) else ()
+    given = ",".join(f"{field.name}={getattr(metric, field.name)}" for field in parameters)
     return f"{metric.name}({given})" if given else metric.name
 
 

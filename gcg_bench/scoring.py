@@ -178,8 +178,9 @@ def conclude(
     if resampling.draws:
         spans = statistics.bootstrap(reduce, n, draws=resampling.draws, seed=resampling.seed)
     return tuple(
-        Score(name, float(value[0]), *spans.get(name, (None, None)), n=n, signature=signature)
+        Score(name, float(value[0]), low, high, n, signature)
         for name, value in values.items()
+        for low, high in [spans.get(name, (None, None))]
     )
 
 

@@ -134,9 +134,9 @@ def _stepwise_verdicts(
         pairs = matching.admissible(block, allowed)
         found = {detection for _, detection in pairs}
         taken[[reference for reference, _ in pairs]] = True
-        on_crowd = (block[crowd] >= threshold).any(axis=0)
+        on_crowd = set(np.nonzero(block[crowd] >= threshold)[1].tolist())
         verdicts += [
-            _TRUE if d in found else _IGNORED if on_crowd[d] else _FALSE for d in range(len(step))
+            _TRUE if d in found else _IGNORED if d in on_crowd else _FALSE for d in range(len(step))
         ]
     return verdicts
 
