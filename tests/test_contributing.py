@@ -43,7 +43,7 @@ print(json.dumps({"codes": codes, "package": gcg_bench.__file__}))
 
 
 def paint(file: Path, *things: tuple[int, int, int, int]) -> None:
-    """A grey image of 80 x 60 with dark rectangles: left, top, right, bottom, the ends exclusive."""
+    """A grey image of 80 x 60 with dark rectangles: left, top, right, bottom, ends exclusive."""
     pixels = np.full((60, 80, 3), 200, dtype=np.uint8)
     for left, top, right, bottom in things:
         pixels[top:bottom, left:right] = 20

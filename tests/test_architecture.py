@@ -1,0 +1,275 @@
+"""Laws of the house: sizes, names, who may import what, and what a command may load.
+
+Each law is a function from a parsed file to the places where it is broken; a twin test holds it
+against a file that breaks it.
+"""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from fences import ROOT
+
+from gcg_bench.cli import COMMANDS, cli
+
+PACKAGE = ROOT / "gcg_bench"
+FILES = sorted(file.relative_to(ROOT).as_posix() for file in PACKAGE.rglob("*.py"))
+
+LINES_IN_A_FILE = 300
+LINES_IN_A_FUNCTION = 50
+FORBIDDEN_NAMES = {"utils", "util", "common", "base", "core", "helpers", "helper", "misc"}
+HEAVY = {"torch", "transformers", "scipy", "pandas", "datasets", "pyarrow", "jinja2"}
+# library -> the only part of the package that may import it
+ONLY_IN = {
+    "click": "gcg_bench/cli/",
+    "rich": "gcg_bench/cli/",
+    "pycocotools": "gcg_bench/masks/",
+}
+EVERYTHING = {"Exception", "BaseException"}
+THE_ONE_PLACE = "gcg_bench/evaluation.py"
+
+Law = Callable[[str, str], Iterator[str]]
+
+
+def long_files(name: str, text: str) -> Iterator[str]:
+    lines = text.count("\n")
+    if lines >= LINES_IN_A_FILE:
+        yield f"{name}: {lines} lines"
+
+
+def long_functions(name: str, text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines >= LINES_IN_A_FUNCTION:
+                yield f"{name}: {node.name}: {lines} lines"
+
+
+def modules_without_docstring(name: str, text: str) -> Iterator[str]:
+    if not ast.get_docstring(ast.parse(text)):
+        yield name
+
+
+def empty_names(name: str, text: str) -> Iterator[str]:
+    del text
+    if FORBIDDEN_NAMES & set(Path(name).with_suffix("").parts):
+        yield name
+
+
+def imports_out_of_place(name: str, text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        for module in imported(node):
+            home = ONLY_IN.get(module.partition(".")[0], "")
+            if not name.startswith(home):
+                yield f"{name}:{node.lineno}: {module}"
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The modules that an import statement names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+
+def catch_alls(name: str, text: str) -> Iterator[str]:
+    """Handlers of every exception, but for those that only clean up and raise it again."""
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        caught = ast.walk(node.type) if node.type else ()
+        names = {part.id for part in caught if isinstance(part, ast.Name)}
+        last = node.body[-1]
+        passed_on = isinstance(last, ast.Raise) and last.exc is None and "Exception" not in names
+        if node.type is None or (names & EVERYTHING and not passed_on):
+            yield f"{name}:{node.lineno}"
+
+
+def hidden_arrows(name: str, text: str) -> Iterator[str]:
+    """What hides who imports what: TYPE_CHECKING, relative and star imports, `__future__`."""
+    for node in ast.walk(ast.parse(text)):
+        hidden = (
+            isinstance(node, ast.ImportFrom)
+            and (node.level > 0 or node.module == "__future__" or node.names[0].name == "*")
+        ) or (isinstance(node, ast.Name) and node.id == "TYPE_CHECKING")
+        if hidden:
+            yield f"{name}:{node.lineno}"
+
+
+def broken(law: Law) -> list[str]:
+    """Where the package breaks a law."""
+    return [place for name in FILES for place in law(name, (ROOT / name).read_text("utf-8"))]
+
+
+LAWS = [
+    long_files,
+    long_functions,
+    modules_without_docstring,
+    empty_names,
+    imports_out_of_place,
+    hidden_arrows,
+]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_no_file_breaks_the_law(law):
+    assert broken(law) == []
+
+
+def test_one_place_catches_everything():
+    assert [place.partition(":")[0] for place in broken(catch_alls)] == [THE_ONE_PLACE]
+
+
+def test_the_files_are_all_there():
+    assert {"gcg_bench/__init__.py", "gcg_bench/types.py", "gcg_bench/metrics/ap50.py"} <= {*FILES}
+    assert len(FILES) > 100
+
+
+LONG = '"""Long."""\n' + "\n" * LINES_IN_A_FILE
+FUNCTION = '"""Long."""\ndef f():\n' + "    pass\n" * LINES_IN_A_FUNCTION
+CLEANS_UP = "try:\n    f()\nexcept BaseException:\n    g()\n    raise\n"
+
+
+@pytest.mark.parametrize(
+    ("law", "name", "text"),
+    [
+        (long_files, "gcg_bench/new.py", LONG),
+        (long_functions, "gcg_bench/new.py", FUNCTION),
+        (long_functions, "gcg_bench/new.py", FUNCTION.replace("def", "async def")),
+        (modules_without_docstring, "gcg_bench/new.py", "import numpy\n"),
+        (empty_names, "gcg_bench/utils.py", ""),
+        (empty_names, "gcg_bench/core/masks.py", ""),
+        (imports_out_of_place, "gcg_bench/fetch.py", "def f():\n    import rich.table\n"),
+        (imports_out_of_place, "gcg_bench/fetch.py", "from click import echo\n"),
+        (imports_out_of_place, "gcg_bench/metrics/miou.py", "from pycocotools import mask\n"),
+        (imports_out_of_place, "gcg_bench/masks/reading.py", "import numpy, click\n"),
+        (hidden_arrows, "gcg_bench/new.py", "from . import masks\n"),
+        (hidden_arrows, "gcg_bench/new.py", "from gcg_bench.masks import *\n"),
+        (hidden_arrows, "gcg_bench/new.py", "from __future__ import annotations\n"),
+        (hidden_arrows, "gcg_bench/new.py", "if TYPE_CHECKING:\n    pass\n"),
+        (catch_alls, "gcg_bench/new.py", "try:\n    f()\nexcept:\n    raise\n"),
+        (catch_alls, "gcg_bench/new.py", "try:\n    f()\nexcept Exception:\n    raise\n"),
+        (catch_alls, "gcg_bench/new.py", "try:\n    f()\nexcept (OSError, Exception):\n    g()\n"),
+        (catch_alls, "gcg_bench/new.py", CLEANS_UP.replace("    raise\n", "")),
+    ],
+)
+def test_a_file_that_breaks_the_law_is_noticed(law, name, text):
+    assert len(list(law(name, text))) == 1
+
+
+@pytest.mark.parametrize(
+    ("law", "name", "text"),
+    [
+        (long_files, "gcg_bench/new.py", "\n" * (LINES_IN_A_FILE - 1)),
+        (empty_names, "gcg_bench/database.py", ""),
+        (imports_out_of_place, "gcg_bench/cli/new.py", "import click\nfrom rich import box\n"),
+        (imports_out_of_place, "gcg_bench/masks/new.py", "from pycocotools import mask\n"),
+        (catch_alls, "gcg_bench/new.py", CLEANS_UP),
+        (catch_alls, "gcg_bench/new.py", "try:\n    f()\nexcept OSError:\n    g()\n"),
+    ],
+)
+def test_a_file_that_keeps_the_law_is_left_alone(law, name, text):
+    assert list(law(name, text)) == []
+
+
+# What a command loads ------------------------------------------------------------------------
+
+HARNESS = """
+import json, sys
+{first}
+from gcg_bench.cli import main
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit as left:
+        assert not left.code, (arguments, left.code)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded_by(*typed: Sequence[str], first: str = "") -> set[str]:
+    """The modules in memory after commands were typed in a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", HARNESS.format(first=first), json.dumps(typed)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules} & HEAVY
+
+
+LISTED = [name for name in COMMANDS if cli.get_command(None, name) is not None]
+
+
+def test_help_is_instant():
+    modules = loaded_by(["--help"])
+    assert heavy(modules) == set()
+    # numpy is not heavy, but nobody needs it to read a page of help
+    assert "numpy" not in modules
+    assert "gcg_bench.cli" in modules
+
+
+def test_help_of_every_command_is_quick():
+    assert {"evaluate", "predict", "score", "leaderboard", "data"} <= set(LISTED)
+    assert heavy(loaded_by(*([name, "--help"] for name in LISTED))) == set()
+
+
+@pytest.mark.parametrize("typed", [["data", "list"], ["data", "show", "grandf"], ["models"]])
+def test_looking_around_loads_nothing_heavy(typed):
+    if typed[0] not in LISTED:
+        pytest.skip(f"there is no command {typed[0]} yet")
+    assert heavy(loaded_by(typed)) == set()
+
+
+def test_the_harness_notices_what_is_heavy():
+    assert heavy(loaded_by(["--help"], first="import torch")) == {"torch"}
+    assert "numpy" in loaded_by(["--help"], first="import numpy")
+
+
+# Layers --------------------------------------------------------------------------------------
+
+
+def layers(folder: Path) -> tuple[int, str]:
+    """The exit code and the words of lint-imports in a copy of the project."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()",
+         "--no-cache"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "contract"),
+    [
+        ("metrics/miou.py", "from gcg_bench.evaluation import score", "arrows point down"),
+        ("metrics/miou.py", "from gcg_bench.metrics.ap50 import AP50", "do not know each other"),
+        ("adapters/silent.py", "from gcg_bench.datasets import Dataset", "cannot see answers"),
+        ("masks/reading.py", "import rich", "talks to terminals"),
+    ],
+)
+def test_a_forbidden_import_is_noticed(tmp_path, name, line, contract):
+    shutil.copytree(PACKAGE, tmp_path / "gcg_bench", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    file = tmp_path / "gcg_bench" / name
+    file.write_text(file.read_text("utf-8") + f"\n{line}\n", "utf-8")
+    code, words = layers(tmp_path)
+    assert code == 1, words
+    kept = [said for said in words.splitlines() if said.endswith("KEPT")]
+    assert any(contract in said for said in words.splitlines() if said.endswith("BROKEN")), words
+    assert kept
