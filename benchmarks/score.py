@@ -8,6 +8,7 @@ its own, cold and then with warm caches, and prints seconds by stage and that pr
     python benchmarks/score.py 2500 5000 10000 25000
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -125,13 +126,14 @@ def make(folder: Path, images: int) -> None:
 def child(folder: Path) -> None:
     """Scores the folder in this process and prints what it took as JSON."""
     started = time.perf_counter()
-    from gcg_bench.cli.score import score
+    from gcg_bench.cli import main as gcg_bench
 
-    command = [str(folder / "predictions"), "--split", "val", "--data-root", str(folder)]
+    command = ["score", str(folder / "predictions"), "--split", "val", "--data-root", str(folder)]
     keep = sys.stdout
     with (folder / "scores.json").open("w") as out:
         sys.stdout = out
-        score.main([*command, "--encoder", "minilm", "--json", "--quiet"], standalone_mode=False)
+        with contextlib.suppress(SystemExit):
+            gcg_bench([*command, "--encoder", "minilm", "--json", "--quiet"])
     sys.stdout = keep
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(

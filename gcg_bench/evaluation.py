@@ -19,7 +19,7 @@ from gcg_bench.evidence import gather
 from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, Resampling, judge
-from gcg_bench.types import Model, Prediction, Query, Sample
+from gcg_bench.types import Metric, Model, Prediction, Query, Rows, Sample
 
 Missing = Literal["error", "empty"]
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -213,8 +213,9 @@ def score(
     evidence = gather(dataset.samples, predictions)
     facts = {**measured_on(dataset), "missing": missing, **(answered or {})}
     verdicts = []
+    shared: dict[Metric, Rows] = {}
     for protocol in protocols:
-        verdict = judge(evidence, protocol, facts, resampling or Resampling())
+        verdict = judge(evidence, protocol, facts, resampling or Resampling(), shared=shared)
         verdicts.append(replace(verdict, seconds={**evidence.seconds, **verdict.seconds}))
     return verdicts
 

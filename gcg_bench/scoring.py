@@ -92,6 +92,8 @@ def judge(
     protocol: EvalProtocol,
     facts: Mapping[str, Any],
     resampling: Resampling,
+    *,
+    shared: dict[Metric, Rows] | None = None,
 ) -> Evaluation:
     """One protocol's verdict on the evidence.
 
@@ -100,6 +102,7 @@ def judge(
         protocol: what to measure.
         facts: fields of the signature that only the caller knows; must name `dataset` and `split`.
         resampling: how to draw the intervals.
+        shared: rows that other protocols have measured on this evidence; is added to.
 
     Raises:
         UnknownName, EnvironmentProblem: the protocol's encoder cannot be had.
@@ -110,8 +113,11 @@ def judge(
     accept = evidence.false_accept(encoder, equal_is_one=protocol.equal_is_one, seed=0)
     seconds["likeness"], clock = perf_counter() - clock, perf_counter()
     rows = {}
+    known = {} if shared is None else shared
     for metric in protocol.metrics:
-        rows[metric.name] = measure(metric, comparisons)
+        rows[metric.name] = known[metric] if metric in known else measure(metric, comparisons)
+        if getattr(metric, "captions_only", False):
+            known[metric] = rows[metric.name]
         seconds[metric.name], clock = perf_counter() - clock, perf_counter()
     signature = protocol.signature({**facts, "encoder": f"{encoder.name}@{encoder.digest[:8]}"})
     scores = conclude(protocol.metrics, rows, signature, resampling)

@@ -213,6 +213,9 @@ class Metric(Protocol):
         columns: the names of a row's columns.
         laws_broken: the laws of tests/contracts that this metric cannot keep, each with the reason.
         lower_is_better: for rates of mistakes.
+
+    A metric of captions alone may have `captions_only = True`: its rows do not depend on how
+    phrases are compared, so protocols that share it share them.
     """
 
     name: ClassVar[str]

@@ -177,11 +177,21 @@ def _in_steps(rows: Rows, weights: FloatArray) -> FloatArray:
     verdicts, confidences, image = verdicts[rank], confidences[rank], image[rank]
     steps = np.flatnonzero(np.append(np.diff(confidences) != 0, True)) if len(image) else image
     positives = weights @ rows.stack(("references",))[:, 0]
-    true = np.cumsum(weights[:, image] * (verdicts == _TRUE), axis=1)[:, steps]
-    false = np.cumsum(weights[:, image] * (verdicts == _FALSE), axis=1)[:, steps]
+    true = _reached(weights, image, verdicts == _TRUE, steps)
+    false = _reached(weights, image, verdicts == _FALSE, steps)
     return np.array(
         [_interpolated(true[d], false[d], positives[d]) for d in range(len(weights))], dtype=float
     )
+
+
+def _reached(
+    weights: FloatArray, image: IntArray, counted: BoolArray, steps: IntArray
+) -> FloatArray:
+    """How many counted detections stand at or above each step, (draws, steps)."""
+    if len(steps) == 1:  # all tie, as in runs without scores: only how many an image has matters
+        return (weights @ np.bincount(image[counted], minlength=weights.shape[1]))[:, None]
+    reached: FloatArray = np.cumsum(weights[:, image] * counted, axis=1)[:, steps]
+    return reached
 
 
 def _interpolated(true: FloatArray, false: FloatArray, positives: float) -> float:

@@ -36,6 +36,7 @@ class BLEU:
     columns: ClassVar[tuple[str, ...]] = (*_CORRECT, *_GUESSED, "words", "words_reference")
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
+    captions_only: ClassVar[bool] = True
 
     def fit(self, comparisons: Sequence[Comparison]) -> None:
         """Nothing to learn from the other images."""

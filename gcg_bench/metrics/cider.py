@@ -40,6 +40,7 @@ class CIDEr:
     columns: ClassVar[tuple[str, ...]] = ("cider",)
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
+    captions_only: ClassVar[bool] = True
 
     def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, since all are scored at once."""

@@ -54,6 +54,7 @@ class METEOR:
     )
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
+    captions_only: ClassVar[bool] = True
 
     def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, list[float]]:
         """The counts of all captions in one call to METEOR.

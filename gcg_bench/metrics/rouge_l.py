@@ -30,6 +30,7 @@ class ROUGEL:
     columns: ClassVar[tuple[str, ...]] = ("rouge_l",)
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
+    captions_only: ClassVar[bool] = True
 
     def fit(self, comparisons: Sequence[Comparison]) -> None:
         """Nothing to learn from the other images."""

@@ -44,6 +44,7 @@ class SPICE:
     columns: ClassVar[tuple[str, ...]] = ("spice",)
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
+    captions_only: ClassVar[bool] = True
 
     def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, in one call to the program.

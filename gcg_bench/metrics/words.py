@@ -29,6 +29,7 @@ class Words:
         "more noise": "a length is neither good nor bad",
     }
     lower_is_better: ClassVar[bool] = False
+    captions_only: ClassVar[bool] = True
 
     def fit(self, comparisons: Sequence[Comparison]) -> None:
         """Nothing to learn from the other images."""
