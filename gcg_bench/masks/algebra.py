@@ -88,7 +88,12 @@ def iou(
     )
     table = np.ascontiguousarray(table.T)
     if crowd is None:
-        table[np.ix_(area(reference) == 0, area(predicted) == 0)] = np.nan
+        # only a mask that meets nothing can be empty, so areas are seldom needed
+        rows, columns = np.flatnonzero(~table.any(axis=1)), np.flatnonzero(~table.any(axis=0))
+        if len(rows) and len(columns):
+            rows = rows[area([reference[k] for k in rows]) == 0]
+            columns = columns[area([predicted[k] for k in columns]) == 0]
+            table[np.ix_(rows, columns)] = np.nan
     return table
 
 
