@@ -3,7 +3,6 @@
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -130,17 +129,17 @@ def _opened(file: Path) -> Any:
 
 def _unpickled(file: Path) -> dict[str, Tensor]:
     """A .bin shard through torch's restricted unpickler, which runs no code from the file."""
-    content: Any = None
-    with suppress(OSError):
-        mapped = zipfile.is_zipfile(file)
-        try:
-            content = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
-        except (UnpicklingError, RuntimeError, EOFError) as error:
-            raise BadData(
-                f"not readable without running code from it ({str(error).splitlines()[0]})",
-                file=file,
-                remedy="Use a safetensors copy, or download it again",
-            ) from error
+    try:
+        content: Any = torch.load(
+            file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
+        )
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        reason = next(iter(str(error).splitlines()), "empty")
+        raise BadData(
+            f"damaged, or not readable without running code from it ({reason})",
+            file=file,
+            remedy="Use a safetensors copy, or download it again",
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise BadData("expected a table of tensors", file=file)
     return content

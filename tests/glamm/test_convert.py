@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -224,3 +225,48 @@ def test_the_text_half_of_a_clip_is_left_aside():
     assert tower_names(["embeddings.class_embedding"])[0] == {
         "embeddings.class_embedding": TOWER + "embeddings.class_embedding"
     }
+
+
+def test_damaged_shards_and_indices_are_named(saved):
+    tensors = taken(saved)
+    torch.save(tensors, saved / "pytorch_model.bin")
+    whole = (saved / "pytorch_model.bin").read_bytes()
+    (saved / "pytorch_model.bin").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadData, match=r"pytorch_model\.bin"):
+        load(saved)
+    (saved / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(BadData, match=r"pytorch_model\.bin"):
+        load(saved)
+    (saved / "pytorch_model.bin").unlink()
+    (saved / "pytorch_model.bin.index.json").write_text("{")
+    with pytest.raises(BadData, match=r"index\.json: not JSON"):
+        load(saved)
+
+
+def test_a_name_in_two_shards(saved):
+    tensors = taken(saved)
+    sharded_safetensors(saved, tensors)
+    index = saved / "model.safetensors.index.json"
+    table = json.loads(index.read_text())["weight_map"]
+    first, other = min(table), max(table)
+    assert table[first] != table[other]
+    shard = load_file(saved / table[other])
+    save_file(shard | {first: tensors[first]}, saved / table[other])
+    with pytest.raises(BadData, match="also in another shard"):
+        load(saved)
+
+
+def test_a_checkpoint_of_something_else(saved):
+    taken(saved)
+    save_file({"bert.embeddings": torch.zeros(2)}, saved / "model.safetensors")
+    with pytest.raises(BadData, match=r"image_encoder\.patch_embed.*: not in the checkpoint"):
+        read_config(saved)
+
+
+def test_a_checkpoint_without_region_encoder(small_config, tmp_path):
+    bare = build(replace(small_config, region=None))
+    save(bare, tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    del settings["region"]  # as in a published config.json, which never says
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    assert load(tmp_path).region_encoder is None
