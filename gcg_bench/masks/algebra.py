@@ -89,10 +89,11 @@ def iou(
     table = np.ascontiguousarray(table.T)
     if crowd is None:
         # only a mask that meets nothing can be empty, so areas are seldom needed
-        rows, columns = np.flatnonzero(~table.any(axis=1)), np.flatnonzero(~table.any(axis=0))
-        if len(rows) and len(columns):
-            rows = rows[area([reference[k] for k in rows]) == 0]
-            columns = columns[area([predicted[k] for k in columns]) == 0]
+        rows = np.flatnonzero(~table.any(axis=1)).tolist()
+        columns = np.flatnonzero(~table.any(axis=0)).tolist()
+        if rows and columns:
+            rows = [k for k in rows if not area([reference[k]])[0]]
+            columns = [k for k in columns if not area([predicted[k]])[0]]
             table[np.ix_(rows, columns)] = np.nan
     return table
 
