@@ -1,0 +1,43 @@
+"""Time of 1,000 bootstrap draws of the five official numbers together, at 2,500 images.
+
+python benchmarks/bootstrap.py
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from score import make
+
+from gcg_bench import statistics
+from gcg_bench.datasets import load_dataset
+from gcg_bench.evaluation import complete, score
+from gcg_bench.predictions import read_predictions
+from gcg_bench.protocols import OFFICIAL
+from gcg_bench.scoring import Resampling, reducer
+
+IMAGES, DRAWS = 2500, 1000
+
+
+def main() -> None:
+    """Scores a made split once, then draws its intervals and prints what that took."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        make(folder, IMAGES)
+        data = load_dataset("grandf", "val", folder)
+        found = complete(data.samples, read_predictions(folder / "predictions"))
+        protocol = OFFICIAL.using(encoder="minilm")
+        (verdict,) = score(data, found, [protocol], resampling=Resampling(draws=0))
+    reduce = reducer(protocol.metrics, verdict.rows)
+    values = reduce(np.ones((1, IMAGES)))
+    started = time.perf_counter()
+    spans = statistics.bootstrap(reduce, IMAGES, draws=DRAWS, seed=0)
+    seconds = time.perf_counter() - started
+    print(f"{DRAWS} draws of {len(spans)} numbers at {IMAGES} images: {seconds:.2f} s")
+    for name, (low, high) in spans.items():
+        print(f"{name:>8} {values[name][0]:.4f} [{low:.4f}, {high:.4f}]")
+
+
+if __name__ == "__main__":
+    main()
