@@ -107,8 +107,7 @@ def false_accept(
     if not total:
         return float("nan")
     if total <= pairs:
-        image = np.repeat(np.arange(len(sizes)), sizes)
-        first, second = np.nonzero(image[:, None] < image[None, :])
+        first, second = _all_strangers(sizes)
     else:
         first, second = _strangers(sizes, pairs, np.random.default_rng(seed))
     distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys(phrases))}
@@ -123,6 +122,17 @@ def false_accept(
         name = _names(list(distinct))[number]
         passed |= name[first] == name[second]
     return float(passed.mean())
+
+
+def _all_strangers(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of phrases in all pairs from different images."""
+    begins, ends = np.cumsum(sizes) - sizes, np.cumsum(sizes)
+    filled = np.flatnonzero(sizes)
+    own = [np.arange(begins[k], ends[k]) for k in filled]
+    later = [np.arange(ends[k], ends[-1]) for k in filled]
+    pairs = list(zip(own, later, strict=True))
+    first = np.concatenate([np.repeat(mine, len(others)) for mine, others in pairs])
+    return first, np.concatenate([np.tile(others, len(mine)) for mine, others in pairs])
 
 
 def _strangers(
