@@ -21,8 +21,7 @@ from gcg_bench.cache import Cache, digest
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.types import FloatArray
 
-METEOR_NUMBERS = 23
-"""How many numbers METEOR prints for a segment."""
+METEOR_NUMBERS = 23  # that METEOR prints for a segment
 
 # file name -> its folder in pycocoevalcap 1.2, sha256
 _FILES = {
@@ -39,6 +38,7 @@ _FILES = {
         "2fcb91bb7a111f93d71e264f4ee0e3afd19ba0dde6d21b38605088df9e940399",
     ),
 }
+_REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` brings it back"
 _PTB, _METEOR, _PARAPHRASES = "stanford-corenlp-3.4.1.jar", "meteor-1.5.jar", "paraphrase-en.gz"
 
 # rises whenever the same caption could get other tokens, or the same pair other numbers
@@ -62,7 +62,7 @@ _FLAGS = (
     "-XX:+UseSerialGC",
 )
 _SHARD_FROM = 4000  # below, a second METEOR costs more to start than it saves
-_PATIENCE = 300.0  # seconds for any program, more where there is more to do
+_PATIENCE = 300.0  # seconds, and more where there is more to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,6 @@ def jar(name: str) -> Path:
     return file
 
 
-_REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` brings it back"
-
-
 def package_folder() -> Path:
     """Where pycocoevalcap is installed.
 
@@ -141,8 +138,7 @@ def package_folder() -> Path:
     spec = find_spec("pycocoevalcap")
     if spec is None or not spec.submodule_search_locations:
         raise EnvironmentProblem(
-            "pycocoevalcap, which carries METEOR and the PTB tokeniser, is not installed."
-            " `pip install pycocoevalcap==1.2`"
+            "METEOR and the PTB tokeniser are missing: `pip install pycocoevalcap==1.2` brings them"
         )
     return Path(next(iter(spec.submodule_search_locations)))
 
@@ -242,10 +238,9 @@ def _tokens(lines: Sequence[str]) -> list[str]:
 def meteor_statistics(pairs: Sequence[tuple[Sequence[str], str]]) -> FloatArray:
     """METEOR 1.5's numbers of each segment, English, `-norm`: shape (n, 23).
 
-    Columns are words in hypothesis and reference, function words in both, then for each of the
-    stages exact, stem, synonym, paraphrase the matched content words in hypothesis and reference
-    and the matched function words in both, then chunks, matched words in hypothesis and reference.
-    With several references they are those of the one that METEOR scores best.
+    Columns are words in hypothesis and reference, function words in both, for each of the stages
+    exact, stem, synonym, paraphrase the matched content words in both and function words in both,
+    then chunks, matched words in both. They tell of the reference that METEOR scores best.
 
     Args:
         pairs: (references, hypothesis), tokenised.
@@ -282,11 +277,16 @@ def _statistics(lines: Sequence[str]) -> FloatArray:
         return np.concatenate(list(pool.map(_meteor, (lines[:half], lines[half:]))))
 
 
-def _meteor(lines: Sequence[str]) -> FloatArray:
+def meteor_arguments() -> tuple[str, ...]:
+    """What Java is told so that METEOR answers each line `SCORE ||| ...` with a line of numbers."""
+    start = ("-Xmx2G", "-jar", str(jar(_METEOR)), "-", "-", "-stdio", "-l", "en", "-norm")
     # METEOR finds its paraphrases by itself only where the path has no space
-    arguments = ("-", "-", "-stdio", "-l", "en", "-norm", "-a", str(jar(_PARAPHRASES)))
+    return (*start, "-a", str(jar(_PARAPHRASES)))
+
+
+def _meteor(lines: Sequence[str]) -> FloatArray:
     written = run_java(
-        ("-Xmx2G", "-jar", str(jar(_METEOR)), *arguments),
+        meteor_arguments(),
         "".join(f"{line}\n" for line in lines),
         what="METEOR (which takes 2 GB of memory)",
         patience=_PATIENCE + 0.2 * len(lines),
@@ -294,7 +294,7 @@ def _meteor(lines: Sequence[str]) -> FloatArray:
     numbers = [line.split() for line in written.splitlines()]
     if len(numbers) != len(lines) or any(len(row) != METEOR_NUMBERS for row in numbers):
         raise EnvironmentProblem(
-            f"METEOR wrote {len(numbers)} lines for {len(lines)} segments, or lines that are not"
+            f"METEOR wrote {len(numbers)} lines for {len(lines)} segments, or lines without"
             f" {METEOR_NUMBERS} numbers. Please report the captions"
         )
     return np.array(numbers, dtype="<f8").reshape(-1, METEOR_NUMBERS)
