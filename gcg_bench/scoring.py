@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench import statistics
+from gcg_bench import __version__, statistics
 from gcg_bench.encoders import load_encoder
 from gcg_bench.evidence import Evidence
 from gcg_bench.protocols import EvalProtocol
@@ -119,7 +119,14 @@ def judge(
         if getattr(metric, "captions_only", False):
             known[metric] = rows[metric.name]
         seconds[metric.name], clock = perf_counter() - clock, perf_counter()
-    signature = protocol.signature({**facts, "encoder": f"{encoder.name}@{encoder.digest[:8]}"})
+    signature = protocol.signature(
+        {
+            **facts,
+            "encoder": f"{encoder.name}@{encoder.digest[:8]}",
+            "confidences": confidences(comparisons),
+            "by": f"gcg-bench-{__version__}",
+        }
+    )
     scores = conclude(protocol.metrics, rows, signature, resampling)
     seconds["intervals"] = perf_counter() - clock
     return Evaluation(
@@ -190,6 +197,17 @@ def conclude(
     )
 
 
+def confidences(comparisons: Sequence[Comparison]) -> str:
+    """Whether the predicted masks carry scores: `all`, `some` or `none` of them."""
+    scored = [
+        phrase.score is not None
+        for comparison in comparisons
+        for phrase in comparison.prediction.grounding.phrases
+        if phrase.masks
+    ]
+    return "none" if not any(scored) else "all" if all(scored) else "some"
+
+
 def notes(
     comparisons: Sequence[Comparison], protocol: EvalProtocol, broken_lines: int
 ) -> list[str]:
@@ -200,23 +218,14 @@ def notes(
         for comparison in comparisons
         for side in (comparison.sample.truth, comparison.prediction.grounding)
     )
-    scored = [
-        phrase.score is not None
-        for comparison in comparisons
-        for phrase in comparison.prediction.grounding.phrases
-        if phrase.masks
-    ]
     if broken_lines:
         said.append(f"{broken_lines} captions held a line break, read as a space")
     if uneven:
         said.append(f"{uneven} groundings have masks without words, read as published")
     for metric in protocol.metrics:
-        if getattr(metric, "scores_from", "") == "model" and not (scored and all(scored)):
-            said.append(
-                "AP50 is taken at one operating point: the predictions carry no scores"
-                if not any(scored)
-                else "AP50 is taken at one operating point: some predictions carry no score"
-            )
+        if getattr(metric, "scores_from", "") == "model" and confidences(comparisons) != "all":
+            some = "some" if confidences(comparisons) == "some" else "the"
+            said.append(f"AP50 is taken at one operating point: {some} predictions carry no score")
         if getattr(metric, "ties", "") == "image_order":
             said.append("AP50 depends on the order of the images, and so does its interval")
     return said

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +88,20 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
     from gcg_bench.evaluation import complete
-    from gcg_bench.predictions import read_predictions
+    from gcg_bench.predictions import Reading, read_predictions
 
     sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
+    reading = Reading()
     found = complete(
         data.samples,
-        read_predictions(predictions, sizes=sizes),
+        read_predictions(predictions, sizes=sizes, reading=reading),
         missing=given["missing"],
         limited=given["limit"] is not None,
     )
-    verdicts = _verdicts(data, found, given, {"prompt": "unknown"})
+    verdicts = [
+        replace(verdict, notes=(*verdict.notes, *reading.sentences()))
+        for verdict in _verdicts(data, found, given, {"prompt": "unknown"})
+    ]
     _show(f"{predictions} on {data.card.name} {data.split}", verdicts, given)
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 

@@ -6,22 +6,23 @@ from rich.console import Console
 from rich.text import Text
 
 from gcg_bench.cli.console import table
+from gcg_bench.protocols import PROTOCOLS
 from gcg_bench.scoring import Evaluation
 from gcg_bench.types import Score
 
 # printed as they are: a number of words is no share
 PLAIN = ("Words",)
-LOWER_IS_BETTER = ("Hallucination", "Ungrounded")
 
 
 def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]) -> None:
     """The scores of all protocols beside each other, and below them what qualifies them."""
     names = list(dict.fromkeys(s.metric for e in evaluations for s in e.scores))
+    lower = lower_is_better()
     headings = ["", *(f"{e.protocol} v{e.version}" for e in evaluations)]
     made = table(title, headings, numeric=headings[1:])
     for name in names:
         cells = [_cell(name, evaluation) for evaluation in evaluations]
-        made.add_row(f"{name} (lower is better)" if name in LOWER_IS_BETTER else name, *cells)
+        made.add_row(f"{name} (lower is better)" if name in lower else name, *cells)
     made.add_section()
     made.add_row("images", *(str(e.n) for e in evaluations))
     made.add_row("failed images", *(_failed(e) for e in evaluations))
@@ -31,11 +32,25 @@ def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]
     console.print(
         Text("Scores x 100 with 95% bootstrap intervals over images; words as they are.", "dim")
     )
-    for evaluation in evaluations:
-        for note in evaluation.notes:
-            console.print(Text(f"{evaluation.protocol}: {note}.", "dim"))
+    for note, protocols in _noted(evaluations).items():
+        console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
     for evaluation in evaluations:
         console.print(Text(evaluation.signature, "dim"), soft_wrap=True)
+
+
+def lower_is_better() -> frozenset[str]:
+    """The names of the scores that are rates of mistakes."""
+    known = (metric for protocol in PROTOCOLS.values() for metric in protocol.metrics)
+    return frozenset(name for metric in known if metric.lower_is_better for name in metric.scores)
+
+
+def _noted(evaluations: Sequence[Evaluation]) -> dict[str, list[str]]:
+    """Each note once, with the protocols it is about."""
+    noted: dict[str, list[str]] = {}
+    for evaluation in evaluations:
+        for note in evaluation.notes:
+            noted.setdefault(note, []).append(evaluation.protocol)
+    return noted
 
 
 def _cell(name: str, evaluation: Evaluation) -> str:
