@@ -17,6 +17,7 @@ from pycocotools import mask as coco
 
 from gcg_bench import masks
 from gcg_bench.errors import BadMask
+from gcg_bench.masks.codes import chunks
 from gcg_bench.types import Mask
 
 SQUARE = [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]  # 3 x 4: columns 000 110 110 000
@@ -102,8 +103,9 @@ COUNTS = {
     "nul inside": "32\0" + "103",
     "newline": "32103\n",
     "space": "3 2 1 2 4",
-    "slash below zero": "/2103",
-    "p above o": "p2103",
+    # as if "o" (31 and more) and "0": with those, both would be masks of 12 pixels
+    "slash below zero": "321/O4",
+    "p above o": "321p3",
     "high byte": b"\x803210",
     "none": None,
     "number": 12,
@@ -249,6 +251,9 @@ def test_hostile_value_is_refused(verdicts, name):
         ("counts one byte lost", "masks[1].counts: run lengths sum to 8, not to 12 pixels."),
         ("counts garbage", "masks[1].counts: counts hold characters that no run length"),
         ("counts garbage bytes", "masks[1].counts: counts hold characters that no run length"),
+        ("counts slash below zero", "masks[1].counts: counts hold characters that no run"),
+        ("counts p above o", "masks[1].counts: counts hold characters that no run length"),
+        ("counts nul", "masks[1].counts: counts hold characters that no run length"),
         ("counts empty text", "masks[1].counts: run lengths sum to 0, not to 12 pixels"),
         ("counts empty list", "masks[1].counts: run lengths sum to 0, not to 12 pixels"),
         ("counts long", "masks[1].counts: run lengths sum to 19, not to 12 pixels"),
@@ -327,6 +332,7 @@ def test_refusal_names_field_and_problem(verdicts, name, words):
         rle("SP0" + TEXT[1:]),
         rle("SPPPP0" + TEXT[1:]),
         rle(TEXT[:-1] + "S0"),
+        rle("321P03"),
         # what pycocotools makes of it
         coco.encode(np.asfortranarray(np.array(SQUARE, dtype=np.uint8))),
         [[1, 0, 3, 0, 3, 2, 1, 2]],
@@ -463,6 +469,31 @@ def test_any_runs_are_read_as_they_are(runs):
     assert masks.read_mask(written) == listed == masks.from_runs(runs, 1, len(pixels))
     assert masks.decode(listed)[0].tolist() == pixels
     assert masks.runs(listed)[1:].all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [
+        ([], []),
+        ([9], [[9]]),
+        ([3, 3, 3], [[3, 3], [3]]),
+        ([3, 4, 2, 1], [[3], [4, 2], [1]]),
+        ([7, 1, 5, 1, 9], [[7], [1, 5], [1], [9]]),
+        ([0, 7, 0, 0], [[0, 7], [0, 0]]),
+    ],
+)
+def test_batches_hold_at_most_six(sizes, parts):
+    assert [sizes[part] for part in chunks(sizes, 6)] == parts
+
+
+def test_spare_groups_beside_numbers_of_every_length():
+    """A number with a group too many must not hide behind one that needs its groups."""
+    runs = [20_000_000, 600, 20, 603]  # 6, 3, 2 groups, and 3 as the difference to 600
+    sound = masks.from_runs(runs, 1, sum(runs))
+    assert len(sound.counts) == 12
+    assert sound.counts.endswith(b"3")
+    padded = rle(sound.counts[:-1] + b"S0", 1, sum(runs))
+    assert masks.read_mask(padded) == sound
 
 
 def test_a_batch_is_cut_without_loss():

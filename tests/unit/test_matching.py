@@ -224,6 +224,9 @@ def test_optimal_beats_every_assignment(table):
         ([[NAN, 0.1], [0.1, NAN]], [(0, 1), (1, 0)]),
         ([[NAN, 0.3], [0.1, 0.2]], [(0, 1), (1, 0)]),
         ([[0.1, 0.2, 0.3]], [(0, 2)]),
+        # two pairs are not better than one for being two; a row that gets nothing has no pair
+        ([[0.9, 0.1], [0.1, 0.0]], [(0, 0)]),
+        ([[0.9, 0.8, 0.0], [0.9, 0.7, 0.0], [0.8, 0.6, 0.0]], [(0, 1), (1, 0)]),
         ([[1e-300]], [(0, 0)]),
     ],
 )
