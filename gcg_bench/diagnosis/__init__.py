@@ -7,13 +7,14 @@ would be without each kind. Slices say where the mistakes are. After TIDE, arXiv
 from gcg_bench.diagnosis.costs import Diagnosis, Tally, diagnose
 from gcg_bench.diagnosis.explaining import explain
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning
-from gcg_bench.diagnosis.kinds import KINDS, Finding, ImageDiagnosis, Kind, judge_image
+from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, ImageDiagnosis, Kind, judge_image
 from gcg_bench.diagnosis.singles import image_scores
 from gcg_bench.diagnosis.slices import Slice
 from gcg_bench.diagnosis.spans import locate
 from gcg_bench.diagnosis.surface import Surface, recall_surface
 
 __all__ = [
+    "APART",
     "KINDS",
     "Diagnosis",
     "Explanation",

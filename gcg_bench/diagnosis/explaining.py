@@ -6,7 +6,7 @@ import numpy as np
 
 from gcg_bench import masks, matching
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning, Side
-from gcg_bench.diagnosis.kinds import KINDS, Finding, judge_image
+from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, judge_image
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
@@ -161,25 +161,32 @@ def _ap50(metric: AP50, comparison: Comparison) -> list[Line]:
 def _phrases(metric: PhraseF1, comparison: Comparison) -> list[Line]:
     """The kind of every predicted phrase, then of every reference phrase that is not matched."""
     image = judge_image(comparison, metric)
-    lines = [
-        Line("F1", finding.other, position, finding.kind == "matched", _why(finding))
+    predicted = [
+        Line("F1", _partner(finding), position, finding.kind == "matched", _why(finding, "R"))
         for position, finding in enumerate(image.predicted)
     ]
-    return lines + [
-        Line("F1", position, finding.other, counted=False, why=_why(finding, charged=True))
+    reference = [
+        Line("F1", position, _partner(finding), counted=False, why=_why(finding, "P"))
         for position, finding in enumerate(image.reference)
         if finding.kind != "matched"
     ]
+    return predicted + reference
 
 
-def _why(finding: Finding, *, charged: bool = False) -> str:
+def _partner(finding: Finding) -> int | None:
+    return None if finding.kind in APART else finding.other
+
+
+def _why(finding: Finding, letter: str) -> str:
+    """The kind in words and numbers; `letter` is that of the other side."""
     title = next(kind.title for kind in KINDS if kind.name == finding.kind)
     if finding.other is None:
         return f"{title}: the other side has no phrase"
     words = "no words" if finding.likeness is None else f"likeness {finding.likeness:.3f}"
     numbers = f"IoU {finding.iou:.3f}, {words}"
-    if finding.kind in ("hallucinated", "missed"):
-        return f"{title}: the closest has {numbers}"
+    if finding.kind in APART:
+        return f"{title}: the closest, {letter}{finding.other + 1}, has {numbers}"
+    charged = letter == "P" and finding.kind != "matched"
     return f"not found, charged to {title}: {numbers}" if charged else f"{title}: {numbers}"
 
 

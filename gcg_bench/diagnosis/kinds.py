@@ -62,6 +62,9 @@ NAMES = tuple(kind.name for kind in KINDS)
 CHARGED = ("wrong_words", "wrong_place", "wrong_both")
 """The kinds that a reference phrase can be charged to, in the order in which it is done."""
 
+APART = ("hallucinated", "missed")
+"""The kinds of phrases with nothing on the other side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -69,7 +69,7 @@ def _protocol(judged: Judged) -> Protocol:
 def _tile(name: str, score: Mapping[str, Any], *, lower_is_better: bool) -> Tile:
     times = factor(name)
     low, high = score["low"], score["high"]
-    interval = "" if low is None or high is None else f"{times * low:.1f} – {times * high:.1f}"
+    interval = "" if low is None or high is None else f"{times * low:.1f}–{times * high:.1f}"
     return Tile(name, f"{times * score['value']:.1f}", interval, lower_is_better)
 
 

@@ -17,12 +17,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gcg_bench import masks
-from gcg_bench.diagnosis import KINDS, Finding, ImageDiagnosis, locate
+from gcg_bench.diagnosis import APART, KINDS, Finding, ImageDiagnosis, locate
 from gcg_bench.report.smaller import fitted, shrunk
 from gcg_bench.types import Comparison, Grounding, Phrase
 
 _KIND = {kind.name: position for position, kind in enumerate(KINDS)}
-_APART = ("hallucinated", "missed")
 _RAW = 20_000  # characters of a model's own text that are kept
 
 
@@ -60,7 +59,7 @@ def numbers(found: ImageDiagnosis) -> tuple[list[int], list[int]]:
     partners = {
         finding.other: number
         for finding, number in zip(found.reference, reference, strict=True)
-        if finding.kind not in _APART
+        if finding.kind not in APART
     }
     for position in range(len(found.predicted)):
         number = partners.get(position)

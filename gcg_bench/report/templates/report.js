@@ -104,21 +104,25 @@
     return { bits, area, anchor: anchor(bits, height, width), path: trace(bits, height, width) };
   }
 
-  /** The middle of the longest row of pixels: inside the mask, where there is room for a number. */
+  /** The middle of the rows of pixels that are about the longest: inside, with room for a number. */
   function anchor(bits, height, width) {
-    let best = 0, x = 0, y = 0;
-    for (let row = 0; row < height; row++) {
-      let start = -1;
+    const rows = [];
+    let longest = 0;
+    for (let y = 0; y < height; y++) {
+      let start = -1, best = 0, x = 0;
       for (let column = 0; column <= width; column++) {
-        const inside = column < width && bits[row * width + column];
+        const inside = column < width && bits[y * width + column];
         if (inside && start < 0) start = column;
         if (!inside && start >= 0) {
-          if (column - start >= best) { best = column - start; x = (start + column) / 2; y = row + 0.5; }
+          if (column - start > best) { best = column - start; x = (start + column) / 2; }
           start = -1;
         }
       }
+      if (best) rows.push({ best, x, y: y + 0.5 });
+      longest = Math.max(longest, best);
     }
-    return [x, y];
+    const wide = rows.filter((row) => row.best >= 0.9 * longest);
+    return wide.length ? wide[wide.length >> 1] : { x: 0, y: 0 };
   }
 
   /**
@@ -190,7 +194,8 @@
             const middle = ((y + 0.5) * height) / high;
             if (middle < top || middle >= end) continue;
             const p = 4 * (y * wide + x);
-            for (let k = 0; k < 3; k++) field[p + k] = (field[p + k] * 0.45 + rgb[k] * 0.55) | 0;
+            const below = field[p + 3] ? 0.45 : 0;
+            for (let k = 0; k < 3; k++) field[p + k] = (field[p + k] * below + rgb[k] * (1 - below)) | 0;
             field[p + 3] = 255;
           }
         }
@@ -370,7 +375,6 @@
     const left = Math.floor((2 * THUMB_W - wide) / 2), top = Math.floor((2 * THUMB_H - tall) / 2);
     const pen = canvas.getContext("2d", { willReadFrequently: true });
     if (picture && picture.naturalWidth) pen.drawImage(picture, left, top, wide, tall);
-    else { pen.fillStyle = style("--soft"); pen.fillRect(left, top, wide, tall); }
     const field = pen.getImageData(left, top, wide, tall);
     for (const phrase of record.sides[1].phrases) {
       if (phrase.mask !== null) paintSmall(field.data, wide, tall, phrase.mask, height, width, rgbOf(phrase.number));
@@ -617,18 +621,18 @@
 
   /* ---- drawing ---- */
 
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const stripes = new Map();
 
-  function stripesOf(hex) {
-    if (!stripes.has(hex)) {
-      const tile = make("canvas", { width: 10, height: 10 }), pen = tile.getContext("2d");
+  function stripesOf(hex, dots) {
+    const key = hex + dots;
+    if (!stripes.has(key)) {
+      const side = Math.round(10 * dots), tile = make("canvas", { width: side, height: side }), pen = tile.getContext("2d");
       pen.strokeStyle = hex;
-      pen.lineWidth = 3.2;
-      for (const shift of [-10, 0, 10]) { pen.beginPath(); pen.moveTo(shift - 1, 11); pen.lineTo(shift + 11, -1); pen.stroke(); }
-      stripes.set(hex, tile);
+      pen.lineWidth = 0.32 * side;
+      for (const shift of [-side, 0, side]) { pen.beginPath(); pen.moveTo(shift - 1, side + 1); pen.lineTo(shift + side + 1, -1); pen.stroke(); }
+      stripes.set(key, tile);
     }
-    return stripes.get(hex);
+    return stripes.get(key);
   }
 
   function drawStages() {
@@ -637,7 +641,7 @@
     parts.stages.forEach(({ frame, canvas }, side) => {
       if (!frame.clientWidth) return;
       const [height, width] = parts.record.size;
-      const room = Math.max(240, Math.round(innerHeight * 0.55));
+      const room = Math.max(240, Math.round(innerHeight * 0.52));
       const scale = Math.min(frame.clientWidth / width, room / height);
       const wide = Math.max(1, Math.round(width * scale)), tall = Math.max(1, Math.round(height * scale));
       const dots = Math.min(3, devicePixelRatio || 1);
@@ -677,7 +681,7 @@
         pen.globalAlpha = alpha * 0.3;
         pen.fill(path, "evenodd");
         pen.globalAlpha = Math.min(1, alpha * 1.7);
-        pen.fillStyle = pen.createPattern(stripesOf(hex), "repeat");
+        pen.fillStyle = pen.createPattern(stripesOf(hex, dots), "repeat");
       }
       pen.fill(path, "evenodd");
     }
@@ -701,8 +705,8 @@
     const text = String(phrase.number), at = colour(phrase.number);
     pen.font = `700 ${11.5 * dots}px system-ui, sans-serif`;
     const wide = Math.max(18 * dots, pen.measureText(text).width + 10 * dots), high = 18 * dots;
-    const x = Math.min(Math.max(mask.anchor[0] * scale, wide / 2 + 1), pen.canvas.width - wide / 2 - 1);
-    const y = Math.min(Math.max(mask.anchor[1] * scale, high / 2 + 1), pen.canvas.height - high / 2 - 1);
+    const x = Math.min(Math.max(mask.anchor.x * scale, wide / 2 + 1), pen.canvas.width - wide / 2 - 1);
+    const y = Math.min(Math.max(mask.anchor.y * scale, high / 2 + 1), pen.canvas.height - high / 2 - 1);
     pen.beginPath();
     pen.roundRect(x - wide / 2, y - high / 2, wide, high, high / 2);
     pen.fillStyle = COLOURS[at];
@@ -778,7 +782,8 @@
     const kept = (action) => { try { return action(); } catch (error) { if (!(error instanceof DOMException)) throw error; return null; } };
     const apply = () => {
       if (way === "system") delete root.dataset.theme; else root.dataset.theme = way;
-      button.textContent = `Colours: ${way}`;
+      button.lastElementChild.textContent = `Colours: ${way}`;
+      button.setAttribute("aria-label", `Colours: ${way}`);
       drawStages();
       drawList(true);
     };
