@@ -34,8 +34,12 @@ def fresh(tokenizer: Tokenizer) -> Pupil:
     return Pupil(build(recipe.sizes(tokenizer.vocabulary)), tokenizer.seg)
 
 
-def train(work: Path, stage: str, *, threads: int = 1) -> None:
-    """One stage. `eyes` and `words` can run side by side; `whole` starts from what both learnt."""
+def train(work: Path, stage: str, *, threads: int = 1, part: tuple[int, int] = (0, 1)) -> None:
+    """One stage. `eyes` and `words` can run side by side; `whole` starts from what both learnt.
+
+    Args:
+        part: this process's number and how many share every batch; all of them must be started.
+    """
     torch.set_num_threads(threads)
     tokenizer = vocabulary.learn()
     pupil = fresh(tokenizer)
@@ -47,7 +51,12 @@ def train(work: Path, stage: str, *, threads: int = 1) -> None:
             pupil.load_state_dict(
                 {key: value for key, value in learnt.items() if key.startswith(own)}, strict=False
             )
-    loop.run(pupil, recipe.stage(stage), Pool(work / "pool", tokenizer), work)
+    if part[1] > 1:
+        meeting = (work / f"{stage}.meeting").resolve()
+        torch.distributed.init_process_group(
+            "gloo", init_method=meeting.as_uri(), rank=part[0], world_size=part[1]
+        )
+    loop.run(pupil, recipe.stage(stage), Pool(work / "pool", tokenizer), work, part=part)
 
 
 def export(work: Path, out: Path, *, stage: str = "whole") -> None:
@@ -67,12 +76,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where export writes")
     parser.add_argument("--stage", choices=list(PARTS), help="all in turn by default")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--part",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar=("NUMBER", "OF"),
+        help="share every batch between processes: start one with 0 2 and one with 1 2",
+    )
     given = parser.parse_args()
     if given.what == "prepare":
         prepare(given.work)
     elif given.what == "train":
         for stage in [given.stage] if given.stage else PARTS:
-            train(given.work, stage, threads=given.threads)
+            train(given.work, stage, threads=given.threads, part=tuple(given.part))
     elif given.out is None:
         parser.error("export needs --out")
     else:

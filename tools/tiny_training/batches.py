@@ -73,14 +73,15 @@ class Pool:
             self._shards[key] = Shard(folder)
         return self._shards[key]
 
-    def step(self, stage: Stage, step: int) -> Batch:
-        """The batch of a training step."""
+    def step(self, stage: Stage, step: int, part: tuple[int, int] = (0, 1)) -> Batch:
+        """The batch of a training step, or the share of process `part[0]` out of `part[1]`."""
         order = [one.name for one in STAGES].index(stage.name)
         rng = np.random.Generator(np.random.PCG64([SEED, order, step]))
         levels = rng.choice(LEVEL_NAMES, size=stage.batch, p=mixture(stage, step))
         chosen = [(str(level), int(rng.integers(shards(level, step) * SHARD))) for level in levels]
         sayings = rng.integers(4, size=stage.batch)
-        return self.gather(chosen, sayings, rng)
+        own = slice(part[0], None, part[1])
+        return self.gather(chosen[own], sayings[own], rng)
 
     def heldout(self, size: int, count: int) -> Iterator[Batch]:
         """The first `count` scenes that nothing is learnt from, in batches of `size`."""
@@ -128,9 +129,8 @@ class Pool:
 
 def mixture(stage: Stage, step: int) -> list[float]:
     """Probabilities of easy, middle and full scenes at a step; easier ones fade out linearly."""
-    done = step / stage.steps
-    easy = max(0.0, 1 - done / stage.easy) if stage.easy else 0.0
-    middle = max(0.0, 1 - done / stage.middle) if stage.middle else 0.0
+    easy = max(0.0, 1 - step / stage.easy) if stage.easy else 0.0
+    middle = max(0.0, 1 - step / stage.middle) if stage.middle else 0.0
     return [easy, (1 - easy) * middle, (1 - easy) * (1 - middle)]
 
 
@@ -150,12 +150,12 @@ def sam_input(pixels: NDArray[np.uint8], resized: NDArray[np.int64]) -> Tensor:
     return made
 
 
-def ahead(pool: Pool, stage: Stage, start: int) -> Iterator[Batch]:
+def ahead(pool: Pool, stage: Stage, start: int, part: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
     """The batches of steps `start` to the end, each gathered while the one before is learnt."""
     with ThreadPoolExecutor(1) as thread:
-        waiting: Future[Batch] = thread.submit(pool.step, stage, start)
+        waiting: Future[Batch] = thread.submit(pool.step, stage, start, part)
         for _, following in pairwise(range(start, stage.steps + 1)):
             batch = waiting.result()
             if following < stage.steps:
-                waiting = thread.submit(pool.step, stage, following)
+                waiting = thread.submit(pool.step, stage, following, part)
             yield batch

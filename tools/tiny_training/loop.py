@@ -20,10 +20,11 @@ HELDOUT = 96
 
 
 def rate(stage: Stage, step: int) -> float:
-    """The learning rate of a step: linear warm-up, then a cosine down to a hundredth."""
+    """The learning rate of a step: linear warm-up, level, then a cosine down to a hundredth."""
     if step < stage.warmup:
         return stage.rate * (step + 1) / stage.warmup
-    done = (step - stage.warmup) / max(stage.steps - stage.warmup, 1)
+    level = stage.warmup + stage.flat
+    done = max(step - level, 0) / max(stage.steps - level, 1)
     return stage.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
@@ -46,35 +47,40 @@ def run(
     folder: Path,
     *,
     until: int | None = None,
+    part: tuple[int, int] = (0, 1),
     precision: torch.dtype = torch.bfloat16,
 ) -> None:
     """Trains a stage to its end, or to step `until`, from the folder's checkpoint if there is one.
 
     Args:
+        part: this process's number and how many share every batch; the first one writes.
         precision: what matrix products are computed in; weights and optimiser stay float32.
     """
     pupil.requires_grad_(requires_grad=False)
-    for part in pupil.parts(stage.name):
-        part.requires_grad_(requires_grad=True)
+    for module in pupil.parts(stage.name):
+        module.requires_grad_(requires_grad=True)
     steps = optimiser(pupil.parts(stage.name))
     checkpoint = folder / f"{stage.name}.pt"
     start = resume(checkpoint, pupil, steps)
     last = stage.steps if until is None else min(until, stage.steps)
     began, seen = time.monotonic(), 0
-    for step, batch in zip(range(start, last), ahead(pool, stage, start), strict=False):
+    for step, batch in zip(range(start, last), ahead(pool, stage, start, part), strict=False):
         for group in steps.param_groups:
             group["lr"] = rate(stage, step)
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
             losses = pupil.losses(stage.name, batch)
         total = torch.stack(list(losses.values())).sum()
         total.backward()
-        length = nn.utils.clip_grad_norm_(
-            [weight for group in steps.param_groups for weight in group["params"]], 1.0
-        )
+        weights = [weight for group in steps.param_groups for weight in group["params"]]
+        if part[1] > 1:
+            average(weights)
+        length = nn.utils.clip_grad_norm_(weights, 1.0)
         steps.step()
         steps.zero_grad(set_to_none=True)
         seen += len(batch.ids)
         done = step + 1
+        if part[0]:
+            continue
         if done % LOG_EVERY == 0 or done == last:
             line: dict[str, Any] = {name: float(loss.detach()) for name, loss in losses.items()}
             line |= {"gradient": float(length), "rate": rate(stage, step)}
@@ -84,6 +90,20 @@ def run(
             look(pupil, stage, pool, folder, done, precision)
         if done % SAVE_EVERY == 0 or done == last:
             save(checkpoint, pupil, steps, done)
+
+
+def average(weights: list[nn.Parameter]) -> None:
+    """Replaces the gradients by their means over all processes."""
+    flat = torch.cat(
+        [
+            torch.zeros(weight.numel()) if weight.grad is None else weight.grad.flatten()
+            for weight in weights
+        ]
+    )
+    torch.distributed.all_reduce(flat)
+    flat /= torch.distributed.get_world_size()
+    for weight, mean in zip(weights, flat.split([w.numel() for w in weights]), strict=True):
+        weight.grad = mean.view_as(weight).clone()
 
 
 def look(

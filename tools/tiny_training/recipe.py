@@ -79,9 +79,10 @@ class Stage:
             `whole` (everything, with the paper's losses alone).
         steps: how many batches.
         batch: scenes in each.
-        rate: AdamW's highest learning rate; cosine down to a hundredth of it.
+        rate: AdamW's highest learning rate.
         warmup: steps until it is reached.
-        easy: share of the steps until which easy scenes are mixed in, fading out.
+        flat: steps that keep it; then a cosine leads down to a hundredth of it.
+        easy: step until which easy scenes are mixed in, fading out.
         middle: the same for middling ones; then come full scenes only.
     """
 
@@ -90,14 +91,15 @@ class Stage:
     batch: int
     rate: float
     warmup: int
-    easy: float
-    middle: float
+    flat: int = 0
+    easy: int = 0
+    middle: int = 0
 
 
 STAGES = (
-    Stage("eyes", steps=1000, batch=16, rate=1.5e-3, warmup=50, easy=0.1, middle=0.3),
-    Stage("words", steps=1200, batch=24, rate=1.2e-3, warmup=100, easy=0.15, middle=0.35),
-    Stage("whole", steps=800, batch=16, rate=5e-4, warmup=50, easy=0.0, middle=0.0),
+    Stage("eyes", steps=1000, batch=16, rate=1.5e-3, warmup=50, easy=100, middle=300),
+    Stage("words", steps=1200, batch=24, rate=1.2e-3, warmup=100, easy=180, middle=420),
+    Stage("whole", steps=800, batch=16, rate=5e-4, warmup=50),
 )
 
 

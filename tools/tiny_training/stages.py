@@ -16,6 +16,9 @@ from tiny_training.probe import Probe
 MIMIC = 1.0
 """Weight in stage `words` of the squared distance to the oracle's prompts, in units of SPREAD."""
 
+PROBE = 1.0
+"""Weight in stage `words` of the questions to the patches."""
+
 SPREAD = 0.25
 """Rounded variance of a component of the oracle's prompts over the data set."""
 
@@ -70,7 +73,7 @@ class Pupil(nn.Module):
         ce = word_loss(logits, self._spliced(batch, logits))
         wanted = self.oracle(batch.facts)
         mimic = F.mse_loss(prompts.float(), wanted) / SPREAD
-        return {"ce": CE * ce, "mimic": MIMIC * mimic, "probe": self.probe(patches, batch)}
+        return {"ce": CE * ce, "mimic": MIMIC * mimic, "probe": PROBE * self.probe(patches, batch)}
 
     def spoken(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [B, L, V], [SEG] prompts [N, E] and patches [B, P, D], without masks."""
