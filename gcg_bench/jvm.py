@@ -41,8 +41,7 @@ _FILES = {
 _REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` brings it back"
 _PTB, _METEOR, _PARAPHRASES = "stanford-corenlp-3.4.1.jar", "meteor-1.5.jar", "paraphrase-en.gz"
 
-# rises whenever the same caption could get other tokens, or the same pair other numbers
-_PTB_VERSION, _METEOR_VERSION = "1", "1"
+_PTB_VERSION, _METEOR_VERSION = "1", "1"  # rise whenever the same text could get another answer
 
 # pycocoevalcap's list; -LRB- and its kin are upper case while the tokens are lower case, so
 # brackets survive: published numbers rest on it
@@ -67,10 +66,10 @@ _PATIENCE = 300.0  # seconds, and more where there is more to do
 
 @dataclass(frozen=True, slots=True)
 class Tokenised:
-    """Captions as PTB tokens joined by single spaces, in the order they were given.
+    """Captions as PTB tokens, in the order they were given.
 
     Attributes:
-        captions: the tokens, lower case, without punctuation; empty for an empty caption.
+        captions: tokens joined by single spaces, lower case, no punctuation; may be empty.
         touched: captions in which a line break became a space.
     """
 
