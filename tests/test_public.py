@@ -110,9 +110,8 @@ def test_plug_ins_are_found_by_looking_and_not_by_importing():
 
 
 @pytest.mark.slow
-def test_python_use_is_as_the_readme_says(tmp_path, tmp_path_factory, monkeypatch, capsys):
+def test_python_use_is_as_the_readme_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     exec(compile(marked("README.md", "python"), "README.md", "exec"), {})
     numbers, signature = capsys.readouterr().out.splitlines()
 

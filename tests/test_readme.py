@@ -94,7 +94,6 @@ def typed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GCG_BENCH_CACHE": str(tmp_path_factory.getbasetemp() / "cache"),
         "OMP_NUM_THREADS": "1",
     }
     printed = {}
