@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
@@ -462,6 +462,11 @@ def test_any_bytes_are_refused_or_read_as_they_are(claims):
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12).filter(any))
+@example([1, 0])
+@example([3, 0, 4])
+@example([0, 2, 0])
+@example([0, 0, 2, 1])
+@example([0, 0, 0, 2, 0, 0])
 def test_any_runs_are_read_as_they_are(runs):
     pixels = plain_pixels(runs)
     listed = masks.read_mask(rle(runs, 1, len(pixels)))
