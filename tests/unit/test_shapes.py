@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gcg_bench import masks
+from gcg_bench.cards import load_card
 from gcg_bench.datasets import shapes
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.shapes.composing import Difficulty
@@ -94,6 +95,10 @@ def test_version_is_anchored():
             digest.update(b"".join(mask.counts for mask in phrase.masks))
     assert shapes.VERSION == 1
     assert digest.hexdigest() == "a0b0d7dcc138c3e0d352bf4f649b9aed9d9e75bd42d51d60ef02437998ead66d"
+
+
+def test_card_has_the_version():
+    assert load_card("shapes").version == str(shapes.VERSION)
 
 
 def test_dice_are_splitmix64():
