@@ -107,28 +107,21 @@ def judge(
     Raises:
         UnknownName, EnvironmentProblem: the protocol's encoder cannot be had.
     """
-    clock, seconds = perf_counter(), {}
+    started = perf_counter()
     encoder = load_encoder(protocol.encoder)
     comparisons = evidence.alike(encoder, equal_is_one=protocol.equal_is_one)
     accept = evidence.false_accept(encoder, equal_is_one=protocol.equal_is_one, seed=0)
-    seconds["likeness"], clock = perf_counter() - clock, perf_counter()
-    rows = {}
-    known = {} if shared is None else shared
-    for metric in protocol.metrics:
-        rows[metric.name] = known[metric] if metric in known else measure(metric, comparisons)
-        if getattr(metric, "captions_only", False):
-            known[metric] = rows[metric.name]
-        seconds[metric.name], clock = perf_counter() - clock, perf_counter()
-    signature = protocol.signature(
-        {
-            **facts,
-            "encoder": f"{encoder.name}@{encoder.digest[:8]}",
-            "confidences": confidences(comparisons),
-            "by": f"gcg-bench-{__version__}",
-        }
-    )
+    seconds = {"likeness": perf_counter() - started}
+    rows = _measured(protocol, comparisons, {} if shared is None else shared, seconds)
+    own = {
+        "encoder": f"{encoder.name}@{encoder.digest[:8]}",
+        "confidences": confidences(comparisons),
+        "by": f"gcg-bench-{__version__}",
+    }
+    signature = protocol.signature({**facts, **own})
+    started = perf_counter()
     scores = conclude(protocol.metrics, rows, signature, resampling)
-    seconds["intervals"] = perf_counter() - clock
+    seconds["intervals"] = perf_counter() - started
     return Evaluation(
         protocol=protocol.name,
         version=protocol.version,
@@ -144,6 +137,23 @@ def judge(
         notes=tuple(notes(comparisons, protocol, evidence.broken_lines)),
         seconds=seconds,
     )
+
+
+def _measured(
+    protocol: EvalProtocol,
+    comparisons: Sequence[Comparison],
+    shared: dict[Metric, Rows],
+    seconds: dict[str, float],
+) -> dict[str, Rows]:
+    """The rows of every metric by name; `shared` gives and takes those of captions alone."""
+    rows = {}
+    for metric in protocol.metrics:
+        started = perf_counter()
+        rows[metric.name] = shared[metric] if metric in shared else measure(metric, comparisons)
+        if getattr(metric, "captions_only", False):
+            shared[metric] = rows[metric.name]
+        seconds[metric.name] = perf_counter() - started
+    return rows
 
 
 def measure(metric: Metric, comparisons: Sequence[Comparison]) -> Rows:

@@ -1,10 +1,14 @@
 """`gcg-bench data check` for predictions: every problem listed, and what can be saved written."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.data_tables import levels, problem_fields, problems_table
-from gcg_bench.errors import BadOption
+from gcg_bench.errors import BadData, BadOption
+
+Found = Sequence[tuple[str, BadData]]
 
 
 def check_path(
@@ -29,35 +33,50 @@ def check_path(
     Returns:
         The exit code: 2 when there is an error that was not repaired, else 0.
     """
-    from gcg_bench.datasets import load_dataset
     from gcg_bench.predictions import Reading
     from gcg_bench.predictions_check import check
     from gcg_bench.predictions_check import fix as repair
 
-    if dataset is not None and split is None:
-        raise BadOption(f"--dataset {dataset}: say which --split the predictions answer")
-    sizes = None
-    if split is not None:
-        samples = load_dataset(dataset or "grandf", split, data_root).samples
-        sizes = {one.id: (one.query.image.height, one.query.image.width) for one in samples}
+    sizes = _sizes(dataset, split, data_root)
     reading = Reading()
     found = check(path, sizes=sizes, ids=sizes, reading=reading)
     done = None if fix is None else repair(path, fix, sizes=sizes, ids=sizes)
-    broken = any(level == "error" for level, _ in found)
     if as_json:
-        print_json(
-            {
-                "predictions": str(path),
-                "layout": reading.layout,
-                "images": reading.images,
-                "phrases": reading.phrases,
-                "masks": reading.masks,
-                "failed": reading.failed,
-                "problems": [problem_fields(*problem) for problem in found],
-                "fixed": None if done is None else {"file": str(fix), "written": done.written},
-            }
-        )
-        return 2 if broken and done is None else 0
+        print_json(_as_json(path, reading, found, fix, done))
+    else:
+        _show(path, reading, found, fix, done)
+    broken = any(level == "error" for level, _ in found)
+    return 2 if broken and done is None else 0
+
+
+def _sizes(
+    dataset: str | None, split: str | None, data_root: Path | None
+) -> dict[str, tuple[int, int]] | None:
+    """Image id -> (height, width) of the split the predictions answer, None when not said."""
+    from gcg_bench.datasets import load_dataset
+
+    if split is None:
+        if dataset is not None:
+            raise BadOption(f"--dataset {dataset}: say which --split the predictions answer")
+        return None
+    samples = load_dataset(dataset or "grandf", split, data_root).samples
+    return {one.id: (one.query.image.height, one.query.image.width) for one in samples}
+
+
+def _as_json(path: Path, reading: Any, found: Found, fix: Path | None, done: Any) -> dict[str, Any]:
+    return {
+        "predictions": str(path),
+        "layout": reading.layout,
+        "images": reading.images,
+        "phrases": reading.phrases,
+        "masks": reading.masks,
+        "failed": reading.failed,
+        "problems": [problem_fields(*problem) for problem in found],
+        "fixed": None if done is None else {"file": str(fix), "written": done.written},
+    }
+
+
+def _show(path: Path, reading: Any, found: Found, fix: Path | None, done: Any) -> None:
     if found:
         stdout().print(problems_table(path.name, path, found))
     stdout().print(
@@ -73,4 +92,3 @@ def check_path(
         for fault, what in done.changes:
             say(f"{what}: {fault}")
         stdout().print(f"wrote {done.written} answers to {fix}", markup=False, soft_wrap=True)
-    return 2 if broken and done is None else 0
