@@ -1,0 +1,153 @@
+"""The one loop: exactly one prediction a query, whatever a model does."""
+
+import pytest
+from worlds import block, phrase, picture, random_world, sample
+
+from gcg_bench import masks
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.evaluation import answers, complete
+from gcg_bench.types import Grounding, Prediction, Query
+
+QUERIES = [Query(f"q{k}", picture()) for k in range(6)]
+SAID = Grounding("something")
+
+
+class Careful:
+    """Answers everything, but does what a test wants with some ids."""
+
+    def __init__(self, *, bad=(), batch=1, quit_after=None):
+        self.bad, self.batch, self.quit_after = set(bad), batch, quit_after
+        self.calls = 0
+
+    def answer(self, queries):
+        self.calls += 1
+        waiting, done = [], 0
+        for query in queries:
+            waiting.append(query)
+            if len(waiting) == self.batch:
+                yield from self.together(waiting)
+                done += len(waiting)
+                waiting = []
+            if self.quit_after is not None and done >= self.quit_after:
+                return
+        yield from self.together(waiting)
+
+    def together(self, queries):
+        if self.bad & {query.id for query in queries}:
+            raise ValueError("cannot")
+        for query in queries:
+            yield Prediction(query.id, SAID, seconds=0.5)
+
+
+def outcome(model):
+    found = list(answers(model, QUERIES))
+    assert sorted(p.id for p in found) == [q.id for q in QUERIES]
+    return {p.id: p.error for p in found}
+
+
+def test_a_good_model_is_asked_once():
+    model = Careful()
+    assert set(outcome(model).values()) == {None}
+    assert model.calls == 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 6])
+def test_one_bad_image_costs_one_answer_whatever_the_batch(batch):
+    errors = outcome(Careful(bad=["q3"], batch=batch))
+    assert {id_: e for id_, e in errors.items() if e} == {"q3": "ValueError: cannot"}
+
+
+def test_all_bad_images_are_failures():
+    errors = outcome(Careful(bad=[q.id for q in QUERIES], batch=4))
+    assert set(errors.values()) == {"ValueError: cannot"}
+
+
+def test_a_model_that_stops_early_leaves_failures():
+    errors = outcome(Careful(quit_after=2))
+    assert [errors[f"q{k}"] for k in range(6)] == [None, None, *["the model gave no answer"] * 4]
+
+
+def test_a_model_that_raises_before_it_looks_is_not_asked_for_ever():
+    class Broken:
+        def answer(self, queries):
+            raise RuntimeError("no weights")
+
+    assert set(outcome(Broken()).values()) == {"RuntimeError: no weights"}
+
+
+def test_answers_to_nothing_and_second_answers_are_dropped():
+    class Chatty:
+        def answer(self, queries):
+            for query in queries:
+                yield Prediction(query.id, SAID)
+                yield Prediction(query.id, Grounding("on second thought"))
+                yield Prediction("nobody", SAID)
+
+    found = list(answers(Chatty(), QUERIES))
+    assert [p.id for p in found] == [q.id for q in QUERIES]
+    assert {p.grounding for p in found} == {SAID}
+
+
+def test_a_mask_of_another_size_is_a_failure_that_says_so():
+    class Wrong:
+        def answer(self, queries):
+            for query in queries:
+                small = phrase("a cat", masks.empty(3, 4))
+                yield Prediction(query.id, Grounding("a cat", (small,)))
+
+    assert set(outcome(Wrong()).values()) == {"phrase 0: mask is 3 x 4, the image 60 x 80"}
+
+
+def test_a_keyboard_interrupt_is_not_an_answer():
+    class Interrupted:
+        def answer(self, queries):
+            raise KeyboardInterrupt
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        list(answers(Interrupted(), QUERIES))
+
+
+def test_seconds_are_measured_when_the_model_does_not_say():
+    class Silent:
+        def answer(self, queries):
+            for query in queries:
+                yield Prediction(query.id, SAID)
+
+    assert all(p.seconds is not None and p.seconds >= 0 for p in answers(Silent(), QUERIES))
+    assert {p.seconds for p in answers(Careful(), QUERIES)} == {0.5}
+
+
+# complete
+
+
+WORLD = random_world(1, images=14)
+
+
+def test_complete_by_id_in_any_order():
+    found = complete(WORLD, [Prediction(s.id, s.truth) for s in reversed(WORLD)])
+    assert {id_: p.grounding for id_, p in found.items()} == {s.id: s.truth for s in WORLD}
+
+
+def test_missing_names_ten_and_the_count():
+    with pytest.raises(MissingData, match=r"13 of 14 .*'image_001'.*'image_010', \.\.\."):
+        complete(WORLD, [Prediction("image_000", SAID)])
+
+
+def test_missing_as_empty_is_a_failure():
+    found = complete(WORLD, [], missing="empty")
+    assert {p.error for p in found.values()} == {"no prediction"}
+    assert {p.grounding for p in found.values()} == {Grounding("")}
+
+
+def test_strangers_are_refused_unless_the_split_was_limited():
+    stranger = [Prediction("else", SAID), *(Prediction(s.id, SAID) for s in WORLD)]
+    with pytest.raises(BadData, match="'else'"):
+        complete(WORLD, stranger)
+    assert set(complete(WORLD, stranger, limited=True)) == {s.id for s in WORLD}
+
+
+def test_two_predictions_of_one_image_are_refused():
+    one = sample("a", Grounding("a cat", (phrase("a cat", block(0, 0)),)))
+    with pytest.raises(BadData, match="image a: two predictions"):
+        complete([one], [Prediction("a", SAID), Prediction("a", SAID)])
