@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench import __version__, statistics
+from gcg_bench import __version__, jvm, statistics
 from gcg_bench.encoders import load_encoder
 from gcg_bench.evidence import Evidence
 from gcg_bench.protocols import EvalProtocol
@@ -85,6 +85,16 @@ class Evaluation:
             "notes": list(self.notes),
             "seconds": dict(self.seconds),
         }
+
+
+def ready(protocols: Sequence[EvalProtocol]) -> None:
+    """Raises EnvironmentProblem when something that scoring needs is missing.
+
+    Asked before a model runs for hours, so that its answers can be scored afterwards.
+    """
+    for protocol in protocols:
+        load_encoder(protocol.encoder)
+    jvm.find_java()
 
 
 def judge(

@@ -266,6 +266,12 @@ def test_unknown_metric_protocol_and_encoder(run, world):
     )
 
 
+def test_what_scoring_needs_is_asked_before_the_model_runs(run, tmp_path):
+    refused(run(*SHAPES, "--model", "silent", "--encoder", "no/such", "--out", "r"), "no/such")
+    refused(run(*SHAPES, "--model", "silent", "--also", "bluw", "--out", "r"), "'bleu'")
+    assert not (tmp_path / "r").exists()
+
+
 def test_missing_data_root_says_where_it_looked(run, world):
     _, predictions = world
     refused(

@@ -29,8 +29,10 @@ def evaluate(report: bool, **given: Any) -> int:
 
     The run folder keeps every answer; running the same command again goes on where it stopped.
     """
-    from gcg_bench.cli.score import score_run
+    from gcg_bench.cli.score import chosen_protocols, score_run
+    from gcg_bench.scoring import ready
 
+    ready(chosen_protocols(given))
     data, run = _predicted(given)
     code = score_run(data, run, given)
     if report and _has_report():

@@ -106,17 +106,23 @@ def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 
+def chosen_protocols(given: Mapping[str, Any]) -> list[Any]:
+    """The protocols of the options, with the encoder and the optional metrics asked for."""
+    from gcg_bench.protocols import protocol
+
+    return [
+        protocol(name).using(encoder=given["encoder"], also=given["also"])
+        for name in dict.fromkeys(given["protocols"])
+    ]
+
+
 def _verdicts(
     data: Any, found: Mapping[str, Any], given: Mapping[str, Any], answered: Mapping[str, Any]
 ) -> Any:
     from gcg_bench.evaluation import score as verdicts_of
-    from gcg_bench.protocols import protocol
     from gcg_bench.scoring import Resampling
 
-    chosen = [
-        protocol(name).using(encoder=given["encoder"], also=given["also"])
-        for name in dict.fromkeys(given["protocols"])
-    ]
+    chosen = chosen_protocols(given)
     say("scoring ...", quiet=bool(given["quiet"]))
     return verdicts_of(
         data,
