@@ -94,7 +94,8 @@ def ready(protocols: Sequence[EvalProtocol]) -> None:
     """
     for protocol in protocols:
         load_encoder(protocol.encoder)
-    jvm.find_java()
+    if protocols:
+        jvm.find_java()
 
 
 def judge(

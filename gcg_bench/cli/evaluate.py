@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,10 +30,8 @@ def evaluate(report: bool, **given: Any) -> int:
     The run folder keeps every answer; running the same command again goes on where it stopped.
     """
     from gcg_bench.cli.score import chosen_protocols, score_run
-    from gcg_bench.scoring import ready
 
-    ready(chosen_protocols(given))
-    data, run = _predicted(given)
+    data, run = _predicted(given, chosen_protocols(given))
     code = score_run(data, run, given)
     if report and _has_report():
         from gcg_bench.cli.report import write_report
@@ -58,12 +56,16 @@ def predict(**given: Any) -> int:
     return 1 if failed else 0
 
 
-def _predicted(given: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The data set and the finished run of the options that were given."""
+def _predicted(given: Mapping[str, Any], protocols: Sequence[Any] = ()) -> tuple[Any, Any]:
+    """The data set and the finished run of the options that were given.
+
+    What the protocols need is asked for before the model runs.
+    """
     from gcg_bench.datasets import load_dataset
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
     from gcg_bench.runs import Run
+    from gcg_bench.scoring import ready
 
     data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])
     if given["prompt"] is not None:
@@ -76,6 +78,7 @@ def _predicted(given: Mapping[str, Any]) -> tuple[Any, Any]:
         max_new_tokens=given["max_new_tokens"],
         seed=given["seed"],
     )
+    ready(protocols)
     folder = given["out"] or default_folder(given["model"], data.card.name, data.split)
     settings = _settings(given, data, model)
     with Run.create_or_resume(folder, settings, environment=_environment(given)) as run:
