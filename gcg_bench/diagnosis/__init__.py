@@ -8,7 +8,6 @@ from gcg_bench.diagnosis.costs import Diagnosis, Tally, diagnose
 from gcg_bench.diagnosis.explaining import explain
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning
 from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, ImageDiagnosis, Kind, judge_image
-from gcg_bench.diagnosis.singles import image_scores
 from gcg_bench.diagnosis.slices import Slice
 from gcg_bench.diagnosis.spans import locate
 from gcg_bench.diagnosis.surface import Surface, recall_surface
@@ -28,7 +27,6 @@ __all__ = [
     "Tally",
     "diagnose",
     "explain",
-    "image_scores",
     "judge_image",
     "locate",
     "recall_surface",

@@ -28,7 +28,7 @@ def explain(
     Args:
         protocols: at least one.
         comparisons: the same image once a protocol, each with that protocol's likeness.
-        scores: per protocol, the image's own scores (see `image_scores`).
+        scores: per protocol, the image's own scores (see `Measured.alone`).
     """
     first = comparisons[0]
     given = scores if scores is not None else [{} for _ in protocols]

@@ -1,6 +1,7 @@
 """Where in its caption every phrase stands."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 from gcg_bench.types import Grounding
 
@@ -16,11 +17,12 @@ def locate(grounding: Grounding) -> tuple[Span | None, ...]:
     """
     found: list[Span | None] = [phrase.span for phrase in grounding.phrases]
     taken = [span for span in found if span is not None]
+    caption = _lower(grounding.caption)
     behind = 0
     for position, phrase in enumerate(grounding.phrases):
         span = phrase.span
         if span is None:
-            span = _search(phrase.text or "", grounding.caption, behind, taken)
+            span = _search(_lower(phrase.text or ""), caption, behind, taken)
             if span is not None:
                 taken.append(span)
                 found[position] = span
@@ -28,16 +30,45 @@ def locate(grounding: Grounding) -> tuple[Span | None, ...]:
     return tuple(found)
 
 
-def _search(text: str, caption: str, behind: int, taken: list[Span]) -> Span | None:
+def _lower(text: str) -> str:
+    """In lower case, of the same length: a letter that would become two stays as it is."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+
+
+def _search(text: str, caption: str, behind: int, taken: Sequence[Span]) -> Span | None:
     words = text.split()
     if not words:
         return None
-    plain = r"\s+".join(map(re.escape, words))
-    for pattern in (rf"(?<!\w){plain}(?!\w)", plain):
-        compiled = re.compile(pattern, re.IGNORECASE)
-        for start in (behind, 0):
-            for match in compiled.finditer(caption, start):
-                span = match.span()
-                if all(span[1] <= other[0] or other[1] <= span[0] for other in taken):
-                    return span
-    return None
+    free = [
+        span
+        for span in _occurrences(words, caption)
+        if all(span[1] <= other[0] or other[1] <= span[0] for other in taken)
+    ]
+    # whole words before parts of words, then behind before in front, then the first
+    return min(
+        free,
+        key=lambda span: (not _whole(span, caption), span[0] < behind, span[0]),
+        default=None,
+    )
+
+
+def _occurrences(words: Sequence[str], caption: str) -> Iterator[Span]:
+    plain = " ".join(words)
+    start = caption.find(plain)
+    if start < 0 and len(words) > 1:
+        pattern = r"\s+".join(map(re.escape, words))
+        yield from (match.span() for match in re.finditer(pattern, caption))
+    while start >= 0:
+        yield start, start + len(plain)
+        start = caption.find(plain, start + 1)
+
+
+def _whole(span: Span, caption: str) -> bool:
+    """Whether no letter, digit or underscore goes on at either end."""
+    before = caption[span[0] - 1 : span[0]] if span[0] else ""
+    return not any(
+        sign.isalnum() or sign == "_" for sign in before + caption[span[1] : span[1] + 1]
+    )

@@ -50,15 +50,17 @@ def recall_surface(
 
 
 def _matched(comparison: Comparison, iou: Sequence[float], likeness: Sequence[float]) -> FloatArray:
-    """Pairs at each pair of thresholds; few sets of allowed pairs differ, so each is tried once."""
-    counts = np.zeros((len(likeness), len(iou)))
+    """Pairs at each pair of thresholds, shape (likeness, iou)."""
+    alike = comparison.similarity >= np.reshape(likeness, (-1, 1, 1, 1))
+    allowed = alike & (comparison.iou >= np.reshape(iou, (1, -1, 1, 1)))
+    counts: FloatArray = allowed.sum(axis=(2, 3)).astype(np.float64)
+    # where no phrase has two partners, all pairs can be made; few of the other sets differ
+    contested = (allowed.sum(axis=2) > 1).any(axis=2) | (allowed.sum(axis=3) > 1).any(axis=2)
     known: dict[bytes, int] = {}
-    for row, least in enumerate(likeness):
-        alike = comparison.similarity >= least
-        for column, overlap in enumerate(iou):
-            allowed = alike & (comparison.iou >= overlap)
-            key = allowed.tobytes()
-            if key not in known:
-                known[key] = len(matching.admissible(np.ones(allowed.shape), allowed))
-            counts[row, column] = known[key]
+    for place in zip(*(axis.tolist() for axis in np.nonzero(contested)), strict=True):
+        table = allowed[place]
+        key = table.tobytes()
+        if key not in known:
+            known[key] = len(matching.admissible(np.ones(table.shape), table))
+        counts[place] = known[key]
     return counts

@@ -13,40 +13,63 @@ offsets would not mean the same in Python and in a browser. Only the first capti
 `diagnosis.KINDS`, `other` a position on the other side or -1. `mask` is COCO's text of run lengths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gcg_bench import masks
-from gcg_bench.diagnosis import APART, KINDS, Finding, ImageDiagnosis, locate
+from gcg_bench.diagnosis import APART, KINDS, Diagnosis, Finding, ImageDiagnosis, locate
 from gcg_bench.report.smaller import fitted, shrunk
-from gcg_bench.types import Comparison, Grounding, Phrase
+from gcg_bench.types import Comparison, Grounding, Mask, Phrase
 
 _KIND = {kind.name: position for position, kind in enumerate(KINDS)}
 _RAW = 20_000  # characters of a model's own text that are kept
 
 
-def record(comparison: Comparison, found: ImageDiagnosis, longest: int) -> dict[str, Any]:
-    """The record of one image, without its picture.
+def records(
+    comparisons: Sequence[Comparison], diagnosis: Diagnosis, longest: int
+) -> list[dict[str, Any]]:
+    """The records of all images, without their pictures.
 
     Args:
-        comparison: the image.
-        found: its diagnosis.
+        comparisons: the images.
+        diagnosis: of the same images, in the same order.
         longest: pixels of the longer side of the masks at most.
     """
+    sides = [(one.sample.truth, one.prediction.grounding) for one in comparisons]
+    sizes = [
+        fitted(one.sample.query.image.height, one.sample.query.image.width, longest)
+        for one in comparisons
+    ]
+    grounded = [
+        (masks.union(phrase.masks), size)
+        for both, size in zip(sides, sizes, strict=True)
+        for side in both
+        for phrase in side.phrases
+        if phrase.masks
+    ]
+    small = iter(shrunk([mask for mask, _ in grounded], [size for _, size in grounded]))
+    return [
+        _record(one, found, size, small)
+        for one, found, size in zip(comparisons, diagnosis.images, sizes, strict=True)
+    ]
+
+
+def _record(
+    comparison: Comparison, found: ImageDiagnosis, size: tuple[int, int], small: Iterator[Mask]
+) -> dict[str, Any]:
+    """The record of one image; takes its masks off `small`, the reference's first."""
     sample, prediction = comparison.sample, comparison.prediction
-    full = (sample.query.image.height, sample.query.image.width)
-    size = fitted(*full, longest)
     reference, predicted = numbers(found)
     return {
         "id": sample.id,
         "size": list(size),
-        "full": list(full),
+        "full": [sample.query.image.height, sample.query.image.width],
         "error": prediction.error,
         "seconds": prediction.seconds,
         "raw": None if prediction.raw is None else prediction.raw[:_RAW],
         "sides": [
-            _side(sample.truth, sample.captions[1:], found.reference, reference, size),
-            _side(prediction.grounding, (), found.predicted, predicted, size),
+            _side(sample.truth, sample.captions[1:], found.reference, reference, small),
+            _side(prediction.grounding, (), found.predicted, predicted, small),
         ],
     }
 
@@ -74,12 +97,12 @@ def _side(
     more: Sequence[str],
     findings: Sequence[Finding],
     numbered: Sequence[int],
-    size: tuple[int, int],
+    small: Iterator[Mask],
 ) -> dict[str, Any]:
     return {
         "captions": [pieces(grounding), *([[caption, -1]] for caption in more)],
         "phrases": [
-            _phrase(phrase, finding, number, size)
+            _phrase(phrase, finding, number, small)
             for phrase, finding, number in zip(grounding.phrases, findings, numbered, strict=True)
         ],
     }
@@ -109,8 +132,7 @@ def pieces(grounding: Grounding) -> list[list[Any]]:
     return cut
 
 
-def _phrase(phrase: Phrase, finding: Finding, number: int, size: tuple[int, int]) -> dict[str, Any]:
-    mask = shrunk(masks.union(phrase.masks), *size).counts.decode("ascii") if phrase.masks else None
+def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]) -> dict[str, Any]:
     return {
         "text": phrase.text,
         "number": number,
@@ -121,7 +143,7 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, size: tuple[int, int]
         "score": None if phrase.score is None else round(phrase.score, 4),
         "masks": len(phrase.masks),
         "crowd": phrase.crowd,
-        "mask": mask,
+        "mask": next(small).counts.decode("ascii") if phrase.masks else None,
     }
 
 

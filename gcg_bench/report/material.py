@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench import __version__, metrics
+from gcg_bench import __version__
 from gcg_bench.datasets import Dataset
-from gcg_bench.diagnosis import Diagnosis, diagnose, image_scores
+from gcg_bench.diagnosis import Diagnosis, diagnose
 from gcg_bench.encoders import load_encoder
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.evaluation import complete
 from gcg_bench.evidence import Evidence, overlaps
-from gcg_bench.leaderboard import fields
+from gcg_bench.measured import Measured, fields_of, label_of, short_labels, stored
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.protocols import PROTOCOLS, STRICT, EvalProtocol
+from gcg_bench.protocols import PROTOCOLS, STRICT
 from gcg_bench.runs import Run
-from gcg_bench.types import Comparison, FloatArray, Metric, Prediction, Sample
+from gcg_bench.types import Comparison, FloatArray, Prediction, Sample
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,31 @@ def of_run(run: Run, data: Dataset) -> Material:
     keys = sorted(run.protocols(), key=lambda key: (key.split("-")[0] not in PROTOCOLS, key))
     if not keys:
         raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
-    verdicts = {key: run.scores(key) or {} for key in keys}
-    judged = [_judged(run, key, verdicts[key], data.samples) for key in keys]
-    strict = next((v for key, v in verdicts.items() if key.startswith(f"{STRICT.name}-")), None)
-    encoder = fields(strict["signature"])["encoder"].rpartition("@")[0] if strict else None
+    measured = {key: stored(run, key) for key in keys}
+    _refuse_other(run, measured, tuple(sample.id for sample in data.samples))
+    strict = measured.get(STRICT.key)
+    encoder = fields_of(strict.verdict["signature"])["encoder"] if strict else STRICT.encoder
     # a run may have been scored while images were missing: they count as failures there
     found = complete(data.samples, run.predictions(), missing="empty")
-    comparisons = compared(data.samples, found, encoder or STRICT.encoder)
+    comparisons = compared(data.samples, found, encoder.rpartition("@")[0] or encoder)
+    rules = strict.metrics if strict else STRICT.metrics
     return Material(
-        title=f"{run.settings['model']} on {data.card.name} {data.split}",
+        title=f"{short_labels([label_of(run)])[0]} on {data.card.name} {data.split}",
         comparisons=comparisons,
-        diagnosis=diagnose(comparisons, _rule(STRICT)),
-        judged=judged,
+        diagnosis=diagnose(comparisons, next((m for m in rules if isinstance(m, PhraseF1)), None)),
+        judged=[judged(one) for one in measured.values()],
         settings=run.settings,
         environment=run.environment,
+    )
+
+
+def judged(measured: Measured) -> Judged:
+    """A protocol's verdict with the scores of every image alone."""
+    scores = [(metric, score) for metric in measured.metrics for score in metric.scores]
+    return Judged(
+        measured.verdict,
+        {score: measured.alone(score) for _, score in scores},
+        frozenset(score for metric, score in scores if metric.lower_is_better),
     )
 
 
@@ -100,20 +111,11 @@ def compared(
     return evidence.alike(load_encoder(encoder), equal_is_one=STRICT.equal_is_one)
 
 
-def _rule(protocol: EvalProtocol) -> PhraseF1 | None:
-    return next((metric for metric in protocol.metrics if isinstance(metric, PhraseF1)), None)
-
-
-def _judged(run: Run, key: str, verdict: Mapping[str, Any], samples: Sequence[Sample]) -> Judged:
-    rows = run.read_rows(key)
-    ids = tuple(sample.id for sample in samples)
-    if any(one.ids != ids for one in rows.values()):
-        raise RunConflict(
-            f"{run.folder}: {key} was scored on other images than the data set has now."
-            f" Score it again: gcg-bench score {run.folder}"
-        )
-    protocol = PROTOCOLS.get(verdict["protocol"])
-    known: list[Metric] = list(protocol.metrics) if protocol else []
-    known += [metrics.load(name) for name in rows if name not in {one.name for one in known}]
-    lower = frozenset(name for one in known if one.lower_is_better for name in one.scores)
-    return Judged(verdict, image_scores(known, rows), lower)
+def _refuse_other(run: Run, measured: Mapping[str, Measured], ids: tuple[str, ...]) -> None:
+    """Raises RunConflict when a protocol was measured on other images."""
+    for key, one in measured.items():
+        if one.ids != ids:
+            raise RunConflict(
+                f"{run.folder}: {key} was scored on other images than the data set has now."
+                f" Score it again: gcg-bench score {run.folder}"
+            )

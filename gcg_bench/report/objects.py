@@ -1,6 +1,7 @@
 """Plots of the reference's objects: how large those are that were missed, and where they lie."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,26 @@ from gcg_bench.types import Comparison, FloatArray
 _WIDTH, _HEIGHT = 360.0, 300.0
 _EDGES = (0, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512)  # 32 and 96 are COCO's small and large
 _COLUMNS, _ROWS = 6, 5
-_Fates = NDArray[np.int64]
 
 
-def missed_by_size(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> Svg:
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The reference phrases that have masks.
+
+    Attributes:
+        areas: pixels of the picture.
+        centres: middles (x, y) of their boxes, as shares of the picture.
+        fates: 0 when found, 1 when answered wrongly, 2 when missed.
+    """
+
+    areas: FloatArray
+    centres: FloatArray
+    fates: NDArray[np.int64]
+
+
+def missed_by_size(objects: Objects) -> Svg:
     """Stacked columns: found, answered wrongly, missed, by the square root of the area."""
-    areas, _, fates = _objects(comparisons, diagnosis)
+    areas, fates = objects.areas, objects.fates
     group = np.searchsorted(_EDGES, np.sqrt(areas), side="right") - 1
     counts = np.zeros((len(_EDGES), 3), dtype=np.int64)
     np.add.at(counts, (group, fates), 1)
@@ -57,9 +72,9 @@ def missed_by_size(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> S
     return drawing(_WIDTH, _HEIGHT, said, *scale, *drawn, *ticks, label)
 
 
-def missed_by_place(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> Svg:
+def missed_by_place(objects: Objects) -> Svg:
     """The share of objects missed, by where the centre of their box lies in the picture."""
-    _, centres, fates = _objects(comparisons, diagnosis)
+    centres, fates = objects.centres, objects.fates
     column = np.minimum((centres[:, 0] * _COLUMNS).astype(np.int64), _COLUMNS - 1)
     row = np.minimum((centres[:, 1] * _ROWS).astype(np.int64), _ROWS - 1)
     total = np.zeros((_ROWS, _COLUMNS), dtype=np.int64)
@@ -96,13 +111,8 @@ def missed_by_place(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> 
     return drawing(_WIDTH, _HEIGHT, "Where in the picture objects were missed", *drawn, below)
 
 
-def _objects(
-    comparisons: Sequence[Comparison], diagnosis: Diagnosis
-) -> tuple[FloatArray, FloatArray, _Fates]:
-    """Reference phrases with masks: area, box centre as shares of the picture, and fate.
-
-    A fate is 0 when found, 1 when answered wrongly, 2 when missed.
-    """
+def objects(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> Objects:
+    """The objects of all images and what became of them."""
     united, sizes, fates = [], [], []
     for comparison, image in zip(comparisons, diagnosis.images, strict=True):
         for phrase, finding in zip(comparison.sample.truth.phrases, image.reference, strict=True):
@@ -111,8 +121,9 @@ def _objects(
                 united.append(mask)
                 sizes.append((mask.width, mask.height))
                 fates.append({"matched": 0, "missed": 2}.get(finding.kind, 1))
-    if not united:
-        return np.zeros(0), np.zeros((0, 2)), np.zeros(0, dtype=np.int64)
     boxes = masks.boxes(united)
-    centres: FloatArray = (boxes[:, :2] + boxes[:, 2:] / 2) / np.array(sizes, dtype=np.float64)
-    return masks.area(united).astype(np.float64), centres, np.array(fates, dtype=np.int64)
+    return Objects(
+        masks.area(united).astype(np.float64),
+        (boxes[:, :2] + boxes[:, 2:] / 2) / np.array(sizes, dtype=np.float64).reshape(-1, 2),
+        np.array(fates, dtype=np.int64),
+    )

@@ -19,7 +19,7 @@ from typing import Any
 from gcg_bench.diagnosis import KINDS
 from gcg_bench.report import plots
 from gcg_bench.report.header import protocols, settings, summary
-from gcg_bench.report.images import record
+from gcg_bench.report.images import records
 from gcg_bench.report.index import columns, index
 from gcg_bench.report.material import Material
 from gcg_bench.report.svg import Svg
@@ -66,13 +66,13 @@ def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    records = _records(material)
-    room = _FULL * sqrt(max(1.0, len(records) / _IMAGES)) - sum(map(len, records))
+    texts = _records(material)
+    room = _FULL * sqrt(max(1.0, len(texts) / _IMAGES)) - sum(map(len, texts))
     pictures = [comparison.sample.query.image for comparison in material.comparisons]
     with bar("pictures", len(pictures)) as advance:
-        small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(records), 1))), advance)
+        small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(texts), 1))), advance)
     blank = [thumbnail.why for thumbnail in small if thumbnail.why is not None]
-    html = _render(material, _joined(records, small), blank)
+    html = _render(material, _joined(texts, small), blank)
     data = html.encode("utf-8", "replace")  # half a surrogate pair is shown as a question mark
     out.parent.mkdir(parents=True, exist_ok=True)
 
@@ -80,7 +80,7 @@ def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
         draft.write_bytes(data)
 
     replace_with(out, fill)
-    return Written(out, len(data), len(records), len(blank), blank[0] if blank else None)
+    return Written(out, len(data), len(texts), len(blank), blank[0] if blank else None)
 
 
 def embedded(value: Any) -> Svg:
@@ -96,27 +96,22 @@ def _records(material: Material) -> list[str]:
     limit = _FULL * sqrt(max(1.0, len(material.comparisons) / _IMAGES)) / 2
     made: list[str] = []
     for longest in _SIDES:
-        made = [
-            embedded(record(comparison, found, longest))
-            for comparison, found in zip(
-                material.comparisons, material.diagnosis.images, strict=True
-            )
-        ]
+        made = [embedded(one) for one in records(material.comparisons, material.diagnosis, longest)]
         if sum(map(len, made)) <= limit:
             break
     return made
 
 
-def _joined(records: Sequence[str], small: Sequence[Thumbnail]) -> list[Svg]:
+def _joined(texts: Sequence[str], small: Sequence[Thumbnail]) -> list[Svg]:
     """The records with their pictures, or the reason why there is none."""
     joined = []
-    for text, thumbnail in zip(records, small, strict=True):
+    for text, thumbnail in zip(texts, small, strict=True):
         more = embedded({"picture": thumbnail.address, "why": thumbnail.why})
         joined.append(Svg(f"{text[:-1]},{more[1:]}"))
     return joined
 
 
-def _render(material: Material, records: Sequence[Svg], blank: Sequence[str]) -> str:
+def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -135,7 +130,7 @@ def _render(material: Material, records: Sequence[Svg], blank: Sequence[str]) ->
         style_hash=_hash(style),
         script=Svg(script),
         script_hash=_hash(script),
-        records=records,
+        records=images,
         blank=blank,
     )
 

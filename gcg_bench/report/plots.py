@@ -12,7 +12,7 @@ import numpy as np
 from gcg_bench.diagnosis import KINDS, Diagnosis, recall_surface
 from gcg_bench.report.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, across, frame, labels, up
 from gcg_bench.report.index import Column, factor
-from gcg_bench.report.objects import missed_by_place, missed_by_size
+from gcg_bench.report.objects import missed_by_place, missed_by_size, objects
 from gcg_bench.report.svg import Svg, box, drawing, element, hint, line, words
 from gcg_bench.types import Comparison
 
@@ -54,6 +54,7 @@ class _Point:
 
 def drawn(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> list[Plot]:
     """All plots but the distributions."""
+    found = objects(comparisons, diagnosis)
     return [
         scatter(diagnosis),
         surface(comparisons),
@@ -61,13 +62,13 @@ def drawn(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> list[Plot]
             "Size of missed objects",
             "Reference objects by the side of a square of their area, in pixels of the picture:"
             " found, answered wrongly, missed. Above each column the share missed.",
-            missed_by_size(comparisons, diagnosis),
+            missed_by_size(found),
         ),
         Plot(
             "Place of missed objects",
             "Where in the picture the centres of the objects' boxes lie: missed of all there. The"
             " darker, the larger the share missed.",
-            missed_by_place(comparisons, diagnosis),
+            missed_by_place(found),
         ),
     ]
 

@@ -1,33 +1,52 @@
 """Masks made smaller on their run lengths, for pages that show them small."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from gcg_bench import masks
 from gcg_bench.masks.building import from_changes
+from gcg_bench.masks.codes import IntArray, expand
 from gcg_bench.types import Mask
 
+Size = tuple[int, int]
 
-def fitted(height: int, width: int, longest: int) -> tuple[int, int]:
+_TOGETHER = 512  # masks whose texts are read in one go
+
+
+def fitted(height: int, width: int, longest: int) -> Size:
     """The size (height, width) of the same proportions whose longer side is at most `longest`."""
     scale = min(1.0, longest / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def shrunk(mask: Mask, height: int, width: int) -> Mask:
-    """What `masks.resize` gives for a smaller size, without decoding.
+def shrunk(masks: Sequence[Mask], sizes: Sequence[Size]) -> list[Mask]:
+    """What `masks.resize` gives for smaller sizes, without decoding.
 
-    Sampled pixels keep their order, so a mask turns over at the sample that follows each position
+    Args:
+        masks: of any sizes.
+        sizes: one a mask, (height, width).
+    """
+    made = []
+    for start in range(0, len(masks), _TOGETHER):
+        some = masks[start : start + _TOGETHER]
+        read = expand([mask.counts for mask in some])
+        for k, (mask, size) in enumerate(zip(some, sizes[start:], strict=False)):
+            same = (mask.height, mask.width) == size
+            made.append(mask if same else _shrunk(mask, read.runs(k), *size))
+    return made
+
+
+def _shrunk(mask: Mask, runs: IntArray, height: int, width: int) -> Mask:
+    """Sampled pixels keep their order, so a mask turns over at the sample that follows each place
     where it turned over before; two turns at one sample cancel.
     """
-    if (mask.height, mask.width) == (height, width):
-        return mask
     rows = (2 * np.arange(height) + 1) * mask.height // (2 * height)
     columns = (2 * np.arange(width) + 1) * mask.width // (2 * width)
-    turns = np.cumsum(masks.runs(mask))[:-1]
-    column, row = np.divmod(turns, mask.height)
+    column, row = np.divmod(np.cumsum(runs)[:-1], mask.height)
     whole = np.searchsorted(columns, column)
     here = columns[np.minimum(whole, width - 1)] == column
-    moved = whole * height + np.where(here, np.searchsorted(rows, row), 0)
-    places, times = np.unique(moved, return_counts=True)
-    kept = places[(times % 2 == 1) & (places < height * width)]
-    return from_changes(kept.astype(np.int64), height, width)
+    turns = whole * height + np.where(here, np.searchsorted(rows, row), 0)
+    first = np.flatnonzero(np.diff(turns, prepend=-1))  # turns rise, so equal ones are neighbours
+    times = np.diff(first, append=len(turns))
+    kept = turns[first[times % 2 == 1]]
+    return from_changes(kept[kept < height * width], height, width)

@@ -1,6 +1,7 @@
 """Thumbnails: pictures as small JPEG files in data addresses, or the reason why there is none."""
 
 import base64
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ _ORIENTATION = 0x0112
 LONGEST = 512
 """Pixels of a thumbnail's longer side at most."""
 
-# (share of LONGEST, JPEG quality), tried in turn until one is small enough
+_ROOMY = 20_000  # characters below which LONGEST would hardly ever do, so it is not tried
+_CLOSE = 320  # the longer side at most then
+# (share of the longer side, JPEG quality), tried in turn until one is small enough
 _STEPS = ((1.0, 80), (1.0, 66), (0.8, 66), (0.62, 62), (0.5, 58), (0.38, 55), (0.25, 50))
 
 
@@ -43,13 +46,13 @@ def thumbnails(
     """The thumbnails of pictures, in order.
 
     Args:
-        pictures: read one after the other by a few threads.
+        pictures: read by a few threads.
         budget: characters that each address should have at most; the smallest size is made even
             where it does not suffice.
         advance: called with 1 after each.
     """
     made = []
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         for thumbnail in pool.map(_thumbnail, pictures, repeat(budget)):
             made.append(thumbnail)
             advance(1)
@@ -57,25 +60,26 @@ def thumbnails(
 
 
 def _thumbnail(picture: Picture, budget: int) -> Thumbnail:
+    longest = LONGEST if budget >= _ROOMY else _CLOSE
     try:
-        image = _small(picture)
+        image = _small(picture, longest)
     except (MissingData, BadData) as error:
         return Thumbnail(None, str(error))
     encoded = b""
     for share, quality in _STEPS:
-        height, width = fitted(picture.height, picture.width, round(LONGEST * share))
+        height, width = fitted(picture.height, picture.width, round(longest * share))
         sized = image if image.size == (width, height) else image.resize((width, height))
         stream = BytesIO()
-        sized.save(stream, "JPEG", quality=quality, optimize=True)
+        sized.save(stream, "JPEG", quality=quality)
         encoded = base64.b64encode(stream.getvalue())
         if len(encoded) <= budget:
             break
     return Thumbnail("data:image/jpeg;base64," + encoded.decode("ascii"))
 
 
-def _small(picture: Picture) -> Image.Image:
-    """The picture at thumbnail size; a JPEG file is decoded no larger than needed."""
-    height, width = fitted(picture.height, picture.width, LONGEST)
+def _small(picture: Picture, longest: int) -> Image.Image:
+    """The picture at the largest size; a JPEG file is decoded no larger than needed."""
+    height, width = fitted(picture.height, picture.width, longest)
     image = _drafted(picture, height, width)
     if image is None:
         image = Image.fromarray(picture.read())

@@ -12,7 +12,6 @@ from gcg_bench.diagnosis import (
     KINDS,
     diagnose,
     explain,
-    image_scores,
     judge_image,
     locate,
     recall_surface,
@@ -268,7 +267,7 @@ def test_slices_on_paper():
         ("a (red) [car]", ["[car]", "(red)"], [(8, 13), (2, 7)]),
         ("a cat", ["a dog", "", None], [None, None, None]),
         ("a cat", ["a cat", "cat"], [(0, 5), None]),
-        ("ΣΑΣ and İstanbul", ["istanbul"], [(8, 16)]),
+        ("a CAT in İstanbul", ["a cat", "in istanbul"], [(0, 5), None]),
         ("", ["a"], [None]),
     ],
 )
@@ -303,19 +302,6 @@ def test_recall_falls_as_thresholds_rise(seed):
     tally = diagnose(comparisons)["matched"]
     total = diagnose(comparisons).reference
     assert found.recall[at] == pytest.approx(tally.reference / total if total else 0.0)
-
-
-def test_image_scores_are_those_of_each_image_alone():
-    comparisons = worlds(3, 5)
-    metrics = [m for m in STRICT.metrics if m.name in ("phrase_f1", "miou", "gpq", "ap50")]
-    rows = {metric.name: measure(metric, comparisons) for metric in metrics}
-    found = image_scores(metrics, rows)
-    assert set(found) == {"Precision", "Recall", "F1", "mIoU", "gPQ", "SQ", "RQ", "AP50"}
-    for k, comparison in enumerate(comparisons):
-        matched = sum(f.kind == "matched" for f in judge_image(comparison, RULE).predicted)
-        both = sum(comparison.iou.shape)
-        assert found["F1"][k] == pytest.approx(2 * matched / both if both else 0.0)
-    assert image_scores(STRICT.metrics, {}) == {}
 
 
 def explained(reference, answer, protocol):
