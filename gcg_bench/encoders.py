@@ -5,9 +5,7 @@ included, of the phrase cut at 512 tokens: as the published evaluator pools. Eac
 embedded once, in batches, and kept on disk, so scoring the same phrases again loads no model.
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.cache import Cache, digest
+from gcg_bench.checkpoints import file_digest, snapshot
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
 from gcg_bench.types import FloatArray
 
@@ -162,7 +161,7 @@ def load_encoder(name_or_path: str, *, device: str = "cpu") -> Encoder:
         raise MissingData(f"{named}: no such folder to load an encoder from")
     ids = _BERT_IDS if name_or_path in _BERT_IDS else (name_or_path,)
     for identifier in ids:
-        folder = _hugging_face_snapshot(identifier)
+        folder = snapshot(identifier)
         if folder:
             return _from_folder(folder, BERT if ids == _BERT_IDS else identifier, device)
     if "/" in ids[0]:
@@ -203,31 +202,7 @@ def _from_folder(folder: Path, name: str, device: str) -> Encoder:
         raise MissingData(
             f"{folder}: an encoder needs config.json, {' or '.join(_WEIGHTS)}, and a tokenizer"
         )
-    return Encoder(name, _file_digest(weights[0]), folder, device)
-
-
-def _hugging_face_snapshot(identifier: str) -> Path | None:
-    """The folder of a model in the Hugging Face cache, None when it is not there."""
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        found = try_to_load_from_cache(identifier, "config.json")
-    except ValueError:  # not an id
-        return None
-    return Path(found).parent if isinstance(found, str | os.PathLike) else None
-
-
-def _file_digest(file: Path) -> str:
-    """sha256 of a large file, remembered until its size or time of change differ."""
-    file = file.resolve()
-    state, cache = file.stat(), Cache("digests")
-    key = digest(str(file), str(state.st_size), str(state.st_mtime_ns))
-    kept = cache.get_many([key])
-    if key not in kept:
-        with file.open("rb") as stream:
-            kept[key] = hashlib.file_digest(stream, "sha256").digest()
-        cache.put_many({key: kept[key]})
-    return kept[key].hex()
+    return Encoder(name, file_digest(weights[0]), folder, device)
 
 
 def _read_json(file: Path) -> Mapping[str, Any]:

@@ -1,0 +1,56 @@
+"""The small GLaMM inside the package: the same code as `glamm`, on any laptop."""
+
+from pathlib import Path
+
+from gcg_bench.adapters import Needs
+from gcg_bench.adapters.glamm import MAX_NEW_TOKENS, Place, answering
+from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.types import Model
+
+NEEDS = Needs(
+    "a small GLaMM trained on rendered scenes: the quick start's model, of no use on photographs",
+    weights="inside the package, under 12 MB",
+    memory="under 1 GB, on a CPU",
+    licence="Apache-2.0",
+)
+
+FOLDER = Path(__file__).parent.parent / "glamm_tiny"
+
+
+def find() -> Place:
+    """Where its files lie.
+
+    Raises:
+        EnvironmentProblem: this build does not carry them.
+    """
+    files = ("config.json", "model.safetensors", "tokenizer.model", "added_tokens.json")
+    lost = [name for name in files if not (FOLDER / name).is_file()]
+    if lost:
+        raise EnvironmentProblem(
+            f"this build of gcg-bench does not carry glamm-tiny: {FOLDER / lost[0]} is missing."
+            " Install a release (`pip install --force-reinstall gcg-bench`), or train it with"
+            " tools/train_glamm_tiny.py"
+        )
+    return Place("glamm-tiny", FOLDER)
+
+
+def load(
+    *,
+    device: str = "auto",
+    batch_size: int | str = "auto",
+    workers: int | None = None,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> Model:
+    """The model, ready to answer.
+
+    Raises:
+        EnvironmentProblem: this build does not carry its weights.
+        BadOption: a batch size, token limit or device that is none.
+    """
+    return answering(
+        find(),
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        max_new_tokens=max_new_tokens,
+    )

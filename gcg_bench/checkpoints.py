@@ -1,0 +1,132 @@
+"""Weights on this machine: where a model's files lie, whether they are whole, and their digest.
+
+Nothing is downloaded. What `hf download ID` brought is found in the Hugging Face cache by its id.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from gcg_bench.cache import Cache, digest
+from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+
+LAYOUTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""The files that a folder's weights begin with, in the order they are preferred."""
+
+_BLOB = re.compile(r"[0-9a-f]{64}")
+
+
+def snapshot(identifier: str) -> Path | None:
+    """The folder of a model in the Hugging Face cache, None when it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        found = try_to_load_from_cache(identifier, "config.json")
+    except ValueError:  # not an id
+        return None
+    return Path(found).parent if isinstance(found, str | os.PathLike) else None
+
+
+def find(name_or_path: str, *, remedy: str) -> Path:
+    """The folder of a model with all its weights.
+
+    Args:
+        name_or_path: a folder, or the id of a model in the Hugging Face cache.
+        remedy: how to get the model, for the message.
+
+    Raises:
+        MissingData: a path that is no folder.
+        EnvironmentProblem: the model is not on this machine, or only a part of it.
+    """
+    named = Path(name_or_path).expanduser()
+    folder = named if named.is_dir() else None
+    if folder is None and (named.is_absolute() or name_or_path.startswith((".", "~"))):
+        raise MissingData(f"{named}: no such folder to load a model from. {remedy}")
+    folder = folder or snapshot(name_or_path)
+    if folder is None:
+        raise EnvironmentProblem(f"the weights of {name_or_path} are not on this machine. {remedy}")
+    lost = [file.name for file in weight_files(folder) if not file.is_file()]
+    if not (folder / "config.json").is_file():
+        lost.insert(0, "config.json")
+    if lost:
+        raise EnvironmentProblem(
+            f"{folder}: {', '.join(lost[:3])} is not there, so the model is not whole. {remedy}"
+        )
+    return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a folder's weights, there or not; where there are none, those hoped for.
+
+    Raises:
+        BadData: an index that is none.
+    """
+    for layout in LAYOUTS:
+        file = folder / layout
+        if file.is_file():
+            return [file, *_shards(file)] if file.suffix == ".json" else [file]
+    return [folder / LAYOUTS[0]]
+
+
+def weight_names(folder: Path) -> set[str] | None:
+    """The names of a folder's weights as far as they can be told without reading them, else None.
+
+    Raises:
+        BadData: an index, or the head of a safetensors file, that is none.
+    """
+    first = weight_files(folder)[0]
+    if first.suffix == ".json":
+        return set(_index(first))
+    if first.suffix != ".safetensors":
+        return None
+    with first.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        head = stream.read(length) if length < first.stat().st_size else b""
+    try:
+        return set(json.loads(head)) - {"__metadata__"}
+    except ValueError as error:
+        raise BadData("damaged", file=first, remedy="Download it again") from error
+
+
+def _shards(index: Path) -> list[Path]:
+    return [index.parent / Path(name).name for name in sorted(set(_index(index).values()))]
+
+
+def _index(index: Path) -> dict[str, str]:
+    """Weight -> file, of an index of shards."""
+    try:
+        table = json.loads(index.read_bytes())["weight_map"]
+        return {str(name): str(shard) for name, shard in table.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadData("not an index of weights", file=index, remedy="Download it again") from error
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """sha256 of the contents of files and of the order they are given in, hexadecimal."""
+    return digest(*(file_digest(file) for file in files)).hex()
+
+
+def file_digest(file: Path) -> str:
+    """sha256 of a large file, remembered until its size or time of change differ.
+
+    The Hugging Face cache names large files by their sha256, which is believed.
+    """
+    file = file.resolve()
+    if _BLOB.fullmatch(file.name) and file.parent.name == "blobs":
+        return file.name
+    state, cache = file.stat(), Cache("digests")
+    key = digest(str(file), str(state.st_size), str(state.st_mtime_ns))
+    kept = cache.get_many([key])
+    if key not in kept:
+        with file.open("rb") as stream:
+            kept[key] = hashlib.file_digest(stream, "sha256").digest()
+        cache.put_many({key: kept[key]})
+    return kept[key].hex()

@@ -1,0 +1,544 @@
+"""GLaMM as a model of the benchmark, on a random checkpoint written on the fly.
+
+What it says is checked against the model asked one image at a time, and, where the published
+goldens lie beside the repository, against what the published code said.
+"""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_glamm
+import torch
+from PIL import Image
+from pycocotools import mask as coco
+
+from gcg_bench import answering
+from gcg_bench.adapters import glamm, glamm_tiny
+from gcg_bench.answering import instruction
+from gcg_bench.cli import main
+from gcg_bench.errors import BadData, BadOption, EnvironmentProblem, MissingData
+from gcg_bench.glamm.generation import generate
+from gcg_bench.machine import Memory
+from gcg_bench.masks import decode, to_rle
+from gcg_bench.models import load_model
+from gcg_bench.pictures import file_picture
+from gcg_bench.predictions import write_line
+from gcg_bench.types import Picture, Prediction, Query
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "glamm"
+SIZES = [(30, 40), (40, 30), (1, 1), (37, 23), (2, 50), (64, 64)]
+TOKENS = 24
+BOX = (3.0, 4.0, 20.0, 18.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return small_glamm.write(tmp_path_factory.mktemp("weights") / "small")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty Hugging Face cache."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def download(hub: Path, identifier: str, folder: Path) -> Path:
+    """Puts a folder into the cache, as a download lays it out."""
+    home = hub / f"models--{identifier.replace('/', '--')}"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("0" * 40)
+    return Path(shutil.copytree(folder, home / "snapshots" / ("0" * 40)))
+
+
+def picture(number: int) -> Picture:
+    rng = np.random.default_rng(number + 100)
+    size = SIZES[number % len(SIZES)]
+    pixels = np.zeros((*size, 3), np.uint8) + rng.integers(0, 256, 3, dtype=np.uint8)
+    pixels[: size[0] // 2] = rng.integers(0, 256, 3)
+    return Picture(*size, lambda: pixels)
+
+
+QUERIES = [Query(f"image {k}", picture(k), "describe") for k in range(12)]
+
+
+def model(folder, **options):
+    return load_model(f"glamm:{folder}", device="cpu", **{"max_new_tokens": TOKENS, **options})
+
+
+def timeless(predictions):
+    return [replace(prediction, seconds=None) for prediction in predictions]
+
+
+@pytest.fixture(scope="module")
+def alone(folder):
+    """Every query's answer, asked on its own."""
+    speaker = model(folder, batch_size=1)
+    return [answer for query in QUERIES for answer in speaker.answer([query])]
+
+
+def same(found: Prediction, wanted: Prediction) -> None:
+    """Equal, but for rounding in scores and pixels on edges."""
+    assert (found.id, found.error, found.raw) == (wanted.id, wanted.error, wanted.raw)
+    assert found.grounding.caption == wanted.grounding.caption
+    for one, other in zip(found.grounding.phrases, wanted.grounding.phrases, strict=True):
+        assert (one.text, one.span) == (other.text, other.span)
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        for a, b in zip(one.masks, other.masks, strict=True):
+            assert (decode(a) != decode(b)).mean() <= 1e-3
+
+
+# --- what is answered ------------------------------------------------------------------------
+
+
+def test_the_random_model_says_something(alone):
+    """The other tests would prove nothing of a model that never points."""
+    phrases = [phrase for answer in alone for phrase in answer.grounding.phrases]
+    assert sum(bool(phrase.masks) for phrase in phrases) >= 5
+    assert any(phrase.text is None for phrase in phrases)
+    assert any(len(phrase.masks) > 1 for phrase in phrases)
+    assert len({answer.raw for answer in alone}) > 6
+    assert 0 < sum("</s>" in answer.raw for answer in alone) < len(alone)
+
+
+def test_one_answer_a_query_in_order_with_masks_of_its_image(folder):
+    answers = list(model(folder).answer(iter(QUERIES)))
+    assert [answer.id for answer in answers] == [query.id for query in QUERIES]
+    for answer, query in zip(answers, QUERIES, strict=True):
+        assert answer.error is None
+        assert answer.seconds > 0
+        assert write_line(answer)
+        for phrase in answer.grounding.phrases:
+            for mask in phrase.masks:
+                assert (mask.height, mask.width) == (query.image.height, query.image.width)
+            if phrase.span is not None:
+                assert answer.grounding.caption[slice(*phrase.span)] == phrase.text
+            assert phrase.score is None or 0 <= phrase.score <= 1
+    assert list(model(folder).answer([])) == []
+
+
+def test_masks_and_scores_are_the_models_own(folder, alone):
+    """Beside the model itself: every [SEG] of the reply is one mask, in order; scores as said."""
+    speaker = model(folder, batch_size=1)
+    processor, seg = speaker._processor, speaker._processor.tokenizer.seg
+    for query, answer in zip(QUERIES, alone, strict=True):
+        prompt = processor.prepare(processor.image(query.image.read()), "describe")
+        (said,) = generate(speaker._model, processor.tokenizer, [prompt], max_new_tokens=TOKENS)
+        masks = [decode(m) for phrase in answer.grounding.phrases for m in phrase.masks]
+        # a mask of an earlier part, cut off by a spelt "ASSISTANT: ", would be lost; none is here
+        assert len(masks) == said.ids.count(seg) == len(said.masks)
+        for mask, wanted in zip(masks, said.masks, strict=True):
+            assert (mask == wanted.numpy()).all()
+        chances = [p for token, p in zip(said.ids, said.probabilities, strict=True) if token == seg]
+        first = 0
+        for phrase in answer.grounding.phrases:
+            if phrase.text is None:
+                assert phrase.score == pytest.approx(chances[first], abs=1e-6)
+            first += len(phrase.masks)
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, "8", "auto"])
+def test_batch_sizes_give_the_same_answers(folder, alone, batch_size):
+    answers = list(model(folder, batch_size=batch_size).answer(QUERIES))
+    for found, wanted in zip(answers, alone, strict=True):
+        same(found, wanted)
+
+
+def test_workers_change_nothing(folder):
+    first = timeless(model(folder, workers=0).answer(QUERIES))
+    assert timeless(model(folder, workers=4).answer(QUERIES)) == first
+
+
+def test_a_mask_without_words_stands_where_it_was_said():
+    spoken = [((0, 1), "a"), ((), "b"), ((3,), "c")]
+    assert answering._in_order(spoken, [(2, "x"), (4, "y")]) == ("a", "b", "x", "c", "y")
+    assert answering._in_order([], [(0, "x")]) == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("probability", "others", "score"),
+    [
+        (0.123456789, [0.9], 0.123457),
+        (None, [0.25, 0.9], 0.25),
+        (None, [], None),
+        (float("nan"), [0.5], None),
+    ],
+)
+def test_scores_can_be_written(probability, others, score):
+    assert answering._score(probability, others) == score
+
+
+# --- prompts ---------------------------------------------------------------------------------
+
+
+def test_instructions():
+    plain = Query("a", picture(0))
+    assert "     segmentation masks" in instruction(plain)
+    assert instruction(replace(plain, prompt="cats & dogs")) == "cats &amp; dogs"
+    one, two = (replace(plain, regions=(BOX,) * n) for n in (1, 2))
+    assert instruction(one).endswith("the region in the picture marked by <bbox>?")
+    assert instruction(two).endswith("the region in the picture marked by <bbox>, <bbox>?")
+
+
+def test_regions_are_seen_and_a_bad_one_costs_its_own_query(folder):
+    query = Query("a", picture(0))
+    asked = [
+        replace(query, regions=(BOX,)),
+        replace(query, id="b", regions=((0.0, 0.0, 3.0, 3.0),)),
+        replace(query, id="c", regions=(BOX,), prompt="no place for it"),
+        replace(query, id="d", regions=((0.0, 1.0, float("nan"), 2.0),)),
+        replace(query, id="e", prompt="an <image> too many"),
+    ]
+    a, b, c, d, e = model(folder).answer(asked)
+    assert (a.error, b.error) == (None, None)
+    assert a.grounding != b.grounding
+    assert "0 <bbox> for 1 boxes" in c.error
+    assert "four finite numbers" in d.error
+    assert "<image>" in e.error
+
+
+def test_a_model_without_regions_says_so_and_goes_on(tmp_path):
+    folder = small_glamm.write(tmp_path / "small", regions=False)
+    asked = [replace(QUERIES[0], regions=(BOX,), prompt=""), QUERIES[1]]
+    refused, answered = model(folder).answer(asked)
+    assert "no region encoder" in refused.error
+    assert answered.error is None
+
+
+# --- what goes wrong -------------------------------------------------------------------------
+
+
+class Short:
+    """`generate` on a machine with room for so many images, of which some never fit."""
+
+    def __init__(self, room, never=(), error=torch.OutOfMemoryError):
+        self.room, self.never, self.error = room, never, error
+        self.sizes = []
+
+    def __call__(self, model, tokenizer, batch, *, max_new_tokens):
+        self.sizes.append(len(batch))
+        too_large = any(prompt.image.original in self.never for prompt in batch)
+        if len(batch) > self.room or too_large:
+            raise self.error("CUDA out of memory")
+        return generate(model, tokenizer, batch, max_new_tokens=max_new_tokens)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
+def test_out_of_memory_halves_the_batch_and_goes_on(folder, alone, monkeypatch, error):
+    short = Short(room=2, error=error)
+    monkeypatch.setattr(answering, "generate", short)
+    answers = list(model(folder, batch_size="auto").answer(QUERIES))
+    assert short.sizes == [8, 4, 2, 2, 2, 2, 2, 2]
+    for found, wanted in zip(answers, alone, strict=True):
+        same(found, wanted)
+
+
+def test_a_single_image_that_never_fits_is_a_failure(folder, alone, monkeypatch):
+    monkeypatch.setattr(answering, "generate", Short(room=8, never=[(37, 23)]))
+    answers = list(model(folder).answer(QUERIES))
+    failed = [k for k, answer in enumerate(answers) if answer.error]
+    assert failed == [3, 9]
+    assert "out of memory" in answers[3].error
+    assert answers[3].grounding.phrases == ()
+    for k in set(range(12)) - set(failed):
+        same(answers[k], alone[k])
+
+
+def test_an_image_that_cannot_be_read_costs_only_itself(folder, alone, tmp_path):
+    broken, lost = tmp_path / "broken.jpg", tmp_path / "lost.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no more")
+    asked = list(QUERIES[:6])
+    for place, file in ((1, broken), (4, lost)):
+        asked[place] = replace(asked[place], image=file_picture(file, 30, 40))
+    answers = list(model(folder, batch_size=3).answer(asked))
+    assert "broken.jpg: not an image" in answers[1].error
+    assert "lost.jpg: no such image" in answers[4].error
+    for k in (0, 2, 3, 5):
+        same(answers[k], alone[k])
+
+
+def test_an_image_too_narrow_to_be_scaled_is_a_failure(folder):
+    thin = Query("thin", Picture(1, 300, lambda: np.zeros((1, 300, 3), np.uint8)), "describe")
+    answers = list(model(folder).answer([thin, QUERIES[0]]))
+    assert [bool(answer.error) for answer in answers] == [True, False]
+
+
+# --- going on --------------------------------------------------------------------------------
+
+
+def beside(model, tokenizer, batch, *, max_new_tokens):
+    """`generate` by a model whose every probability tells with whom an image ran."""
+    said = generate(model, tokenizer, batch, max_new_tokens=max_new_tokens)
+    tell = sum(float(prompt.image.pixels.sum()) for prompt in batch) % 1
+    return [replace(one, probabilities=tuple(tell for _ in one.probabilities)) for one in said]
+
+
+@pytest.mark.parametrize("done", [1, 4, 5, 11])
+def test_a_run_that_goes_on_gives_the_same_bytes(folder, monkeypatch, done):
+    """Even if neighbours mattered much: a block that was begun is run whole again."""
+    monkeypatch.setattr(answering, "generate", beside)
+
+    def lines(asked):
+        speaker = model(folder, batch_size=4)
+        speaker.prepare(QUERIES, missing="error", limited=False)
+        return [write_line(answer) for answer in timeless(speaker.answer(asked))]
+
+    whole = lines(QUERIES)
+    assert lines(QUERIES[done:]) == whole[done:]
+    holes = [query for k, query in enumerate(QUERIES) if k not in (0, 5, 6)]
+    assert lines(holes) == [line for k, line in enumerate(whole) if k not in (0, 5, 6)]
+
+
+def test_a_query_that_was_not_announced_is_answered_too(folder, alone):
+    speaker = model(folder, batch_size=4)
+    speaker.prepare(QUERIES[:5])
+    other = replace(QUERIES[0], prompt="something else")
+    answers = list(speaker.answer([QUERIES[1], QUERIES[8], QUERIES[9], other]))
+    assert [answer.id for answer in answers] == ["image 1", "image 8", "image 9", "image 0"]
+    same(answers[0], alone[1])
+    same(answers[1], alone[8])
+
+
+def test_queries_are_taken_as_answers_are_wanted(folder):
+    taken = []
+
+    def asked():
+        for query in QUERIES:
+            taken.append(query.id)
+            yield query
+
+    answers = model(folder, batch_size=2).answer(asked())
+    next(answers)
+    assert len(taken) <= 7
+    answers.close()
+
+
+# --- checkpoints -----------------------------------------------------------------------------
+
+
+def test_settings_say_what_decides_the_answers(folder, tmp_path):
+    first = model(folder).settings
+    assert first["checkpoint"] == "small"
+    assert (first["max_new_tokens"], first["decoding"], first["dtype"]) == (24, "greedy", "float32")
+    assert load_model(f"glamm:{folder}").settings["max_new_tokens"] == 512
+    moved = Path(shutil.copytree(folder, tmp_path / "small"))
+    assert model(moved).settings == first
+    other = small_glamm.write(tmp_path / "other" / "small", seed=1)
+    assert model(other).settings["weights"] != first["weights"]
+    assert not {"prompt", "dataset", "split", "missing", "n"} & set(first)
+
+
+def test_batches_follow_from_the_device_not_from_what_is_free(folder, monkeypatch):
+    read = []
+    monkeypatch.setattr(glamm.machine, "memory_of", lambda device: read.append(device) or None)
+    assert model(folder).batch_size == 8
+    assert read == ["cpu"]
+    # on paper: weights, 16 masks at 64 x 64 and twice at a megapixel, and in the cache of an image
+    # 90 + 16 - 1 + 24 rows of 2 layers' keys and values of width 32, all in four bytes
+    weights = sum(weight.numel() for weight in model(folder)._model.parameters())
+    fixed, image = 4 * (weights + 16 * (64 * 64 + 2_000_000)), 4 * 129 * 2 * 2 * 32
+    for images, size in ((1000, 8), (8.01, 8), (7.99, 4), (3, 2), (1.5, 1)):
+        total = int((fixed + images * image) / 0.8)
+        monkeypatch.setattr(glamm.machine, "memory_of", lambda _, t=total: Memory(t, 0))
+        assert model(folder).batch_size == size
+    monkeypatch.setattr(glamm.machine, "memory_of", lambda _: Memory(10**5, 10**5))
+    with pytest.raises(EnvironmentProblem, match="glamm-tiny runs anywhere"):
+        model(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"batch_size": "many"}, "--batch-size many"),
+        ({"batch_size": 0}, "--batch-size 0"),
+        ({"max_new_tokens": 0}, "--max-new-tokens 0"),
+        ({"dtype": "int8"}, "int8"),
+    ],
+)
+def test_options_that_are_none(folder, options, word):
+    with pytest.raises(BadOption, match=word):
+        model(folder, **options)
+
+
+def test_devices_that_are_none(folder):
+    with pytest.raises(BadOption, match="--device quantum"):
+        load_model(f"glamm:{folder}", device="quantum")
+    if not torch.cuda.is_available():
+        with pytest.raises(EnvironmentProblem, match="0 CUDA devices"):
+            load_model(f"glamm:{folder}", device="cuda")
+
+
+def without_tower(folder: Path, to: Path) -> Path:
+    """The checkpoint as it is published: CLIP's weights are another model's, named in config."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, to)
+    weights = load_file(to / "model.safetensors")
+    kept = {name: t for name, t in weights.items() if "vision_tower" not in name}
+    save_file(kept, to / "model.safetensors", metadata={"format": "pt"})
+    settings = json.loads((to / "config.json").read_text())
+    vision = settings.pop("vision")
+    settings |= {"mm_vision_tower": "openai/clip-tiny", "mm_vision_select_layer": -2}
+    (to / "config.json").write_text(json.dumps(settings))
+    tower = to.with_name("clip")
+    tower.mkdir()
+    prefix = "model.vision_tower.vision_tower."
+    own = {name.removeprefix(prefix): t for name, t in weights.items() if name.startswith(prefix)}
+    save_file(own, tower / "model.safetensors", metadata={"format": "pt"})
+    (tower / "config.json").write_text(json.dumps({"vision_config": vision}))
+    return tower
+
+
+def test_ids_are_found_in_the_cache_with_the_tower_they_need(hub, folder, tmp_path, alone):
+    tower = without_tower(folder, tmp_path / "published")
+    download(hub, "MBZUAI/GLaMM-GCG", tmp_path / "published")
+    with pytest.raises(EnvironmentProblem, match="hf download openai/clip-tiny"):
+        load_model("glamm", device="cpu")
+    download(hub, "openai/clip-tiny", tower)
+    speaker = load_model("glamm", device="cpu", max_new_tokens=TOKENS)
+    assert speaker.settings["checkpoint"] == "MBZUAI/GLaMM-GCG"
+    for found, wanted in zip(speaker.answer(QUERIES[:3]), alone, strict=False):
+        same(found, wanted)
+    assert glamm.find("GLaMM-GCG") == glamm.find("MBZUAI/GLaMM-GCG") == glamm.find()
+    with pytest.raises(EnvironmentProblem, match="hf download MBZUAI/GLaMM-RefSeg"):
+        glamm.find("GLaMM-RefSeg")
+
+
+def test_a_download_that_is_not_whole(hub, folder):
+    lying = download(hub, "someone/else", folder)
+    (lying / "model.safetensors").unlink()
+    with pytest.raises(EnvironmentProblem, match=r"model\.safetensors is not there.*hf download"):
+        glamm.find("someone/else")
+    index = {"weight_map": {"a": "one.bin", "b": "two.bin"}}
+    (lying / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    (lying / "one.bin").write_bytes(b"")
+    with pytest.raises(EnvironmentProblem, match=r"two\.bin is not there"):
+        glamm.find("someone/else")
+    (lying / "pytorch_model.bin.index.json").write_text("[]")
+    with pytest.raises(BadData, match="not an index"):
+        glamm.find("someone/else")
+
+
+def test_paths_that_lead_nowhere(hub, tmp_path):
+    with pytest.raises(MissingData, match="no such folder"):
+        glamm.find(str(tmp_path / "gone"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EnvironmentProblem, match=r"config\.json"):
+        glamm.find(str(tmp_path / "empty"))
+
+
+def test_a_build_without_glamm_tiny_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(glamm_tiny, "FOLDER", tmp_path / "gone")
+    with pytest.raises(EnvironmentProblem, match="does not carry glamm-tiny"):
+        load_model("glamm-tiny")
+
+
+def test_glamm_tiny_is_the_same_code(monkeypatch, folder, alone):
+    monkeypatch.setattr(glamm_tiny, "FOLDER", folder)
+    speaker = load_model("glamm-tiny", device="cpu", max_new_tokens=TOKENS)
+    assert speaker.settings["checkpoint"] == "glamm-tiny"
+    for found, wanted in zip(speaker.answer(QUERIES), alone, strict=True):
+        same(found, wanted)
+
+
+# --- the command line ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return typed
+
+
+SHAPES = ("--dataset", "shapes", "--split", "val", "--limit", "5", "--device", "cpu", "--quiet")
+
+
+def test_missing_weights_end_at_once_with_what_to_download(run, hub, tmp_path):
+    code, out, err = run("predict", "--model", "glamm", *SHAPES)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    for word in (
+        "MBZUAI/GLaMM-GCG", "hf download openai/clip-vit-large-patch14-336", "--model glamm:FOLDER",
+        "HF_HOME", "glamm-tiny",
+    ):  # fmt: skip
+        assert word in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_records_the_checkpoint_and_goes_on_to_the_same_bytes(run, folder, tmp_path):
+    typed = (
+        "predict", "--model", f"glamm:{folder}", *SHAPES, "--batch-size", "2",
+        "--max-new-tokens", "12", "--prompt", "describe",
+    )  # fmt: skip
+    assert run(*typed, "--out", "whole")[0] == 0
+    settings = json.loads((tmp_path / "whole" / "run.json").read_text())
+    assert settings["prompt"] == "describe"
+    assert settings["decoding"]["max_new_tokens"] == 12
+    assert settings["decoding"]["checkpoint"] == "small"
+    assert run(*typed, "--out", "cut")[0] == 0
+    file = tmp_path / "cut" / "predictions.jsonl"
+    kept = file.read_text().splitlines(keepends=True)
+    file.write_text(kept[0] + kept[1][:30])  # torn in the middle of the first block
+    assert run(*typed, "--out", "cut")[0] == 0
+
+    def lines(name):
+        text = (tmp_path / name / "predictions.jsonl").read_text()
+        return re.sub(r', "seconds": [^,}]*', "", text)
+
+    assert lines("cut") == lines("whole")
+    assert lines("cut").count("\n") == 5
+    code, _, err = run(*typed[:-4], "--out", "cut")
+    assert code == 2
+    assert "was 'describe'" in err
+
+
+# --- the published code's own answers ---------------------------------------------------------
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/glamm beside the repository")
+def test_answers_are_those_of_the_published_code():
+    goldens = json.loads((SHARED / "goldens" / "golden.json").read_text())
+    asked = {}
+    for name in ("gcg_A", "gcg_B", "region_A_circle", "region_A_two_boxes", "refseg_A"):
+        entry = goldens[name]
+        file = SHARED / "inputs" / f"{entry['image']}.png"
+        with Image.open(file) as image:
+            width, height = image.size
+        boxes = entry.get("raw_boxes_xyxy") or [entry[k] for k in ("raw_box_xyxy",) if k in entry]
+        # the default prompts must be the published ones; the referring one is the user's
+        prompt = entry["instruction"] if name.startswith("refseg") else ""
+        regions = tuple(tuple(float(side) for side in box) for box in boxes)
+        asked[name] = Query(name, file_picture(file, height, width), prompt, regions)
+    speaker = load_model(f"glamm:{SHARED / 'tiny_checkpoint' / 'glamm'}", device="cpu")
+    for answer in speaker.answer(asked.values()):
+        entry = goldens[answer.id]
+        assert answer.error is None
+        if "caption" in entry:
+            assert answer.grounding.caption == entry["caption"]
+        if "phrases" in entry:
+            assert [phrase.text for phrase in answer.grounding.phrases] == entry["phrases"]
+        if "text_output" in entry:
+            assert answer.raw == entry["text_output"]
+        masks = [m for phrase in answer.grounding.phrases for m in phrase.masks]
+        for mask, golden in zip(masks, entry["pred_masks_coco_rle"], strict=True):
+            overlap = coco.iou([to_rle(mask)], [golden], [False])
+            assert overlap[0, 0] > 0.999
