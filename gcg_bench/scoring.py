@@ -1,7 +1,7 @@
 """Scoring: comparisons become rows, rows become scores with intervals and a signature."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +11,7 @@ from gcg_bench import __version__, jvm, statistics
 from gcg_bench.encoders import load_encoder
 from gcg_bench.evidence import Evidence
 from gcg_bench.protocols import EvalProtocol
+from gcg_bench.runs import shown
 from gcg_bench.types import Comparison, FloatArray, Metric, Rows, Score
 
 
@@ -41,6 +42,7 @@ class Evaluation:
             when there are no two images with phrases.
         notes: what a reader must know beside the numbers.
         seconds: stage -> wall seconds.
+        resampling: how the intervals were drawn.
     """
 
     protocol: str
@@ -56,6 +58,7 @@ class Evaluation:
     false_accept: float | None
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
+    resampling: Resampling = Resampling()
 
     @property
     def key(self) -> str:
@@ -84,7 +87,15 @@ class Evaluation:
             "false_accept": self.false_accept,
             "notes": list(self.notes),
             "seconds": dict(self.seconds),
+            "resampling": asdict(self.resampling),
         }
+
+    def frame(self) -> Any:
+        """The rows as a pandas DataFrame: one row an image, `metric.column` by name."""
+        return shown.frame({"": self.rows})
+
+    def _repr_html_(self) -> str:
+        return shown.scores([self.to_json()])
 
 
 def ready(protocols: Sequence[EvalProtocol]) -> None:
@@ -147,6 +158,7 @@ def judge(
         false_accept=accept if np.isfinite(accept) else None,
         notes=tuple(notes(comparisons, protocol, evidence.broken_lines)),
         seconds=seconds,
+        resampling=resampling,
     )
 
 

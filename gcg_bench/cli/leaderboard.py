@@ -1,49 +1,160 @@
-"""leaderboard: many runs become a ranked board."""
+"""leaderboard: many runs become a ranked board; a board is verified; a submission is checked."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gcg_bench.cli import options
-from gcg_bench.cli.console import say, stdout, table
+from gcg_bench.cli.console import print_json, progress, say, stdout
 from gcg_bench.errors import BadOption
 
 
-@click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+class Boards(click.Group):
+    """A group whose command may be left out: without one, a board is made."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *self.get_help_option_names(ctx)}
+        return super().parse_args(ctx, args if args and args[0] in known else ["board", *args])
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of the board as well as those of the group."""
+        board.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=Boards, options_metavar="[OPTIONS]", subcommand_metavar="RUN... -o BOARD | COMMAND ..."
+)
+def leaderboard() -> None:
+    """One row a run and protocol, ranked among rows whose measurements agree.
+
+    gcg-bench leaderboard RUN... -o BOARD writes .csv, .md, .tex or .html. A run folder that is
+    named like a command is given as ./check.
+    """
+
+
+@leaderboard.command()
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="FILE.csv",
+    help="The board: FILE.csv, .md, .tex or .html.",
 )
 @click.option("--by", default=None, help="Score to rank by. [default: AP50, F1]")
+@click.option(
+    "--published", is_flag=True, help="Add the results that papers report, marked and unranked."
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Draws of the paired test; more are taken for many runs.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--force", is_flag=True, help="Write over an existing file.")
 @options.quiet
-def leaderboard(
-    runs: tuple[Path, ...], output: Path, by: str | None, force: bool, quiet: bool
-) -> None:
-    """One row a run and protocol, ranked among rows whose measurements agree."""
-    from gcg_bench.leaderboard import RANKED_BY, Board
+def board(runs: Sequence[Path], output: Path, published: bool, **given: Any) -> None:
+    """One row a run and protocol, ranked among rows whose measurements agree (the default).
 
-    if output.suffix != ".csv":
-        raise BadOption(f"{output}: a board is written as .csv")
-    if output.exists() and not force:
+    Systems whose difference could be chance share a rank.
+    """
+    from gcg_bench.cli.leaderboard_tables import print_board
+    from gcg_bench.leaderboard import Board, write_board
+    from gcg_bench.leaderboard.writing import refuse_suffix
+
+    refuse_suffix(output)
+    if output.exists() and not given["force"]:
         raise BadOption(f"{output} exists; give another name, or --force to write over it")
-    board = Board.of_runs(runs).ranked(by)
-    board.write(output)
-    if not quiet:
-        made = table(
-            "", ["rank", "model", "protocol", "by", "score", "n", "failed"], numeric=["rank"]
-        )
-        for row in board.rows:
-            score = by or RANKED_BY[row["protocol"].rpartition("-")[0]]
-            cells: list[Any] = [
-                row["rank"], row["model"], row["protocol"], score,
-                f"{100 * row[score]:.1f}", row["n"], row["failed"],
-            ]  # fmt: skip
-            made.add_row(*map(str, cells))
-        stdout().print(made)
-    say(f"wrote {output}", quiet=quiet)
+    if not runs and not published:
+        raise BadOption("no runs: gcg-bench leaderboard RUN... -o board.csv")
+    made = Board.of_runs(runs).ranked(
+        given["by"],
+        draws=given["draws"],
+        seed=given["seed"],
+        bar=partial(progress, quiet=given["quiet"]),
+    )
+    if published:
+        made = made.with_published()
+    write_board(made, output)
+    if not given["quiet"]:
+        print_board(stdout(), made)
+    say(f"wrote {output}", quiet=given["quiet"])
+
+
+@leaderboard.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--dataset", default=None, help="Data card, by name or path. [default: the rows']")
+@options.data_root
+@options.quiet
+@options.as_json
+def verify(
+    file: Path, dataset: str | None, data_root: Path | None, quiet: bool, as_json: bool
+) -> int:
+    """Score the runs of a board again from their predictions, and tell what differs.
+
+    The board is a .csv, which says where its runs are. The exit code is 2 when anything differs or
+    cannot be checked.
+    """
+    from gcg_bench.cli.leaderboard_tables import print_faults
+    from gcg_bench.leaderboard import Board
+    from gcg_bench.leaderboard import verify as faults_of
+
+    if file.suffix != ".csv":
+        raise BadOption(f"{file}: only a board that was written as .csv can be verified")
+    read = Board.read(file)
+    bar = partial(progress, quiet=quiet or as_json)
+    faults = faults_of(read, root=data_root, dataset=dataset, bar=bar)
+    if as_json:
+        told = [
+            {"row": one.row, "field": one.field, "board": one.board, "found": one.found}
+            for one in faults
+        ]
+        print_json({"board": str(file), "rows": len(read.rows), "faults": told})
+    else:
+        print_faults(stdout(), file, len(read.rows), faults)
+    return 2 if faults else 0
+
+
+@leaderboard.command()
+@click.argument("submission", type=click.Path(path_type=Path))
+@click.option("--dataset", default=None, help="Data card. [default: the run's, else grandf]")
+@click.option("--split", default=None, help="Split. [default: the run's]")
+@options.data_root
+@options.limit
+@options.as_json
+def check(
+    submission: Path,
+    dataset: str | None,
+    split: str | None,
+    data_root: Path | None,
+    limit: int | None,
+    as_json: bool,
+) -> int:
+    """Look at answers that somebody hands in: coverage, sizes, duplicates, hash, signature, layout.
+
+    SUBMISSION is a prediction file or folder in any published layout, or a run folder. The exit
+    code is 2 when there is an error.
+    """
+    from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.leaderboard import inspect
+    from gcg_bench.runs import Run
+
+    asked = Run.open(submission).settings if Run.is_run(submission) else {}
+    of = split or asked.get("split")
+    if of is None:
+        raise BadOption(f"{submission} is not a run folder: say which --split it answers")
+    name = dataset or asked.get("dataset", "grandf")
+    data = load_dataset(name, of, data_root, limit=limit or asked.get("limit"))
+    found = inspect(submission, data)
+    if as_json:
+        print_json(submission_json(found))
+    else:
+        print_submission(stdout(), found)
+    return 0 if found.accepted else 2

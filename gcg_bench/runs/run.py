@@ -27,7 +27,7 @@ from gcg_bench.errors import (
 )
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.records import Record, read_json
-from gcg_bench.runs import tables
+from gcg_bench.runs import shown, tables
 from gcg_bench.runs.files import append, as_json, mend, open_end, replace_with, write_json
 from gcg_bench.runs.lock import Lock
 from gcg_bench.types import Prediction, Rows
@@ -233,6 +233,13 @@ class Run:
     def all_scores(self) -> list[dict[str, Any]]:
         """Every scores.json of the run, by protocol."""
         return [_object(self.folder / name / _SCORES) for name in self.protocols()]
+
+    def frame(self) -> Any:
+        """The rows of all protocols as a pandas DataFrame, one row an image."""
+        return shown.frame({name: self.read_rows(name) for name in self.protocols()})
+
+    def _repr_html_(self) -> str:
+        return shown.html(self.folder.name, self.settings, self.all_scores())
 
     def _protocol_folder(self, protocol: str) -> Path:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", protocol):

@@ -1,0 +1,253 @@
+"""What was measured and kept: a run's rows beside the metrics that counted them, to be used again.
+
+The metrics are made anew from the signature, which spells all of their parameters; so intervals and
+paired tests of stored rows need no data set, no encoder and no Java. Two verdicts can be held
+against each other when everything that decided the measurement is equal: protocol, data, images,
+encoder, metrics. How the answers were made (prompt, token limit, decoding) may differ: that is the
+model's own.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from gcg_bench import metrics, statistics
+from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
+from gcg_bench.protocols import spelling
+from gcg_bench.runs import Run
+from gcg_bench.scoring import Evaluation, reducer
+from gcg_bench.statistics import Difference
+from gcg_bench.types import FloatArray, Metric, Rows
+
+# the fields of a signature that must agree before two verdicts are held against each other
+MEASUREMENT = (
+    "protocol",
+    "dataset",
+    "card",
+    "split",
+    "truth",
+    "n",
+    "missing",
+    "encoder",
+    "equal_phrases",
+    "metrics",
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One protocol's verdict on one run, and the rows it was concluded from.
+
+    Attributes:
+        label: whose answers they are, for messages.
+        verdict: the object of scores.json.
+        metrics: in the protocol's order.
+        rows: metric name -> its rows, all of the same images in the same order.
+    """
+
+    label: str
+    verdict: Mapping[str, Any]
+    metrics: tuple[Metric, ...]
+    rows: Mapping[str, Rows]
+
+    @property
+    def key(self) -> str:
+        """The protocol's name and version, e.g. `strict-1`."""
+        return f"{self.verdict['protocol']}-{self.verdict['version']}"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The images, in the data set's order."""
+        return next((rows.ids for rows in self.rows.values()), ())
+
+    def values(self) -> dict[str, float]:
+        """Every score over all images."""
+        reduced = reducer(self.metrics, self.rows)(np.ones((1, len(self.ids))))
+        return {name: float(value[0]) for name, value in reduced.items()}
+
+    def alone(self, score: str) -> FloatArray:
+        """The score of each image as if it were the only one, shape (n,).
+
+        Document frequencies (CIDEr) stay those of all images, since rows were counted with them.
+
+        Raises:
+            UnknownName: the protocol has no such score.
+        """
+        metric = self.metric_of(score)
+        rows = self.rows[metric.name]
+        one = np.ones((1, 1))
+        return np.array(
+            [metric.reduce(_image(rows, k), one)[score][0] for k in range(len(rows))],
+            dtype=np.float64,
+        )
+
+    def metric_of(self, score: str) -> Metric:
+        """The metric that gives a score; raises UnknownName."""
+        for metric in self.metrics:
+            if score in metric.scores:
+                return metric
+        known = [name for metric in self.metrics for name in metric.scores]
+        raise UnknownName(f"score of {self.key}", score, known)
+
+
+def stored(run: Run, key: str) -> Measured:
+    """What a run keeps of its scoring with a protocol, e.g. `strict-1`.
+
+    Raises:
+        MissingData: the run was not scored with it.
+        BadData: rows and signature do not belong together.
+    """
+    verdict = run.scores(key)
+    if verdict is None:
+        raise MissingData(f"{run.folder}: not scored with {key}; run gcg-bench score {run.folder}")
+    rows = run.read_rows(key)
+    made = spelt(fields_of(verdict["signature"]).get("metrics", ""))
+    for metric in made:
+        if metric.name not in rows or set(metric.columns) - set(rows[metric.name].columns):
+            raise BadData(
+                f"no rows of {metric.name}, which the signature names",
+                file=run.folder / key / "rows.parquet",
+                remedy=f"Score it again: gcg-bench score {run.folder}",
+            )
+    return Measured(label_of(run), verdict, made, rows)
+
+
+def fresh(label: str, evaluation: Evaluation) -> Measured:
+    """A verdict that was just made, as `stored` gives one that was kept."""
+    made = spelt(fields_of(evaluation.signature)["metrics"])
+    return Measured(label, evaluation.to_json(), made, evaluation.rows)
+
+
+def label_of(run: Run) -> str:
+    """What a run's answers are called: its model."""
+    return str(run.settings.get("model") or "unnamed")
+
+
+def short_labels(labels: Sequence[str]) -> list[str]:
+    """Labels without the folders of the paths in them, where they can still be told apart.
+
+    `predictions:/data/answers/mine` is shown as `predictions:mine`.
+    """
+    short = [re.sub(r"(^|:)[^:]*[/\\](?=[^/\\])", r"\1", label) for label in labels]
+    meant: dict[str, set[str]] = {}
+    for one, label in zip(short, labels, strict=True):
+        meant.setdefault(one, set()).add(label)
+    return [
+        one if len(meant[one]) == 1 else label for one, label in zip(short, labels, strict=True)
+    ]
+
+
+def fields_of(signature: str) -> dict[str, str]:
+    """A signature's fields by name."""
+    return dict(part.split(":", 1) for part in signature.split("|") if ":" in part)
+
+
+def spelt(text: str) -> tuple[Metric, ...]:
+    """The metrics that a signature spells, e.g. `meteor+miou(match=greedy,divide_by=taken)`.
+
+    Raises:
+        BadOption: a spelling that this version does not make of any of its metrics.
+    """
+    made = []
+    for word in re.split(r"\+(?![^()]*\))", text) if text else []:
+        name, _, given = word.rstrip(")").partition("(")
+        try:
+            metric = _with(metrics.load(name), dict(re.findall(r"(\w+)=([^,]*)", given)))
+        except UnknownName as error:
+            raise BadOption(f"{error}; its stored rows cannot be read by this version") from error
+        if spelling(metric) != word:
+            raise BadOption(
+                f"the signature's {word} is spelt {spelling(metric)} in this version of gcg-bench:"
+                " score the run again"
+            )
+        made.append(metric)
+    return tuple(made)
+
+
+def _with(metric: Any, given: Mapping[str, str]) -> Metric:
+    """The metric with parameters from text, each of the type of its default."""
+    wanted = {}
+    for field in fields(metric) if is_dataclass(metric) else ():
+        default = getattr(metric, field.name)
+        text = given.get(field.name, str(default))
+        try:
+            wanted[field.name] = _parsed(text, default)
+        except (TypeError, ValueError) as error:
+            problem = f"the signature's {metric.name} has {field.name}={text}"
+            raise BadOption(f"{problem}, which is no {type(default).__name__}") from error
+    made: Metric = type(metric)(**wanted)
+    return made
+
+
+def _parsed(text: str, default: Any) -> Any:
+    return text == "True" if isinstance(default, bool) else type(default)(text)
+
+
+def refuse_unlike(rows: Sequence[Mapping[str, Any]], purpose: str = "ranked together") -> None:
+    """Raises BadOption when two rows' measurements differ, naming the field and both values.
+
+    Args:
+        rows: each with `model` and `signature`.
+        purpose: what they cannot be, for the message.
+    """
+    if not rows:
+        return
+    first = fields_of(rows[0].get("signature", ""))
+    for row in rows[1:]:
+        other = fields_of(row.get("signature", ""))
+        for name in MEASUREMENT:
+            if first.get(name) != other.get(name):
+                apart = ", or make two boards" if "ranked" in purpose else ""
+                raise BadOption(
+                    f"{rows[0]['model']} and {row['model']} cannot be {purpose}: {name} is"
+                    f" {first.get(name)} for one and {other.get(name)} for the other. Score both"
+                    f" the same way{apart}"
+                )
+
+
+def refuse_other_images(a: Measured, b: Measured) -> None:
+    """Raises BadOption when two verdicts are of other images, naming the first."""
+    if a.ids == b.ids:
+        return
+    place = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
+    what = (
+        f"{len(a.ids)} images for one and {len(b.ids)} for the other"
+        if place is None
+        else f"image {place + 1} is {a.ids[place]!r} for one and {b.ids[place]!r} for the other"
+    )
+    raise BadOption(
+        f"{a.label} and {b.label} were not scored on the same images in the same order: {what}"
+    )
+
+
+def differences(
+    a: Measured,
+    b: Measured,
+    *,
+    scores: Collection[str] | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """How far B is from A in every score, with paired intervals and p-values.
+
+    Args:
+        a: a verdict.
+        b: another on the same images by the same metrics.
+        scores: only what is needed for these.
+        draws: samples for the interval, and as many for the test.
+        seed: of the generators.
+
+    Raises:
+        BadOption: other images or columns, or no draws.
+    """
+    chosen = [m for m in a.metrics if scores is None or set(m.scores) & set(scores)]
+    mixed = {m.name: statistics.interleave(a.rows[m.name], b.rows[m.name]) for m in chosen}
+    found = statistics.paired(reducer(chosen, mixed), len(a.ids), draws=draws, seed=seed)
+    return {name: one for name, one in found.items() if scores is None or name in scores}
+
+
+def _image(rows: Rows, k: int) -> Rows:
+    return Rows((rows.ids[k],), {name: column[k : k + 1] for name, column in rows.columns.items()})

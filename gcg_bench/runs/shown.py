@@ -1,0 +1,63 @@
+"""A run as notebooks show it, and its rows as a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gcg_bench import pages
+from gcg_bench.types import Rows
+
+_PLAIN = ("Words",)  # shown as it is: a number of words is no share
+_SETTINGS = ("model", "dataset", "split", "limit", "seed")
+
+
+def html(name: str, settings: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """What a run is of, and its scores times 100, protocols side by side."""
+    facts = [(key, settings[key]) for key in _SETTINGS if settings.get(key) is not None]
+    shown = pages.table(["run", name], facts)
+    if not verdicts:
+        return shown + pages.table(["scores"], [["not scored yet"]])
+    return shown + scores(verdicts)
+
+
+def scores(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """Scores of several scores.json as one table, times 100 with their intervals."""
+    names = dict.fromkeys(name for verdict in verdicts for name in verdict["scores"])
+    headings = ["", *(f"{one['protocol']} v{one['version']}" for one in verdicts)]
+    rows: list[list[object]] = [
+        [name, *(_cell(name, verdict["scores"].get(name)) for verdict in verdicts)]
+        for name in names
+    ]
+    for fact in ("n", "failed", "signature"):
+        rows.append([fact, *(verdict[fact] for verdict in verdicts)])
+    return pages.table(headings, rows, caption="Scores × 100 with intervals, words as they are")
+
+
+def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
+    """Rows as a pandas DataFrame: one row an image, indexed by id.
+
+    Args:
+        tables: what precedes the columns' names (a protocol, or nothing) -> metric name -> rows.
+    """
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame(
+            {".".join(filter(None, (first, metric, name))): column},
+            index=pd.Index(rows.ids, name="id"),
+        )
+        for first, metrics in tables.items()
+        for metric, rows in metrics.items()
+        for name, column in rows.columns.items()
+    ]
+    return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=pd.Index([], name="id"))
+
+
+def _cell(name: str, score: Mapping[str, Any] | None) -> str:
+    if score is None:
+        return ""
+    factor = 1 if name in _PLAIN else 100
+    value = f"{factor * score['value']:.1f}"
+    low, high = score["low"], score["high"]
+    if low is None or high is None:
+        return value
+    return f"{value} [{factor * low:.1f}, {factor * high:.1f}]"
