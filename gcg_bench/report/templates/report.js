@@ -10,7 +10,6 @@
   const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#e5d432", "#0072b2", "#d55e00", "#cc79a7"];
   const DARK_INK = "#14161a", LIGHT_INK = "#ffffff", BLUE = 4;
   const ROW = 76, THUMB_W = 80, THUMB_H = 60;
-  const NARROW = matchMedia("(max-width: 800px)");
 
   /* ---- small tools ---- */
 
@@ -216,7 +215,8 @@
   const search = $("search"), kindChoice = $("kind"), sortChoice = $("sort"), rangeChoice = $("range");
   const low = $("low"), high = $("high"), list = $("list"), rail = $("rail"), viewer = $("viewer");
   let order = [], image = -1, ascending = true, texts = null;
-  let active = null, pinned = null; // {side, phrase}
+  let pointed = null, focused = null, pinned = null; // {side, phrase}
+  let active = null; // the first of them that is
   let parts = null; // elements of the open image
   let allScores = false;
 
@@ -404,7 +404,7 @@
 
   function open(k, remember) {
     image = k;
-    active = pinned = null;
+    active = pointed = focused = pinned = null;
     const record = records.get(k);
     const [reference, prediction] = [0, 1].map((side) => makeSide(record, side));
     parts = { record, stages: [reference, prediction], link: make("div", { class: "link", "aria-live": "polite" }) };
@@ -496,9 +496,13 @@
       words.append(make("details", { class: "more" }, make("summary", null, plural(captions.length - 1, "more reference caption")),
         ...captions.slice(1).map((pieces) => make("p", { dir: "auto" }, pieces.map((piece) => piece[0]).join("")))));
     }
-    canvas.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") light(under(event, side), false); });
-    canvas.addEventListener("pointerleave", () => light(null, false));
-    canvas.addEventListener("click", (event) => light(under(event, side), true));
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch") return;
+      const what = under(event, side);
+      if (!same(what, pointed)) point(what);
+    });
+    canvas.addEventListener("pointerleave", () => point(null));
+    canvas.addEventListener("click", (event) => pin(under(event, side)));
     return { stage, frame, canvas, words, nodes };
   }
 
@@ -510,12 +514,12 @@
     const phrase = record.sides[side].phrases[at], kind = KINDS[phrase.kind];
     const node = make("span",
       { class: `phrase ${stateOf(phrase)} c${colour(phrase.number)}`, role: "button", tabindex: 0, "aria-pressed": "false", "data-side": side, "data-phrase": at,
-        onpointerenter: (event) => { if (event.pointerType !== "touch") light({ side, phrase: at }, false); },
-        onpointerleave: (event) => { if (event.pointerType !== "touch") light(null, false); },
-        onfocus: () => light({ side, phrase: at }, false),
-        onblur: () => light(null, false),
-        onclick: () => light({ side, phrase: at }, true),
-        onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); light({ side, phrase: at }, true); } } },
+        onpointerenter: (event) => { if (event.pointerType !== "touch") point({ side, phrase: at }); },
+        onpointerleave: (event) => { if (event.pointerType !== "touch") point(null); },
+        onfocus: () => { if (node.matches(":focus-visible")) focus({ side, phrase: at }); },
+        onblur: () => focus(null),
+        onclick: () => pin({ side, phrase: at }),
+        onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pin({ side, phrase: at }); } } },
       badge(phrase), phrase.text ? text : make("span", { class: "wordless" }, text));
     if (kind !== "matched") node.append(mark(kind), make("span", { class: "unseen" }, ` (${title(kind)})`));
     nodes[at].push(node);
@@ -536,12 +540,15 @@
 
   const same = (a, b) => (a === null ? b === null : b !== null && a.side === b.side && a.phrase === b.phrase);
 
-  /** Lights a phrase and its partner; `pin` keeps it lit until it or nothing is chosen again. */
-  function light(what, pin) {
-    if (pin) pinned = same(what, pinned) ? null : what;
-    const next = pin ? pinned : what || pinned;
-    if (same(next, active) && !pin) return;
-    active = next;
+  function point(what) { pointed = what; relight(); }
+  function focus(what) { focused = what; relight(); }
+  /** Keeps a phrase lit until it or nothing is chosen again. */
+  function pin(what) { pinned = same(what, pinned) ? null : what; relight(); }
+  function letGo() { pointed = focused = pinned = null; relight(); }
+
+  /** Lights the phrase that is pointed at, has the focus or is pinned, and its partner. */
+  function relight() {
+    active = pointed || focused || pinned;
     const partner = partnerOf(active);
     parts.stages.forEach(({ nodes }, side) => nodes.forEach((each, phrase) => each.forEach((node) => {
       const here = { side, phrase };
@@ -604,7 +611,7 @@
       const mine = make("td", null, text(phrase));
       const its = make("td", null, other === null ? "–" : APART.has(kind) ? make("span", { class: "muted" }, "closest: ", bdi(nameOf(other).slice(0, 200))) : text(other));
       body.append(make("tr", { "data-side": side, "data-phrase": at,
-        onpointerenter: () => light({ side, phrase: at }, false), onpointerleave: () => light(null, false), onclick: () => light({ side, phrase: at }, true) },
+        onpointerenter: () => point({ side, phrase: at }), onpointerleave: () => point(null), onclick: () => pin({ side, phrase: at }) },
       ...(side ? [mine, make("td", { class: "kind" }, mark(kind), ` ${title(kind)}`), its] : [its, make("td", { class: "kind" }, mark(kind), ` ${title(kind)}`), mine]),
       make("td", { class: "num" }, other === null ? "–" : phrase.iou.toFixed(2)),
       make("td", { class: "num" }, phrase.likeness === null ? "–" : phrase.likeness.toFixed(2)),
@@ -769,7 +776,7 @@
     const inList = event.target === list;
     const act = {
       j: () => walk(1), ArrowRight: () => walk(1), k: () => walk(-1), ArrowLeft: () => walk(-1),
-      "/": () => search.focus(), "?": () => $("help").showModal(), Escape: () => { pinned = null; light(null, true); },
+      "/": () => search.focus(), "?": () => $("help").showModal(), Escape: letGo,
       m: () => toggle("masks"), o: () => toggle("outlines"), n: () => toggle("numbers"), r: () => toggle("reference"),
       ...(inList ? { ArrowDown: () => walk(1), ArrowUp: () => walk(-1), Home: () => order.length && open(order[0], true), End: () => order.length && open(order[order.length - 1], true) } : {}),
     }[event.key];
@@ -818,8 +825,7 @@
       queued = true;
       requestAnimationFrame(() => { queued = false; drawList(false); });
     });
-    new ResizeObserver(() => { drawStages(); drawList(false); }).observe(viewer);
-    NARROW.addEventListener("change", () => drawList(false));
+    new ResizeObserver(() => requestAnimationFrame(() => { drawStages(); drawList(false); })).observe(viewer);
     addEventListener("hashchange", follow);
     addEventListener("keydown", onKey);
     $("show-failed").addEventListener("click", () => { reset(); kindChoice.value = "failed"; toImages(); });
