@@ -105,6 +105,7 @@ COUNTS = {
     "space": "3 2 1 2 4",
     # as if "o" (31 and more) and "0": with those, both would be masks of 12 pixels
     "slash below zero": "321/O4",
+    "slash at the end": "32104/",
     "p above o": "321p3",
     "high byte": b"\x803210",
     "none": None,
@@ -474,6 +475,16 @@ def test_any_runs_are_read_as_they_are(runs):
     assert masks.read_mask(written) == listed == masks.from_runs(runs, 1, len(pixels))
     assert masks.decode(listed)[0].tolist() == pixels
     assert masks.runs(listed)[1:].all()
+
+
+def test_a_batch_is_canonical_mask_by_mask():
+    """Runs of 0 at every place, in texts of every length, beside each other."""
+    rng = np.random.default_rng(2)
+    listed = [rng.integers(0, 3, size=rng.integers(1, 7)).tolist() for _ in range(3000)]
+    listed = [runs for runs in listed if any(runs)]
+    written = [coco.frPyObjects(rle(runs, 1, sum(runs)), 1, sum(runs)) for runs in listed]
+    found = masks.read_masks(written)
+    assert found == tuple(masks.encode([plain_pixels(runs)]) for runs in listed)
 
 
 @pytest.mark.parametrize(
