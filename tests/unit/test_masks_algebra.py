@@ -284,12 +284,10 @@ def test_polygons_by_hand():
 
 
 def test_longest_outline():
-    """A triangle whose sides of length s cost 5 s each, and 2 a corner."""
-    longest = (masks.MAX_OUTLINE - 6) / 15
-    for side, fits in [(longest, True), (longest + 0.1, False)]:
-        outline = [0, 0, side, 0, side, side]
-        if fits:
-            assert masks.area([masks.from_polygons([outline], 6, 8)]).tolist() == [27]
-        else:
-            with pytest.raises(BadMask, match="too long"):
-                masks.from_polygons([outline], 6, 8)
+    """There and back, 5 steps a pixel, and 2 for each of 7 corners: 2**22 in all."""
+    there = (2**22 - 7 * 2) // (2 * 5)
+    assert 2 * 5 * there + 7 * 2 == masks.MAX_OUTLINE
+    rest = [0, 0] * 5
+    assert masks.from_polygons([[0, 0, there, 0, *rest]], 6, 8) == masks.empty(6, 8)
+    with pytest.raises(BadMask, match="too long"):
+        masks.from_polygons([[0, 0, there + 0.5, 0, *rest]], 6, 8)

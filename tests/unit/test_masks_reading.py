@@ -477,6 +477,13 @@ def test_any_runs_are_read_as_they_are(runs):
     assert masks.runs(listed)[1:].all()
 
 
+def test_spare_groups_of_the_largest_and_least_that_need_none():
+    assert masks.read_mask(rle("_0", 1, 15)) == masks.empty(1, 15) == Mask(1, 15, b"?")
+    # 1, 20, 1, and 4 as the difference of -16 to 20, in one group and in two
+    assert masks.read_mask(rle("1d01`O", 1, 26)) == masks.from_runs([1, 20, 1, 4], 1, 26)
+    assert masks.from_runs([1, 20, 1, 4], 1, 26).counts == b"1d01@"
+
+
 def test_a_batch_is_canonical_mask_by_mask():
     """Runs of 0 at every place, in texts of every length, beside each other."""
     rng = np.random.default_rng(2)
