@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gcg_bench import __version__, jvm, statistics
-from gcg_bench.encoders import load_encoder
+from gcg_bench.encoders import Encoder, load_encoder
 from gcg_bench.evidence import Evidence
 from gcg_bench.protocols import EvalProtocol
 from gcg_bench.runs import shown
@@ -135,12 +135,7 @@ def judge(
     accept = evidence.false_accept(encoder, equal_is_one=protocol.equal_is_one, seed=0)
     seconds = {"likeness": perf_counter() - started}
     rows = _measured(protocol, comparisons, {} if shared is None else shared, seconds)
-    own = {
-        "encoder": f"{encoder.name}@{encoder.digest[:8]}",
-        "confidences": confidences(comparisons),
-        "by": f"gcg-bench-{__version__}",
-    }
-    signature = protocol.signature({**facts, **own})
+    signature = protocol.signature({**facts, **_own_facts(encoder, comparisons)})
     started = perf_counter()
     scores = conclude(protocol.metrics, rows, signature, resampling)
     seconds["intervals"] = perf_counter() - started
@@ -160,6 +155,15 @@ def judge(
         seconds=seconds,
         resampling=resampling,
     )
+
+
+def _own_facts(encoder: Encoder, comparisons: Sequence[Comparison]) -> dict[str, str]:
+    """The fields of a signature that only scoring knows."""
+    return {
+        "encoder": f"{encoder.name}@{encoder.digest[:8]}",
+        "confidences": confidences(comparisons),
+        "by": f"gcg-bench-{__version__}",
+    }
 
 
 def _measured(

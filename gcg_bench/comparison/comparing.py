@@ -71,10 +71,7 @@ def compare(
         UnknownName: no score named `by`.
     """
     pairs = [(stored(run_a, key), stored(run_b, key)) for key in _both(run_a, run_b, protocols)]
-    for a, b in pairs:
-        sides = [{"model": one.label, "signature": one.verdict["signature"]} for one in (a, b)]
-        refuse_unlike(sides, "compared")
-        refuse_other_images(a, b)
+    _refuse(pairs)
     images = _images(pairs, by)
     changes: list[ScoreChange] = []
     with bar("compare", len(pairs)) as advance:
@@ -96,6 +93,14 @@ def compare(
         answered=_answered(pairs),
         notes=tuple(_notes(pairs, len(changes), draws)),
     )
+
+
+def _refuse(pairs: Sequence[Pair]) -> None:
+    """Raises BadOption when the measurements or the images of two sides differ."""
+    for a, b in pairs:
+        sides = [{"model": one.label, "signature": one.verdict["signature"]} for one in (a, b)]
+        refuse_unlike(sides, "compared")
+        refuse_other_images(a, b)
 
 
 def _both(run_a: Run, run_b: Run, wanted: Sequence[str] | None) -> list[str]:
