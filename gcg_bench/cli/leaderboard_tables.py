@@ -17,9 +17,8 @@ def print_board(console: Console, board: Board) -> None:
     """Each section in short: rank, model, the score it is ranked by, and what qualifies it."""
     for section in sections(board):
         console.print(Text(section.title, "bold"))
-        score = _key(section, board)
-        headings = ["rank", "model", score, "95% interval", "images", "failed", "provenance"]
-        made = table("", headings, numeric=["rank", score, "images", "failed"])
+        headings = ["rank", "model", section.by, "95% interval", "images", "failed", "provenance"]
+        made = table("", headings, numeric=["rank", section.by, "images", "failed"])
         for part in section.parts:
             if part.title:
                 made.add_section()
@@ -27,23 +26,14 @@ def print_board(console: Console, board: Board) -> None:
             for entry in part.entries:
                 if entry.leads:
                     made.add_section()
-                made.add_row(*_cells(entry, section, score))
+                made.add_row(*_cells(entry, section))
         console.print(made)
         for note in section.notes:
             console.print(Text(note, "dim"))
 
 
-def _key(section: Section, board: Board) -> str:
-    """The score that the section is ranked by, else the first it has."""
-    for row in board.rows:
-        key, _, version = str(row["protocol"]).rpartition("-")
-        if "ranked_by" in row and section.title.startswith(f"{key} v{version},"):
-            return str(row["ranked_by"]).partition(":")[0]
-    return "AP50" if "AP50" in section.scores else section.scores[0]
-
-
-def _cells(entry: Entry, section: Section, score: str) -> list[Text]:
-    figure = entry.figures[section.scores.index(score)]
+def _cells(entry: Entry, section: Section) -> list[Text]:
+    figure = entry.figures[section.scores.index(section.by)]
     value = "-" if figure is None else figure.value
     interval = "" if figure is None or not figure.low else f"{figure.low} to {figure.high}"
     model = f"{entry.model} ({entry.split})" if entry.split else entry.model

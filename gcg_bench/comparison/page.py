@@ -32,7 +32,7 @@ class Line:
         holm: adjusted, as text.
         verdict: of B, in words.
         tone: `better`, `worse` or nothing.
-        value: the difference as a number, to sort by.
+        numbers: the difference, p and adjusted p as numbers, to sort by.
         drawn: where the interval's low end, value, high end and zero stand between 0 and 100.
     """
 
@@ -47,7 +47,7 @@ class Line:
     holm: str
     verdict: str
     tone: str
-    value: float
+    numbers: tuple[float, float, float]
     drawn: tuple[float, float, float, float] | None
 
 
@@ -137,7 +137,7 @@ def _line(one: ScoreChange, reach: float) -> Line:
         holm=p_shown(one.holm),
         verdict=one.verdict,
         tone=one.verdict if one.verdict in ("better", "worse") else "",
-        value=found.value,
+        numbers=(found.value, found.p, one.holm),
         drawn=drawn,
     )
 

@@ -63,9 +63,9 @@ def _letter(letter: str) -> str:
 
 def _table(section: Section) -> str:
     headings = [_headed(name, section) for name in section.scores]
-    columns = "rl" + "r" * len(headings) + "rrll"
+    columns = "rl" + "r" * len(headings) + "rrlll"
     width = len(columns)
-    texts = ["", "Model", *headings, "Images", "Failed", "Evaluator", "Provenance"]
+    texts = ["", "Model", *headings, "Images", "Failed", "Protocol", "Evaluator", "Provenance"]
     lines = [
         r"\begin{table*}",
         r"\centering",
@@ -119,6 +119,7 @@ def _cells(entry: Entry) -> list[str]:
         *(_number(figure) for figure in entry.figures),
         entry.images.replace(",", "{,}"),
         entry.failed.replace(",", "{,}"),
+        escaped(entry.protocol),
         escaped(entry.evaluator),
         entry.provenance,
     ]

@@ -43,6 +43,7 @@ class Entry:
         figures: one a score of the section, None where the row has none.
         images: how many, empty where that is not known.
         failed: likewise.
+        protocol: name and version, or `published`.
         evaluator: what computed the scores.
         provenance: `measured` or `reported`.
         source: number of its source in the section's list, empty without one.
@@ -56,6 +57,7 @@ class Entry:
     figures: tuple[Figure | None, ...]
     images: str
     failed: str
+    protocol: str
     evaluator: str
     provenance: str
     source: str
@@ -78,6 +80,7 @@ class Section:
 
     Attributes:
         title: e.g. `official v1, grandf val, 2,500 images`.
+        by: the score that it is ranked by, else the first that there is.
         scores: the names of the columns of scores.
         lower: those of them that count mistakes.
         parts: the first holds the ranked rows.
@@ -87,6 +90,7 @@ class Section:
     """
 
     title: str
+    by: str
     scores: tuple[str, ...]
     lower: frozenset[str]
     parts: tuple[Part, ...]
@@ -128,6 +132,7 @@ def _section(key: str, measured: Sequence[Row], reported: Sequence[Row]) -> Sect
     ]
     return Section(
         title=_title(key, measured),
+        by=_by(measured, scores),
         scores=scores,
         lower=frozenset(name for name in scores if lower_is_better(name)),
         parts=tuple(part for part in parts if part.entries),
@@ -144,6 +149,11 @@ def _title(key: str, measured: Sequence[Row]) -> str:
     row = measured[0]
     counted = f", {row['n']:,} images" if "n" in row else ""
     return f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{counted}"
+
+
+def _by(measured: Sequence[Row], scores: Sequence[str]) -> str:
+    told = [str(row["ranked_by"]).partition(":")[0] for row in measured if "ranked_by" in row]
+    return next((name for name in (*told, "AP50", *scores) if name in scores), "")
 
 
 def _common(measured: Sequence[Row]) -> dict[str, str]:
@@ -173,6 +183,7 @@ def _entry(
         figures=tuple(_figure(row, name) for name in scores),
         images=f"{row['n']:,}" if "n" in row else "",
         failed=f"{row['failed']:,}" if "failed" in row else "",
+        protocol=row["protocol"],
         evaluator=row.get("evaluator", ""),
         provenance=row.get("provenance", "measured"),
         source=str(sources.index(_sourced(row)) + 1) if row.get("role") == PUBLISHED else "",

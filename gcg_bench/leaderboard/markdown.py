@@ -20,8 +20,18 @@ def markdown(sections: list[Section]) -> str:
 
 def _section(section: Section) -> str:
     headings = [_headed(name, section) for name in section.scores]
-    texts = ["rank", "model", *headings, "images", "failed", "evaluator", "provenance", "source"]
-    rule = ["---:", "---", *["---:" for _ in headings], "---:", "---:", "---", "---", "---"]
+    texts = [
+        "rank",
+        "model",
+        *headings,
+        "images",
+        "failed",
+        "protocol",
+        "evaluator",
+        "provenance",
+        "source",
+    ]
+    rule = ["---:", "---", *["---:" for _ in headings], "---:", "---:", *["---"] * 4]
     lines = [f"## {escaped(section.title)}", "", _line(texts), _line(rule)]
     for part in section.parts:
         if part.title:
@@ -51,6 +61,7 @@ def _cells(entry: Entry) -> list[str]:
         *(_number(figure) for figure in entry.figures),
         entry.images,
         entry.failed,
+        escaped(entry.protocol),
         escaped(entry.evaluator),
         entry.provenance,
         f"\\[{entry.source}\\]" if entry.source else "",

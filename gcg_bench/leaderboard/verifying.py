@@ -112,10 +112,11 @@ def _scored(run: Run, rows: Sequence[Row], load: Load) -> list[Evaluation]:
     found: Mapping[str, Prediction] = complete(
         data.samples, run.predictions(sizes=sizes), missing=missing
     )
-    return [
-        score(data, found, [_protocol(row)], missing=missing, resampling=_resampling(run, row))[0]
-        for row in rows
-    ]
+    asked = [(_protocol(row), _resampling(run, row)) for row in rows]
+    if len({resampling for _, resampling in asked}) == 1:  # captions are measured once for all
+        protocols = [one for one, _ in asked]
+        return score(data, found, protocols, missing=missing, resampling=asked[0][1])
+    return [score(data, found, [p], missing=missing, resampling=r)[0] for p, r in asked]
 
 
 def _protocol(row: Row) -> EvalProtocol:

@@ -1,0 +1,415 @@
+"""Two runs held against each other: arithmetic on paper, simulated truth, the goldens, the page."""
+
+import json
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scored import AP_STRICT, SMALL, confident, ids, measured, rows, run_folder
+
+from gcg_bench.comparison import compare, write_page
+from gcg_bench.comparison.contrast import ScoreChange
+from gcg_bench.comparison.page import p_shown
+from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
+from gcg_bench.measured import differences, short_labels, spelt, stored
+from gcg_bench.metrics.ap50 import AP50
+from gcg_bench.metrics.meteor import METEOR
+from gcg_bench.metrics.miou import MeanIoU
+from gcg_bench.protocols import OFFICIAL, STRICT, spelling
+from gcg_bench.statistics import Difference
+from gcg_bench.types import Rows
+
+GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg" / "coco_a"
+STRICT_SMALL = SMALL["strict-1"]
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A matched 3, 3, 3, 3 and B 5, 0, 3, 4 of the 5 phrases of four images."""
+    a = run_folder(tmp_path / "a", "first", rows([3, 3, 3, 3]))
+    b = run_folder(tmp_path / "b", "second", rows([5, 0, 3, 4]))
+    return a, b
+
+
+def of(contrast, protocol, score):
+    (found,) = [s for s in contrast.scores if (s.protocol, s.score) == (protocol, score)]
+    return found
+
+
+# --- on paper
+
+
+def test_scores_and_differences(two):
+    found = compare(*two, draws=50)
+    f1 = of(found, "strict-1", "F1")
+    assert f1.a == pytest.approx(2 * 12 / 40)
+    assert f1.b == pytest.approx(2 * 12 / 40)
+    assert f1.difference.value == 0
+    assert of(found, "official-1", "mIoU").a == pytest.approx(0.6)
+    assert [one.score for one in found.scores] == [
+        "mIoU", "Precision", "Recall", "F1", "mIoU", "Hallucination",
+    ]  # fmt: skip
+    assert found.protocols == ("official-1", "strict-1")
+    assert (found.n, found.dataset, found.split) == (4, "shapes", "val")
+
+
+def test_images_that_changed_most(two):
+    found = compare(*two, by="F1", draws=5).images
+    assert (found.score, found.protocol) == ("F1", "strict-1")
+    assert [(image.id, image.a, image.b) for image in found.images] == [
+        ("image_1", 0.6, 0.0), ("image_0", 0.6, 1.0), ("image_3", 0.6, 0.8), ("image_2", 0.6, 0.6),
+    ]  # fmt: skip
+    assert [image.id for image in found.changed] == ["image_1", "image_0", "image_3"]
+
+
+def test_images_are_compared_by_f1_where_there_is_no_gpq_and_by_what_there_is(two):
+    assert compare(*two, draws=5).images.score == "F1"
+    official = compare(*two, protocols=["official"], draws=5)
+    assert (official.images.score, official.images.protocol) == ("mIoU", "official-1")
+    assert official.phrases is None
+    with pytest.raises(UnknownName, match="'mIoU'"):
+        compare(*two, by="mIuo", draws=5)
+
+
+def test_phrases_gained_and_lost(two):
+    found = compare(*two, draws=5).phrases
+    assert (found.reference, found.a, found.b) == (20, 12, 12)
+    # two and one more in images 0 and 3, three fewer in image 1
+    assert (found.gained, found.lost) == (3, 3)
+    assert [(i.id, i.difference) for i in found.images] == [
+        ("image_1", -3), ("image_0", 2), ("image_3", 1),
+    ]  # fmt: skip
+
+
+def test_a_run_with_itself(two):
+    found = compare(two[0], two[0], draws=30)
+    assert found.scores
+    for one in found.scores:
+        assert one.difference == Difference(0.0, 0.0, 0.0, 1.0)
+        assert one.holm == 1.0
+        assert one.verdict == "no difference shown"
+    assert found.images.changed == ()
+    assert (found.phrases.gained, found.phrases.lost) == (0, 0)
+
+
+def test_holm_runs_over_the_whole_table(tmp_path):
+    a = run_folder(tmp_path / "a", "low", rows([1] * 30))
+    b = run_folder(tmp_path / "b", "high", rows([4] * 30))
+    found = compare(a, b, draws=199)
+    # all but hallucination differ in every image; swapping shows as much only when no image or
+    # every image is swapped, so p is 1 / 200, and five of six tests have it
+    smallest = [one for one in found.scores if one.score != "Hallucination"]
+    assert [one.difference.p for one in smallest] == [1 / 200] * 5
+    assert [one.holm for one in smallest] == pytest.approx([6 / 200] * 5)
+    assert of(found, "strict-1", "Hallucination").holm == 1
+    assert {one.verdict for one in smallest} == {"better"}
+
+
+def test_fewer_mistakes_are_better(tmp_path):
+    a = run_folder(tmp_path / "a", "wild", rows([1] * 30, hallucinated=4))
+    b = run_folder(tmp_path / "b", "tame", rows([1] * 30, hallucinated=1))
+    found = compare(a, b, draws=199)
+    one = of(found, "strict-1", "Hallucination")
+    assert one.difference.value == pytest.approx(-0.6)
+    assert one.lower_is_better
+    assert one.verdict == "better"
+    assert of(compare(b, a, draws=199), "strict-1", "Hallucination").verdict == "worse"
+
+
+def test_a_length_is_neither_good_nor_bad():
+    change = ScoreChange("strict-1", "Words", 3, 5, Difference(2, 1, 3, 0.001), 0.01, False)
+    assert change.verdict == "longer"
+
+
+def test_a_number_that_is_none_is_null():
+    nan = float("nan")
+    told = ScoreChange("x-1", "F1", nan, 1, Difference(nan, nan, nan, nan), nan, False).to_json()
+    assert told["a"] is told["p_holm"] is told["difference"] is None
+    assert told["significant"] is False
+    json.dumps(told, allow_nan=False)
+
+
+def test_json_holds_everything(two):
+    told = compare(*two, draws=20, seed=3).to_json(top=2)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert told["a"]["model"] == "first"
+    assert (told["draws"], told["seed"], told["n"]) == (20, 3, 4)
+    official, strict = told["protocols"]
+    assert (official["protocol"], official["version"]) == ("official", 1)
+    assert set(strict["scores"]) == {
+        "Precision", "Recall", "F1", "mIoU", "Hallucination",
+    }  # fmt: skip
+    assert set(strict["scores"]["F1"]) >= {"a", "b", "difference", "low", "high", "p", "p_holm"}
+    assert [image["id"] for image in told["images"]["most"]] == ["image_1", "image_0"]
+    assert (told["phrases"]["gained"], told["phrases"]["lost"]) == (3, 3)
+
+
+# --- what cannot be compared
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("encoder", "bert-base-uncased@1"), ("truth", "abc"), ("card", "2"), ("missing", "empty")],
+)
+def test_another_measurement_is_refused_by_name(tmp_path, field, value):
+    a = run_folder(tmp_path / "a", "first", rows([1, 2]))
+    b = run_folder(tmp_path / "b", "second", rows([1, 2]), **{field: value})
+    with pytest.raises(BadOption, match=rf"first and second cannot be compared: {field} is .*"):
+        compare(a, b, draws=5)
+
+
+def test_another_number_of_images_is_refused(tmp_path):
+    a = run_folder(tmp_path / "a", "first", rows([1, 2]))
+    b = run_folder(tmp_path / "b", "second", rows([1, 2, 3]))
+    with pytest.raises(BadOption, match="n is 2 for one and 3 for the other"):
+        compare(a, b, draws=5)
+
+
+def test_other_images_are_refused(tmp_path):
+    other = {n: Rows(ids(3)[1:], r.columns) for n, r in rows([1, 2]).items()}
+    a = run_folder(tmp_path / "a", "first", rows([1, 2]))
+    b = run_folder(tmp_path / "b", "second", other)
+    with pytest.raises(BadOption, match="image 1 is 'image_0' for one and 'image_1'"):
+        compare(a, b, draws=5)
+
+
+def test_runs_without_a_common_protocol(tmp_path):
+    a = run_folder(tmp_path / "a", "first", rows([1]), protocols=[SMALL["official-1"]])
+    b = run_folder(tmp_path / "b", "second", rows([1]), protocols=[STRICT_SMALL])
+    both = run_folder(tmp_path / "c", "third", rows([1]))
+    with pytest.raises(MissingData, match="no protocol was used for both"):
+        compare(a, b, draws=5)
+    with pytest.raises(MissingData, match="not both runs were scored with strict"):
+        compare(a, both, protocols=["strict"], draws=5)
+    assert compare(a, both, draws=5).protocols == ("official-1",)
+    bare = run_folder(tmp_path / "d", "fourth", rows([1]), protocols=[])
+    with pytest.raises(MissingData, match="gcg-bench score"):
+        compare(bare, both, draws=5)
+
+
+# --- notes
+
+
+def test_too_few_draws_are_said(two):
+    assert any("nothing can be significant" in note for note in compare(*two, draws=19).notes)
+    assert not any("nothing can" in note for note in compare(*two, draws=1000).notes)
+    with pytest.raises(BadOption, match="draws"):
+        compare(*two, draws=0)
+
+
+def test_two_scales_of_confidence_are_said(tmp_path):
+    counted = {"ap50": confident([[(0.9, True)], [(0.4, False), (0.2, True)]])}
+    plain = {"ap50": confident([[(1, True)], [(1, False)]])}
+    a = run_folder(tmp_path / "a", "sure", counted, protocols=[AP_STRICT], confidences="all")
+    b = run_folder(tmp_path / "b", "flat", plain, protocols=[AP_STRICT])
+    found = compare(a, b, draws=5)
+    assert any("two scales" in note for note in found.notes)
+    assert found.answered == (("confidences", "all", "none"),)
+    assert not any("two scales" in note for note in compare(a, a, draws=5).notes)
+
+
+def test_what_was_asked_differently_is_listed(tmp_path):
+    a = run_folder(tmp_path / "a", "first", rows([1]), prompt="abc", max_new_tokens=512)
+    b = run_folder(tmp_path / "b", "second", rows([1]), prompt="def")
+    assert compare(a, b, draws=5).answered == (
+        ("prompt", "abc", "def"),
+        ("max_new_tokens", "512", "not set"),
+    )
+
+
+# --- stored rows
+
+
+@pytest.mark.parametrize("protocol", [OFFICIAL, STRICT], ids=["official", "strict"])
+def test_metrics_come_back_from_their_spelling(protocol):
+    text = "+".join(map(spelling, protocol.metrics))
+    assert spelt(text) == protocol.metrics
+
+
+def test_a_parameter_comes_back_with_its_type():
+    (metric,) = spelt(
+        "ap50(scores_from=constant,ties=one_step,threshold_iou=0.75,max_detections=7)"
+    )
+    assert metric == AP50("constant", "one_step", 0.75, 7)
+    assert isinstance(metric.max_detections, int)
+    assert spelt("meteor+miou(match=greedy,divide_by=taken)") == (
+        METEOR(),
+        MeanIoU("greedy", "taken"),
+    )
+    assert spelt("") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mlou", "'miou'"),
+        ("miou(match=greedy)", "spelt miou"),
+        ("cider(n=four,sigma=6.0)", "n=four"),
+        ("ap50(scores_from=constant,colour=red)", "spelt ap50"),
+    ],
+)
+def test_metrics_of_another_version_are_refused(text, words):
+    with pytest.raises(BadOption, match=words.replace("(", r"\(")):
+        spelt(text)
+
+
+def test_rows_that_are_gone_are_said(two, tmp_path):
+    two[0].write_rows("strict-1", {"miou": rows([1] * 4)["miou"]})
+    two[0].write_scores("strict-1", two[1].scores("strict-1"))
+    with pytest.raises(BadData, match="no rows of phrase_f1"):
+        stored(two[0], "strict-1")
+    (tmp_path / "b" / "strict-1" / "rows.parquet").unlink()
+    with pytest.raises(MissingData, match=r"rows\.parquet"):
+        stored(two[1], "strict-1")
+
+
+def test_labels_are_short_where_they_can_be_told_apart():
+    assert short_labels(["predictions:/data/x/mine", "glamm:ckpt/a", "./dir/model.py:load"]) == [
+        "predictions:mine", "glamm:a", "model.py:load",
+    ]  # fmt: skip
+    alike = ["glamm:/a/final", "glamm:/b/final", "silent"]
+    assert short_labels(alike) == alike
+    assert short_labels(["glamm:/a/final"] * 2) == ["glamm:final"] * 2
+
+
+# --- simulated truth
+
+
+def binomial_range(p, count, deviations=4.5):
+    """Shares that `count` tosses of probability p leave less than once in 100,000 times."""
+    reach = deviations * math.sqrt(p * (1 - p) / count)
+    return p - reach, p + reach
+
+
+def noisy(rng, n, shift=0.0):
+    """Two runs of which B is `shift` better in mIoU, and both are noise around the same images."""
+    hard = rng.uniform(0.3, 0.6, n)
+    a, b = (np.clip(hard + rng.normal(0, 0.08, n), 0, 1) for _ in "AB")
+    counts = [rng.binomial(5, hard) for _ in "AB"]
+    return tuple(
+        measured(STRICT_SMALL, rows(count, miou=value))
+        for count, value in zip(counts, (a, b + shift), strict=True)
+    )
+
+
+def test_p_is_uniform_when_runs_differ_by_noise_alone():
+    """p of 99 draws is one of .01, .02, ..., 1, each as likely, where no draws tie (mIoU)."""
+    rng = np.random.default_rng(5)
+    sets = 300
+    found = [
+        differences(*noisy(rng, 40), draws=99, seed=k, scores=["mIoU", "F1"]) for k in range(sets)
+    ]
+    for level in (0.05, 0.1, 0.25, 0.5, 0.75, 0.9):
+        low, high = binomial_range(level, sets)
+        assert low < np.mean([one["mIoU"].p <= level + 1e-9 for one in found]) < high
+        # whole numbers of phrases tie, which only ever makes p larger
+        assert np.mean([one["F1"].p <= level + 1e-9 for one in found]) < high
+    assert np.mean([one["F1"].p <= 0.5 for one in found]) > 0.2
+
+
+def test_intervals_cover_the_difference_at_their_level():
+    """The percentile interval of 60 differences is itself off by less than .02 at this n."""
+    rng = np.random.default_rng(6)
+    sets, shift = 250, 0.07
+    covered = 0
+    for k in range(sets):
+        one = differences(*noisy(rng, 60, shift), draws=200, seed=k, scores=["mIoU"])["mIoU"]
+        covered += one.low <= shift <= one.high
+    low, high = binomial_range(0.95, sets)
+    assert low - 0.02 < covered / sets < high
+
+
+# --- the goldens
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not GOLDENS.is_dir(), reason="the full goldens are not beside this checkout")
+def test_good_against_medium_is_significant_everywhere(tmp_path):
+    """The published evaluator's own numbers, subtracted, and what the draws say of them."""
+    from gcg_bench.datasets import load_dataset
+    from gcg_bench.evaluation import evaluate
+    from gcg_bench.models import load_model
+    from gcg_bench.runs import Run
+
+    data = load_dataset("grandf", "val", GOLDENS / "gt")
+    protocols = [OFFICIAL.using(encoder="minilm"), STRICT]
+    for name in ("good", "medium"):
+        model = load_model(f"predictions:{GOLDENS / f'pred_{name}'}")
+        evaluate(model, data, tmp_path / name, protocols=protocols)
+    found = compare(Run.open(tmp_path / "good"), Run.open(tmp_path / "medium"))
+    expected = json.loads((GOLDENS / "expected_official.json").read_text())
+    for name in ("AP50", "METEOR", "CIDEr", "mIoU", "Recall"):
+        one = of(found, "official-1", name)
+        wanted = expected["medium"][name] - expected["good"][name]
+        assert one.difference.value == pytest.approx(wanted, abs=1e-9)
+        assert one.difference.low <= wanted <= one.difference.high
+    # neither run has a phrase without a mask, so there nothing differs
+    same = of(found, "strict-1", "Ungrounded")
+    assert (same.a, same.b, same.holm) == (0, 0, 1)
+    rest = [one for one in found.scores if one.score != "Ungrounded"]
+    assert len(rest) == 18
+    assert all(one.sure for one in rest)
+    assert {one.verdict for one in rest} == {"worse", "shorter"}
+    assert (found.images.score, len(found.images.images)) == ("gPQ", 97)
+    assert found.phrases.reference == 286
+
+
+# --- the page
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)> & \u202eright'
+
+
+class Reader(HTMLParser):
+    """The elements and the text of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.words = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def read(file):
+    reader = Reader()
+    reader.feed(file.read_text("utf-8"))
+    return reader
+
+
+def test_the_page_holds_the_numbers(two, tmp_path):
+    out = tmp_path / "new" / "compare.html"
+    write_page(compare(*two, draws=20), out, captions={"image_1": ("a dog", "a cat")})
+    page = read(out)
+    text = " ".join(page.words)
+    assert "second" in text
+    assert "a dog" in text
+    assert "3 gained" in text
+    assert len([1 for tag, _ in page.elements if tag == "circle"]) == 4
+    assert all(tag not in ("link", "img", "iframe") or a.get("href") == "data:,"
+               for tag, a in page.elements)  # fmt: skip
+    assert not any(name.startswith("on") or name == "style" for _, a in page.elements for name in a)
+
+
+def test_hostile_text_is_text(tmp_path):
+    strange = {n: Rows((HOSTILE, "b"), r.columns) for n, r in rows([1, 2]).items()}
+    other = {n: Rows((HOSTILE, "b"), r.columns) for n, r in rows([3, 0]).items()}
+    a = run_folder(tmp_path / "a", HOSTILE, strange, prompt=HOSTILE)
+    b = run_folder(tmp_path / "b", "plain", other)
+    out = tmp_path / "x.html"
+    write_page(compare(a, b, draws=5), out, captions={HOSTILE: (HOSTILE, HOSTILE)})
+    page = read(out)
+    assert [tag for tag, _ in page.elements if tag in ("script", "img")] == ["script"]
+    assert sum(HOSTILE in words for words in page.words) >= 5
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(1, "1"), (0.0499, ".050"), (0.0005, "< .001"), (0.25, ".250"),
+                     (float("nan"), "–")]
+)  # fmt: skip
+def test_p_is_never_nothing(p, shown):
+    assert p_shown(p) == shown
