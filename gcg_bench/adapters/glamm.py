@@ -13,13 +13,13 @@ from typing import Any
 from gcg_bench import checkpoints, machine
 from gcg_bench.adapters import Needs
 from gcg_bench.batching import out_of_memory
-from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.errors import BadOption, EnvironmentProblem, MissingData
 from gcg_bench.types import Model
 
 NEEDS = Needs(
     "GLaMM, the published reference model; glamm:ID_OR_FOLDER for another of its family",
     weights="MBZUAI/GLaMM-GCG and openai/clip-vit-large-patch14-336, about 18 GB: hf download",
-    memory="20 GB of a GPU in bf16, more for larger batches; 33 GB on a CPU, slowly",
+    memory="18 GB of a GPU (bf16), more for larger batches; 35 GB on a CPU (float32), slowly",
     licence="on the models' pages; made from LLaMA (Meta's terms), SAM (Apache-2.0), CLIP (MIT)",
 )
 
@@ -29,9 +29,6 @@ CLIP = "openai/clip-vit-large-patch14-336"
 MAX_NEW_TOKENS = 512
 
 _WORKERS = 2
-_LARGEST = {"cuda": 32}  # batch that `auto` starts with; elsewhere 8, which fills a few cores
-_PLANNED = 0.8  # of a device's memory; the rest is for what no plan knows
-_MASKS = 16  # in an answer, for planning
 
 
 @dataclass(frozen=True)
@@ -110,21 +107,22 @@ def answering(
     dtype: str = "auto",
 ) -> Model:
     """The model of a checkpoint that was found; otherwise as `load`."""
-    size = _whole(batch_size)
     if max_new_tokens < 1:
         raise BadOption(f"--max-new-tokens {max_new_tokens}: at least 1 is needed")
-    where = machine.device_named(device)
-    precision = _precision(dtype, where)
 
+    from gcg_bench import planning
     from gcg_bench.answering import GlammAnswers
     from gcg_bench.glamm.convert import read_config
     from gcg_bench.glamm.processing import Processor
     from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS
     from gcg_bench.glamm.tokens import Tokenizer
 
+    size = planning.whole(batch_size)
+    where = machine.device_named(device)
+    precision = planning.precision(dtype, where)
     config = read_config(place.folder, tower=place.tower)
     processor = Processor(config, Tokenizer.load(place.folder))
-    planned = _planned_batch(place.name, config, where, precision, max_new_tokens)
+    planned = planning.batch(config, where, precision, max_new_tokens)
     return GlammAnswers(
         _model(place, where, precision),
         processor,
@@ -159,6 +157,18 @@ def find(checkpoint: str | None = None) -> Place:
     return Place(name, folder, _tower(folder))
 
 
+def sizes(checkpoint: str | None = None) -> Any:
+    """The sizes of a checkpoint; the published ones where it is not on this machine."""
+    from gcg_bench.glamm.configuration import GlammConfig
+    from gcg_bench.glamm.convert import read_config
+
+    try:
+        place = find(checkpoint)
+    except (EnvironmentProblem, MissingData):
+        return GlammConfig()
+    return read_config(place.folder, tower=place.tower)
+
+
 def _remedy(name: str) -> str:
     local = name.startswith((".", "~")) or Path(name).is_absolute()
     wanted = DEFAULT if local else name
@@ -191,55 +201,6 @@ def _tower(folder: Path) -> Path | None:
         remedy=f"{folder} has no CLIP weights of its own: `hf download {wanted}` puts them into"
         f" the Hugging Face cache; or put that model into {folder / last}",
     )
-
-
-def _whole(batch_size: int | str) -> int | None:
-    """The images at a time; None for `auto`."""
-    if batch_size == "auto":
-        return None
-    try:
-        size = int(batch_size)
-    except ValueError:
-        size = 0
-    if size < 1:
-        raise BadOption(f"--batch-size {batch_size}: a whole number from 1, or auto")
-    return size
-
-
-def _precision(dtype: str, device: str) -> str:
-    if dtype == "auto":
-        return "bfloat16" if device.startswith("cuda") else "float32"
-    if dtype not in ("bfloat16", "float32"):
-        raise BadOption(f"dtype {dtype!r}: bfloat16, float32 or auto")
-    return dtype
-
-
-def _planned_batch(name: str, config: Any, device: str, precision: str, limit: int) -> int:
-    """The largest power of two whose answers fit the device's memory, all of it, free or not.
-
-    What is free changes from hour to hour, and a run that goes on should go on with the same batch.
-
-    Raises:
-        EnvironmentProblem: not even one image fits.
-    """
-    from gcg_bench.glamm.estimate import H100, Workload, estimate
-
-    size = _LARGEST.get(device.partition(":")[0], 8)
-    memory = machine.memory_of(device)
-    if memory is None:
-        return size
-    width = 4 if precision == "float32" else 2
-    while True:
-        work = Workload(images=1, batch=size, new_tokens=limit, masks=_MASKS)
-        needed = estimate(config, H100, work, bytes_per_number=width).memory
-        if needed <= _PLANNED * memory.total or (size == 1 and needed <= memory.total):
-            return size
-        if size == 1:
-            raise EnvironmentProblem(
-                f"{name} needs {needed / 1e9:.0f} GB of memory on {device} in {precision}, which"
-                f" has {memory.total / 1e9:.0f}. Run it on a larger GPU; glamm-tiny runs anywhere"
-            )
-        size //= 2
 
 
 def _model(place: Place, device: str, precision: str) -> Any:

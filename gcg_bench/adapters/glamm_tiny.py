@@ -1,6 +1,7 @@
 """The small GLaMM inside the package: the same code as `glamm`, on any laptop."""
 
 from pathlib import Path
+from typing import Any
 
 from gcg_bench.adapters import Needs
 from gcg_bench.adapters.glamm import MAX_NEW_TOKENS, Place, answering
@@ -32,6 +33,17 @@ def find() -> Place:
             " tools/train_glamm_tiny.py"
         )
     return Place("glamm-tiny", FOLDER)
+
+
+def sizes() -> Any:
+    """Its sizes (a GlammConfig).
+
+    Raises:
+        EnvironmentProblem: this build does not carry it.
+    """
+    from gcg_bench.glamm.convert import read_config
+
+    return read_config(find().folder)
 
 
 def load(

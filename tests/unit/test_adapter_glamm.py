@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
-from gcg_bench import answering
+from gcg_bench import answering, machine
 from gcg_bench.adapters import glamm, glamm_tiny
 from gcg_bench.answering import instruction
 from gcg_bench.cli import main
@@ -342,7 +342,7 @@ def test_settings_say_what_decides_the_answers(folder, tmp_path):
 
 def test_batches_follow_from_the_device_not_from_what_is_free(folder, monkeypatch):
     read = []
-    monkeypatch.setattr(glamm.machine, "memory_of", lambda device: read.append(device) or None)
+    monkeypatch.setattr(machine, "memory_of", lambda device: read.append(device) or None)
     assert model(folder).batch_size == 8
     assert read == ["cpu"]
     # on paper: weights, 16 masks at 64 x 64 and twice at a megapixel, and in the cache of an image
@@ -351,9 +351,9 @@ def test_batches_follow_from_the_device_not_from_what_is_free(folder, monkeypatc
     fixed, image = 4 * (weights + 16 * (64 * 64 + 2_000_000)), 4 * 129 * 2 * 2 * 32
     for images, size in ((1000, 8), (8.01, 8), (7.99, 4), (3, 2), (1.5, 1)):
         total = int((fixed + images * image) / 0.8)
-        monkeypatch.setattr(glamm.machine, "memory_of", lambda _, t=total: Memory(t, 0))
+        monkeypatch.setattr(machine, "memory_of", lambda _, t=total: Memory(t, 0))
         assert model(folder).batch_size == size
-    monkeypatch.setattr(glamm.machine, "memory_of", lambda _: Memory(10**5, 10**5))
+    monkeypatch.setattr(machine, "memory_of", lambda _: Memory(10**5, 10**5))
     with pytest.raises(EnvironmentProblem, match="glamm-tiny runs anywhere"):
         model(folder)
 

