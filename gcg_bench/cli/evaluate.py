@@ -36,7 +36,8 @@ def evaluate(report: bool, **given: Any) -> int:
     if report and _has_report():
         from gcg_bench.cli.report import write_report
 
-        write_report(run.folder, run.folder / "report.html", data=data, quiet=_silent(given))
+        out, quiet = run.folder / "report.html", _silent(given)
+        write_report(run.folder, out, data=data, encoder=given["encoder"], quiet=quiet)
     return code
 
 

@@ -21,11 +21,10 @@ from gcg_bench.errors import BadOption
     help="The file to write. [default: RUN/report.html]",
 )
 @click.option("--dataset", default=None, help="Data card, by name or path. [default: the run's]")
+@click.option("--encoder", default=None, help="Phrase encoder. [default: that of the scores]")
 @options.data_root
 @options.quiet
-def report(
-    run: Path, output: Path | None, dataset: str | None, data_root: Path | None, quiet: bool
-) -> int:
+def report(run: Path, output: Path | None, **given: Any) -> int:
     """Write a scored run as one page that opens anywhere: scores, mistakes, every image.
 
     The page holds all it needs and asks the network for nothing. Pictures come from the data root;
@@ -36,25 +35,38 @@ def report(
 
     asked = Run.open(run).settings
     data = load_dataset(
-        dataset or asked["dataset"], asked["split"], data_root, limit=asked["limit"]
+        given["dataset"] or asked["dataset"],
+        asked["split"],
+        given["data_root"],
+        limit=asked["limit"],
     )
     if data.card.name != asked["dataset"]:
         raise BadOption(f"the run answers dataset {asked['dataset']!r}, not {data.card.name!r}")
-    write_report(run, output or run / "report.html", data=data, quiet=quiet)
+    out = output or run / "report.html"
+    write_report(run, out, data=data, encoder=given["encoder"], quiet=given["quiet"])
     return 0
 
 
-def write_report(folder: Path, out: Path, *, data: Any = None, quiet: bool = False) -> None:
+def write_report(
+    folder: Path,
+    out: Path,
+    *,
+    data: Any = None,
+    encoder: str | None = None,
+    quiet: bool = False,
+) -> None:
     """Writes the page of a scored run.
 
     Args:
         folder: the run.
         out: the file to write.
         data: the run's data set; loaded from the default data root if it is not given.
+        encoder: where the encoder of the scores lies, if its name does not say.
         quiet: no progress, no messages.
 
     Raises:
         MissingData: no such run, not scored, or its data set is not there.
+        RunConflict: it was scored on other images, or with another encoder.
     """
     from gcg_bench.datasets import load_dataset
     from gcg_bench.report import of_run, write_page
@@ -64,7 +76,9 @@ def write_report(folder: Path, out: Path, *, data: Any = None, quiet: bool = Fal
     asked = run.settings
     if data is None:
         data = load_dataset(asked["dataset"], asked["split"], limit=asked["limit"])
-    written = write_page(of_run(run, data), out, bar=partial(progress, quiet=quiet))
+    written = write_page(
+        of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
+    )
     say(f"report: {written.file} ({written.size / 1e6:.1f} MB)", quiet=quiet)
     if written.blank:
         some = "no picture" if written.blank == written.images else f"{written.blank} pictures not"

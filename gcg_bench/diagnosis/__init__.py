@@ -4,8 +4,9 @@
 would be without each kind. Slices say where the mistakes are. After TIDE, arXiv 2008.08115.
 """
 
+from gcg_bench.diagnosis.compared import compared
 from gcg_bench.diagnosis.costs import Diagnosis, Tally, diagnose
-from gcg_bench.diagnosis.explaining import explain
+from gcg_bench.diagnosis.explaining import explain, explain_image
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning
 from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, ImageDiagnosis, Kind, judge_image
 from gcg_bench.diagnosis.slices import Slice
@@ -25,8 +26,10 @@ __all__ = [
     "Slice",
     "Surface",
     "Tally",
+    "compared",
     "diagnose",
     "explain",
+    "explain_image",
     "judge_image",
     "locate",
     "recall_surface",

@@ -1,18 +1,22 @@
 """One image as every protocol sees it: every pair, and why each phrase counted or did not."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 
 from gcg_bench import masks, matching
+from gcg_bench.diagnosis.compared import compared
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning, Side
 from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, judge_image
+from gcg_bench.encoders import load_encoder
+from gcg_bench.errors import MissingData
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.protocols import EvalProtocol
-from gcg_bench.types import Comparison, Phrase
+from gcg_bench.types import Comparison, Phrase, Prediction, Sample
 
 
 def explain(
@@ -43,6 +47,38 @@ def explain(
             for protocol, comparison, own in zip(protocols, comparisons, given, strict=True)
         ),
     )
+
+
+def explain_image(
+    samples: Sequence[Sample],
+    predictions: Mapping[str, Prediction],
+    protocols: Sequence[EvalProtocol],
+    id_: str,
+    scores: Sequence[Mapping[str, float]] | None = None,
+) -> Explanation:
+    """`explain` for an image of a data set, by its id.
+
+    Args:
+        samples: the data set.
+        predictions: the image's among them.
+        protocols: at least one.
+        id_: the image.
+        scores: as in `explain`.
+
+    Raises:
+        MissingData: the data set has no such image.
+        EnvironmentProblem: a protocol's encoder cannot be had.
+    """
+    chosen = [sample for sample in samples if sample.id == id_]
+    if not chosen:
+        close = get_close_matches(id_, [sample.id for sample in samples], n=3)
+        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise MissingData(f"no image {id_!r} among the {len(samples)} of the data set{hint}")
+    seen = [
+        compared(chosen, predictions, load_encoder(one.encoder), equal_is_one=one.equal_is_one)[0]
+        for one in protocols
+    ]
+    return explain(protocols, seen, scores)
 
 
 def _lines(protocol: EvalProtocol, comparison: Comparison) -> tuple[Line, ...]:

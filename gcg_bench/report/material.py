@@ -4,20 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from gcg_bench import __version__
 from gcg_bench.datasets import Dataset
-from gcg_bench.diagnosis import Diagnosis, diagnose
-from gcg_bench.encoders import load_encoder
+from gcg_bench.diagnosis import Diagnosis, compared, diagnose
+from gcg_bench.encoders import Encoder, load_encoder
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.evaluation import complete
-from gcg_bench.evidence import Evidence, overlaps
 from gcg_bench.measured import Measured, fields_of, label_of, short_labels, stored
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.protocols import PROTOCOLS, STRICT
 from gcg_bench.runs import Run
-from gcg_bench.types import Comparison, FloatArray, Prediction, Sample
+from gcg_bench.types import Comparison, FloatArray
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,17 @@ class Material:
     version: str = __version__
 
 
-def of_run(run: Run, data: Dataset) -> Material:
+def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     """The material of a scored run.
+
+    Args:
+        run: its strict scores say how its mistakes are told, if there are any.
+        data: the data set it answers.
+        encoder: where the encoder of the strict scores lies, if its name does not say.
 
     Raises:
         MissingData: the run has not been scored.
-        RunConflict: it was scored on other images than these.
+        RunConflict: it was scored on other images than these, or with another encoder.
         EnvironmentProblem: the phrase encoder cannot be had.
     """
     keys = sorted(run.protocols(), key=lambda key: (key.split("-")[0] not in PROTOCOLS, key))
@@ -72,10 +74,14 @@ def of_run(run: Run, data: Dataset) -> Material:
     measured = {key: stored(run, key) for key in keys}
     _refuse_other(run, measured, tuple(sample.id for sample in data.samples))
     strict = measured.get(STRICT.key)
-    encoder = fields_of(strict.verdict["signature"])["encoder"] if strict else STRICT.encoder
-    # a run may have been scored while images were missing: they count as failures there
-    found = complete(data.samples, run.predictions(), missing="empty")
-    comparisons = compared(data.samples, found, encoder.rpartition("@")[0] or encoder)
+    sizes = {one.id: (one.query.image.height, one.query.image.width) for one in data.samples}
+    comparisons = compared(
+        data.samples,
+        # a run may have been scored while images were missing: they count as failures there
+        complete(data.samples, run.predictions(sizes=sizes), missing="empty"),
+        _encoder(run, strict, encoder),
+        equal_is_one=STRICT.equal_is_one,
+    )
     rules = strict.metrics if strict else STRICT.metrics
     return Material(
         title=f"{short_labels([label_of(run)])[0]} on {data.card.name} {data.split}",
@@ -87,6 +93,20 @@ def of_run(run: Run, data: Dataset) -> Material:
     )
 
 
+def _encoder(run: Run, strict: Measured | None, given: str | None) -> Encoder:
+    """The encoder that the strict scores were counted with, else strict's own."""
+    if strict is None:
+        return load_encoder(given or STRICT.encoder)
+    name, _, digest = fields_of(strict.verdict["signature"])["encoder"].rpartition("@")
+    encoder = load_encoder(given or name)
+    if not encoder.digest.startswith(digest):
+        raise RunConflict(
+            f"{run.folder}: scored with the encoder {name} {digest}, but {encoder.folder} holds"
+            f" {encoder.digest[:8]}. Name the right one with --encoder, or score it again"
+        )
+    return encoder
+
+
 def judged(measured: Measured) -> Judged:
     """A protocol's verdict with the scores of every image alone."""
     scores = [(metric, score) for metric in measured.metrics for score in metric.scores]
@@ -95,20 +115,6 @@ def judged(measured: Measured) -> Judged:
         {score: measured.alone(score) for _, score in scores},
         frozenset(score for metric, score in scores if metric.lower_is_better),
     )
-
-
-def compared(
-    samples: Sequence[Sample], predictions: Mapping[str, Prediction], encoder: str
-) -> tuple[Comparison, ...]:
-    """Samples beside their predictions, with likeness; no caption is tokenised, so no Java."""
-    laid = []
-    for sample in samples:
-        prediction = predictions[sample.id]
-        iou, crowd_iou = overlaps(sample.truth, prediction.grounding)
-        unknown = np.full(iou.shape, np.nan)
-        laid.append(Comparison(sample, prediction, iou, crowd_iou, unknown))
-    evidence = Evidence(tuple(laid), broken_lines=0, seconds={})
-    return evidence.alike(load_encoder(encoder), equal_is_one=STRICT.equal_is_one)
 
 
 def _refuse_other(run: Run, measured: Mapping[str, Measured], ids: tuple[str, ...]) -> None:

@@ -67,7 +67,7 @@ def drawn(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> list[Plot]
         Plot(
             "Place of missed objects",
             "Where in the picture the centres of the objects' boxes lie: missed of all there. The"
-            " darker, the larger the share missed.",
+            " stronger the colour, the larger the share missed.",
             missed_by_place(found),
         ),
     ]
@@ -149,10 +149,10 @@ def scatter(diagnosis: Diagnosis) -> Plot:
         line(across(0.1), up(0.5), across(1), up(0.5), "threshold"),
         *(words(across(x), up(y), name, "region", anchor="middle") for x, y, name in _REGIONS),
     )
+    means = "A point is a phrase" if sparse else "The stronger the colour, the more phrases"
     caption = (
         "Every predicted phrase beside the reference phrase it was matched with or comes nearest"
-        f" to. {'A point is a phrase' if sparse else 'The darker, the more phrases'}; left of 0.1"
-        " it is hallucinated. Likeness below 0 is drawn at 0."
+        f" to. {means}; left of 0.1 it is hallucinated. Likeness below 0 is drawn at 0."
     )
     return Plot("IoU by likeness", caption, svg)
 

@@ -450,7 +450,8 @@ def test_hostile_text_is_shown_and_nothing_runs(browser, tmp_path, name):
     browser.open(tmp_path / "report.html", f"#image={quote(whole, safe='')}")
     told = browser.run(
         "const t = (s) => document.querySelector(s).textContent;"
-        "return JSON.stringify({ran: window.ran === undefined, id: t('.which h2'), error: t('.failure bdi'),"
+        "return JSON.stringify({ran: window.ran === undefined, id: t('.which h2'),"
+        " error: t('.failure bdi'),"
         " caption: [...document.querySelectorAll('.says-all .caption')].map((c) => c.textContent),"
         " cell: t('.reckoning .text bdi'), raw: [...document.querySelectorAll('.viewer .code')]"
         ".map((c) => c.textContent)[0], links: [...document.querySelectorAll('a')]"

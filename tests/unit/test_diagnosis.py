@@ -12,14 +12,16 @@ from gcg_bench.diagnosis import (
     KINDS,
     diagnose,
     explain,
+    explain_image,
     judge_image,
     locate,
     recall_surface,
 )
+from gcg_bench.errors import MissingData
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.protocols import OFFICIAL, STRICT
 from gcg_bench.scoring import measure
-from gcg_bench.types import SILENCE, Grounding, Phrase
+from gcg_bench.types import SILENCE, Grounding, Phrase, Prediction
 
 RULE = PhraseF1()
 
@@ -374,6 +376,21 @@ def test_explain_of_nothing():
     assert lines(found, "F1") == []
     assert "1" in next(line.why for line in found.reckonings[0].lines if line.metric == "mIoU")
     assert found.to_json()["iou"] == []
+
+
+def test_explain_image_compares_as_the_protocol_does():
+    truth = Grounding("a cat", (phrase("a cat", block(0, 0)),))
+    answer = Grounding("the cat", (phrase("the cat", block(0, 0)),))
+    minilm = OFFICIAL.using(encoder="minilm")
+    found = explain_image(
+        [sample("a", truth)], {"a": Prediction("a", answer)}, [minilm, STRICT], "a", [{}, {"F1": 1}]
+    )
+    official, strict = found.reckonings
+    # strict drops the article before it compares: equal phrases are 1, else the cosine
+    assert (strict.likeness.tolist(), strict.scores) == ([[1.0]], {"F1": 1})
+    assert 0.5 < official.likeness[0, 0] < 1
+    with pytest.raises(MissingData, match="no image 'b' among the 1"):
+        explain_image([sample("a", truth)], {}, [STRICT], "b")
 
 
 def test_kinds_are_described():

@@ -182,7 +182,7 @@ def test_page_of_many_phrases_counts_points_in_cells(tmp_path):
     _, html = written(tmp_path, material(many(1600)))
     page = Page(html)
     assert not [a for tag, a in page.elements if "data-image" in a]
-    assert "The darker, the more phrases" in html
+    assert "The stronger the colour, the more phrases" in html
     _, few = written(tmp_path, material(many(30)))
     points = [a for tag, a in Page(few).elements if "data-image" in a]
     assert [int(point["data-image"]) for point in points] == list(range(30))

@@ -1,0 +1,73 @@
+"""The diagnosis and one image's reckoning as people read them in a terminal."""
+
+from io import StringIO
+
+from pages import laid
+from rich.console import Console
+from worlds import block, compare, phrase, sample
+
+from gcg_bench.cli.diagnosis_tables import print_diagnosis
+from gcg_bench.cli.explain_tables import print_explanation
+from gcg_bench.diagnosis import diagnose, explain
+from gcg_bench.protocols import OFFICIAL, STRICT
+from gcg_bench.types import SILENCE, Grounding
+
+TRUTH = Grounding("a cat, a dog", (phrase("a cat", block(0, 0)), phrase("a dog", block(30, 30))))
+ANSWER = Grounding(
+    "a cat", (phrase("a cat", block(0, 0), score=0.5), phrase("[bold]two lamps", block(30, 31)))
+)
+
+
+def printed(show, *arguments, **more):
+    console = Console(file=StringIO(), width=160, highlight=False)
+    show(console, *arguments, **more)
+    return console.file.getvalue()
+
+
+def cells(text, start):
+    """The cells of the row that begins so."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"│ {start} ")]
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_costs():
+    found = diagnose([compare(sample("a", TRUTH), ANSWER)])
+    text = printed(print_diagnosis, found)
+    # TP 1, P 2, R 2: F1 = 2/4; with the lamps called a dog it is perfect
+    assert cells(text, "matched") == ["matched", "1", "1", "", "", ""]
+    assert cells(text, "wrong words") == ["wrong words", "1", "1", "100.0", "+50.0", "━" * 20]
+    assert cells(text, "missed") == ["missed", "–", "0", "50.0", "+0.0", ""]
+    assert cells(text, "all phrases")[1:3] == ["2", "2"]
+    assert "F1 is 50.0" in text
+    assert cells(text, "small (under 32² px)") == ["small (under 32² px)", "2", "50.0", "2", "50.0"]
+    assert "by object size" not in printed(print_diagnosis, found, slices=False)
+
+
+def test_costs_of_nothing():
+    text = printed(print_diagnosis, diagnose([]))
+    assert cells(text, "all phrases")[1:3] == ["0", "0"]
+
+
+def test_explanation():
+    comparison = laid("an [red]id", TRUTH, ANSWER, error="it broke")
+    scores = [{"Recall": 0.5}, {"F1": 0.5}]
+    explanation = explain([OFFICIAL, STRICT], [comparison, comparison], scores)
+    text = printed(print_explanation, explanation)
+    assert "image an [red]id" in text
+    assert "failed: it broke" in text
+    assert cells(text, "P1") == ["P1", "a cat", "1", "100", "0.500"]
+    assert cells(text, "P2")[1] == "[bold]two lamps"
+    assert "this image alone: Recall 0.500" in text
+    assert (
+        "halted: IoU 0.818, but likeness 0.000 is below 0.5; nothing behind it is looked at" in text
+    )
+    assert "matched: IoU 1.000, likeness 1.000" in text
+    assert "not found, charged to wrong words: IoU 0.818, likeness 0.000" in text
+
+
+def test_explanation_of_silence():
+    comparison = laid("a", TRUTH, SILENCE)
+    text = printed(print_explanation, explain([OFFICIAL], [comparison]))
+    assert "prediction: (no caption)" in text
+    assert "no phrases" in text
+    assert "IoU of the masks" not in text
