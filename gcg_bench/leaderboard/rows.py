@@ -85,18 +85,14 @@ def write_csv(rows: Sequence[Row], file: Path) -> None:
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    import io
-
     names = columns(rows)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    lines = [names]
     for row in rows:
         placed = dict(row)
         if "run" in placed:
             placed["run"] = _relative(placed["run"], file.parent)
-        writer.writerow([placed.get(name, "") for name in names])
-    pages.write(file, text.getvalue())
+        lines.append([str(placed.get(name, "")) for name in names])
+    pages.write(file, "".join(f"{','.join(map(_quoted, line))}\n" for line in lines))
 
 
 def read_csv(file: Path) -> tuple[Row, ...]:
@@ -142,6 +138,13 @@ def _read(names: Sequence[str], line: Sequence[str], place: int, file: Path) -> 
     if "run" in row:
         row["run"] = str((file.parent / row["run"]).resolve())
     return row
+
+
+def _quoted(cell: str) -> str:
+    """A cell as CSV takes it; csv.writer leaves a lone carriage return bare, which ends a line."""
+    if any(sign in cell for sign in '",\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 def _number(name: str, cell: str, place: int, file: Path) -> float:

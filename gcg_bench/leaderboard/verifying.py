@@ -105,6 +105,7 @@ def _run_faults(
 
 def _scored(run: Run, rows: Sequence[Row], load: Load) -> list[Evaluation]:
     """The run's answers scored as each row's signature says."""
+    asked = [(_protocol(row), _resampling(run, row)) for row in rows]
     first = fields_of(rows[0].get("signature", ""))
     data = load(rows[0]["dataset"], rows[0]["split"], int(rows[0]["n"]))
     missing = cast(Literal["error", "empty"], first.get("missing", "error"))
@@ -112,7 +113,6 @@ def _scored(run: Run, rows: Sequence[Row], load: Load) -> list[Evaluation]:
     found: Mapping[str, Prediction] = complete(
         data.samples, run.predictions(sizes=sizes), missing=missing
     )
-    asked = [(_protocol(row), _resampling(run, row)) for row in rows]
     if len({resampling for _, resampling in asked}) == 1:  # captions are measured once for all
         protocols = [one for one, _ in asked]
         return score(data, found, protocols, missing=missing, resampling=asked[0][1])
