@@ -91,9 +91,12 @@ def weight_names(folder: Path) -> set[str] | None:
         length = int.from_bytes(stream.read(8), "little")
         head = stream.read(length) if length < first.stat().st_size else b""
     try:
-        return set(json.loads(head)) - {"__metadata__"}
-    except ValueError as error:
-        raise BadData("damaged", file=first, remedy="Download it again") from error
+        table = json.loads(head) if len(head) == length else None
+    except ValueError:
+        table = None
+    if not isinstance(table, dict):
+        raise BadData("damaged", file=first, remedy="Download it again")
+    return set(table) - {"__metadata__"}
 
 
 def _shards(index: Path) -> list[Path]:

@@ -7,6 +7,9 @@ its own; models.py passes no others. A model may also have
 settings    what decides its answers besides the checkpoint and the seed, as JSON takes it
 prepare     called once with all queries (and `missing`, `limited`, see predictions_file) before the
             first answer; what it raises stops the run
+find, sizes  of the module, for models with weights on disk: `find(checkpoint)` says where they lie,
+            or raises with the remedy; `sizes(checkpoint)` is a GlammConfig, to plan with. Doctor
+            calls them, without a checkpoint where the user gave none
 study       for oracles alone: called once with the samples, references and all
 """
 

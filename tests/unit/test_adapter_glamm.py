@@ -453,6 +453,17 @@ def test_glamm_tiny_is_the_same_code(monkeypatch, folder, alone):
         same(found, wanted)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu_it_runs_in_bfloat16_and_says_the_same_in_float32(folder, alone):
+    half = load_model(f"glamm:{folder}", device="cuda", max_new_tokens=TOKENS)
+    assert (half.settings["dtype"], half.batch_size) == ("bfloat16", 32)
+    assert all(answer.error is None for answer in half.answer(QUERIES))
+    exact = load_model(f"glamm:{folder}", device="cuda", max_new_tokens=TOKENS, dtype="float32")
+    for found, wanted in zip(exact.answer(QUERIES), alone, strict=True):
+        same(found, wanted)
+
+
 # --- the command line ------------------------------------------------------------------------
 
 
