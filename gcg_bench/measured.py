@@ -36,6 +36,9 @@ MEASUREMENT = (
     "metrics",
 )
 
+# NAME:PATH or a path alone: the name, and the path's last part; nothing else that has a slash
+_PATH = re.compile(r"^([\w-]+:)?[^<>\"|?*\n]*[/\\]([^/\\<>\"|?*\n]+)$")
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -131,7 +134,7 @@ def short_labels(labels: Sequence[str]) -> list[str]:
 
     `predictions:/data/answers/mine` is shown as `predictions:mine`.
     """
-    short = [re.sub(r"(^|:)[^:]*[/\\](?=[^/\\])", r"\1", label) for label in labels]
+    short = [_PATH.sub(r"\1\2", label) for label in labels]
     meant: dict[str, set[str]] = {}
     for one, label in zip(short, labels, strict=True):
         meant.setdefault(one, set()).add(label)

@@ -160,7 +160,7 @@ def _images(pairs: Sequence[Pair], by: str | None) -> ImageChanges:
     if by is None:
         by = known[-1]
         return _images(pairs, by)
-    raise UnknownName("score that both runs have", by, known)
+    raise UnknownName("score that both runs have", by, set(known))
 
 
 def _ordered(name: str, of: Measured, a: FloatArray, b: FloatArray) -> ImageChanges:

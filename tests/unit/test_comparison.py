@@ -271,6 +271,7 @@ def test_labels_are_short_where_they_can_be_told_apart():
     ]  # fmt: skip
     alike = ["glamm:/a/final", "glamm:/b/final", "silent"]
     assert short_labels(alike) == alike
+    assert short_labels(["a </b> / c <d>", "x/"]) == ["a </b> / c <d>", "x/"]
     assert short_labels(["glamm:/a/final"] * 2) == ["glamm:final"] * 2
 
 

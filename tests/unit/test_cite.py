@@ -1,0 +1,127 @@
+"""BibTeX: exactly what a run used, each entry once and whole."""
+
+import re
+
+import pytest
+from scored import SMALL, rows, run_folder
+
+from gcg_bench import __version__, cite, registry
+from gcg_bench.cards import card_names, load_card
+from gcg_bench.cite import ENCODERS, METRICS, MODELS, SOFTWARE, bibliography, entries
+from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.protocols import OFFICIAL, STRICT
+
+WORKS = [
+    work for table in (METRICS, ENCODERS, MODELS) for works in table.values() for work in works
+]
+
+
+def keys(found):
+    return [one.key for one in found.citations]
+
+
+def test_exactly_what_was_used(tmp_path):
+    run = run_folder(tmp_path / "r", "silent", rows([1, 2]), protocols=[SMALL["strict-1"]])
+    found = bibliography([run])
+    # of the small protocol only mIoU has a source; a baseline has none, phrase F1 neither
+    assert keys(found) == ["gcg_bench", "rasheed2024glamm", "wang2020minilm", "reimers2019sentence"]
+    assert found.unknown == ()
+    assert found.citations[0].used == ("this software", "data set shapes")
+    assert f"version = {{{__version__}}}" in found.citations[0].bibtex
+
+
+def test_data_metrics_encoder_and_model_of_two_runs_stand_once(tmp_path):
+    given = {"dataset": "flickr30k-gcg", "encoder": "bert-base-uncased@1234"}
+    settings = {"dataset": "flickr30k-gcg"}
+    runs = [
+        run_folder(tmp_path / name, name, rows([1]), settings=settings, **given)
+        for name in ("glamm:x", "kosmos2")
+    ]
+    found = bibliography(runs)
+    assert keys(found)[0] == "gcg_bench"
+    assert set(keys(found)) >= {
+        "young2014image", "plummer2017flickr30k", "rasheed2024glamm", "devlin2019bert",
+        "peng2023kosmos2",
+    }  # fmt: skip
+    assert len(set(keys(found))) == len(keys(found))
+    shared = next(one for one in found.citations if one.key == "rasheed2024glamm")
+    assert shared.used == ("data set flickr30k_gcg", "metric miou", "model glamm:x")
+
+
+def test_the_whole_protocols_have_their_sources(tmp_path):
+    names = {metric.name for protocol in (OFFICIAL, STRICT) for metric in protocol.metrics}
+    found = {re.match(r"@\w+\{(\w+)", work)[1] for name in names for work in METRICS.get(name, ())}
+    assert found == {
+        "denkowski2014meteor", "vedantam2015cider", "lin2014microsoft", "rasheed2024glamm",
+        "kirillov2019panoptic",
+    }  # fmt: skip
+    assert set(METRICS) <= set(registry.names("metrics"))
+    assert {OFFICIAL.encoder, STRICT.encoder} <= set(ENCODERS)
+
+
+def test_what_is_not_known_is_said(tmp_path):
+    run = run_folder(
+        tmp_path / "r", "predictions:/x/@home", rows([1]), settings={"dataset": "mine"},
+        encoder="/models/odd@99",
+    )  # fmt: skip
+    found = bibliography([run])
+    assert [line.partition(" for ")[2].split(",")[0] for line in found.unknown] == [
+        "data set mine", "encoder /models/odd", "model predictions:/x/@home",
+    ]  # fmt: skip
+    comments = [line for line in found.bibtex().splitlines() if line.startswith("%")]
+    assert not any("@" in line for line in comments)  # BibTeX would read on there
+
+
+def test_a_card_of_ones_own(tmp_path):
+    run = run_folder(tmp_path / "r", "silent", rows([1]), settings={"dataset": "mine"})
+    found = bibliography([run], card=load_card("flickr30k_gcg"))
+    assert "young2014image" in keys(found)
+    assert found.unknown == ()
+
+
+def test_a_run_must_be_scored(tmp_path):
+    with pytest.raises(MissingData, match="gcg-bench score"):
+        bibliography([run_folder(tmp_path / "r", "silent", rows([1]), protocols=[])])
+
+
+@pytest.mark.parametrize("name", card_names())
+def test_every_shipped_card_can_be_cited(name):
+    found = list(entries(load_card(name).citation))
+    assert found
+    assert len(found) == load_card(name).citation.count("@")
+
+
+@pytest.mark.parametrize("work", [SOFTWARE, *WORKS], ids=lambda work: work.split("{")[1][:12])
+def test_works_are_whole(work):
+    ((key, text),) = entries(work)
+    assert text == work
+    names = re.findall(r"^  (\w+) = \{", work, re.MULTILINE)
+    assert len(names) == len(set(names))
+    assert {"title", "author"} <= set(names)
+    assert "year" in names or work is SOFTWARE
+    # every field but the last ends in a comma
+    fields = re.split(r"\n  (?=\w+ = )", work)[1:]
+    assert all(one.endswith("},") for one in fields[:-1])
+    assert fields[-1].endswith("}\n}")
+    assert key == re.match(r"@\w+\{(\w+),", work)[1]
+
+
+def test_keys_are_not_shared_by_different_works():
+    found = {}
+    for work in WORKS:
+        for key, text in entries(work):
+            assert found.setdefault(key, text) == text
+
+
+def test_entries_are_cut_where_their_braces_close():
+    text = "prose\n  @misc{a, title = {x {@} y}}\n@misc{ b ,\n note={}}\nmore @ {"
+    assert [key for key, _ in entries(text)] == ["a", "b"]
+    assert next(entries(text))[1] == "@misc{a, title = {x {@} y}}"
+    with pytest.raises(BadOption, match="entry a has no end"):
+        list(entries("@misc{a, title = {x}"))
+
+
+def test_the_file_is_read_back(tmp_path):
+    run = run_folder(tmp_path / "r", "glamm", rows([1]))
+    found = cite.bibliography([run])
+    assert [key for key, _ in entries(found.bibtex())] == keys(found)
