@@ -126,7 +126,7 @@ def test_the_quick_start_prints_the_table(typed, text):
 @pytest.mark.slow
 def test_a_run_keeps_what_the_page_says(typed):
     folder, _ = typed
-    run = folder / "runs" / "shuffled-truth-shapes-val"
+    run = folder / "runs" / "glamm-tiny-shapes-val"
     assert (run / "report.html").stat().st_size > 10_000
     assert len(list(read_predictions(run))) == 4
 

@@ -3,6 +3,9 @@
 python tools/train_glamm_tiny.py prepare --work WORK      draws the pool of scenes (5 minutes)
 python tools/train_glamm_tiny.py train --work WORK        all stages, resumes where it stopped
 python tools/train_glamm_tiny.py export --work WORK --out gcg_bench/glamm_tiny
+
+The weights in the package are those of `export --stage more`: eyes (1000 steps), words (1200) and
+more (590, of which 400 at the full rate), without the last stage, `whole`.
 """
 
 import argparse
@@ -35,7 +38,7 @@ def fresh(tokenizer: Tokenizer) -> Pupil:
 
 
 def train(work: Path, stage: str, *, threads: int = 1, part: tuple[int, int] = (0, 1)) -> None:
-    """One stage. `eyes` and `words` can run side by side; `whole` starts from what both learnt.
+    """One stage. `eyes` and `words` can run side by side.
 
     Args:
         part: this process's number and how many share every batch; all of them must be started.
@@ -44,13 +47,14 @@ def train(work: Path, stage: str, *, threads: int = 1, part: tuple[int, int] = (
     tokenizer = vocabulary.learn()
     pupil = fresh(tokenizer)
     print(f"{parameters(pupil.model):,} parameters", flush=True)
-    if stage == "whole":
-        for name in ("eyes", "words"):
-            learnt = torch.load(work / f"{name}.pt", weights_only=True)["pupil"]
-            own = tuple(f"model.{part}." for part in PARTS[name])
-            pupil.load_state_dict(
-                {key: value for key, value in learnt.items() if key.startswith(own)}, strict=False
-            )
+    for name in recipe.stage(stage).after:
+        learnt = torch.load(work / f"{name}.pt", weights_only=True)["pupil"]
+        own = tuple(
+            f"{kind}." for kind in ("probe", *(f"model.{module}" for module in PARTS[name]))
+        )
+        pupil.load_state_dict(
+            {key: value for key, value in learnt.items() if key.startswith(own)}, strict=False
+        )
     if part[1] > 1:
         meeting = (work / f"{stage}.meeting").resolve()
         torch.distributed.init_process_group(
@@ -60,10 +64,17 @@ def train(work: Path, stage: str, *, threads: int = 1, part: tuple[int, int] = (
 
 
 def export(work: Path, out: Path, *, stage: str = "whole") -> None:
-    """Writes config.json, model.safetensors in half precision, and the vocabulary."""
+    """Writes config.json, model.safetensors in half precision, and the vocabulary.
+
+    A stage that trains the speaking side alone is joined with what `eyes` learnt.
+    """
     tokenizer = vocabulary.learn()
     pupil = fresh(tokenizer)
-    pupil.load_state_dict(torch.load(work / f"{stage}.pt", weights_only=True)["pupil"])
+    for name in dict.fromkeys(("eyes", stage)):
+        learnt = torch.load(work / f"{name}.pt", weights_only=True)["pupil"]
+        own = tuple(f"model.{module}" for module in PARTS[name])
+        mine = {key: value for key, value in learnt.items() if key.startswith(own)}
+        pupil.load_state_dict(learnt if name == "whole" else mine, strict=name == "whole")
     convert.save(pupil.model, out, dtype=torch.float16)
     tokenizer.save(out)
 

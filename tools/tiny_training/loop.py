@@ -68,7 +68,7 @@ def run(
         for group in steps.param_groups:
             group["lr"] = rate(stage, step)
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-            losses = pupil.losses(stage.name, batch)
+            losses = pupil.losses(stage, batch)
         total = torch.stack(list(losses.values())).sum()
         total.backward()
         weights = [weight for group in steps.param_groups for weight in group["params"]]

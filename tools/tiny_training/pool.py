@@ -90,7 +90,7 @@ def _cover(
     square = np.zeros((side, side), np.float32)
     square[: resized[0], : resized[1]] = np.asarray(small)
     pooled = square.reshape(side // 2, 2, side // 2, 2).mean((1, 3))
-    return (pooled + 0.5).astype(np.uint8)
+    return np.asarray(pooled + 0.5).astype(np.uint8)
 
 
 def facts(made: Scene, members: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The recipe: sizes of glamm-tiny and the three stages that it is trained in, as values."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from gcg_bench.glamm.configuration import (
     GlammConfig,
@@ -75,8 +75,9 @@ class Stage:
 
     Attributes:
         name: `eyes` (SAM and mask decoder, prompted by an oracle of the scene's facts), `words`
-            (CLIP and language model: captions, and [SEG] prompts that mimic the oracle's) or
-            `whole` (everything, with the paper's losses alone).
+            and `more` (CLIP and language model: captions, [SEG] prompts that mimic the oracle's,
+            questions to the patches) or `whole` (the paper's losses alone).
+        after: the stages whose weights it starts from; none for fresh ones.
         steps: how many batches.
         batch: scenes in each.
         rate: AdamW's highest learning rate.
@@ -84,9 +85,12 @@ class Stage:
         flat: steps that keep it; then a cosine leads down to a hundredth of it.
         easy: step until which easy scenes are mixed in, fading out.
         middle: the same for middling ones; then come full scenes only.
+        probe: weight of the questions to the patches.
     """
 
     name: str
+    after: tuple[str, ...] = ()
+    _: KW_ONLY
     steps: int
     batch: int
     rate: float
@@ -94,12 +98,14 @@ class Stage:
     flat: int = 0
     easy: int = 0
     middle: int = 0
+    probe: float = 0
 
 
 STAGES = (
     Stage("eyes", steps=1000, batch=16, rate=1.5e-3, warmup=50, easy=100, middle=300),
-    Stage("words", steps=1200, batch=24, rate=1.2e-3, warmup=100, easy=180, middle=420),
-    Stage("whole", steps=800, batch=16, rate=5e-4, warmup=50),
+    Stage("words", steps=1200, batch=24, rate=1.2e-3, warmup=100, easy=180, middle=420, probe=1),
+    Stage("more", ("words",), steps=590, batch=24, rate=1.2e-3, warmup=50, flat=350, probe=3),
+    Stage("whole", ("eyes", "more"), steps=400, batch=16, rate=4e-4, warmup=30),
 )
 
 

@@ -12,12 +12,10 @@ from gcg_bench.glamm.splicing import IGNORE, image_places, seg_rows, spread
 from tiny_training.batches import Batch
 from tiny_training.oracle import Oracle
 from tiny_training.probe import Probe
+from tiny_training.recipe import Stage
 
 MIMIC = 1.0
 """Weight in stage `words` of the squared distance to the oracle's prompts, in units of SPREAD."""
-
-PROBE = 1.0
-"""Weight in stage `words` of the questions to the patches."""
 
 SPREAD = 0.25
 """Rounded variance of a component of the oracle's prompts over the data set."""
@@ -28,10 +26,14 @@ _TALKING = ("vision_tower", "projector", "language_model", "seg_projection")
 PARTS = {
     "eyes": ("grounding",),
     "words": _TALKING,
+    "more": _TALKING,
     # SAM's image encoder rests, as it does in the paper.
     "whole": (*_TALKING, "grounding.mask_decoder"),
 }
 """Stage -> the parts of the model that it trains."""
+
+SPEAKING = ("words", "more")
+"""Stages without masks, in which the probe is trained as well."""
 
 
 class Pupil(nn.Module):
@@ -51,12 +53,14 @@ class Pupil(nn.Module):
 
     def parts(self, stage: str) -> list[nn.Module]:
         """What a stage trains."""
-        scaffold: list[nn.Module] = [self.probe] if stage == "words" else []
+        scaffold: list[nn.Module] = [self.probe] if stage in SPEAKING else []
         return [*scaffold, *(self.model.get_submodule(name) for name in PARTS[stage])]
 
-    def losses(self, stage: str, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
         """The weighted losses of a stage; their sum is minimised."""
-        return {"eyes": self._eyes, "words": self._words, "whole": self._whole}[stage](batch)
+        if stage.name in SPEAKING:
+            return self._words(batch, stage.probe)
+        return self._eyes(batch) if stage.name == "eyes" else self._whole(batch)
 
     def _eyes(self, batch: Batch) -> dict[str, Tensor]:
         low = self.prompted(batch, self.oracle(batch.facts, batch.noise))
@@ -68,12 +72,12 @@ class Pupil(nn.Module):
         eye = self.model.grounding
         return eye.decode(eye.encode(batch.grounding_pixels), prompts, batch.owner)[0]
 
-    def _words(self, batch: Batch) -> dict[str, Tensor]:
+    def _words(self, batch: Batch, probe: float) -> dict[str, Tensor]:
         logits, prompts, patches = self.spoken(batch)
         ce = word_loss(logits, self._spliced(batch, logits))
         wanted = self.oracle(batch.facts)
         mimic = F.mse_loss(prompts.float(), wanted) / SPREAD
-        return {"ce": CE * ce, "mimic": MIMIC * mimic, "probe": PROBE * self.probe(patches, batch)}
+        return {"ce": CE * ce, "mimic": MIMIC * mimic, "probe": probe * self.probe(patches, batch)}
 
     def spoken(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [B, L, V], [SEG] prompts [N, E] and patches [B, P, D], without masks."""
@@ -126,7 +130,7 @@ class Pupil(nn.Module):
                 hits.append((said == wanted)[wanted != IGNORE].float())
                 target = self.oracle(batch.facts)
                 far.append((prompts.float() - target).square().mean() / SPREAD)
-            if stage != "words":
+            if stage not in SPEAKING:
                 overlaps.append(_iou(self.prompted(batch, prompts) > 0, batch.masks > 0.5))
         found: dict[str, float] = {}
         if overlaps:
