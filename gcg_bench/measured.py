@@ -10,6 +10,7 @@ model's own.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,7 @@ def refuse_unlike(rows: Sequence[Mapping[str, Any]], purpose: str = "ranked toge
     """Raises BadOption when two rows' measurements differ, naming the field and both values.
 
     Args:
-        rows: each with `model` and `signature`.
+        rows: each with `model` and `signature`, and `run` to tell namesakes apart.
         purpose: what they cannot be, for the message.
     """
     if not rows:
@@ -205,10 +206,18 @@ def refuse_unlike(rows: Sequence[Mapping[str, Any]], purpose: str = "ranked toge
             if first.get(name) != other.get(name):
                 apart = ", or make two boards" if "ranked" in purpose else ""
                 raise BadOption(
-                    f"{rows[0]['model']} and {row['model']} cannot be {purpose}: {name} is"
+                    f"{' and '.join(_told_apart(rows[0], row))} cannot be {purpose}: {name} is"
                     f" {first.get(name)} for one and {other.get(name)} for the other. Score both"
                     f" the same way{apart}"
                 )
+
+
+def _told_apart(*rows: Mapping[str, Any]) -> list[str]:
+    """What rows are called: their models, and the folders of their runs where models are alike."""
+    names = [str(row["model"]) for row in rows]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{row['model']} ({PurePath(row.get('run', '')).name})" for row in rows]
 
 
 def refuse_other_images(a: Measured, b: Measured) -> None:

@@ -71,7 +71,7 @@ def compare(
         UnknownName: no score named `by`.
     """
     pairs = [(stored(run_a, key), stored(run_b, key)) for key in _both(run_a, run_b, protocols)]
-    _refuse(pairs)
+    _refuse(run_a, run_b, pairs)
     images = _images(pairs, by)
     changes: list[ScoreChange] = []
     with bar("compare", len(pairs)) as advance:
@@ -95,10 +95,13 @@ def compare(
     )
 
 
-def _refuse(pairs: Sequence[Pair]) -> None:
+def _refuse(run_a: Run, run_b: Run, pairs: Sequence[Pair]) -> None:
     """Raises BadOption when the measurements or the images of two sides differ."""
     for a, b in pairs:
-        sides = [{"model": one.label, "signature": one.verdict["signature"]} for one in (a, b)]
+        sides = [
+            {"model": one.label, "run": run.folder, "signature": one.verdict["signature"]}
+            for run, one in ((run_a, a), (run_b, b))
+        ]
         refuse_unlike(sides, "compared")
         refuse_other_images(a, b)
 

@@ -160,6 +160,13 @@ def test_another_measurement_is_refused_by_name(tmp_path, field, value):
         compare(a, b, draws=5)
 
 
+def test_namesakes_are_told_apart_by_their_folders(tmp_path):
+    a = run_folder(tmp_path / "one", "same", rows([1, 2]))
+    b = run_folder(tmp_path / "two", "same", rows([1, 2]), card="2")
+    with pytest.raises(BadOption, match=r"same \(one\) and same \(two\) cannot be compared: card"):
+        compare(a, b, draws=5)
+
+
 def test_another_number_of_images_is_refused(tmp_path):
     a = run_folder(tmp_path / "a", "first", rows([1, 2]))
     b = run_folder(tmp_path / "b", "second", rows([1, 2, 3]))
