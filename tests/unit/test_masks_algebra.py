@@ -126,6 +126,21 @@ def test_nothing_measured():
     assert masks.boxes([]).shape == (0, 4)
 
 
+@pytest.mark.parametrize("count", [1, 254, 255, 256, 257, 511, 1021])
+def test_many_are_measured_as_few(count):
+    """pycocotools keeps a number of masks in a byte where it measures areas."""
+    stack = np.random.default_rng(count).random((count, 3, 4)) < 0.4
+    encoded = [masks.encode(bitmap) for bitmap in stack]
+    assert masks.area(encoded).tolist() == stack.sum(axis=(1, 2)).tolist()
+    assert masks.boxes(encoded).tolist() == [masks.boxes([mask])[0].tolist() for mask in encoded]
+    for crowd in (None, [False]):
+        table = masks.iou(encoded[:1], encoded, crowd)
+        assert table.shape == (1, count)
+        for column in (0, count // 2, count - 1):
+            alone = masks.iou(encoded[:1], [encoded[column]], crowd)
+            np.testing.assert_array_equal(table[:, [column]], alone)
+
+
 @given(stacks(1, 6))
 def test_union_is_any_of_the_bitmaps(stack):
     united = masks.union([masks.encode(bitmap) for bitmap in stack])
