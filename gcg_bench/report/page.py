@@ -145,6 +145,7 @@ def _content(material: Material) -> Mapping[str, Any]:
         "diagnosis": diagnosis,
         "dearest": max(0.01, *(one.f1_without - diagnosis.f1 for one in diagnosis.tallies)),
         "described": {kind.name: kind for kind in KINDS},
+        "oracle": material.settings.get("oracle") is True,
         "settings": settings(material.settings),
         "environment": settings(material.environment),
         "index": embedded(index(material, scores)),

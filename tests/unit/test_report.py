@@ -166,6 +166,13 @@ def test_hostile_text_stays_text(tmp_path, text):
     assert "".join(piece[0] for piece in record["sides"][1]["captions"][0]) == text
 
 
+def test_page_says_when_the_model_sees_the_references(tmp_path, world):
+    _, html = written(tmp_path, material(world, settings={"oracle": True}))
+    assert 'id="oracle"' in html
+    _, html = written(tmp_path, material(world, settings={"oracle": False}))
+    assert 'id="oracle"' not in html
+
+
 def test_page_is_whole_or_not_there(tmp_path, world):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(EnvironmentProblem, match=r"report\.html"):
