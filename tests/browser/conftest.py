@@ -108,6 +108,8 @@ def driver(tmp_path_factory):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(control)
     started = webdriver.Chrome(options=options, service=service)
+    # a window that nobody sees may never be the focused one, and then no focus event is sent
+    started.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     yield started
     started.quit()
 
