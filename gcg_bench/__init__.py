@@ -40,6 +40,7 @@ _HOME = {
     "read_mask": "masks",
     "read_predictions": "predictions",
     "score": "evaluation",
+    "show": "drawing",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605  # one list, so that none can be forgotten

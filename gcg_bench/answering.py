@@ -45,8 +45,8 @@ class GlammAnswers:
     A query's prompt is its instruction, as the published script hands it on; without one it is
     asked for a grounded caption, or for a description of its regions when it has some. A [SEG]
     belongs to its own phrase; one that belongs to none is a mask without words. Phrases whose tags
-    the model left unpaired are kept, and `raw` shows the tags. A phrase's score is the mean
-    probability of its words, or that of its first [SEG] where it has none.
+    the model left unpaired are kept; `Prediction.unpaired` counts such tags in `raw`. A phrase's
+    score is the mean probability of its words, or that of its first [SEG] where it has none.
 
     Attributes:
         settings: what decides the answers, for runs and signatures.

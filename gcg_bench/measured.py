@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from gcg_bench import metrics, statistics
-from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
+from gcg_bench.encoders import Encoder, load_encoder
+from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict, UnknownName
 from gcg_bench.protocols import spelling
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, reducer
@@ -88,6 +89,12 @@ class Measured:
             dtype=np.float64,
         )
 
+    def of_image(self, k: int) -> dict[str, float]:
+        """Every score of the k-th image as if it were the only one, see `alone`."""
+        rows = {name: _image(table, k) for name, table in self.rows.items()}
+        reduced = reducer(self.metrics, rows)(np.ones((1, 1)))
+        return {name: float(value[0]) for name, value in reduced.items()}
+
     def metric_of(self, score: str) -> Metric:
         """The metric that gives a score; raises UnknownName."""
         for metric in self.metrics:
@@ -123,6 +130,28 @@ def fresh(label: str, evaluation: Evaluation) -> Measured:
     """A verdict that was just made, as `stored` gives one that was kept."""
     made = spelt(fields_of(evaluation.signature)["metrics"])
     return Measured(label, evaluation.to_json(), made, evaluation.rows)
+
+
+def encoder_of(run: Run, measured: Measured, given: str | None = None) -> Encoder:
+    """The phrase encoder that a run's verdict was made with.
+
+    Args:
+        run: for messages.
+        measured: one of its verdicts.
+        given: where the encoder lies, if its name does not say.
+
+    Raises:
+        RunConflict: what was found is another encoder.
+        EnvironmentProblem: the encoder cannot be had.
+    """
+    name, _, digest = fields_of(measured.verdict["signature"])["encoder"].rpartition("@")
+    encoder = load_encoder(given or name)
+    if not encoder.digest.startswith(digest):
+        raise RunConflict(
+            f"{run.folder}: scored with the encoder {name} {digest}, but {encoder.folder} holds"
+            f" {encoder.digest[:8]}. Name the right one with --encoder, or score it again"
+        )
+    return encoder
 
 
 def label_of(run: Run) -> str:

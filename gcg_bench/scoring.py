@@ -259,6 +259,8 @@ def notes(
         said.append(f"{broken_lines} captions held a line break, read as a space")
     if uneven:
         said.append(f"{uneven} groundings have masks without words, read as published")
+    if untidy := sum(comparison.prediction.unpaired > 0 for comparison in comparisons):
+        said.append(f"{untidy} answers have a <p> or </p> without its partner; phrases are kept")
     for metric in protocol.metrics:
         if getattr(metric, "scores_from", "") == "model" and confidences(comparisons) != "all":
             some = "some" if confidences(comparisons) == "some" else "the"

@@ -6,6 +6,7 @@ A Metric measures Comparisons into Rows and reduces Rows to scores. Values are c
 enter the package (masks.py, the readers) and trusted from there on.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,16 @@ class Prediction:
     raw: str | None = None
     seconds: float | None = None
     error: str | None = None
+
+    @property
+    def unpaired(self) -> int:
+        """Tags `<p>` and `</p>` in `raw` whose partner the model left out; 0 without `raw`."""
+        alone, is_open = 0, False
+        for tag in re.findall(r"</?p>", self.raw or ""):
+            opens = tag == "<p>"
+            alone += opens == is_open
+            is_open = opens
+        return alone + is_open
 
 
 @dataclass(frozen=True, slots=True)

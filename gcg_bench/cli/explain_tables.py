@@ -22,6 +22,9 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
         console.print(Text(f"failed: {explanation.error}", "red"))
     _print_side(console, "reference", "R", explanation.reference)
     _print_side(console, "prediction", "P", explanation.predicted)
+    if explanation.unpaired:
+        told = f"<p> or </p> tags without a partner in the model's text: {explanation.unpaired}"
+        console.print(Text(told, "dim"))
     if explanation.iou.size:
         console.print(_numbers("IoU of the masks", explanation.iou))
     for reckoning in explanation.reckonings:

@@ -87,4 +87,10 @@ scoring = _stacked(
         show_default=True,
         help="Bootstrap draws of the intervals; 0 for none.",
     ),
+    click.option(
+        "--diagnosis",
+        is_flag=True,
+        help="Also where mistakes are made, by size, number, length and place of phrases; in JSON"
+        " the key `diagnosis` of strict.",
+    ),
 )

@@ -20,6 +20,12 @@ from gcg_bench.errors import BadOption
 @options.data_root
 @options.limit
 @options.scoring
+@click.option(
+    "--explain",
+    default=None,
+    metavar="IMAGE_ID",
+    help="Only show one image: its pairs, and why each phrase counted or not.",
+)
 @options.quiet
 @options.as_json
 def score(predictions: Path, **given: Any) -> int:
@@ -30,6 +36,8 @@ def score(predictions: Path, **given: Any) -> int:
     from gcg_bench.datasets import load_dataset
     from gcg_bench.runs import Run
 
+    if given["explain"] is not None and given["diagnosis"]:
+        raise BadOption("--explain shows one image, --diagnosis all of them: give one of the two")
     if Run.is_run(predictions):
         run = Run.open(predictions)
         settings = run.settings
@@ -66,12 +74,18 @@ def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
     found = complete(
         data.samples, run.predictions(sizes=sizes), missing=given["missing"], limited=limited
     )
+    if given.get("explain") is not None:
+        from gcg_bench.cli.explain import explain
+
+        explain(data, found, given, run)
+        return 0
     verdicts = _verdicts(data, found, given, answered_by(settings))
     if not limited:
         for verdict in verdicts:
             keep(run, verdict)
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
-    _show(f"{settings['model']} on {data.card.name} {data.split}", verdicts, given)
+    title = f"{settings['model']} on {data.card.name} {data.split}"
+    _show(title, verdicts, given, _mistakes(data, found, given))
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 
@@ -98,11 +112,17 @@ def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
         missing=given["missing"],
         limited=given["limit"] is not None,
     )
+    if given["explain"] is not None:
+        from gcg_bench.cli.explain import explain
+
+        explain(data, found, given)
+        return 0
     verdicts = [
         replace(verdict, notes=(*verdict.notes, *reading.sentences()))
         for verdict in _verdicts(data, found, given, {"prompt": "unknown"})
     ]
-    _show(f"{predictions} on {data.card.name} {data.split}", verdicts, given)
+    title = f"{predictions} on {data.card.name} {data.split}"
+    _show(title, verdicts, given, _mistakes(data, found, given))
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 
@@ -110,6 +130,8 @@ def chosen_protocols(given: Mapping[str, Any]) -> list[Any]:
     """The protocols of the options, with the encoder and the optional metrics asked for."""
     from gcg_bench.protocols import protocol
 
+    if given["diagnosis"] and "strict" not in given["protocols"]:
+        raise BadOption("--diagnosis tells mistakes as strict counts them: add --protocol strict")
     return [
         protocol(name).using(encoder=given["encoder"], also=given["also"])
         for name in dict.fromkeys(given["protocols"])
@@ -134,10 +156,30 @@ def _verdicts(
     )
 
 
-def _show(title: str, verdicts: Any, given: Mapping[str, Any]) -> None:
+def _mistakes(data: Any, found: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """The diagnosis if it is to be shown, else None: it is told in the terms of strict."""
+    from gcg_bench.diagnosis import compared, diagnose
+    from gcg_bench.encoders import load_encoder
+
+    strict = next((one for one in chosen_protocols(given) if one.name == "strict"), None)
+    wanted = given["diagnosis"] or not (given["as_json"] or given["quiet"])
+    if strict is None or not wanted:
+        return None
+    encoder = load_encoder(strict.encoder)
+    return diagnose(compared(data.samples, found, encoder, equal_is_one=strict.equal_is_one))
+
+
+def _show(title: str, verdicts: Any, given: Mapping[str, Any], diagnosis: Any) -> None:
+    from gcg_bench.cli.diagnosis_tables import print_diagnosis
     from gcg_bench.cli.score_tables import print_scores
 
     if given["as_json"]:
-        print_json([verdict.to_json() for verdict in verdicts])
-    else:
-        print_scores(stdout(), title, verdicts)
+        told = [verdict.to_json() for verdict in verdicts]
+        for one in told:
+            if diagnosis is not None and one["protocol"] == "strict":
+                one["diagnosis"] = diagnosis.to_json()
+        print_json(told)
+        return
+    print_scores(stdout(), title, verdicts)
+    if diagnosis is not None:
+        print_diagnosis(stdout(), diagnosis, slices=given["diagnosis"])

@@ -6,7 +6,7 @@ would be without each kind. Slices say where the mistakes are. After TIDE, arXiv
 
 from gcg_bench.diagnosis.compared import compared
 from gcg_bench.diagnosis.costs import Diagnosis, Tally, diagnose
-from gcg_bench.diagnosis.explaining import explain, explain_image
+from gcg_bench.diagnosis.explaining import explain, explain_image, place_of
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning
 from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, ImageDiagnosis, Kind, judge_image
 from gcg_bench.diagnosis.slices import Slice
@@ -32,5 +32,6 @@ __all__ = [
     "explain_image",
     "judge_image",
     "locate",
+    "place_of",
     "recall_surface",
 ]

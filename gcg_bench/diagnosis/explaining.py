@@ -46,6 +46,7 @@ def explain(
             Reckoning(protocol.key, comparison.similarity, _lines(protocol, comparison), own)
             for protocol, comparison, own in zip(protocols, comparisons, given, strict=True)
         ),
+        unpaired=first.prediction.unpaired,
     )
 
 
@@ -69,16 +70,22 @@ def explain_image(
         MissingData: the data set has no such image.
         EnvironmentProblem: a protocol's encoder cannot be had.
     """
-    chosen = [sample for sample in samples if sample.id == id_]
-    if not chosen:
-        close = get_close_matches(id_, [sample.id for sample in samples], n=3)
-        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise MissingData(f"no image {id_!r} among the {len(samples)} of the data set{hint}")
+    chosen = [samples[place_of(samples, id_)]]
     seen = [
         compared(chosen, predictions, load_encoder(one.encoder), equal_is_one=one.equal_is_one)[0]
         for one in protocols
     ]
     return explain(protocols, seen, scores)
+
+
+def place_of(samples: Sequence[Sample], id_: str) -> int:
+    """Where in a data set the image is; raises MissingData, with ids that are spelt like it."""
+    ids = [sample.id for sample in samples]
+    if id_ in ids:
+        return ids.index(id_)
+    close = get_close_matches(id_, ids, n=3)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise MissingData(f"no image {id_!r} among the {len(ids)} of the data set{hint}")
 
 
 def _lines(protocol: EvalProtocol, comparison: Comparison) -> tuple[Line, ...]:

@@ -79,6 +79,7 @@ class Explanation:
         predicted: the predicted side.
         iou: (R, P) table, NaN where two empty masks meet.
         reckonings: one a protocol.
+        unpaired: tags of the model's own text without a partner, see `Prediction.unpaired`.
     """
 
     id: str
@@ -87,19 +88,24 @@ class Explanation:
     predicted: Side
     iou: FloatArray
     reckonings: tuple[Reckoning, ...]
+    unpaired: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values; NaN becomes null."""
         return {
             "id": self.id,
             "error": self.error,
+            "unpaired": self.unpaired,
             "reference": self.reference.to_json(),
             "predicted": self.predicted.to_json(),
             "iou": _plain(self.iou),
             "protocols": [
                 {
                     "protocol": one.protocol,
-                    "scores": dict(one.scores),
+                    "scores": {
+                        name: value if np.isfinite(value) else None
+                        for name, value in one.scores.items()
+                    },
                     "likeness": _plain(one.likeness),
                     "lines": [asdict(line) for line in one.lines],
                 }

@@ -1,7 +1,7 @@
 """Every image as a record: what the page's script needs to show it.
 
-A record is `{"id", "size", "full", "error", "seconds", "raw", "sides"}`, and `picture`, or `why`
-there is none; `size` is that of its masks, `full` that of the picture, both (height, width).
+A record is `{"id", "size", "full", "error", "seconds", "raw", "unpaired", "sides"}`, and `picture`,
+or `why` there is none. `size` is that of its masks, `full` that of the picture: (height, width).
 `sides` holds the reference and the prediction:
 
     {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
@@ -67,6 +67,7 @@ def _record(
         "error": prediction.error,
         "seconds": prediction.seconds,
         "raw": None if prediction.raw is None else prediction.raw[:_RAW],
+        "unpaired": prediction.unpaired,
         "sides": [
             _side(sample.truth, sample.captions[1:], found.reference, reference, small),
             _side(prediction.grounding, (), found.predicted, predicted, small),

@@ -7,10 +7,10 @@ from typing import Any
 from gcg_bench import __version__
 from gcg_bench.datasets import Dataset
 from gcg_bench.diagnosis import Diagnosis, compared, diagnose
-from gcg_bench.encoders import Encoder, load_encoder
+from gcg_bench.encoders import load_encoder
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.evaluation import complete
-from gcg_bench.measured import Measured, fields_of, label_of, short_labels, stored
+from gcg_bench.measured import Measured, encoder_of, label_of, short_labels, stored
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.protocols import PROTOCOLS, STRICT
 from gcg_bench.runs import Run
@@ -79,7 +79,7 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
         data.samples,
         # a run may have been scored while images were missing: they count as failures there
         complete(data.samples, run.predictions(sizes=sizes), missing="empty"),
-        _encoder(run, strict, encoder),
+        encoder_of(run, strict, encoder) if strict else load_encoder(encoder or STRICT.encoder),
         equal_is_one=STRICT.equal_is_one,
     )
     rules = strict.metrics if strict else STRICT.metrics
@@ -91,20 +91,6 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
         settings=run.settings,
         environment=run.environment,
     )
-
-
-def _encoder(run: Run, strict: Measured | None, given: str | None) -> Encoder:
-    """The encoder that the strict scores were counted with, else strict's own."""
-    if strict is None:
-        return load_encoder(given or STRICT.encoder)
-    name, _, digest = fields_of(strict.verdict["signature"])["encoder"].rpartition("@")
-    encoder = load_encoder(given or name)
-    if not encoder.digest.startswith(digest):
-        raise RunConflict(
-            f"{run.folder}: scored with the encoder {name} {digest}, but {encoder.folder} holds"
-            f" {encoder.digest[:8]}. Name the right one with --encoder, or score it again"
-        )
-    return encoder
 
 
 def judged(measured: Measured) -> Judged:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import repeat
+from math import ceil
 
 from PIL import Image, ImageOps
 
@@ -19,10 +20,11 @@ _SIDEWAYS = 5  # EXIF orientations from here on exchange rows and columns
 _ORIENTATION = 0x0112
 
 LONGEST = 512
-"""Pixels of a thumbnail's longer side at most."""
+"""Pixels of a thumbnail's longer side, about."""
 
 _ROOMY = 20_000  # characters below which LONGEST would hardly ever do, so it is not tried
-_CLOSE = 280  # the longer side at most then: an eighth of 2,240, which JPEG decodes fast
+_CLOSE = 280  # the longer side then
+_ABOUT = 1.25  # a JPEG decoded to a size that is so many times off is taken as it is, not resized
 # (share of the longer side, JPEG quality), tried in turn until one is small enough
 _STEPS = ((1.0, 80), (1.0, 66), (0.8, 66), (0.62, 62), (0.5, 58), (0.38, 55), (0.25, 50))
 
@@ -68,7 +70,7 @@ def _thumbnail(picture: Picture, budget: int) -> Thumbnail:
     encoded = b""
     for share, quality in _STEPS:
         height, width = fitted(picture.height, picture.width, round(longest * share))
-        sized = image if image.size == (width, height) else image.resize((width, height))
+        sized = image if share == 1 else image.resize((width, height))
         stream = BytesIO()
         sized.save(stream, "JPEG", quality=quality)
         encoded = base64.b64encode(stream.getvalue())
@@ -78,11 +80,13 @@ def _thumbnail(picture: Picture, budget: int) -> Thumbnail:
 
 
 def _small(picture: Picture, longest: int) -> Image.Image:
-    """The picture at the largest size; a JPEG file is decoded no larger than needed."""
+    """The picture at about the largest size; a JPEG file is decoded no larger than needed."""
     height, width = fitted(picture.height, picture.width, longest)
-    image = _drafted(picture, height, width)
+    image = _drafted(picture, ceil(height / _ABOUT), ceil(width / _ABOUT))
     if image is None:
         image = Image.fromarray(picture.read())
+    elif image.height <= height * _ABOUT and image.width <= width * _ABOUT:
+        return image
     return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 

@@ -436,18 +436,27 @@ def test_thumbnails_of_files(tmp_path):
         file_picture(tmp_path / "gone.jpg", 90, 90),
     ]
     plain, png, turned, unturned, wrong, none, gone = thumbnails(pictures, 90_000, lambda _: None)
+    # JPEG decodes to a half, which is near enough to 512; what is read whole is made to fit
+    sizes = [opened(made).size for made in (plain, turned, png, unturned)]
+    assert sizes == [(600, 450), (450, 600), (512, 384), (512, 384)]
     for made in (plain, png, unturned):
-        assert opened(made).size == (512, 384)
         row = np.asarray(opened(made))[200, :, 0]
         assert row[10] > 200
         assert row[-10] < 50
-    assert opened(turned).size == (384, 512)
     column = np.asarray(opened(turned))[:, 200, 0]
     assert column[10] > 200
     assert column[-10] < 50
     assert "900 x 1200" in wrong.why
     assert "not an image" in none.why
     assert "no such image" in gone.why
+
+
+def test_large_files_are_decoded_to_about_the_size_wanted(tmp_path):
+    pixels = np.full((1200, 1600, 3), GREY, dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.jpg")
+    (made,) = thumbnails([file_picture(tmp_path / "large.jpg", 1200, 1600)], 90_000, lambda _: None)
+    # a half is too large (800), a quarter too small (400)
+    assert opened(made).size == (512, 384)
 
 
 def test_the_script_and_style_cannot_close_their_element():

@@ -468,7 +468,8 @@
 
   function rawText(record) {
     if (!record.raw) return [];
-    return [make("details", { class: "more" }, make("summary", null, "The model's own text"), make("p", { class: "code" }, record.raw))];
+    const untidy = record.unpaired ? ` · ${plural(record.unpaired, "phrase tag")} without a partner` : "";
+    return [make("details", { class: "more" }, make("summary", null, `The model's own text${untidy}`), make("p", { class: "code" }, record.raw))];
   }
 
   /** One side: its canvas, and its captions with the phrases in them. */
