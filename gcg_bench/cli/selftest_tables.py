@@ -59,9 +59,11 @@ def _cell(finding: Finding) -> Text:
 
 
 def _move(finding: Finding) -> str:
-    """How far a score moved: two digits that count, and a plain 0 where it did not."""
+    """How far a score moved, small moves too; a plain 0 where it did not."""
     move = (finding.after - finding.before) * (1 if finding.score == "Words" else 100)
-    return "0" if abs(move) < 1e-7 else f"{move:+.2g}"
+    if abs(move) < 1e-7:
+        return "0"
+    return f"{move:+.1f}" if abs(move) >= 1 else f"{move:+.2g}"
 
 
 def _told(finding: Finding) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gcg_bench.selftest.changes import Change
+from gcg_bench.selftest.scenes import Change
 from gcg_bench.types import Metric
 
 ROUNDING = 1e-9

@@ -5,7 +5,9 @@ Directions are reasoned from what a score is for; a metric that cannot keep a la
 """
 
 from gcg_bench.selftest import changes as do
+from gcg_bench.selftest import disguises
 from gcg_bench.selftest.claims import Claim, Direction, Law, claims
+from gcg_bench.selftest.scenes import Change
 
 UP, DOWN, STILL, FREE = Direction.UP, Direction.DOWN, Direction.STILL, Direction.FREE
 NOT_UP, NOT_DOWN = Direction.NOT_UP, Direction.NOT_DOWN
@@ -15,7 +17,7 @@ _GROUNDING = "AP50 mIoU Precision Recall F1 F1_avg gPQ SQ RQ Hallucination Ungro
 _RATES = "Hallucination Ungrounded"
 
 
-def _never_moves(name: str, does: str, change: do.Change, why: str) -> Law:
+def _never_moves(name: str, does: str, change: Change, why: str) -> Law:
     still = Claim(STILL, why)
     return Law(name, does, change, still, captions=still)
 
@@ -24,31 +26,31 @@ LAWS: tuple[Law, ...] = (
     _never_moves(
         "phrase order",
         "The phrases of each answer stand in another order.",
-        do.phrases_reordered,
+        disguises.phrases_reordered,
         "an answer is a set of phrases, whose order says nothing",
     ),
     _never_moves(
         "reference order",
         "The phrases of each reference stand in another order.",
-        do.references_reordered,
+        disguises.references_reordered,
         "a reference is a set of phrases, whose order says nothing",
     ),
     _never_moves(
         "image names",
         "All images have other names, ranked as before.",
-        do.images_renamed,
+        disguises.images_renamed,
         "a name says nothing of an image",
     ),
     _never_moves(
         "image order",
         "The images come in another order.",
-        do.images_reordered,
+        disguises.images_reordered,
         "the images are a set, whose order says nothing",
     ),
     Law(
         "images twice",
         "Every image comes twice, under two names.",
-        do.images_twice,
+        disguises.images_twice,
         Claim(STILL, "shares and means do not ask how many images there are"),
         captions=Claim(STILL, "shares and means do not ask how many images there are"),
         claims=claims(
@@ -58,25 +60,25 @@ LAWS: tuple[Law, ...] = (
     _never_moves(
         "mirror",
         "All masks of both sides are mirrored.",
-        do.images_mirrored,
+        disguises.images_mirrored,
         "how masks overlap does not depend on what is left and what is right",
     ),
     _never_moves(
         "masks in pieces",
         "Every answered mask is given as two, which the phrase has together.",
-        do.masks_in_pieces,
+        disguises.masks_in_pieces,
         "the masks of a phrase are united before they are compared",
     ),
     _never_moves(
         "confidence scale",
         "All confidences are halved.",
-        do.confidences_halved,
+        disguises.confidences_halved,
         "of confidences only the rank counts",
     ),
     _never_moves(
         "line breaks",
         "In every answered caption a line break stands for each space.",
-        do.captions_broken_into_lines,
+        disguises.captions_broken_into_lines,
         "a line break in a caption is a space",
     ),
     Law(
@@ -142,7 +144,7 @@ LAWS: tuple[Law, ...] = (
             (
                 FREE,
                 "F1_avg SQ",
-                "at high thresholds the phrase was a mistake, and its fit was poor",
+                "above its IoU the phrase was a mistake, and its fit was poor",
             ),
             (NOT_DOWN, _RATES, "the same mistakes are a larger share of fewer phrases"),
         ),

@@ -63,6 +63,9 @@ class Match:
     iou: float
 
 
+Change = Callable[[Scenes, Kit], Scenes]
+
+
 def usable(sample: Sample) -> bool:
     """Whether laws can be proved on an image.
 

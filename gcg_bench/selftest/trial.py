@@ -154,7 +154,13 @@ def tried(
     evidence = _gathered({"": before, **after})
     scores = {one.name: _scored(one, encoders[one.encoder], evidence) for one in protocols}
     changed = {name: _changed(before, scenes) for name, scenes in after.items()}
+    # where a law asks for its share, it changes one phrase an image
     phrases = sum(len(sample.truth.phrases) for sample in fit)
+    findings = (
+        _findings(law, one, scores[one.name], changed[law.name] / phrases)
+        for law in laws
+        for one in protocols
+    )
     return Trial(
         images=len(fit),
         left_out=len(samples) - len(fit),
@@ -163,29 +169,17 @@ def tried(
         protocols=tuple(protocols),
         laws=tuple(laws),
         changed=changed,
-        findings=tuple(
-            finding
-            for law in laws
-            for protocol in protocols
-            for finding in _findings(
-                law,
-                protocol,
-                scores[protocol.name][""],
-                scores[protocol.name][law.name],
-                # one phrase an image, where a law asks for its share
-                share=changed[law.name] / phrases,
-            )
-        ),
+        findings=tuple(chain.from_iterable(findings)),
     )
 
 
 def _findings(
-    law: Law, protocol: EvalProtocol, before: Scores, after: Scores, *, share: float
+    law: Law, protocol: EvalProtocol, scores: Mapping[str, Scores], share: float
 ) -> Iterator[Finding]:
     for metric in protocol.metrics:
         for score in metric.scores:
             claim = law.of(metric, score)
-            old, new = before[metric.name, score], after[metric.name, score]
+            old, new = (scores[variant][metric.name, score] for variant in ("", law.name))
             known = metric.laws_broken.get(law.name)
             if not share:
                 verdict: Verdict = "nothing to change"
