@@ -222,7 +222,8 @@ class Metric(Protocol):
         name: the file's name.
         scores: the names of the numbers that `reduce` returns, as tables print them.
         columns: the names of a row's columns.
-        laws_broken: the laws of tests/contracts that this metric cannot keep, each with the reason.
+        laws_broken: the laws of `gcg-bench selftest` and tests/contracts that this metric cannot
+            keep, each with the reason; a property where that depends on its parameters.
         lower_is_better: for rates of mistakes.
 
     A metric of captions alone may have `captions_only = True`: its rows do not depend on how
@@ -232,8 +233,10 @@ class Metric(Protocol):
     name: ClassVar[str]
     scores: ClassVar[tuple[str, ...]]
     columns: ClassVar[tuple[str, ...]]
-    laws_broken: ClassVar[Mapping[str, str]]
     lower_is_better: ClassVar[bool]
+
+    @property
+    def laws_broken(self) -> Mapping[str, str]: ...
 
     def fit(self, comparisons: Sequence[Comparison]) -> Any: ...
 

@@ -101,7 +101,7 @@ def scores(folder: Path, protocol: str) -> dict[str, float]:
 def test_there_is_one_file_a_recipe_and_a_command_to_try_it():
     assert set(files(PAGE)) == {METRIC, MODEL, "pets/card.md", "pets/val.jsonl"}
     tried = [words[0] for words in commands(PAGE, "bash")]
-    assert tried == ["evaluate", "predict", "data", "evaluate"]
+    assert tried == ["evaluate", "selftest", "predict", "data", "evaluate"]
 
 
 @pytest.mark.parametrize("name", [METRIC, MODEL])

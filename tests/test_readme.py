@@ -24,7 +24,7 @@ from gcg_bench.scoring import measure
 from gcg_bench.types import Grounding, Mask
 
 README = "README.md"
-SCORED = ("evaluate", "predict", "export")  # what takes --limit
+SCORED = ("evaluate", "predict", "export", "selftest")  # what takes --limit
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ COMMANDS = {
     "data": ("data", "Data cards: list, show, check, fetch, export."),
     "models": ("models", "What --model takes, and what each needs."),
     "doctor": ("doctor", "What is missing on this machine, and the remedy."),
+    "selftest": ("selftest", "Are the metrics sound? Laws that hold whatever the truth is."),
     "cite": ("cite", "BibTeX of the data, metrics and models of a run."),
 }
 

@@ -58,21 +58,25 @@ model = _stacked(
     click.option("--seed", type=int, default=0, show_default=True),
 )
 
+protocols = click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    default=("official", "strict"),
+    show_default=True,
+    help="official or strict; repeat for both.",
+)
+
+also = click.option("--also", multiple=True, help="Optional metric: bleu, rouge_l or spice.")
+
 scoring = _stacked(
-    click.option(
-        "--protocol",
-        "protocols",
-        multiple=True,
-        default=("official", "strict"),
-        show_default=True,
-        help="official or strict; repeat for both.",
-    ),
+    protocols,
     click.option(
         "--encoder",
         default=None,
         help="Phrase encoder for every protocol: minilm, bert-base-uncased, or a folder.",
     ),
-    click.option("--also", multiple=True, help="Optional metric: bleu, rouge_l or spice."),
+    also,
     click.option(
         "--missing",
         type=click.Choice(["error", "empty"]),

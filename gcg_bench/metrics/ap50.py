@@ -32,6 +32,13 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 # COCO caps the threshold just below 1 so that a perfect overlap passes
 _ALMOST_ONE = 1 - 1e-10
 
+_BROKEN_BY_IMAGE_ORDER = {
+    "image order": "equal scores are ranked by the order of the images",
+    "images twice": "equal scores are ranked by the order of the images, which are more",
+    "phrase order": "equal scores of an image are ranked, and matched, in the order of its phrases",
+    "reference order": "of references that fit equally well a detection takes the later one",
+}
+
 
 @dataclass(frozen=True)
 class AP50:
@@ -51,10 +58,11 @@ class AP50:
     name: ClassVar[str] = "ap50"
     scores: ClassVar[tuple[str, ...]] = ("AP50",)
     columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
-    laws_broken: ClassVar[Mapping[str, str]] = {
-        "image order": "with ties='image_order' equal scores are ranked by the order of the images",
-    }
     lower_is_better: ClassVar[bool] = False
+
+    @property
+    def laws_broken(self) -> Mapping[str, str]:
+        return _BROKEN_BY_IMAGE_ORDER if self.ties == "image_order" else {}
 
     def fit(self, comparisons: Sequence[Comparison]) -> bool:
         """Whether the run's own scores are used: only when every detection has one."""

@@ -31,7 +31,14 @@ class MaskRecall:
     name: ClassVar[str] = "mask_recall"
     scores: ClassVar[tuple[str, ...]] = ("Recall",)
     columns: ClassVar[tuple[str, ...]] = ("found", "labels", "lost")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
+    laws_broken: ClassVar[Mapping[str, str]] = {
+        "junk": "recall asks only what was found, and its protocol has no precision",
+        "wrong words": "the loop halts at the first pair with wrong words, and it begins with the"
+        " best-placed pair: all that follows is lost",
+        "phrase order": "words and masks are two lists tied by position, which a phrase without a"
+        " mask puts out of step; and of pairs that fit equally well the first can halt the loop",
+        "reference order": "of pairs that fit equally well the first can halt the loop",
+    }
     lower_is_better: ClassVar[bool] = False
 
     def fit(self, comparisons: Sequence[Comparison]) -> None:

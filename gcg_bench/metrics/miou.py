@@ -19,6 +19,17 @@ from gcg_bench import matching
 from gcg_bench.metrics import ratio
 from gcg_bench.types import Comparison, FloatArray, Row, Rows
 
+_BROKEN_BY_GREED = {
+    "phrase order": "of pairs that fit equally well the first in the lists is taken",
+    "reference order": "of pairs that fit equally well the first in the lists is taken",
+}
+_BROKEN_BY_THE_TAKEN = {
+    "dropped phrase": "the mean is over the pairs that were taken, so finding less costs nothing",
+    "dropped loosest": "the mean is over the pairs that were taken, so finding less can score more",
+    "added phrase": "the mean is over the pairs that were taken, so finding more can score no more",
+    "junk": "the mean is over the pairs that were taken, so masks of nothing are never counted",
+}
+
 
 @dataclass(frozen=True)
 class MeanIoU:
@@ -33,8 +44,12 @@ class MeanIoU:
     name: ClassVar[str] = "miou"
     scores: ClassVar[tuple[str, ...]] = ("mIoU",)
     columns: ClassVar[tuple[str, ...]] = ("miou",)
-    laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
+
+    @property
+    def laws_broken(self) -> Mapping[str, str]:
+        ties = _BROKEN_BY_GREED if self.match == "greedy" else {}
+        return {**ties, **_BROKEN_BY_THE_TAKEN} if self.divide_by == "taken" else ties
 
     def fit(self, comparisons: Sequence[Comparison]) -> None:
         """Nothing to learn from the other images."""

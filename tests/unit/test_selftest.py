@@ -1,0 +1,500 @@
+"""The self-test: directions are checked on paper, and a wrong metric does not get through."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
+
+from gcg_bench import metrics, protocols, registry
+from gcg_bench.cli import main
+from gcg_bench.datasets import load_dataset
+from gcg_bench.errors import MissingData
+from gcg_bench.masks import area, decode, encode, iou, union
+from gcg_bench.metrics import ratio
+from gcg_bench.metrics.ap50 import AP50
+from gcg_bench.metrics.mask_recall import MaskRecall
+from gcg_bench.metrics.miou import MeanIoU
+from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
+from gcg_bench.scoring import measure
+from gcg_bench.selftest import LAWS, NAMES, Direction, tried
+from gcg_bench.selftest.claims import kept
+from gcg_bench.selftest.damage import damaged
+from gcg_bench.selftest.outlines import eroded, halves, mirrored, nowhere
+from gcg_bench.selftest.scenes import Kit, Scene, exact, matches, unanswered, usable
+from gcg_bench.types import Comparison, Grounding, Phrase, Prediction
+
+BY_NAME = {law.name: law for law in LAWS}
+KIT = Kit(seed=0, junk="junk")
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return load_dataset("shapes", "val", limit=12).samples
+
+
+# A metric that is wrong ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Share:
+    """A sound metric to be spoiled: phrases found by IoU alone over reference phrases."""
+
+    name: ClassVar[str] = "share"
+    scores: ClassVar[tuple[str, ...]] = ("Share",)
+    columns: ClassVar[tuple[str, ...]] = ("found", "asked")
+    laws_broken: ClassVar[Mapping[str, str]] = {}
+    lower_is_better: ClassVar[bool] = False
+
+    def fit(self, comparisons):
+        return None
+
+    def measure(self, comparison, fitted):
+        return {"found": self.found(comparison), "asked": float(len(comparison.iou))}
+
+    def found(self, comparison):
+        return float((comparison.iou >= 0.5).any(axis=1).sum())
+
+    def reduce(self, rows, weights):
+        found, asked = (weights @ rows.stack(self.columns)).T
+        return {"Share": ratio(found, asked)}
+
+
+class FirstPhraseAlone(Share):
+    def found(self, comparison):
+        return float((comparison.iou[:, :1] >= 0.5).sum())
+
+
+class PhrasesCounted(Share):
+    def found(self, comparison):
+        return float(comparison.iou.shape[1])
+
+
+class NamesRead(Share):
+    def found(self, comparison):
+        return float(len(comparison.sample.id))
+
+
+class SilenceRewarded(Share):
+    def found(self, comparison):
+        return super().found(comparison) if comparison.iou.size else float(len(comparison.iou))
+
+
+class LeftSidePreferred(Share):
+    def found(self, comparison):
+        left = [
+            bool(decode(p.masks[0])[:, : p.masks[0].width // 2].any())
+            for p in comparison.prediction.grounding.phrases
+            if p.masks
+        ]
+        return float(sum(left))
+
+
+class FirstPartAlone(Share):
+    def found(self, comparison):
+        answers = comparison.prediction.grounding.phrases
+        return float(sum(area(p.masks[:1]).sum() for p in answers if p.masks))
+
+
+class ConfidencesAdded(Share):
+    def found(self, comparison):
+        return sum(p.score or 0.0 for p in comparison.prediction.grounding.phrases)
+
+
+class OrderRead(Share):
+    def found(self, comparison):
+        return comparison.sample.order * super().found(comparison)
+
+
+class WordsCounted(Share):
+    def found(self, comparison):
+        return 1.0 / (1 + len(comparison.hypothesis.split()))
+
+
+def broken(metric, samples):
+    """The laws that are broken and not known to be."""
+    mine = EvalProtocol("mine", 1, "minilm", True, (metric,))
+    return {finding.law for finding in tried(samples, [mine]).of("BROKEN")}
+
+
+def test_a_sound_metric_breaks_no_law(shapes):
+    assert broken(Share(), shapes) == set()
+
+
+@pytest.mark.parametrize(
+    ("metric", "law"),
+    [
+        (FirstPhraseAlone(), "phrase order"),
+        (PhrasesCounted(), "junk"),
+        (NamesRead(), "image names"),
+        (SilenceRewarded(), "silence is zero"),
+        (LeftSidePreferred(), "mirror"),
+        (FirstPartAlone(), "masks in pieces"),
+        (ConfidencesAdded(), "confidence scale"),
+        (OrderRead(), "image order"),
+        (WordsCounted(), "left-out word"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_wrong_metric_is_caught(metric, law, shapes):
+    assert law in broken(metric, shapes)
+
+
+def test_what_a_metric_says_it_cannot_keep_is_known(shapes):
+    @dataclass(frozen=True)
+    class Frank(PhrasesCounted):
+        laws_broken: ClassVar[Mapping[str, str]] = {
+            "junk": "phrases are counted, whatever they say"
+        }
+
+    mine = EvalProtocol("mine", 1, "minilm", True, (Frank(),))
+    trial = tried(shapes, [mine])
+    (junk,) = [finding for finding in trial.findings if finding.law == "junk"]
+    assert (junk.verdict, junk.known) == ("known", "phrases are counted, whatever they say")
+    assert junk.after > junk.before
+    assert "doubled phrases" in {finding.law for finding in trial.of("BROKEN")}
+
+
+# The laws --------------------------------------------------------------------------------------
+
+
+def test_laws_have_names_of_their_own_and_reasons():
+    assert len(set(NAMES)) == len(NAMES)
+    for law in LAWS:
+        assert law.does.endswith(".")
+        for claim in (law.default, *filter(None, [law.captions]), *law.claims.values()):
+            assert len(claim.why.split()) > 3
+
+
+def test_claims_are_about_scores_that_there_are():
+    every = [metrics.load(name) for name in registry.names("metrics")]
+    known = {score for metric in every for score in metric.scores}
+    known |= {f"{metric.name}.{score}" for metric in every for score in metric.scores}
+    assert {score for law in LAWS for score in law.claims} <= known
+
+
+def test_a_metric_names_only_laws_that_there_are():
+    plain = [metrics.load(name) for name in registry.names("metrics")]
+    for metric in (*OFFICIAL.metrics, *STRICT.metrics, *plain):
+        assert set(metric.laws_broken) <= {*NAMES, "more noise"}, metric.name
+
+
+def test_sound_forms_break_no_law():
+    assert [m.name for m in STRICT.metrics if m.laws_broken] == ["words"]
+
+
+def test_better_is_down_where_lower_is_better():
+    @dataclass(frozen=True)
+    class Mistakes(Share):
+        name: ClassVar[str] = "mistakes"
+        scores: ClassVar[tuple[str, ...]] = ("Mistakes",)
+        lower_is_better: ClassVar[bool] = True
+
+    law = BY_NAME["erosion"]
+    assert law.of(Share(), "Share").direction == Direction.NOT_UP
+    assert law.of(Mistakes(), "Mistakes").direction == Direction.NOT_DOWN
+    law = BY_NAME["truth is best"]
+    assert law.of(Share(), "Share").direction == Direction.NOT_DOWN
+    assert law.of(Mistakes(), "Mistakes").direction == Direction.NOT_UP
+
+
+def test_captions_stand_still_where_a_law_leaves_them_alone():
+    assert BY_NAME["junk"].of(metrics.load("cider"), "CIDEr").direction == Direction.STILL
+    assert BY_NAME["failure"].of(metrics.load("cider"), "CIDEr").direction == Direction.NOT_UP
+
+
+@pytest.mark.parametrize(
+    ("direction", "moves"),
+    [
+        # down .2, down .1, rounding, up .2
+        (Direction.UP, (False, False, False, True)),
+        (Direction.DOWN, (True, True, False, False)),
+        (Direction.NOT_UP, (True, True, True, False)),
+        (Direction.NOT_DOWN, (False, False, True, True)),
+        (Direction.STILL, (False, False, True, False)),
+        (Direction.SHARE, (False, True, True, False)),
+        (Direction.FREE, (True, True, True, True)),
+    ],
+)
+def test_a_move_is_held_against_its_direction(direction, moves):
+    after = (0.3, 0.4, 0.5 + 1e-12, 0.7)
+    assert tuple(kept(direction, 0.5, value, 0.1) for value in after) == moves
+
+
+def test_zero_is_where_a_score_arrives_not_how_far_it_moved():
+    assert kept(Direction.ZERO, 0.5, 0.0, 0.1)
+    assert not kept(Direction.ZERO, 0.0, 0.1, 0.1)
+
+
+# Breaks that the published numbers are known for, each on paper ----------------------------------
+
+
+def table(iou_, likeness=None, order=0):
+    """One image by its tables alone, reference x answer."""
+    values = np.array(iou_, dtype=float)
+    things = [Phrase(f"thing {k}", (block(0, 0),)) for k in range(max(values.shape))]
+    reference = sample(str(order), Grounding("", tuple(things[: values.shape[0]])), order=order)
+    answer = Prediction(str(order), Grounding("", tuple(things[: values.shape[1]])))
+    alike_ = np.ones(values.shape) if likeness is None else np.array(likeness, dtype=float)
+    return Comparison(reference, answer, values, values, alike_)
+
+
+def value(metric, *comparisons):
+    rows = measure(metric, comparisons)
+    (score,) = metric.reduce(rows, np.ones((1, len(rows)))).values()
+    return float(score[0])
+
+
+PUBLISHED_AP50 = AP50(scores_from="constant", ties="image_order")
+PUBLISHED_MIOU = MeanIoU(match="greedy", divide_by="taken")
+ON_PAPER = {
+    ("ap50", "phrase order"): (
+        value(PUBLISHED_AP50, table([[1, 0]])), 1.0,
+        value(PUBLISHED_AP50, table([[0, 1]])), 0.5,
+    ),
+    # the first detection fits both references equally well and takes the later one
+    ("ap50", "reference order"): (
+        value(PUBLISHED_AP50, table([[0.6, 0], [0.6, 0.6]])), 51 / 101,
+        value(PUBLISHED_AP50, table([[0.6, 0.6], [0.6, 0]])), 1.0,
+    ),
+    ("ap50", "image order"): (
+        value(PUBLISHED_AP50, table([[1]]), table([[0]], order=1)), 51 / 101,
+        value(PUBLISHED_AP50, table([[0]]), table([[1]], order=1)), 51 / 101 / 2,
+    ),
+    # true, false; twice it is true, false, true, false of four
+    ("ap50", "images twice"): (
+        value(PUBLISHED_AP50, table([[1, 0], [0, 0]])), 51 / 101,
+        value(PUBLISHED_AP50, *(table([[1, 0], [0, 0]], order=k) for k in (0, 1))),
+        (26 + 25 * 2 / 3) / 101,
+    ),
+    ("miou", "phrase order"): (
+        value(PUBLISHED_MIOU, table([[0.5, 0.5], [0.2, 0]])), 0.5,
+        value(PUBLISHED_MIOU, table([[0.5, 0.5], [0, 0.2]])), 0.35,
+    ),
+    ("miou", "reference order"): (
+        value(PUBLISHED_MIOU, table([[0.5, 0.2], [0.5, 0]])), 0.5,
+        value(PUBLISHED_MIOU, table([[0.5, 0], [0.5, 0.2]])), 0.35,
+    ),
+    ("miou", "dropped phrase"): (
+        value(PUBLISHED_MIOU, table([[1, 0], [0, 1]])), 1.0,
+        value(PUBLISHED_MIOU, table([[1], [0]])), 1.0,
+    ),
+    ("miou", "dropped loosest"): (
+        value(PUBLISHED_MIOU, table([[1, 0], [0, 0.5]])), 0.75,
+        value(PUBLISHED_MIOU, table([[1], [0]])), 1.0,
+    ),
+    ("miou", "added phrase"): (
+        value(PUBLISHED_MIOU, table([[1], [0]])), 1.0,
+        value(PUBLISHED_MIOU, table([[1, 0], [0, 1]])), 1.0,
+    ),
+    ("miou", "junk"): (
+        value(PUBLISHED_MIOU, table([[0.8]])), 0.8,
+        value(PUBLISHED_MIOU, table([[0.8, 0, 0]])), 0.8,
+    ),
+    ("mask_recall", "junk"): (
+        value(MaskRecall(), table([[0.8]])), 1.0,
+        value(MaskRecall(), table([[0.8, 0, 0]])), 1.0,
+    ),
+    # two found of two; the best-placed has wrong words, which is looked at first
+    ("mask_recall", "wrong words"): (
+        value(MaskRecall(), table([[1, 0], [0, 0.9]])), 1.0,
+        value(MaskRecall(), table([[1, 0], [0, 0.9]], [[0, 0], [0, 1]])), 0.0,
+    ),
+    ("mask_recall", "phrase order"): (
+        value(MaskRecall(), table([[0.8, 0.8]], [[1, 0]])), 1.0,
+        value(MaskRecall(), table([[0.8, 0.8]], [[0, 1]])), 0.0,
+    ),
+    ("mask_recall", "reference order"): (
+        value(MaskRecall(), table([[0.8, 0], [0, 0.8]], [[1, 0], [0, 0]])), 0.5,
+        value(MaskRecall(), table([[0.8, 0], [0, 0.8]], [[0, 0], [0, 1]])), 0.0,
+    ),
+}  # fmt: skip
+
+
+def test_every_break_that_is_known_is_shown_on_paper():
+    known = {(m.name, law) for m in OFFICIAL.metrics for law in m.laws_broken}
+    assert known == set(ON_PAPER)
+
+
+@pytest.mark.parametrize("case", list(ON_PAPER), ids=" ".join)
+def test_a_known_break_is_one(case):
+    before, expected_before, after, expected_after = ON_PAPER[case]
+    assert before == pytest.approx(expected_before, abs=1e-12)
+    assert after == pytest.approx(expected_after, abs=1e-12)
+    metric = {m.name: m for m in OFFICIAL.metrics}[case[0]]
+    (score,) = metric.scores
+    claim = BY_NAME[case[1]].of(metric, score)
+    assert not kept(claim.direction, before, after, share=0.25)
+
+
+# Scenes and changes ------------------------------------------------------------------------------
+
+CAT, DOG, TREE = block(0, 0), block(20, 20), block(40, 60)
+
+
+def scene(*answers, truth=None, caption="a cat and a dog and a tree"):
+    things = truth or (phrase("a cat", CAT), phrase("a dog", DOG), phrase("a tree", TREE))
+    return Scene(sample("one", Grounding(caption, things)), Grounding(caption, answers))
+
+
+def words(one):
+    return [p.text for p in one.answer.phrases]
+
+
+def test_alone_are_those_that_overlap_each_other_and_nothing_else():
+    small = phrase("a dog", block(20, 20, 10, 8))
+    one = scene(phrase("a cat", CAT), small, phrase("a cat", TREE))
+    assert [(m.reference, m.answer, m.iou) for m in matches(one)] == [(0, 0, 1.0), (1, 1, 0.8)]
+    assert [m.reference for m in exact(one)] == [0]
+    wide = phrase("all", encode(bitmap(0, 0, 40, 40)))
+    assert matches(scene(phrase("a cat", CAT), wide)) == []
+
+
+def test_unanswered_are_those_that_nothing_touches():
+    assert unanswered(scene(phrase("a dog", CAT))) == [1, 2]
+    twins = (phrase("a cat", CAT), phrase("a pet", CAT), phrase("a dog", DOG))
+    assert unanswered(scene(truth=twins)) == [2]
+
+
+def test_images_are_fit_when_every_reference_phrase_has_words_and_pixels():
+    def fit(*truth):
+        return usable(sample("one", Grounding("", truth)))
+
+    assert fit(phrase("a cat", CAT), phrase("two", CAT, block(0, 0, 0, 0)))
+    assert not fit()
+    assert not fit(phrase("a cat", CAT), phrase("a dog"))
+    assert not fit(phrase(None, CAT))
+    assert not fit(phrase("a cat", block(0, 0, 0, 0)))
+    assert not fit(phrase("a cat", CAT, crowd=True))
+
+
+@pytest.mark.parametrize(
+    ("law", "given", "changed"),
+    [
+        ("dropped phrase", ["a cat", "a dog"], ["a dog"]),
+        ("doubled phrases", ["a cat", "a dog"], ["a cat", "a cat", "a dog", "a dog"]),
+        ("added phrase", ["a cat"], ["a dog", "a cat"]),
+        ("swapped words", ["a cat", "a dog"], ["a dog", "a cat"]),
+        ("wrong words", ["a cat", "a dog"], ["junk", "a dog"]),
+        ("junk", ["a cat"], ["a cat", *["junk"] * 4]),
+        ("failure", ["a cat", "a dog", "a tree"], []),
+        ("failure", ["a cat", "a dog"], ["a cat", "a dog"]),
+    ],
+)
+def test_a_change_is_what_its_law_says(law, given, changed):
+    masks = {"a cat": CAT, "a dog": DOG, "a tree": TREE}
+    one = scene(*(phrase(text, masks[text]) for text in given))
+    (after,) = BY_NAME[law].change((one,), KIT)
+    assert words(after) == changed
+    assert (after.error is not None) == (changed == [])
+
+
+def test_the_loosest_is_dropped_only_where_none_is_too_many():
+    loose = phrase("a dog", block(20, 20, 10, 6))
+    law = BY_NAME["dropped loosest"]
+    (after,) = law.change((scene(phrase("a cat", CAT), loose),), KIT)
+    assert words(after) == ["a cat"]
+    junk = [phrase("junk", block(50, 0, 5, 5)) for _ in range(2)]
+    for kept_as_it_is in (scene(phrase("a cat", CAT), loose, *junk), scene(loose)):
+        assert law.change((kept_as_it_is,), KIT) == (kept_as_it_is,)
+
+
+def test_a_word_is_left_out_only_beside_a_single_reference_caption():
+    law = BY_NAME["left-out word"]
+    (after,) = law.change((scene(),), KIT)
+    assert after.answer.caption == "cat and a dog and a tree"
+    told = scene()
+    two = replace(told, sample=replace(told.sample, captions=(*told.sample.captions, "pets")))
+    assert law.change((two,), KIT) == (two,)
+
+
+def test_damage_is_the_same_for_a_seed_and_leaves_some_of_everything(shapes):
+    scenes = damaged(shapes, KIT)
+    assert scenes == damaged(shapes, KIT)
+    assert scenes != damaged(shapes, Kit(seed=1))
+    assert any(one.untouched for one in scenes)
+    assert not all(one.untouched for one in scenes)
+    assert any(exact(one) for one in scenes)
+    assert any(0.5 <= match.iou < 1 for one in scenes for match in matches(one))
+    for one in scenes:
+        picture = one.sample.query.image
+        for p in one.answer.phrases:
+            assert (p.score is not None) == bool(p.masks)
+            assert all((m.height, m.width) == (picture.height, picture.width) for m in p.masks)
+
+
+def test_masks_are_eroded_mirrored_halved_and_put_where_nothing_is():
+    assert eroded(block(5, 5, 4, 6)) == block(6, 6, 2, 4)
+    assert eroded(block(0, 0, HEIGHT, WIDTH)) == block(1, 1, HEIGHT - 2, WIDTH - 2)
+    assert area([eroded(block(5, 5, 2, 9))]) == 0
+    assert eroded(block(5, 5, 9, 9), 2) == block(7, 7, 5, 5)
+    assert mirrored(block(5, 0, 4, 6)) == block(5, WIDTH - 6, 4, 6)
+    parts = halves(block(5, 5, 4, 6))
+    assert [int(n) for n in area(parts)] == [12, 12]
+    assert union(parts) == block(5, 5, 4, 6)
+    for seed in range(20):
+        found = nowhere([CAT, DOG], np.random.default_rng(seed))
+        assert not iou([CAT, DOG], [found]).any()
+    everything = block(0, 0, HEIGHT, WIDTH)
+    assert area([nowhere([everything], np.random.default_rng(0))]) == 0
+
+
+def test_there_must_be_images_that_are_fit():
+    lonely = sample("one", Grounding("a cat", (phrase("a cat"),)))
+    with pytest.raises(MissingData, match="no image is fit"):
+        tried([lonely], [STRICT])
+
+
+# The command -------------------------------------------------------------------------------------
+
+
+def typed(capsys, *arguments):
+    with pytest.raises(SystemExit) as left:
+        main(["selftest", "--limit", "6", *arguments])
+    out, err = capsys.readouterr()
+    return int(left.value.code or 0), out, err
+
+
+def test_the_command_finds_official_wrong_where_it_is_known_to_be(capsys):
+    code, out, _ = typed(capsys, "--json", "--also", "rouge_l")
+    assert (code, "BROKEN" in out) == (0, False)
+    found = json.loads(out)
+    assert (found["dataset"], found["split"], found["images"], found["broken"]) == (
+        "shapes", "val", 6, 0,
+    )  # fmt: skip
+    assert [law["law"] for law in found["laws"]] == list(NAMES)
+    scores = {(one["protocol"], one["score"]) for one in found["findings"]}
+    assert {("official", "ROUGE_L"), ("official", "Recall"), ("strict", "Recall")} <= scores
+    assert len(found["findings"]) == len(scores) * len(NAMES)
+    known = {(f["law"], f["score"]) for f in found["findings"] if f["verdict"] == "known"}
+    assert {("junk", "mIoU"), ("junk", "Recall"), ("wrong words", "Recall")} <= known
+    assert {f["protocol"] for f in found["findings"] if f["verdict"] == "known"} == {"official"}
+    junk = next(f for f in found["findings"] if f["law"] == "junk" and f["score"] == "F1")
+    assert (junk["must_move"], junk["verdict"]) == ("down", "holds")
+    assert junk["after"] < junk["before"]
+
+
+def test_a_broken_law_is_told_and_exits_with_1(capsys, monkeypatch):
+    wrong = replace(STRICT, metrics=(*STRICT.metrics, PhrasesCounted()))
+    monkeypatch.setitem(protocols.PROTOCOLS, "strict", wrong)
+    code, out, _ = typed(capsys, "--protocol", "strict")
+    assert code == 1
+    assert "BROKEN" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("  junk: strict Share moved")]
+    assert line.endswith("it must move not up, since junk is never better than none")
+    assert "Known to be broken" not in out
+
+
+def test_the_table_says_what_it_tried(capsys):
+    code, out, _ = typed(capsys, "--protocol", "official")
+    assert code == 0
+    assert "official v1 on shapes val, encoder minilm" in out
+    assert "strict" not in out
+    for name in NAMES:
+        assert f"│{name}" in out
+    assert "wrong words: official Recall moved by -" in out
+    assert "the loop halts at the first pair" in out
+    assert out.splitlines()[-1].startswith(f"{len(NAMES)} laws on 6 images, seed 0: ")
