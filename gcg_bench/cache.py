@@ -7,8 +7,8 @@ wrong, only unused. SQLite serialises writers, so two processes may share a cach
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gcg_bench.errors import EnvironmentProblem
@@ -49,12 +49,16 @@ class Cache:
         self.path = cache_folder() / f"{kind}.sqlite"
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The entries that exist among `keys`."""
+        """The entries that exist among `keys`.
+
+        Raises:
+            EnvironmentProblem: the file cannot be read.
+        """
         wanted = list(dict.fromkeys(keys))
         found: dict[bytes, bytes] = {}
         if not self.path.exists():
             return found
-        with closing(self._connect()) as connection:
+        with self._connected() as connection:
             for start in range(0, len(wanted), _BATCH):
                 batch = wanted[start : start + _BATCH]
                 marks = ",".join("?" * len(batch))
@@ -66,24 +70,29 @@ class Cache:
         return found
 
     def put_many(self, entries: Mapping[bytes, bytes]) -> None:
-        """Adds entries; one that is already there is left as it is."""
+        """Adds entries; one that is already there is left as it is.
+
+        Raises:
+            EnvironmentProblem: the file cannot be written, or the disk is full.
+        """
         if not entries:
             return
-        with closing(self._connect()) as connection, connection:
+        with self._connected() as connection, connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO entries (key, value) VALUES (?, ?)", entries.items()
             )
 
-    def _connect(self) -> sqlite3.Connection:
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=60)
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
-            )
+            with closing(sqlite3.connect(self.path, timeout=60)) as connection:
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
+                )
+                yield connection
         except (OSError, sqlite3.Error) as error:
             raise EnvironmentProblem(
-                f"{self.path}: the cache cannot be opened ({error}). Set GCG_BENCH_CACHE to a"
-                " folder that can be written, or delete the file if it is damaged"
+                f"{self.path}: the cache cannot be used ({error}). Set GCG_BENCH_CACHE to a folder"
+                " that can be written and has room, or delete the file if it is damaged"
             ) from error
-        return connection

@@ -5,14 +5,14 @@ here knows a model, a data set or a metric by name.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal
 
 from gcg_bench.adapters import Oracle
+from gcg_bench.asking import answers
 from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.evidence import gather
@@ -23,6 +23,23 @@ from gcg_bench.types import Metric, Model, Prediction, Query, Rows, Sample
 
 Missing = Literal["error", "empty"]
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What a model may cost before an image counts as failed.
+
+    Attributes:
+        timeout: seconds an image; None waits for ever.
+        deaths: processes that died, one after another, while the model had this image and no
+            other; None asks again for ever.
+    """
+
+    timeout: float | None = None
+    deaths: int | None = None
+
+
+FOREVER = Patience()
 
 
 def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -39,6 +56,7 @@ def predict(
     missing: Missing = "error",
     limited: bool = False,
     bar: Bar = no_bar,
+    patience: Patience = FOREVER,
 ) -> int:
     """Answers every query that the run has no line for; returns how many were answered.
 
@@ -50,8 +68,10 @@ def predict(
         missing: whether a model made of files may lack an image.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
+        patience: how long is waited for an image, and how many processes it may cost.
 
     Raises:
+        MissingData: the folder of the images has gone while the model worked.
         GcgBenchError: what the model's `prepare` found.
     """
     if isinstance(model, Oracle):
@@ -61,77 +81,63 @@ def predict(
         queries = [sample.query for sample in dataset.samples]
         prepare(queries, missing=missing, limited=limited)
     done = run.done_ids()
-    pending = [sample.query for sample in dataset.samples if sample.id not in done]
-    with bar("predict", len(pending)) as advance:
-        for prediction in answers(model, pending):
+    pending = {sample.id: sample.query for sample in dataset.samples if sample.id not in done}
+    count = len(pending)
+    with bar("predict", count) as advance:
+        for prediction in _convicted(run, patience.deaths):
+            if pending.pop(prediction.id, None) is not None:
+                run.append(prediction)
+                advance(1)
+        for prediction in _asked(model, run, list(pending.values()), patience.timeout):
+            if prediction.error is not None:
+                _refuse_vanished(pending[prediction.id])
             run.append(prediction)
             advance(1)
-    return len(pending)
+    return count
 
 
-def answers(model: Model, queries: Sequence[Query]) -> Iterator[Prediction]:
-    """Exactly one prediction a query, whatever the model does.
+def _asked(
+    model: Model, run: Run, queries: Sequence[Query], timeout: float | None
+) -> Iterator[Prediction]:
+    """The model's answers; images of which processes may have died are asked first, and alone."""
+    suspects = run.asked.suspects.items()
+    return answers(
+        model,
+        queries,
+        timeout=timeout,
+        journal=run.asked.file,
+        note=run.asked.note,
+        apart=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
+    )
 
-    When a model raises, the queries it had taken and not answered are asked again one at a time, so
-    that one bad image costs one answer; those that raise alone become predictions with `error`.
-    Then the rest go on as a stream.
+
+def _convicted(run: Run, deaths: int | None) -> Iterator[Prediction]:
+    """The images that will not be asked again, since processes died of them."""
+    for id_, suspect in run.asked.suspects.items():
+        if suspect.alone and suspect.ended is not None:
+            yield Prediction(id_, error=suspect.ended)
+        elif suspect.alone and deaths is not None and suspect.deaths >= deaths:
+            yield Prediction(id_, error=f"{suspect.deaths} processes died while it was asked")
+
+
+def _refuse_vanished(query: Query) -> None:
+    """Raises MissingData when not this image is missing but the folder of all of them.
+
+    An image that is missing costs its answer; a disk that has gone must not cost all of them.
     """
-    waiting = {query.id: query for query in queries}
-    while waiting:
-        taken: list[Query] = []
-        raised = yield from _stream(model, waiting, taken)
-        if raised is None:
-            for id_ in waiting:
-                yield Prediction(id_, error="the model gave no answer")
-            return
-        suspects = [query for query in taken if query.id in waiting]
-        if not suspects:
-            # raised before it took a query: it would do so for ever
-            for id_ in waiting:
-                yield Prediction(id_, error=raised)
-            return
-        for query in suspects:
-            alone = {query.id: waiting.pop(query.id)}
-            again = yield from _stream(model, alone, [])
-            if alone:
-                yield Prediction(query.id, error=again or "the model gave no answer")
-
-
-def _stream(
-    model: Model, waiting: dict[str, Query], taken: list[Query]
-) -> Generator[Prediction, None, str | None]:
-    """The model's answers, each taken off `waiting`; returns why it raised, or None."""
-
-    def recording() -> Iterator[Query]:
-        for query in list(waiting.values()):
-            taken.append(query)
-            yield query
-
-    started = perf_counter()
+    path = query.image.path
+    if path is None:
+        return
     try:
-        for prediction in model.answer(recording()):
-            query = waiting.pop(prediction.id, None)
-            # an answer to no question, or a second one, is dropped: the first stands
-            if query is not None:
-                seconds = perf_counter() - started
-                yield _checked(prediction, query, seconds)
-                started = perf_counter()
-    except Exception as error:  # the one place: whatever a model raises is an answer
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-def _checked(prediction: Prediction, query: Query, seconds: float) -> Prediction:
-    """The prediction, or a failure when its masks are not the size of the image."""
-    size = (query.image.height, query.image.width)
-    for position, phrase in enumerate(prediction.grounding.phrases):
-        for mask in phrase.masks:
-            if (mask.height, mask.width) != size:
-                wrong = f"phrase {position}: mask is {mask.height} x {mask.width}"
-                return Prediction(query.id, error=f"{wrong}, the image {size[0]} x {size[1]}")
-    if prediction.seconds is None:
-        return replace(prediction, seconds=seconds)
-    return prediction
+        if path.is_file() or any(path.parent.iterdir()):
+            return
+        why = "is empty"
+    except OSError as error:
+        why = f"cannot be read ({error.strerror or error})"
+    raise MissingData(
+        f"{path.parent}: {why}, where the images were. What was answered is kept; run the same"
+        " command to go on when they are back"
+    )
 
 
 def complete(

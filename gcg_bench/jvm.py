@@ -1,7 +1,7 @@
 """Java: the PTB tokeniser and METEOR 1.5, driven through the jars that pycocoevalcap carries.
 
-Each call is one short-lived program: all texts go in, all answers come out, nothing is left behind.
-What was computed is kept on disk, so scoring the same captions again starts no Java.
+Each call is one short program: texts go in, answers come out, nothing is left behind. They are kept
+on disk, so scoring the same captions again starts no Java.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import numpy as np
 
 from gcg_bench.cache import Cache, digest
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.tied import CANNOT_START, tied
 from gcg_bench.types import FloatArray
 
 METEOR_NUMBERS = 23  # that METEOR prints for a segment
@@ -43,8 +44,8 @@ _PTB, _METEOR, _PARAPHRASES = "stanford-corenlp-3.4.1.jar", "meteor-1.5.jar", "p
 
 _PTB_VERSION, _METEOR_VERSION = "1", "1"  # rise whenever the same text could get another answer
 
-# pycocoevalcap's list; -LRB- and its kin are upper case while the tokens are lower case, so
-# brackets survive: published numbers rest on it
+# pycocoevalcap's list; brackets survive, since -LRB- is upper case and tokens are not: published
+# numbers rest on it
 _QUOTES = ("''", "'", "``", "`")
 _BRACKETS = ("-LRB-", "-RRB-", "-LCB-", "-RCB-")
 _STOPS = (".", "?", "!", ",", ":", "-", "--", "...", ";")
@@ -136,9 +137,8 @@ def package_folder() -> Path:
     """
     spec = find_spec("pycocoevalcap")
     if spec is None or not spec.submodule_search_locations:
-        raise EnvironmentProblem(
-            "METEOR and the PTB tokeniser are missing: `pip install pycocoevalcap==1.2` brings them"
-        )
+        missing = "METEOR and the PTB tokeniser are missing: `pip install pycocoevalcap==1.2`"
+        raise EnvironmentProblem(f"{missing} brings them")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -161,7 +161,7 @@ def run_java(
     try:
         # run() feeds and drains all pipes at once and ends the program when anything goes wrong
         done = subprocess.run(
-            [str(java), *_FLAGS, *arguments],
+            tied([str(java), *_FLAGS, *arguments]),
             input=text.encode("utf-8", "replace"),
             capture_output=True,
             check=False,
@@ -175,9 +175,9 @@ def run_java(
         raise EnvironmentProblem(f"{what}: {java} cannot be started ({error}). {remedy}") from error
     if done.returncode:
         last = " / ".join(done.stderr.decode("utf-8", "replace").strip().splitlines()[-3:])
-        raise EnvironmentProblem(
-            f"{what} failed with exit code {done.returncode} ({java}): {last}. {remedy}"
-        )
+        code = done.returncode
+        how = "cannot be started" if code == CANNOT_START else f"failed with exit code {code}"
+        raise EnvironmentProblem(f"{what} {how} ({java}): {last}. {remedy}")
     return done.stdout.decode("utf-8", "replace")
 
 

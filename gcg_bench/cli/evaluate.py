@@ -3,7 +3,8 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,13 +32,13 @@ def evaluate(report: bool, **given: Any) -> int:
     """
     from gcg_bench.cli.score import chosen_protocols, score_run
 
-    data, run = _predicted(given, chosen_protocols(given))
-    code = score_run(data, run, given)
-    if report and _has_report():
-        from gcg_bench.cli.report import write_report
+    with _predicted(given, chosen_protocols(given)) as (data, run):
+        code = score_run(data, run, given)
+        if report and _has_report():
+            from gcg_bench.cli.report import write_report
 
-        out, quiet = run.folder / "report.html", _silent(given)
-        write_report(run.folder, out, data=data, encoder=given["encoder"], quiet=quiet)
+            out, quiet = run.folder / "report.html", _silent(given)
+            write_report(run, out, data=data, encoder=given["encoder"], quiet=quiet)
     return code
 
 
@@ -48,8 +49,8 @@ def evaluate(report: bool, **given: Any) -> int:
 @options.as_json
 def predict(**given: Any) -> int:
     """Only run the model: a run folder with one line an image."""
-    data, run = _predicted(given)
-    failed = sum(prediction.error is not None for prediction in run.predictions())
+    with _predicted(given) as (data, run):
+        failed = sum(prediction.error is not None for prediction in run.predictions())
     if given["as_json"]:
         print_json({"run": str(run.folder), "n": len(data.samples), "failed": failed})
     else:
@@ -57,12 +58,16 @@ def predict(**given: Any) -> int:
     return 1 if failed else 0
 
 
-def _predicted(given: Mapping[str, Any], protocols: Sequence[Any] = ()) -> tuple[Any, Any]:
-    """The data set and the finished run of the options that were given.
+@contextmanager
+def _predicted(
+    given: Mapping[str, Any], protocols: Sequence[Any] = ()
+) -> Iterator[tuple[Any, Any]]:
+    """The data set and the finished run of the options that were given; the run stays locked.
 
     What the protocols need is asked for before the model runs.
     """
     from gcg_bench.datasets import load_dataset
+    from gcg_bench.evaluation import Patience
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
     from gcg_bench.runs import Run
@@ -84,6 +89,8 @@ def _predicted(given: Mapping[str, Any], protocols: Sequence[Any] = ()) -> tuple
     settings = _settings(given, data, model)
     with Run.create_or_resume(folder, settings, environment=_environment(given)) as run:
         say(f"run folder: {folder}", quiet=_silent(given))
+        for sentence in _suspicions(run.asked.suspects):
+            say(sentence, quiet=_silent(given))
         fill(
             model,
             data,
@@ -91,8 +98,23 @@ def _predicted(given: Mapping[str, Any], protocols: Sequence[Any] = ()) -> tuple
             missing=given.get("missing", "error"),
             limited=given["limit"] is not None,
             bar=partial(progress, quiet=_silent(given)),
+            patience=Patience(given["timeout"], given["give_up_after"]),
         )
-    return data, Run.open(folder)
+        yield data, run
+
+
+def _suspicions(suspects: Mapping[str, Any]) -> list[str]:
+    """What earlier processes may have died of, when it was more than once or they said so."""
+    said = []
+    for id_, one in suspects.items():
+        if one.ended is not None:
+            said.append(f"image {id_}: {one.ended}, and the process had to be ended")
+        elif one.deaths > 1:
+            said.append(
+                f"image {id_}: {one.deaths} processes in a row died while the model had it. It is"
+                f" asked alone now; --give-up-after {one.deaths} counts it as failed then"
+            )
+    return said
 
 
 def default_folder(model: str, dataset: str, split: str) -> Path:
@@ -127,11 +149,16 @@ def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]
 
 
 def _environment(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the answers are made: recorded, never compared."""
+    """Where and how patiently the answers are made: recorded, never compared.
+
+    What ran out of time says so in its line, so a run may be resumed with another patience.
+    """
     packages = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pillow")
     return {
         "device": given["device"],
         "batch_size": given["batch_size"],
+        "timeout": given["timeout"],
+        "give_up_after": given["give_up_after"],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: version(name) for name in packages},

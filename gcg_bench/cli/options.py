@@ -56,6 +56,22 @@ model = _stacked(
     click.option("--prompt", default=None, help="Instruction, in the place of the data card's."),
     click.option("--max-new-tokens", type=click.IntRange(min=1), default=None),
     click.option("--seed", type=int, default=0, show_default=True),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=None,
+        metavar="SECONDS",
+        help="An image on which the model works longer counts as failed; a batch may take as many"
+        " times that as it has images. [default: wait for ever]",
+    ),
+    click.option(
+        "--give-up-after",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="An image counts as failed when N processes in a row died while they asked for it"
+        " alone: killed, out of memory, a crash in native code. [default: ask again]",
+    ),
 )
 
 protocols = click.option(

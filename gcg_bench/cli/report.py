@@ -1,5 +1,6 @@
 """report: one page with every image, its masks and its mistakes."""
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
     from gcg_bench.datasets import load_dataset
     from gcg_bench.runs import Run
 
-    asked = Run.open(run).settings
+    opened = Run.open(run)
+    asked = opened.settings
     data = load_dataset(
         given["dataset"] or asked["dataset"],
         asked["split"],
@@ -43,42 +45,39 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
     if data.card.name != asked["dataset"]:
         raise BadOption(f"the run answers dataset {asked['dataset']!r}, not {data.card.name!r}")
     out = output or run / "report.html"
-    write_report(run, out, data=data, encoder=given["encoder"], quiet=given["quiet"])
+    write_report(opened, out, data=data, encoder=given["encoder"], quiet=given["quiet"])
     return 0
 
 
 def write_report(
-    folder: Path,
+    run: Any,
     out: Path,
     *,
-    data: Any = None,
+    data: Any,
     encoder: str | None = None,
     quiet: bool = False,
 ) -> None:
-    """Writes the page of a scored run.
+    """Writes the page of a scored run, which is locked meanwhile if the page goes into its folder.
 
     Args:
-        folder: the run.
+        run: the run.
         out: the file to write.
-        data: the run's data set; loaded from the default data root if it is not given.
+        data: the run's data set.
         encoder: where the encoder of the scores lies, if its name does not say.
         quiet: no progress, no messages.
 
     Raises:
-        MissingData: no such run, not scored, or its data set is not there.
+        MissingData: the run is not scored.
         RunConflict: it was scored on other images, or with another encoder.
+        RunLocked: another process is working on it.
     """
-    from gcg_bench.datasets import load_dataset
     from gcg_bench.report import of_run, write_page
-    from gcg_bench.runs import Run
 
-    run = Run.open(folder)
-    asked = run.settings
-    if data is None:
-        data = load_dataset(asked["dataset"], asked["split"], limit=asked["limit"])
-    written = write_page(
-        of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
-    )
+    inside = out.resolve().parent == run.folder.resolve()
+    with run.held() if inside else nullcontext():
+        written = write_page(
+            of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
+        )
     say(f"report: {written.file} ({written.size / 1e6:.1f} MB)", quiet=quiet)
     if written.blank:
         some = "no picture" if written.blank == written.images else f"{written.blank} pictures not"

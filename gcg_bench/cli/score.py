@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,20 @@ def _agree(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
 
 
 def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
-    """Scores a run into its folder, and shows the scores; 1 when images failed, else 0."""
+    """Scores a run into its folder, and shows the scores; 1 when images failed, else 0.
+
+    The run is locked meanwhile: answers that were added would not be in its scores.
+    """
+    limited = given["limit"] is not None and given["limit"] != run.settings["limit"]
+    with nullcontext() if limited else run.held():
+        return _scored(data, run, given, limited=limited)
+
+
+def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> int:
     from gcg_bench.evaluation import complete, keep
     from gcg_bench.leaderboard import Board
 
     settings = run.settings
-    limited = given["limit"] is not None and given["limit"] != settings["limit"]
     sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
     found = complete(
         data.samples, run.predictions(sizes=sizes), missing=given["missing"], limited=limited

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.replacing import replace_with
 
 _PACKAGE = "gcg_bench.pages"
 
@@ -48,17 +49,25 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
     )
 
 
-def write(file: Path, text: str) -> None:
-    """Writes a text file as UTF-8, making its folder; half a surrogate pair becomes `?`.
+def write(file: Path, text: str) -> int:
+    """Writes a text file as UTF-8, whole or not at all, and returns its bytes.
+
+    Its folder is made if it is not there; half a surrogate pair becomes `?`.
 
     Raises:
         EnvironmentProblem: it cannot be written.
     """
+    data = text.encode("utf-8", "replace")
+
+    def fill(draft: Path) -> None:
+        draft.write_bytes(data)
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text.encode("utf-8", "replace"))
     except OSError as error:
         raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
+    replace_with(file, fill)
+    return len(data)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:

@@ -16,6 +16,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import pages
 from gcg_bench.diagnosis import KINDS
 from gcg_bench.report import plots
 from gcg_bench.report.header import protocols, settings, summary
@@ -24,7 +25,6 @@ from gcg_bench.report.index import columns, index
 from gcg_bench.report.material import Material
 from gcg_bench.report.svg import Svg
 from gcg_bench.report.thumbnails import Thumbnail, thumbnails
-from gcg_bench.runs.files import replace_with
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -73,14 +73,8 @@ def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
         small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(texts), 1))), advance)
     blank = [thumbnail.why for thumbnail in small if thumbnail.why is not None]
     html = _render(material, _joined(texts, small), blank)
-    data = html.encode("utf-8", "replace")  # half a surrogate pair is shown as a question mark
-    out.parent.mkdir(parents=True, exist_ok=True)
-
-    def fill(draft: Path) -> None:
-        draft.write_bytes(data)
-
-    replace_with(out, fill)
-    return Written(out, len(data), len(texts), len(blank), blank[0] if blank else None)
+    size = pages.write(out, html)
+    return Written(out, size, len(texts), len(blank), blank[0] if blank else None)
 
 
 def embedded(value: Any) -> Svg:

@@ -2,33 +2,14 @@
 
 import json
 import os
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
-from gcg_bench.records import parse_json
-
-
-def replace_with(file: Path, write: Callable[[Path], None]) -> None:
-    """Puts a file in place whole: `write` fills another, which then takes its name.
-
-    Raises:
-        EnvironmentProblem: the disk is full or the folder cannot be written.
-    """
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        try:
-            write(draft)
-            with draft.open("rb+") as stream:
-                os.fsync(stream.fileno())
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
+from gcg_bench.records import Record, parse_json, read_json
+from gcg_bench.replacing import is_draft, replace_with
 
 
 def write_json(file: Path, value: Mapping[str, Any]) -> None:
@@ -55,10 +36,38 @@ def as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     return plain
 
 
+def read_object(file: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; raises BadData when it holds none."""
+    return dict(Record(read_json(file), file).value)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it; raises EnvironmentProblem when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(f"{folder}: cannot be made ({error})") from error
+
+
+def discard(file: Path) -> None:
+    """Removes a file if it is there; raises EnvironmentProblem when that cannot be."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(f"{file}: cannot be removed ({error})") from error
+
+
 def open_end(file: Path) -> int:
-    """A handle whose writes go to the end of the file, which is made if it is not there."""
+    """A handle whose writes go to the end of the file, which is made if it is not there.
+
+    Raises:
+        EnvironmentProblem: it cannot be opened.
+    """
     binary = getattr(os, "O_BINARY", 0)  # on Windows, where line breaks would change
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | binary, 0o644)
+    try:
+        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | binary, 0o644)
+    except OSError as error:
+        raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
 
 
 def append(handle: int, line: bytes, file: Path) -> None:
@@ -82,9 +91,19 @@ def mend(file: Path) -> None:
     """Makes a file of JSON lines end in a line break: a torn last line is cut off.
 
     A last line that lacks nothing but its line break is given one.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
     """
     if not file.exists():
         return
+    try:
+        _mend(file)
+    except OSError as error:
+        raise EnvironmentProblem(f"{file}: cannot be mended ({error})") from error
+
+
+def _mend(file: Path) -> None:
     with file.open("rb+") as stream:
         end = stream.seek(0, os.SEEK_END)
         start, tail = end, b""
@@ -102,3 +121,19 @@ def mend(file: Path) -> None:
         else:
             stream.seek(end)
             stream.write(b"\n")
+
+
+def sweep(folder: Path) -> None:
+    """Removes the drafts that dead processes left in a folder and in the folders within it.
+
+    Only for the one process that may write there.
+
+    Raises:
+        EnvironmentProblem: they cannot be removed.
+    """
+    try:
+        for file in [*folder.glob(".*.*"), *folder.glob("*/.*.*")]:
+            if is_draft(file) and file.is_file():
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(f"{folder}: cannot be tidied ({error})") from error

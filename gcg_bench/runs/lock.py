@@ -7,9 +7,14 @@ A lock whose process is dead on this host is taken over at once. Of another host
 asked, so there the touching decides: a lock that has not been touched for STALE_AFTER seconds is
 taken over, by the clock of the file system that holds it. "Host" is a host name, a boot and a pid
 name space, since a pid means nothing in another container or after a restart.
+
+An abandoned lock is never removed: it is claimed, by a file that is named after its content and so
+can be made by one process only, and the claim is then renamed to the lock. A claim whose process
+died in between is claimed itself in the same way.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -29,6 +34,8 @@ STALE_AFTER = 300.0
 """Seconds without a touch after which a lock of another host counts as abandoned."""
 
 _ASKABLE = sys.platform != "win32"  # where os.kill(pid, 0) asks; on Windows it would kill
+_CLAIM = ".after-"
+_LOOKS = 20  # at a lock that changes whenever it is looked at
 _UNFINISHED = 10.0  # seconds in which a lock file that says nothing may still be being written
 
 
@@ -72,55 +79,65 @@ class Lock:
             token=secrets.token_hex(8),
         )
         try:
-            if not self._create():
-                self._take_over()
+            self._take()
         except OSError as error:
             raise EnvironmentProblem(f"{file.parent}: cannot be written ({error})") from error
+        self.check()  # we may have slept between two lines for so long that it was taken from us
         self._released = threading.Event()
         threading.Thread(target=self._touch, name="run lock", daemon=True).start()
 
     def check(self) -> None:
         """Raises RunLocked when the lock is ours no more: deleted, or taken over in our sleep."""
-        if _read(self.file) != self.holder:
+        if os.getpid() != self.holder.pid or _read(self.file) != self.holder:
             raise RunLocked(
                 f"{self.file}: deleted or taken over by another process while this one held it."
                 " What was written is kept; run the same command to go on"
             )
 
     def release(self) -> None:
-        """Gives the lock back; a second call does nothing."""
-        if self._released.is_set():
+        """Gives the lock back; a second call does nothing, nor does a copy made by forking."""
+        if self._released.is_set() or os.getpid() != self.holder.pid:
             return
         self._released.set()
         if _read(self.file) == self.holder:
             self.file.unlink(missing_ok=True)
 
-    def _create(self) -> bool:
+    def _create(self, file: Path) -> bool:
+        """Makes a file that says who we are, or nothing when there is one."""
         try:
-            handle = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
             return False
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(asdict(self.holder), stream)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(asdict(self.holder), stream)
+        except OSError:  # a full disk: an empty file would look like a process that is just opening
+            file.unlink(missing_ok=True)
+            raise
         return True
 
-    def _take_over(self) -> None:
-        """Replaces an abandoned lock; a second file lets only one process try at a time."""
-        guard = self.file.with_name(f"{self.file.name}.takeover")
-        _refuse_if_held(self.file)
-        try:
-            os.close(os.open(guard, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-        except FileExistsError:
-            if _age(guard) > _UNFINISHED:  # its maker died between two lines
-                guard.unlink(missing_ok=True)
-            raise _locked(self.file, None) from None
-        try:
-            _refuse_if_held(self.file)
-            self.file.unlink(missing_ok=True)
-            if not self._create():
-                raise _locked(self.file, _read(self.file))
-        finally:
-            guard.unlink(missing_ok=True)
+    def _take(self) -> None:
+        for _ in range(_LOOKS):
+            if self._create(self.file) or self._take_over():
+                return
+        raise _locked(self.file, None)
+
+    def _take_over(self) -> bool:
+        """Puts our claim in the place of an abandoned lock; False when others moved meanwhile."""
+        chain = _claims(self.file)
+        if not chain:
+            return False
+        _refuse_if_held(chain[-1])
+        claim = chain[-1].claim()
+        if not self._create(claim):
+            return False
+        if [link.file for link in _claims(self.file)][-1:] != [claim]:
+            claim.unlink(missing_ok=True)  # what we claimed has been replaced since
+            return False
+        claim.replace(self.file)
+        for link in chain[1:]:
+            link.file.unlink(missing_ok=True)
+        return True
 
     def _touch(self) -> None:
         while not self._released.wait(HEARTBEAT):
@@ -129,16 +146,39 @@ class Lock:
                     os.utime(self.file)
 
 
-def _refuse_if_held(file: Path) -> None:
-    """Raises RunLocked unless the lock is gone or abandoned."""
-    holder = _read(file)
+@dataclass(frozen=True)
+class _Link:
+    """A lock or a claim as it was read, at once: what is judged is what is claimed."""
+
+    file: Path
+    content: bytes
+
+    def claim(self) -> Path:
+        """The name of the claim on it; another one for each content it ever has."""
+        mark = hashlib.sha256(self.file.name.encode() + b" " + self.content).hexdigest()[:16]
+        return self.file.with_name(f"{self.file.name.partition(_CLAIM)[0]}{_CLAIM}{mark}")
+
+
+def _claims(file: Path) -> list[_Link]:
+    """The lock, the claim on it, the claim on that claim, and so on; empty when it is gone."""
+    chain = []
+    with contextlib.suppress(FileNotFoundError):
+        while True:
+            chain.append(_Link(file, file.read_bytes()))
+            file = chain[-1].claim()
+    return chain
+
+
+def _refuse_if_held(link: _Link) -> None:
+    """Raises RunLocked unless the lock, or the claim, is gone or abandoned."""
+    holder = _holder(link.content)
     try:
-        age = _age(file)
+        age = _age(link.file)
     except FileNotFoundError:
         return
     if holder is None:
         if age < _UNFINISHED:
-            raise _locked(file, None)
+            raise _locked(link.file, None)
         return
     here = _ASKABLE and (holder.host, holder.boot) == (socket.gethostname(), _boot())
     if here:
@@ -148,7 +188,7 @@ def _refuse_if_held(file: Path) -> None:
     else:
         abandoned = age > STALE_AFTER
     if not abandoned:
-        raise _locked(file, holder, age=None if here else age)
+        raise _locked(link.file, holder, age=None if here else age)
 
 
 def _locked(file: Path, holder: Holder | None, age: float | None = None) -> RunLocked:
@@ -168,8 +208,16 @@ def _locked(file: Path, holder: Holder | None, age: float | None = None) -> RunL
 def _read(file: Path) -> Holder | None:
     """Who holds the lock; None when nobody does or the file does not say."""
     try:
-        return Holder(**json.loads(file.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return _holder(file.read_bytes())
+    except OSError:
+        return None
+
+
+def _holder(content: bytes) -> Holder | None:
+    """Whom a lock's content names; None when it names nobody."""
+    try:
+        return Holder(**json.loads(content))
+    except (ValueError, TypeError):
         return None
 
 

@@ -13,23 +13,29 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gcg_bench.errors import (
-    BadData,
-    BadOption,
-    EnvironmentProblem,
-    MissingData,
-    RunConflict,
-    RunLocked,
-)
+from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
 from gcg_bench.predictions import read_predictions, write_line
-from gcg_bench.records import Record, read_json
+from gcg_bench.replacing import replace_with
 from gcg_bench.runs import shown, tables
-from gcg_bench.runs.files import append, as_json, mend, open_end, replace_with, write_json
+from gcg_bench.runs.asked import Asked
+from gcg_bench.runs.files import (
+    append,
+    as_json,
+    discard,
+    make_folder,
+    mend,
+    open_end,
+    read_object,
+    sweep,
+    write_json,
+)
 from gcg_bench.runs.lock import Lock
+from gcg_bench.runs.settings import refuse_foreign, refuse_other
 from gcg_bench.types import Prediction, Rows
 
 _SETTINGS = "run.json"
@@ -37,8 +43,8 @@ _PREDICTIONS = "predictions.jsonl"
 _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 _LOCK = ".lock"
+_ASKED = ".asked"
 _ENVIRONMENT = "environment"
-_ABSENT = object()  # differs from every setting, null included
 
 
 class Run:
@@ -52,13 +58,14 @@ class Run:
 
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
         """Use `Run.open` or `Run.create_or_resume`."""
-        stored = _object(folder / _SETTINGS)
+        stored = read_object(folder / _SETTINGS)
         self.folder = folder
         self.environment: Mapping[str, Any] = stored.pop(_ENVIRONMENT, {})
         self.settings: Mapping[str, Any] = stored
         self._lock = lock
         self._appending = threading.Lock()
         self._done: set[str] | None = None
+        self._asked: Asked | None = None
         self._stream: int | None = None
 
     @classmethod
@@ -102,21 +109,20 @@ class Run:
         wanted = as_json(settings, "settings")
         if _ENVIRONMENT in wanted:
             raise BadOption(f"settings cannot hold {_ENVIRONMENT!r}: give it apart")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EnvironmentProblem(f"{folder}: cannot be made ({error})") from error
+        make_folder(folder)
         if not cls.is_run(folder):
-            _refuse_foreign(folder)
+            refuse_foreign(folder, _SETTINGS)
         lock = Lock(folder / _LOCK)
         try:
+            sweep(folder)
             if not cls.is_run(folder):
                 stored = {**wanted, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
                 write_json(folder / _SETTINGS, stored)
             run = cls(folder, lock)
-            _refuse_other(folder, dict(run.settings), wanted)
+            refuse_other(folder, dict(run.settings), wanted)
             mend(folder / _PREDICTIONS)
             run._done = run._read_ids()
+            run._asked = Asked(folder / _ASKED, run._done)
         except BaseException:
             lock.release()
             raise
@@ -135,12 +141,46 @@ class Run:
 
     def close(self) -> None:
         """Gives the lock back; what was read and written stays usable for reading."""
+        if self._asked is not None:
+            self._asked.close(self.done_ids())
+            self._asked = None
         if self._stream is not None:
             os.close(self._stream)
             self._stream = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The run locked until the block ends; a lock that it has already stays when it does.
+
+        Raises:
+            RunLocked: another process is working on it.
+            EnvironmentProblem: the folder cannot be written.
+        """
+        if self._lock is not None:
+            self._lock.check()
+            yield
+            return
+        self._lock = Lock(self.folder / _LOCK)
+        try:
+            sweep(self.folder)
+            yield
+        finally:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def asked(self) -> Asked:
+        """What the model has taken, and what it had when an earlier process died.
+
+        Raises:
+            RunLocked: the run was opened only for reading.
+        """
+        if self._asked is None:
+            raise RunLocked(f"{self.folder}: open for reading only, nothing can be asked for it")
+        return self._asked
 
     def append(self, prediction: Prediction) -> None:
         """Adds one answer: its line is with the operating system when this returns.
@@ -161,7 +201,8 @@ class Run:
             if prediction.id in self._done:
                 raise BadData("the image has an answer already", file=file, image=prediction.id)
             if self._stream is None:
-                self._discard_scores()
+                for name in self.protocols():
+                    discard(self.folder / name / _SCORES)
                 self._stream = open_end(file)
             append(self._stream, line, file)
             self._done.add(prediction.id)
@@ -193,11 +234,13 @@ class Run:
 
         Raises:
             BadOption: rows of different images, or a name that no folder should have.
+            RunLocked: another process is working on the run.
+            EnvironmentProblem: they cannot be written.
         """
-        folder = self._protocol_folder(protocol)
-        folder.mkdir(exist_ok=True)
-        (folder / _SCORES).unlink(missing_ok=True)
-        replace_with(folder / _ROWS, lambda file: tables.write(file, rows))
+        with self.held():
+            folder = self._protocol_folder(protocol, made=True)
+            discard(folder / _SCORES)
+            replace_with(folder / _ROWS, lambda file: tables.write(file, rows))
 
     def read_rows(self, protocol: str) -> dict[str, Rows]:
         """What a protocol's metrics counted, by metric name.
@@ -216,15 +259,17 @@ class Run:
 
         Raises:
             BadOption: a value that JSON cannot hold, NaN among them.
+            RunLocked: another process is working on the run.
+            EnvironmentProblem: they cannot be written.
         """
-        folder = self._protocol_folder(protocol)
-        folder.mkdir(exist_ok=True)
-        write_json(folder / _SCORES, as_json(scores, "scores"))
+        with self.held():
+            folder = self._protocol_folder(protocol, made=True)
+            write_json(folder / _SCORES, as_json(scores, "scores"))
 
     def scores(self, protocol: str) -> dict[str, Any] | None:
         """What scores.json holds; None when scoring with that protocol has not finished."""
         file = self._protocol_folder(protocol) / _SCORES
-        return _object(file) if file.is_file() else None
+        return read_object(file) if file.is_file() else None
 
     def protocols(self) -> tuple[str, ...]:
         """The protocols (`official-1`) with which scoring has finished, sorted."""
@@ -232,7 +277,7 @@ class Run:
 
     def all_scores(self) -> list[dict[str, Any]]:
         """Every scores.json of the run, by protocol."""
-        return [_object(self.folder / name / _SCORES) for name in self.protocols()]
+        return [read_object(self.folder / name / _SCORES) for name in self.protocols()]
 
     def frame(self) -> Any:
         """The rows of all protocols as a pandas DataFrame, one row an image."""
@@ -241,55 +286,13 @@ class Run:
     def _repr_html_(self) -> str:
         return shown.html(self.folder.name, self.settings, self.all_scores())
 
-    def _protocol_folder(self, protocol: str) -> Path:
+    def _protocol_folder(self, protocol: str, *, made: bool = False) -> Path:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", protocol):
             raise BadOption(f"{protocol!r} cannot name the folder of a protocol")
-        return self.folder / protocol
-
-    def _discard_scores(self) -> None:
-        for name in self.protocols():
-            (self.folder / name / _SCORES).unlink(missing_ok=True)
+        folder = self.folder / protocol
+        if made:
+            make_folder(folder)
+        return folder
 
     def _read_ids(self) -> set[str]:
         return {prediction.id for prediction in self.predictions()}
-
-
-def _object(file: Path) -> dict[str, Any]:
-    return dict(Record(read_json(file), file).value)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Raises BadOption when a folder that is no run holds anything that is not ours."""
-    others = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
-    if others:
-        raise BadOption(
-            f"{folder}: holds {sorted(others)[0]!r} but no {_SETTINGS}, so it is no run to go on"
-            " with. Give a new or empty folder"
-        )
-
-
-def _refuse_other(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raises RunConflict when two settings differ."""
-    if difference := _difference(stored, wanted, ""):
-        name, before, now = difference
-        raise RunConflict(
-            f"{folder}: a run with other settings: {name} was {_shown(before)}, now it is"
-            f" {_shown(now)}. Give another --out, or the same settings to go on with it"
-        )
-
-
-def _difference(before: Any, now: Any, name: str) -> tuple[str, Any, Any] | None:
-    """The first field that differs, with both values; objects are compared field by field."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in {**now, **before}:
-            inner = _difference(before.get(key, _ABSENT), now.get(key, _ABSENT), f"{name}.{key}")
-            if inner:
-                return inner
-        return None
-    # 1, 1.0 and true are equal to Python, and not the same setting
-    same = type(before) is type(now) and before == now
-    return None if same else (name.lstrip("."), before, now)
-
-
-def _shown(value: Any) -> str:
-    return "not set" if value is _ABSENT else repr(value)

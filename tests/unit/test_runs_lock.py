@@ -1,5 +1,6 @@
 """The lock file: whom it refuses, and when it is taken over."""
 
+import errno
 import json
 import os
 import shutil
@@ -140,16 +141,102 @@ def test_only_one_takes_over(file: Path) -> None:
         assert not file.exists()
 
 
-def test_a_takeover_that_died_halfway_blocks_nobody_for_long(file: Path) -> None:
+def half_taken_over(file: Path, depth: int, content: bytes | None = None) -> list[Path]:
+    """A dead process's lock, claimed by a dead process, and so on; the claims."""
     held_by(file, pid=dead_pid())
-    guard = file.with_name(".lock.takeover")
-    guard.touch()
-    with pytest.raises(RunLocked):
-        Lock(file)
-    os.utime(guard, (0, 0))
+    dead = json.loads(file.read_bytes())
+    claims = []
+    for k in range(depth):
+        claim = lock_module._claims(file)[-1].claim()
+        claim.write_text(json.dumps({**dead, "token": f"claim {k}"}))
+        claims.append(claim)
+    if content is not None:
+        claims[-1].write_bytes(content)
+    return claims
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_takeover_that_died_halfway_is_taken_over(file: Path, depth: int) -> None:
+    assert len(set(half_taken_over(file, depth))) == depth
+    assert taken(file)  # and nothing is left beside it
+
+
+def test_a_living_takeover_is_refused_by_name(file: Path) -> None:
+    (claim,) = half_taken_over(file, 1)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        started = lock_module._started(other.pid)
+        claim.write_text(
+            json.dumps({**json.loads(claim.read_text()), "pid": other.pid, "started": started})
+        )
+        with pytest.raises(RunLocked, match=f"process {other.pid} on"):
+            Lock(file)
+        other.kill()
+    assert taken(file)
+
+
+def test_a_takeover_that_died_before_it_said_who_it_was_blocks_nobody_for_long(file: Path) -> None:
+    (claim,) = half_taken_over(file, 1, b"")
     with pytest.raises(RunLocked, match="try again"):
         Lock(file)
+    os.utime(claim, (0, 0))
     assert taken(file)
+
+
+def test_a_claim_on_a_lock_that_was_replaced_is_worth_nothing(file: Path, monkeypatch) -> None:
+    held_by(file, pid=dead_pid())
+    create, winner = Lock._create, []
+
+    def slow(self: Lock, claimed: Path) -> bool:
+        if claimed != file and not winner:  # the other is faster, from start to finish
+            winner.append(None)
+            winner[0] = Lock(file)
+        return create(self, claimed)
+
+    monkeypatch.setattr(Lock, "_create", slow)
+    with pytest.raises(RunLocked, match="has the run open already"):
+        Lock(file)
+    winner[0].check()
+    assert [other.name for other in file.parent.iterdir()] == [file.name]
+
+
+def test_a_full_disk_leaves_no_lock_that_says_nothing(file: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(lock_module.json, "dump", full)
+    with pytest.raises(EnvironmentProblem, match="No space left"):
+        Lock(file)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_process_that_lost_the_lock_while_it_took_it_notices(file: Path, monkeypatch) -> None:
+    create = Lock._create
+
+    def stopped(self: Lock, made: Path) -> bool:
+        done = create(self, made)
+        file.write_text(json.dumps({**asdict(self.holder), "token": "other"}))
+        return done
+
+    monkeypatch.setattr(Lock, "_create", stopped)
+    with pytest.raises(RunLocked, match="taken over"):
+        Lock(file)
+    assert file.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks there")
+def test_a_forked_copy_of_the_holder_does_not_hold_it(file: Path) -> None:
+    lock = Lock(file)
+    child = os.fork()
+    if child == 0:
+        lock.release()
+        try:
+            lock.check()
+        except RunLocked:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    lock.check()
+    lock.release()
 
 
 def test_a_held_lock_is_touched(file: Path, monkeypatch) -> None:

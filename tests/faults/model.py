@@ -1,0 +1,191 @@
+"""Models for the fault harness: what they do to an image is said in the environment.
+
+FAULTS_SLEEP    seconds for every image
+FAULTS_DO       what happens at the images of FAULTS_AT: a name of ACTS
+FAULTS_AT       positions in the split, counted from 0, with commas
+FAULTS_BATCH    images taken before any is answered
+"""
+
+import ctypes
+import math
+import os
+import sys
+import time
+from dataclasses import replace
+
+from gcg_bench.masks import from_box
+from gcg_bench.types import Grounding, Mask, Phrase, Prediction
+
+NOUNS = ("circle", "square", "triangle", "star", "ring", "cross")
+SECONDS = 0.25  # stated, so that two runs are equal to the byte
+
+
+def said(query):
+    """An answer that follows from the id alone."""
+    number = sum(map(ord, query.id))
+    height, width = query.image.height, query.image.width
+    words = f"a {NOUNS[number % len(NOUNS)]}"
+    box = (number % 7, number % 5, width / 2, height / (2 + number % 3))
+    mask = from_box(box, height, width)
+    caption = f"There is {words} here."
+    phrase = Phrase(words, (mask,), span=(9, 9 + len(words)), score=(number % 10) / 10)
+    return Prediction(query.id, Grounding(caption, (phrase,)), seconds=SECONDS)
+
+
+def _masked(query, mask):
+    return Prediction(query.id, Grounding("a cat", (Phrase("a cat", (mask,)),)))
+
+
+def _phrase(query, **fields):
+    whole = from_box((0, 0, 5, 5), query.image.height, query.image.width)
+    return Prediction(query.id, Grounding("a cat", (replace(Phrase("a cat", (whole,)), **fields),)))
+
+
+def _raise(error):
+    raise error
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+class Panic(BaseException):
+    """As libraries written in Rust raise it."""
+
+
+def _spin():
+    while True:
+        pass
+
+
+def _stubborn():
+    """Catches what it can, alarms included, three times."""
+    for _ in range(3):
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+    time.sleep(60)
+
+
+# what is not an answer: it costs the image
+GARBAGE = {
+    "none": lambda query: None,
+    "text": lambda query: "a cat",
+    "no_grounding": lambda query: Prediction(query.id, None),
+    "caption_none": lambda query: Prediction(query.id, Grounding(None)),
+    "caption_number": lambda query: Prediction(query.id, Grounding(5)),
+    "phrases_none": lambda query: Prediction(query.id, Grounding("a", None)),
+    "phrase_text": lambda query: Prediction(query.id, Grounding("a", ("a",))),
+    "id_of_another_type": lambda query: Prediction(["x"], Grounding("a")),
+    "stranger": lambda query: Prediction("stranger", Grounding("a")),
+    "mask_size": lambda query: _masked(query, from_box((0, 0, 2, 2), 3, 4)),
+    "mask_turned": lambda query: _masked(
+        query, from_box((0, 0, 2, 2), query.image.width + 1, query.image.height)
+    ),
+    "mask_counts": lambda query: _masked(
+        query, Mask(query.image.height, query.image.width, b"no run lengths")
+    ),
+    "mask_short": lambda query: _masked(query, Mask(query.image.height, query.image.width, b"5")),
+    "mask_bitmap": lambda query: _masked(query, [[0, 1], [1, 0]]),
+    "score_nan": lambda query: _phrase(query, score=math.nan),
+    "score_infinite": lambda query: _phrase(query, score=math.inf),
+    "score_text": lambda query: _phrase(query, score="high"),
+    "score_bytes": lambda query: _phrase(query, score=b"1"),
+    "span_outside": lambda query: _phrase(query, span=(0, 99)),
+    "span_backwards": lambda query: _phrase(query, span=(3, 1)),
+    "span_text": lambda query: _phrase(query, span="ab"),
+    "seconds_nan": lambda query: Prediction(query.id, Grounding("a"), seconds=math.nan),
+    "error_object": lambda query: Prediction(query.id, error=ValueError("x")),
+    "raise": lambda query: _raise(ValueError("cannot")),
+    "raise_unspeakable": lambda query: _raise(Unspeakable()),
+    "raise_endless": lambda query: _raise(ValueError("x" * 10_000_000)),
+    "memory": lambda query: _raise(MemoryError()),
+    "memory_limit": lambda query: bytearray(1 << 45),
+    "recursion": lambda query: (lambda f: f(f))(lambda f: f(f)),
+    "stop_iteration": lambda query: _raise(StopIteration()),
+    "sys_exit": lambda query: sys.exit(3),
+    "sys_exit_0": lambda query: sys.exit(),
+    "panic": lambda query: _raise(Panic("called `unwrap()` on a `None`")),
+    "cancelled": lambda query: _raise(__import__("asyncio").CancelledError()),
+}
+
+# strange, and yet an answer
+ODD = {
+    "surrogate": lambda query: Prediction(query.id, Grounding("half \ud800 a pair"), raw="\udfff"),
+    "controls": lambda query: Prediction(query.id, Grounding("a\x00b\x1b[31m\r\n\u2028c")),
+    "empty": lambda query: Prediction(query.id, Grounding("")),
+    "long_caption": lambda query: Prediction(query.id, Grounding("a cat and " * 2000)),
+    "many_phrases": lambda query: Prediction(
+        query.id, Grounding("a", tuple(Phrase("a") for _ in range(3000)))
+    ),
+}
+
+# never comes back, but can be interrupted
+HANG = {
+    "sleep": lambda query: time.sleep(600),
+    "spin": lambda query: _spin(),
+    "stubborn": lambda query: _stubborn(),
+}
+
+# takes the process with it
+DEADLY = {
+    "os_exit": lambda query: os._exit(7),
+    "os_exit_0": lambda query: os._exit(0),
+    "kill": lambda query: os.kill(os.getpid(), 9),
+    "segfault": lambda query: ctypes.string_at(0),
+    "abort": lambda query: os.abort(),
+}
+
+# native code that never returns: without the interpreter's lock, and with it
+NATIVE = {
+    "native": lambda query: _masked_alarm(lambda: ctypes.CDLL(None).pause()),
+    "native_locked": lambda query: _masked_alarm(lambda: ctypes.PyDLL(None).pause()),
+}
+
+
+def _masked_alarm(hang):
+    """A call that no signal wakes."""
+    import signal
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    hang()
+
+
+ACTS = {**GARBAGE, **ODD, **HANG, **DEADLY, **NATIVE}
+
+
+class Faulty:
+    """Answers every query from its id, slowly, but for those at which it does something else."""
+
+    def __init__(self):
+        self.sleep = float(os.environ.get("FAULTS_SLEEP", "0"))
+        self.act = ACTS.get(os.environ.get("FAULTS_DO", ""))
+        at = os.environ.get("FAULTS_AT", "")
+        self.at = {int(part) for part in at.split(",") if part}
+        self.batch = int(os.environ.get("FAULTS_BATCH", "1"))
+        self.places = {}
+
+    def prepare(self, queries, **_):
+        self.places = {query.id: place for place, query in enumerate(queries)}
+
+    def answer(self, queries):
+        held = []
+        for query in queries:
+            held.append(query)
+            if len(held) == self.batch:
+                yield from self.together(held)
+                held = []
+        yield from self.together(held)
+
+    def together(self, queries):
+        made = []
+        for query in queries:
+            time.sleep(self.sleep)
+            odd = self.act is not None and self.places[query.id] in self.at
+            made.append(self.act(query) if odd else said(query))
+        yield from made
+
+
+load = Faulty

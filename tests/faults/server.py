@@ -1,0 +1,218 @@
+"""A process that has everything in memory and forks a child for each command line it is given.
+
+A child is a process of its own that was only spared the imports: it can be killed, run out of
+memory or exit, and leaves the server as it was. Requests and replies are JSON lines.
+
+    {"arguments": [...], "folder": ..., "environment": {...}, "kill_after": s, "memory": bytes,
+     "file_size": bytes, "crash_at": n, "within": folder}
+    {"code": exit code, or minus the signal, "out": ..., "err": ..., "left": [...], "seconds": s}
+
+`kill_after` sends SIGKILL. `crash_at` lets the child kill itself before its n-th act on files
+within a folder: opening, renaming, removing, making folders; a write is cut in half. `left` are
+processes of the child's session that are still there some seconds after its end.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PATIENCE = 5.0  # seconds in which what a dead child started must be gone
+
+
+# the server's side ----------------------------------------------------------------------------
+
+
+def serve():
+    from gcg_bench.cli import main
+
+    model = Path(__file__).with_name("model.py")
+    with tempfile.TemporaryDirectory() as folder:
+        typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "2", "--out", f"{folder}/run"]
+        code, out, err = run_here(main, typed)
+        if code:
+            raise SystemExit(f"the first run failed: {err}{out}")
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line), main)), flush=True)
+
+
+BASIC = ["--dataset", "shapes", "--split", "val", "--encoder", "minilm", "--draws", "20"]
+
+
+def run_here(main, typed):
+    """A command in this process, whose output goes nowhere: it loads what later ones need."""
+    with tempfile.TemporaryFile() as sink:
+        kept = os.dup(1)
+        os.dup2(sink.fileno(), 1)
+        try:
+            main(typed)
+        except SystemExit as left:
+            code = left.code
+        finally:
+            sys.stdout.flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+        sink.seek(0)
+        return code, sink.read().decode(), ""
+
+
+def answer(asked, main):
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            become(asked, main, out.fileno(), err.fileno())
+        status = waited(child, asked.get("kill_after"))
+        seconds = time.monotonic() - started
+        code = os.waitstatus_to_exitcode(status)
+        left = session(child)
+        patience = time.monotonic() + PATIENCE
+        while left and time.monotonic() < patience:
+            time.sleep(0.02)
+            left = session(child)
+        for stream in (out, err):
+            stream.seek(0)
+        return {
+            "code": code,
+            "out": out.read().decode("utf-8", "replace"),
+            "err": err.read().decode("utf-8", "replace"),
+            "left": left,
+            "seconds": seconds,
+        }
+
+
+def waited(child, kill_after):
+    if kill_after is None:
+        return os.waitpid(child, 0)[1]
+    until = time.monotonic() + kill_after
+    while (left := until - time.monotonic()) > 0:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(min(left, 0.001))
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def session(leader):
+    """Names of the living processes of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (folder / "stat").read_text().rpartition(")")
+        except OSError:
+            continue
+        fields = rest.split()
+        if int(fields[3]) == leader and fields[0] not in "ZX":
+            found.append(f"{folder.name} {name.partition('(')[2]}")
+    return found
+
+
+# the child's side -----------------------------------------------------------------------------
+
+
+def become(asked, main, out, err):
+    """The child: never returns."""
+    code = 70
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.chdir(asked["folder"])
+        os.environ.update(asked.get("environment", {}))
+        for limit, name in ((resource.RLIMIT_AS, "memory"), (resource.RLIMIT_FSIZE, "file_size")):
+            if name in asked:
+                resource.setrlimit(limit, (asked[name], asked[name]))
+        if "crash_at" in asked:
+            crash(asked["crash_at"], asked["within"])
+        main(asked["arguments"])
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else int(left.code is not None)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+ACTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate", "os.utime")
+
+
+def crash(number, within):
+    """Kills this process before its n-th act on a file within a folder; n counts from 1."""
+    met, really, root = 0, os.write, str(within)
+
+    def hook(event, given):
+        nonlocal met
+        if event in ACTS and isinstance(given[0], str | Path) and str(given[0]).startswith(root):
+            met += 1
+            if met == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def write(handle, data):
+        nonlocal met
+        if handle > 2 and os.path.realpath(f"/proc/self/fd/{handle}").startswith(root):
+            met += 1
+            if met == number:
+                really(handle, bytes(data)[: len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+        return really(handle, data)
+
+    sys.addaudithook(hook)
+    os.write = write
+
+
+# the client's side ----------------------------------------------------------------------------
+
+
+class Server:
+    """A server process; a context manager."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.process = None
+
+    def __enter__(self):
+        environment = {
+            **os.environ,
+            "GCG_BENCH_CACHE": str(self.folder / "cache"),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert json.loads(self.process.stdout.readline()) == {"ready": True}
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def run(self, *arguments, folder, environment=None, **more):
+        asked = {
+            "arguments": [str(argument) for argument in arguments],
+            "folder": str(folder),
+            "environment": environment or {},
+            **more,
+        }
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+if __name__ == "__main__":
+    serve()
