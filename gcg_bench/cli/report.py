@@ -39,6 +39,7 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
         asked["split"],
         given["data_root"],
         limit=asked["limit"],
+        shipped=given["dataset"] is None,
     )
     if data.card.name != asked["dataset"]:
         raise BadOption(f"the run answers dataset {asked['dataset']!r}, not {data.card.name!r}")
@@ -75,7 +76,7 @@ def write_report(
     run = Run.open(folder)
     asked = run.settings
     if data is None:
-        data = load_dataset(asked["dataset"], asked["split"], limit=asked["limit"])
+        data = load_dataset(asked["dataset"], asked["split"], limit=asked["limit"], shipped=True)
     written = write_page(
         of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
     )

@@ -39,6 +39,7 @@ def score(predictions: Path, **given: Any) -> int:
             given["split"] or settings["split"],
             given["data_root"],
             limit=given["limit"] or settings["limit"],
+            shipped=given["dataset"] is None,
         )
         return score_run(data, run, given)
     if given["split"] is None:

@@ -63,7 +63,7 @@ def _cells(entry: Entry) -> list[str]:
         entry.failed,
         escaped(entry.protocol),
         escaped(entry.evaluator),
-        entry.provenance,
+        escaped(entry.provenance),
         f"\\[{entry.source}\\]" if entry.source else "",
     ]
 

@@ -98,7 +98,7 @@ def _encoder(run: Run, strict: Measured | None, given: str | None) -> Encoder:
     if strict is None:
         return load_encoder(given or STRICT.encoder)
     name, _, digest = fields_of(strict.verdict["signature"])["encoder"].rpartition("@")
-    encoder = load_encoder(given or name)
+    encoder = load_encoder(given or name, folders=given is not None)
     if not encoder.digest.startswith(digest):
         raise RunConflict(
             f"{run.folder}: scored with the encoder {name} {digest}, but {encoder.folder} holds"

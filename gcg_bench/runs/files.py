@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gcg_bench.documents import parse_json
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
-from gcg_bench.records import parse_json
 
 
 def replace_with(file: Path, write: Callable[[Path], None]) -> None:

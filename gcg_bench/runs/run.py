@@ -26,8 +26,7 @@ from gcg_bench.errors import (
     RunLocked,
 )
 from gcg_bench.predictions import read_predictions, write_line
-from gcg_bench.records import Record, read_json
-from gcg_bench.runs import shown, tables
+from gcg_bench.runs import checked, shown, tables
 from gcg_bench.runs.files import append, as_json, mend, open_end, replace_with, write_json
 from gcg_bench.runs.lock import Lock
 from gcg_bench.types import Prediction, Rows
@@ -38,6 +37,7 @@ _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 _LOCK = ".lock"
 _ENVIRONMENT = "environment"
+_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # what may name a protocol's folder
 _ABSENT = object()  # differs from every setting, null included
 
 
@@ -52,7 +52,8 @@ class Run:
 
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
         """Use `Run.open` or `Run.create_or_resume`."""
-        stored = _object(folder / _SETTINGS)
+        checked.refuse_links(folder)
+        stored = checked.settings(folder / _SETTINGS)
         self.folder = folder
         self.environment: Mapping[str, Any] = stored.pop(_ENVIRONMENT, {})
         self.settings: Mapping[str, Any] = stored
@@ -181,7 +182,7 @@ class Run:
         Raises:
             BadData: a line was damaged; names it.
         """
-        if (self.folder / _PREDICTIONS).exists():
+        if (self.folder / _PREDICTIONS).is_file():
             yield from read_predictions(self.folder, sizes=sizes)
 
     def write_rows(self, protocol: str, rows: Mapping[str, Rows]) -> None:
@@ -224,15 +225,16 @@ class Run:
     def scores(self, protocol: str) -> dict[str, Any] | None:
         """What scores.json holds; None when scoring with that protocol has not finished."""
         file = self._protocol_folder(protocol) / _SCORES
-        return _object(file) if file.is_file() else None
+        return checked.verdict(file) if file.is_file() else None
 
     def protocols(self) -> tuple[str, ...]:
         """The protocols (`official-1`) with which scoring has finished, sorted."""
-        return tuple(sorted(file.parent.name for file in self.folder.glob(f"*/{_SCORES}")))
+        found = (file.parent.name for file in self.folder.glob(f"*/{_SCORES}"))
+        return tuple(sorted(name for name in found if _PROTOCOL.fullmatch(name)))
 
     def all_scores(self) -> list[dict[str, Any]]:
         """Every scores.json of the run, by protocol."""
-        return [_object(self.folder / name / _SCORES) for name in self.protocols()]
+        return [checked.verdict(self.folder / name / _SCORES) for name in self.protocols()]
 
     def frame(self) -> Any:
         """The rows of all protocols as a pandas DataFrame, one row an image."""
@@ -242,7 +244,7 @@ class Run:
         return shown.html(self.folder.name, self.settings, self.all_scores())
 
     def _protocol_folder(self, protocol: str) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", protocol):
+        if not _PROTOCOL.fullmatch(protocol):
             raise BadOption(f"{protocol!r} cannot name the folder of a protocol")
         return self.folder / protocol
 
@@ -252,10 +254,6 @@ class Run:
 
     def _read_ids(self) -> set[str]:
         return {prediction.id for prediction in self.predictions()}
-
-
-def _object(file: Path) -> dict[str, Any]:
-    return dict(Record(read_json(file), file).value)
 
 
 def _refuse_foreign(folder: Path) -> None:
