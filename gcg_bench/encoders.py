@@ -160,6 +160,10 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
     """
     if name_or_path == MINILM:
         return _minilm(device)
+    if not folders and is_folder(name_or_path):
+        raise UnknownName(
+            "encoder", name_or_path, NAMES, "(a folder is loaded when --encoder names it)"
+        )
     if folders and name_or_path not in NAMES:
         named = Path(name_or_path).expanduser()
         if named.is_dir():

@@ -118,7 +118,7 @@ def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
     for (row, _), pixels, box in zip(sound, area(masks), boxes(masks), strict=True):
         owner = _named(row, "image_id")
         stated = row.value.get("area")
-        if isinstance(stated, int | float) and not pixels - 0.5 <= stated <= pixels + 0.5:
+        if isinstance(stated, int | float) and _far(stated, pixels):
             problem = f"states an area of {kind(stated)}, the mask has {pixels} pixels"
             faults.warning(row.bad("area", problem, "COCO sorts objects by it").at(image=owner))
         if _disagrees(row.value.get("bbox"), box):
@@ -244,6 +244,10 @@ def _named(row: Record, field: str, default: str = "") -> str:
     """What a field names as text; empty for what names nothing."""
     value = row.value.get(field, default)
     return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _far(stated: float, pixels: int) -> bool:
+    return abs(stated) >= 2**53 or abs(stated - pixels) > 0.5
 
 
 def _disagrees(stated: object, box: Any) -> bool:

@@ -33,6 +33,7 @@ _DAMAGED = (
     ImportError,
     struct.error,
     zipfile.BadZipFile,
+    Warning,
 )
 
 

@@ -51,6 +51,7 @@ class AP50:
     name: ClassVar[str] = "ap50"
     scores: ClassVar[tuple[str, ...]] = ("AP50",)
     columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
+    lists: ClassVar[tuple[str, ...]] = ("verdicts", "confidences")
     laws_broken: ClassVar[Mapping[str, str]] = {
         "image order": "with ties='image_order' equal scores are ranked by the order of the images",
     }

@@ -193,7 +193,6 @@ def _bomb(rng: Random) -> bytes:
 
 def read_weights(files: dict[str, bytes], folder: Path) -> None:
     """Names, shapes and tensors of a folder that somebody hands over as a checkpoint."""
-    from gcg_bench.glamm.shapes import grounding_sizes
     from gcg_bench.glamm.weights import Checkpoint
 
     for file in list(folder.iterdir()):
@@ -206,7 +205,6 @@ def read_weights(files: dict[str, bytes], folder: Path) -> None:
     checkpoint = Checkpoint(folder)
     for name, tensor in checkpoint:
         assert tuple(tensor.shape) == checkpoint.shapes[name]
-    grounding_sizes(checkpoint.shapes)
 
 
 def make_shapes(rng: Random) -> dict[str, tuple[int, ...]]:

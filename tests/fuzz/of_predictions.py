@@ -39,7 +39,7 @@ OURS = (
 GLAMM = {"caption": "a cat, a dog", "phrases": ["a cat", "a dog"], "pred_masks": [TEXT, PRINTED]}
 PANO = {**GLAMM, "image_id": "b", "pred_masks": [TEXT, TEXT, POLYGON], "phrase_seg_counts": [2, 1]}
 LISTED = {
-    "image_id": "b",
+    "image_id": "c",
     "file_name": "b.jpg",
     "gcg_caption": "a cat",
     "gcg_phrases": ["a cat"],
@@ -103,5 +103,5 @@ TARGETS = (
     Target("predictions: nested", _documents({"any": GLAMM}, {"any": PANO}), _in_folder),
     Target("predictions: PanoCaps", _documents(PANO), _in_folder),
     Target("predictions: one list", _documents([LISTED, PANO], [LISTED]), _in_file("p.json")),
-    Target("predictions: one object", _documents({"a": GLAMM, "b": GLAMM}), _in_file("p.json")),
+    Target("predictions: one object", _documents({"c": GLAMM, "b": GLAMM}), _in_file("p.json")),
 )
