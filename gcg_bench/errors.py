@@ -15,16 +15,20 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _LONGEST = 500  # characters of any part of a message that a file may have written
+_LONGEST_MESSAGE = 3000
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = _LONGEST) -> str:
     """A text that fits a message: its middle is left out when it is long."""
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 class GcgBenchError(Exception):
     """Anything that stops gcg-bench for a reason the user can mend."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(message, _LONGEST_MESSAGE))
 
 
 class BadData(GcgBenchError):

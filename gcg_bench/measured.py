@@ -109,6 +109,12 @@ def stored(run: Run, key: str) -> Measured:
     verdict = run.scores(key)
     if verdict is None:
         raise MissingData(f"{run.folder}: not scored with {key}; run gcg-bench score {run.folder}")
+    if key != f"{verdict['protocol']}-{verdict['version']}":
+        raise BadData(
+            f"is of {verdict['protocol']} {verdict['version']}, and lies in the folder {key}",
+            file=run.folder / key / "scores.json",
+            remedy=f"Score it again: gcg-bench score {run.folder}",
+        )
     rows = run.read_rows(key)
     made = spelt(fields_of(verdict["signature"]).get("metrics", ""))
     for metric in made:
@@ -131,7 +137,8 @@ def _unlike(metric: Metric, rows: Rows | None) -> str | None:
         if (column.dtype == object) != any(column is one for one in lists):
             return f"{metric.name}.{name} holds {'lists' if column.dtype == object else 'numbers'}"
         numbers = np.concatenate([np.zeros(0), *column]) if column.dtype == object else column
-        if (np.abs(numbers) >= _COUNTED).any():  # false for NaN
+        size = np.abs(numbers)
+        if ((size >= _COUNTED) | ((size > 0) & (size < 1 / _COUNTED**9))).any():  # false for NaN
             return f"{metric.name}.{name} holds a number that nothing can be counted to"
     if any(len(set(map(len, alike))) > 1 for alike in zip(*lists, strict=True)):
         return f"the lists of {metric.name} are not of one length"

@@ -1,4 +1,4 @@
-"""Somebody else's run, board or answers: looked at with every command, and nothing happens but that.
+"""Somebody else's run, board or answers, looked at with every command: nothing else happens.
 
 Nothing in it is executed, no file outside of it is read or written on its say, no terminal,
 spreadsheet, browser or LaTeX is led to do what it says, and nobody is called over the network.
@@ -169,7 +169,10 @@ def test_a_run_cannot_bring_its_own_encoder(tmp_path, monkeypatch):
     for name in ("enc", "./enc", str(tmp_path / "enc")):
         verdict = dict(scored.scores("strict-1"))
         verdict["signature"] = verdict["signature"].replace("minilm@53aa5117", f"{name}@")
-        rows = {metric: type(one)(ids, one.columns) for metric, one in scored.read_rows("strict-1").items()}
+        rows = {
+            metric: type(one)(ids, one.columns)
+            for metric, one in scored.read_rows("strict-1").items()
+        }
         run = Run.open(folder)
         run.write_rows("strict-1", rows)
         run.write_scores("strict-1", verdict)
@@ -295,7 +298,7 @@ def test_a_link_out_of_a_folder_of_answers_is_not_followed(tmp_path):
 
 # What is shown ---------------------------------------------------------------------------------
 
-HOSTILE = '\x1b]0;owned\x07\x9b31m</script><img src=x onerror=alert(1)>[red]x[/][/nope] =1+1 | $x$'
+HOSTILE = "\x1b]0;owned\x07\x9b31m</script><img src=x onerror=alert(1)>[red]x[/][/nope] =1+1 | $x$"
 
 
 @pytest.fixture
@@ -312,7 +315,9 @@ def hostile(tmp_path):
 
 def test_nothing_that_is_printed_moves_a_terminal(typed, hostile, tmp_path):
     (tmp_path / "bad.jsonl").write_text(
-        json.dumps({"id": "a", "caption": "a", "phrases": [{"text": 1, "\x1b[31m": 2}], "\x9b2J": 1})
+        json.dumps(
+            {"id": "a", "caption": "a", "phrases": [{"text": 1, "\x1b[31m": 2}], "\x9b2J": 1}
+        )
     )
     one, two = hostile
     jobs = [
@@ -400,7 +405,9 @@ def test_every_page_has_a_policy_that_lets_nothing_in(pages, name):
     for kind in ("script-src", "style-src"):
         assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]+'", rules[kind])
     assert html.index("Content-Security-Policy") < html.index("<style")
-    assert not re.search(r"""(?:src|href|action)\s*=\s*["']?(?!data:|#)[a-z]""", html.split("<script")[0])
+    assert not re.search(
+        r"""(?:src|href|action)\s*=\s*["']?(?!data:|#)[a-z]""", html.split("<script")[0]
+    )
     assert not re.search(r"""<[^>]+\s(?:style|on\w+)\s*=""", html.split("<script")[0])
 
 

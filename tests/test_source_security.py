@@ -39,28 +39,26 @@ def remote_code(text: str) -> Iterator[int]:
             yield call.lineno
 
 
+_PICKLES = ("pickle.", "marshal.", "shelve.", "dill.", "joblib.", "cloudpickle.")
+_PICKLED = ("np.load", "numpy.load", "pd.read_pickle", "pandas.read_pickle")
+_CODE = ("eval", "exec", "compile", "__import__", "os.system", "os.popen")
+_YAML = ("yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "yaml.unsafe_load_all")
+
+
 def unpickling(text: str) -> Iterator[int]:
     """Files whose reading may run what they say."""
     for name, call in calls(text):
-        if name in ("torch.load", "load") and name == "torch.load":
-            if constant(call, "weights_only") is not True:
-                yield call.lineno
-        elif name.startswith(("pickle.", "marshal.", "shelve.", "dill.", "joblib.", "cloudpickle.")):
-            yield call.lineno
-        elif name in ("np.load", "numpy.load", "pd.read_pickle", "pandas.read_pickle"):
+        careless = name == "torch.load" and constant(call, "weights_only") is not True
+        if careless or name.startswith(_PICKLES) or name in _PICKLED:
             yield call.lineno
 
 
 def evaluating(text: str) -> Iterator[int]:
-    """Text that becomes code, or a command of a shell."""
+    """Text that becomes code, a command of a shell, or objects of Python's."""
     for name, call in calls(text):
-        if name in ("eval", "exec", "compile", "__import__", "os.system", "os.popen"):
+        tagged = name == "yaml.load" and ast.unparse(call.args[1]) != "_Plain"
+        if tagged or name in (*_CODE, *_YAML) or constant(call, "shell") is True:
             yield call.lineno
-        elif constant(call, "shell") is True:
-            yield call.lineno
-        elif name in ("yaml.load", "yaml.unsafe_load", "yaml.full_load"):
-            if name != "yaml.load" or ast.unparse(call.args[1]) != "_Plain":
-                yield call.lineno
 
 
 LAWS = [remote_code, unpickling, evaluating]

@@ -5,6 +5,7 @@ asks for what is not there is told so.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData
 from gcg_bench.records import kind
 
+_PROTOCOL = re.compile(r"[A-Za-z0-9_]{1,64}")
 _REMEDIES = {"run.json": "Is it a run of gcg-bench?"}
 _AGAIN = "Score the run again"
 
@@ -126,7 +128,7 @@ _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "environment": _is_object,
 }
 _VERDICT: Mapping[str, Callable[[Any], bool]] = {
-    "protocol": _is_text,
+    "protocol": lambda value: _is_text(value) and _PROTOCOL.fullmatch(value) is not None,
     "version": _whole(10**6),
     "signature": _is_text,
     "dataset": _is_text,

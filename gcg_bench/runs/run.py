@@ -37,7 +37,7 @@ _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 _LOCK = ".lock"
 _ENVIRONMENT = "environment"
-_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # what may name a protocol's folder
+_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # what may name a protocol's folder
 _ABSENT = object()  # differs from every setting, null included
 
 

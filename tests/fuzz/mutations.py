@@ -1,4 +1,4 @@
-"""Sound inputs made unsound: trees of JSON values first, then the bytes that they are written as."""
+"""Sound inputs made unsound: trees of JSON values first, then the bytes they are written as."""
 
 import json
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ from fuzz import hostile
 Slot = tuple[Any, Any]  # a container and the key or position of one of its values
 
 _TOKENS = (
-    b'"', b"{", b"}", b"[", b"]", b":", b",", b"\\", b"\n", b"\r\n", b"\0", b"\xff", b"\xc3", b"\xef\xbb\xbf",
-    b"NaN", b"Infinity", b"-Infinity", b"-", b"1e999", b"1e-999", b"0x1", b"true", b"null", b"\\ud800",
-    b"\\u0000", b"99999999999999999999", b"- ", b"---\n", b"&a ", b"*a", b"!!python/object:os.system x",
-    b"!!binary x", b"<<: ", b"? ", b"| ", b"#", b"'", b"=", b"../", b"/", b"\t",
+    b'"', b"{", b"}", b"[", b"]", b":", b",", b"\\", b"\n", b"\r\n", b"\0", b"\xff", b"\xc3",
+    b"\xef\xbb\xbf", b"NaN", b"Infinity", b"-Infinity", b"-", b"1e999", b"1e-999", b"0x1",
+    b"true", b"null", b"\\ud800", b"\\u0000", b"99999999999999999999", b"- ", b"---\n", b"&a ",
+    b"*a", b"!!python/object:os.system x", b"!!binary x", b"<<: ", b"? ", b"| ", b"#", b"'", b"=",
+    b"../", b"/", b"\t",
 )  # fmt: skip
 
 

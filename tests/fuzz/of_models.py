@@ -15,10 +15,11 @@ from gcg_bench import checkpoints
 from gcg_bench.adapters.glamm_tiny import FOLDER
 
 NAMES = (
-    "vision", "grounding", "region", "vision_config", "hidden_size", "num_attention_heads", "image_size",
-    "patch_size", "global_layers", "levels", "groups", "rope_scaling", "mm_vision_select_layer",
-    "mm_vision_tower", "vision_tower", "out_dim", "num_level_reg_features", "with_region", "added_tokens_decoder",
-    "content", "[SEG]", "<p>", "</p>", "weight_map", "dtype", "shape", "data_offsets", "vocab_size",
+    "vision", "grounding", "region", "vision_config", "hidden_size", "num_attention_heads",
+    "image_size", "patch_size", "global_layers", "levels", "groups", "rope_scaling",
+    "mm_vision_select_layer", "mm_vision_tower", "vision_tower", "out_dim",
+    "num_level_reg_features", "with_region", "added_tokens_decoder", "content", "[SEG]", "<p>",
+    "</p>", "weight_map", "dtype", "shape", "data_offsets", "vocab_size",
 )  # fmt: skip
 
 
@@ -108,8 +109,9 @@ def _tokenizer() -> Any:
 
 
 _SAID = (
-    "<p>", "</p>", "[SEG]", "<p> a cat </p> [SEG]", "a red circle", " ", "\n", "ASSISTANT: ", "<", ">", "</",
-    "[SEG][SEG]", "'", '"', "<p></p>", "<im_start>", "<bbox>", "é", "\u2028", "<p", "</p", "</s>", "<unk>",
+    "<p>", "</p>", "[SEG]", "<p> a cat </p> [SEG]", "a red circle", " ", "\n", "ASSISTANT: ", "<",
+    ">", "</", "[SEG][SEG]", "'", '"', "<p></p>", "<im_start>", "<bbox>", "é", "\u2028", "<p",
+    "</p", "</s>", "<unk>",
 )  # fmt: skip
 
 
@@ -239,11 +241,12 @@ def read_shapes(shapes: dict[str, tuple[int, ...]], folder: Path) -> None:
     from gcg_bench.glamm.shapes import grounding_sizes, region_sizes, vision_sizes
 
     del folder
+    region = region_sizes(shapes)
     GlammConfig.parse(
-        {},
+        {"region": None} if region is None else {},
         vision=vision_sizes(shapes),
         grounding=grounding_sizes(shapes),
-        region=region_sizes(shapes),
+        region=region,
     )
 
 

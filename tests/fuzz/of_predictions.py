@@ -47,9 +47,9 @@ LISTED = {
     "segments_info": [{"id": 1, "score": 0.5}],
 }
 NAMES = (
-    "id", "image_id", "caption", "phrases", "pred_masks", "text", "span", "score", "mask", "masks", "crowd",
-    "raw", "seconds", "error", "size", "counts", "phrase_seg_counts", "gcg_caption", "gcg_phrases",
-    "segmentation", "segments_info", "a", "b",
+    "id", "image_id", "caption", "phrases", "pred_masks", "text", "span", "score", "mask",
+    "masks", "crowd", "raw", "seconds", "error", "size", "counts", "phrase_seg_counts",
+    "gcg_caption", "gcg_phrases", "segmentation", "segments_info", "a", "b",
 )  # fmt: skip
 
 

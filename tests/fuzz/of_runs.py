@@ -26,9 +26,9 @@ from gcg_bench.report.material import judged
 from gcg_bench.runs import Run
 
 NAMES = (
-    "model", "dataset", "split", "limit", "prompt", "decoding", "seed", "oracle", "environment", "protocol",
-    "version", "signature", "n", "failed", "scores", "value", "low", "high", "words", "false_accept",
-    "notes", "seconds", "resampling", "draws", "F1", "mIoU",
+    "model", "dataset", "split", "limit", "prompt", "decoding", "seed", "oracle", "environment",
+    "protocol", "version", "signature", "n", "failed", "scores", "value", "low", "high", "words",
+    "false_accept", "notes", "seconds", "resampling", "draws", "F1", "mIoU",
 )  # fmt: skip
 SETTINGS = {"prompt": "", "seed": 0, "decoding": {"max_new_tokens": 512}, "oracle": False}
 ASKED = {"model": "silent", "dataset": "shapes", "split": "val", "limit": None, **SETTINGS}

@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ _TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(_TESTS), str(_TESTS.parent)]
 
 _CHUNK = 2000  # inputs of one job
-_GRACE = 5.0  # seconds that a process which cannot be interrupted gets beyond its patience
 
 
 @dataclass
@@ -55,9 +55,7 @@ def jobs_for(shares: dict[str, float], inputs: int, start: int = 0) -> list[tupl
     for name, share in shares.items():
         count = round(inputs * share / whole)
         ends = [*range(0, count, _CHUNK), count]
-        jobs += [
-            (name, start + a, start + b) for a, b in zip(ends, ends[1:], strict=False) if b > a
-        ]
+        jobs += [(name, start + a, start + b) for a, b in pairwise(ends) if b > a]
     return jobs
 
 
@@ -67,6 +65,7 @@ def fuzz(
     seed: int = 0,
     patience: float = 10.0,
     memory: int = 3 << 30,
+    grace: float = 5.0,
     told: bool = True,
 ) -> dict[str, Tally]:
     """Does the jobs in child processes, one after the other; a new one after every crash.
@@ -76,6 +75,7 @@ def fuzz(
         seed: of all inputs.
         patience: seconds that an input may take.
         memory: bytes that reading it may take.
+        grace: seconds that a process which hears no signal gets beyond its patience.
         told: whether findings are printed as they come.
     """
     tallies = {name: Tally() for name, _, _ in jobs}
@@ -87,7 +87,7 @@ def fuzz(
             order = Path(folder) / f"{turn}.order"
             terms = {"seed": seed, "patience": patience, "memory": memory, "scratch": folder}
             order.write_text(json.dumps({**terms, "jobs": waiting}))
-            waiting = _turn(order, waiting, patience, tallies, told=told)
+            waiting = _turn(order, waiting, patience + grace, tallies, told=told)
             turn += 1
     return tallies
 
@@ -106,29 +106,33 @@ def _turn(
     slot, found = order.with_suffix(".slot"), order.with_suffix(".found")
     slot.write_bytes(SLOT.pack(-1, -1))
     found.touch()
-    errors = order.with_suffix(".err").open("w+b")
     paths = [str(_TESTS), str(_TESTS.parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "fuzz.worker", str(order)], stderr=errors, env=environment
-    )
     last, since, end = b"", time.monotonic(), 0
-    while child.poll() is None:
-        time.sleep(0.05)
-        now = slot.read_bytes()
-        if now != last:
-            last, since = now, time.monotonic()
-        elif last != SLOT.pack(-1, -1) and time.monotonic() - since > patience + _GRACE:
-            child.kill()
-            child.wait()
-        end = _take(found, end, tallies, told=told)
+    with order.with_suffix(".err").open("wb") as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "fuzz.worker", str(order)], stderr=errors, env=environment
+        )
+    try:
+        while child.poll() is None:
+            time.sleep(0.05)
+            now = slot.read_bytes()
+            if now != last:
+                last, since = now, time.monotonic()
+            elif now != SLOT.pack(-1, -1) and time.monotonic() - since > patience:
+                child.kill()
+                child.wait()
+            end = _take(found, end, tallies, told=told)
+    finally:
+        child.kill()  # nothing, where it has ended
+        child.wait()
     _take(found, end, tallies, told=told)
     number, index = SLOT.unpack(slot.read_bytes())
     code = child.returncode
     if code == 0:
         return []
-    errors.seek(0)
-    said = errors.read().decode("utf-8", "replace").strip().splitlines()
+    told_last = order.with_suffix(".err").read_text(encoding="utf-8", errors="replace")
+    said = told_last.strip().splitlines()
     if number < 0:
         raise SystemExit("the reading process did not start:\n" + "\n".join(said))
     name, start, stop = jobs[number]

@@ -1,4 +1,4 @@
-"""The process that reads: it may hang, run out of memory or die, and is asked afterwards by another.
+"""The process that reads: it may hang, run out of memory or die; another one watches it.
 
 What it is reading stands in a small file that both see. What it found is a line of JSON each.
 """
@@ -21,6 +21,7 @@ from random import Random
 from types import FrameType
 
 from fuzz import registry
+from fuzz.target import Target
 
 from gcg_bench.errors import GcgBenchError
 
@@ -34,7 +35,12 @@ class HangError(BaseException):
 
 def made(name: str, seed: int, index: int) -> object:
     """The input of that index: it follows from the three alone."""
-    return registry.TARGETS[name].make(Random(f"{seed}/{name}/{index}"))
+    return known(name).make(Random(f"{seed}/{name}/{index}"))
+
+
+def known(name: str) -> Target:
+    """The target of that name."""
+    return registry.TARGETS.get(name) or registry.PROOFS[name]
 
 
 def work(order: Path) -> None:
@@ -56,7 +62,7 @@ def work(order: Path) -> None:
 
 def _job(number, job, told, folder: Path, slot: mmap.mmap, out) -> None:
     name, start, stop = job
-    target = registry.TARGETS[name]
+    target = known(name)
     inside = folder / f"job{number}"
     inside.mkdir()
     accepted = refused = 0
