@@ -95,9 +95,9 @@ class Encoder:
         import torch
 
         tokenizer, model = self._loaded
-        numbered = tokenizer(
-            list(texts), truncation=True, max_length=_LONGEST, padding=False
-        ).input_ids
+        # half a surrogate pair, which no tokenizer takes, is read as Java reads it
+        whole = [text.encode("utf-8", "replace").decode() for text in texts]
+        numbered = tokenizer(whole, truncation=True, max_length=_LONGEST, padding=False).input_ids
         padding = tokenizer.pad_token_id or 0
         for batch in _batches([len(ids) for ids in numbered]):
             longest = max(len(numbered[k]) for k in batch)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz.hostile import TEXTS
 from scored import rows as counted
 from scored import run_folder
 
@@ -134,6 +135,32 @@ def test_fetch_is_the_one_command_that_calls(monkeypatch, tmp_path):
     monkeypatch.setattr(socket.socket, "connect", refused)
     with pytest.raises(CalledError):
         main(["data", "fetch", "grandf", "--data-root", str(tmp_path)])
+
+
+def test_words_of_every_kind_are_scored_and_shown(typed, tmp_path):
+    data = load_dataset("shapes", "val", limit=len(TEXTS))
+    said = [
+        {
+            "id": sample.id,
+            "caption": text,
+            "phrases": [{"text": text}, {"text": text, "mask": masks.to_rle(block(sample))}],
+            "raw": text,
+        }
+        for sample, text in zip(data.samples, TEXTS, strict=True)
+    ]
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in said))
+    code, _, err = typed(
+        "evaluate", "--model", "predictions:answers.jsonl", "--dataset", "shapes", "--split", "val",
+        "--limit", len(TEXTS), "--encoder", "minilm", "--draws", 10, "--out", "run",
+    )  # fmt: skip
+    assert code == 0, err
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def block(sample):
+    """A mask of the image's left column."""
+    image = sample.query.image
+    return masks.from_box((0, 0, 1, image.height), image.height, image.width)
 
 
 # What a run may name ---------------------------------------------------------------------------

@@ -82,7 +82,9 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
     decoding = settings.get("decoding", {})
     return {
-        "prompt": hashlib.sha256(spelt.encode()).hexdigest()[:8] if spelt else "none",
+        "prompt": hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        if spelt
+        else "none",
         **dict(sorted(decoding.items())),
     }
 

@@ -12,7 +12,7 @@ from fuzz.worker import made
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are set by Linux's means")
 
-INPUTS = 8_000
+INPUTS = 5_000
 
 
 def test_every_reader_stands_what_it_is_given():
