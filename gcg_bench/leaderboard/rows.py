@@ -59,7 +59,12 @@ def row_of(run: Run, verdict: Mapping[str, Any]) -> Row:
             raise BadData("no score has that name", file=run.folder, field=f"scores.{name}")
         row[name] = score["value"]
         row[f"{name}_low"], row[f"{name}_high"] = score["low"], score["high"]
-    return {name: value for name, value in row.items() if value not in (None, "")}
+    return {name: _whole(value) for name, value in row.items() if value not in (None, "")}
+
+
+def _whole(value: Any) -> Any:
+    """A value without half a surrogate pair, which no table holds: `?` stands for it."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def is_baseline(settings: Mapping[str, Any]) -> bool:
