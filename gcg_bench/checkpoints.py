@@ -48,7 +48,9 @@ def find(name_or_path: str, *, remedy: str) -> Path:
         MissingData: a path that is no folder.
         EnvironmentProblem: the model is not on this machine, or only a part of it.
     """
-    named = Path(name_or_path).expanduser()
+    if names.has_control(name_or_path) or names.too_long(name_or_path):
+        raise MissingData(f"{name_or_path[:80]!r}... names no folder and no model. {remedy}")
+    named = names.expanded(name_or_path)
     folder = named if named.is_dir() else None
     if folder is None and (named.is_absolute() or name_or_path.startswith((".", "~"))):
         raise MissingData(f"{named}: no such folder to load a model from. {remedy}")

@@ -20,6 +20,7 @@ from gcg_bench.cache import Cache, digest
 from gcg_bench.checkpoints import file_digest, snapshot
 from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
+from gcg_bench.names import expanded
 from gcg_bench.types import FloatArray
 
 MINILM, BERT = "minilm", "bert-base-uncased"
@@ -165,7 +166,7 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
             "encoder", name_or_path, NAMES, "(a folder is loaded when --encoder names it)"
         )
     if folders and name_or_path not in NAMES:
-        named = Path(name_or_path).expanduser()
+        named = expanded(name_or_path)
         if named.is_dir():
             return _from_folder(named, named.resolve().name, device)
         if named.is_absolute() or name_or_path.startswith((".", "~")):

@@ -1,11 +1,13 @@
 """Names from outside: what may name an image or a file, and what would lead out of its folder."""
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 LONGEST = 1000
 """Characters of a name or a path."""
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_PART = 255  # bytes of one part of a path: what file systems hold
 
 
@@ -33,10 +35,7 @@ def unfit_file(name: str) -> str | None:
 
 def has_control(name: str) -> bool:
     """Whether a text holds a character that moves a cursor, ends a string or is half a letter."""
-    return any(
-        ord(letter) < 32 or 127 <= ord(letter) < 160 or 0xD800 <= ord(letter) < 0xE000
-        for letter in name
-    )
+    return _CONTROL.search(name) is not None
 
 
 def too_long(path: str) -> bool:
@@ -65,3 +64,11 @@ def strays(file: Path, folder: Path) -> bool:
     home = folder.resolve()
     found = file.resolve()
     return found != home and home not in found.parents
+
+
+def expanded(path: str) -> Path:
+    """A path with `~` as the home folder, where there is such a user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody of that name
+        return Path(path)

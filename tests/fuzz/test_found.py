@@ -330,6 +330,16 @@ def test_weights_that_are_torn(tmp_path, data):
     refused(of_models.read_weights, {"pytorch_model.bin": data}, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["b" * 5000, "a\0b", "x/" * 4000, ["a"], {"a": 1}, 5])
+def test_towers_that_no_folder_is_named(tmp_path, name):
+    from gcg_bench.adapters.glamm import find
+
+    (tmp_path / "config.json").write_text(json.dumps({"mm_vision_tower": name}))
+    (tmp_path / "model.safetensors").write_bytes(of_models._weights()[0])
+    with pytest.raises(GcgBenchError):
+        find(str(tmp_path))
+
+
 @pytest.mark.parametrize("shard", ["", "..", "a\0b", "x" * 5000, 5, None])
 def test_shards_that_no_folder_has(tmp_path, shard):
     index = json.dumps({"weight_map": {"a": shard}}).encode()

@@ -4,8 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from gcg_bench.errors import BadData
-from gcg_bench.names import has_control, is_plain, leads_out, strays, too_long, unfit, unfit_file
+from gcg_bench.encoders import load_encoder
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.names import (
+    expanded,
+    has_control,
+    is_plain,
+    leads_out,
+    strays,
+    too_long,
+    unfit,
+    unfit_file,
+)
 from gcg_bench.pictures import ImageFinder
 
 OUTSIDE = [
@@ -77,6 +87,13 @@ def test_what_can(name: str) -> None:
 
 def test_letters_are_no_control_characters() -> None:
     assert not has_control("äöü 漢字 🙂 \u2028")
+
+
+def test_a_home_that_nobody_has_is_a_folder_that_is_not_there() -> None:
+    assert expanded("~").is_absolute()
+    assert expanded("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
+    with pytest.raises(MissingData, match="no such folder"):
+        load_encoder("~nobody-of-that-name/x")
 
 
 def test_links_that_stray(tmp_path: Path) -> None:
