@@ -4,13 +4,14 @@ Nothing is downloaded. What `hf download ID` brought is found in the Hugging Fac
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from gcg_bench import caps, names
 from gcg_bench.cache import Cache, digest
+from gcg_bench.documents import parse_json, read_json
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 
 LAYOUTS = (
@@ -21,6 +22,7 @@ LAYOUTS = (
 )
 """The files that a folder's weights begin with, in the order they are preferred."""
 
+_HEAD = 100_000_000  # bytes: what the safetensors library allows the head of a file
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,7 +48,9 @@ def find(name_or_path: str, *, remedy: str) -> Path:
         MissingData: a path that is no folder.
         EnvironmentProblem: the model is not on this machine, or only a part of it.
     """
-    named = Path(name_or_path).expanduser()
+    if names.has_control(name_or_path) or names.too_long(name_or_path):
+        raise MissingData(f"{name_or_path[:80]!r}... names no folder and no model. {remedy}")
+    named = names.expanded(name_or_path)
     folder = named if named.is_dir() else None
     if folder is None and (named.is_absolute() or name_or_path.startswith((".", "~"))):
         raise MissingData(f"{named}: no such folder to load a model from. {remedy}")
@@ -84,32 +88,38 @@ def weight_names(folder: Path) -> set[str] | None:
     """
     first = weight_files(folder)[0]
     if first.suffix == ".json":
-        return set(_index(first))
+        return set(shard_index(first))
     if first.suffix != ".safetensors":
         return None
     with first.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        head = stream.read(length) if length < first.stat().st_size else b""
-    try:
-        table = json.loads(head) if len(head) == length else None
-    except ValueError:
-        table = None
+        head = stream.read(length) if length <= min(_HEAD, first.stat().st_size) else b""
+    table = parse_json(head, first) if len(head) == length else None
     if not isinstance(table, dict):
         raise BadData("damaged", file=first, remedy="Download it again")
     return set(table) - {"__metadata__"}
 
 
 def _shards(index: Path) -> list[Path]:
-    return [index.parent / Path(name).name for name in sorted(set(_index(index).values()))]
+    return [index.parent / name for name in sorted(set(shard_index(index).values()))]
 
 
-def _index(index: Path) -> dict[str, str]:
-    """Weight -> file, of an index of shards."""
-    try:
-        table = json.loads(index.read_bytes())["weight_map"]
-        return {str(name): str(shard) for name, shard in table.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadData("not an index of weights", file=index, remedy="Download it again") from error
+def shard_index(index: Path) -> dict[str, str]:
+    """Weight -> file name, of an index of shards; no name leads out of the index's folder.
+
+    Raises:
+        BadData: it is no index, or a name in it cannot be a file's.
+    """
+    remedy = "Download it again"
+    content = read_json(index, most=caps.DOCUMENT)
+    table = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):
+        raise BadData("not an index of weights", file=index, field="weight_map", remedy=remedy)
+    shards = {name: Path(shard).name for name, shard in table.items()}
+    for shard in set(shards.values()):
+        if why := names.unfit_file(shard):
+            raise BadData(f"the file name {shard[:80]!r} {why}", file=index, remedy=remedy)
+    return shards
 
 
 def files_digest(files: Iterable[Path]) -> str:

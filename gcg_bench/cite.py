@@ -251,7 +251,7 @@ def _uses(run: Run, card: DataCard | None) -> Iterator[tuple[str, tuple[str, ...
 def _data(run: Run, card: DataCard | None) -> tuple[str, tuple[str, ...]]:
     name = str(run.settings.get("dataset", "unnamed"))
     try:
-        found = card or load_card(name)
+        found = card or load_card(name, shipped=True)
     except (UnknownName, MissingData):  # the user's own, given by its path
         return f"data set {name}, whose card is not here (give it with --dataset)", ()
     return f"data set {found.name}", (found.citation,) if found.citation else ()

@@ -5,7 +5,6 @@ included, of the phrase cut at 512 tokens: as the published evaluator pools. Eac
 embedded once, in batches, and kept on disk, so scoring the same phrases again loads no model.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from numpy.typing import NDArray
 
 from gcg_bench.cache import Cache, digest
 from gcg_bench.checkpoints import file_digest, snapshot
+from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
+from gcg_bench.names import expanded
 from gcg_bench.types import FloatArray
 
 MINILM, BERT = "minilm", "bert-base-uncased"
@@ -84,9 +85,9 @@ class Encoder:
     @cached_property
     def _width(self) -> int:
         """The length of a vector."""
-        width = _read_json(self.folder / "config.json").get("hidden_size")
-        if not isinstance(width, int):
-            file = self.folder / "config.json"
+        file = self.folder / "config.json"
+        width = read_record(file).get("hidden_size")
+        if type(width) is not int or width < 1:
             raise BadData("no whole number hidden_size: not a BERT-like model", file=file)
         return width
 
@@ -95,9 +96,9 @@ class Encoder:
         import torch
 
         tokenizer, model = self._loaded
-        numbered = tokenizer(
-            list(texts), truncation=True, max_length=_LONGEST, padding=False
-        ).input_ids
+        # half a surrogate pair, which no tokenizer takes, is read as Java reads it
+        whole = [text.encode("utf-8", "replace").decode() for text in texts]
+        numbered = tokenizer(whole, truncation=True, max_length=_LONGEST, padding=False).input_ids
         padding = tokenizer.pad_token_id or 0
         for batch in _batches([len(ids) for ids in numbered]):
             longest = max(len(numbered[k]) for k in batch)
@@ -122,10 +123,14 @@ class Encoder:
 
         try:
             with _quiet_transformers():
-                tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+                tokenizer = AutoTokenizer.from_pretrained(
+                    self.folder, local_files_only=True, trust_remote_code=False
+                )
                 model, told = AutoModel.from_pretrained(
                     self.folder,
                     local_files_only=True,
+                    trust_remote_code=False,
+                    weights_only=True,
                     dtype=torch.float32,
                     output_loading_info=True,
                 )
@@ -138,13 +143,15 @@ class Encoder:
         return tokenizer, model.to(self.device).eval()
 
 
-def load_encoder(name_or_path: str, *, device: str = "cpu") -> Encoder:
+def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True) -> Encoder:
     """The encoder of that name; its model is not loaded yet.
 
     Args:
         name_or_path: `minilm`, `bert-base-uncased`, a folder with a BERT-like model, or the id of a
             model in the Hugging Face cache. Nothing is downloaded.
         device: where new strings are embedded.
+        folders: whether a folder may be named; not where a name comes from a run or a board, whose
+            author would be judged by a model of his own.
 
     Raises:
         UnknownName: not a name, folder or cached id.
@@ -154,11 +161,16 @@ def load_encoder(name_or_path: str, *, device: str = "cpu") -> Encoder:
     """
     if name_or_path == MINILM:
         return _minilm(device)
-    named = Path(name_or_path).expanduser()
-    if named.is_dir():
-        return _from_folder(named, named.resolve().name, device)
-    if named.is_absolute() or name_or_path.startswith((".", "~")):
-        raise MissingData(f"{named}: no such folder to load an encoder from")
+    if not folders and is_folder(name_or_path):
+        raise UnknownName(
+            "encoder", name_or_path, NAMES, "(a folder is loaded when --encoder names it)"
+        )
+    if folders and name_or_path not in NAMES:
+        named = expanded(name_or_path)
+        if named.is_dir():
+            return _from_folder(named, named.resolve().name, device)
+        if named.is_absolute() or name_or_path.startswith((".", "~")):
+            raise MissingData(f"{named}: no such folder to load an encoder from")
     ids = _BERT_IDS if name_or_path in _BERT_IDS else (name_or_path,)
     for identifier in ids:
         folder = snapshot(identifier)
@@ -169,6 +181,11 @@ def load_encoder(name_or_path: str, *, device: str = "cpu") -> Encoder:
     raise UnknownName(
         "encoder", name_or_path, NAMES, "(or a folder, or a model in the Hugging Face cache)"
     )
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name that a run or a board gives means a folder, as those of ours never do."""
+    return name not in NAMES and (name.startswith((".", "~", "/")) or Path(name).is_dir())
 
 
 def _how_to_get(identifier: str) -> str:
@@ -203,14 +220,6 @@ def _from_folder(folder: Path, name: str, device: str) -> Encoder:
             f"{folder}: an encoder needs config.json, {' or '.join(_WEIGHTS)}, and a tokenizer"
         )
     return Encoder(name, file_digest(weights[0]), folder, device)
-
-
-def _read_json(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise BadData(f"not JSON ({error})", file=file) from error
-    return content if isinstance(content, dict) else {}
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -14,9 +14,21 @@ GcgBenchError                 caught by the command line: one message, exit code
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 500  # characters of any part of a message that a file may have written
+_LONGEST_MESSAGE = 3000
+
+
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """A text that fits a message: its middle is left out when it is long."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
+
 
 class GcgBenchError(Exception):
     """Anything that stops gcg-bench for a reason the user can mend."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(message, _LONGEST_MESSAGE))
 
 
 class BadData(GcgBenchError):
@@ -45,11 +57,11 @@ class BadData(GcgBenchError):
         remedy: str | None = None,
     ) -> None:
         super().__init__(problem)
-        self.problem = problem
+        self.problem = shortened(problem)
         self.file = None if file is None else str(file)
-        self.image = image
+        self.image = None if image is None else shortened(image)
         self.phrase = phrase
-        self.field = field
+        self.field = None if field is None else shortened(field)
         self.remedy = remedy
 
     def __str__(self) -> str:
@@ -96,13 +108,14 @@ class UnknownName(GcgBenchError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
         names = sorted(known)
-        close = get_close_matches(name, names, n=3, cutoff=0.6)
+        close = get_close_matches(name[:_LONGEST], names, n=3, cutoff=0.6)
         hint = (
             f"did you mean {' or '.join(repr(match) for match in close)}?"
             if close
             else f"known: {', '.join(names) if names else 'none'}"
         )
-        super().__init__(f"no {kind} named {name!r}; {hint}{' ' + remedy if remedy else ''}")
+        said = shortened(repr(name))
+        super().__init__(f"no {kind} named {said}; {hint}{' ' + remedy if remedy else ''}")
         self.kind, self.name, self.close = kind, name, tuple(close)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import names as file_names
 from gcg_bench.cards import DataCard, Split, read_card, write_card
 from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
@@ -40,12 +41,15 @@ def export(
         The files written.
 
     Raises:
-        BadOption: a file is there already, the folder holds another data set, or the format cannot
-            hold what the samples say.
+        BadOption: a file is there already, the folder holds another data set, a split is named as
+            no file can be, or the format cannot hold what the samples say.
         MissingData: an image is asked for and is not there.
     """
     if format_name not in FORMATS:
         raise BadOption(f"format {format_name!r}: one of {', '.join(FORMATS)} is written")
+    for split in dataset.card.splits:
+        if not file_names.is_plain(split):
+            raise BadOption(f"the split {split[:80]!r} cannot be part of a file's name; rename it")
     plugin: Any = module("datasets", format_name, "data set format")
     card = _card(dataset.card, format_name, plugin.FILES)
     paths = {role: out / name for role, name in card.splits[dataset.split].files.items()}

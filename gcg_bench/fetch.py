@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gcg_bench import names
 from gcg_bench.cards import ByHand, DataCard
 from gcg_bench.errors import BadOption, EnvironmentProblem
 
@@ -107,7 +108,6 @@ def _cannot(repo: str, name: str, reason: str) -> EnvironmentProblem:
 
 
 def _inside(root: Path, place: str) -> Path:
-    path = Path(place)
-    if path.is_absolute() or ".." in path.parts:
+    if names.unfit_file(place):
         raise BadOption(f"{place}: the card would write outside the data root")
-    return root / path
+    return root / place

@@ -38,6 +38,8 @@ MEASUREMENT = (
     "metrics",
 )
 
+_COUNTED = 1e15  # what no metric counts to in one image
+
 # NAME:PATH or a path alone: the name, and the path's last part; nothing else that has a slash
 _PATH = re.compile(r"^([\w-]+:)?[^<>\"|?*\n]*[/\\]([^/\\<>\"|?*\n]+)$")
 
@@ -114,16 +116,40 @@ def stored(run: Run, key: str) -> Measured:
     verdict = run.scores(key)
     if verdict is None:
         raise MissingData(f"{run.folder}: not scored with {key}; run gcg-bench score {run.folder}")
+    if key != f"{verdict['protocol']}-{verdict['version']}":
+        raise BadData(
+            f"is of {verdict['protocol']} {verdict['version']}, and lies in the folder {key}",
+            file=run.folder / key / "scores.json",
+            remedy=f"Score it again: gcg-bench score {run.folder}",
+        )
     rows = run.read_rows(key)
     made = spelt(fields_of(verdict["signature"]).get("metrics", ""))
     for metric in made:
-        if metric.name not in rows or set(metric.columns) - set(rows[metric.name].columns):
+        if problem := _unlike(metric, rows.get(metric.name)):
             raise BadData(
-                f"no rows of {metric.name}, which the signature names",
+                problem,
                 file=run.folder / key / "rows.parquet",
                 remedy=f"Score it again: gcg-bench score {run.folder}",
             )
     return Measured(label_of(run), verdict, made, rows)
+
+
+def _unlike(metric: Metric, rows: Rows | None) -> str | None:
+    """Why rows cannot be what a metric counted; None when they can."""
+    if rows is None or set(metric.columns) - set(rows.columns):
+        return f"no rows of {metric.name}, which the signature names"
+    lists = [rows.columns[name] for name in getattr(metric, "lists", ())]
+    for name in metric.columns:
+        column = rows.columns[name]
+        if (column.dtype == object) != any(column is one for one in lists):
+            return f"{metric.name}.{name} holds {'lists' if column.dtype == object else 'numbers'}"
+        numbers = np.concatenate([np.zeros(0), *column]) if column.dtype == object else column
+        size = np.abs(numbers)
+        if ((size >= _COUNTED) | ((size > 0) & (size < 1 / _COUNTED**9))).any():  # false for NaN
+            return f"{metric.name}.{name} holds a number that nothing can be counted to"
+    if any(len(set(map(len, alike))) > 1 for alike in zip(*lists, strict=True)):
+        return f"the lists of {metric.name} are not of one length"
+    return None
 
 
 def fresh(label: str, evaluation: Evaluation) -> Measured:
@@ -145,7 +171,7 @@ def encoder_of(run: Run, measured: Measured, given: str | None = None) -> Encode
         EnvironmentProblem: the encoder cannot be had.
     """
     name, _, digest = fields_of(measured.verdict["signature"])["encoder"].rpartition("@")
-    encoder = load_encoder(given or name)
+    encoder = load_encoder(given or name, folders=given is not None)
     if not encoder.digest.startswith(digest):
         raise RunConflict(
             f"{run.folder}: scored with the encoder {name} {digest}, but {encoder.folder} holds"

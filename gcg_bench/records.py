@@ -1,18 +1,16 @@
-"""Objects from outside: JSON read with its place, fields checked as they are taken, faults told.
+"""Objects from outside: fields checked as they are taken, faults told with their place.
 
 A reader builds values from Records and hands what is wrong to its Faults. By default the first
 error stops it; a checker collects them instead and the same reader goes on. So what `data check`
 lists is what loading would refuse.
 """
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from gcg_bench.errors import BadData, MissingData
+from gcg_bench.errors import BadData
 
 
 class Faults:
@@ -37,16 +35,30 @@ class Faults:
 
 
 class CollectedFaults(Faults):
-    """Faults kept in the order they are met, each with its level; nothing stops the reader."""
+    """Faults kept in the order they are met, each with its level; nothing stops the reader.
 
-    def __init__(self) -> None:
+    Args:
+        most: how many are kept; then one more of each level says that there are others.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
         self.found: list[tuple[str, BadData]] = []
+        self._most = most
+        self._full: set[str] = set()
 
     def error(self, fault: BadData) -> None:
-        self.found.append(("error", fault))
+        self._keep("error", fault)
 
     def warning(self, fault: BadData) -> None:
-        self.found.append(("warning", fault))
+        self._keep("warning", fault)
+
+    def _keep(self, level: str, fault: BadData) -> None:
+        if len(self.found) < self._most:
+            self.found.append((level, fault))
+        elif level not in self._full:
+            self._full.add(level)
+            problem = f"more than {self._most:,} problems; this {level} and others are not listed"
+            self.found.append((level, BadData(problem, file=fault.file)))
 
 
 STOP = Faults()
@@ -87,11 +99,12 @@ class Record:
             raise self.bad(name, "is missing")
         return self.value[name]
 
-    def text(self, name: str, *, empty: bool = True) -> str:
-        """A text; `empty` says whether it may be blank."""
+    def text(self, name: str, *, empty: bool = True, most: int | None = None) -> str:
+        """A text; `empty` says whether it may be blank, `most` how many characters it may have."""
         value = self.any(name)
         if not isinstance(value, str):
             raise self.bad(name, f"should be text, not {kind(value)}")
+        self._refuse_many(name, value, most, "characters")
         if not empty and not value.strip():
             raise self.bad(name, "is empty")
         return value
@@ -126,22 +139,26 @@ class Record:
             raise self.bad(name, f"should be true or false, not {kind(value)}")
         return bool(value)
 
-    def items(self, name: str, *, optional: bool = False) -> list[Any]:
-        """A list; empty when it is optional and not there."""
+    def items(self, name: str, *, optional: bool = False, most: int | None = None) -> list[Any]:
+        """A list of at most `most` items; empty when it is optional and not there."""
         if optional and not self.has(name):
             return []
         value = self.any(name)
         if not isinstance(value, list):
             raise self.bad(name, f"should be a list, not {kind(value)}")
+        self._refuse_many(name, value, most, "items")
         return value
 
-    def texts(self, name: str, *, optional: bool = False) -> tuple[str, ...]:
-        """A list of texts; a text alone counts as a list of one."""
+    def texts(
+        self, name: str, *, optional: bool = False, most: int | None = None
+    ) -> tuple[str, ...]:
+        """A list of texts, each of at most `most` characters; a text alone is a list of one."""
         if isinstance(self.value.get(name), str):
-            return (self.text(name),)
+            return (self.text(name, most=most),)
         for at, item in enumerate(self.items(name, optional=optional)):
             if not isinstance(item, str):
                 raise self.bad(f"{name}[{at}]", f"should be text, not {kind(item)}")
+            self._refuse_many(f"{name}[{at}]", item, most, "characters")
         return tuple(self.items(name, optional=optional))
 
     def id(self, name: str) -> int | str:
@@ -175,6 +192,10 @@ class Record:
         if unknown:
             raise self.bad(unknown[0], f"no such field; known: {', '.join(sorted(self._seen))}")
 
+    def _refuse_many(self, name: str, value: Sized, most: int | None, what: str) -> None:
+        if most is not None and len(value) > most:
+            raise self.bad(name, f"has {len(value):,} {what}; more than {most:,} are not read")
+
     def bad(self, name: str, problem: str, remedy: str | None = None) -> BadData:
         """An error about one of the fields, to be raised."""
         field = f"{self.prefix}{name}".rstrip(".")
@@ -192,6 +213,17 @@ def as_whole(value: object) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
+def four_numbers(value: object) -> tuple[float, float, float, float] | None:
+    """A list of four finite numbers under 1e15, None when it is none; for boxes."""
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    # comparing is exact for whole numbers of any size, and false for NaN
+    if not all(type(number) in (int, float) and abs(number) < 1e15 for number in value):
+        return None
+    first, second, third, fourth = map(float, value)
+    return first, second, third, fourth
+
+
 def kind(value: object) -> str:
     """A value in an error message: its type and, when short, the value itself."""
     names = {dict: "an object", list: "a list", type(None): "null"}
@@ -199,45 +231,3 @@ def kind(value: object) -> str:
         return names[type(value)]
     shown = repr(value)
     return shown if len(shown) <= 40 else f"{type(value).__name__} {shown[:37]}..."
-
-
-def read_json(file: Path) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-        MissingData: there is no such file.
-        BadData: it is not UTF-8 or not JSON; names the line.
-    """
-    try:
-        data = file.read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise MissingData(f"{file}: no such file") from error
-    return parse_json(data, file)
-
-
-def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
-    """What some bytes of JSON hold; `line` says where they stand in the file, when only a line.
-
-    Raises:
-        BadData: they are not UTF-8 or not JSON.
-    """
-    text = ""
-    try:
-        text = data.decode("utf-8-sig")
-        return json.loads(text)
-    except UnicodeDecodeError as error:
-        problem = f"not UTF-8 (byte {error.start})"
-    except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
-        problem = f"not JSON: {error.msg} in line {line or error.lineno} column {error.colno}"
-        problem += "; the file seems to be cut off" if cut else ""
-    except RecursionError:
-        problem = "not JSON that can be read: nested too deeply"
-    except ValueError as error:  # a whole number of more digits than Python converts
-        problem = f"not JSON that can be read: {error}"
-    raise BadData(
-        problem,
-        file=file,
-        field=None if line is None else f"line {line}",
-        remedy="Fetch or write the file again",
-    )

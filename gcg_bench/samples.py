@@ -12,8 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import caps, names
 from gcg_bench.errors import BadData, BadMask, MissingData
 from gcg_bench.masks import area, inspect_masks
+from gcg_bench.masks.numbers import checked_size
 from gcg_bench.pictures import image_sizes
 from gcg_bench.records import STOP, Faults
 from gcg_bench.types import Grounding, Mask, Phrase, Picture, Query, Sample
@@ -76,8 +78,9 @@ class Draft:
 def finish(drafts: Iterable[Draft], faults: Faults = STOP) -> Iterator[Sample]:
     """Samples of drafts, in their order.
 
-    Told as errors, and left out when the reader shall go on: an id that occurred before, an image
-    whose size cannot be known, a mask that is none, a span outside its caption.
+    Told as errors, and left out when the reader shall go on: an id that occurred before or can name
+    no image, an image whose size cannot be known or that is too large, more phrases or longer texts
+    than caps.py lets pass, a mask that is none, a span outside its caption.
     """
     source = iter(drafts)
     seen: set[str] = set()
@@ -90,7 +93,8 @@ def finish(drafts: Iterable[Draft], faults: Faults = STOP) -> Iterator[Sample]:
                         "this image id occurred before", field="id", remedy="Give each image an id"
                     )
                 seen.add(draft.id)
-                draft.size = _size(draft)
+                _refuse(draft)
+                draft.size = checked_size(_size(draft), "size")
                 sized.append(draft)
         yield from _frozen(sized, faults)
 
@@ -158,6 +162,23 @@ def doubts(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]
             found = odd("the mask is empty", at, "Nothing can match it: remove it or draw it")
             found.file = str(mask_file)
             yield found
+
+
+def _refuse(draft: Draft) -> None:
+    """Raises BadData when a draft is named or sized as no sound one is."""
+    if why := names.unfit(draft.id):
+        raise BadData(f"the image id {draft.id[:80]!r} {why}", field="id")
+    for what, count in (
+        ("phrases", len(draft.phrases)),
+        ("masks", sum(len(phrase.masks) for phrase in draft.phrases)),
+        ("captions", len(draft.captions)),
+        ("regions", len(draft.regions)),
+    ):
+        if count > caps.PHRASES:
+            raise BadData(f"{count:,} {what}; more than {caps.PHRASES:,} are not read", field=what)
+    texts = [*draft.captions, *(phrase.text or "" for phrase in draft.phrases)]
+    if max(map(len, texts)) > caps.TEXT:
+        raise BadData(f"a text of more than {caps.TEXT:,} characters", field="caption")
 
 
 def _size(draft: Draft) -> Size:

@@ -226,8 +226,9 @@ class Metric(Protocol):
             keep, each with the reason; a property where that depends on its parameters.
         lower_is_better: for rates of mistakes.
 
-    A metric of captions alone may have `captions_only = True`: its rows do not depend on how
-    phrases are compared, so protocols that share it share them.
+    A metric whose rows hold lists names their columns in `lists`; the lists of an image are of one
+    length. A metric of captions alone may have `captions_only = True`: its rows do not depend on
+    how phrases are compared, so protocols that share it share them.
     """
 
     name: ClassVar[str]

@@ -14,6 +14,7 @@ from gcg_bench import checkpoints, machine
 from gcg_bench.adapters import Needs
 from gcg_bench.batching import out_of_memory
 from gcg_bench.errors import BadOption, EnvironmentProblem, MissingData
+from gcg_bench.names import expanded
 from gcg_bench.types import Model
 
 NEEDS = Needs(
@@ -152,7 +153,7 @@ def find(checkpoint: str | None = None) -> Place:
     short = "/" not in wanted and not wanted.startswith((".", "~")) and not Path(wanted).is_dir()
     name = f"{FAMILY}/{wanted}" if short else wanted
     folder = checkpoints.find(name, remedy=_remedy(name))
-    if Path(name).expanduser().is_dir():
+    if expanded(name).is_dir():
         name = folder.resolve().name
     return Place(name, folder, _tower(folder))
 

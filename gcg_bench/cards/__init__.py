@@ -12,10 +12,10 @@ from gcg_bench.cards.card import (
     Hub,
     Split,
     StatedSize,
-    front_matter,
     read_card,
     write_card,
 )
+from gcg_bench.cards.front_matter import front_matter
 from gcg_bench.cards.places import (
     annotation_folders,
     card_folder,

@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
-from gcg_bench.errors import BadData, UnknownName
+from gcg_bench import names
+from gcg_bench.cards.front_matter import front_matter
+from gcg_bench.errors import UnknownName
 from gcg_bench.records import Record
 
 NOT_STATED = "not stated by its owners"
@@ -121,10 +123,15 @@ class DataCard:
 
 
 def read_card(file: Path, *, home: Path | None) -> DataCard:
-    """The card in a Markdown file; `home` is where its own files are looked for first."""
+    """The card in a Markdown file; `home` is where its own files are looked for first.
+
+    Raises:
+        MissingData: the file cannot be opened.
+        BadData: a field is not what a card needs, or a path in it leads out of the data root.
+    """
     fields = Record(front_matter(file), file)
     card = DataCard(
-        name=fields.text("name", empty=False),
+        name=_plain_name(fields, "name", fields.text("name", empty=False)),
         version=fields.text("version", empty=False),
         title=fields.text("title", empty=False),
         format=fields.text("format", empty=False),
@@ -136,11 +143,11 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
         citation=fields.text("citation").strip(),
         prompt=fields.text("prompt"),
         splits=_splits(fields.record("splits")),
-        folders=fields.texts("folders", optional=True) or ("",),
+        folders=_folders(fields, "folders") or ("",),
         known_issues=fields.texts("known_issues", optional=True),
         hub=_hub(fields.record("hub")) if fields.has("hub") else None,
         by_hand=tuple(
-            ByHand(part.text("what"), part.text("url"), part.text("put"))
+            ByHand(part.text("what"), part.text("url"), _inside(part, "put", part.text("put")))
             for part in fields.records("by_hand", optional=True)
         ),
         home=home,
@@ -165,35 +172,15 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def front_matter(file: Path) -> Any:
-    """The YAML between the first two lines `---` of a file.
-
-    Raises:
-        BadData: there is none, or it is not YAML or not UTF-8; names the line.
-    """
-    remedy = "A card starts with YAML between two lines of ---"
-    try:
-        lines = file.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise BadData(f"not UTF-8 ({error})", file=file) from error
-    if not lines or lines[0].rstrip() != "---" or "---" not in (rest := lines[1:]):
-        raise BadData("no front matter", file=file, remedy=remedy)
-    try:
-        return yaml.safe_load("\n".join(rest[: rest.index("---")]))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = "" if mark is None else f" (line {mark.line + 2})"
-        raise BadData(f"front matter is not YAML{place}", file=file, remedy=remedy) from error
-
-
 def _splits(fields: Record) -> dict[str, Split]:
     splits = {}
-    for name in fields.value:
-        part = fields.record(name)
-        splits[str(name)] = Split(
-            name=str(name),
+    for key in fields.value:
+        name = _plain_name(fields, str(key), str(key))
+        part = fields.record(key)
+        splits[name] = Split(
+            name=name,
             files=_names(part, "files"),
-            images=part.texts("images", optional=True),
+            images=_folders(part, "images"),
             sizes=tuple(
                 StatedSize(
                     size.whole("count", least=0),
@@ -220,4 +207,28 @@ def _names(fields: Record, name: str) -> dict[str, str]:
     if not fields.has(name):
         return {}
     part = fields.record(name)
-    return {key: part.text(key, empty=False) for key in part.value}
+    return {
+        _inside(part, key, str(key)): _inside(part, key, part.text(key, empty=False))
+        for key in part.value
+    }
+
+
+def _folders(fields: Record, name: str) -> tuple[str, ...]:
+    """A list of folders; the empty text is the root itself."""
+    return tuple(_inside(fields, name, place) for place in fields.texts(name, optional=True))
+
+
+def _inside(fields: Record, name: str, place: str) -> str:
+    """A path under the data root; empty for the root itself."""
+    if place and (why := names.unfit_file(place)):
+        remedy = "Paths in a card are relative to the data root, or to the card"
+        raise fields.bad(name, f"{place[:80]!r} {why}", remedy)
+    return place
+
+
+def _plain_name(fields: Record, field: str, name: str) -> str:
+    """A name that files and folders are named by."""
+    if not names.is_plain(name):
+        problem = f"{name[:80]!r} cannot be part of a file's name"
+        raise fields.bad(field, problem, "Use letters, digits, - and _")
+    return name

@@ -31,13 +31,14 @@ def card_names() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in card_folder().glob("*.md")))
 
 
-def load_card(name: str | Path, *, split: str | None = None) -> DataCard:
+def load_card(name: str | Path, *, split: str | None = None, shipped: bool = False) -> DataCard:
     """The card of a shipped data set, or of one that lies at a path.
 
     Args:
         name: a shipped card's name (dashes count as underscores), the path of a card `.md`, of a
             `.jsonl` or `.parquet` data file, or of a folder with a `card.md` or such files.
         split: what to call the one split of a data file; its name without suffix by default.
+        shipped: the name comes from a run or a board, not from the user: no path is followed.
 
     Raises:
         UnknownName: no shipped card has that name, and nothing lies at that path.
@@ -48,6 +49,9 @@ def load_card(name: str | Path, *, split: str | None = None) -> DataCard:
     if spelt in card_names():
         return read_card(card_folder() / f"{spelt}.md", home=None)
     path = Path(name)
+    if shipped or not _can_be_path(path):
+        remedy = "(one of your own is given by its path, with --dataset)"
+        raise UnknownName("data set", str(name), card_names(), remedy=remedy)
     if path.is_dir():
         return _folder_card(path)
     if path.is_file() and path.suffix == ".md":
@@ -60,6 +64,14 @@ def load_card(name: str | Path, *, split: str | None = None) -> DataCard:
     raise UnknownName(
         "data set", str(name), card_names(), remedy="(one of your own is given by its path)"
     )
+
+
+def _can_be_path(path: Path) -> bool:
+    try:
+        path.is_dir()
+    except OSError:  # longer than any path
+        return False
+    return True
 
 
 def _folder_card(folder: Path) -> DataCard:

@@ -3,13 +3,17 @@
 import gc
 import importlib
 import importlib.util
+import io
 import os
+import re
 import sys
 
 import click
 
 from gcg_bench import __version__
 from gcg_bench.errors import GcgBenchError
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich
 
 # command -> (module in gcg_bench.cli, one line for --help); a command is a click command named as
 # its key with dashes as underscores. The help stands here so that --help imports none of them.
@@ -73,6 +77,9 @@ def main(arguments: list[str] | None = None) -> None:
     """
     # we build many small values and few cycles: looking for cycles less often saves a tenth
     gc.set_threshold(100_000, 20, 20)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # half a letter in a file stops no table
+            stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
@@ -104,5 +111,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str) -> None:
-    click.echo(f"gcg-bench: {message}", err=True)
+    click.echo(f"gcg-bench: {_CONTROL.sub(_spelt, message)}", err=True)
     sys.exit(2)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"

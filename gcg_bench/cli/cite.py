@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gcg_bench.cli import options
-from gcg_bench.cli.console import print_json, say
+from gcg_bench.cli.console import harmless, print_json, say
 from gcg_bench.errors import BadOption
 
 
@@ -51,6 +51,6 @@ def cite(
         ]
         print_json({"citations": cited, "unknown": list(found.unknown)})
     elif output is None:
-        sys.stdout.write(found.bibtex())
+        sys.stdout.write(harmless(found.bibtex()))
     for line in found.unknown:
         say(line, quiet=quiet)

@@ -4,28 +4,49 @@ Results go to stdout; progress and messages go to stderr, so that `--json` outpu
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 Advance = Callable[[int], None]
 
+# what moves a cursor, colours, or renames a window, in the one byte or in the other
+_ESCAPED = re.compile("[\x7f-\x9f\ud800-\udfff]")  # in JSON, where the others are already
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class _Harmless(Console):
+    """A console on which text from files cannot do what only a program may: it is spelt out."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
+def harmless(text: str) -> str:
+    """Text with its control characters spelt out, but for line breaks and tabs."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
 
 def stdout() -> Console:
     """The console for results; wide enough for a table when it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+    return _Harmless(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
 
 
 def stderr(*, quiet: bool = False) -> Console:
     """The console for progress and messages."""
-    return Console(stderr=True, quiet=quiet, highlight=False)
+    return _Harmless(stderr=True, quiet=quiet, highlight=False)
 
 
 def say(message: str, *, quiet: bool = False) -> None:
@@ -34,8 +55,10 @@ def say(message: str, *, quiet: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on stdout, nothing else."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    """A value as JSON on stdout, nothing else; control characters are escaped, and half letters."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    escaped = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    sys.stdout.write(escaped + "\n")
 
 
 def table(title: str, headings: Iterable[str], *, numeric: Iterable[str] = ()) -> Table:

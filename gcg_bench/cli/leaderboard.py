@@ -151,7 +151,13 @@ def check(
     if of is None:
         raise BadOption(f"{submission} is not a run folder: say which --split it answers")
     name = dataset or asked.get("dataset", "grandf")
-    data = load_dataset(name, of, data_root, limit=limit or asked.get("limit"))
+    data = load_dataset(
+        name,
+        of,
+        data_root,
+        limit=limit or asked.get("limit"),
+        shipped=dataset is None,
+    )
     found = inspect(submission, data)
     if as_json:
         print_json(submission_json(found))

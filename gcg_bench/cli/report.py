@@ -41,6 +41,7 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
         asked["split"],
         given["data_root"],
         limit=asked["limit"],
+        shipped=given["dataset"] is None,
     )
     if data.card.name != asked["dataset"]:
         raise BadOption(f"the run answers dataset {asked['dataset']!r}, not {data.card.name!r}")

@@ -48,6 +48,7 @@ def score(predictions: Path, **given: Any) -> int:
             given["split"] or settings["split"],
             given["data_root"],
             limit=given["limit"] or settings["limit"],
+            shipped=given["dataset"] is None,
         )
         return score_run(data, run, given)
     if given["split"] is None:
@@ -104,7 +105,9 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
     decoding = settings.get("decoding", {})
     return {
-        "prompt": hashlib.sha256(spelt.encode()).hexdigest()[:8] if spelt else "none",
+        "prompt": hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        if spelt
+        else "none",
         **dict(sorted(decoding.items())),
     }
 

@@ -34,7 +34,12 @@ class Dataset:
 
 
 def load_dataset(
-    name: str | Path, split: str, root: Path | None = None, *, limit: int | None = None
+    name: str | Path,
+    split: str,
+    root: Path | None = None,
+    *,
+    limit: int | None = None,
+    shipped: bool = False,
 ) -> Dataset:
     """A split of a data set.
 
@@ -43,6 +48,7 @@ def load_dataset(
         split: e.g. `val`.
         root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
         limit: only so many images, the first of the file.
+        shipped: the name comes from a run or a board, not from the user: no path is followed.
 
     Raises:
         UnknownName: no such card, format or split.
@@ -51,7 +57,7 @@ def load_dataset(
     """
     if limit is not None and limit < 1:
         raise BadOption(f"limit {limit}: at least one image is needed")
-    card = load_card(name, split=split)
+    card = load_card(name, split=split, shipped=shipped)
     card.split(split)
     data_root = data_folder() if root is None else Path(root)
     plugin = module("datasets", card.format, "data set format")

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
+from gcg_bench.documents import read_json
 from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole, read_json
+from gcg_bench.records import STOP, Faults, Record, as_whole, four_numbers
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged, ranks
 from gcg_bench.types import Sample
 
@@ -66,7 +68,7 @@ def _drafts(
     order = ranks([image.id("id") for image in images])
     for image, rank in zip(images[:limit], order, strict=False):
         with faults.caught(image=image.image):
-            caption = image.text("caption")
+            caption = image.text("caption", most=caps.TEXT)
             size = image.whole("height", least=1), image.whole("width", least=1)
             path = finder.path(image.text("file_name", empty=False))
             key = str(image.id("id"))
@@ -116,10 +118,10 @@ def _phrases(
 
 
 def _has_extent(row: Record, size: tuple[int, int]) -> bool:
-    corners = row.items("bbox")
-    if len(corners) != 4 or not all(type(number) in (int, float) for number in corners):
+    box = four_numbers(row.any("bbox"))
+    if box is None:
         raise row.bad("bbox", "should be four numbers x, y, width, height")
-    x, y, width, height = corners
+    x, y, width, height = box
     inside = min(x + width, size[1]) > max(x, 0) and min(y + height, size[0]) > max(y, 0)
     area = row.number("area") if row.has("area") else width * height
     return bool(inside and area > 0 and width >= 1 and height >= 1)

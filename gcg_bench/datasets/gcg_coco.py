@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
 from gcg_bench.datasets import Dataset
+from gcg_bench.documents import read_json
 from gcg_bench.errors import BadMask, BadOption
 from gcg_bench.masks import area, boxes, inspect_masks, to_rle, union
 from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, CollectedFaults, Faults, Record, read_json
+from gcg_bench.records import STOP, CollectedFaults, Faults, Record, four_numbers, kind
 from gcg_bench.samples import Draft, DraftPhrase, finish, ranks
 from gcg_bench.types import Mask, Sample
 
@@ -106,7 +108,7 @@ def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
     ]
     found = inspect_masks(
         [row.value["segmentation"] for row in rows],
-        [sizes.get(str(row.value.get("image_id"))) for row in rows],
+        [sizes.get(_named(row, "image_id")) for row in rows],
         [""] * len(rows),
     )
     sound = [
@@ -114,10 +116,10 @@ def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
     ]
     masks = [mask for _, mask in sound]
     for (row, _), pixels, box in zip(sound, area(masks), boxes(masks), strict=True):
-        owner = str(row.value.get("image_id"))
+        owner = _named(row, "image_id")
         stated = row.value.get("area")
-        if isinstance(stated, int | float) and abs(stated - pixels) > 0.5:
-            problem = f"states an area of {stated}, the mask has {pixels} pixels"
+        if isinstance(stated, int | float) and _far(stated, pixels):
+            problem = f"states an area of {kind(stated)}, the mask has {pixels} pixels"
             faults.warning(row.bad("area", problem, "COCO sorts objects by it").at(image=owner))
         if _disagrees(row.value.get("bbox"), box):
             shown = [round(float(number), 1) for number in box]
@@ -161,7 +163,7 @@ def _draft(
     return Draft(
         id=key,
         file=image.file,
-        captions=tuple(row.text("caption") for row in told),
+        captions=tuple(row.text("caption", most=caps.TEXT) for row in told),
         phrases=[],
         picture=partial(file_picture, path),
         path=path,
@@ -189,10 +191,17 @@ def _images(file: Record, faults: Faults) -> dict[str, Record]:
             first = found.setdefault(key, entry)
             if first is entry:
                 continue
-            if first.value != entry.value:
+            if not _alike(first.value, entry.value):
                 raise entry.bad("id", "two images have this id", "Rename one").at(image=key)
             faults.warning(entry.bad("id", "the image is listed twice").at(image=key))
     return found
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    try:
+        return one == other
+    except RecursionError:  # nested as deep as Python can go
+        return False
 
 
 def _by_image(
@@ -222,21 +231,28 @@ def _by_image(
 def _one_category(file: Record, faults: Faults) -> list[Record]:
     """The annotations of category 1, or of the only category there is."""
     rows = file.records("annotations", faults=faults)
-    categories = {str(row.value.get("category_id", 1)) for row in rows}
-    if len(categories) < 2:
+    categories = [_named(row, "category_id", "1") for row in rows]
+    if len(set(categories)) < 2:
         return rows
-    for row in rows:
-        if str(row.value.get("category_id", 1)) != "1":
+    for row, category in zip(rows, categories, strict=True):
+        if category != "1":
             faults.warning(row.bad("category_id", "is not 1; the annotation is left out"))
-    return [row for row in rows if str(row.value.get("category_id", 1)) == "1"]
+    return [row for row, one in zip(rows, categories, strict=True) if one == "1"]
+
+
+def _named(row: Record, field: str, default: str = "") -> str:
+    """What a field names as text; empty for what names nothing."""
+    value = row.value.get(field, default)
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _far(stated: float, pixels: int) -> bool:
+    return abs(stated) >= 2**53 or abs(stated - pixels) > 0.5
 
 
 def _disagrees(stated: object, box: Any) -> bool:
-    if not isinstance(stated, list) or len(stated) != 4:
-        return False
-    if not all(isinstance(number, int | float) for number in stated):
-        return False
-    return bool(np.abs(np.asarray(stated, dtype=np.float64) - box).max() > 1)
+    corners = four_numbers(stated)
+    return corners is not None and bool(np.abs(np.array(corners) - box).max() > 1)
 
 
 def _parallel(sample: Sample) -> tuple[list[str], list[tuple[Mask, bool]]]:

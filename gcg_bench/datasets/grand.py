@@ -13,10 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import caps
 from gcg_bench.cards import DataCard, annotation_folders, image_folders
+from gcg_bench.documents import read_json
 from gcg_bench.errors import MissingData
 from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole, read_json
+from gcg_bench.records import STOP, Faults, Record, as_whole
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged
 from gcg_bench.types import Sample
 
@@ -78,7 +80,7 @@ def _drafts(
                 continue
             made += 1
             path = finder.path(str(name))
-            caption = told.text("caption")
+            caption = told.text("caption", most=caps.TEXT)
             yield Draft(
                 id=file.stem,
                 file=file,

@@ -17,12 +17,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
 from gcg_bench.datasets import Dataset
+from gcg_bench.documents import numbered_lines, parse_json
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.masks import to_rle
 from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole, parse_json
+from gcg_bench.records import STOP, Faults, Record, as_whole, four_numbers
 from gcg_bench.samples import Draft, DraftPhrase, finish, ranks
 from gcg_bench.types import Phrase, Picture, Sample
 
@@ -99,7 +101,7 @@ def to_draft(row: Record, card: DataCard, order: int) -> Draft:
     Raises:
         BadData: a field is missing or is not what the format says.
     """
-    captions = row.texts("captions")
+    captions = row.texts("captions", most=caps.TEXT)
     if not captions:
         raise row.bad("captions", "is empty", "A sample needs a reference caption")
     return Draft(
@@ -124,8 +126,8 @@ def no_image(image: str) -> NoReturn:
 
 
 def _rows(file: Path, faults: Faults) -> Iterator[Record]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
+    with faults.caught():
+        for number, line in numbered_lines(file):
             if not line.strip():
                 continue
             with faults.caught():
@@ -174,11 +176,10 @@ def _span(row: Record) -> tuple[int, int]:
 
 def _box(row: Record, at: int) -> tuple[float, float, float, float]:
     corners = row.items("regions")[at]
-    plain = isinstance(corners, list) and len(corners) == 4
-    if not plain or not all(type(number) in (int, float) for number in corners):
+    box = four_numbers(corners)
+    if box is None:
         raise row.bad(f"regions[{at}]", "should be four numbers x0, y0, x1, y1")
-    x0, y0, x1, y1 = map(float, corners)
-    return x0, y0, x1, y1
+    return box
 
 
 def _phrase_row(phrase: Phrase) -> dict[str, Any]:

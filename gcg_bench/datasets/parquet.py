@@ -18,6 +18,7 @@ from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.pictures import ImageFinder, decode, encoded, file_picture
 from gcg_bench.records import STOP, Faults, Record
 from gcg_bench.samples import Draft, finish, ranks
+from gcg_bench.tables import opened_table
 from gcg_bench.types import Picture, Pixels, Sample
 
 ROLES = ("samples",)
@@ -95,15 +96,15 @@ class _Embedded:
 
     def pixels(self, group: int, row: int, height: int, width: int) -> Pixels:
         """The pixels of the picture in a row of a group."""
-        import pyarrow.parquet
-
         if group != self._group:
-            with pyarrow.parquet.ParquetFile(self._file) as table:
+            with opened_table(self._file) as table:
                 column = table.read_row_group(group, columns=["image"]).column("image")
-            self._images, self._group = column.to_pylist(), group
-        return decode(
-            self._images[row]["bytes"], f"{self._file}, row {row} of group {group}", height, width
-        )
+                self._images, self._group = column.to_pylist(), group
+        place = f"{self._file}, row {row} of group {group}"
+        image = self._images[row]
+        if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
+            raise BadData("holds no encoded image", file=place, field="image")
+        return decode(image["bytes"], place, height, width)
 
 
 def _drafts(
@@ -133,30 +134,23 @@ def _picture(pixels: Any, height: int, width: int) -> Picture:
 
 def _rows(file: Path) -> Iterator[tuple[int, int, dict[str, Any], bool]]:
     """Group, row in the group, the row's fields but the image, and whether it has an image."""
-    import pyarrow
-    import pyarrow.compute
-    import pyarrow.parquet
+    with opened_table(file) as table:
+        columns = [name for name in table.schema_arrow.names if name != "image"]
+        shown = "image" in table.schema_arrow.names
+        for group in range(table.num_row_groups):
+            fields = table.read_row_group(group, columns=columns).to_pylist()
+            there = _embedded(table, group) if shown else [False] * len(fields)
+            for at, (value, has_image) in enumerate(zip(fields, there, strict=True)):
+                yield group, at, value, has_image
 
-    try:
-        with pyarrow.parquet.ParquetFile(file) as table:
-            columns = [name for name in table.schema_arrow.names if name != "image"]
-            shown = "image" in table.schema_arrow.names
-            for group in range(table.num_row_groups):
-                fields = table.read_row_group(group, columns=columns).to_pylist()
-                there = [False] * len(fields)
-                if shown:
-                    column = table.read_row_group(group, columns=["image.bytes"]).column("image")
-                    there = pyarrow.compute.is_valid(
-                        pyarrow.compute.struct_field(column, "bytes")
-                    ).to_pylist()
-                for at, (value, has_image) in enumerate(zip(fields, there, strict=True)):
-                    yield group, at, value, has_image
-    except (pyarrow.ArrowException, OSError) as error:
-        raise BadData(
-            f"not a parquet file that can be read ({str(error).splitlines()[0]})",
-            file=file,
-            remedy="Fetch or write the file again",
-        ) from error
+
+def _embedded(table: Any, group: int) -> list[bool]:
+    """Whether each row of a group has an encoded image."""
+    from pyarrow import compute
+
+    column = table.read_row_group(group, columns=["image.bytes"]).column("image")
+    found: list[bool] = compute.is_valid(compute.struct_field(column, "bytes")).to_pylist()
+    return found
 
 
 def _row(sample: Sample, name: str | None, *, embed: bool) -> dict[str, Any]:

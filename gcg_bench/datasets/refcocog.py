@@ -15,14 +15,17 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
+from gcg_bench.documents import read_json
 from gcg_bench.errors import BadData
 from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, read_json
+from gcg_bench.records import STOP, Faults, Record
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged, numbered, ranks
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)
+_SENTENCE = 2_000  # characters: it is looked for in its caption, at every place
 
 
 def read(
@@ -76,7 +79,7 @@ def _drafts(
 
 
 def _draft(entry: Record, key: str, card: DataCard, finder: ImageFinder, faults: Faults) -> Draft:
-    caption = entry.text("caption").strip('"').strip()
+    caption = entry.text("caption", most=caps.TEXT).strip('"').strip()
     path = finder.path(entry.text("img_file_name", empty=False))
     stated = entry.has("height") and entry.has("width")
     return Draft(
@@ -94,7 +97,7 @@ def _draft(entry: Record, key: str, card: DataCard, finder: ImageFinder, faults:
 def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
     found = []
     for part in entry.records("refs"):
-        sentence = part.text("sentence")
+        sentence = part.text("sentence", most=_SENTENCE)
         place = re.search(re.escape(sentence), caption, re.IGNORECASE)
         if place is None or not sentence.strip():
             faults.warning(part.bad("sentence", f"{sentence!r} is not in the caption; dropped"))

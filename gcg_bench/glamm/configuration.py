@@ -8,9 +8,11 @@ from the caller (shapes of the weights, the CLIP folder), else from the publishe
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from typing import Any, Self, TypeVar
 
 from gcg_bench.errors import BadData
+from gcg_bench.glamm.plausible import check_each
 
 Sizes = TypeVar("Sizes", bound="LanguageConfig | VisionConfig | GroundingConfig | RegionConfig")
 
@@ -143,6 +145,9 @@ class GlammConfig:
     region: RegionConfig | None = RegionConfig()
 
     def __post_init__(self) -> None:
+        for part in ("language", "vision", "grounding", "region"):
+            if getattr(self, part) is not None:
+                check_each(part, getattr(self, part))
         for part, width, heads in (
             ("language", self.language.hidden_size, self.language.num_attention_heads),
             ("vision", self.vision.hidden_size, self.vision.num_attention_heads),
@@ -267,11 +272,15 @@ def _section(kind: type[Sizes], settings: Mapping[str, Any], *, strict: bool) ->
 def _checked(name: str, value: Any, expected: Any) -> Any:
     """`value` as the type a size has, or BadData naming the field."""
     if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            return inf
     if expected is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if expected in (str, bool) and isinstance(value, expected):
         return value
     if expected == tuple[int, ...] and isinstance(value, list | tuple):
         return tuple(_checked(name, item, int) for item in value)
-    raise BadData(f"expected {getattr(expected, '__name__', expected)}, got {value!r}", field=name)
+    told = getattr(expected, "__name__", expected)
+    raise BadData(f"expected {told}, got {type(value).__name__}", field=name)

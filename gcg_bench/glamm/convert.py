@@ -22,6 +22,7 @@ from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.names import TOWER, published_name, reason_to_ignore, tower_names
 from gcg_bench.glamm.shapes import grounding_sizes, region_sizes, vision_sizes
 from gcg_bench.glamm.weights import Checkpoint, Shape, read_json
+from gcg_bench.names import has_control, too_long
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def find_tower(folder: Path, settings: Mapping[str, Any]) -> Path | None:
     """The CLIP folder that config.json names, sought beside and inside the checkpoint, or None."""
     for field in ("mm_vision_tower", "vision_tower"):
         name = settings.get(field)
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or has_control(name) or too_long(name):
             continue
         last = name.rstrip("/").rsplit("/", 1)[-1]
         for place in (Path(name), folder.parent / last, folder / last):

@@ -11,14 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import caps
+from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.glamm.splicing import IMAGE
 from gcg_bench.glamm.traced import JOIN, Traced
+from gcg_bench.records import Record
 
 ADDED_TOKENS = ("<im_start>", "<im_end>", "<bbox>", "<point>", "[SEG]", "<p>", "</p>")
 """Added behind the base vocabulary in this order, which fixes their ids."""
 
 IMAGE_MARK = "<image>"
+
+_MOST = 2**24  # ids: ten times the largest vocabulary
 
 
 class Tokenizer:
@@ -29,7 +34,7 @@ class Tokenizer:
         added: added token -> id.
 
     Raises:
-        BadData: the bytes are no sentencepiece model, or a needed token is missing.
+        BadData: the bytes are no sentencepiece model, a needed token is missing, or an id is none.
     """
 
     def __init__(self, model: bytes, added: Mapping[str, int]) -> None:
@@ -41,21 +46,31 @@ class Tokenizer:
         except RuntimeError as error:
             raise BadData("not a sentencepiece model", field="tokenizer.model") from error
         self.added = dict(added)
+        for token, number in self.added.items():
+            if not token or type(number) is not int or not 0 <= number < _MOST:
+                raise BadData(f"the id of {token[:40]!r} is none", field="added_tokens.json")
         if lost := [token for token in ("[SEG]", "<p>", "</p>") if token not in self.added]:
             raise BadData(f"no added token {lost[0]}", field="added_tokens.json")
         self.unk: int = self._pieces.unk_id()
         self.bos: int = self._pieces.bos_id()
         self.eos: int = self._pieces.eos_id()
+        if not all(0 <= one < self._pieces.get_piece_size() for one in self._own):
+            raise BadData("no unknown, start or end token", field="tokenizer.model")
         self.seg = self.added["[SEG]"]
         self.bbox = self.added.get("<bbox>")
         # Cut out like added tokens, but without their appetite for white space.
-        plain = {self._pieces.id_to_piece(i): i for i in (self.unk, self.bos, self.eos)}
+        plain = {self._pieces.id_to_piece(i): i for i in self._own}
         self._special = {**plain, **self.added}
         self.marks = frozenset(self._special.values())
         """Ids of all tokens that are no words."""
         self._names = {number: token for token, number in self._special.items()}
         longest_first = sorted(self._special, key=len, reverse=True)
         self._cut = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
+
+    @property
+    def _own(self) -> tuple[int, int, int]:
+        """The vocabulary's own tokens that are no words."""
+        return self.unk, self.bos, self.eos
 
     @property
     def pad(self) -> int:
@@ -79,6 +94,7 @@ class Tokenizer:
         file = folder / "tokenizer.model"
         if not file.is_file():
             raise MissingData(f"no tokenizer.model in {folder}")
+        caps.refuse_long(file, caps.RECORD, "a vocabulary")
         return cls(file.read_bytes(), dict(_added_tokens(folder)))
 
     def save(self, folder: Path) -> None:
@@ -169,13 +185,15 @@ def _added_tokens(folder: Path) -> Iterator[tuple[str, int]]:
         file = folder / name
         if not file.is_file():
             continue
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise BadData(f"not JSON ({error})", file=file) from error
+        content = read_record(file)
         if name == "added_tokens.json":
             yield from content.items()
             return
-        for number, token in content.get("added_tokens_decoder", {}).items():
+        if not Record(content, file).has("added_tokens_decoder"):
+            return
+        listed = Record(content, file).record("added_tokens_decoder")
+        for number in listed.value:
+            if not re.fullmatch(r"\d{1,9}", number):
+                raise listed.bad(number[:40], "is no token's id")
             if int(number) > 2:
-                yield token["content"], int(number)
+                yield listed.record(number).text("content"), int(number)

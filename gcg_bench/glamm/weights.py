@@ -1,8 +1,8 @@
 """The tensors of a checkpoint folder, one at a time, whatever layout it was saved in."""
 
-import json
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,17 +11,30 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from gcg_bench.checkpoints import LAYOUTS, shard_index
+from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, MissingData
 
 Shape = tuple[int, ...]
 
-LAYOUTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
+# what torch's unpickler raises when a file is damaged, or made to do harm
+_DAMAGED = (
+    UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    ImportError,
+    struct.error,
+    zipfile.BadZipFile,
+    Warning,
 )
-"""Looked for in this order: safetensors cannot carry code and is read without copying."""
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -33,13 +46,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     if not file.is_file():
         raise MissingData(f"no {file.name} in {file.parent}")
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadData(f"not JSON ({error})", file=file) from error
-    if not isinstance(content, dict):
-        raise BadData("expected one JSON object", file=file)
-    return content
+    return read_record(file)
 
 
 class Checkpoint:
@@ -80,12 +87,9 @@ class Checkpoint:
         raise MissingData(f"no weights in {self.folder}: expected one of {', '.join(LAYOUTS)}")
 
     def _indexed(self, index: Path) -> dict[Path, set[str] | None]:
-        table = read_json(index).get("weight_map")
-        if not isinstance(table, Mapping) or not all(isinstance(v, str) for v in table.values()):
-            raise BadData("expected names with their files", file=index, field="weight_map")
         shards: dict[Path, set[str] | None] = {}
-        for name, shard in table.items():
-            file = self.folder / Path(shard).name
+        for name, shard in shard_index(index).items():
+            file = self.folder / shard
             if not file.is_file():
                 raise MissingData(f"{index.name} names {shard}, which is not in {self.folder}")
             promised = shards.setdefault(file, set())
@@ -123,17 +127,18 @@ def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
 def _opened(file: Path) -> Any:
     try:
         return safe_open(file, framework="pt")
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise BadData(f"damaged ({error})", file=file, remedy="Download it again") from error
 
 
 def _unpickled(file: Path) -> dict[str, Tensor]:
     """A .bin shard through torch's restricted unpickler, which runs no code from the file."""
     try:
-        content: Any = torch.load(
-            file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
-        )
-    except (UnpicklingError, RuntimeError, EOFError) as error:
+        zipped = zipfile.is_zipfile(file)
+        if zipped:
+            _refuse_packed(file)
+        content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+    except _DAMAGED as error:
         reason = next(iter(str(error).splitlines()), "empty")
         raise BadData(
             f"damaged, or not readable without running code from it ({reason})",
@@ -143,3 +148,14 @@ def _unpickled(file: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise BadData("expected a table of tensors", file=file)
     return content
+
+
+def _refuse_packed(file: Path) -> None:
+    """Raises BadData for an archive that says it holds more than it has bytes.
+
+    Torch packs nothing, so what grows when it is read was made to.
+    """
+    with zipfile.ZipFile(file) as archive:
+        held = sum(entry.file_size for entry in archive.infolist())
+    if held > file.stat().st_size:
+        raise BadData("an archive that grows when it is read", file=file, remedy="Do not use it")

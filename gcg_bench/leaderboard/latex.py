@@ -121,7 +121,7 @@ def _cells(entry: Entry) -> list[str]:
         entry.failed.replace(",", "{,}"),
         escaped(entry.protocol),
         escaped(entry.evaluator),
-        entry.provenance,
+        escaped(entry.provenance),
     ]
 
 

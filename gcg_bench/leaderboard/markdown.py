@@ -6,11 +6,12 @@ from gcg_bench.leaderboard.layout import Entry, Figure, Section
 
 # all that means something inside a cell of GitHub's Markdown; escaped, it is itself
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    """Text that Markdown shows as it is, on one line; what moves a terminal is U+FFFD."""
+    return _SPECIAL.sub(r"\\\1", _CONTROL.sub("\ufffd", " ".join(text.split())))
 
 
 def markdown(sections: list[Section]) -> str:
@@ -63,7 +64,7 @@ def _cells(entry: Entry) -> list[str]:
         entry.failed,
         escaped(entry.protocol),
         escaped(entry.evaluator),
-        entry.provenance,
+        escaped(entry.provenance),
         f"\\[{entry.source}\\]" if entry.source else "",
     ]
 
@@ -79,4 +80,4 @@ def _line(cells: list[str]) -> str:
 
 
 def _code(text: str) -> str:
-    return " ".join(text.replace("`", "'").split())
+    return _CONTROL.sub("\ufffd", " ".join(text.replace("`", "'").split()))

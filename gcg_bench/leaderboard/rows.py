@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import pages
+from gcg_bench import caps, names, pages
 from gcg_bench.datasets import file_sha256
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.measured import fields_of, label_of
@@ -26,6 +26,8 @@ FIRST = (
 LAST = ("ranked_by", "source", "note", "run", "predictions", "signature")
 WHOLE = ("rank", "n", "failed")
 TEXT = tuple(name for name in (*FIRST, *LAST) if name not in WHOLE)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with in some spreadsheet
+_MOST = 1e15  # of whole numbers
 _NEEDED = ("model", "protocol", "signature")
 
 # who a row is: a model that takes part, a reference baseline, or values from a paper
@@ -53,9 +55,16 @@ def row_of(run: Run, verdict: Mapping[str, Any]) -> Row:
         "signature": verdict["signature"],
     }
     for name, score in verdict["scores"].items():
+        if name in (*FIRST, *LAST, "false_accept"):
+            raise BadData("no score has that name", file=run.folder, field=f"scores.{name}")
         row[name] = score["value"]
         row[f"{name}_low"], row[f"{name}_high"] = score["low"], score["high"]
-    return {name: value for name, value in row.items() if value not in (None, "")}
+    return {name: _whole(value) for name, value in row.items() if value not in (None, "")}
+
+
+def _whole(value: Any) -> Any:
+    """A value without half a surrogate pair, which no table holds: `?` stands for it."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def is_baseline(settings: Mapping[str, Any]) -> bool:
@@ -82,16 +91,19 @@ def scores_in(rows: Iterable[Row]) -> list[str]:
 def write_csv(rows: Sequence[Row], file: Path) -> None:
     """Writes rows as CSV; floats in full, paths of runs relative to the file's folder.
 
+    Text that a spreadsheet would take for a formula is preceded by an apostrophe, which `read_csv`
+    takes off again.
+
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    names = columns(rows)
-    lines = [names]
+    headings = columns(rows)
+    lines = [[_inert(name) for name in headings]]
     for row in rows:
-        placed = dict(row)
+        placed = {name: _inert(v) if isinstance(v, str) else str(v) for name, v in row.items()}
         if "run" in placed:
-            placed["run"] = _relative(placed["run"], file.parent)
-        lines.append([str(placed.get(name, "")) for name in names])
+            placed["run"] = _inert(_relative(row["run"], file.parent))
+        lines.append([placed.get(name, "") for name in headings])
     pages.write(file, "".join(f"{','.join(map(_quoted, line))}\n" for line in lines))
 
 
@@ -103,41 +115,62 @@ def read_csv(file: Path) -> tuple[Row, ...]:
         BadData: it is not a board; names line and column.
     """
     try:
+        caps.refuse_long(file, caps.RECORD, "a board")
         with file.open(encoding="utf-8", newline="") as stream:
             lines = list(csv.reader(stream, strict=True))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise MissingData(f"{file}: no such board") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadData(f"not a board as CSV ({error})", file=file) from error
-    names = lines[0] if lines else []
-    lacking = [name for name in _NEEDED if name not in names]
+    headings = [_as_it_was(name) for name in lines[0]] if lines else []
+    lacking = [name for name in _NEEDED if name not in headings]
     if lacking:
         remedy = "A board is written by gcg-bench leaderboard RUN... -o board.csv"
         raise BadData(f"no column {lacking[0]!r}", file=file, remedy=remedy)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadData(f"two columns {twice!r}", file=file)
-    return tuple(_read(names, line, place, file) for place, line in enumerate(lines[1:], 2))
+    if len(set(headings)) < len(headings):
+        twice = next(name for name in headings if headings.count(name) > 1)
+        raise BadData(f"two columns {twice!r:.80}", file=file)
+    return tuple(_read(headings, line, place, file) for place, line in enumerate(lines[1:], 2))
 
 
-def _read(names: Sequence[str], line: Sequence[str], place: int, file: Path) -> Row:
-    if len(line) != len(names):
+def _read(headings: Sequence[str], line: Sequence[str], place: int, file: Path) -> Row:
+    if len(line) != len(headings):
         raise BadData(
-            f"{len(line)} cells in a table of {len(names)} columns",
+            f"{len(line)} cells in a table of {len(headings)} columns",
             file=file,
             field=f"line {place}",
         )
     row: dict[str, Any] = {}
-    for name, cell in zip(names, line, strict=True):
+    for name, cell in zip(headings, line, strict=True):
         if cell == "":
             continue
-        row[name] = cell if name in TEXT else _number(name, cell, place, file)
+        if len(cell) > caps.SIGNATURE:
+            problem = f"a cell of more than {caps.SIGNATURE:,} characters"
+            raise BadData(problem, file=file, field=f"line {place}: column {name:.40}")
+        row[name] = _as_it_was(cell) if name in TEXT else _number(name, cell, place, file)
     for name in _NEEDED[:2]:
         if name not in row:
             raise BadData("is empty", file=file, field=f"line {place}: {name}")
     if "run" in row:
-        row["run"] = str((file.parent / row["run"]).resolve())
+        row["run"] = _placed(row["run"], file, place)
     return row
+
+
+def _placed(path: str, file: Path, place: int) -> str:
+    """The absolute path of a run that a board names, wherever it lies: it is only read."""
+    if names.has_control(path) or names.too_long(path):
+        raise BadData("no path of a run", file=file, field=f"line {place}: column run")
+    return str((file.parent / path).resolve())
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    formula = text[:1] in _FORMULA or (text[:1] == "'" and text[1:2] in ("'", *_FORMULA))
+    return f"'{text}" if text and formula else text
+
+
+def _as_it_was(cell: str) -> str:
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("'", *_FORMULA) else cell
 
 
 def _quoted(cell: str) -> str:
@@ -152,7 +185,7 @@ def _number(name: str, cell: str, place: int, file: Path) -> float:
         number = int(cell) if name in WHOLE else float(cell)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) < (_MOST if name in WHOLE else math.inf):  # false for NaN too
         kind = "whole number" if name in WHOLE else "number"
         raise BadData(f"{cell!r:.40} is no {kind}", file=file, field=f"line {place}: column {name}")
     return number

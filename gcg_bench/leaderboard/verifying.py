@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
+from gcg_bench import caps
 from gcg_bench.datasets import Dataset, load_dataset
+from gcg_bench.encoders import is_folder
 from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError
 from gcg_bench.evaluation import complete, score
 from gcg_bench.leaderboard.board import Board, lower_is_better
@@ -66,7 +68,7 @@ def verify(
     """
 
     def load(name: str, split: str, n: int) -> Dataset:
-        return load_dataset(dataset or name, split, root, limit=n)
+        return load_dataset(dataset or name, split, root, limit=n, shipped=dataset is None)
 
     measured = [row for row in board.rows if row.get("role") != PUBLISHED]
     faults = [
@@ -107,8 +109,12 @@ def _scored(run: Run, rows: Sequence[Row], load: Load) -> list[Evaluation]:
     """The run's answers scored as each row's signature says."""
     asked = [(_protocol(row), _resampling(run, row)) for row in rows]
     first = fields_of(rows[0].get("signature", ""))
-    data = load(rows[0]["dataset"], rows[0]["split"], int(rows[0]["n"]))
-    missing = cast(Literal["error", "empty"], first.get("missing", "error"))
+    lacking = [name for name in ("dataset", "split", "n") if name not in rows[0]]
+    if lacking or not 1 <= rows[0]["n"] <= caps.IMAGES:
+        what = lacking[0] if lacking else "n"
+        raise BadOption(f"the board does not say a {what} that it could be scored with")
+    data = load(rows[0]["dataset"], rows[0]["split"], rows[0]["n"])
+    missing: Literal["error", "empty"] = "empty" if first.get("missing") == "empty" else "error"
     sizes = {one.id: (one.query.image.height, one.query.image.width) for one in data.samples}
     found: Mapping[str, Prediction] = complete(
         data.samples, run.predictions(sizes=sizes), missing=missing
@@ -132,7 +138,10 @@ def _protocol(row: Row) -> EvalProtocol:
     told = fields_of(row.get("signature", ""))
     own = {metric.name for metric in known.metrics}
     also = [one.name for one in spelt(told.get("metrics", "")) if one.name not in own]
-    return known.using(encoder=told.get("encoder", "").rpartition("@")[0] or None, also=also)
+    encoder = told.get("encoder", "").rpartition("@")[0]
+    if is_folder(encoder):
+        raise BadOption(f"its encoder is the folder {encoder!r:.80}; a board's are not loaded")
+    return known.using(encoder=encoder or None, also=also)
 
 
 def _resampling(run: Run, row: Row) -> Resampling:
@@ -140,7 +149,8 @@ def _resampling(run: Run, row: Row) -> Resampling:
     if not any(name.endswith("_low") for name in row):
         return Resampling(draws=0)
     told = (run.scores(row["protocol"]) or {}).get("resampling", {})
-    return Resampling(**told)
+    usual = Resampling()
+    return Resampling(told.get("draws", usual.draws), told.get("seed", usual.seed))
 
 
 def _differing(row: Row, found: Row) -> Iterator[Fault]:
@@ -174,8 +184,9 @@ def _rank_faults(rows: Sequence[Row], again: Mapping[int, Measured], bar: Bar) -
         if any(by not in one.values() for one in systems):
             faults += [Fault(_label(row), "ranked_by", key[1], "a score") for row in group]
             continue
-        if drawn := re.search(r"paired .* (\d+) draws", key[1]):
-            ranks = by_test(by, systems, draws=int(drawn[1]), bar=bar).ranks
+        if drawn := re.search(r"paired .* (\d{1,9}) draws", key[1]):
+            draws = min(int(drawn[1]), caps.DRAWS)
+            ranks = by_test(by, systems, draws=draws, bar=bar).ranks
         else:
             values = [one.values()[by] for one in systems]
             ranks = by_value(by, values, lower_is_better=lower_is_better(by)).ranks

@@ -58,6 +58,7 @@ class AP50:
     name: ClassVar[str] = "ap50"
     scores: ClassVar[tuple[str, ...]] = ("AP50",)
     columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
+    lists: ClassVar[tuple[str, ...]] = ("verdicts", "confidences")
     lower_is_better: ClassVar[bool] = False
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from gcg_bench import names
 from gcg_bench.errors import BadData, BadMask
 from gcg_bench.masks import inspect_masks
 from gcg_bench.records import Faults, as_whole, kind
@@ -138,7 +139,7 @@ def image_id(value: Any, field: str, file: str) -> str:
         BadData: it is no id.
     """
     if isinstance(value, str):
-        if why := _unsafe(value):
+        if why := names.unfit(value):
             raise BadData(
                 f"the image id {value[:80]!r} {why}",
                 file=file,
@@ -151,15 +152,3 @@ def image_id(value: Any, field: str, file: str) -> str:
         problem = f"an image id should be text or a whole number, not {kind(value)}"
         raise BadData(problem, file=file, field=field)
     return str(number)
-
-
-def _unsafe(name: str) -> str | None:
-    if not name.strip():
-        return "is empty"
-    if any(ord(character) < 32 or ord(character) == 127 for character in name):
-        return "holds a control character"
-    posix = name.replace("\\", "/")
-    drive = posix[1:3] == ":/"
-    if drive or posix.startswith(("/", "~/")) or ".." in posix.split("/"):
-        return "is a path that leads out of its folder"
-    return None

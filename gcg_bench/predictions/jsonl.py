@@ -13,6 +13,7 @@ import json
 from functools import partial
 from typing import Any
 
+from gcg_bench import caps
 from gcg_bench.errors import BadData
 from gcg_bench.masks import to_rle
 from gcg_bench.predictions.drafts import Draft, DraftPhrase, image_id, taken
@@ -84,10 +85,12 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     error = taken(faults, None, lambda: record.text("error") if record.has("error") else None)
     failed = error is not None
     caption = taken(
-        faults, "", lambda: "" if failed and not record.has("caption") else record.text("caption")
+        faults, "", lambda: "" if failed and not record.has("caption") else _caption(record)
     )
     nothing: list[Any] = []
-    listed = taken(faults, nothing, lambda: record.items("phrases", optional=failed))
+    listed = taken(
+        faults, nothing, lambda: record.items("phrases", optional=failed, most=caps.PHRASES)
+    )
     unread = set(value) - _FIELDS
     phrases = []
     for position, entry in enumerate(listed):
@@ -108,6 +111,10 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     )
 
 
+def _caption(record: Record) -> str:
+    return record.text("caption", most=caps.TEXT)
+
+
 def _phrase(value: Any, caption: str, answer: Record, faults: Faults, position: int) -> DraftPhrase:
     record = Record(value, answer.file, image=answer.image)
     nothing: list[tuple[str, Any]] = []
@@ -123,7 +130,7 @@ def _phrase(value: Any, caption: str, answer: Record, faults: Faults, position: 
 def _words(record: Record) -> str | None:
     if "text" not in record.value:
         raise record.bad("text", "is missing", "Write null for a mask without words")
-    return record.text("text") if record.has("text") else None
+    return record.text("text", most=caps.TEXT) if record.has("text") else None
 
 
 def _number(record: Record, name: str) -> float | None:
@@ -135,7 +142,8 @@ def _masks(record: Record) -> list[tuple[str, Any]]:
         return [("mask", record.any("mask"))] if record.has("mask") else []
     if record.has("mask"):
         raise record.bad("mask", "both mask and masks are given", "Write all under masks")
-    return [(f"masks[{k}]", mask) for k, mask in enumerate(record.items("masks"))]
+    listed = record.items("masks", most=caps.PHRASES)
+    return [(f"masks[{k}]", mask) for k, mask in enumerate(listed)]
 
 
 def _span(record: Record, caption: str) -> tuple[int, int] | None:

@@ -1,16 +1,16 @@
 """Recognition: what a file or folder of predictions is, told by its content."""
 
-import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import caps, names
+from gcg_bench.documents import numbered_lines, parse_json
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.predictions import jsonl, published
 from gcg_bench.predictions.drafts import Draft
 from gcg_bench.predictions.reading import Reading
-from gcg_bench.records import Faults, parse_json
+from gcg_bench.records import Faults
 
 RUN_FILE = "predictions.jsonl"
 
@@ -46,21 +46,32 @@ def prediction_files(path: Path) -> list[Path]:
 
     Raises:
         MissingData: there are none.
+        BadData: a file of the folder is a link to something outside of it.
     """
     if not path.exists():
         raise MissingData(f"{path}: no such file or folder of predictions")
     if not path.is_dir():
         return [path]
-    if (path / RUN_FILE).is_file():
-        return [path / RUN_FILE]
-    files = [
+    files = [path / RUN_FILE] if (path / RUN_FILE).is_file() else _json_files(path)
+    for file in files:
+        if file.is_symlink() and names.strays(file, path):
+            raise BadData(
+                "is a link that leads out of its folder, which is not followed",
+                file=file,
+                remedy="Put the file itself there: cp -rL copies what links point to",
+            )
+    return files
+
+
+def _json_files(folder: Path) -> list[Path]:
+    found = [
         file
-        for file in path.iterdir()
+        for file in folder.iterdir()
         if file.suffix in (".json", ".jsonl") and not file.name.startswith(".") and file.is_file()
     ]
-    if not files:
-        raise MissingData(f"{path}: holds no JSON files of predictions")
-    return sorted(files)
+    if not found:
+        raise MissingData(f"{folder}: holds no JSON files of predictions")
+    return sorted(found)
 
 
 def is_torn(line: bytes) -> bool:
@@ -75,8 +86,8 @@ def is_torn(line: bytes) -> bool:
 def _run(file: Path, faults: Faults, reading: Reading) -> Iterator[Draft]:
     """The answers of a run; a last line that a crash tore off is no answer."""
     reading.layout = "run folder"
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
+    with faults.caught():
+        for number, line in numbered_lines(file):
             if not line.endswith(b"\n") and is_torn(line):
                 problem = "torn off by a crash, does not count"
                 faults.warning(BadData(problem, file=file, field=f"line {number}"))
@@ -109,8 +120,8 @@ def _folder(
 
 def _file(file: Path, faults: Faults, reading: Reading) -> Iterator[Draft]:
     with file.open("rb") as stream:
-        first = stream.readline()
-        more = bool(stream.readline().strip())
+        first = stream.readline(caps.LINE)
+        more = first.endswith(b"\n") and bool(stream.readline(caps.LINE).strip())
     if file.suffix == ".jsonl" or (more and not is_torn(first)):
         reading.layout = "JSON lines"
         yield from _lines(file, faults)
@@ -125,34 +136,17 @@ def _document(file: Path, faults: Faults) -> Any:
     """The JSON value of a file; None, and a fault, when there is no object or list in it."""
     found = None
     with faults.caught(file=file):
-        data = file.read_bytes()
-        found = parse_json(data, file)
+        caps.refuse_long(file, caps.DOCUMENT, "a JSON document")
+        found = parse_json(file.read_bytes(), file)
         if not isinstance(found, dict | list):
             found = None
             raise BadData("no answer, only a single value", file=file, remedy=_KNOWN)
-        if isinstance(found, dict) and len(found) > 1 and _is_mapping(found):
-            _refuse_doubles(data, file)
     return found
 
 
-def _refuse_doubles(data: bytes, file: Path) -> None:
-    """Reads an object again for keys that stand in it twice, of which a decoder keeps the last."""
-    outermost: list[list[tuple[str, Any]]] = [[]]
-
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        outermost[0] = pairs  # objects are closed from the inside out: the last is the whole
-        return dict(pairs)
-
-    json.loads(data.decode("utf-8-sig"), object_pairs_hook=note)
-    key, times = Counter(key for key, _ in outermost[0]).most_common(1)[0]
-    if times > 1:
-        problem = f"the image has {times} answers in one object"
-        raise BadData(problem, file=file, image=key, remedy="Keep one answer an image")
-
-
 def _lines(file: Path, faults: Faults) -> Iterator[Draft]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
+    with faults.caught():
+        for number, line in numbered_lines(file):
             if line.strip():
                 yield from _line(line, file, number, faults)
 

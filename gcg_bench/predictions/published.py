@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
+from gcg_bench import caps
 from gcg_bench.predictions.drafts import Draft, DraftPhrase, image_id, taken
 from gcg_bench.records import Faults, Record, kind
 
@@ -43,7 +44,7 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     caption_field, phrases_field, masks_field = fields
     phrases = _phrases(record, phrases_field, faults)
     nothing: list[Any] = []
-    found = taken(faults, nothing, lambda: record.items(masks_field))
+    found = taken(faults, nothing, lambda: record.items(masks_field, most=caps.PHRASES))
     masks = [(f"{masks_field}[{k}]", mask) for k, mask in enumerate(found)]
     counts = taken(faults, None, lambda: _counts(record, len(phrases), len(masks)))
     paired = _pairs(phrases, masks) if counts is None else _dealt(phrases, masks, counts)
@@ -54,7 +55,7 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     return Draft(
         id=name,
         file=file,
-        caption=taken(faults, "", lambda: record.text(caption_field)),
+        caption=taken(faults, "", lambda: record.text(caption_field, most=caps.TEXT)),
         phrases=paired,
         uneven=counts is None and len(phrases) != len(masks),
         unread=tuple(set(value) - _BESIDE - set(fields)),
@@ -68,12 +69,17 @@ def is_listed(value: Mapping[str, Any]) -> bool:
 
 def _phrases(record: Record, field: str, faults: Faults) -> list[str]:
     nothing: list[Any] = []
-    phrases = taken(faults, nothing, lambda: record.items(field))
+    phrases = taken(faults, nothing, lambda: record.items(field, most=caps.PHRASES))
+    texts = []
     for k, phrase in enumerate(phrases):
-        if not isinstance(phrase, str):
+        fits = isinstance(phrase, str) and len(phrase) <= caps.TEXT
+        if not fits:
             problem = f"should be text, not {kind(phrase)}"
+            if isinstance(phrase, str):
+                problem = f"has {len(phrase):,} characters; more than {caps.TEXT:,} are not read"
             faults.error(record.bad(f"{field}[{k}]", problem).at(phrase=k))
-    return [phrase if isinstance(phrase, str) else "" for phrase in phrases]
+        texts.append(phrase if fits else "")
+    return texts
 
 
 def _pairs(phrases: Sequence[str], masks: Sequence[tuple[str, Any]]) -> list[DraftPhrase]:

@@ -59,11 +59,16 @@ def _protocol(judged: Judged) -> Protocol:
         ),
         facts=(
             ("words a caption", f"{verdict['words']:.1f}"),
-            ("likeness gate lets pass", f"{100 * verdict['false_accept']:.1f}%"),
+            ("likeness gate lets pass", _share(verdict["false_accept"])),
         ),
         notes=tuple(verdict["notes"]),
         signature=verdict["signature"],
     )
+
+
+def _share(part: float | None) -> str:
+    """A share in per cent; of one image alone it is not known."""
+    return "–" if part is None else f"{100 * part:.1f}%"
 
 
 def _tile(name: str, score: Mapping[str, Any], *, lower_is_better: bool) -> Tile:

@@ -12,12 +12,9 @@ from math import ceil
 from PIL import Image, ImageOps
 
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.pictures import is_sideways, opened
 from gcg_bench.report.smaller import fitted
 from gcg_bench.types import Picture
-
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # by format
-_SIDEWAYS = 5  # EXIF orientations from here on exchange rows and columns
-_ORIENTATION = 0x0112
 
 LONGEST = 512
 """Pixels of a thumbnail's longer side, about."""
@@ -92,15 +89,15 @@ def _small(picture: Picture, longest: int) -> Image.Image:
 
 def _drafted(picture: Picture, height: int, width: int) -> Image.Image | None:
     """The file's image, decoded coarsely where the format can; None where `read` must decide."""
-    if picture.path is None:
+    if picture.path is None or not picture.path.is_file():
         return None
     try:
-        with Image.open(picture.path) as image:
-            sideways = image.getexif().get(_ORIENTATION, 1) >= _SIDEWAYS
+        with opened(picture.path, picture.path) as image:
+            sideways = is_sideways(image)
             turned = image.size[::-1] if sideways else image.size
             if turned != (picture.width, picture.height):
                 return None
             image.draft("RGB", (height, width) if sideways else (width, height))
             return ImageOps.exif_transpose(image).convert("RGB")
-    except _UNREADABLE:
+    except BadData:
         return None

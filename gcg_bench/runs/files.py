@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gcg_bench.documents import parse_json
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
-from gcg_bench.records import Record, parse_json, read_json
 from gcg_bench.replacing import is_draft, replace_with
 
 
@@ -34,11 +34,6 @@ def as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise BadOption(f"{what} cannot be written as JSON: {error}") from error
     return plain
-
-
-def read_object(file: Path) -> dict[str, Any]:
-    """The object that a JSON file holds; raises BadData when it holds none."""
-    return dict(Record(read_json(file), file).value)
 
 
 def make_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Self
 from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.replacing import replace_with
-from gcg_bench.runs import shown, tables
+from gcg_bench.runs import checked, shown, tables
 from gcg_bench.runs.asked import Asked
 from gcg_bench.runs.files import (
     append,
@@ -30,7 +30,6 @@ from gcg_bench.runs.files import (
     make_folder,
     mend,
     open_end,
-    read_object,
     sweep,
     write_json,
 )
@@ -45,6 +44,7 @@ _SCORES = "scores.json"
 _LOCK = ".lock"
 _ASKED = ".asked"
 _ENVIRONMENT = "environment"
+_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # what may name a protocol's folder
 
 
 class Run:
@@ -58,7 +58,8 @@ class Run:
 
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
         """Use `Run.open` or `Run.create_or_resume`."""
-        stored = read_object(folder / _SETTINGS)
+        checked.refuse_links(folder)
+        stored = checked.settings(folder / _SETTINGS)
         self.folder = folder
         self.environment: Mapping[str, Any] = stored.pop(_ENVIRONMENT, {})
         self.settings: Mapping[str, Any] = stored
@@ -222,7 +223,7 @@ class Run:
         Raises:
             BadData: a line was damaged; names it.
         """
-        if (self.folder / _PREDICTIONS).exists():
+        if (self.folder / _PREDICTIONS).is_file():
             yield from read_predictions(self.folder, sizes=sizes)
 
     def write_rows(self, protocol: str, rows: Mapping[str, Rows]) -> None:
@@ -269,15 +270,16 @@ class Run:
     def scores(self, protocol: str) -> dict[str, Any] | None:
         """What scores.json holds; None when scoring with that protocol has not finished."""
         file = self._protocol_folder(protocol) / _SCORES
-        return read_object(file) if file.is_file() else None
+        return checked.verdict(file) if file.is_file() else None
 
     def protocols(self) -> tuple[str, ...]:
         """The protocols (`official-1`) with which scoring has finished, sorted."""
-        return tuple(sorted(file.parent.name for file in self.folder.glob(f"*/{_SCORES}")))
+        found = (file.parent.name for file in self.folder.glob(f"*/{_SCORES}"))
+        return tuple(sorted(name for name in found if _PROTOCOL.fullmatch(name)))
 
     def all_scores(self) -> list[dict[str, Any]]:
         """Every scores.json of the run, by protocol."""
-        return [read_object(self.folder / name / _SCORES) for name in self.protocols()]
+        return [checked.verdict(self.folder / name / _SCORES) for name in self.protocols()]
 
     def frame(self) -> Any:
         """The rows of all protocols as a pandas DataFrame, one row an image."""
@@ -287,7 +289,7 @@ class Run:
         return shown.html(self.folder.name, self.settings, self.all_scores())
 
     def _protocol_folder(self, protocol: str, *, made: bool = False) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", protocol):
+        if not _PROTOCOL.fullmatch(protocol):
             raise BadOption(f"{protocol!r} cannot name the folder of a protocol")
         folder = self.folder / protocol
         if made:

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.errors import BadData, BadOption
+from gcg_bench.tables import opened_table
 from gcg_bench.types import Rows
+
+_REMEDY = "Delete it and score the run again"
 
 
 def write(file: Path, rows: Mapping[str, Rows]) -> None:
@@ -42,22 +45,16 @@ def read(file: Path) -> dict[str, Rows]:
     Raises:
         BadData: it is no such file.
     """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        table = parquet.read_table(file)
-    except pa.ArrowInvalid as error:
-        remedy = "Delete it and score the run again"
-        raise BadData(f"not a parquet file ({error})", file=file, remedy=remedy) from error
-    if "id" not in table.column_names:
-        raise BadData("no column of ids", file=file, remedy="Delete it and score the run again")
-    ids = tuple(table.column("id").to_pylist())
-    found: dict[str, dict[str, NDArray[Any]]] = {}
-    for name in table.column_names:
-        metric, dot, column = name.partition(".")
-        if dot:
-            found.setdefault(metric, {})[column] = _read(table.column(name))
+    with opened_table(file, _REMEDY) as opened:
+        table = opened.read()
+        ids = tuple(table.column("id").to_pylist()) if "id" in table.column_names else None
+        found: dict[str, dict[str, NDArray[Any]]] = {}
+        for name in table.column_names:
+            metric, dot, column = name.partition(".")
+            if dot:
+                found.setdefault(metric, {})[column] = _read(table.column(name), file, name)
+    if ids is None or not all(isinstance(one, str) for one in ids) or len(set(ids)) < len(ids):
+        raise BadData("no column of ids, each of its own", file=file, remedy=_REMEDY)
     return {metric: Rows(ids, columns) for metric, columns in found.items()}
 
 
@@ -72,11 +69,17 @@ def _written(column: NDArray[Any]) -> Any:
     return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), values)
 
 
-def _read(column: Any) -> NDArray[Any]:
+def _read(column: Any, file: Path, name: str) -> NDArray[Any]:
     import pyarrow as pa
 
     joined = column.combine_chunks()
-    if not pa.types.is_large_list(joined.type) and not pa.types.is_list(joined.type):
+    listed_type = pa.types.is_large_list(joined.type) or pa.types.is_list(joined.type)
+    number = joined.type.value_type if listed_type else joined.type
+    plain = pa.types.is_floating(number) or pa.types.is_integer(number)
+    # NaN is a value, null is none; only ours are read here, and they have no null
+    if not plain or joined.null_count or (listed_type and joined.flatten().null_count):
+        raise BadData(f"holds {joined.type}, not numbers", file=file, field=name, remedy=_REMEDY)
+    if not listed_type:
         return np.array(joined.to_numpy(zero_copy_only=False), dtype=np.float64)
     values = np.array(joined.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
     lengths = np.asarray(joined.value_lengths().to_numpy(zero_copy_only=False), dtype=np.int64)

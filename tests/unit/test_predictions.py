@@ -430,7 +430,7 @@ def test_two_answers_to_one_image(tmp_path: Path) -> None:
     record = json.dumps(glamm())
     both = tmp_path / "all.json"
     both.write_text(f'{{"a": {record}, "b": {record}, "a": {record}}}')
-    with pytest.raises(BadData, match="image a: the image has 2 answers in one object"):
+    with pytest.raises(BadData, match="the key 'a' stands twice in one object"):
         read(both)
 
 

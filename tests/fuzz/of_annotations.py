@@ -1,0 +1,296 @@
+"""Data sets: annotation files of every format, tables, and the cards that name them."""
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from fuzz import hostile
+from fuzz.mutations import document, lines, mutated, scrambled
+from fuzz.target import Target
+
+from gcg_bench.cards import (
+    annotation_folders,
+    card_folder,
+    image_folders,
+    load_card,
+    read_card,
+    write_card,
+)
+from gcg_bench.datasets import Dataset
+from gcg_bench.errors import BadData, GcgBenchError, MissingData
+from gcg_bench.records import CollectedFaults
+from gcg_bench.registry import module
+from gcg_bench.samples import doubts
+from gcg_bench.types import Sample
+
+DATA = Path(__file__).parent.parent / "data"
+
+NAMES = (
+    "images", "annotations", "id", "image_id", "file_name", "img_file_name", "height", "width",
+    "caption", "captions", "labels", "segmentation", "area", "bbox", "iscrowd", "category_id",
+    "groundings", "token_positives", "tokens_positive", "rle_masks", "refs", "sentence",
+    "sam_mask", "ignore", "objects", "floating_objects", "short_captions", "dense_caption",
+    "details", "phrase", "ids", "phrases", "text", "span", "mask", "masks", "crowd", "score",
+    "order", "prompt", "regions", "size", "counts",
+)  # fmt: skip
+
+
+def read(card: Any, split: str, root: Path) -> list[Sample]:
+    """The samples of a split, read with and without a checker, which agree; pictures stay inside.
+
+    Raises:
+        GcgBenchError: what stops the reader.
+    """
+    plugin: Any = module("datasets", card.format, "data set format")
+    faults, kept = CollectedFaults(), []
+    stopped: GcgBenchError | None = None
+    try:
+        for sample in plugin.read(card, split, root, faults=faults):
+            kept.append(sample)
+        if hasattr(plugin, "audit"):
+            plugin.audit(card, split, root, faults)
+    except (BadData, MissingData) as error:
+        stopped = error
+    for sample in kept:
+        list(doubts(sample, "f", "g"))
+        path = sample.query.image.path
+        assert path is None or root.resolve() in path.resolve().parents, f"{path} is outside"
+    ids = [sample.id for sample in kept]
+    assert len(set(ids)) == len(ids)
+    errors = [fault for level, fault in faults.found if level == "error"]
+    try:
+        strict = list(plugin.read(card, split, root))
+    except GcgBenchError:
+        assert errors or stopped, "an error stops the reader that the checker does not know"
+        raise
+    assert not errors, f"the checker finds an error that does not stop the reader: {errors[0]}"
+    assert [one.id for one in strict] == ids
+    if kept:  # an image's pixels: not there, or not an image, but nothing else
+        with suppress(GcgBenchError):
+            kept[0].query.image.read()
+    return strict
+
+
+def _tree(file: str) -> Any:
+    return json.loads((DATA / file).read_text(encoding="utf-8"))
+
+
+def _formatted(card_name: str, split: str, **files: Any) -> tuple[Callable, Callable]:
+    """What makes one of a card's files anew and leaves the others, and what reads them all."""
+    card = load_card(card_name)
+    sound = {name: json.dumps(tree).encode() for name, tree in files.items()}
+    roles = sorted(files)
+
+    def make(rng: Random) -> dict[str, bytes]:
+        chosen = rng.choice(roles)
+        return {**sound, chosen: document(rng, files[chosen], NAMES)}
+
+    def reader(given: dict[str, bytes], folder: Path) -> None:
+        for role, data in given.items():
+            (folder / card.split(split).files[role]).write_bytes(data)
+        read(card, split, folder)
+
+    return make, reader
+
+
+FLICKR = _tree("flickr30k_gcg/GranDf/annotations/train/flickr_mergedGT_GCG_val.json")
+FLICKR = {
+    "images": [FLICKR["images"][0], FLICKR["images"][3]],
+    "annotations": [*FLICKR["annotations"][:3], FLICKR["annotations"][6]],
+}
+REFCOCO = [
+    {
+        key: {**entry, "height": 8, "width": 10, "refs": entry["refs"][:2]}
+        for key, entry in one.items()
+    }
+    for one in _tree("refcocog_gcg/GranDf/annotations/train/RefCOCOg_GCG_val.json")
+]
+GRAND = _tree("grand/GranD/annotations/part_2/sa_7.json")
+CARD = load_card(DATA / "jsonl")
+ROWS = [
+    {**json.loads(line), **more}
+    for line, more in zip(
+        (DATA / "jsonl" / "val.jsonl").read_text().splitlines(),
+        ({"order": 1, "regions": [[0, 0, 5, 5]], "caption": "A cat sleeps."}, {}),
+        strict=True,
+    )
+]
+_HUMAN = _formatted(
+    "grandf_human",
+    "train",
+    annotations=_tree("grandf_human/GranDf/annotations/train/GranDf_HA_GCG_train.json"),
+)
+_COCO = _formatted(
+    "grandf",
+    "val",
+    masks=_tree("grandf/GranDf/annotations/val_test/val_gcg_coco_mask_gt.json"),
+    captions=_tree("grandf/GranDf/annotations/val_test/val_gcg_coco_caption_gt.json"),
+)
+_REFCOCO = _formatted("refcocog_gcg", "val", annotations=REFCOCO)
+_FLICKR = _formatted("flickr30k_gcg", "val", annotations=FLICKR)
+
+
+def _make_grand(rng: Random) -> bytes:
+    return document(rng, GRAND, NAMES)
+
+
+def _read_grand(data: bytes, folder: Path) -> None:
+    file = folder / "GranD" / "annotations" / "sa_7.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    card = load_card("grand")
+    read(card, next(iter(card.splits)), folder)
+
+
+def _make_rows(rng: Random) -> bytes:
+    return lines(rng, ROWS, NAMES)
+
+
+def _read_rows(data: bytes, folder: Path) -> None:
+    (folder / "val.jsonl").write_bytes(data)
+    card = replace(CARD, home=None)
+    samples = read(card, "val", folder)
+    plugin: Any = module("datasets", "jsonl", "data set format")
+    again = folder / "again" / "val.jsonl"
+    again.parent.mkdir(exist_ok=True)
+    plugin.write(
+        Dataset(card, "val", tuple(samples), {}),
+        {"samples": again},
+        names=[None] * len(samples),
+        embed=False,
+    )
+    read_again = list(plugin.read(card, "val", again.parent))
+    assert [(one.truth, one.captions, one.order) for one in read_again] == [
+        (one.truth, one.captions, one.order) for one in samples
+    ]
+
+
+# Tables ---------------------------------------------------------------------------------------
+
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a73000000124944415478da6360"
+    "606060f8cfc0c0f01f00080c02fe8d1aa9d70000000049454e44ae426082"
+)
+
+
+def _table_rows() -> list[dict[str, Any]]:
+    rows = []
+    for row in ROWS:
+        phrases = [
+            {
+                "text": phrase["text"],
+                "span": phrase.get("span"),
+                "masks": phrase.get("masks", [phrase["mask"]] if "mask" in phrase else []),
+                "crowd": phrase.get("crowd", False),
+                "score": 0.5,
+            }
+            for phrase in row["phrases"]
+        ]
+        image = {"bytes": _PNG, "path": "a.png"}
+        rows.append({"regions": [], "order": 0, **row, "phrases": phrases, "image": image})
+    return rows
+
+
+_TABLE = _table_rows()
+
+
+def _as_table(rows: Any) -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    stream = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows), stream)
+    return stream.getvalue()
+
+
+_SOUND_TABLE = _as_table(_TABLE)
+
+
+def make_table(rng: Random) -> bytes:
+    """A table whose rows were changed, or whose bytes were, or of odd columns."""
+    kind = rng.random()
+    if kind < 0.55:
+        return scrambled(rng, _SOUND_TABLE)
+    rows = mutated(rng, _TABLE, NAMES)
+    if kind > 0.9:
+        rows = [{name: hostile.value(rng) for name in rng.sample(NAMES, 4)}] * rng.choice((1, 3))
+    try:
+        data = _as_table(rows)
+    except Exception:
+        return scrambled(rng, _SOUND_TABLE)
+    return scrambled(rng, data) if rng.random() < 0.1 else data
+
+
+def _read_table(data: bytes, folder: Path) -> None:
+    (folder / "val.parquet").write_bytes(data)
+    split = replace(CARD.splits["val"], files={"samples": "val.parquet"})
+    card = replace(CARD, format="parquet", home=None, splits={"val": split})
+    read(card, "val", folder)
+
+
+# Cards ----------------------------------------------------------------------------------------
+
+_CARDS = [(DATA / "jsonl" / "card.md").read_bytes()]
+_CARDS += [file.read_bytes() for file in sorted(card_folder().glob("*.md"))]
+_YAML = (
+    b"&x [*x]", b"&a [1, 2]", b"*a", b"!!python/object/apply:os.system [echo]", b"!!set {a, b}",
+    b"!!binary x", b"!!timestamp x", b"!!float x", b"!!int ''", b"!!bool x", b"2024-13-45",
+    b"2024-01-01", b"1:2:3", b"0x", b"0b", b"._", b".nan", b".inf", b"-.inf", b"~", b"<<: [1]",
+    b"=", b"? [a]\n: b", b"{? a}", b"[" * 900, b"- " * 400, b"9" * 5000, b"null", b"|", b">",
+    b"'", b'"\\ud800"', b'"\\0"', b"../../x", b"/etc/passwd", b"[..]", b"[/]", b"{a: ../x}",
+)  # fmt: skip
+
+
+def make_card(rng: Random) -> bytes:
+    """A card with some of its values or bytes changed."""
+    data = rng.choice(_CARDS[:1] * 3 + _CARDS)
+    head, _, prose = data.partition(b"\n---\n")
+    rows = head.split(b"\n")
+    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+        at = rng.randrange(len(rows))
+        name, colon, _ = rows[at].partition(b":")
+        kind = rng.randrange(5)
+        if kind < 3 and colon:
+            odd = hostile.text(rng).encode("utf-8", "surrogatepass")
+            rows[at] = name + b": " + rng.choice((*_YAML, odd, b'"' + odd + b'"'))
+        elif kind == 3:
+            rows[at:at] = [rows[rng.randrange(len(rows))]]
+        else:
+            del rows[at]
+            rows = rows or [b""]
+    head = b"\n".join(rows)
+    return (scrambled(rng, head) if rng.random() < 0.4 else head) + b"\n---\n" + prose[:20]
+
+
+def _read_card(data: bytes, folder: Path) -> None:
+    file = folder / "card.md"
+    file.write_bytes(data)
+    card = read_card(file, home=folder)
+    for split in card.splits:
+        places = [*annotation_folders(card, folder), *image_folders(card, split, folder)]
+        places += [one / name for one in places for name in card.splits[split].files.values()]
+        for place in places:
+            inside = place.resolve()
+            assert inside == folder.resolve() or folder.resolve() in inside.parents, place
+        assert split.format() == split
+        assert Path(split).name == split
+    assert Path(card.name).name == card.name
+    write_card(card, folder / "again.md", "")
+    assert read_card(folder / "again.md", home=folder) == card
+
+
+TARGETS = (
+    Target("data: gcg_coco", *_COCO, 2),
+    Target("data: groundings", *_HUMAN),
+    Target("data: refcocog", *_REFCOCO),
+    Target("data: flickr30k", *_FLICKR),
+    Target("data: grand", _make_grand, _read_grand),
+    Target("data: jsonl", _make_rows, _read_rows, 2),
+    Target("data: parquet", make_table, _read_table),
+    Target("data: cards", make_card, _read_card, 0.5),
+)

@@ -1,0 +1,259 @@
+"""Checkpoints and what a model says: sizes, vocabularies, tables of weights, marked-up answers."""
+
+import io
+import json
+import zipfile
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from fuzz.mutations import document, scrambled
+from fuzz.target import Target
+
+from gcg_bench import checkpoints
+from gcg_bench.adapters.glamm_tiny import FOLDER
+
+NAMES = (
+    "vision", "grounding", "region", "vision_config", "hidden_size", "num_attention_heads",
+    "image_size", "patch_size", "global_layers", "levels", "groups", "rope_scaling",
+    "mm_vision_select_layer", "mm_vision_tower", "vision_tower", "out_dim",
+    "num_level_reg_features", "with_region", "added_tokens_decoder", "content", "[SEG]", "<p>",
+    "</p>", "weight_map", "dtype", "shape", "data_offsets", "vocab_size",
+)  # fmt: skip
+
+
+@cache
+def _config() -> Any:
+    return json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
+
+
+def make_config(rng: Random) -> tuple[bytes, bool]:
+    """A config.json, and whether it is CLIP's."""
+    published = {
+        "model_type": "llava",
+        "vocab_size": 32007,
+        "mm_vision_select_layer": -2,
+        "out_dim": 256,
+    }
+    clip = {"vision_config": _config()["vision"]}
+    is_clip = rng.random() < 0.2
+    tree = clip if is_clip else rng.choice((_config(), _config(), published))
+    return document(rng, tree, NAMES), is_clip
+
+
+def read_config(given: tuple[bytes, bool], folder: Path) -> None:
+    """Sizes that fit together, which read back from what they are written as."""
+    from gcg_bench.glamm.configuration import GlammConfig, clip_config
+    from gcg_bench.glamm.weights import read_json
+
+    data, is_clip = given
+    (folder / "config.json").write_bytes(data)
+    settings = read_json(folder / "config.json")
+    if is_clip:
+        GlammConfig(vision=clip_config(settings), region=None)
+        return
+    config = GlammConfig.parse(settings)
+    assert config.vision.tokens > 0
+    assert config.grounding.mask_size > 0
+    assert GlammConfig.parse(json.loads(json.dumps(config.to_json()))) == config
+
+
+# Vocabularies ---------------------------------------------------------------------------------
+
+
+@cache
+def _vocabulary() -> tuple[bytes, Any]:
+    added = json.loads((FOLDER / "added_tokens.json").read_text(encoding="utf-8"))
+    return (FOLDER / "tokenizer.model").read_bytes(), added
+
+
+def make_vocabulary(rng: Random) -> dict[str, bytes]:
+    """The files of a vocabulary, one of them changed."""
+    model, added = _vocabulary()
+    newer = {str(number): {"content": token} for token, number in added.items()}
+    files = {"tokenizer.model": model, "added_tokens.json": json.dumps(added).encode()}
+    kind = rng.randrange(3)
+    if kind == 0:
+        files["tokenizer.model"] = scrambled(rng, model)
+    elif kind == 1:
+        files["added_tokens.json"] = document(rng, added, NAMES)
+    else:
+        del files["added_tokens.json"]
+        files["tokenizer_config.json"] = document(rng, {"added_tokens_decoder": newer}, NAMES)
+    return files
+
+
+def read_vocabulary(files: dict[str, bytes], folder: Path) -> None:
+    """A vocabulary that can spell what it reads."""
+    from gcg_bench.glamm.tokens import Tokenizer
+
+    for name in ("tokenizer.model", "added_tokens.json", "tokenizer_config.json"):
+        (folder / name).unlink(missing_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    tokenizer = Tokenizer.load(folder)
+    ids = tokenizer.encode_prompt("USER: <image> a <p> cat </p> [SEG] ASSISTANT: ")
+    assert all(number < tokenizer.vocabulary for number in ids)
+    tokenizer.decode(ids)
+
+
+# What a model says ----------------------------------------------------------------------------
+
+
+@cache
+def _tokenizer() -> Any:
+    from gcg_bench.glamm.tokens import Tokenizer
+
+    return Tokenizer.load(FOLDER)
+
+
+_SAID = (
+    "<p>", "</p>", "[SEG]", "<p> a cat </p> [SEG]", "a red circle", " ", "\n", "ASSISTANT: ", "<",
+    ">", "</", "[SEG][SEG]", "'", '"', "<p></p>", "<im_start>", "<bbox>", "é", "\u2028", "<p",
+    "</p", "</s>", "<unk>",
+)  # fmt: skip
+
+
+def make_reply(rng: Random) -> tuple[list[int], list[int], list[float]]:
+    """Token ids of a prompt and of a reply, and the reply's probabilities."""
+    tokenizer = _tokenizer()
+    words = "".join(rng.choice(_SAID) for _ in range(rng.randrange(12)))
+    reply = tokenizer.encode(words)
+    for _ in range(rng.choice((0, 0, 1, 5))):
+        reply.insert(rng.randrange(len(reply) + 1), rng.randrange(tokenizer.vocabulary))
+    prompt = tokenizer.encode_prompt(
+        rng.choice(("<image> what? ASSISTANT:", "", "<p>x</p> [SEG] <image>"))
+    )
+    chances = [rng.random() for _ in range(len(reply) - rng.randrange(2))]
+    return prompt, reply, chances if rng.random() < 0.7 else []
+
+
+def read_reply(given: tuple[list[int], list[int], list[float]], folder: Path) -> None:
+    """Phrases that lie in their caption, and every mask of the reply at one of them or loose."""
+    from gcg_bench.glamm.answers import read_answer
+
+    del folder
+    prompt, reply, chances = given
+    tokenizer = _tokenizer()
+    answer = read_answer(tokenizer, prompt, reply, chances)
+    owned = [mask for phrase in answer.phrases for mask in phrase.masks]
+    every = [*owned, *answer.loose]
+    masks = sum(token == tokenizer.seg for token in (*prompt, *reply))
+    assert len(set(every)) == len(every)
+    assert all(0 <= mask < masks for mask in every)
+    for phrase in answer.phrases:
+        start, end = phrase.span
+        assert 0 <= start <= end <= len(answer.caption)
+        assert answer.caption[start:end] == phrase.text
+        assert phrase.probability is None or 0 <= phrase.probability <= 1
+
+
+# Weights --------------------------------------------------------------------------------------
+
+
+@cache
+def _weights() -> tuple[bytes, bytes, bytes]:
+    import torch
+    from safetensors.torch import save
+
+    tensors = {f"model.layers.{k}.weight": torch.zeros(2, 3) for k in range(3)}
+    new, old = io.BytesIO(), io.BytesIO()
+    torch.save(tensors, new)
+    torch.save(tensors, old, _use_new_zipfile_serialization=False)
+    return save(tensors), new.getvalue(), old.getvalue()
+
+
+def make_weights(rng: Random) -> dict[str, bytes]:
+    """A folder of weights in one of the layouts, changed."""
+    safe, new, old = _weights()
+    kind = rng.randrange(5)
+    if kind == 0:
+        return {"model.safetensors": scrambled(rng, safe)}
+    if kind == 1:
+        length = int.from_bytes(safe[:8], "little")
+        head = document(rng, json.loads(safe[8 : 8 + length]), NAMES)
+        size = len(head) if rng.random() < 0.9 else rng.choice((0, 1, 2**31, 2**63))
+        return {"model.safetensors": size.to_bytes(8, "little") + head + safe[8 + length :]}
+    if kind == 2:
+        names = dict.fromkeys(("model.layers.0.weight", "model.layers.1.weight"), "a.safetensors")
+        index = document(rng, {"weight_map": names}, NAMES)
+        return {"model.safetensors.index.json": index, "a.safetensors": safe}
+    data = scrambled(rng, rng.choice((new, old)))
+    if rng.random() < 0.2:
+        data = _bomb(rng)
+    return {"pytorch_model.bin": data}
+
+
+def _bomb(rng: Random) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in ("archive/data.pkl", "archive/version", "archive/data/0"):
+            made.writestr(name, b"\0" * rng.choice((1, 10**6)))
+    return stream.getvalue()
+
+
+def read_weights(files: dict[str, bytes], folder: Path) -> None:
+    """Names, shapes and tensors of a folder that somebody hands over as a checkpoint."""
+    from gcg_bench.glamm.weights import Checkpoint
+
+    for file in list(folder.iterdir()):
+        file.unlink()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / "config.json").write_text("{}")
+    checkpoints.find(str(folder), remedy="")
+    checkpoints.weight_names(folder)
+    checkpoint = Checkpoint(folder)
+    for name, tensor in checkpoint:
+        assert tuple(tensor.shape) == checkpoint.shapes[name]
+
+
+def make_shapes(rng: Random) -> dict[str, tuple[int, ...]]:
+    """Names of a small checkpoint with other shapes."""
+    tree = {name: list(shape) for name, shape in _shapes().items()}
+    for _ in range(rng.choice((1, 2, 8))):
+        name = rng.choice(list(tree))
+        kind = rng.randrange(4)
+        if kind == 0:
+            del tree[name]
+        elif kind == 1:
+            tree[name] = [rng.choice((0, 1, 2, 7, 2**40)) for _ in range(rng.randrange(5))]
+        elif kind == 2 and tree[name]:
+            tree[name][rng.randrange(len(tree[name]))] = rng.choice((0, 1, 3, 2**40))
+        else:
+            tree[name.replace("0", rng.choice(("999999999", "9" * 5000, "00", "-1")))] = tree.pop(
+                name
+            )
+    return {name: tuple(shape) for name, shape in tree.items()}
+
+
+@cache
+def _shapes() -> dict[str, tuple[int, ...]]:
+    from gcg_bench.glamm.weights import Checkpoint
+
+    return dict(Checkpoint(FOLDER).shapes)
+
+
+def read_shapes(shapes: dict[str, tuple[int, ...]], folder: Path) -> None:
+    """Sizes from the shapes of weights, which may be anybody's."""
+    from gcg_bench.glamm.configuration import GlammConfig
+    from gcg_bench.glamm.shapes import grounding_sizes, region_sizes, vision_sizes
+
+    del folder
+    region = region_sizes(shapes)
+    GlammConfig.parse(
+        {"region": None} if region is None else {},
+        vision=vision_sizes(shapes),
+        grounding=grounding_sizes(shapes),
+        region=region,
+    )
+
+
+TARGETS = (
+    Target("models: config.json", make_config, read_config, 2),
+    Target("models: shapes", make_shapes, read_shapes, 0.3),
+    Target("models: vocabulary", make_vocabulary, read_vocabulary, 0.5),
+    Target("models: weights", make_weights, read_weights, 0.5),
+    Target("models: answers", make_reply, read_reply, 2),
+)

@@ -1,0 +1,19 @@
+"""All targets by name."""
+
+from fuzz import (
+    of_annotations,
+    of_masks,
+    of_models,
+    of_nothing,
+    of_pictures,
+    of_predictions,
+    of_runs,
+)
+
+TARGETS = {
+    target.name: target
+    for module in (of_predictions, of_annotations, of_runs, of_masks, of_models, of_pictures)
+    for target in module.TARGETS
+}
+PROOFS = {target.name: target for target in of_nothing.TARGETS}
+"""Those that must be noticed; they are no part of a run."""
