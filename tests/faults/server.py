@@ -33,7 +33,16 @@ def serve():
 
     model = Path(__file__).with_name("model.py")
     with tempfile.TemporaryDirectory() as folder:
-        typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "2", "--out", f"{folder}/run"]
+        typed = [
+            "evaluate",
+            "--model",
+            str(model),
+            *BASIC,
+            "--limit",
+            "2",
+            "--out",
+            f"{folder}/run",
+        ]
         code, out, err = run_here(main, typed)
         if code:
             raise SystemExit(f"the first run failed: {err}{out}")
