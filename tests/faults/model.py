@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from gcg_bench.masks import from_box
 from gcg_bench.types import Grounding, Mask, Phrase, Prediction
@@ -54,6 +55,10 @@ class Unspeakable(Exception):
 
 class Panic(BaseException):
     """As libraries written in Rust raise it."""
+
+
+def _deeper():
+    return _deeper()
 
 
 def _spin():
@@ -103,7 +108,7 @@ GARBAGE = {
     "raise_endless": lambda query: _raise(ValueError("x" * 10_000_000)),
     "memory": lambda query: _raise(MemoryError()),
     "memory_limit": lambda query: bytearray(1 << 45),
-    "recursion": lambda query: (lambda f: f(f))(lambda f: f(f)),
+    "recursion": lambda query: _deeper(),
     "stop_iteration": lambda query: _raise(StopIteration()),
     "sys_exit": lambda query: sys.exit(3),
     "sys_exit_0": lambda query: sys.exit(),
@@ -185,8 +190,8 @@ class Faulty:
         for query in queries:
             time.sleep(self.sleep)
             place = self.places[query.id]
-            if self.gone is not None and place == self.gone_at and os.path.exists(self.gone):
-                os.rename(self.gone, f"{self.gone}.away")
+            if self.gone is not None and place == self.gone_at and Path(self.gone).exists():
+                Path(self.gone).rename(f"{self.gone}.away")
             if self.gone is not None:
                 query.image.read()
             made.append(self.acts.get(place, said)(query))

@@ -1,4 +1,4 @@
-"""A short version of the kills; the long one is `python tests/faults/kills.py --kills 200 --points`."""
+"""A short version of the kills; the long one is a command, see kills.py."""
 
 import sys
 
