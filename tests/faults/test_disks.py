@@ -94,9 +94,8 @@ def test_a_read_only_run_is_refused_and_unharmed(kills, mounted):
 @pytest.mark.parametrize("emptied", [False, True])
 def test_a_data_root_that_vanishes_stops_the_run_and_fails_no_image(server, tmp_path, emptied):
     export = ["data", "export", "shapes", "copy", "--split", "val", "--limit", 4]
-    assert (
-        server.run(*export, "--format", "gcg_coco", "--embed-images", folder=tmp_path)["code"] == 0
-    )
+    export += ["--format", "gcg_coco", "--embed-images"]
+    assert server.run(*export, folder=tmp_path)["code"] == 0
     card = tmp_path / "copy"
     images = next(file.parent for file in card.rglob("shapes_val_*"))
     typed = ["predict", "--model", models.__file__, "--dataset", card, "--split", "val"]
@@ -121,9 +120,8 @@ def test_a_data_root_that_vanishes_stops_the_run_and_fails_no_image(server, tmp_
 
 def test_one_image_that_is_missing_costs_its_answer(server, tmp_path):
     export = ["data", "export", "shapes", "copy", "--split", "val", "--limit", 3]
-    assert (
-        server.run(*export, "--format", "gcg_coco", "--embed-images", folder=tmp_path)["code"] == 0
-    )
+    export += ["--format", "gcg_coco", "--embed-images"]
+    assert server.run(*export, folder=tmp_path)["code"] == 0
     sorted((tmp_path / "copy").rglob("shapes_val_*"))[1].unlink()
     typed = ["predict", "--model", models.__file__, "--dataset", tmp_path / "copy"]
     environment = {"FAULTS_GONE": str(tmp_path / "none")}
