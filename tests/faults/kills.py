@@ -128,14 +128,13 @@ class Kills:
         command = [sys.executable, "-c", FRESH, *typed]
         for _ in range(kills):
             with (
-                open(os.devnull, "wb") as sink,
+                Path(os.devnull).open("wb") as sink,
                 subprocess.Popen(
                     command, cwd=place, env=environment, stdout=sink, stderr=sink
                 ) as child,
             ):
-                # the first line says that it works; before, it only imports
+                # its lock says that it works; before, it only imports
                 patience = time.monotonic() + 60
-                before = self.reference.check(place / "run")
                 while time.monotonic() < patience and child.poll() is None:
                     file = place / "run" / ".lock"
                     if file.exists() and str(child.pid) in file.read_text():
@@ -143,7 +142,6 @@ class Kills:
                     time.sleep(0.005)
                 time.sleep(self.random.uniform(0, self.lasts["evaluate"]))
                 child.kill()
-            del before
             done = {"code": child.returncode}
             if not self.noted(done, place, "fresh process"):
                 break
@@ -197,7 +195,7 @@ def main():
         points = {}
         if given.points:
             points = {name: kills.points(name) for name in ("evaluate", "score", "report")}
-    print(
+    sys.stdout.write(
         json.dumps(
             {
                 "kills": kills.by_phase.total(),
@@ -212,6 +210,7 @@ def main():
             },
             indent=2,
         )
+        + "\n"
     )
 
 

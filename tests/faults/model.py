@@ -1,8 +1,10 @@
 """Models for the fault harness: what they do to an image is said in the environment.
 
 FAULTS_SLEEP    seconds for every image
-FAULTS_DO       what happens at the images of FAULTS_AT: a name of ACTS
-FAULTS_AT       positions in the split, counted from 0, with commas
+FAULTS_DO       what happens, names of ACTS with commas
+FAULTS_AT       the position, counted from 0, of the image at which the first happens; the others
+                happen at those after it
+FAULTS_GONE     a folder that is renamed at the image of FAULTS_AT
 FAULTS_BATCH    images taken before any is answered
 """
 
@@ -12,6 +14,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from gcg_bench.masks import from_box
 from gcg_bench.types import Grounding, Mask, Phrase, Prediction
@@ -54,19 +57,21 @@ class Panic(BaseException):
     """As libraries written in Rust raise it."""
 
 
+def _deeper():
+    return _deeper()
+
+
 def _spin():
     while True:
         pass
 
 
 def _stubborn():
-    """Catches what it can, alarms included, three times."""
-    for _ in range(3):
-        try:
-            time.sleep(60)
-        except BaseException:
-            pass
-    time.sleep(60)
+    """Does not let go at the first alarm."""
+    try:
+        time.sleep(60)
+    except BaseException:
+        time.sleep(60)
 
 
 # what is not an answer: it costs the image
@@ -103,7 +108,7 @@ GARBAGE = {
     "raise_endless": lambda query: _raise(ValueError("x" * 10_000_000)),
     "memory": lambda query: _raise(MemoryError()),
     "memory_limit": lambda query: bytearray(1 << 45),
-    "recursion": lambda query: (lambda f: f(f))(lambda f: f(f)),
+    "recursion": lambda query: _deeper(),
     "stop_iteration": lambda query: _raise(StopIteration()),
     "sys_exit": lambda query: sys.exit(3),
     "sys_exit_0": lambda query: sys.exit(),
@@ -161,9 +166,10 @@ class Faulty:
 
     def __init__(self):
         self.sleep = float(os.environ.get("FAULTS_SLEEP", "0"))
-        self.act = ACTS.get(os.environ.get("FAULTS_DO", ""))
-        at = os.environ.get("FAULTS_AT", "")
-        self.at = {int(part) for part in at.split(",") if part}
+        names = [name for name in os.environ.get("FAULTS_DO", "").split(",") if name]
+        at = int(os.environ.get("FAULTS_AT", "0"))
+        self.acts = {at + k: ACTS[name] for k, name in enumerate(names)}
+        self.gone, self.gone_at = os.environ.get("FAULTS_GONE"), at
         self.batch = int(os.environ.get("FAULTS_BATCH", "1"))
         self.places = {}
 
@@ -183,8 +189,12 @@ class Faulty:
         made = []
         for query in queries:
             time.sleep(self.sleep)
-            odd = self.act is not None and self.places[query.id] in self.at
-            made.append(self.act(query) if odd else said(query))
+            place = self.places[query.id]
+            if self.gone is not None and place == self.gone_at and Path(self.gone).exists():
+                Path(self.gone).rename(f"{self.gone}.away")
+            if self.gone is not None:
+                query.image.read()
+            made.append(self.acts.get(place, said)(query))
         yield from made
 
 

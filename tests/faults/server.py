@@ -33,13 +33,19 @@ def serve():
 
     model = Path(__file__).with_name("model.py")
     with tempfile.TemporaryDirectory() as folder:
-        typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "2", "--out", f"{folder}/run"]
+        typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "2"]
+        typed += ["--quiet", "--out", f"{folder}/run"]
         code, out, err = run_here(main, typed)
         if code:
             raise SystemExit(f"the first run failed: {err}{out}")
-    print(json.dumps({"ready": True}), flush=True)
+    tell({"ready": True})
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line), main)), flush=True)
+        tell(answer(json.loads(line), main))
+
+
+def tell(value):
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 BASIC = ["--dataset", "shapes", "--split", "val", "--encoder", "minilm", "--draws", "20"]

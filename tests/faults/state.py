@@ -1,7 +1,8 @@
-"""What lies in a run folder after a crash: is each file whole, and equal to an undisturbed run's?"""
+"""What lies in a run folder after a crash: is each file whole, and as an undisturbed run's?"""
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from gcg_bench.runs import Run
@@ -81,10 +82,8 @@ def answers(folder: Path) -> dict[str, dict]:
         return found
     *lines, rest = file.read_bytes().split(b"\n")
     if rest:
-        try:
+        with suppress(ValueError):  # torn, and recognised as such by its reader
             lines.append(json.dumps(json.loads(rest)).encode())
-        except ValueError:
-            pass  # torn, and recognised as such by its reader
     for line in lines:
         value = json.loads(line)
         assert value["id"] not in found, "an image was answered twice"

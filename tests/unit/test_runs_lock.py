@@ -239,6 +239,52 @@ def test_a_forked_copy_of_the_holder_does_not_hold_it(file: Path) -> None:
     lock.release()
 
 
+RACE = """
+import json, os, sys, time
+from pathlib import Path
+from gcg_bench.errors import RunLocked
+from gcg_bench.runs.lock import Lock
+folder, rounds, racers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+dead = os.fork()
+if dead == 0:
+    os._exit(0)
+os.waitpid(dead, 0)
+for turn in range(rounds):
+    file = folder / f"{turn}.lock"
+    lock = Lock(file)
+    file.write_text(json.dumps({**vars(lock.holder), "pid": dead, "token": f"dead {turn}"}))
+    start = time.monotonic() + 0.02
+    children = []
+    for _ in range(racers):
+        child = os.fork()
+        if child == 0:
+            while time.monotonic() < start:
+                pass
+            try:
+                Lock(file).check()
+            except RunLocked:
+                os._exit(1)
+            won = folder / f"{turn}.won.{os.getpid()}"
+            won.touch()
+            time.sleep(0.1)  # alive for as long as others try
+            os._exit(0)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert sorted(codes) == [0] + [1] * (racers - 1), (turn, codes)
+    left = [one.name for one in folder.glob(f"{turn}.lock.*")]
+    assert left == [], left
+    lock.release()
+print("sound")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks there")
+def test_of_many_processes_one_takes_over(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RACE, str(tmp_path), "20", "8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr
+
+
 def test_a_held_lock_is_touched(file: Path, monkeypatch) -> None:
     monkeypatch.setattr(lock_module, "HEARTBEAT", 0.01)
     lock = Lock(file)

@@ -1,0 +1,10 @@
+"""One server for all tests of a session: it has everything in memory and forks a child a run."""
+
+import pytest
+from faults.server import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running

@@ -1,0 +1,121 @@
+"""What a model does costs the images it does it to, and nothing else."""
+
+import json
+import sys
+
+import pytest
+from faults import model as models
+from faults.model import DEADLY, GARBAGE, HANG, NATIVE, ODD
+from faults.server import BASIC
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are read from /proc")
+
+IMAGES, AT = 6, 2
+
+
+@pytest.fixture
+def predict(server, tmp_path):
+    """Types `predict` with a model that does something at the third image."""
+
+    def typed(act, *more, batch=1, at=AT, command="predict", **options):
+        environment = {"FAULTS_DO": act, "FAULTS_AT": str(at), "FAULTS_BATCH": str(batch)}
+        basic = BASIC if command == "evaluate" else BASIC[:4]
+        typed = [command, "--model", models.__file__, *basic, "--limit", IMAGES, *more]
+        return server.run(
+            *typed, "--out", "run", "--quiet", folder=tmp_path, environment=environment, **options
+        )
+
+    typed.folder = tmp_path / "run"
+    return typed
+
+
+def lines(folder):
+    text = (folder / "predictions.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def errors(folder):
+    """The failed images by position in the split."""
+    found = {line["id"]: line.get("error") for line in lines(folder)}
+    assert len(found) == len(lines(folder)) == IMAGES
+    return {k: found[id_] for k, id_ in enumerate(sorted(found)) if found[id_] is not None}
+
+
+@pytest.mark.parametrize("act", sorted(GARBAGE))
+def test_what_is_no_answer_costs_one_image(predict, act):
+    done = predict(act, batch=1 + len(act) % 3)
+    assert (done["code"], done["err"]) == (1, "")
+    failed = errors(predict.folder)
+    assert list(failed) == [AT]
+    assert 0 < len(failed[AT]) < 2100
+    assert predict("")["code"] == 1  # the run can be read and gone on with
+    assert not (predict.folder / ".asked").exists()
+
+
+def test_what_is_strange_is_kept_scored_and_shown(predict):
+    done = predict(",".join(sorted(ODD)), command="evaluate", at=0)
+    assert len(ODD) < IMAGES
+    assert (done["code"], done["err"]) == (0, "")
+    assert errors(predict.folder) == {}
+    assert (predict.folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("act", sorted(HANG))
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_hang_that_can_be_interrupted_costs_one_image(predict, act, batch):
+    if act == "stubborn" and batch > 1:
+        pytest.skip("takes long, and differs in nothing")
+    done = predict(act, "--timeout", "0.5", batch=batch)
+    assert (done["code"], done["err"]) == (1, "")
+    assert errors(predict.folder) == {AT: "no answer within 0.5 s"}
+
+
+@pytest.mark.parametrize("act", sorted(NATIVE))
+def test_a_hang_in_native_code_ends_the_process_and_costs_one_image(predict, act):
+    done = predict(act, "--timeout", "0.3")
+    assert done["code"] == -9
+    assert "no answer within 0.3 s, and the model cannot be interrupted" in done["err"]
+    assert len(lines(predict.folder)) == AT
+    done = predict(act, "--timeout", "0.3")
+    assert done["code"] == 1
+    assert errors(predict.folder) == {AT: "no answer within 0.3 s"}
+
+
+def test_a_hang_in_native_code_within_a_batch_is_cornered(predict):
+    codes = [predict("native", "--timeout", "0.2", batch=3)["code"] for _ in range(3)]
+    assert codes == [-9, -9, 1]  # in its batch, then alone, then not at all
+    assert errors(predict.folder) == {AT: "no answer within 0.2 s"}
+
+
+def test_no_time_runs_out_for_a_model_that_answers(predict):
+    done = predict("", "--timeout", "5")
+    assert (done["code"], errors(predict.folder)) == (0, {})
+
+
+@pytest.mark.parametrize("act", sorted(DEADLY))
+def test_a_process_that_dies_loses_nothing_and_can_be_told_to_give_up(predict, act):
+    for _ in range(2):
+        assert predict(act)["code"] not in (1, 2)
+        assert len(lines(predict.folder)) == AT  # what was answered before is there
+    done = predict(act, "--give-up-after", "2")
+    assert done["code"] == 1
+    assert errors(predict.folder) == {AT: "2 processes died while it was asked"}
+
+
+def test_the_image_that_processes_die_of_is_named(server, tmp_path):
+    environment = {"FAULTS_DO": "kill", "FAULTS_AT": str(AT)}
+    typed = ["predict", "--model", models.__file__, *BASIC[:4], "--limit", IMAGES, "--out", "run"]
+    said = [server.run(*typed, folder=tmp_path, environment=environment)["err"] for _ in range(3)]
+    assert "died" not in said[0] + said[1]
+    assert "2 processes in a row died while the model had it" in " ".join(said[2].split())
+    assert "--give-up-after 2" in " ".join(said[2].split())
+    done = server.run(*typed, folder=tmp_path)  # and it was not the image: the model is mended
+    assert done["code"] == 0
+    assert errors(tmp_path / "run") == {}
+
+
+def test_memory_that_runs_out_for_good_costs_one_image(predict):
+    done = predict("memory_limit", memory=1 << 40)
+    assert done["code"] == 1
+    assert list(errors(predict.folder)) == [AT]
+    assert errors(predict.folder)[AT].startswith("MemoryError")
