@@ -71,6 +71,9 @@ def main(arguments: list[str] | None = None) -> None:
     0 done; 1 a run finished but some images failed; 2 usage, data or environment error, told in a
     line or two on stderr.
     """
+    # sums in numpy's linear algebra are rounded differently by another number of threads; numpy is
+    # not imported yet, and torch has threads of its own
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # we build many small values and few cycles: looking for cycles less often saves a tenth
     gc.set_threshold(100_000, 20, 20)
     given = sys.argv[1:] if arguments is None else arguments
