@@ -3,6 +3,7 @@
 import gc
 import importlib
 import importlib.util
+import io
 import os
 import sys
 
@@ -76,6 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # we build many small values and few cycles: looking for cycles less often saves a tenth
     gc.set_threshold(100_000, 20, 20)
+    _spell_what_the_terminal_cannot()
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
@@ -104,6 +106,13 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _spell_what_the_terminal_cannot() -> None:
+    """Characters that stdout or stderr cannot show are written as escapes, and end nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str) -> None:
