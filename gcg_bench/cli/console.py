@@ -34,7 +34,7 @@ def say(message: str, *, quiet: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on stdout, nothing else; escaped where stdout does not take all characters."""
+    """A value as JSON on stdout, nothing else; escaped where stdout does not take all signs."""
     plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
     sys.stdout.write(json.dumps(value, ensure_ascii=plain, indent=2, allow_nan=False) + "\n")
 
