@@ -3,6 +3,9 @@
 A vector is the mean of a BERT-like model's last hidden state over all positions, [CLS] and [SEP]
 included, of the phrase cut at 512 tokens: as the published evaluator pools. Each distinct string is
 embedded once, in batches, and kept on disk, so scoring the same phrases again loads no model.
+
+A matrix product rounds differently in another shape. So every string of so many tokens is computed
+in a batch of one shape, whatever is beside it: its vector does not depend on what was kept before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,9 +38,9 @@ _BERT_IDS = ("google-bert/bert-base-uncased", "bert-base-uncased")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # besides the weights, what decides a vector
 _RECIPE = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
-_POOLING = "mean of all positions, cut at 512, version 1"
+_POOLING = "mean of all positions, cut at 512, version 2"
 _LONGEST = 512
-_BATCH = 2048  # tokens, padding included
+_BATCH, _ROWS = 2048, 16  # tokens and strings of a batch at most
 
 Vector = NDArray[np.float32]
 
@@ -92,25 +95,18 @@ class Encoder:
         return width
 
     def _embedded(self, texts: Sequence[str]) -> Iterator[Mapping[str, Vector]]:
-        """The vectors of distinct texts, in batches of like length."""
+        """The vectors of distinct texts, in batches of one length and one size a length."""
         import torch
 
         tokenizer, model = self._loaded
         # half a surrogate pair, which no tokenizer takes, is read as Java reads it
         whole = [text.encode("utf-8", "replace").decode() for text in texts]
         numbered = tokenizer(whole, truncation=True, max_length=_LONGEST, padding=False).input_ids
-        padding = tokenizer.pad_token_id or 0
-        for batch in _batches([len(ids) for ids in numbered]):
-            longest = max(len(numbered[k]) for k in batch)
-            ids = torch.full((len(batch), longest), padding)
-            real = torch.zeros((len(batch), longest), dtype=torch.long)
-            for row, k in enumerate(batch):
-                ids[row, : len(numbered[k])] = torch.tensor(numbered[k])
-                real[row, : len(numbered[k])] = 1
-            ids, real = ids.to(self.device), real.to(self.device)
+        for batch, size in _batches([len(ids) for ids in numbered]):
+            filled = [*batch, *[batch[0]] * (size - len(batch))]
+            ids = torch.tensor([numbered[k] for k in filled], device=self.device)
             with torch.inference_mode():
-                hidden = model(input_ids=ids, attention_mask=real).last_hidden_state
-                mean = (hidden * real[..., None]).sum(1) / real.sum(1, keepdim=True)
+                mean = model(input_ids=ids).last_hidden_state.mean(1)
             pooled = mean.cpu().numpy().astype("<f4")
             yield {texts[k]: pooled[row] for row, k in enumerate(batch)}
 
@@ -222,16 +218,15 @@ def _from_folder(folder: Path, name: str, device: str) -> Encoder:
     return Encoder(name, file_digest(weights[0]), folder, device)
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions sorted by length, cut where a batch with its padding would be too large."""
-    batch: list[int] = []
-    for k in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[k] > _BATCH:
-            yield batch
-            batch = []
-        batch.append(k)
-    if batch:
-        yield batch
+def _batches(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
+    """Positions of one length each, and how many rows a batch of that length has to have."""
+    alike: dict[int, list[int]] = {}
+    for k, length in enumerate(lengths):
+        alike.setdefault(length, []).append(k)
+    for length in sorted(alike):
+        size = max(1, min(_ROWS, _BATCH // max(1, length)))
+        for start in range(0, len(alike[length]), size):
+            yield alike[length][start : start + size], size
 
 
 @contextmanager

@@ -75,11 +75,12 @@ def main(arguments: list[str] | None = None) -> None:
     0 done; 1 a run finished but some images failed; 2 usage, data or environment error, told in a
     line or two on stderr.
     """
+    # sums in numpy's linear algebra are rounded differently by another number of threads; numpy is
+    # not imported yet, and torch has threads of its own
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # we build many small values and few cycles: looking for cycles less often saves a tenth
     gc.set_threshold(100_000, 20, 20)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # half a letter in a file stops no table
-            stream.reconfigure(errors="backslashreplace")
+    _spell_what_the_terminal_cannot()
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
@@ -108,6 +109,13 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _spell_what_the_terminal_cannot() -> None:
+    """Characters that stdout or stderr cannot show are written as escapes, and end nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str) -> None:

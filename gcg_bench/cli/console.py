@@ -55,8 +55,12 @@ def say(message: str, *, quiet: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on stdout, nothing else; control characters are escaped, and half letters."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    """A value as JSON on stdout, nothing else.
+
+    Control characters and half letters are escaped, and all signs that stdout does not take.
+    """
+    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
+    text = json.dumps(value, ensure_ascii=plain, indent=2, allow_nan=False)
     escaped = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     sys.stdout.write(escaped + "\n")
 

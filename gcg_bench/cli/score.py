@@ -42,7 +42,9 @@ def score(predictions: Path, **given: Any) -> int:
     if Run.is_run(predictions):
         run = Run.open(predictions)
         settings = run.settings
-        _agree(given, settings)
+        # a data set given by its path is known by its card's name, which is seen once it is loaded
+        by_path = given["dataset"] is not None and Path(given["dataset"]).exists()
+        _agree({**given, "dataset": None} if by_path else given, settings)
         data = load_dataset(
             given["dataset"] or settings["dataset"],
             given["split"] or settings["split"],
@@ -50,6 +52,7 @@ def score(predictions: Path, **given: Any) -> int:
             limit=given["limit"] or settings["limit"],
             shipped=given["dataset"] is None,
         )
+        _agree({**given, "dataset": data.card.name}, settings)
         return score_run(data, run, given)
     if given["split"] is None:
         raise BadOption(f"{predictions} is not a run folder: say which --split it answers")
