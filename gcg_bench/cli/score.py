@@ -41,13 +41,13 @@ def score(predictions: Path, **given: Any) -> int:
     if Run.is_run(predictions):
         run = Run.open(predictions)
         settings = run.settings
-        _agree(given, settings)
         data = load_dataset(
             given["dataset"] or settings["dataset"],
             given["split"] or settings["split"],
             given["data_root"],
             limit=given["limit"] or settings["limit"],
         )
+        _agree(data, settings)
         return score_run(data, run, given)
     if given["split"] is None:
         raise BadOption(f"{predictions} is not a run folder: say which --split it answers")
@@ -57,10 +57,10 @@ def score(predictions: Path, **given: Any) -> int:
     return _score_files(data, predictions, given)
 
 
-def _agree(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    for name in ("dataset", "split"):
-        if given[name] is not None and given[name] != settings[name]:
-            raise BadOption(f"the run answers {name} {settings[name]!r}, not {given[name]!r}")
+def _agree(data: Any, settings: Mapping[str, Any]) -> None:
+    for name, found in (("dataset", data.card.name), ("split", data.split)):
+        if found != settings[name]:
+            raise BadOption(f"the run answers {name} {settings[name]!r}, not {found!r}")
 
 
 def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
