@@ -121,6 +121,83 @@ def test_table_shows_both_protocols_and_their_signatures(run, world):
     assert "ROUGE_L" in out
 
 
+def wrong_place(world):
+    """The second image's cat is 8 of its 16 pixels off: IoU 8 / 24."""
+    write(world[1] / "sa_2.json", answer(boxes=((0, 2, 4, 4),)))
+
+
+def test_mistakes_stand_below_the_scores(run, world):
+    wrong_place(world)
+    code, out, _ = score(run, world)
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if "wrong place" in line]
+    # 1 of 2 matched is F1 50; with the pair put right it is 100
+    assert [cell.strip() for cell in line.split("│")[1:6]] == [
+        "wrong place",
+        "1",
+        "1",
+        "100.0",
+        "+50.0",
+    ]
+    assert "by object size" not in out
+    assert "wrong place" not in score(run, world, "--quiet")[1]
+    assert "by object size" in score(run, world, "--diagnosis")[1]
+
+
+def test_diagnosis_in_json_is_asked_for(run, world):
+    wrong_place(world)
+    official, strict = json.loads(score(run, world, "--json", "--diagnosis")[1])
+    assert "diagnosis" not in official
+    kinds = {one["kind"]: one for one in strict["diagnosis"]["kinds"]}
+    assert kinds["wrong_place"]["cost"] == 0.5
+    assert (kinds["matched"]["predicted"], kinds["missed"]["reference"]) == (1, 0)
+    assert all("diagnosis" not in one for one in json.loads(score(run, world, "--json")[1]))
+    refused(score(run, world, "--diagnosis", "--protocol", "official"), "--protocol strict")
+
+
+def test_one_image_is_explained(run, world):
+    wrong_place(world)
+    code, out, _ = score(run, world, "--explain", "sa_2")
+    assert code == 0
+    assert "image sa_2" in out
+    assert "official-1" in out
+    assert "strict-1" in out
+    assert "halted: the largest IoU left is 0.333, below 0.5" in out
+    assert "wrong place: IoU 0.333, likeness 1.000" in out
+    told = json.loads(score(run, world, "--explain", "sa_2", "--json")[1])
+    assert told["iou"] == [[pytest.approx(8 / 24)]]
+    official, strict = told["protocols"]
+    assert official["scores"]["Recall"] == strict["scores"]["F1"] == 0
+    assert strict["scores"]["mIoU"] == pytest.approx(8 / 24)
+    refused(score(run, world, "--explain", "sa_3"), "no image 'sa_3'", "did you mean 'sa_")
+    refused(score(run, world, "--explain", "sa_2", "--diagnosis"), "--explain", "--diagnosis")
+
+
+def test_a_run_is_explained_as_it_was_scored(run, tmp_path):
+    evaluate(run, "--out", "r")
+    scores = tmp_path / "r" / "strict-1" / "scores.json"
+    before = scores.stat().st_mtime_ns
+    # no --encoder: the one that the run was scored with
+    code, out, _ = run("score", "r", "--explain", "shapes_val_000001", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["predicted"]["phrases"] == []
+    assert [one["protocol"] for one in told["protocols"]] == ["official-1", "strict-1"]
+    assert told["protocols"][1]["scores"]["F1"] == 0
+    assert scores.stat().st_mtime_ns == before
+
+
+def test_tags_without_a_partner_are_told(run, world):
+    answers = lines(
+        world,
+        line("sa_1", raw="<p> a cat </p> [SEG] on <p> a mat"),
+        line("sa_2", raw="<p> a cat </p> [SEG] on a mat"),
+    )
+    _, out, _ = score(run, answers, "--json")
+    told = "1 answers have a <p> or </p> without its partner; phrases are kept"
+    assert all(told in one["notes"] for one in json.loads(out))
+
+
 def evaluate(run, *more, model="silent"):
     return run(
         "evaluate", "--model", model, "--dataset", "shapes", "--split", "val", "--limit", "3",

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,9 @@ def test_python_use_is_as_the_readme_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(compile(marked("README.md", "python"), "README.md", "exec"), {})
     numbers, signature = capsys.readouterr().out.splitlines()
+    exec(compile(marked("README.md", "notebook"), "README.md", "exec"), {})
+    assert (tmp_path / "scene.png").read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"count +3\.0\n", capsys.readouterr().out)
 
     # whole-image has one mask of all pixels: the best reference is taken, the others are missed
     largest, counts = [], []

@@ -162,7 +162,7 @@ def test_every_command_is_one_that_exists(page):
             command = cli.get_command(context, name)
             assert command is not None, words
             # a group may also be called as a command of its own: leaderboard RUN... -o FILE
-            if rest[0] in getattr(command, "commands", {}):
+            if rest and rest[0] in getattr(command, "commands", {}):
                 name, *rest = rest
                 command = command.commands[name]
             command.make_context(name, rest)  # refuses options and arguments that it does not know

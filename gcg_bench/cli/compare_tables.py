@@ -12,7 +12,7 @@ from gcg_bench.comparison.page import p_shown, times
 from gcg_bench.measured import short_labels
 
 _NUMERIC = ("A", "B", "B - A", "p", "p (Holm)")
-_STYLES = {"better": "green", "worse": "red", "no difference shown": "dim"}
+_STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equal": "dim"}
 
 
 def print_contrast(console: Console, contrast: Contrast, top: int) -> None:

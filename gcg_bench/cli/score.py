@@ -42,9 +42,6 @@ def score(predictions: Path, **given: Any) -> int:
     if Run.is_run(predictions):
         run = Run.open(predictions)
         settings = run.settings
-        # a data set given by its path is known by its card's name, which is seen once it is loaded
-        by_path = given["dataset"] is not None and Path(given["dataset"]).exists()
-        _agree({**given, "dataset": None} if by_path else given, settings)
         data = load_dataset(
             given["dataset"] or settings["dataset"],
             given["split"] or settings["split"],
@@ -52,7 +49,7 @@ def score(predictions: Path, **given: Any) -> int:
             limit=given["limit"] or settings["limit"],
             shipped=given["dataset"] is None,
         )
-        _agree({**given, "dataset": data.card.name}, settings)
+        _agree(data, settings)
         return score_run(data, run, given)
     if given["split"] is None:
         raise BadOption(f"{predictions} is not a run folder: say which --split it answers")
@@ -62,10 +59,10 @@ def score(predictions: Path, **given: Any) -> int:
     return _score_files(data, predictions, given)
 
 
-def _agree(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    for name in ("dataset", "split"):
-        if given[name] is not None and given[name] != settings[name]:
-            raise BadOption(f"the run answers {name} {settings[name]!r}, not {given[name]!r}")
+def _agree(data: Any, settings: Mapping[str, Any]) -> None:
+    for name, found in (("dataset", data.card.name), ("split", data.split)):
+        if found != settings[name]:
+            raise BadOption(f"the run answers {name} {settings[name]!r}, not {found!r}")
 
 
 def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:

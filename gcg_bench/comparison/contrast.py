@@ -56,7 +56,12 @@ class ScoreChange:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse` or `no difference shown`, of B; a length is neither good nor bad."""
+        """`better`, `worse`, `equal` or `no difference shown`, of B; a length is neither.
+
+        `equal` is said where the scores agree in every draw, as where no image differs.
+        """
+        if self.difference.value == self.difference.low == self.difference.high == 0:
+            return "equal"
         if not self.sure:
             return "no difference shown"
         if self.score == "Words":

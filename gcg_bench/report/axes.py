@@ -3,7 +3,7 @@
 from gcg_bench.report.svg import Svg, element, line, words
 
 WIDTH, HEIGHT = 360.0, 300.0
-LEFT, TOP, RIGHT, BOTTOM = 44.0, 14.0, 12.0, 42.0
+LEFT, TOP, RIGHT, BOTTOM = 50.0, 14.0, 12.0, 42.0
 
 
 def across(x: float) -> float:

@@ -44,6 +44,7 @@ def of(contrast, protocol, score):
 def test_scores_and_differences(two):
     found = compare(*two, draws=50)
     f1 = of(found, "strict-1", "F1")
+    assert f1.verdict == "no difference shown"  # the same score, from other images
     assert f1.a == pytest.approx(2 * 12 / 40)
     assert f1.b == pytest.approx(2 * 12 / 40)
     assert f1.difference.value == 0
@@ -89,7 +90,7 @@ def test_a_run_with_itself(two):
     for one in found.scores:
         assert one.difference == Difference(0.0, 0.0, 0.0, 1.0)
         assert one.holm == 1.0
-        assert one.verdict == "no difference shown"
+        assert one.verdict == "equal"
     assert found.images.changed == ()
     assert (found.phrases.gained, found.phrases.lost) == (0, 0)
 
@@ -356,6 +357,7 @@ def test_good_against_medium_is_significant_everywhere(tmp_path):
     # neither run has a phrase without a mask, so there nothing differs
     same = of(found, "strict-1", "Ungrounded")
     assert (same.a, same.b, same.holm) == (0, 0, 1)
+    assert same.verdict == "equal"
     rest = [one for one in found.scores if one.score != "Ungrounded"]
     assert len(rest) == 18
     assert all(one.sure for one in rest)
