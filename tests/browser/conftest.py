@@ -108,6 +108,8 @@ def driver(tmp_path_factory):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(control)
     started = webdriver.Chrome(options=options, service=service)
+    # a window without a screen may never get the focus, and then no element gets it either
+    started.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     yield started
     started.quit()
 
