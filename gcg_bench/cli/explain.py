@@ -6,7 +6,13 @@ from typing import Any
 from gcg_bench.cli.console import print_json, say, stdout
 
 
-def explain(data: Any, found: Mapping[str, Any], given: Mapping[str, Any], run: Any = None) -> None:
+def explain(
+    data: Any,
+    found: Mapping[str, Any],
+    protocols: Sequence[Any],
+    given: Mapping[str, Any],
+    run: Any = None,
+) -> None:
     """Prints every pair of one image, and why each phrase counted or not, by every protocol.
 
     Its own scores come from what the run keeps; where nothing is kept, all images are scored.
@@ -14,6 +20,7 @@ def explain(data: Any, found: Mapping[str, Any], given: Mapping[str, Any], run: 
     Args:
         data: the data set.
         found: a prediction for every image of it.
+        protocols: of the options.
         given: the options.
         run: the run that the predictions are of, None for files.
 
@@ -22,11 +29,10 @@ def explain(data: Any, found: Mapping[str, Any], given: Mapping[str, Any], run: 
         RunConflict: the run was scored with another encoder than the one given.
     """
     from gcg_bench.cli.explain_tables import print_explanation
-    from gcg_bench.cli.score import chosen_protocols
     from gcg_bench.diagnosis import explain_image, place_of
 
     place = place_of(data.samples, given["explain"])  # asked first: the rest may take a while
-    chosen = chosen_protocols(given)
+    chosen = list(protocols)
     kept: list[Any] = [None] * len(chosen)
     if run is not None:
         chosen, kept = _kept(run, data, chosen, given)

@@ -87,7 +87,7 @@ def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> 
     if given.get("explain") is not None:
         from gcg_bench.cli.explain import explain
 
-        explain(data, found, given, run)
+        explain(data, found, chosen_protocols(given), given, run)
         return 0
     verdicts = _verdicts(data, found, given, answered_by(settings))
     if not limited:
@@ -127,7 +127,7 @@ def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
     if given["explain"] is not None:
         from gcg_bench.cli.explain import explain
 
-        explain(data, found, given)
+        explain(data, found, chosen_protocols(given), given)
         return 0
     verdicts = [
         replace(verdict, notes=(*verdict.notes, *reading.sentences()))
