@@ -254,23 +254,32 @@ for turn in range(rounds):
     lock = Lock(file)
     file.write_text(json.dumps({**vars(lock.holder), "pid": dead, "token": f"dead {turn}"}))
     start = time.monotonic() + 0.02
+    said, tell = os.pipe()
+    wait, go = os.pipe()
     children = []
     for _ in range(racers):
         child = os.fork()
         if child == 0:
+            os.close(go)
             while time.monotonic() < start:
                 pass
             try:
                 Lock(file).check()
+                os.write(tell, b"w")
             except RunLocked:
-                os._exit(1)
-            won = folder / f"{turn}.won.{os.getpid()}"
-            won.touch()
-            time.sleep(0.1)  # alive for as long as others try
+                os.write(tell, b"r")
+            os.read(wait, 1)  # alive until all have tried
             os._exit(0)
         children.append(child)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert sorted(codes) == [0] + [1] * (racers - 1), (turn, codes)
+    outcomes = b""
+    while len(outcomes) < racers:
+        outcomes += os.read(said, racers)
+    os.close(go)
+    for child in children:
+        os.waitpid(child, 0)
+    for handle in (said, tell, wait):
+        os.close(handle)
+    assert outcomes.count(b"w") == 1, (turn, outcomes)
     left = [one.name for one in folder.glob(f"{turn}.lock.*")]
     assert left == [], left
     lock.release()
