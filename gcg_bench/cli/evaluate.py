@@ -65,6 +65,7 @@ def _predicted(given: Mapping[str, Any], protocols: Sequence[Any] = ()) -> tuple
     from gcg_bench.datasets import load_dataset
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
+    from gcg_bench.planning import require_disk
     from gcg_bench.runs import Run
     from gcg_bench.scoring import ready
 
@@ -84,6 +85,8 @@ def _predicted(given: Mapping[str, Any], protocols: Sequence[Any] = ()) -> tuple
     settings = _settings(given, data, model)
     with Run.create_or_resume(folder, settings, environment=_environment(given)) as run:
         say(f"run folder: {folder}", quiet=_silent(given))
+        done = run.done_ids()
+        require_disk(folder, [sample for sample in data.samples if sample.id not in done])
         fill(
             model,
             data,
