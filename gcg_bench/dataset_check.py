@@ -116,13 +116,9 @@ def _first_file(card: DataCard, split: str) -> str:
 
 def _count(found: int, stated: Split, file: str, faults: CollectedFaults) -> None:
     """Tells when no stated size fits; of sizes that were rounded or disagree, as a warning."""
-    sizes = stated.sizes
-    if not sizes or any(abs(found - size.count) <= size.within for size in sizes):
-        return
-    told = " or ".join(f"{size.count} ({size.source})" for size in sizes)
-    fault = BadData(f"{found} images, but the card states {told}", file=file)
-    exact = len(sizes) == 1 and sizes[0].within == 0
-    (faults.error if exact else faults.warning)(fault)
+    told = stated.contradicted(found)
+    if told:
+        (faults.error if stated.exact else faults.warning)(BadData(told, file=file))
 
 
 def _pictures(

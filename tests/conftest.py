@@ -4,10 +4,19 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # a machine that does something else meanwhile is no failure
 settings.register_profile("patient", deadline=None)
+# for mutants: a few examples, the same ones each time; nobody reads the smallest that fails
+settings.register_profile(
+    "few",
+    deadline=None,
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("patient")
 
 

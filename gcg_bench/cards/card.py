@@ -48,6 +48,18 @@ class Split:
     images: tuple[str, ...] = ()
     sizes: tuple[StatedSize, ...] = ()
 
+    def contradicted(self, found: int) -> str:
+        """What is stated, when no stated size fits so many images; empty when one does."""
+        if not self.sizes or any(abs(found - size.count) <= size.within for size in self.sizes):
+            return ""
+        told = " or ".join(f"{size.count} ({size.source})" for size in self.sizes)
+        return f"{found} images, but the card states {told}"
+
+    @property
+    def exact(self) -> bool:
+        """Whether one size is stated, to the image: then another number is an error."""
+        return len(self.sizes) == 1 and self.sizes[0].within == 0
+
 
 @dataclass(frozen=True, slots=True)
 class ByHand:

@@ -34,7 +34,7 @@ def doctor(**given: Any) -> int:
     when something that it needs is missing.
     """
     from gcg_bench.doctor import Job, cost, examine, ready
-    from gcg_bench.errors import EnvironmentProblem
+    from gcg_bench.errors import BadData, EnvironmentProblem
 
     if (given["dataset"] is None) != (given["split"] is None):
         raise BadOption("--dataset and --split belong together")
@@ -51,7 +51,7 @@ def doctor(**given: Any) -> int:
     findings = list(examine(job))
     try:
         forecast = cost(job)
-    except EnvironmentProblem:  # among the findings already
+    except (EnvironmentProblem, BadData):  # among the findings already
         forecast = None
     able = ready(findings) and (forecast is None or forecast.fits)
     if given["as_json"]:

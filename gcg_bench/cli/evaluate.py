@@ -70,6 +70,7 @@ def _predicted(
     from gcg_bench.evaluation import Patience
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
+    from gcg_bench.planning import require_disk
     from gcg_bench.runs import Run
     from gcg_bench.scoring import ready
 
@@ -91,6 +92,8 @@ def _predicted(
         say(f"run folder: {folder}", quiet=_silent(given))
         for sentence in _suspicions(run.asked.suspects):
             say(sentence, quiet=_silent(given))
+        done = run.done_ids()
+        require_disk(folder, [sample for sample in data.samples if sample.id not in done])
         fill(
             model,
             data,

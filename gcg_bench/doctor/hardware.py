@@ -46,18 +46,24 @@ def memory() -> Finding:
     return Finding("memory", "ok", told)
 
 
-def disks() -> Iterator[Finding]:
-    """Where runs and caches go by default."""
-    yield disk("run folder", Path("runs"), "free some space, or give another --out")
+def disks(run: int = 0) -> Iterator[Finding]:
+    """Where runs and caches go by default.
+
+    Args:
+        run: bytes that the run will take.
+    """
+    yield disk("run folder", Path("runs"), "free some space, or give another --out", run)
     remedy = "free some space, or let GCG_BENCH_CACHE name another folder"
     yield disk("cache", cache_folder(), remedy)
 
 
-def disk(what: str, folder: Path, remedy: str) -> Finding:
-    """Whether a folder can be written, and has room."""
+def disk(what: str, folder: Path, remedy: str, needed: int = 0) -> Finding:
+    """Whether a folder can be written, and has room: for what is needed, and 0.2 GB besides."""
     place = folder.absolute()
     if not machine.writable(folder):
         return Finding(what, "missing", f"{place} cannot be written", remedy)
     free = machine.free_disk(folder)
     told = f"{place}, {gigabytes(free)} free"
-    return Finding(what, "missing", told, remedy) if free < _DISK else Finding(what, "ok", told)
+    if free >= needed + _DISK:
+        return Finding(what, "ok", told)
+    return Finding(what, "missing", f"{told} of {gigabytes(needed + _DISK)} needed", remedy)

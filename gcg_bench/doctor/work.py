@@ -8,7 +8,7 @@ from types import ModuleType
 from gcg_bench import checkpoints, machine
 from gcg_bench.cards import card_names, data_folder, load_card, locate
 from gcg_bench.doctor.finding import Finding, Job, gigabytes, tried
-from gcg_bench.errors import EnvironmentProblem, MissingData
+from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 from gcg_bench.planning import Forecast, batch, forecast, precision, whole
 from gcg_bench.registry import module, names, plugged
 
@@ -66,8 +66,7 @@ def data(job: Job) -> Iterator[Finding]:
     root = job.root or data_folder()
     if job.dataset is not None and job.split is not None:
         load_card(job.dataset, split=job.split).split(job.split)
-        label = f"data {job.dataset} {job.split}"
-        yield tried(label, partial(_annotations, job.dataset, job.split, root))
+        yield from _read(job, root)
         return
     for name in card_names():
         here = [split for split in load_card(name).splits if _there(name, split, root)]
@@ -77,6 +76,30 @@ def data(job: Job) -> Iterator[Finding]:
             if here
             else Finding(f"data {name}", "optional", f"not under {root}", remedy)
         )
+
+
+def _read(job: Job, root: Path) -> Iterator[Finding]:
+    """The job's split, read as a run would read it, and counted against its card."""
+    from gcg_bench.datasets import load_dataset
+
+    assert job.dataset is not None
+    assert job.split is not None
+    label = f"data {job.dataset} {job.split}"
+    remedy = f"gcg-bench data check {job.dataset} --split {job.split}"
+    here = tried(label, partial(_annotations, job.dataset, job.split, root))
+    if here.status != "ok":
+        yield here
+        return
+    try:
+        samples = load_dataset(job.dataset, job.split, root, limit=job.limit).samples
+    except BadData as error:
+        yield Finding(label, "missing", str(error), remedy)
+        return
+    yield here
+    split = load_card(job.dataset, split=job.split).split(job.split)
+    told = split.contradicted(len(samples)) if job.limit is None else ""
+    if told:
+        yield Finding(f"card {job.dataset}", "missing" if split.exact else "optional", told, remedy)
 
 
 def _there(name: str, split: str, root: Path) -> bool:

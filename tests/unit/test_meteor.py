@@ -39,7 +39,7 @@ def some_world():
 
 WORLD = some_world()
 
-pytestmark = pytest.mark.slow  # the program takes seconds to start
+slow = pytest.mark.slow  # the program takes seconds to start
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,14 @@ def rows(tmp_path_factory):
     return found
 
 
+@slow
 def test_counts_are_those_of_the_program(rows, program):
     for k, (references, hypothesis) in enumerate(WORLD):
         told = [float(number) for number in program._stat(hypothesis, references).split()]
         assert [rows.columns[name][k] for name in METEOR.columns] == told
 
 
+@slow
 def test_scores_are_those_of_the_program(rows, program):
     corpus, each = program.compute_score(*published(WORLD))
     alone = METEOR().reduce(rows, np.eye(len(WORLD)))["METEOR"]
@@ -88,6 +90,7 @@ def test_scores_are_those_of_the_program(rows, program):
     assert together == pytest.approx([corpus], abs=1e-9)
 
 
+@slow
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, len(WORLD) - 1), min_size=1, max_size=40))
 def test_weights_are_repeated_segments_to_the_program(rows, program, drawn):
@@ -96,6 +99,7 @@ def test_weights_are_repeated_segments_to_the_program(rows, program, drawn):
     assert METEOR().reduce(rows, weights)["METEOR"] == pytest.approx([corpus], abs=1e-9)
 
 
+@slow
 def test_no_images_score_nothing(rows):
     assert METEOR().reduce(rows, np.zeros((2, len(WORLD))))["METEOR"].tolist() == [0.0, 0.0]
     assert scores(METEOR(), []) == {"METEOR": 0.0}
@@ -110,3 +114,55 @@ def test_on_paper(monkeypatch):
     mean = precision * recall / (0.85 * precision + 0.15 * recall)
     expected = mean * (1 - 0.6 * (2 / 2) ** 0.2)
     assert scores(METEOR(), [(["a big dog"], "a dog")])["METEOR"] == pytest.approx(expected)
+
+
+# words, function words, matches (content, function) by stage, chunks, matched words; twice each:
+# hypothesis and reference
+FOUR = (
+    [5, 6, 2, 3, 1, 1, 1, 2, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 2, 4, 5],
+    [2, 2, 1, 1, 1, 1, 1, 1, *[0] * 12, 1, 2, 2],  # word for word
+    [2, 3, 1, 1, 1, 1, 1, 1, *[0] * 12, 1, 2, 2],  # a word of the reference is left
+    [2, 2, 1, 1, 1, 1, 1, 1, *[0] * 12, 2, 2, 2],  # turned round
+)
+
+
+@pytest.fixture
+def four(monkeypatch):
+    """Rows of four images with those counts, asked for in one call, each pair of captions once."""
+    asked = []
+
+    def answered(pairs):
+        asked.append(list(pairs))
+        return np.array([FOUR["abcd".index(hypothesis)] for _, hypothesis in pairs], dtype=float)
+
+    monkeypatch.setattr(jvm, "meteor_statistics", answered)
+    world = [(["x"], "a"), (["x"], "b"), (["x"], "c"), (["x"], "d"), (["x"], "b")]
+    rows = measure(METEOR(), comparisons(world))
+    assert asked == [[(("x",), "a"), (("x",), "b"), (("x",), "c"), (("x",), "d")]]
+    assert [rows.columns[name][4] for name in METEOR.columns] == FOUR[1]
+    return rows
+
+
+def formula(precision, recall, fragmentation):
+    """METEOR 1.5 with its English parameters."""
+    mean = precision * recall / (0.85 * precision + 0.15 * recall)
+    return mean * (1 - 0.6 * fragmentation**0.2)
+
+
+def test_stages_weigh_1_6_8_6_and_content_three_times_function(four):
+    # hypothesis: content 1 + .6, function 1 + .6; reference: content 1 + .6 + .8, function 2
+    precision = (0.75 * 1.6 + 0.25 * 1.6) / (0.75 * 3 + 0.25 * 2)
+    recall = (0.75 * 2.4 + 0.25 * 2) / (0.75 * 3 + 0.25 * 3)
+    found = METEOR().reduce(four, np.array([[1.0, 0, 0, 0, 0]]))["METEOR"]
+    assert found == pytest.approx([formula(precision, recall, 2 / 4.5)], abs=1e-12)
+
+
+def test_a_caption_word_for_word_has_no_chunks_and_any_other_has(four):
+    alone = METEOR().reduce(four, np.eye(5)[1:4])["METEOR"]
+    recall = 1 / (0.75 * 2 + 0.25)
+    expected = [1.0, formula(1.0, recall, 1 / 2), formula(1.0, 1.0, 2 / 2)]
+    assert alone == pytest.approx(expected, abs=1e-12)
+    # together: 6 words of 7 matched, in 0 + 1 + 2 chunks
+    together = METEOR().reduce(four, np.array([[0.0, 1, 1, 1, 0]]))["METEOR"]
+    expected = formula(1.0, 3 / (0.75 * 4 + 0.25 * 3), 3 / 6)
+    assert together == pytest.approx([expected], abs=1e-12)

@@ -1,14 +1,17 @@
 """SPICE: what it asks its program and reads back; the program itself needs a download."""
 
 import json
+import os
 import sys
 
+import numpy as np
 import pytest
-from captioned import scores
+from captioned import comparisons, scores
 
 from gcg_bench import jvm
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.metrics.spice import SPICE
+from gcg_bench.scoring import measure
 
 WORLD = [(["a dog runs"], "a dog"), (["a cat", "one cat"], ""), (["a dog runs"], "a dog")]
 
@@ -68,3 +71,42 @@ def test_an_answer_without_a_score_for_each_is_refused(models, monkeypatch, answ
 
 def test_no_images_score_nothing():
     assert scores(SPICE(), []) == {"SPICE": 0.0}
+
+
+def test_the_program_is_started_with_its_own_classes_and_given_time(models, monkeypatch):
+    """As its README says: the scorer's class, 8 GB; two seconds more for each pair of captions."""
+    asked = []
+
+    def ran(arguments, *, what, patience):
+        asked.append((list(arguments), what, patience))
+
+    monkeypatch.setattr(jvm, "package_folder", lambda: models / "package")
+    monkeypatch.setattr(jvm, "run_java", ran)
+    with pytest.raises(EnvironmentProblem, match="SPICE did not write"):
+        scores(SPICE(), WORLD)
+    [(arguments, what, patience)] = asked
+    spice = models / "package" / "spice"
+    classes = [spice / "spice-1.0.jar", spice / "lib" / "*"]
+    classes += [models / "spice" / f"stanford-corenlp-3.6.0{part}.jar" for part in ("", "-models")]
+    assert arguments[:3] == ["-Xmx8G", "-cp", os.pathsep.join(map(str, classes))]
+    assert arguments[3] == "edu.anu.spice.SpiceScorer"
+    assert arguments[5] == "-out"
+    assert arguments[7:] == ["-silent"]
+    assert (what, patience) == ("SPICE (written for Java 8)", 604.0)
+
+
+def test_models_beside_the_program_are_as_good(models, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+    (models / "spice").rename(models / "lib")
+    (models / "package" / "spice").mkdir(parents=True)
+    (models / "lib").rename(models / "package" / "spice" / "lib")
+    monkeypatch.setattr(jvm, "package_folder", lambda: models / "package")
+    program(models, monkeypatch, scored(0.5, 0.2))
+    assert scores(SPICE(), WORLD) == {"SPICE": pytest.approx(0.4)}
+
+
+def test_weights_are_repeated_images(models, monkeypatch):
+    program(models, monkeypatch, scored(0.5, 0.2))
+    rows = measure(SPICE(), comparisons(WORLD))
+    found = SPICE().reduce(rows, np.array([[2.0, 1, 0], [0, 3, 0]]))["SPICE"]
+    assert found == pytest.approx([1.2 / 3, 0.2])

@@ -356,3 +356,45 @@ def test_holm_keeps_the_order_and_lowers_nothing(given_p):
     assert all(p <= after <= 1 for p, after in zip(given_p, adjusted, strict=True))
     order = sorted(range(len(given_p)), key=given_p.__getitem__)
     assert [adjusted[i] for i in order] == sorted(adjusted)
+
+
+# --- rounding, and kinds of columns
+
+
+def two_runs(a, b):
+    """A reducer over interleaved rows that knows both runs' scores beforehand."""
+
+    def reduce(weights):
+        first = weights[:, 0::2].sum(axis=1) > weights[:, 1::2].sum(axis=1)
+        return {"score": np.where(first, a, b)}
+
+    return reduce
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "differ"),
+    [
+        (0.1, 0.1 + 5e-13, False),  # under a millionth of a millionth
+        (0.1, 0.1 + 1.5e-12, True),
+        (1e6, 1e6 + 5e-7, False),  # large scores are rounded as much more
+        (1e6, 1e6 + 2e-6, True),
+    ],
+)
+def test_what_only_rounding_makes_is_no_difference(a, b, differ):
+    found = paired(two_runs(a, b), 3, draws=5)["score"]
+    assert (found.value != 0) is differ
+    if not differ:
+        assert (found.value, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_interleaved_columns_keep_what_either_run_holds():
+    def rows(column):
+        return Rows(("x", "y"), {"c": column})
+
+    lists = np.empty(2, dtype=object)
+    lists[:] = [np.array([1.0]), np.array([])]
+    mixed = interleave(rows(lists), rows(lists[::-1])).columns["c"]
+    assert [value.tolist() for value in mixed] == [[1.0], [], [], [1.0]]
+    whole, halves = np.array([1, 2]), np.array([0.5, 1.5])
+    assert interleave(rows(whole), rows(halves)).columns["c"].tolist() == [1, 0.5, 2, 1.5]
+    assert interleave(rows(halves), rows(whole)).columns["c"].tolist() == [0.5, 1, 1.5, 2]
