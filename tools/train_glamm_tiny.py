@@ -1,24 +1,29 @@
 """Trains glamm-tiny, the small GLaMM inside the package, on `shapes` train.
 
-python tools/train_glamm_tiny.py prepare --work WORK      draws the pool of scenes (5 minutes)
+python tools/train_glamm_tiny.py prepare --work WORK      draws the pool of scenes (10 minutes)
 python tools/train_glamm_tiny.py train --work WORK        all stages, resumes where it stopped
 python tools/train_glamm_tiny.py export --work WORK --out gcg_bench/glamm_tiny
 
-The weights in the package are those of `export --stage more`: eyes (1000 steps), words (1200) and
-more (590, of which 400 at the full rate), without the last stage, `whole`.
+Stages: see, eyes, words, whole (`tiny_training/recipe.py`). One thread, one process; weights,
+batches and their order follow from one seed, and a stage that was stopped goes on to the same
+weights. Those in the package are what `export` wrote (losses: `tiny_training/losses.jsonl`).
+`prepare` takes about 10 minutes, `train` about an hour, on one core.
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import torch
 from tiny_training import loop, pool, recipe, vocabulary
 from tiny_training.batches import Pool
-from tiny_training.stages import PARTS, Pupil
+from tiny_training.stages import PARTS, PROBED, Pupil
 
 from gcg_bench.glamm import convert
 from gcg_bench.glamm.assembly import build, parameters
 from gcg_bench.glamm.tokens import Tokenizer
+
+PLACES = "embeddings.position_embedding.weight"
 
 
 def prepare(work: Path) -> None:
@@ -32,49 +37,59 @@ def prepare(work: Path) -> None:
 
 
 def fresh(tokenizer: Tokenizer) -> Pupil:
-    """The model with its first weights."""
-    torch.manual_seed(recipe.SEED)
-    return Pupil(build(recipe.sizes(tokenizer.vocabulary)), tokenizer.seg)
+    """The model with its first weights.
 
-
-def train(work: Path, stage: str, *, threads: int = 1, part: tuple[int, int] = (0, 1)) -> None:
-    """One stage. `eyes` and `words` can run side by side.
-
-    Args:
-        part: this process's number and how many share every batch; all of them must be started.
+    CLIP's places start as waves, so that a patch finds its neighbours from the first step on.
     """
-    torch.set_num_threads(threads)
+    torch.manual_seed(recipe.SEED)
+    pupil = Pupil(build(recipe.sizes(tokenizer.vocabulary)), tokenizer.seg)
+    table = pupil.model.vision_tower.get_parameter(PLACES)
+    with torch.no_grad():
+        table[1:] = recipe.WAVES * waves(pupil.model.config.vision.grid, table.shape[1])
+    return pupil
+
+
+def waves(grid: int, width: int) -> torch.Tensor:
+    """Sines and cosines of row and column [grid * grid, width], from slow to fast."""
+    count = width // 4
+    pitch = torch.exp(torch.linspace(math.log(1.0), math.log(0.8 * grid), count)) * math.pi / grid
+    at = torch.arange(grid).float()[:, None] * pitch
+    line = torch.cat([at.sin(), at.cos()], 1)
+    rows = line[:, None].expand(-1, grid, -1)
+    columns = line[None].expand(grid, -1, -1)
+    return torch.cat([columns, rows], 2).flatten(0, 1)
+
+
+def train(work: Path, stage: str) -> None:
+    """One stage, from where it stopped."""
+    torch.set_num_threads(1)
     tokenizer = vocabulary.learn()
     pupil = fresh(tokenizer)
-    print(f"{parameters(pupil.model):,} parameters", flush=True)
+    print(f"{stage}: {parameters(pupil.model):,} parameters", flush=True)
     for name in recipe.stage(stage).after:
-        learnt = torch.load(work / f"{name}.pt", weights_only=True)["pupil"]
-        own = tuple(
-            f"{kind}." for kind in ("probe", *(f"model.{module}" for module in PARTS[name]))
-        )
-        pupil.load_state_dict(
-            {key: value for key, value in learnt.items() if key.startswith(own)}, strict=False
-        )
-    if part[1] > 1:
-        meeting = (work / f"{stage}.meeting").resolve()
-        torch.distributed.init_process_group(
-            "gloo", init_method=meeting.as_uri(), rank=part[0], world_size=part[1]
-        )
-    loop.run(pupil, recipe.stage(stage), Pool(work / "pool", tokenizer), work, part=part)
+        join(pupil, work, name)
+    loop.run(pupil, recipe.stage(stage), Pool(work / "pool", tokenizer), work)
+
+
+def join(pupil: Pupil, work: Path, stage: str) -> None:
+    """Fills those parts of the pupil that a stage has trained, and the probe if it was."""
+    learnt = torch.load(work / f"{stage}.pt", weights_only=True)["pupil"]
+    modules = [f"model.{module}." for module in PARTS[stage]]
+    own = tuple([*modules, "probe."] if stage in PROBED else modules)
+    mine = {key: value for key, value in learnt.items() if key.startswith(own)}
+    pupil.load_state_dict(mine, strict=False)
 
 
 def export(work: Path, out: Path, *, stage: str = "whole") -> None:
     """Writes config.json, model.safetensors in half precision, and the vocabulary.
 
-    A stage that trains the speaking side alone is joined with what `eyes` learnt.
+    Args:
+        stage: the last one that counts; all before it are joined first.
     """
     tokenizer = vocabulary.learn()
     pupil = fresh(tokenizer)
-    for name in dict.fromkeys(("eyes", stage)):
-        learnt = torch.load(work / f"{name}.pt", weights_only=True)["pupil"]
-        own = tuple(f"model.{module}" for module in PARTS[name])
-        mine = {key: value for key, value in learnt.items() if key.startswith(own)}
-        pupil.load_state_dict(learnt if name == "whole" else mine, strict=name == "whole")
+    for name in list(PARTS)[: list(PARTS).index(stage) + 1]:
+        join(pupil, work, name)
     convert.save(pupil.model, out, dtype=torch.float16)
     tokenizer.save(out)
 
@@ -86,21 +101,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for pool and checkpoints")
     parser.add_argument("--out", type=Path, help="where export writes")
     parser.add_argument("--stage", choices=list(PARTS), help="all in turn by default")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument(
-        "--part",
-        type=int,
-        nargs=2,
-        default=(0, 1),
-        metavar=("NUMBER", "OF"),
-        help="share every batch between processes: start one with 0 2 and one with 1 2",
-    )
     given = parser.parse_args()
     if given.what == "prepare":
         prepare(given.work)
     elif given.what == "train":
         for stage in [given.stage] if given.stage else PARTS:
-            train(given.work, stage, threads=given.threads, part=tuple(given.part))
+            train(given.work, stage)
     elif given.out is None:
         parser.error("export needs --out")
     else:

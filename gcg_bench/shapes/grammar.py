@@ -12,9 +12,12 @@ named without those words. What is said of places is derived here from the visib
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from gcg_bench.shapes.dice import Dice
 from gcg_bench.shapes.scene import Scene
+
+Item = TypeVar("Item")
 
 OPPOSITE = {
     "in front of": "behind",
@@ -76,9 +79,26 @@ class Told:
     claims: tuple[Claim, ...]
 
 
+class Chance(Protocol):
+    """What the grammar asks of dice; `dice.Dice` says what each question means."""
+
+    def below(self, count: int) -> int: ...
+
+    def chance(self, percent: int) -> bool: ...
+
+    def pick(self, items: Sequence[Item]) -> Item: ...
+
+    def weighted(self, items: Sequence[Item], weights: Sequence[int]) -> Item: ...
+
+
 def tell(scene: Scene, version: int) -> Told:
     """One caption of the scene; version 0 is the truth's, others are its paraphrases."""
-    teller = _Teller(scene, Dice(*scene.key, 1 + version))
+    return tell_with(scene, Dice(*scene.key, 1 + version))
+
+
+def tell_with(scene: Scene, dice: Chance) -> Told:
+    """The caption that the dice choose; dice that always fall alike make a style."""
+    teller = _Teller(scene, dice)
     left = list(range(len(scene.mentions)))
     while left:
         size = teller.dice.weighted((1, 2, 3), (2, 4, 4)) if len(left) > 1 else 1
@@ -118,7 +138,7 @@ def _between(scene: Scene, one: int, other: int) -> str:
 class _Teller:
     """A caption being written, one piece after another."""
 
-    def __init__(self, scene: Scene, dice: Dice) -> None:
+    def __init__(self, scene: Scene, dice: Chance) -> None:
         self.scene = scene
         self.dice = dice
         self.text = ""

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from gcg_bench.glamm.grounding import full_size
 from gcg_bench.glamm.images import image_inputs
 from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, conversation
 from gcg_bench.shapes.composing import scene
-from gcg_bench.shapes.grammar import tell
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -24,12 +24,33 @@ def tools():
     sys.path.insert(0, str(TOOLS))
     try:
         import train_glamm_tiny
-        from tiny_training import batches, loop, pool, recipe, stages, vocabulary
+        from tiny_training import (
+            batches,
+            loop,
+            muon,
+            pool,
+            probe,
+            recipe,
+            stages,
+            style,
+            vocabulary,
+        )
     finally:
         sys.path.remove(str(TOOLS))
     return {
         module.__name__.rpartition(".")[2]: module
-        for module in (train_glamm_tiny, batches, loop, pool, recipe, stages, vocabulary)
+        for module in (
+            train_glamm_tiny,
+            batches,
+            loop,
+            muon,
+            pool,
+            probe,
+            recipe,
+            stages,
+            style,
+            vocabulary,
+        )
     }
 
 
@@ -55,7 +76,7 @@ def small(tools, monkeypatch):
     """One shard a level, two scenes a batch, three steps a stage."""
     for name in ("pool", "batches"):
         monkeypatch.setattr(tools[name], "SHARD", 6)
-    monkeypatch.setattr(tools["recipe"], "SHARDS", dict.fromkeys(tools["pool"].LEVELS, 1))
+    monkeypatch.setattr(tools["batches"], "SHARDS", dict.fromkeys(tools["pool"].LEVELS, 1))
     monkeypatch.setattr(tools["loop"], "LOG_EVERY", 1)
     monkeypatch.setattr(tools["loop"], "HELDOUT", 6)
     stages = [replace(one, steps=3, batch=2) for one in tools["recipe"].STAGES]
@@ -105,7 +126,7 @@ def test_words_come_back_as_phrases(tools, tokenizer):
     """What the model is taught to say reads back as the scene's own phrases, each with one mask."""
     prompt = tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, None)]))
     for index in range(20):
-        told = tell(scene("train", index), 0)
+        told = tools["style"].plainly(scene("train", index))
         words = tools["pool"].tagged(told)
         ids = tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, words)]))
         assert ids[: len(prompt)] == prompt
@@ -133,15 +154,68 @@ def test_labels_are_the_answer(tools, tokenizer, work, small):
     assert int((batch.ids == tokenizer.seg).sum()) == len(batch.masks) == len(batch.facts)
 
 
-def test_easy_scenes_fade_out(tools):
-    stage = replace(tools["recipe"].STAGES[0], steps=100, easy=20, middle=40)
-    mixture = tools["batches"].mixture
-    assert mixture(stage, 0) == [1, 0, 0]
-    assert mixture(stage, 10) == pytest.approx([0.5, 0.5 * 0.75, 0.5 * 0.25])
-    assert mixture(stage, 99) == [0, 0, 1]
+def test_learning_rate_rises_stays_and_falls(tools):
+    stage = replace(tools["recipe"].STAGES[0], steps=100, rate=1.0, warmup=10, level=40)
+    rate = tools["loop"].rate
+    assert [rate(stage, step) for step in (0, 9, 30, 50)] == [0.1, 1, 1, 1]
+    assert rate(stage, 75) == pytest.approx(0.02 + 0.98 * 0.5)
+    assert rate(stage, 99) == pytest.approx(0.02 + 0.98 * 0.02)
 
 
-@pytest.mark.parametrize("name", ["eyes", "more", "whole"])
+def test_style_says_the_same_thing_the_same_way(tools):
+    """Two sentences of three mentions at most; all things named once; nothing thrown."""
+    for index in range(30):
+        made = scene("train", index)
+        told = tools["style"].plainly(made)
+        assert told == tools["style"].plainly(made)
+        assert len(told.spans) == len(made.mentions)
+        assert told.caption.count(".") == -(-len(made.mentions) // 3)
+        assert not {"lies", "sits", "lie", "sit", "with"} & set(told.caption.split())
+
+
+def test_muon_steps_have_singular_values_of_about_one(tools):
+    generator = torch.Generator().manual_seed(3)
+    for shape in ((2, 48, 48), (1, 96, 32), (3, 32, 96)):
+        made = tools["muon"].orthogonal(torch.randn(shape, generator=generator))
+        assert made.shape == shape
+        values = torch.linalg.svdvals(made)
+        assert float(values.max()) < 1.3
+        assert float(values.median()) > 0.6
+
+
+def test_muon_finds_the_least_squares(tools):
+    generator = torch.Generator().manual_seed(3)
+    wanted = torch.randn(6, 6, generator=generator)
+    weight = torch.nn.Parameter(torch.zeros(6, 6))
+    stepper = tools["muon"].Muon([weight], lr=0.1, weight_decay=0.0)
+    for step in range(300):
+        stepper.param_groups[0]["lr"] = 0.1 * (1 - step / 300)
+        stepper.zero_grad()
+        (weight - wanted).square().sum().backward()
+        stepper.step()
+    assert torch.allclose(weight, wanted, atol=0.05)
+
+
+def test_silhouette_is_the_mask_around_a_thing(tools):
+    """A square mask fills the middle of its silhouette and leaves an edge free."""
+    masks = torch.zeros(1, 80, 80)
+    masks[0, 20:40, 10:30] = 1
+    facts = torch.zeros(1, tools["pool"].FACTS)
+    facts[0, 4:8] = facts[0, 8:12] = torch.tensor([0.25, 0.5, 0.25, 1 / 3])
+    batch = SimpleNamespace(
+        masks=masks,
+        facts=facts,
+        owner=torch.tensor([0]),
+        resized=torch.tensor([[120, 160]]),
+    )
+    found = tools["probe"].silhouettes(batch).reshape(2, 8, 8)
+    assert torch.equal(found[0], found[1])
+    assert bool((found[0, 1:7, 1:7] > 0.9).all())
+    assert bool((found[0, 0] < 0.5).all())
+    assert bool((found[0, :, 7] < 0.5).all())
+
+
+@pytest.mark.parametrize("name", ["see", "eyes", "words", "whole"])
 def test_resumes_identically(tools, tokenizer, work, small, tmp_path, name):
     """Three steps in one go leave the weights that one step, a fresh start and two leave."""
     pool = tools["batches"].Pool(work / "pool", tokenizer)
@@ -156,7 +230,8 @@ def test_resumes_identically(tools, tokenizer, work, small, tmp_path, name):
     run(second, small[name], pool, tmp_path / "b", until=3)
     after, again = first.state_dict(), second.state_dict()
     assert all(torch.equal(after[key], again[key]) for key in after)
-    parts = ("probe.", *(f"model.{part}." for part in tools["stages"].PARTS[name]))
+    probe = ("probe.",) if name in tools["stages"].PROBED else ()
+    parts = (*probe, *(f"model.{part}." for part in tools["stages"].PARTS[name]))
     changed = {key for key in after if not torch.equal(after[key], before[key])}
     assert changed
     assert all(key.startswith(parts) for key in changed)

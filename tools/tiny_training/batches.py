@@ -1,6 +1,5 @@
 """Batches from the pool: which scenes a step sees follows from seed, stage and step alone."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,13 @@ from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, conversation
 from gcg_bench.glamm.splicing import IGNORE, padded
 from gcg_bench.glamm.tokens import Tokenizer
 from tiny_training.pool import SHARD, Shard
-from tiny_training.recipe import SEED, STAGES, Stage, shards
+from tiny_training.recipe import SEED, SHARDS, STAGES, Stage
 
-LEVEL_NAMES = ("easy", "middle", "full")
+MASKED = ("eyes", "whole")
+"""Stages in which SAM sees the image."""
+
+WORDED = ("words", "whole")
+"""Stages in which something is said."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Batch:
 
     Attributes:
         pixels: CLIP pixels [B, 3, s, s].
-        grounding_pixels: SAM pixels [B, 3, S, S].
-        ids: prompt and answer [B, n], right-padded.
+        grounding_pixels: SAM pixels [B, 3, S, S]; empty where SAM does not look.
+        ids: prompt and answer [B, n], right-padded; empty where nothing is said.
         labels: [B, n], IGNORE on prompt and padding.
         masks: the share of every cell that each phrase covers [N, S/2, S/2].
         facts: [N, FACTS].
@@ -64,40 +67,39 @@ class Pool:
         self._prompt = tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, None)]))
 
     def shard(self, level: str, number: int) -> Shard:
-        """A shard; waits for one that `prepare` is still drawing."""
+        """A shard by its level and number."""
         key = (level, number)
         if key not in self._shards:
-            folder = self._folder / f"{level}_{number:04d}"
-            while not (folder / "words.json").is_file():
-                time.sleep(1)
-            self._shards[key] = Shard(folder)
+            self._shards[key] = Shard(self._folder / f"{level}_{number:04d}")
         return self._shards[key]
 
-    def step(self, stage: Stage, step: int, part: tuple[int, int] = (0, 1)) -> Batch:
-        """The batch of a training step, or the share of process `part[0]` out of `part[1]`."""
+    def step(self, stage: Stage, step: int) -> Batch:
+        """The batch of a training step."""
         order = [one.name for one in STAGES].index(stage.name)
         rng = np.random.Generator(np.random.PCG64([SEED, order, step]))
-        levels = rng.choice(LEVEL_NAMES, size=stage.batch, p=mixture(stage, step))
-        chosen = [(str(level), int(rng.integers(shards(level, step) * SHARD))) for level in levels]
-        sayings = rng.integers(4, size=stage.batch)
-        own = slice(part[0], None, part[1])
-        return self.gather(chosen[own], sayings[own], rng)
+        chosen = rng.integers(SHARDS["full"] * SHARD, size=stage.batch)
+        scenes = [("full", int(at)) for at in chosen]
+        return self.gather(scenes, rng, sam=stage.name in MASKED, words=stage.name in WORDED)
 
     def heldout(self, size: int, count: int) -> Iterator[Batch]:
         """The first `count` scenes that nothing is learnt from, in batches of `size`."""
         rng = np.random.Generator(np.random.PCG64(SEED))
         for start in range(0, count, size):
             some = [("heldout", index) for index in range(start, min(start + size, count))]
-            yield self.gather(some, np.zeros(len(some), np.int64), rng)
+            yield self.gather(some, rng)
 
     def gather(
-        self, chosen: list[tuple[str, int]], sayings: NDArray[np.int64], rng: np.random.Generator
+        self,
+        chosen: list[tuple[str, int]],
+        rng: np.random.Generator,
+        *,
+        sam: bool = True,
+        words: bool = True,
     ) -> Batch:
-        """The chosen scenes, each with the saying of that number."""
+        """The chosen scenes, with or without SAM's pixels and words."""
         places = [(self.shard(level, at // SHARD), at % SHARD) for level, at in chosen]
-        ids, labels = self._words(
-            [shard.words[at][say] for (shard, at), say in zip(places, sayings, strict=True)]
-        )
+        said = [shard.words[at] for shard, at in places] if words else []
+        ids, labels = self._words(said)
         spans = [(shard, shard.first[at], shard.first[at + 1]) for shard, at in places]
         masks = np.concatenate([shard.masks[low:high] for shard, low, high in spans])
         facts = np.concatenate([shard.facts[low:high] for shard, low, high in spans])
@@ -105,7 +107,7 @@ class Pool:
         resized = np.stack([shard.resized[at] for shard, at in places])
         return Batch(
             pixels=clip_input(np.stack([shard.clip[at] for shard, at in places])),
-            grounding_pixels=sam_input(np.stack([shard.sam[at] for shard, at in places]), resized),
+            grounding_pixels=_sam(places, resized) if sam else torch.zeros(0),
             ids=ids,
             labels=labels,
             masks=torch.from_numpy(masks).float() / 255,
@@ -116,6 +118,8 @@ class Pool:
         )
 
     def _words(self, answers: list[str]) -> tuple[Tensor, Tensor]:
+        if not answers:
+            return torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long)
         rows = []
         for answer in answers:
             row = self._tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, answer)]))
@@ -127,11 +131,8 @@ class Pool:
         return ids, labels
 
 
-def mixture(stage: Stage, step: int) -> list[float]:
-    """Probabilities of easy, middle and full scenes at a step; easier ones fade out linearly."""
-    easy = max(0.0, 1 - step / stage.easy) if stage.easy else 0.0
-    middle = max(0.0, 1 - step / stage.middle) if stage.middle else 0.0
-    return [easy, (1 - easy) * middle, (1 - easy) * (1 - middle)]
+def _sam(places: list[tuple[Shard, int]], resized: NDArray[np.int64]) -> Tensor:
+    return sam_input(np.stack([shard.sam[at] for shard, at in places]), resized)
 
 
 def clip_input(pixels: NDArray[np.uint8]) -> Tensor:
@@ -150,12 +151,12 @@ def sam_input(pixels: NDArray[np.uint8], resized: NDArray[np.int64]) -> Tensor:
     return made
 
 
-def ahead(pool: Pool, stage: Stage, start: int, part: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
+def ahead(pool: Pool, stage: Stage, start: int) -> Iterator[Batch]:
     """The batches of steps `start` to the end, each gathered while the one before is learnt."""
     with ThreadPoolExecutor(1) as thread:
-        waiting: Future[Batch] = thread.submit(pool.step, stage, start, part)
+        waiting: Future[Batch] = thread.submit(pool.step, stage, start)
         for _, following in pairwise(range(start, stage.steps + 1)):
             batch = waiting.result()
             if following < stage.steps:
-                waiting = thread.submit(pool.step, stage, following, part)
+                waiting = thread.submit(pool.step, stage, following)
             yield batch

@@ -1,7 +1,6 @@
 """The loop over a stage's steps: optimiser, schedule, log, and checkpoints that resume exactly."""
 
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,43 @@ import torch
 from torch import nn
 
 from tiny_training.batches import Pool, ahead
+from tiny_training.muon import Muon
 from tiny_training.recipe import Stage
 from tiny_training.stages import Pupil
 
 SAVE_EVERY = 100
 LOG_EVERY = 20
 LOOK_EVERY = 200
-HELDOUT = 96
+HELDOUT = 192
+
+SHARES = (1.0, 0.5)
+"""Of the stage's rate, for Muon and AdamW."""
+
+READ_OUT = ("lm_head", "ask")
+"""Matrices that turn states into answers; they are stepped as tables are."""
 
 
 def rate(stage: Stage, step: int) -> float:
-    """The learning rate of a step: linear warm-up, level, then a cosine down to a hundredth."""
+    """The learning rate of a step: a linear rise, level, then a linear fall to a fiftieth."""
     if step < stage.warmup:
         return stage.rate * (step + 1) / stage.warmup
-    level = stage.warmup + stage.flat
-    done = max(step - level, 0) / max(stage.steps - level, 1)
-    return stage.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+    fall = stage.steps - stage.warmup - stage.level
+    left = min((stage.steps - step) / max(fall, 1), 1.0)
+    return stage.rate * (0.02 + 0.98 * left)
 
 
-def optimiser(parts: list[nn.Module]) -> torch.optim.AdamW:
-    """AdamW over the parts; matrices decay, vectors do not."""
-    weights = [weight for part in parts for weight in part.parameters() if weight.requires_grad]
-    return torch.optim.AdamW(
-        [
-            {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": 0.05},
-            {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
-        ],
-        betas=(0.9, 0.98),
-    )
+def optimisers(parts: list[nn.Module]) -> list[torch.optim.Optimizer]:
+    """Muon over the matrices inside the parts; AdamW over vectors, tables and what is read out."""
+    weights = [weight for part in parts for weight in part.parameters()]
+    inner = {
+        id(layer.weight)
+        for part in parts
+        for name, layer in part.named_modules()
+        if isinstance(layer, nn.Linear) and name.rpartition(".")[2] not in READ_OUT
+    }
+    matrices = [weight for weight in weights if id(weight) in inner]
+    others = [weight for weight in weights if id(weight) not in inner]
+    return [Muon(matrices), torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
 def run(
@@ -47,40 +55,36 @@ def run(
     folder: Path,
     *,
     until: int | None = None,
-    part: tuple[int, int] = (0, 1),
     precision: torch.dtype = torch.bfloat16,
 ) -> None:
     """Trains a stage to its end, or to step `until`, from the folder's checkpoint if there is one.
 
     Args:
-        part: this process's number and how many share every batch; the first one writes.
-        precision: what matrix products are computed in; weights and optimiser stay float32.
+        precision: what matrix products are computed in; weights and optimisers stay float32.
     """
     pupil.requires_grad_(requires_grad=False)
-    for module in pupil.parts(stage.name):
+    parts = pupil.parts(stage.name)
+    for module in parts:
         module.requires_grad_(requires_grad=True)
-    steps = optimiser(pupil.parts(stage.name))
+    weights = [weight for part in parts for weight in part.parameters()]
+    steppers = optimisers(parts)
     checkpoint = folder / f"{stage.name}.pt"
-    start = resume(checkpoint, pupil, steps)
+    start = resume(checkpoint, pupil, steppers)
     last = stage.steps if until is None else min(until, stage.steps)
     began, seen = time.monotonic(), 0
-    for step, batch in zip(range(start, last), ahead(pool, stage, start, part), strict=False):
-        for group in steps.param_groups:
-            group["lr"] = rate(stage, step)
+    for step, batch in zip(range(start, last), ahead(pool, stage, start), strict=False):
+        for stepper, share in zip(steppers, SHARES, strict=True):
+            for group in stepper.param_groups:
+                group["lr"] = share * rate(stage, step)
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
             losses = pupil.losses(stage, batch)
-        total = torch.stack(list(losses.values())).sum()
-        total.backward()
-        weights = [weight for group in steps.param_groups for weight in group["params"]]
-        if part[1] > 1:
-            average(weights)
+        torch.stack(list(losses.values())).sum().backward()
         length = nn.utils.clip_grad_norm_(weights, 1.0)
-        steps.step()
-        steps.zero_grad(set_to_none=True)
-        seen += len(batch.ids)
+        for stepper in steppers:
+            stepper.step()
+            stepper.zero_grad(set_to_none=True)
+        seen += len(batch.owner.unique())
         done = step + 1
-        if part[0]:
-            continue
         if done % LOG_EVERY == 0 or done == last:
             line: dict[str, Any] = {name: float(loss.detach()) for name, loss in losses.items()}
             line |= {"gradient": float(length), "rate": rate(stage, step)}
@@ -89,21 +93,7 @@ def run(
         if done % LOOK_EVERY == 0 or done == stage.steps:
             look(pupil, stage, pool, folder, done, precision)
         if done % SAVE_EVERY == 0 or done == last:
-            save(checkpoint, pupil, steps, done)
-
-
-def average(weights: list[nn.Parameter]) -> None:
-    """Replaces the gradients by their means over all processes."""
-    flat = torch.cat(
-        [
-            torch.zeros(weight.numel()) if weight.grad is None else weight.grad.flatten()
-            for weight in weights
-        ]
-    )
-    torch.distributed.all_reduce(flat)
-    flat /= torch.distributed.get_world_size()
-    for weight, mean in zip(weights, flat.split([w.numel() for w in weights]), strict=True):
-        weight.grad = mean.view_as(weight).clone()
+            save(checkpoint, pupil, steppers, done)
 
 
 def look(
@@ -124,18 +114,20 @@ def log(folder: Path, line: dict[str, Any]) -> None:
         stream.write(json.dumps(rounded) + "\n")
 
 
-def save(file: Path, pupil: Pupil, steps: torch.optim.Optimizer, step: int) -> None:
+def save(file: Path, pupil: Pupil, steppers: list[torch.optim.Optimizer], step: int) -> None:
     """Writes a checkpoint beside the old one, then takes its place."""
     fresh = file.with_suffix(".tmp")
-    torch.save({"pupil": pupil.state_dict(), "steps": steps.state_dict(), "step": step}, fresh)
+    states = [stepper.state_dict() for stepper in steppers]
+    torch.save({"pupil": pupil.state_dict(), "steppers": states, "step": step}, fresh)
     fresh.replace(file)
 
 
-def resume(file: Path, pupil: Pupil, steps: torch.optim.Optimizer) -> int:
+def resume(file: Path, pupil: Pupil, steppers: list[torch.optim.Optimizer]) -> int:
     """Fills pupil and optimiser from a checkpoint; the step to go on with, 0 without one."""
     if not file.is_file():
         return 0
     kept = torch.load(file, weights_only=True)
     pupil.load_state_dict(kept["pupil"])
-    steps.load_state_dict(kept["steps"])
+    for stepper, state in zip(steppers, kept["steppers"], strict=True):
+        stepper.load_state_dict(state)
     return int(kept["step"])

@@ -1,8 +1,8 @@
 """An oracle that turns a scene's own facts into mask prompts: scaffolding, thrown away at the end.
 
 It lets SAM's half learn masks before the language model has words, and shows the language model
-where its [SEG] states must lead. It is fixed, not learnt, so both halves can be trained at the same
-time, each on its own core. Nothing of it is in the finished model.
+where its [SEG] states must lead. It is fixed, not learnt, so either half can be trained without the
+other. Nothing of it is in the finished model.
 """
 
 import torch

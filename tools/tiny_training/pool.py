@@ -1,6 +1,6 @@
 """A pool of rendered scenes on disk, so that every scene is drawn once and learnt from often.
 
-A shard is a folder of plain numpy files, read through memory maps:
+A shard is a folder of plain numpy files, read whole:
 
     clip.npy     uint8 (n, s, s, 3)      the whole image squeezed into CLIP's square
     sam.npy      uint8 (n, S, S, 3)      the longer side at S, rows and columns beyond `resized` 0
@@ -8,43 +8,31 @@ A shard is a folder of plain numpy files, read through memory maps:
     masks.npy    uint8 (m, S/2, S/2)     share of every cell that a phrase covers, 255 for all
     facts.npy    float32 (m, FACTS)      what the scene knows of every phrase, see `facts`
     first.npy    int64 (n + 1,)          phrases first[k] : first[k + 1] belong to scene k
-    words.json   n lists of tagged captions, several ways to say the same
+    words.json   n tagged captions
 
 `words.json` is written last, so its existence means that the shard is complete.
 """
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gcg_bench.shapes.composing import FULL, SIZES, Difficulty, scene
+from gcg_bench.shapes.composing import SIZES, scene
 from gcg_bench.shapes.drawing import OUTLINES, TEXTURES
-from gcg_bench.shapes.grammar import Told, tell
+from gcg_bench.shapes.grammar import Told
 from gcg_bench.shapes.scene import COLOURS, Scene
+from tiny_training.style import plainly
 
-LEVELS: dict[str, tuple[int, Difficulty]] = {
-    "easy": (
-        10_000_000,
-        Difficulty(things=(2, 3), sizes=(0, 1, 2), textured=20, pairs=0, hiding=0),
-    ),
-    "middle": (
-        20_000_000,
-        Difficulty(things=(2, 4), sizes=(1, 2, 2), textured=40, pairs=30, hiding=40),
-    ),
-    "full": (0, FULL),
-    "heldout": (30_000_000, FULL),
-}
-"""Level -> the first index of split train that it takes, and how hard its scenes are."""
+LEVELS = {"full": 0, "heldout": 30_000_000}
+"""Level -> the first index of split train that it takes."""
 
 SHARD = 500
 """Scenes in a shard."""
-
-SAYINGS = 4
-"""Captions kept of a scene."""
 
 KINDS = (tuple(OUTLINES), tuple(COLOURS), ("plain", *TEXTURES), tuple(SIZES))
 FACTS = len(KINDS) + 2 * 4 + 1
@@ -59,7 +47,7 @@ class Drawn:
     resized: tuple[int, int]
     masks: NDArray[np.uint8]
     facts: NDArray[np.float32]
-    words: list[str]
+    words: str
 
 
 def draw(made: Scene, *, clip_size: int, sam_size: int) -> Drawn:
@@ -77,7 +65,7 @@ def draw(made: Scene, *, clip_size: int, sam_size: int) -> Drawn:
         resized=(high, wide),
         masks=np.stack(covers),
         facts=np.stack([facts(made, members) for members in made.mentions]),
-        words=[tagged(tell(made, version)) for version in range(SAYINGS)],
+        words=tagged(plainly(made)),
     )
 
 
@@ -128,11 +116,10 @@ def write_shard(folder: Path, level: str, number: int, *, clip_size: int, sam_si
     if (shard / "words.json").is_file():
         return shard
     shard.mkdir(parents=True, exist_ok=True)
-    start, difficulty = LEVELS[level]
-    indices = range(start + number * SHARD, start + (number + 1) * SHARD)
+    start = LEVELS[level] + number * SHARD
     drawn = [
-        draw(scene("train", index, difficulty), clip_size=clip_size, sam_size=sam_size)
-        for index in indices
+        draw(scene("train", index), clip_size=clip_size, sam_size=sam_size)
+        for index in range(start, start + SHARD)
     ]
     np.save(shard / "clip.npy", np.stack([one.clip for one in drawn]))
     np.save(shard / "sam.npy", np.stack([one.sam for one in drawn]))
@@ -145,16 +132,29 @@ def write_shard(folder: Path, level: str, number: int, *, clip_size: int, sam_si
 
 
 class Shard:
-    """A shard opened for reading."""
+    """A shard opened for reading; each of its large files is read whole when first asked for."""
 
     def __init__(self, folder: Path) -> None:
-        self.clip = np.load(folder / "clip.npy", mmap_mode="r")
-        self.sam = np.load(folder / "sam.npy", mmap_mode="r")
+        self._folder = folder
         self.resized = np.load(folder / "resized.npy")
-        self.masks = np.load(folder / "masks.npy", mmap_mode="r")
         self.facts = np.load(folder / "facts.npy")
         self.first = np.load(folder / "first.npy")
-        self.words: list[list[str]] = json.loads((folder / "words.json").read_text("utf-8"))
+        self.words: list[str] = json.loads((folder / "words.json").read_text("utf-8"))
+
+    @cached_property
+    def clip(self) -> NDArray[np.uint8]:
+        return self._read("clip")
+
+    @cached_property
+    def sam(self) -> NDArray[np.uint8]:
+        return self._read("sam")
+
+    @cached_property
+    def masks(self) -> NDArray[np.uint8]:
+        return self._read("masks")
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def _read(self, name: str) -> NDArray[np.uint8]:
+        return np.asarray(np.load(self._folder / f"{name}.npy"))

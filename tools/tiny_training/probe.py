@@ -1,8 +1,9 @@
 """A probe that asks every image patch what it shows: scaffolding, thrown away at the end.
 
-Captions alone teach seeing slowly, one word at a time. In stage `words` each patch that the
-language model reads must also tell, through one linear layer, whether a thing covers it, the
-thing's names, and where its centre is and how far it extends.
+Captions alone teach seeing slowly, one word at a time. So each patch that the language model reads
+must tell, through one linear layer, whether a thing covers it, the thing's names, where its centre
+is and how far it extends, and its silhouette on a grid of its own: a patch that must draw the
+whole thing has to gather it from its neighbours, and then its shape's name comes easily.
 """
 
 import torch
@@ -17,6 +18,14 @@ COVERED = 0.35
 
 EMPTY = 0.05
 
+SILHOUETTE = 8
+"""Cells along a side of a silhouette, which shows a thing's extent and a quarter of it around."""
+
+_ROOM = 1.25
+
+QUESTIONS = ("shape", "colour", "texture", "size")
+"""Names of KINDS."""
+
 
 class Probe(nn.Module):
     """Patches [B, P, D] to a loss.
@@ -30,12 +39,36 @@ class Probe(nn.Module):
         super().__init__()
         self.grid = grid
         self.counts = [len(kinds) for kinds in KINDS]
-        self.ask = nn.Linear(width, 1 + sum(self.counts) + 4)
+        self.ask = nn.Linear(width, 1 + sum(self.counts) + 4 + SILHOUETTE**2)
 
-    def forward(self, patches: Tensor, batch: Batch) -> Tensor:
-        """Mean over the questions; each is a mean over the patches that have an answer."""
+    def forward(self, patches: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The loss of each question, a mean over the patches that have an answer."""
         answers = self.ask(patches).float()
-        covers = torch.stack(
+        covers = self._covers(batch)
+        filled = torch.zeros(len(patches), covers.shape[1]).index_add(0, batch.owner, covers)
+        clear = (filled >= COVERED) | (filled <= EMPTY)
+        losses = {
+            "thing": F.binary_cross_entropy_with_logits(
+                answers[..., 0][clear], (filled >= COVERED).float()[clear]
+            )
+        }
+        phrase, patch = (covers >= COVERED).nonzero(as_tuple=True)
+        *names, place, drawn = answers[batch.owner[phrase], patch, 1:].split(
+            [*self.counts, 4, SILHOUETTE**2], -1
+        )
+        facts = batch.facts[phrase]
+        for at, (question, said) in enumerate(zip(QUESTIONS, names, strict=True)):
+            losses[question] = F.cross_entropy(said, facts[:, at].long())
+        wanted, second = self._place(facts, patch)
+        losses["place"] = 10 * F.smooth_l1_loss(place, wanted, beta=0.1)
+        losses["outline"] = F.binary_cross_entropy_with_logits(
+            drawn, silhouettes(batch)[phrase, second.long()]
+        )
+        return losses
+
+    def _covers(self, batch: Batch) -> Tensor:
+        """The share of every patch that a phrase covers [N, P]."""
+        return torch.stack(
             [
                 F.interpolate(mask[None, None, :high, :wide], (self.grid, self.grid), mode="area")
                 for mask, (high, wide) in zip(
@@ -43,23 +76,31 @@ class Probe(nn.Module):
                 )
             ]
         ).flatten(1)
-        filled = torch.zeros(len(patches), covers.shape[1]).index_add(0, batch.owner, covers)
-        clear = (filled >= COVERED) | (filled <= EMPTY)
-        thing = F.binary_cross_entropy_with_logits(
-            answers[..., 0][clear], (filled >= COVERED).float()[clear]
-        )
-        phrase, patch = (covers >= COVERED).nonzero(as_tuple=True)
-        said = answers[batch.owner[phrase], patch, 1:].split([*self.counts, 4], -1)
-        facts = batch.facts[phrase]
-        losses = [thing]
-        losses += [F.cross_entropy(said[at], facts[:, at].long()) for at in range(len(KINDS))]
-        losses.append(10 * F.smooth_l1_loss(said[-1], self._place(facts, patch), beta=0.1))
-        return torch.stack(losses).mean()
 
-    def _place(self, facts: Tensor, patch: Tensor) -> Tensor:
-        """Centre and extent [K, 4] of the thing at each patch: of a pair's, the nearer one's."""
+    def _place(self, facts: Tensor, patch: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre and extent [K, 4] of the thing at each patch; of a pair's the nearer one's.
+
+        Also says [K] whether that is the second one.
+        """
         place = torch.stack([patch % self.grid, patch // self.grid], 1)
         here = (place + 0.5) / self.grid
         first, second = facts[:, len(KINDS) :][:, :4], facts[:, len(KINDS) :][:, 4:8]
         nearer = (first[:, :2] - here).square().sum(1) <= (second[:, :2] - here).square().sum(1)
-        return torch.where(nearer[:, None], first, second)
+        return torch.where(nearer[:, None], first, second), ~nearer
+
+
+def silhouettes(batch: Batch) -> Tensor:
+    """The masks around each of a phrase's two things [N, 2, SILHOUETTE ** 2]."""
+    side = batch.masks.shape[-1]
+    share = (batch.resized[batch.owner] / (2 * side)).flip(1)[:, None].float()
+    boxes = batch.facts[:, len(KINDS) :][:, :8].reshape(-1, 2, 4)
+    centre, extent = boxes[..., :2] * share, boxes[..., 2:] * share
+    steps = (torch.arange(SILHOUETTE) + 0.5) / SILHOUETTE - 0.5
+    x = centre[..., :1] + _ROOM * extent[..., :1] * steps
+    y = centre[..., 1:] + _ROOM * extent[..., 1:] * steps
+    grid = torch.stack(
+        [x[:, :, None].expand(-1, -1, SILHOUETTE, -1), y[..., None].expand(-1, -1, -1, SILHOUETTE)],
+        -1,
+    )
+    found = F.grid_sample(batch.masks[:, None], (2 * grid - 1).flatten(1, 2), align_corners=False)
+    return found.view(len(found), 2, SILHOUETTE**2)

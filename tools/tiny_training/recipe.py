@@ -1,4 +1,4 @@
-"""The recipe: sizes of glamm-tiny and the three stages that it is trained in, as values."""
+"""The recipe: sizes of glamm-tiny and the stages that it is trained in, as values."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -12,20 +12,18 @@ from gcg_bench.glamm.configuration import (
 SEED = 20231106
 """Of the first weights and of every batch (the month of the paper)."""
 
+WAVES = 0.5
+"""Height of the waves that CLIP's table of places starts with."""
+
 CLIP_SIZE = 160
 SAM_SIZE = 160
 
-SHARDS = {"heldout": 1, "easy": 8, "middle": 12, "full": 60}
-"""Shards of the pool that each level has, in the order in which they are drawn."""
-
-
-def shards(level: str, step: int) -> int:
-    """How many shards of a level a step chooses from: full scenes grow while others draw them."""
-    return min(SHARDS[level], 16 + step // 30) if level == "full" else SHARDS[level]
+SHARDS = {"heldout": 1, "full": 60}
+"""Shards of the pool: `heldout` is never learnt from."""
 
 
 def sizes(vocabulary: int) -> GlammConfig:
-    """4.5 million parameters; no region encoder, the whole image in CLIP's square.
+    """4.8 million parameters; no region encoder, the whole image in CLIP's square.
 
     The last CLIP layer is read, not the last but one, for a layer that nothing reads learns
     nothing. SAM's patches are 8 pixels, so its masks are 80 x 80: with the true share of every cell
@@ -44,10 +42,10 @@ def sizes(vocabulary: int) -> GlammConfig:
         vision=VisionConfig(
             image_size=CLIP_SIZE,
             patch_size=16,
-            hidden_size=160,
-            intermediate_size=640,
+            hidden_size=192,
+            intermediate_size=768,
             num_hidden_layers=4,
-            num_attention_heads=5,
+            num_attention_heads=6,
             select_layer=-1,
             crop=False,
         ),
@@ -71,21 +69,19 @@ def sizes(vocabulary: int) -> GlammConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of steps with its own optimiser.
+    """One run of steps with its own optimisers.
 
     Attributes:
-        name: `eyes` (SAM and mask decoder, prompted by an oracle of the scene's facts), `words`
-            and `more` (CLIP and language model: captions, [SEG] prompts that mimic the oracle's,
-            questions to the patches) or `whole` (the paper's losses alone).
+        name: `see` (CLIP, by questions to the patches), `eyes` (SAM and mask decoder, prompted by
+            an oracle of the scene's facts), `words` (projector and language model:
+            captions, [SEG] prompts that mimic the oracle's) or `whole` (the paper's
+            losses alone).
         after: the stages whose weights it starts from; none for fresh ones.
         steps: how many batches.
         batch: scenes in each.
-        rate: AdamW's highest learning rate.
+        rate: the highest learning rate of matrices (Muon); all else (AdamW) learns at half of it.
         warmup: steps until it is reached.
-        flat: steps that keep it; then a cosine leads down to a hundredth of it.
-        easy: step until which easy scenes are mixed in, fading out.
-        middle: the same for middling ones; then come full scenes only.
-        probe: weight of the questions to the patches.
+        level: steps that keep it; then it falls in a straight line to a fiftieth.
     """
 
     name: str
@@ -95,17 +91,14 @@ class Stage:
     batch: int
     rate: float
     warmup: int
-    flat: int = 0
-    easy: int = 0
-    middle: int = 0
-    probe: float = 0
+    level: int
 
 
 STAGES = (
-    Stage("eyes", steps=1000, batch=16, rate=1.5e-3, warmup=50, easy=100, middle=300),
-    Stage("words", steps=1200, batch=24, rate=1.2e-3, warmup=100, easy=180, middle=420, probe=1),
-    Stage("more", ("words",), steps=590, batch=24, rate=1.2e-3, warmup=50, flat=350, probe=3),
-    Stage("whole", ("eyes", "more"), steps=400, batch=16, rate=4e-4, warmup=30),
+    Stage("see", steps=1800, batch=32, rate=6e-3, warmup=40, level=1200),
+    Stage("eyes", steps=450, batch=16, rate=4e-3, warmup=40, level=180),
+    Stage("words", ("see", "eyes"), steps=560, batch=32, rate=4e-3, warmup=40, level=260),
+    Stage("whole", ("see", "eyes", "words"), steps=80, batch=16, rate=1e-3, warmup=20, level=20),
 )
 
 
