@@ -8,8 +8,9 @@ from types import MappingProxyType
 from gcg_bench import __version__
 from gcg_bench.cards import DataCard, load_card
 from gcg_bench.errors import BadOption, MissingData, UnknownName
-from gcg_bench.measured import fields_of, label_of, spelt
+from gcg_bench.measured import label_of
 from gcg_bench.runs import Run
+from gcg_bench.signatures import fields_of, spelt
 
 SOFTWARE = f"""@software{{gcg_bench,
   title = {{gcg-bench: benchmark and evaluation toolkit for grounded conversation generation}},

@@ -21,13 +21,13 @@ from gcg_bench.measured import (
     MEASUREMENT,
     Measured,
     differences,
-    fields_of,
     label_of,
     refuse_other_images,
     refuse_unlike,
     stored,
 )
 from gcg_bench.runs import Run
+from gcg_bench.signatures import fields_of
 from gcg_bench.types import FloatArray
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]

@@ -10,7 +10,7 @@ from gcg_bench.leaderboard.submission import Submission, inspect
 from gcg_bench.leaderboard.verifying import Fault, verify
 from gcg_bench.leaderboard.writing import SUFFIXES, write_board
 from gcg_bench.measured import MEASUREMENT, refuse_unlike
-from gcg_bench.measured import fields_of as fields
+from gcg_bench.signatures import fields_of as fields
 
 __all__ = [
     "MEASUREMENT",

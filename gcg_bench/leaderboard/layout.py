@@ -10,7 +10,8 @@ from typing import Any
 
 from gcg_bench.leaderboard.board import Board, lower_is_better
 from gcg_bench.leaderboard.rows import BASELINE, PUBLISHED, Row, scores_in
-from gcg_bench.measured import fields_of, short_labels
+from gcg_bench.measured import short_labels
+from gcg_bench.signatures import fields_of
 
 _PLAIN = ("Words",)  # shown as it is: a number of words is no share
 SCALE = "Scores × 100 with 95% bootstrap intervals over images; words as they are."

@@ -14,8 +14,9 @@ from typing import Any
 from gcg_bench import caps, names, pages
 from gcg_bench.datasets import file_sha256
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.measured import fields_of, label_of
+from gcg_bench.measured import label_of
 from gcg_bench.runs import Run
+from gcg_bench.signatures import fields_of
 
 Row = Mapping[str, Any]
 

@@ -13,11 +13,12 @@ from gcg_bench.comparison import compare, write_page
 from gcg_bench.comparison.contrast import ScoreChange
 from gcg_bench.comparison.page import p_shown
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
-from gcg_bench.measured import differences, short_labels, spelt, stored
+from gcg_bench.measured import differences, short_labels, stored
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.protocols import OFFICIAL, STRICT, spelling
+from gcg_bench.signatures import spelt
 from gcg_bench.statistics import Difference
 from gcg_bench.types import Rows
 
