@@ -122,7 +122,7 @@ class Run:
             run = cls(folder, lock)
             refuse_other(folder, dict(run.settings), wanted)
             mend(folder / _PREDICTIONS)
-            run._done = run._read_ids()
+            run._done = set(run.done_ids())
             run._asked = Asked(folder / _ASKED, run._done)
         except BaseException:
             lock.release()
@@ -210,7 +210,9 @@ class Run:
 
     def done_ids(self) -> frozenset[str]:
         """The images that have an answer, failures included."""
-        return frozenset(self._read_ids() if self._done is None else self._done)
+        if self._done is not None:
+            return frozenset(self._done)
+        return frozenset(prediction.id for prediction in self.predictions())
 
     def predictions(
         self, *, sizes: Mapping[str, tuple[int, int]] | None = None
@@ -295,6 +297,3 @@ class Run:
         if made:
             make_folder(folder)
         return folder
-
-    def _read_ids(self) -> set[str]:
-        return {prediction.id for prediction in self.predictions()}
