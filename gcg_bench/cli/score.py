@@ -142,7 +142,7 @@ def chosen_protocols(given: Mapping[str, Any]) -> list[Any]:
     """The protocols of the options, with the encoder and the optional metrics asked for."""
     from gcg_bench.protocols import protocol
 
-    if given["diagnosis"] and "strict" not in given["protocols"]:
+    if given.get("diagnosis") and "strict" not in given["protocols"]:
         raise BadOption("--diagnosis tells mistakes as strict counts them: add --protocol strict")
     return [
         protocol(name).using(encoder=given["encoder"], also=given["also"])
