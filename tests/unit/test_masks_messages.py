@@ -62,7 +62,7 @@ def square(side, left=0.0):
     return [left, 0, left + side, 0, left + side, side, left, side]
 
 
-@pytest.mark.parametrize("left", [0.0, 100_000.0])
+@pytest.mark.parametrize("left", [0.0, 300_000.0])
 def test_the_longest_outline_that_is_drawn(left):
     """Four sides in fifths of a pixel and two points a corner: 20 x side + 8."""
     side = (MAX_OUTLINE - 8) // 20

@@ -118,28 +118,30 @@ def test_on_paper(monkeypatch):
 
 # words, function words, matches (content, function) by stage, chunks, matched words; twice each:
 # hypothesis and reference
-FOUR = (
+COUNTS = (
     [5, 6, 2, 3, 1, 1, 1, 2, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 2, 4, 5],
     [2, 2, 1, 1, 1, 1, 1, 1, *[0] * 12, 1, 2, 2],  # word for word
     [2, 3, 1, 1, 1, 1, 1, 1, *[0] * 12, 1, 2, 2],  # a word of the reference is left
     [2, 2, 1, 1, 1, 1, 1, 1, *[0] * 12, 2, 2, 2],  # turned round
+    [2, 2, 1, 1, 0, 1, 1, 1, *[0] * 12, 1, 1, 2],  # a word of the caption is left
 )
 
 
 @pytest.fixture
-def four(monkeypatch):
-    """Rows of four images with those counts, asked for in one call, each pair of captions once."""
+def counted(monkeypatch):
+    """Rows of images with those counts, asked for in one call, each pair of captions once."""
     asked = []
 
     def answered(pairs):
         asked.append(list(pairs))
-        return np.array([FOUR["abcd".index(hypothesis)] for _, hypothesis in pairs], dtype=float)
+        return np.array([COUNTS["abcde".index(hypothesis)] for _, hypothesis in pairs], dtype=float)
 
     monkeypatch.setattr(jvm, "meteor_statistics", answered)
-    world = [(["x"], "a"), (["x"], "b"), (["x"], "c"), (["x"], "d"), (["x"], "b")]
+    world = [(["x"], "a"), (["x"], "b"), (["x"], "c"), (["x"], "d"), (["x"], "e")]
+    world.append((["x"], "b"))
     rows = measure(METEOR(), comparisons(world))
-    assert asked == [[(("x",), "a"), (("x",), "b"), (("x",), "c"), (("x",), "d")]]
-    assert [rows.columns[name][4] for name in METEOR.columns] == FOUR[1]
+    assert asked == [[(("x",), name) for name in "abcde"]]
+    assert [rows.columns[name][5] for name in METEOR.columns] == COUNTS[1]
     return rows
 
 
@@ -149,20 +151,22 @@ def formula(precision, recall, fragmentation):
     return mean * (1 - 0.6 * fragmentation**0.2)
 
 
-def test_stages_weigh_1_6_8_6_and_content_three_times_function(four):
+def test_stages_weigh_1_6_8_6_and_content_three_times_function(counted):
     # hypothesis: content 1 + .6, function 1 + .6; reference: content 1 + .6 + .8, function 2
     precision = (0.75 * 1.6 + 0.25 * 1.6) / (0.75 * 3 + 0.25 * 2)
     recall = (0.75 * 2.4 + 0.25 * 2) / (0.75 * 3 + 0.25 * 3)
-    found = METEOR().reduce(four, np.array([[1.0, 0, 0, 0, 0]]))["METEOR"]
+    found = METEOR().reduce(counted, np.eye(6)[:1])["METEOR"]
     assert found == pytest.approx([formula(precision, recall, 2 / 4.5)], abs=1e-12)
 
 
-def test_a_caption_word_for_word_has_no_chunks_and_any_other_has(four):
-    alone = METEOR().reduce(four, np.eye(5)[1:4])["METEOR"]
+def test_a_caption_word_for_word_has_no_chunks_and_any_other_has(counted):
+    alone = METEOR().reduce(counted, np.eye(6)[1:5])["METEOR"]
     recall = 1 / (0.75 * 2 + 0.25)
     expected = [1.0, formula(1.0, recall, 1 / 2), formula(1.0, 1.0, 2 / 2)]
+    # the caption's content word is left: only its function word counts, a quarter
+    expected.append(formula(0.25, 1.0, 1 / 1.5))
     assert alone == pytest.approx(expected, abs=1e-12)
     # together: 6 words of 7 matched, in 0 + 1 + 2 chunks
-    together = METEOR().reduce(four, np.array([[0.0, 1, 1, 1, 0]]))["METEOR"]
+    together = METEOR().reduce(counted, np.array([[0.0, 1, 1, 1, 0, 0]]))["METEOR"]
     expected = formula(1.0, 3 / (0.75 * 4 + 0.25 * 3), 3 / 6)
     assert together == pytest.approx([expected], abs=1e-12)

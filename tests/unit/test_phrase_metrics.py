@@ -68,6 +68,9 @@ def test_f1_avg_counts_thresholds_one_by_one():
     # .97 passes all ten, .72 passes .50 to .70, .55 passes two; three phrases on either side
     image = compared(np.diag([0.97, 0.72, 0.55]), np.diag([1.0, 0.5, 1.0]))
     assert scored(AveragedF1(), image)["F1_avg"] == pytest.approx((10 + 5 + 2) / 30, abs=1e-12)
+    # one passes up to .70, the other up to .55: 2 + 2 + 1 + 1 + 1
+    image = compared(np.diag([0.72, 0.55]))
+    assert scored(AveragedF1(), image)["F1_avg"] == pytest.approx(7 / 20, abs=1e-12)
     assert scored(AveragedF1(), compared([[1.0]], [[BELOW]]))["F1_avg"] == 0.0
     assert scored(AveragedF1(), compared([[1.0, 0.0]]))["F1_avg"] == pytest.approx(2 / 3)
 
