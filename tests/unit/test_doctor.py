@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import small_glamm
 import tiny
+import torch
 
 from gcg_bench import encoders, jvm, machine, planning
 from gcg_bench.adapters import glamm_tiny
@@ -215,6 +217,27 @@ def test_little_memory_is_told_and_stops_nothing(monkeypatch):
     assert hardware.memory().status == "ok"
 
 
+def test_torch_that_cannot_be_loaded(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    [found] = hardware.device("auto")
+    assert (found.what, found.status, found.remedy) == ("torch", "missing", "pip install torch")
+
+
+@pytest.fixture
+def small_gpu(monkeypatch):
+    """A graphics card of 16 GB, 3 of them free."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Small Card")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * 10**9, 16 * 10**9))
+
+
+def test_every_gpu_is_named_with_its_memory(small_gpu):
+    found = {one.what: one for one in hardware.device("auto")}
+    assert found["device"].found == "cuda"
+    assert found["GPU 0"] == Finding("GPU 0", "ok", "Small Card, 3.0 GB of 16.0 GB free")
+
+
 def test_a_device_that_is_not_there():
     found = examined(Job(device="cuda:99"))
     assert found["device"].status == "missing"
@@ -338,6 +361,17 @@ def test_a_forecast_says_when_memory_is_too_small(h100, monkeypatch):
     monkeypatch.setattr(machine, "memory_of", lambda device: Memory(8 * 10**9, 0))
     found = cost(Job(model="glamm", dataset="grandf", split="val"))
     assert (found.batch, found.fits) == (1, False)
+
+
+def test_a_gpu_too_small_for_the_model(h100, small_gpu, run):
+    """8.02e9 numbers of two bytes are more than 16 GB, with nothing computed yet."""
+    found = cost(Job(model="glamm", dataset="grandf", split="val"))
+    assert (found.device, found.precision, found.batch) == ("cuda", "bfloat16", 1)
+    assert found.memory > 2 * 8.02e9 > found.available
+    assert not found.fits
+    code, out, _ = run("--model", "glamm", "--dataset", "grandf", "--split", "val")
+    assert code == 2
+    assert "of the 16.0 GB there: too little" in out
 
 
 def test_costs_are_told_only_where_sizes_are_known():

@@ -51,6 +51,12 @@ def test_memory_elsewhere(linux, monkeypatch):
     assert machine.host_memory() is None
 
 
+def test_a_linux_that_tells_less_counts_all_as_free(linux, monkeypatch):
+    (linux / "meminfo").write_text("MemTotal:  8000 kB\nMemFree:  1000 kB\n")
+    monkeypatch.setattr(machine.os, "sysconf", lambda name: 2000)
+    assert machine.host_memory() == Memory(4_000_000, 4_000_000)
+
+
 def test_memory_of_this_machine_is_told():
     found = machine.memory_of("cpu")
     assert found is not None

@@ -8,7 +8,7 @@ import pytest
 from worlds import block, phrase, sample
 
 from gcg_bench import metrics, registry
-from gcg_bench.errors import UnknownName
+from gcg_bench.errors import GcgBenchError, UnknownName
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.f1_avg import AveragedF1
 from gcg_bench.metrics.gpq import GroundedPQ
@@ -121,6 +121,7 @@ def test_images_drawn_twice_stand_twice_in_their_place():
     assert scored(PUBLISHED, early, late, weights=[0, 2])["AP50"] == 1.0
     assert scored(PUBLISHED, early, late, weights=[0, 0])["AP50"] == -1.0
     assert scored(AP50(), early, late, weights=[0, 0])["AP50"] == 0.0
+    assert scored(PUBLISHED)["AP50"] == scored(AP50())["AP50"] == 0.0
 
 
 def test_a_reference_in_hand_is_not_given_up_for_a_crowd():
@@ -177,3 +178,6 @@ def test_what_a_metrics_file_imports_is_not_its_metric(monkeypatch):
     file.Mine, file.Other, file.reduce = Mine, Other, Mine.reduce
     monkeypatch.setattr(registry, "module", lambda folder, name, kind: file)
     assert isinstance(metrics.load("mine"), Mine)
+    del file.Mine
+    with pytest.raises(GcgBenchError, match="should define one metric, not 0"):
+        metrics.load("mine")
