@@ -73,3 +73,16 @@ def test_the_longest_outline_that_is_drawn(left):
 def test_coordinates_from_two_to_the_28_are_none():
     assert "far off" in str(refused(from_polygons, [[2**28] * 6], 4, 4))
     assert masks.area([from_polygons([[2**28 - 1] * 6], 4, 4)]).tolist() == [0]
+
+
+def test_each_text_of_a_batch_has_its_own_fault():
+    """Faults of one kind do not hide those of another; all are found in one pass."""
+    endless = "counts hold a number too large for any image"
+    torn = "counts break off inside a number"
+    strange = "counts hold characters that no run length is written with"
+    texts = {"PPPPPPP1": endless, "P": torn, "321p3": strange, "32104/": strange, "32103": None}
+    values = [{"size": [3, 4], "counts": text} for text in texts]
+    fields = [f"m{k}" for k in range(len(values))]
+    found = masks.inspect_masks(values, [None] * len(values), fields)
+    assert [getattr(one, "problem", None) for one in found] == list(texts.values())
+    assert [one.field for one in found[:-1]] == [f"m{k}.counts" for k in range(4)]
