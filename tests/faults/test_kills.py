@@ -27,6 +27,4 @@ def test_a_kill_before_any_act_on_a_file_costs_nothing(kills):
 
 
 def test_java_dies_with_the_process_that_started_it(kills):
-    before = kills.by_kind["with a cold cache"]
-    kills.evaluate(1, cold=True)
-    assert kills.by_kind["with a cold cache"] in (before, before + 1)
+    kills.evaluate(1, cold=True)  # fails by itself on a process or a half file left behind
