@@ -1,5 +1,6 @@
 """The command line: a click group that imports a command's module only when it is asked for."""
 
+import atexit
 import gc
 import importlib
 import importlib.util
@@ -80,6 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # we build many small values and few cycles: looking for cycles less often saves a tenth
     gc.set_threshold(100_000, 20, 20)
+    # the process ends, and its memory with it: no search for the cycles of torch's modules
+    atexit.register(gc.freeze)
     _spell_what_the_terminal_cannot()
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
