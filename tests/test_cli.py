@@ -374,6 +374,19 @@ def test_unknown_names(run, arguments, words):
     refused(run(*arguments), *words)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import no_such_package\n", ["mine.py", "no_such_package", "installed?"]),
+        ("from gcg_bench import NoSuchName\n", ["mine.py", "NoSuchName"]),
+        ("class Mine\n", ["mine.py", "line 1", "--debug"]),
+    ],
+)
+def test_a_model_file_that_python_cannot_read_is_told_in_a_line(run, tmp_path, text, words):
+    (tmp_path / "mine.py").write_text(text)
+    refused(run(*SHAPES, "--model", "./mine.py", "--encoder", "minilm"), *words)
+
+
 def test_unknown_metric_protocol_and_encoder(run, world):
     refused(score(run, world, "--also", "bluw"), "bluw", "'bleu'")
     refused(score(run, world, "--protocol", "strickt"), "strickt", "'strict'")
