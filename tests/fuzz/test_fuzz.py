@@ -3,9 +3,12 @@
 The long version is `python tests/fuzz/run.py --inputs 1000000`.
 """
 
+import hashlib
 import sys
+from random import Random
 
 import pytest
+from fuzz.guided import Dictated
 from fuzz.registry import PROOFS, TARGETS
 from fuzz.run import fuzz, jobs_for, table
 from fuzz.worker import made
@@ -30,6 +33,20 @@ def test_every_reader_stands_what_it_is_given():
 def test_an_input_follows_from_its_name_seed_and_index():
     for name in TARGETS:
         assert made(name, 3, 5) == made(name, 3, 5)
+
+
+def test_dictated_choices_are_those_of_the_bytes_and_then_chance():
+    told = Dictated(bytes([3, 255, 1, 128, 0, 64]))
+    assert told.getrandbits(8) == 3
+    assert told.getrandbits(3) == 7
+    assert told.choice("abcd") == "b"
+    assert told.random() == 128 / 65536
+    assert told.getrandbits(16) == Random(told_seed(bytes([3, 255, 1, 128, 0, 64]))).getrandbits(16)
+    assert len({Dictated(bytes([n])).random() for n in range(50)}) == 50
+
+
+def told_seed(data):
+    return hashlib.sha256(data).digest()
 
 
 def test_the_fuzzer_notices_what_no_reader_may_do():

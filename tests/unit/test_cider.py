@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.cider.cider import Cider
 
-from gcg_bench.metrics.cider import CIDEr
+from gcg_bench.metrics.cider import CIDEr, cider_d
 from gcg_bench.scoring import measure
 
 # few words make many ties; a token may hold a no-break space, at which pycocoevalcap splits
@@ -45,6 +45,15 @@ def test_on_paper():
     first = 10 * (2 / math.sqrt(6) + 1 / math.sqrt(2)) * math.exp(-1 / 72)
     assert scores(CIDEr(), world)["CIDEr"] == pytest.approx(first / 4 / 2)
     assert scores(CIDEr(n=2), world)["CIDEr"] == pytest.approx(first / 2 / 2)
+
+
+def test_an_image_without_references_scores_nothing_wherever_it_stands():
+    # "a b" equals its reference: cosine 1 for 1- and 2-grams, nothing longer
+    for world, expected in (
+        ([(("a b",), "a b"), ((), "c")], [5, 0]),
+        ([((), "c"), (("a b",), "a b")], [0, 5]),
+    ):
+        assert cider_d(world, n=4, sigma=6.0).tolist() == pytest.approx(expected)
 
 
 def test_a_single_image_scores_nothing():

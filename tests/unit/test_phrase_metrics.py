@@ -159,6 +159,13 @@ def test_among_equal_overlaps_the_later_reference_wins_however_many_there_are():
 # --- files
 
 
+def test_a_ratio_spreads_both_ways_and_is_nothing_of_nothing():
+    one, many = np.array([1.0]), np.array([2.0, 0.0, 4.0])
+    assert metrics.ratio(one, many).tolist() == [0.5, 0, 0.25]
+    assert metrics.ratio(many, one).tolist() == [2, 0, 4]
+    assert metrics.ratio(many, np.array([0.0])).tolist() == [0, 0, 0]
+
+
 def test_a_metric_that_is_nobodys():
     with pytest.raises(UnknownName, match="no metric named 'miuo'"):
         metrics.load("miuo")
