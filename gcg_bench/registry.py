@@ -75,6 +75,8 @@ def _from_package(where: str) -> ModuleType:
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         raise MissingData(f"cannot import {where}: {error}. Is its package installed?") from error
+    except (ImportError, SyntaxError) as error:
+        raise BadOption(f"cannot import {where}: {_told(error)}") from error
 
 
 def _from_file(file: Path) -> ModuleType:
@@ -85,5 +87,15 @@ def _from_file(file: Path) -> ModuleType:
         raise BadOption(f"{file}: not a Python file that can be imported")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded  # dataclasses and pickle look for a class's module there
-    spec.loader.exec_module(loaded)
+    try:
+        spec.loader.exec_module(loaded)
+    except ModuleNotFoundError as error:
+        raise MissingData(f"cannot import {file}: {error}. Is that package installed?") from error
+    except (ImportError, SyntaxError) as error:
+        raise BadOption(f"cannot import {file}: {_told(error)}") from error
     return loaded
+
+
+def _told(error: ImportError | SyntaxError) -> str:
+    """What is wrong in a line; a syntax error says itself in which."""
+    return f"{type(error).__name__}: {error}; --debug shows where"

@@ -176,7 +176,7 @@ def _refuse(draft: Draft) -> None:
     ):
         if count > caps.PHRASES:
             raise BadData(f"{count:,} {what}; more than {caps.PHRASES:,} are not read", field=what)
-    texts = [*draft.captions, *(phrase.text or "" for phrase in draft.phrases)]
+    texts = [*draft.captions, draft.caption or "", *(one.text or "" for one in draft.phrases)]
     if max(map(len, texts)) > caps.TEXT:
         raise BadData(f"a text of more than {caps.TEXT:,} characters", field="caption")
 

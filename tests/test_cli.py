@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from tiny import rect
 
-from gcg_bench import masks
+from gcg_bench import OFFICIAL, STRICT, Resampling, load_dataset, load_model, masks
+from gcg_bench import evaluate as evaluate_run
 from gcg_bench.cli import main
 
 SIZE = (8, 10)
@@ -252,6 +253,47 @@ def test_a_model_that_raises_loses_one_image_and_exit_code_says_so(run, tmp_path
     assert len(errors) == 3
 
 
+def test_a_models_own_settings_do_not_say_how_it_was_measured(run, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from gcg_bench.adapters.silent import Silent\n"
+        "class Odd(Silent):\n"
+        "    settings = {'n': 7, 'split': 'mine', 'encoder': 'clip', 'n:9': 1,\n"
+        "                'note': 'a|n:9\\n|b'}\n"
+        "load = Odd\n"
+    )
+    code, out, _ = evaluate(run, "--out", "r", "--json", model="./odd.py")
+    assert code == 0
+    for verdict in json.loads(out):
+        assert (verdict["split"], verdict["n"]) == ("val", 3)
+        assert "\n" not in verdict["signature"]
+        fields = [part.partition(":")[::2] for part in verdict["signature"].split("|")]
+        told = dict(fields)
+        assert len(told) == len(fields)
+        assert (told["n"], told["split"]) == ("3", "val")
+        assert told["encoder"].startswith("minilm@")
+        own = {"n": "7", "split": "mine", "encoder": "clip"}
+        assert {name: told[f"model_{name}"] for name in own} == own
+        assert (told["note"], told["n%3A9"]) == ("a%7Cn:9%0A%7Cb", "1")
+
+
+def test_a_run_that_was_made_from_python_is_one_for_every_command(run, tmp_path):
+    data = load_dataset("shapes", "val", limit=2)
+    official = OFFICIAL.using(encoder="minilm")
+    draws = Resampling(draws=10)
+    evaluate_run(load_model("whole-image"), data, tmp_path / "r", protocols=[official, STRICT],
+                 resampling=draws)  # fmt: skip
+    before = json.loads((tmp_path / "r/strict-1/scores.json").read_text())
+    assert run("report", "r")[0] == 0
+    assert "shapes_val_000001" in (tmp_path / "r/report.html").read_text()
+    assert run("leaderboard", "check", "r")[0] == 0
+    assert run("score", "r", "--encoder", "minilm", "--explain", "shapes_val_000001")[0] == 0
+    code, out, _ = run("score", "r", "--encoder", "minilm", "--draws", "10", "--json")
+    assert code == 0
+    again = next(one for one in json.loads(out) if one["protocol"] == "strict")
+    assert (again["n"], again["scores"]) == (2, before["scores"])
+    assert "|prompt:unknown|" in again["signature"]
+
+
 def test_evaluate_takes_prediction_files_as_a_model(run, world):
     root, predictions = world
     code, out, _ = run(
@@ -330,6 +372,19 @@ SHAPES = ("evaluate", "--dataset", "shapes", "--split", "val")
 )  # fmt: skip
 def test_unknown_names(run, arguments, words):
     refused(run(*arguments), *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import no_such_package\n", ["mine.py", "no_such_package", "installed?"]),
+        ("from gcg_bench import NoSuchName\n", ["mine.py", "NoSuchName"]),
+        ("class Mine\n", ["mine.py", "line 1", "--debug"]),
+    ],
+)
+def test_a_model_file_that_python_cannot_read_is_told_in_a_line(run, tmp_path, text, words):
+    (tmp_path / "mine.py").write_text(text)
+    refused(run(*SHAPES, "--model", "./mine.py", "--encoder", "minilm"), *words)
 
 
 def test_unknown_metric_protocol_and_encoder(run, world):

@@ -136,6 +136,10 @@ def test_an_image_of_absurd_size_in_annotations(tmp_path):
     [
         ({"id": "a", "caption": "a", "phrases": [{"text": "x"}] * 10**6}, "phrases"),
         ({"id": "a", "caption": "a", "phrases": [{"text": "x", "masks": [0] * 20_000}]}, "masks"),
+        (
+            {"id": "a", "caption": "a", "phrases": [{"text": "x", "masks": [0] * 6000}] * 2},
+            "phrases: have 12,000 masks",
+        ),
         ({"image_id": "a", "caption": "a", "phrases": ["x"] * 10**6, "pred_masks": []}, "phrases"),
         ({"image_id": "a", "caption": "a", "phrases": [], "pred_masks": [0] * 10**6}, "pred_masks"),
         ({"id": "a", "caption": "a" * (10**6 + 1), "phrases": []}, "caption"),
@@ -159,6 +163,13 @@ def test_a_million_phrases_in_one_reference(tmp_path):
     }
     (tmp_path / "val.jsonl").write_text(json.dumps(row))
     with pytest.raises(BadData, match="100,000 phrases; more than 10,000 are not read"):
+        load_dataset(tmp_path, "val")
+
+
+def test_a_million_characters_in_the_caption_that_phrases_belong_to(tmp_path):
+    row = {"id": "a", "height": 2, "width": 2, "captions": ["a"], "phrases": []}
+    (tmp_path / "val.jsonl").write_text(json.dumps({**row, "caption": "a" * (10**6 + 1)}))
+    with pytest.raises(BadData, match="image a: caption: a text of more than 1,000,000 characters"):
         load_dataset(tmp_path, "val")
 
 

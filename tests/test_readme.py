@@ -295,6 +295,26 @@ def test_links_lead_on(page):
             assert (ROOT / target).exists(), target
 
 
+def test_a_source_archive_holds_what_its_pages_and_tests_speak_of():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    held = set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
+    tests = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py")]
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in (README, "CONTRIBUTING.md")]
+    asked = {name for text in tests for name in re.findall(r'\bROOT / "([\w.-]+)', text)}
+    asked |= {name for text in pages for name in re.findall(r"\]\(([\w.-]+)[/)]", text)}
+    assert {"README.md", "docs", "check", ".ci"} <= asked
+    assert asked - held == {"pyproject.toml"}  # which every archive has
+
+
+@pytest.mark.parametrize("page", [README, "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_lines_of_prose_fit_a_terminal(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [line for line in prose.splitlines() if not line.startswith("|")]  # tables cannot break
+    assert len(lines) > 30
+    assert [line for line in lines if len(line) > 120] == []
+
+
 def test_the_citation_is_whole_and_of_this_version():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     # the keys that the schema of version 1.2.0 requires

@@ -88,7 +88,7 @@ class DataCard:
     """A data set as its card describes it.
 
     Attributes:
-        name: the card file's name without `.md`.
+        name: what it is called; a shipped card's file is named so, with `.md`.
         version: rises when anything in the card could change a sample.
         title: one line for tables.
         format: the plug-in of `gcg_bench.datasets` that reads it.

@@ -1,5 +1,6 @@
 """doctor: what is missing on this machine, and the remedy; what a job will cost."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -103,14 +104,17 @@ def _verdict(findings: Sequence[Any], job: Any, *, able: bool) -> str:
         return f"missing: {', '.join(lost)}" if lost else "missing: memory"
     if job.model is None and job.dataset is None:
         return f"ready: {QUICK_START}"
-    words = ["gcg-bench evaluate --model", job.model or "glamm-tiny"]
+    words = ["gcg-bench evaluate --model", shlex.quote(job.model or "glamm-tiny")]
     for option, value in (
         ("--dataset", job.dataset),
         ("--split", job.split),
         ("--data-root", job.root),
+        ("--limit", job.limit),
         ("--encoder", job.encoder),
+        ("--device", None if job.device == "auto" else job.device),
+        ("--batch-size", None if job.batch_size == "auto" else job.batch_size),
     ):
-        words += [option, str(value)] if value is not None else []
+        words += [option, shlex.quote(str(value))] if value is not None else []
     return f"ready: {' '.join(words)}" if job.dataset else "ready"
 
 

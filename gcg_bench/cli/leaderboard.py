@@ -142,6 +142,7 @@ def check(
     code is 2 when there is an error.
     """
     from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
+    from gcg_bench.cli.score import images_of
     from gcg_bench.datasets import load_dataset
     from gcg_bench.leaderboard import inspect
     from gcg_bench.runs import Run
@@ -155,7 +156,7 @@ def check(
         name,
         of,
         data_root,
-        limit=limit or asked.get("limit"),
+        limit=limit or (images_of(asked) if asked else None),
         shipped=dataset is None,
     )
     found = inspect(submission, data)

@@ -31,6 +31,7 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
     The page holds all it needs and asks the network for nothing. Pictures come from the data root;
     without them masks are drawn on a blank canvas.
     """
+    from gcg_bench.cli.score import images_of
     from gcg_bench.datasets import load_dataset
     from gcg_bench.runs import Run
 
@@ -40,7 +41,7 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
         given["dataset"] or asked["dataset"],
         asked["split"],
         given["data_root"],
-        limit=asked["limit"],
+        limit=images_of(asked),
         shipped=given["dataset"] is None,
     )
     if data.card.name != asked["dataset"]:

@@ -1,6 +1,7 @@
 """score: only the numbers, for a run or for anybody's prediction files."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 
+from gcg_bench import caps
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.errors import BadOption
@@ -46,7 +48,7 @@ def score(predictions: Path, **given: Any) -> int:
             given["dataset"] or settings["dataset"],
             given["split"] or settings["split"],
             given["data_root"],
-            limit=given["limit"] or settings["limit"],
+            limit=given["limit"] or images_of(settings),
             shipped=given["dataset"] is None,
         )
         _agree(data, settings)
@@ -70,7 +72,7 @@ def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
 
     The run is locked meanwhile: answers that were added would not be in its scores.
     """
-    limited = given["limit"] is not None and given["limit"] != run.settings["limit"]
+    limited = given["limit"] is not None and given["limit"] != images_of(run.settings)
     with nullcontext() if limited else run.held():
         return _scored(data, run, given, limited=limited)
 
@@ -99,17 +101,51 @@ def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> 
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 
+def images_of(settings: Mapping[str, Any]) -> int | None:
+    """How many images a run asks for, the first of its split; None for all.
+
+    A run that was made from Python knows no `limit`, but how many images it has.
+
+    Raises:
+        BadData: it says neither.
+    """
+    n = settings.get("n")
+    if "limit" not in settings and type(n) is int and 1 <= n <= caps.IMAGES:
+        return n
+    limit: int | None = settings["limit"]
+    return limit
+
+
 def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a signature that say how the answers were made."""
+    """The fields of a signature that say how the answers were made.
+
+    A model's own setting never takes the place of a field that says how they were measured: it is
+    then called `model_NAME`. What would end a field is spelt, as in `a%7Cb`.
+    """
+    from gcg_bench.measured import MEASUREMENT
+
+    taken = {*MEASUREMENT, "confidences", "by", "prompt"}
+    own = {}
+    for name, value in sorted(settings.get("decoding", {}).items()):
+        field = _inert(name).replace(":", "%3A")
+        own[f"model_{field}" if field in taken else field] = _inert(value)
+    return {"prompt": _prompt(settings), **own}
+
+
+def _prompt(settings: Mapping[str, Any]) -> str:
+    """A prompt as signatures name it: by its hash."""
+    if "prompt" not in settings:  # made from Python
+        return "unknown"
     prompt = settings["prompt"]
     spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
-    decoding = settings.get("decoding", {})
-    return {
-        "prompt": hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        if spelt
-        else "none",
-        **dict(sorted(decoding.items())),
-    }
+    if not spelt:
+        return "none"
+    return hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _inert(value: object) -> str:
+    """Text that ends neither a field of a signature nor its line."""
+    return re.sub(r"[|\r\n]", lambda found: f"%{ord(found[0]):02X}", str(value))
 
 
 def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:

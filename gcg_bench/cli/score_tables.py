@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gcg_bench.cli.console import table
-from gcg_bench.protocols import PROTOCOLS
+from gcg_bench.leaderboard.board import lower_is_better
 from gcg_bench.scoring import Evaluation
 from gcg_bench.types import Score
 
@@ -17,31 +17,24 @@ PLAIN = ("Words",)
 def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]) -> None:
     """The scores of all protocols beside each other, and below them what qualifies them."""
     names = list(dict.fromkeys(s.metric for e in evaluations for s in e.scores))
-    lower = lower_is_better()
     headings = ["", *(f"{e.protocol} v{e.version}" for e in evaluations)]
     made = table(title, headings, numeric=headings[1:])
     for name in names:
         cells = [_cell(name, evaluation) for evaluation in evaluations]
-        made.add_row(f"{name} (lower is better)" if name in lower else name, *cells)
+        made.add_row(f"{name} (lower is better)" if lower_is_better(name) else name, *cells)
     made.add_section()
     made.add_row("images", *(str(e.n) for e in evaluations))
     made.add_row("failed images", *(_failed(e) for e in evaluations))
     made.add_row("words a caption", *(f"{e.words:.1f}" for e in evaluations))
     made.add_row("likeness gate lets pass", *map(_gate, evaluations))
     console.print(made)
-    console.print(
-        Text("Scores x 100 with 95% bootstrap intervals over images; words as they are.", "dim")
-    )
+    drawn = any(score.low is not None for one in evaluations for score in one.scores)
+    intervals = " with 95% bootstrap intervals over images" if drawn else ""
+    console.print(Text(f"Scores x 100{intervals}; words as they are.", "dim"))
     for note, protocols in _noted(evaluations).items():
         console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
     for evaluation in evaluations:
         console.print(Text(evaluation.signature, "dim"), soft_wrap=True)
-
-
-def lower_is_better() -> frozenset[str]:
-    """The names of the scores that are rates of mistakes."""
-    known = (metric for protocol in PROTOCOLS.values() for metric in protocol.metrics)
-    return frozenset(name for metric in known if metric.lower_is_better for name in metric.scores)
 
 
 def _noted(evaluations: Sequence[Evaluation]) -> dict[str, list[str]]:

@@ -176,7 +176,7 @@ class Contrast:
         draws: of the intervals, and of the tests.
         seed: of both.
         scores: every score of every protocol that both were scored with.
-        images: how the images changed; None when the score has no number for one image.
+        images: how the images changed.
         phrases: gained and lost; None without a protocol that matches phrases.
         answered: fields of the signatures that differ, all about how the answers were made: name,
             A's, B's.

@@ -1,8 +1,12 @@
 """Data sets: a card, a split and a root become samples; one file format (or generator) a file.
 
 A format plug-in has `read(card, split, root, *, limit=None) -> Iterator[Sample]` and, when it reads
-files, `annotation_files(card, split, root) -> tuple[Path, ...]`; it may have
-`write(dataset, out, *, embed_images)`.
+files, `annotation_files(card, split, root) -> tuple[Path, ...]`. It may have more:
+
+read(..., faults)   tells what is wrong instead of stopping, so that `data check` can list it all
+audit               looks for what only `data check` asks: `audit(card, split, root, faults)`
+write               for `data export`: `write(dataset, paths, *, names, embed)`, with FILES (role ->
+                    file name, `{split}` in it) and EMBEDS (whether images go into the files)
 """
 
 import hashlib
@@ -44,7 +48,8 @@ def load_dataset(
     """A split of a data set.
 
     Args:
-        name: a shipped card's name, or the path of a card.
+        name: a shipped card's name, or the path of a card, of a data file or of a folder with such
+            (see `load_card`).
         split: e.g. `val`.
         root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
         limit: only so many images, the first of the file.
@@ -54,6 +59,7 @@ def load_dataset(
         UnknownName: no such card, format or split.
         MissingData: annotation files are not there; lists them and where they were sought.
         BadData: a file cannot be read; names file, image, phrase and field.
+        BadOption: a limit below 1, or none for a split without end.
     """
     if limit is not None and limit < 1:
         raise BadOption(f"limit {limit}: at least one image is needed")

@@ -15,6 +15,7 @@ from gcg_bench.signatures import fields_of
 
 _PLAIN = ("Words",)  # shown as it is: a number of words is no share
 SCALE = "Scores × 100 with 95% bootstrap intervals over images; words as they are."
+_BARE_SCALE = "Scores × 100; words as they are."  # where no interval was drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,10 @@ def _sourced(row: Row) -> str:
 
 
 def _notes(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
-    said = [SCALE] if measured else ["Scores × 100, as their sources print them."]
+    said = ["Scores × 100, as their sources print them."]
+    if measured:
+        drawn = any(f"{name}_low" in row for row in measured for name in scores_in([row]))
+        said = [SCALE if drawn else _BARE_SCALE]
     by = {row["ranked_by"]: None for row in measured if "ranked_by" in row}
     for how in by:
         said.append(f"Ranked by {how}.")

@@ -99,6 +99,11 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
         if phrase is not None:
             phrases.append(phrase)
             unread |= {f"phrases.{field}" for field in set(entry) - _PHRASE_FIELDS}
+    masks = sum(len(phrase.masks) for phrase in phrases)
+    if masks > caps.PHRASES:
+        problem = f"have {masks:,} masks; more than {caps.PHRASES:,} are not read"
+        faults.error(record.bad("phrases", problem))
+        phrases = []
     return Draft(
         id=name,
         file=file,

@@ -5,7 +5,8 @@ or `why` there is none. `size` is that of its masks, `full` that of the picture:
 `sides` holds the reference and the prediction:
 
     {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
-     "phrases": [{"text", "number", "kind", "other", "iou", "likeness", "score", "masks", "mask"}]}
+     "phrases": [{"text", "number", "kind", "other", "iou", "likeness", "score", "masks", "crowd",
+                  "mask"}]}
 
 A caption is a list of pieces, each with the position of the phrase it is, -1 for none: character
 offsets would not mean the same in Python and in a browser. Only the first caption has phrases.

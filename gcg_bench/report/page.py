@@ -131,11 +131,13 @@ def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> 
 
 def _content(material: Material) -> Mapping[str, Any]:
     scores, diagnosis = columns(material.judged), material.diagnosis
+    shown = protocols(material)
     return {
         "title": material.title,
         "version": material.version,
         "summary": summary(material),
-        "protocols": protocols(material),
+        "protocols": shown,
+        "intervals": any(tile.interval for one in shown for tile in one.tiles),
         "diagnosis": diagnosis,
         "dearest": max(0.01, *(one.f1_without - diagnosis.f1 for one in diagnosis.tallies)),
         "described": {kind.name: kind for kind in KINDS},

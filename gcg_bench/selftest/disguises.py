@@ -1,10 +1,11 @@
 """Changes that say nothing new, so that no score may move: other orders, names, sides, pieces."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from gcg_bench.selftest.outlines import halves, mirrored
 from gcg_bench.selftest.scenes import Kit, Scene, Scenes, answered, each
-from gcg_bench.types import Grounding, Mask
+from gcg_bench.types import Grounding, Mask, Phrase
 
 
 def phrases_reordered(scenes: Scenes, kit: Kit) -> Scenes:
@@ -66,31 +67,21 @@ def images_mirrored(scenes: Scenes, kit: Kit) -> Scenes:
 def masks_in_pieces(scenes: Scenes, kit: Kit) -> Scenes:
     """Every mask of an answer given as two, which the phrase has together."""
     del kit
-    return each(
-        lambda scene: answered(
-            scene,
-            [
-                replace(phrase, masks=tuple(half for mask in phrase.masks for half in halves(mask)))
-                for phrase in scene.answer.phrases
-            ],
-        ),
-        scenes,
-    )
+
+    def change(phrase: Phrase) -> Phrase:
+        return replace(phrase, masks=tuple(half for mask in phrase.masks for half in halves(mask)))
+
+    return _phrase_by_phrase(change, scenes)
 
 
 def confidences_halved(scenes: Scenes, kit: Kit) -> Scenes:
     """Every confidence halved."""
     del kit
-    return each(
-        lambda scene: answered(
-            scene,
-            [
-                replace(phrase, score=None if phrase.score is None else phrase.score / 2)
-                for phrase in scene.answer.phrases
-            ],
-        ),
-        scenes,
-    )
+
+    def change(phrase: Phrase) -> Phrase:
+        return replace(phrase, score=None if phrase.score is None else phrase.score / 2)
+
+    return _phrase_by_phrase(change, scenes)
 
 
 def captions_broken_into_lines(scenes: Scenes, kit: Kit) -> Scenes:
@@ -102,6 +93,11 @@ def captions_broken_into_lines(scenes: Scenes, kit: Kit) -> Scenes:
         ),
         scenes,
     )
+
+
+def _phrase_by_phrase(change: Callable[[Phrase], Phrase], scenes: Scenes) -> Scenes:
+    """A change made of every phrase of every answer."""
+    return each(lambda scene: answered(scene, list(map(change, scene.answer.phrases))), scenes)
 
 
 def _with_truth(scene: Scene, truth: Grounding) -> Scene:

@@ -11,7 +11,7 @@ no two splits share a stream. Promises of every scene, held by tests:
   (left to right, a pair by its left member) is never a matter of taste.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -51,35 +51,18 @@ LEAST_GAP = 45
 """In thousandths of the width."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difficulty:
-    """What scenes may hold; the default is the data set, easier ones are for learning from.
-
-    Attributes:
-        things: fewest and most things.
-        sizes: weights of small, medium and large.
-        textured: percentage of things that are not plain.
-        pairs: percentage of scenes with two things of one name.
-        hiding: percentage of scenes in which something hides a part of something.
-    """
-
-    things: tuple[int, int] = (3, 6)
-    sizes: tuple[int, int, int] = (3, 4, 3)
-    textured: int = 50
-    pairs: int = 40
-    hiding: int = 65
+_THINGS = (3, 6)  # fewest and most
+_WEIGHTS = (3, 4, 3)  # of small, medium and large
+# in how many of 100: things are not plain, scenes have two things of one name, or hide something
+_TEXTURED, _PAIRS, _HIDING = 50, 40, 65
 
 
-FULL = Difficulty()
-
-
-def scene(split: str, index: int, difficulty: Difficulty = FULL) -> Scene:
+def scene(split: str, index: int) -> Scene:
     """The scene of that split and index.
 
     Args:
         split: a name of SPLITS.
         index: from 0.
-        difficulty: anything but the default makes scenes that are not in the data set.
 
     Raises:
         UnknownName: no such split.
@@ -92,9 +75,9 @@ def scene(split: str, index: int, difficulty: Difficulty = FULL) -> Scene:
         raise BadOption(f"shapes {split} has no scene {index}")
     key = (VERSION, list(SPLITS).index(split), index)
     dice = Dice(*key)
-    plan = _plan(dice, difficulty)
+    plan = _plan(dice)
     while True:
-        found = _attempt(dice, key, plan, difficulty)
+        found = _attempt(dice, key, plan)
         if found is not None:
             return found
 
@@ -108,20 +91,20 @@ class _Plan(NamedTuple):
     hiding: int
 
 
-def _plan(dice: Dice, difficulty: Difficulty) -> _Plan:
-    number = dice.between(*difficulty.things)
+def _plan(dice: Dice) -> _Plan:
+    number = dice.between(*_THINGS)
     return _Plan(
         frame=dice.pick(FRAMES),
         number=number,
-        paired=number > 2 and dice.chance(difficulty.pairs),
-        hiding=1 + dice.below(2) if dice.chance(difficulty.hiding) else 0,
+        paired=dice.chance(_PAIRS),
+        hiding=1 + dice.below(2) if dice.chance(_HIDING) else 0,
     )
 
 
-def _attempt(dice: Dice, key: tuple[int, ...], plan: _Plan, difficulty: Difficulty) -> Scene | None:
+def _attempt(dice: Dice, key: tuple[int, ...], plan: _Plan) -> Scene | None:
     """One scene that keeps the promises, or None."""
     frame = plan.frame
-    things = _placed(dice, _names(dice, plan, difficulty), plan)
+    things = _placed(dice, _names(dice, plan), plan)
     if things is None:
         return None
     made = Scene(key, *frame, _setting(dice), tuple(things))
@@ -130,7 +113,7 @@ def _attempt(dice: Dice, key: tuple[int, ...], plan: _Plan, difficulty: Difficul
     return replace(made, mentions=_mentions(made))
 
 
-def _names(dice: Dice, plan: _Plan, difficulty: Difficulty) -> list[Thing]:
+def _names(dice: Dice, plan: _Plan) -> list[Thing]:
     """The things without their places; two of one name stand side by side in the list."""
     phrases = plan.number - 1 if plan.paired else plan.number
     kinds = [(shape, colour) for shape in OUTLINES for colour in COLOURS]
@@ -138,8 +121,8 @@ def _names(dice: Dice, plan: _Plan, difficulty: Difficulty) -> list[Thing]:
         Thing(
             shape=shape,
             colour=colour,
-            texture=_texture(dice, difficulty),
-            size=dice.weighted(tuple(SIZES), difficulty.sizes),
+            texture=_texture(dice),
+            size=dice.weighted(tuple(SIZES), _WEIGHTS),
             tint=_tint(dice, COLOURS[colour]),
             centre=(0, 0),
             radius=0,
@@ -153,8 +136,8 @@ def _names(dice: Dice, plan: _Plan, difficulty: Difficulty) -> list[Thing]:
     return names
 
 
-def _texture(dice: Dice, difficulty: Difficulty) -> str:
-    return dice.pick(tuple(TEXTURES)) if dice.chance(difficulty.textured) else "plain"
+def _texture(dice: Dice) -> str:
+    return dice.pick(tuple(TEXTURES)) if dice.chance(_TEXTURED) else "plain"
 
 
 def _tint(dice: Dice, colour: Colour) -> Colour:

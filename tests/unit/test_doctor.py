@@ -435,7 +435,10 @@ def test_the_command_estimates_before_starting(run, h100, monkeypatch):
     assert code == 0
     assert "4 images in batches of 2 on H100 SXM, bf16 (cpu, float32): at least" in out
     assert "on one H100 (bfloat16): at least" in out
-    assert out.splitlines()[-1].startswith("ready: gcg-bench evaluate --model glamm-tiny --dataset")
+    assert out.splitlines()[-1] == (
+        "ready: gcg-bench evaluate --model glamm-tiny --dataset shapes --split val --limit 4"
+        " --encoder minilm --batch-size 2"
+    )
     monkeypatch.setattr(machine, "memory_of", lambda device: Memory(10**6, 0))
     code, out, _ = run(*typed, "--encoder", "minilm")
     assert code == 2

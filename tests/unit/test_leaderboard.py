@@ -269,6 +269,18 @@ def test_reported_values_of_other_data_are_said_to_be(three):
     assert any("of grandf, not of the data" in note for note in section.notes)
 
 
+def test_intervals_are_spoken_of_only_where_they_were_drawn(three):
+    board = Board.of_runs(three)
+    bare = [
+        {name: value for name, value in row.items() if not name.endswith(("_low", "_high"))}
+        for row in board.rows
+    ]
+    for made, told in ((board, True), (Board(tuple(bare)), False)):
+        (section,) = sections(made)
+        assert any("bootstrap intervals" in note for note in section.notes) is told
+        assert section.notes[0].startswith("Scores × 100")
+
+
 # --- files
 
 TEXTS = st.text(

@@ -104,6 +104,15 @@ def test_page_holds_every_image(tmp_path, world):
     assert "1 of 2 pictures are missing" in html
 
 
+def test_page_speaks_of_intervals_only_where_they_were_drawn(tmp_path, world):
+    given = material(world)
+    assert "bootstrap intervals" in written(tmp_path, given)[1]
+    (judged,) = given.judged
+    for score in judged.verdict["scores"].values():
+        score["low"] = score["high"] = None
+    assert "bootstrap intervals" not in written(tmp_path, given)[1]
+
+
 def test_page_comes_with_a_policy_that_fits_it(tmp_path, world):
     _, html = written(tmp_path, material(world))
     page = Page(html)

@@ -14,7 +14,6 @@ from gcg_bench import masks
 from gcg_bench.cards import load_card
 from gcg_bench.datasets import shapes
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.shapes.composing import Difficulty
 from gcg_bench.shapes.dice import Dice
 from gcg_bench.shapes.drawing import OUTLINES, TURNS, outline
 from gcg_bench.shapes.grammar import PLACES, tell
@@ -303,13 +302,6 @@ def test_everything_occurs():
 def test_captions_of_one_scene_differ():
     differing = sum(len(set(shapes.sample("train", index).captions)) > 1 for index in range(30))
     assert differing >= 28
-
-
-def test_easier_scenes_are_easier():
-    easy = Difficulty(things=(2, 2), sizes=(0, 0, 1), textured=0, pairs=0, hiding=0)
-    for index in range(10):
-        scene = shapes.scene("train", index, easy)
-        assert [(thing.size, thing.texture) for thing in scene.things] == [("large", "plain")] * 2
 
 
 def test_named_colours_are_no_backgrounds():
