@@ -58,8 +58,12 @@ class Tokenizer:
             raise BadData("no unknown, start or end token", field="tokenizer.model")
         self.seg = self.added["[SEG]"]
         self.bbox = self.added.get("<bbox>")
+        try:  # of all, since an answer may need any of them
+            spelt = [self._pieces.id_to_piece(i) for i in range(self._pieces.get_piece_size())]
+        except UnicodeDecodeError as error:
+            raise BadData("a piece is not UTF-8", field="tokenizer.model") from error
         # Cut out like added tokens, but without their appetite for white space.
-        plain = {self._pieces.id_to_piece(i): i for i in self._own}
+        plain = {spelt[i]: i for i in self._own}
         self._special = {**plain, **self.added}
         self.marks = frozenset(self._special.values())
         """Ids of all tokens that are no words."""

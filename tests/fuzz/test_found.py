@@ -305,6 +305,15 @@ def test_added_tokens_that_are_none(tmp_path, added):
     )
 
 
+@pytest.mark.parametrize("piece", [b"</s>", b"chat"])
+def test_a_piece_of_a_vocabulary_that_is_no_text(tmp_path, piece):
+    """Found by atheris: one of the vocabulary's own tokens; any other would fail in an answer."""
+    model, added = of_models._vocabulary()
+    spoilt = model.replace(piece, b"\x80" + piece[1:], 1)
+    files = {"tokenizer.model": spoilt, "added_tokens.json": json.dumps(added).encode()}
+    refused(of_models.read_vocabulary, files, tmp_path, "not UTF-8")
+
+
 @pytest.mark.parametrize(
     "decoder",
     [
