@@ -20,23 +20,9 @@ from gcg_bench.encoders import Encoder, load_encoder
 from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict, UnknownName
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, reducer
-from gcg_bench.signatures import fields_of, spelt
+from gcg_bench.signatures import MEASUREMENT, fields_of, spelt
 from gcg_bench.statistics import Difference
 from gcg_bench.types import FloatArray, Metric, Rows
-
-# the fields of a signature that must agree before two verdicts are held against each other
-MEASUREMENT = (
-    "protocol",
-    "dataset",
-    "card",
-    "split",
-    "truth",
-    "n",
-    "missing",
-    "encoder",
-    "equal_phrases",
-    "metrics",
-)
 
 _COUNTED = 1e15  # what no metric counts to in one image
 

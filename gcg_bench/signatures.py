@@ -1,5 +1,9 @@
-"""A signature read back: its fields, and the metrics that it spells with all their parameters."""
+"""Signatures: their fields, what they say of answers, and the metrics that they spell.
 
+What decided a measurement must agree before rows are ranked; how the answers were made may differ.
+"""
+
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -9,6 +13,20 @@ from gcg_bench import metrics
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.protocols import spelling
 from gcg_bench.types import Metric
+
+# the fields that must agree before two verdicts are held against each other
+MEASUREMENT = (
+    "protocol",
+    "dataset",
+    "card",
+    "split",
+    "truth",
+    "n",
+    "missing",
+    "encoder",
+    "equal_phrases",
+    "metrics",
+)
 
 
 def fields_of(signature: str) -> dict[str, str]:
@@ -36,6 +54,36 @@ def spelt(text: str) -> tuple[Metric, ...]:
             )
         made.append(metric)
     return tuple(made)
+
+
+def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a signature that say how the answers were made.
+
+    A model's own setting never takes the place of a field that says how they were measured: it is
+    then called `model_NAME`. What would end a field is spelt, as in `a%7Cb`.
+    """
+    taken = {*MEASUREMENT, "confidences", "by", "prompt"}
+    own = {}
+    for name, value in sorted(settings.get("decoding", {}).items()):
+        field = _inert(name).replace(":", "%3A")
+        own[f"model_{field}" if field in taken else field] = _inert(value)
+    return {"prompt": _prompt(settings), **own}
+
+
+def _prompt(settings: Mapping[str, Any]) -> str:
+    """A prompt as signatures name it: by its hash."""
+    if "prompt" not in settings:  # made from Python
+        return "unknown"
+    prompt = settings["prompt"]
+    spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
+    if not spelt:
+        return "none"
+    return hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _inert(value: object) -> str:
+    """Text that ends neither a field of a signature nor its line."""
+    return re.sub(r"[|\r\n]", lambda found: f"%{ord(found[0]):02X}", str(value))
 
 
 def _with(metric: Any, given: Mapping[str, str]) -> Metric:

@@ -1,7 +1,5 @@
 """score: only the numbers, for a run or for anybody's prediction files."""
 
-import hashlib
-import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -80,6 +78,7 @@ def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
 def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> int:
     from gcg_bench.evaluation import complete, keep
     from gcg_bench.leaderboard import Board
+    from gcg_bench.signatures import answered_by
 
     settings = run.settings
     sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
@@ -114,38 +113,6 @@ def images_of(settings: Mapping[str, Any]) -> int | None:
         return n
     limit: int | None = settings["limit"]
     return limit
-
-
-def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a signature that say how the answers were made.
-
-    A model's own setting never takes the place of a field that says how they were measured: it is
-    then called `model_NAME`. What would end a field is spelt, as in `a%7Cb`.
-    """
-    from gcg_bench.measured import MEASUREMENT
-
-    taken = {*MEASUREMENT, "confidences", "by", "prompt"}
-    own = {}
-    for name, value in sorted(settings.get("decoding", {}).items()):
-        field = _inert(name).replace(":", "%3A")
-        own[f"model_{field}" if field in taken else field] = _inert(value)
-    return {"prompt": _prompt(settings), **own}
-
-
-def _prompt(settings: Mapping[str, Any]) -> str:
-    """A prompt as signatures name it: by its hash."""
-    if "prompt" not in settings:  # made from Python
-        return "unknown"
-    prompt = settings["prompt"]
-    spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
-    if not spelt:
-        return "none"
-    return hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def _inert(value: object) -> str:
-    """Text that ends neither a field of a signature nor its line."""
-    return re.sub(r"[|\r\n]", lambda found: f"%{ord(found[0]):02X}", str(value))
 
 
 def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:

@@ -18,7 +18,6 @@ from gcg_bench.comparison.contrast import (
 )
 from gcg_bench.errors import BadOption, MissingData, UnknownName
 from gcg_bench.measured import (
-    MEASUREMENT,
     Measured,
     differences,
     label_of,
@@ -27,7 +26,7 @@ from gcg_bench.measured import (
     stored,
 )
 from gcg_bench.runs import Run
-from gcg_bench.signatures import fields_of
+from gcg_bench.signatures import MEASUREMENT, fields_of
 from gcg_bench.types import FloatArray
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]

@@ -9,7 +9,8 @@ from gcg_bench.leaderboard.published import published_rows
 from gcg_bench.leaderboard.submission import Submission, inspect
 from gcg_bench.leaderboard.verifying import Fault, verify
 from gcg_bench.leaderboard.writing import SUFFIXES, write_board
-from gcg_bench.measured import MEASUREMENT, refuse_unlike
+from gcg_bench.measured import refuse_unlike
+from gcg_bench.signatures import MEASUREMENT
 from gcg_bench.signatures import fields_of as fields
 
 __all__ = [

@@ -19,11 +19,11 @@ from gcg_bench.leaderboard.board import Board, lower_is_better
 from gcg_bench.leaderboard.published import published_rows
 from gcg_bench.leaderboard.ranking import Bar, by_test, by_value, no_bar
 from gcg_bench.leaderboard.rows import PUBLISHED, Row, row_of, scores_in
-from gcg_bench.measured import MEASUREMENT, Measured, fresh
+from gcg_bench.measured import Measured, fresh
 from gcg_bench.protocols import EvalProtocol, protocol
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, Resampling
-from gcg_bench.signatures import fields_of, spelt
+from gcg_bench.signatures import MEASUREMENT, fields_of, spelt
 from gcg_bench.types import Prediction
 
 Load = Callable[[str, str, int], Dataset]
