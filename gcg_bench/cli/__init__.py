@@ -8,10 +8,13 @@ import io
 import os
 import re
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
 from gcg_bench import __version__
+from gcg_bench.cli.ending import Ended, heard
 from gcg_bench.errors import GcgBenchError
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich
@@ -46,6 +49,12 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Ended as end:
+            raise click.Abort from end  # click would break the line first, as after ^C
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         listed = self.list_commands(ctx)
         if not listed:
@@ -74,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script: runs the group and turns errors into exit codes.
 
     0 done; 1 a run finished but some images failed; 2 usage, data or environment error, told in a
-    line or two on stderr.
+    line or two on stderr; 130, 143 or 129 ended by Ctrl-C, SIGTERM or SIGHUP.
     """
     # sums in numpy's linear algebra are rounded differently by another number of threads; numpy is
     # not imported yet, and torch has threads of its own
@@ -84,7 +93,12 @@ def main(arguments: list[str] | None = None) -> None:
     # the process ends, and its memory with it: no search for the cycles of torch's modules
     atexit.register(gc.freeze)
     _spell_what_the_terminal_cannot()
-    given = sys.argv[1:] if arguments is None else arguments
+    with heard():
+        _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(given: list[str]) -> NoReturn:
+    """The group on what was typed; exits with the code."""
     debug = "--debug" in given
     try:
         result = cli.main(
@@ -104,9 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{error.format_message()} (see {command} --help)")
     except click.ClickException as error:
         _fail(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; what was finished is kept, run the same command to go on", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        _stop(stop.__cause__ if isinstance(stop.__cause__, Ended) else stop)
     except BrokenPipeError:
         # the reader of our output went away (| head); leave without a second complaint
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,7 +134,14 @@ def _spell_what_the_terminal_cannot() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _fail(message: str) -> None:
+def _stop(why: BaseException) -> NoReturn:
+    how, code = (f"ended by {why.name}", why.code) if isinstance(why, Ended) else ("stopped", 130)
+    with suppress(OSError):  # the terminal may be what went away
+        click.echo(f"{how}; what was finished is kept, run the same command to go on", err=True)
+    sys.exit(code)
+
+
+def _fail(message: str) -> NoReturn:
     click.echo(f"gcg-bench: {_CONTROL.sub(_spelt, message)}", err=True)
     sys.exit(2)
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def no_java(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("Java was started")
 
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
 
 
 def java_that(tmp_path: Path, body: str) -> str:
@@ -189,3 +190,34 @@ def test_much_text_passes_both_ways(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, echo))
     text = "".join(f"{k} {'word ' * 20}\n" for k in range(5000))
     assert jvm.run_java((), text, what="it") == text
+
+
+def test_two_programs_end_when_the_wait_for_them_is_interrupted(tmp_path, monkeypatch):
+    body = f"""
+import os, pathlib, time
+here = pathlib.Path({str(tmp_path)!r})
+(here / f"started-{{os.getpid()}}").touch()
+while len(started := sorted(here.glob("started-*"))) < 2: time.sleep(0.01)
+if started[0].name.endswith(f"-{{os.getpid()}}"): os.kill(os.getppid(), {int(signal.SIGUSR1)})
+time.sleep(5)
+(here / "finished").touch()
+"""
+    monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, body))
+    monkeypatch.setattr(jvm, "_SHARD_FROM", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            jvm.meteor_statistics([(["a"], "b"), (["c"], "d")])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    started = [int(file.name.partition("-")[2]) for file in tmp_path.glob("started-*")]
+    assert len(started) == 2
+    assert not (tmp_path / "finished").exists()
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
