@@ -42,6 +42,13 @@ def tied(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), *command]
 
 
+def _environment() -> dict[str, str]:
+    """Ours; but where the locale knows ASCII alone, names of files are UTF-8 to a program."""
+    said = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    plain = next(filter(None, said), "C") in ("C", "POSIX")
+    return {**os.environ, "LC_ALL": "C.UTF-8"} if plain else dict(os.environ)
+
+
 class Programs:
     """Programs that run in threads and are ended when the block around them ends by an exception.
 
@@ -81,7 +88,9 @@ class Programs:
         with self._changing:
             if self._over:
                 raise OSError("what it was for is over")
-            program = subprocess.Popen(tied(command), stdin=pipe, stdout=pipe, stderr=pipe)
+            program = subprocess.Popen(
+                tied(command), stdin=pipe, stdout=pipe, stderr=pipe, env=_environment()
+            )
             self._running.add(program)
         with program:
             try:

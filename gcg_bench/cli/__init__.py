@@ -85,6 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
     0 done; 1 a run finished but some images failed; 2 usage, data or environment error, told in a
     line or two on stderr; 130, 143 or 129 ended by Ctrl-C, SIGTERM or SIGHUP.
     """
+    if arguments is None:
+        _read_names_as_utf8()
     # sums in numpy's linear algebra are rounded differently by another number of threads; numpy is
     # not imported yet, and torch has threads of its own
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -120,11 +122,32 @@ def _run(given: list[str]) -> NoReturn:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt) as stop:
         _stop(stop.__cause__ if isinstance(stop.__cause__, Ended) else stop)
+    except UnicodeEncodeError as error:
+        if debug or error.encoding == "utf-8":
+            raise
+        letters = ascii(error.object[error.start : error.end])
+        _fail(
+            f"{letters} cannot be written in {error.encoding}, this locale's letters for names of"
+            " files. Set PYTHONUTF8=1 and run the same command again"
+        )
     except BrokenPipeError:
         # the reader of our output went away (| head); leave without a second complaint
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _read_names_as_utf8() -> None:
+    """Starts Python anew, in UTF-8 mode, where names of files would be read as ASCII.
+
+    Python does so by itself in the locale C, unless it is told not to. What is written names files
+    in UTF-8 everywhere, and half letters in the place of others would name none.
+    """
+    if sys.getfilesystemencoding() == "ascii" and sys.executable and not sys.flags.utf8_mode:
+        if sys.stdout is not None:  # the terminal shows no more than before
+            os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:backslashreplace")
+        command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        os.execv(sys.executable, command)  # noqa: S606 - what runs already, with an option more
 
 
 def _spell_what_the_terminal_cannot() -> None:

@@ -106,6 +106,16 @@ def test_nothing_is_written_into_the_package(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locale")
+def test_jars_lie_anywhere_whatever_the_locale(tmp_path, monkeypatch):
+    folder = tmp_path / "Prüfung 🐈"
+    folder.mkdir()
+    (folder / "tokenizer").symlink_to(jvm.package_folder() / "tokenizer")
+    monkeypatch.setattr(jvm, "package_folder", lambda: folder)
+    monkeypatch.setenv("LC_ALL", "C")
+    assert jvm.ptb_tokenise(["Ein größer dog."]).captions == ("ein größer dog",)
+
+
 def test_the_named_java_is_used(tmp_path, monkeypatch):
     named = java_that(tmp_path, "print(len(sys.stdin.read()))")
     monkeypatch.setenv("GCG_BENCH_JAVA", named)
@@ -152,7 +162,8 @@ def test_pycocoevalcap_is_missing(monkeypatch):
 
 
 def test_a_crash_tells_its_last_words_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    crash = "sys.stderr.write('one\\ntwo\\nthree\\nOutOfMemoryError\\n')\nsys.exit(3)"
+    stack = "\\tat Meteor.main(Unknown Source)\\n"
+    crash = f"sys.stderr.write('one\\ntwo\\nthree\\nOutOfMemoryError\\n{stack * 4}')\nsys.exit(3)"
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, crash))
     with pytest.raises(EnvironmentProblem) as caught:
         jvm.ptb_tokenise(["a dog."])
