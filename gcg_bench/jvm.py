@@ -174,7 +174,8 @@ def run_java(
     except OSError as error:
         raise EnvironmentProblem(f"{what}: {java} cannot be started ({error}). {remedy}") from error
     if code := done.returncode:
-        last = " / ".join(done.stderr.decode("utf-8", "replace").strip().splitlines()[-3:])
+        said = re.sub(r"(?m)^\s+at .*", "", done.stderr.decode("utf-8", "replace"))  # the stack
+        last = " / ".join(said.strip().splitlines()[-3:])
         how = "cannot be started" if code == CANNOT_START else f"failed with exit code {code}"
         raise EnvironmentProblem(f"{what} {how} ({java}): {last}. {remedy}")
     return done.stdout.decode("utf-8", "replace")
@@ -270,10 +271,9 @@ def _statistics(lines: Sequence[str]) -> FloatArray:
     """Segments are scored apart from each other, so two programs give the same bits as one."""
     if len(lines) < _SHARD_FROM or (os.cpu_count() or 1) < 2:
         return _meteor(lines)
-    half = len(lines) // 2
+    halves = lines[: len(lines) // 2], lines[len(lines) // 2 :]
     with ThreadPoolExecutor(2) as pool, Programs() as programs:
-        told = pool.map(_meteor, (lines[:half], lines[half:]), (programs, programs))
-        return np.concatenate(list(told))
+        return np.concatenate(list(pool.map(_meteor, halves, (programs, programs))))
 
 
 def meteor_arguments() -> tuple[str, ...]:
