@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from gcg_bench.adapters import Oracle
-from gcg_bench.asking import answers
+from gcg_bench.asking import Patience, answers, limits
 from gcg_bench.datasets import Dataset
-from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.errors import BadData, MissingData
 from gcg_bench.evidence import gather
 from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.runs import Run
@@ -39,8 +39,7 @@ def predict(
     missing: Missing = "error",
     limited: bool = False,
     bar: Bar = no_bar,
-    timeout: float | None = None,
-    give_up_after: int | None = None,
+    **patience: Unpack[Patience],
 ) -> int:
     """Answers every query that the run has no line for; returns how many were answered.
 
@@ -52,20 +51,14 @@ def predict(
         missing: whether a model made of files may lack an image.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
-        timeout: seconds that the model may work on an image (a batch as many times that) before it
-            counts as failed; None waits for ever. Native code that hangs cannot be interrupted, nor
-            can anything outside of the main thread: then this whole process is ended, and the next
-            one that is given the run goes on without that image.
-        give_up_after: processes that may die, one after another, while the model has one image
-            alone, before it counts as failed; None asks again for ever.
+        patience: `timeout` and `give_up_after`, see `Patience`.
 
     Raises:
         BadOption: a timeout of no time, or giving up before a process died.
         MissingData: the folder of the images has gone while the model worked.
         GcgBenchError: what the model's `prepare` found.
     """
-    if give_up_after is not None and give_up_after < 1:
-        raise BadOption(f"give_up_after is {give_up_after}; give 1 or more, or None")
+    timeout, give_up_after = limits(**patience)
     if isinstance(model, Oracle):
         model.study(dataset.samples)
     prepare = getattr(model, "prepare", None)
@@ -230,7 +223,7 @@ def measured_on(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def evaluate(  # noqa: PLR0913 - each by its name, as the command has them
+def evaluate(
     model: Model,
     dataset: Dataset,
     out: Path,
@@ -240,8 +233,7 @@ def evaluate(  # noqa: PLR0913 - each by its name, as the command has them
     missing: Missing = "error",
     resampling: Resampling | None = None,
     bar: Bar = no_bar,
-    timeout: float | None = None,
-    give_up_after: int | None = None,
+    **patience: Unpack[Patience],
 ) -> list[Evaluation]:
     """Runs a model over a data set and scores it; rows and scores are kept in the run folder.
 
@@ -252,13 +244,11 @@ def evaluate(  # noqa: PLR0913 - each by its name, as the command has them
         dataset: what to ask, and the references.
         out: the run folder.
         protocols: what to measure; `OFFICIAL.using(encoder="minilm")` needs no download.
-        settings: what decides the model's answers (its name, prompt, decoding); a folder made with
-            other settings is refused.
+        settings: what decides the answers (name, prompt, decoding); a folder of others is refused.
         missing: whether a model made of files may lack an image.
         resampling: how intervals are drawn.
         bar: a progress bar.
-        timeout, give_up_after: what a model may cost before an image counts as failed, see
-            `predict`.
+        patience: `timeout` and `give_up_after`, see `Patience`.
 
     Raises:
         BadOption: a timeout of no time, or giving up before a process died.
@@ -276,15 +266,7 @@ def evaluate(  # noqa: PLR0913 - each by its name, as the command has them
         "oracle": isinstance(model, Oracle),
     }
     with Run.create_or_resume(out, about) as run:
-        predict(
-            model,
-            dataset,
-            run,
-            missing=missing,
-            bar=bar,
-            timeout=timeout,
-            give_up_after=give_up_after,
-        )
+        predict(model, dataset, run, missing=missing, bar=bar, **patience)
         found = complete(dataset.samples, run.predictions(), missing=missing)
         verdicts = score(dataset, found, protocols, missing=missing, resampling=resampling)
         for verdict in verdicts:

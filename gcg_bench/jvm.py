@@ -84,8 +84,7 @@ def find_java() -> Path:
     Raises:
         EnvironmentProblem: there is none.
     """
-    named = os.environ.get("GCG_BENCH_JAVA")
-    if named:
+    if named := os.environ.get("GCG_BENCH_JAVA"):
         if Path(named).is_file():
             return Path(named)
         raise EnvironmentProblem(

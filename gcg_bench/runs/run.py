@@ -104,9 +104,8 @@ class Run:
         Raises:
             RunConflict: the folder is a run with other settings; names the first that differs.
             RunLocked: another process is working on it.
-            BadData: more is damaged than a torn line.
             BadOption: the folder holds other things, or settings that JSON cannot hold.
-            EnvironmentProblem: the folder cannot be made or written.
+            BadData, EnvironmentProblem: more than a line is torn; the folder cannot be written.
         """
         wanted = as_json(settings, "settings")
         if _ENVIRONMENT in wanted:

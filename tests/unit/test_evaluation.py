@@ -203,3 +203,8 @@ def test_evaluate_gives_an_image_up_of_which_processes_died(tmp_path, patience, 
 def test_evaluate_refuses_to_wait_for_no_time(tmp_path, more):
     with pytest.raises(BadOption, match=r"timeout|give_up_after"):
         evaluate(Careful(), SHAPES, tmp_path / "run", protocols=(), **more)
+
+
+def test_evaluate_refuses_words_that_it_does_not_know(tmp_path):
+    with pytest.raises(TypeError, match="patience"):
+        evaluate(Careful(), SHAPES, tmp_path / "run", protocols=(), patience=3)
