@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exception_only
+from typing import TypedDict
 
 from gcg_bench.alarm import Alarm, Overdue
-from gcg_bench.errors import BadData
+from gcg_bench.errors import BadData, BadOption
 from gcg_bench.predictions import finish, write_line
 from gcg_bench.predictions.jsonl import draft
 from gcg_bench.records import STOP, kind
@@ -21,6 +22,29 @@ from gcg_bench.types import Model, Prediction, Query
 
 _LONGEST = 2000  # characters of an error that are kept
 _END = object()
+
+
+class Patience(TypedDict, total=False):
+    """What a model may cost before an image counts as failed; for ever where nothing is given.
+
+    Attributes:
+        timeout: seconds that it may work on an image, or so many for each image of its batch. Where
+            it cannot be interrupted (native code that hangs, threads other than the main one) the
+            whole process is ended; the next one on that run goes on without the image.
+        give_up_after: processes that may die, one after another, while it has one image alone.
+    """
+
+    timeout: float | None
+    give_up_after: int | None
+
+
+def limits(
+    timeout: float | None = None, give_up_after: int | None = None
+) -> tuple[float | None, int | None]:
+    """The timeout and the deaths of a `Patience`; raises BadOption for giving up before any."""
+    if give_up_after is not None and give_up_after < 1:
+        raise BadOption(f"give_up_after is {give_up_after}; give 1 or more, or None")
+    return timeout, give_up_after
 
 
 def answers(

@@ -28,6 +28,9 @@ PHRASES = 10_000
 TEXT = 1_000_000
 """Characters of a caption or a phrase."""
 
+ALIGNMENT = 2**30
+"""Bytes that METEOR's search for the best alignment may take for a caption; it has two such."""
+
 SIGNATURE = 10_000
 """Characters of a signature, and of a cell of a board."""
 

@@ -7,12 +7,12 @@ here knows a model, a data set or a metric by name.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from gcg_bench.adapters import Oracle
-from gcg_bench.asking import answers
+from gcg_bench.asking import Patience, answers, limits
 from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.evidence import gather
@@ -23,23 +23,6 @@ from gcg_bench.types import Metric, Model, Prediction, Query, Rows, Sample
 
 Missing = Literal["error", "empty"]
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-@dataclass(frozen=True)
-class Patience:
-    """What a model may cost before an image counts as failed.
-
-    Attributes:
-        timeout: seconds an image; None waits for ever.
-        deaths: processes that died, one after another, while the model had this image and no
-            other; None asks again for ever.
-    """
-
-    timeout: float | None = None
-    deaths: int | None = None
-
-
-FOREVER = Patience()
 
 
 def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -56,7 +39,7 @@ def predict(
     missing: Missing = "error",
     limited: bool = False,
     bar: Bar = no_bar,
-    patience: Patience = FOREVER,
+    **patience: Unpack[Patience],
 ) -> int:
     """Answers every query that the run has no line for; returns how many were answered.
 
@@ -68,12 +51,14 @@ def predict(
         missing: whether a model made of files may lack an image.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
-        patience: how long is waited for an image, and how many processes it may cost.
+        patience: `timeout` and `give_up_after`, see `Patience`.
 
     Raises:
+        BadOption: a timeout of no time, or giving up before a process died.
         MissingData: the folder of the images has gone while the model worked.
         GcgBenchError: what the model's `prepare` found.
     """
+    timeout, give_up_after = limits(**patience)
     if isinstance(model, Oracle):
         model.study(dataset.samples)
     prepare = getattr(model, "prepare", None)
@@ -84,11 +69,11 @@ def predict(
     pending = {sample.id: sample.query for sample in dataset.samples if sample.id not in done}
     count = len(pending)
     with bar("predict", count) as advance:
-        for prediction in _convicted(run, patience.deaths):
+        for prediction in _convicted(run, give_up_after):
             if pending.pop(prediction.id, None) is not None:
                 run.append(prediction)
                 advance(1)
-        for prediction in _asked(model, run, list(pending.values()), patience.timeout):
+        for prediction in _asked(model, run, list(pending.values()), timeout):
             if prediction.error is not None:
                 _refuse_vanished(pending[prediction.id])
             run.append(prediction)
@@ -248,6 +233,7 @@ def evaluate(
     missing: Missing = "error",
     resampling: Resampling | None = None,
     bar: Bar = no_bar,
+    **patience: Unpack[Patience],
 ) -> list[Evaluation]:
     """Runs a model over a data set and scores it; rows and scores are kept in the run folder.
 
@@ -258,13 +244,14 @@ def evaluate(
         dataset: what to ask, and the references.
         out: the run folder.
         protocols: what to measure; `OFFICIAL.using(encoder="minilm")` needs no download.
-        settings: what decides the model's answers (its name, prompt, decoding); a folder made with
-            other settings is refused.
+        settings: what decides the answers (name, prompt, decoding); a folder of others is refused.
         missing: whether a model made of files may lack an image.
         resampling: how intervals are drawn.
         bar: a progress bar.
+        patience: `timeout` and `give_up_after`, see `Patience`.
 
     Raises:
+        BadOption: a timeout of no time, or giving up before a process died.
         RunConflict, RunLocked: the folder belongs to other settings, or another process.
         EnvironmentProblem: Java or an encoder is missing.
     """
@@ -279,7 +266,7 @@ def evaluate(
         "oracle": isinstance(model, Oracle),
     }
     with Run.create_or_resume(out, about) as run:
-        predict(model, dataset, run, missing=missing, bar=bar)
+        predict(model, dataset, run, missing=missing, bar=bar, **patience)
         found = complete(dataset.samples, run.predictions(), missing=missing)
         verdicts = score(dataset, found, protocols, missing=missing, resampling=resampling)
         for verdict in verdicts:

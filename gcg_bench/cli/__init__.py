@@ -8,10 +8,13 @@ import io
 import os
 import re
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
 from gcg_bench import __version__
+from gcg_bench.cli.ending import Ended, heard
 from gcg_bench.errors import GcgBenchError
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich
@@ -46,6 +49,12 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Ended as end:
+            raise click.Abort from end  # click would break the line first, as after ^C
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         listed = self.list_commands(ctx)
         if not listed:
@@ -74,8 +83,10 @@ def main(arguments: list[str] | None = None) -> None:
     """The console script: runs the group and turns errors into exit codes.
 
     0 done; 1 a run finished but some images failed; 2 usage, data or environment error, told in a
-    line or two on stderr.
+    line or two on stderr; 130, 143 or 129 ended by Ctrl-C, SIGTERM or SIGHUP.
     """
+    if arguments is None:
+        _read_names_as_utf8()
     # sums in numpy's linear algebra are rounded differently by another number of threads; numpy is
     # not imported yet, and torch has threads of its own
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -84,7 +95,12 @@ def main(arguments: list[str] | None = None) -> None:
     # the process ends, and its memory with it: no search for the cycles of torch's modules
     atexit.register(gc.freeze)
     _spell_what_the_terminal_cannot()
-    given = sys.argv[1:] if arguments is None else arguments
+    with heard():
+        _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(given: list[str]) -> NoReturn:
+    """The group on what was typed; exits with the code."""
     debug = "--debug" in given
     try:
         result = cli.main(
@@ -104,14 +120,34 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{error.format_message()} (see {command} --help)")
     except click.ClickException as error:
         _fail(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; what was finished is kept, run the same command to go on", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        _stop(stop.__cause__ if isinstance(stop.__cause__, Ended) else stop)
+    except UnicodeEncodeError as error:
+        if debug or error.encoding == "utf-8":
+            raise
+        letters = ascii(error.object[error.start : error.end])
+        _fail(
+            f"{letters} cannot be written in {error.encoding}, this locale's letters for names of"
+            " files. Set PYTHONUTF8=1 and run the same command again"
+        )
     except BrokenPipeError:
         # the reader of our output went away (| head); leave without a second complaint
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _read_names_as_utf8() -> None:
+    """Starts Python anew, in UTF-8 mode, where names of files would be read as ASCII.
+
+    Python does so by itself in the locale C, unless it is told not to. What is written names files
+    in UTF-8 everywhere, and half letters in the place of others would name none.
+    """
+    if sys.getfilesystemencoding() == "ascii" and sys.executable and not sys.flags.utf8_mode:
+        if sys.stdout is not None:  # the terminal shows no more than before
+            os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:backslashreplace")
+        command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        os.execv(sys.executable, command)  # noqa: S606 - what runs already, with an option more
 
 
 def _spell_what_the_terminal_cannot() -> None:
@@ -121,7 +157,14 @@ def _spell_what_the_terminal_cannot() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _fail(message: str) -> None:
+def _stop(why: BaseException) -> NoReturn:
+    how, code = (f"ended by {why.name}", why.code) if isinstance(why, Ended) else ("stopped", 130)
+    with suppress(OSError):  # the terminal may be what went away
+        click.echo(f"{how}; what was finished is kept, run the same command to go on", err=True)
+    sys.exit(code)
+
+
+def _fail(message: str) -> NoReturn:
     click.echo(f"gcg-bench: {_CONTROL.sub(_spelt, message)}", err=True)
     sys.exit(2)
 

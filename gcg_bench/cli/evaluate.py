@@ -67,7 +67,6 @@ def _predicted(
     What the protocols need is asked for before the model runs.
     """
     from gcg_bench.datasets import load_dataset
-    from gcg_bench.evaluation import Patience
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
     from gcg_bench.planning import require_disk
@@ -101,7 +100,8 @@ def _predicted(
             missing=given.get("missing", "error"),
             limited=given["limit"] is not None,
             bar=partial(progress, quiet=_silent(given)),
-            patience=Patience(given["timeout"], given["give_up_after"]),
+            timeout=given["timeout"],
+            give_up_after=given["give_up_after"],
         )
         yield data, run
 

@@ -117,7 +117,7 @@ def read_csv(file: Path) -> tuple[Row, ...]:
     """
     try:
         caps.refuse_long(file, caps.RECORD, "a board")
-        with file.open(encoding="utf-8", newline="") as stream:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream, strict=True))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise MissingData(f"{file}: no such board") from error

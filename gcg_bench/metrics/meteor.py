@@ -7,17 +7,22 @@ mean over captions. Source: Denkowski and Lavie 2014 (METEOR Universal), English
 own program aligns the words (`gcg_bench.jvm`).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from gcg_bench import jvm
+from gcg_bench import caps, jvm
+from gcg_bench.errors import BadData, EnvironmentProblem, shortened
 from gcg_bench.metrics import ratio
 from gcg_bench.types import Comparison, FloatArray, Row, Rows
 
 Captions = tuple[tuple[str, ...], str]
+
+_BEAM = 40  # alignments with which METEOR goes on
+_LONG = 1000  # words; a shorter caption takes little memory, whatever its words
 
 _STAGES = ("exact", "stem", "synonym", "paraphrase")
 _MATCHES = tuple(
@@ -60,10 +65,23 @@ class METEOR:
         """The counts of all captions in one call to METEOR.
 
         Raises:
+            BadData: a caption that METEOR has not the memory for.
             EnvironmentProblem: no Java, or it fails.
         """
         captions = list(dict.fromkeys(map(_captions, comparisons)))
-        return dict(zip(captions, jvm.meteor_statistics(captions).tolist(), strict=True))
+        rooms = [_room(*_captions(comparison)) for comparison in comparisons]
+        most = max(rooms, default=0)
+        if most > caps.ALIGNMENT:
+            need = f"; METEOR would take {most / 1e9:.1f} GB of memory or more"
+            raise _too_much(comparisons[rooms.index(most)], need)
+        try:
+            counts = jvm.meteor_statistics(captions)
+        except EnvironmentProblem as problem:
+            if not most:
+                raise
+            likely = _too_much(comparisons[rooms.index(most)])
+            raise EnvironmentProblem(f"{problem}. If memory or time ran out: {likely}") from problem
+        return dict(zip(captions, counts.tolist(), strict=True))
 
     def measure(self, comparison: Comparison, fitted: Mapping[Captions, list[float]]) -> Row:
         return dict(zip(self.columns, fitted[_captions(comparison)], strict=True))
@@ -74,6 +92,36 @@ class METEOR:
 
 def _captions(comparison: Comparison) -> Captions:
     return comparison.references, comparison.hypothesis
+
+
+def _room(references: Sequence[str], hypothesis: str) -> int:
+    """The bytes that METEOR's search takes for a caption at least; 0 for one that is not long.
+
+    It goes from word to word of a reference with the best 40 alignments so far, and copies each for
+    every place at which the caption has that word. A copy has a byte for each word of the caption,
+    and five for each of the reference.
+    """
+    words = hypothesis.split(" ")
+    if len(words) <= _LONG:
+        return 0
+    places = Counter(words)
+    most = 0
+    for reference in references:
+        kept, size = 1, len(words) + 5 * len(reference.split(" "))
+        for word in reference.split(" "):
+            kept = min(kept, _BEAM) * (places[word] + 1)
+            most = max(most, kept * size)
+    return most
+
+
+def _too_much(comparison: Comparison, need: str = "") -> BadData:
+    words, first = comparison.hypothesis.count(" ") + 1, shortened(comparison.hypothesis, 60)
+    return BadData(
+        f"has {words:,} words ({first!r}){need}",
+        image=comparison.sample.id,
+        field="caption",
+        remedy='Shorten it, or let the answer be an "error", which counts the image as failed',
+    )
 
 
 def _summable(counts: FloatArray) -> FloatArray:

@@ -5,11 +5,14 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from gcg_bench import caps
 from gcg_bench.documents import parse_json
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
 from gcg_bench.replacing import is_draft, replace_with
+
+_STEP = 1 << 16  # bytes that are read at once, backwards
 
 
 def write_json(file: Path, value: Mapping[str, Any]) -> None:
@@ -88,6 +91,7 @@ def mend(file: Path) -> None:
     A last line that lacks nothing but its line break is given one.
 
     Raises:
+        BadData: what follows the last line break is longer than any line can be.
         EnvironmentProblem: the file cannot be written.
     """
     if not file.exists():
@@ -101,12 +105,7 @@ def mend(file: Path) -> None:
 def _mend(file: Path) -> None:
     with file.open("rb+") as stream:
         end = stream.seek(0, os.SEEK_END)
-        start, tail = end, b""
-        while start and b"\n" not in tail:
-            step = min(start, 1 << 16)
-            start = stream.seek(start - step)
-            tail = stream.read(step) + tail
-        last = tail[tail.rfind(b"\n") + 1 :]
+        last = _last_line(stream, end, file)
         if not last:
             return
         try:
@@ -116,6 +115,24 @@ def _mend(file: Path) -> None:
         else:
             stream.seek(end)
             stream.write(b"\n")
+
+
+def _last_line(stream: BinaryIO, end: int, file: Path) -> bytes:
+    """What follows the last line break; no more than a line's length is read for it."""
+    start, parts, found, length = end, [], b"", 0
+    while start and not found:
+        step = min(start, _STEP)
+        start = stream.seek(start - step)
+        _, found, part = stream.read(step).rpartition(b"\n")
+        parts.append(part)
+        length += len(part)
+        if length > caps.LINE:
+            raise BadData(
+                f"ends in more than {caps.LINE:,} bytes without a line break: no line was torn",
+                file=file,
+                remedy="Is it the right file? Cut that end off, or give another --out",
+            )
+    return b"".join(reversed(parts))
 
 
 def sweep(folder: Path) -> None:

@@ -13,6 +13,7 @@ can be made by one process only, and the claim is then renamed to the lock. A cl
 died in between is claimed itself in the same way.
 """
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -78,12 +79,18 @@ class Lock:
             boot=_boot(),
             token=secrets.token_hex(8),
         )
+        self._released = threading.Event()
+        # an interrupt may come when it is taken and nobody has it yet
+        atexit.register(self.release)
         try:
             self._take()
+            self.check()  # we may have slept between two lines so long that it was taken from us
         except OSError as error:
+            atexit.unregister(self.release)
             raise EnvironmentProblem(f"{file.parent}: cannot be written ({error})") from error
-        self.check()  # we may have slept between two lines for so long that it was taken from us
-        self._released = threading.Event()
+        except RunLocked:
+            atexit.unregister(self.release)
+            raise
         threading.Thread(target=self._touch, name="run lock", daemon=True).start()
 
     def check(self) -> None:
@@ -98,9 +105,11 @@ class Lock:
         """Gives the lock back; a second call does nothing, nor does a copy made by forking."""
         if self._released.is_set() or os.getpid() != self.holder.pid:
             return
+        with contextlib.suppress(OSError):  # on a disk that has gone it is found abandoned
+            if _read(self.file) == self.holder:
+                self.file.unlink(missing_ok=True)
         self._released.set()
-        if _read(self.file) == self.holder:
-            self.file.unlink(missing_ok=True)
+        atexit.unregister(self.release)
 
     def _create(self, file: Path) -> bool:
         """Makes a file that says who we are, or nothing when there is one."""

@@ -105,7 +105,7 @@ class Run:
             RunConflict: the folder is a run with other settings; names the first that differs.
             RunLocked: another process is working on it.
             BadOption: the folder holds other things, or settings that JSON cannot hold.
-            EnvironmentProblem: the folder cannot be made or written.
+            BadData, EnvironmentProblem: more than a line is torn; the folder cannot be written.
         """
         wanted = as_json(settings, "settings")
         if _ENVIRONMENT in wanted:

@@ -11,6 +11,7 @@ FAULTS_BATCH    images taken before any is answered
 import ctypes
 import math
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -143,11 +144,29 @@ DEADLY = {
     "abort": lambda query: os.abort(),
 }
 
+# asks the process to end while the image is worked on
+ASKED_TO_END = {
+    "sigterm": lambda query: _signalled(signal.SIGTERM),
+    "sigterm_twice": lambda query: _signalled(signal.SIGTERM, again=True),
+    "sighup": lambda query: _signalled(signal.SIGHUP),
+    "sigint": lambda query: _signalled(signal.SIGINT),
+}
+
 # native code that never returns: without the interpreter's lock, and with it
 NATIVE = {
     "native": lambda query: _masked_alarm(lambda: ctypes.CDLL(None).pause()),
     "native_locked": lambda query: _masked_alarm(lambda: ctypes.PyDLL(None).pause()),
 }
+
+
+def _signalled(number, again=False):
+    try:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+    finally:
+        if again:  # as timeout(1) does, to the process and to its group
+            os.kill(os.getpid(), number)
+            time.sleep(0.01)
 
 
 def _masked_alarm(hang):
@@ -158,7 +177,7 @@ def _masked_alarm(hang):
     hang()
 
 
-ACTS = {**GARBAGE, **ODD, **HANG, **DEADLY, **NATIVE}
+ACTS = {**GARBAGE, **ODD, **HANG, **DEADLY, **NATIVE, **ASKED_TO_END}
 
 
 class Faulty:

@@ -4,7 +4,7 @@ A child is a process of its own that was only spared the imports: it can be kill
 memory or exit, and leaves the server as it was. Requests and replies are JSON lines.
 
     {"arguments": [...], "folder": ..., "environment": {...}, "kill_after": s, "memory": bytes,
-     "file_size": bytes, "crash_at": n, "within": folder}
+     "file_size": bytes, "crash_at": n, "within": folder, "ignored": signal}
     {"code": exit code, or minus the signal, "out": ..., "err": ..., "left": [...], "seconds": s}
 
 `kill_after` sends SIGKILL. `crash_at` lets the child kill itself before its n-th act on files
@@ -139,6 +139,8 @@ def become(asked, main, out, err):
         for limit, name in ((resource.RLIMIT_AS, "memory"), (resource.RLIMIT_FSIZE, "file_size")):
             if name in asked:
                 resource.setrlimit(limit, (asked[name], asked[name]))
+        if "ignored" in asked:
+            signal.signal(signal.Signals[asked["ignored"]], signal.SIG_IGN)
         if "crash_at" in asked:
             crash(asked["crash_at"], asked["within"])
         main(asked["arguments"])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from faults import model as models
-from faults.model import DEADLY, GARBAGE, HANG, NATIVE, ODD
+from faults.model import ASKED_TO_END, DEADLY, GARBAGE, HANG, NATIVE, ODD
 from faults.server import BASIC
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are read from /proc")
@@ -17,13 +17,12 @@ IMAGES, AT = 6, 2
 def predict(server, tmp_path):
     """Types `predict` with a model that does something at the third image."""
 
-    def typed(act, *more, batch=1, at=AT, command="predict", **options):
+    def typed(act, *more, batch=1, at=AT, command="predict", quiet=True, **options):
         environment = {"FAULTS_DO": act, "FAULTS_AT": str(at), "FAULTS_BATCH": str(batch)}
         basic = BASIC if command == "evaluate" else BASIC[:4]
         typed = [command, "--model", models.__file__, *basic, "--limit", IMAGES, *more]
-        return server.run(
-            *typed, "--out", "run", "--quiet", folder=tmp_path, environment=environment, **options
-        )
+        typed += ["--out", "run", *(["--quiet"] if quiet else [])]
+        return server.run(*typed, folder=tmp_path, environment=environment, **options)
 
     typed.folder = tmp_path / "run"
     return typed
@@ -76,9 +75,15 @@ def test_a_hang_in_native_code_ends_the_process_and_costs_one_image(predict, act
     assert done["code"] == -9
     assert "no answer within 0.3 s, and the model cannot be interrupted" in done["err"]
     assert len(lines(predict.folder)) == AT
-    done = predict(act, "--timeout", "0.3")
+    said = done["err"]
+    done = predict(act, "--timeout", "0.3", quiet=False)
     assert done["code"] == 1
     assert errors(predict.folder) == {AT: "no answer within 0.3 s"}
+    (hung,) = [line["id"] for line in lines(predict.folder) if "error" in line]
+    assert f"gcg-bench: image {hung}: no answer within 0.3 s" in said
+    told = " ".join(done["err"].split())
+    assert f"image {hung}: no answer within 0.3 s, and the process had to be ended" in told
+    assert f"{IMAGES} images, 1 failed" in done["out"]
 
 
 def test_a_hang_in_native_code_within_a_batch_is_cornered(predict):
@@ -119,3 +124,49 @@ def test_memory_that_runs_out_for_good_costs_one_image(predict):
     assert done["code"] == 1
     assert list(errors(predict.folder)) == [AT]
     assert errors(predict.folder)[AT].startswith("MemoryError")
+
+
+CODES = {"sigint": 130, "sigterm": 143, "sigterm_twice": 143, "sighup": 129}
+SAID = {"sigint": "\nstopped", "sighup": "ended by SIGHUP"}
+
+
+@pytest.mark.parametrize("act", sorted(ASKED_TO_END))
+@pytest.mark.parametrize("timeout", [(), ("--timeout", "30")], ids=["patient", "timed"])
+def test_who_is_asked_to_end_keeps_what_is_finished_and_counts_no_image(predict, act, timeout):
+    done = predict(act, *timeout)
+    how = SAID.get(act, "ended by SIGTERM")
+    assert done["err"] == (f"{how}; what was finished is kept, run the same command to go on\n")
+    assert (done["code"], done["left"], done["out"]) == (CODES[act], [], "")
+    assert len(lines(predict.folder)) == AT
+    assert sorted(file.name for file in predict.folder.iterdir()) == [
+        "predictions.jsonl",
+        "run.json",
+    ]
+    assert predict("", *timeout)["code"] == 0
+    assert errors(predict.folder) == {}
+
+
+def test_who_ignores_a_signal_goes_on(server, tmp_path, predict):
+    done = predict("sighup", "--timeout", "0.5", ignored="SIGHUP")
+    assert done["code"] == 1
+    assert errors(predict.folder) == {AT: "no answer within 0.5 s"}
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score"])
+def test_java_ends_with_who_is_asked_to_end(server, tmp_path, command):
+    java = tmp_path / "java"
+    java.write_text(
+        f"#!{sys.executable}\nimport os, time\nos.kill(os.getppid(), 15)\ntime.sleep(60)\n"
+    )
+    java.chmod(0o755)
+    typed = ["predict", "--model", models.__file__, *BASIC[:4], "--limit", 2, "--out", "run"]
+    assert server.run(*typed, folder=tmp_path)["code"] == 0
+    typed = [*typed, *BASIC[4:]] if command == "evaluate" else ["score", "run", *BASIC[4:]]
+    environment = {"GCG_BENCH_JAVA": str(java), "GCG_BENCH_CACHE": str(tmp_path / "empty")}
+    done = server.run(command, *typed[1:], "--quiet", folder=tmp_path, environment=environment)
+    assert (done["code"], done["left"]) == (143, [])
+    assert done["err"].startswith("ended by SIGTERM; ")
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [
+        "predictions.jsonl",
+        "run.json",
+    ]

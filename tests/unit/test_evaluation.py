@@ -1,12 +1,17 @@
 """The one loop: exactly one prediction a query, whatever a model does."""
 
+import json
+import time
+
 import pytest
 from worlds import block, phrase, picture, random_world, sample
 
 from gcg_bench import masks
 from gcg_bench.asking import answers
-from gcg_bench.errors import BadData, MissingData
-from gcg_bench.evaluation import complete
+from gcg_bench.datasets import load_dataset
+from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.evaluation import complete, evaluate
+from gcg_bench.runs import Run
 from gcg_bench.types import Grounding, Prediction, Query
 
 QUERIES = [Query(f"q{k}", picture()) for k in range(6)]
@@ -153,3 +158,53 @@ def test_two_predictions_of_one_image_are_refused():
     one = sample("a", Grounding("a cat", (phrase("a cat", block(0, 0)),)))
     with pytest.raises(BadData, match="image a: two predictions"):
         complete([one], [Prediction("a", SAID), Prediction("a", SAID)])
+
+
+class Hanging:
+    """Answers all but one image, on which it hangs."""
+
+    def __init__(self, id_):
+        self.id = id_
+
+    def answer(self, queries):
+        for query in queries:
+            if query.id == self.id:
+                time.sleep(60)
+            yield Prediction(query.id, SAID, seconds=0.5)
+
+
+SHAPES = load_dataset("shapes", "val", limit=3)
+SECOND = SHAPES.samples[1].id
+
+
+def failed(folder):
+    return {one.id: one.error for one in Run.open(folder).predictions() if one.error}
+
+
+def test_evaluate_gives_an_image_up_when_its_time_is_up(tmp_path):
+    evaluate(Hanging(SECOND), SHAPES, tmp_path / "run", protocols=(), timeout=0.2)
+    assert failed(tmp_path / "run") == {SECOND: "no answer within 0.2 s"}
+
+
+@pytest.mark.parametrize(("patience", "convicted"), [(None, False), (4, False), (3, True)])
+def test_evaluate_gives_an_image_up_of_which_processes_died(tmp_path, patience, convicted):
+    evaluate(Careful(), SHAPES, tmp_path, protocols=())
+    (tmp_path / "predictions.jsonl").write_text("")
+    died = [{"died": {SECOND: 2}}, {"asked": SECOND}]  # as three processes leave it
+    (tmp_path / ".asked").write_text("".join(json.dumps(line) + "\n" for line in died))
+    evaluate(Careful(), SHAPES, tmp_path, protocols=(), give_up_after=patience)
+    why = {SECOND: "3 processes died while it was asked"}
+    assert failed(tmp_path) == (why if convicted else {})
+
+
+@pytest.mark.parametrize(
+    "more", [{"timeout": 0}, {"timeout": -1.0}, {"timeout": float("nan")}, {"give_up_after": 0}]
+)
+def test_evaluate_refuses_to_wait_for_no_time(tmp_path, more):
+    with pytest.raises(BadOption, match=r"timeout|give_up_after"):
+        evaluate(Careful(), SHAPES, tmp_path / "run", protocols=(), **more)
+
+
+def test_evaluate_refuses_words_that_it_does_not_know(tmp_path):
+    with pytest.raises(TypeError, match="patience"):
+        evaluate(Careful(), SHAPES, tmp_path / "run", protocols=(), patience=3)

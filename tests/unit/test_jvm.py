@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def no_java(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("Java was started")
 
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
 
 
 def java_that(tmp_path: Path, body: str) -> str:
@@ -105,6 +106,16 @@ def test_nothing_is_written_into_the_package(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locale")
+def test_jars_lie_anywhere_whatever_the_locale(tmp_path, monkeypatch):
+    folder = tmp_path / "Prüfung 🐈"
+    folder.mkdir()
+    (folder / "tokenizer").symlink_to(jvm.package_folder() / "tokenizer")
+    monkeypatch.setattr(jvm, "package_folder", lambda: folder)
+    monkeypatch.setenv("LC_ALL", "C")
+    assert jvm.ptb_tokenise(["Ein größer dog."]).captions == ("ein größer dog",)
+
+
 def test_the_named_java_is_used(tmp_path, monkeypatch):
     named = java_that(tmp_path, "print(len(sys.stdin.read()))")
     monkeypatch.setenv("GCG_BENCH_JAVA", named)
@@ -151,7 +162,8 @@ def test_pycocoevalcap_is_missing(monkeypatch):
 
 
 def test_a_crash_tells_its_last_words_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    crash = "sys.stderr.write('one\\ntwo\\nthree\\nOutOfMemoryError\\n')\nsys.exit(3)"
+    stack = "\\tat Meteor.main(Unknown Source)\\n"
+    crash = f"sys.stderr.write('one\\ntwo\\nthree\\nOutOfMemoryError\\n{stack * 4}')\nsys.exit(3)"
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, crash))
     with pytest.raises(EnvironmentProblem) as caught:
         jvm.ptb_tokenise(["a dog."])
@@ -189,3 +201,34 @@ def test_much_text_passes_both_ways(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, echo))
     text = "".join(f"{k} {'word ' * 20}\n" for k in range(5000))
     assert jvm.run_java((), text, what="it") == text
+
+
+def test_two_programs_end_when_the_wait_for_them_is_interrupted(tmp_path, monkeypatch):
+    body = f"""
+import os, pathlib, time
+here = pathlib.Path({str(tmp_path)!r})
+(here / f"started-{{os.getpid()}}").touch()
+while len(started := sorted(here.glob("started-*"))) < 2: time.sleep(0.01)
+if started[0].name.endswith(f"-{{os.getpid()}}"): os.kill(os.getppid(), {int(signal.SIGUSR1)})
+time.sleep(5)
+(here / "finished").touch()
+"""
+    monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, body))
+    monkeypatch.setattr(jvm, "_SHARD_FROM", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            jvm.meteor_statistics([(["a"], "b"), (["c"], "d")])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    started = [int(file.name.partition("-")[2]) for file in tmp_path.glob("started-*")]
+    assert len(started) == 2
+    assert not (tmp_path / "finished").exists()
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

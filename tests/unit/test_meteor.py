@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.meteor.meteor import Meteor
 
 from gcg_bench import jvm
+from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.scoring import measure
 
@@ -170,3 +171,36 @@ def test_a_caption_word_for_word_has_no_chunks_and_any_other_has(counted):
     together = METEOR().reduce(counted, np.array([[0.0, 1, 1, 1, 0, 0]]))["METEOR"]
     expected = formula(1.0, 3 / (0.75 * 4 + 0.25 * 3), 3 / 6)
     assert together == pytest.approx([expected], abs=1e-12)
+
+
+# what METEOR has no memory for
+
+MAT = "a cat on a mat"
+LONG = " ".join(MAT.split() * 6000)  # each word at 6,000 to 12,000 places
+
+
+def test_a_caption_that_exhausts_the_program_is_refused_by_name(monkeypatch):
+    monkeypatch.setattr(jvm, "meteor_statistics", lambda pairs: pytest.fail("Java was started"))
+    world = [([MAT], "a cat"), (["a dog", MAT], LONG), ([MAT], LONG[:8000])]
+    with pytest.raises(BadData, match=r"image 1: caption: has 30,000 words \('a cat on") as caught:
+        METEOR().fit(comparisons(world))
+    # from the second word on, 40 alignments are copied for each of the 12,000 places of an "a"
+    need = 40 * 12_001 * (30_000 + 5 * 5) / 1e9
+    assert f"METEOR would take {need:.1f} GB of memory or more" in str(caught.value)
+    assert '"error"' in str(caught.value)
+
+
+def test_a_failure_of_the_program_names_the_caption_that_it_may_be_due_to(monkeypatch):
+    def fail(pairs):
+        raise EnvironmentProblem("METEOR failed")
+
+    monkeypatch.setattr(jvm, "meteor_statistics", fail)
+    plain = [([MAT], "a cat"), ([MAT], " ".join(["word"] * 1000))]
+    with pytest.raises(EnvironmentProblem) as caught:
+        METEOR().fit(comparisons(plain))
+    assert str(caught.value) == "METEOR failed"
+    longer = [*plain, ([MAT], " ".join(["pad"] * 2000)), ([MAT], " ".join(["word"] * 1500))]
+    with pytest.raises(EnvironmentProblem) as caught:
+        METEOR().fit(comparisons(longer))
+    told = "METEOR failed. If memory or time ran out: image 2: caption: has 2,000 words ('pad pad"
+    assert str(caught.value).startswith(told)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from gcg_bench import caps
 from gcg_bench.errors import (
     BadData,
     BadOption,
@@ -173,6 +174,34 @@ def test_a_tail_of_zeros_after_a_power_cut(tmp_path: Path) -> None:
     with Run.create_or_resume(tmp_path, SETTINGS) as run:
         run.append(answer("b"))
     assert [one.id for one in Run.open(tmp_path).predictions()] == ["a", "b"]
+
+
+def test_an_end_that_is_no_line_is_refused_and_not_read(tmp_path: Path) -> None:
+    started(tmp_path, "a")
+    file = tmp_path / "predictions.jsonl"
+    os.truncate(file, 2**34)  # no disk is needed for zeros that nobody wrote
+    with pytest.raises(BadData, match=r"predictions\.jsonl: .*67,108,864 bytes.*Cut that end off"):
+        Run.create_or_resume(tmp_path, SETTINGS)
+    assert file.stat().st_size == 2**34
+    assert not (tmp_path / ".lock").exists()
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_torn_line_is_cut_off_up_to_the_length_of_any_line(
+    tmp_path: Path, monkeypatch, more: int
+) -> None:
+    monkeypatch.setattr(caps, "LINE", 200_000)
+    started(tmp_path, "a")
+    file = tmp_path / "predictions.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"[" * (caps.LINE + more))
+    if more > 0:
+        with pytest.raises(BadData, match="200,000 bytes"):
+            Run.create_or_resume(tmp_path, SETTINGS)
+        return
+    with Run.create_or_resume(tmp_path, SETTINGS) as run:
+        assert run.done_ids() == {"a"}
+    assert file.read_bytes() == whole
 
 
 def test_a_line_damaged_in_the_middle_is_named(tmp_path: Path) -> None:
