@@ -14,11 +14,12 @@ from typing import Any, Literal, Unpack
 from gcg_bench.adapters import Oracle
 from gcg_bench.asking import Patience, answers, limits
 from gcg_bench.datasets import Dataset
-from gcg_bench.errors import BadData, MissingData
+from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.evidence import gather
 from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, Resampling, judge
+from gcg_bench.signatures import MEASURED_TOO, MEASUREMENT, answered_by
 from gcg_bench.types import Metric, Model, Prediction, Query, Rows, Sample
 
 Missing = Literal["error", "empty"]
@@ -191,18 +192,22 @@ def score(
         dataset: the references.
         predictions: one for every sample, see `complete`.
         protocols: what to measure.
-        answered: how the answers were made (prompt, token limit, decoding), for the signature.
+        answered: how the answers were made, for the signature, as `signatures.answered_by` has it.
         missing: the policy that `complete` was given, for the signature.
         resampling: how intervals are drawn; 1,000 draws from seed 0 by default.
 
     Raises:
+        BadOption: `answered` names a field that says how answers are measured.
         MissingData: the split has no images.
         EnvironmentProblem: Java or an encoder is missing.
     """
     if not dataset.samples:
         raise MissingData(f"{dataset.card.name} {dataset.split}: no images to score")
+    told = dict(answered or {})
+    if taken := sorted(told.keys() & {*MEASUREMENT, *MEASURED_TOO}):
+        raise BadOption(f"answered has {taken[0]!r}, which a signature says of the measurement")
     evidence = gather(dataset.samples, predictions)
-    facts = {**measured_on(dataset), "missing": missing, **(answered or {})}
+    facts = {**measured_on(dataset), "missing": missing, **told}
     verdicts = []
     shared: dict[Metric, Rows] = {}
     for protocol in protocols:
@@ -221,6 +226,12 @@ def measured_on(dataset: Dataset) -> dict[str, Any]:
         "truth": truth if dataset.files else "generated",
         "n": len(dataset.samples),
     }
+
+
+def asked_prompt(dataset: Dataset) -> str | list[str]:
+    """The prompt of all queries; where they differ, all prompts in alphabetical order."""
+    prompts = sorted({sample.query.prompt for sample in dataset.samples})
+    return prompts[0] if len(prompts) == 1 else prompts
 
 
 def evaluate(
@@ -257,6 +268,7 @@ def evaluate(
     """
     about = {
         "model": type(model).__name__,
+        "prompt": asked_prompt(dataset),
         "decoding": dict(getattr(model, "settings", {})),
         **(settings or {}),
         "dataset": dataset.card.name,
@@ -268,7 +280,10 @@ def evaluate(
     with Run.create_or_resume(out, about) as run:
         predict(model, dataset, run, missing=missing, bar=bar, **patience)
         found = complete(dataset.samples, run.predictions(), missing=missing)
-        verdicts = score(dataset, found, protocols, missing=missing, resampling=resampling)
+        answered = answered_by(run.settings)
+        verdicts = score(
+            dataset, found, protocols, answered=answered, missing=missing, resampling=resampling
+        )
         for verdict in verdicts:
             keep(run, verdict)
     return verdicts

@@ -27,6 +27,8 @@ MEASUREMENT = (
     "equal_phrases",
     "metrics",
 )
+# and those that say what the measurement found or was made by
+MEASURED_TOO = ("confidences", "by")
 
 
 def fields_of(signature: str) -> dict[str, str]:
@@ -62,7 +64,7 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     A model's own setting never takes the place of a field that says how they were measured: it is
     then called `model_NAME`. What would end a field is spelt, as in `a%7Cb`.
     """
-    taken = {*MEASUREMENT, "confidences", "by", "prompt"}
+    taken = {*MEASUREMENT, *MEASURED_TOO, "prompt"}
     own = {}
     for name, value in sorted(settings.get("decoding", {}).items()):
         field = _inert(name).replace(":", "%3A")

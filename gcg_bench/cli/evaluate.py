@@ -135,8 +135,8 @@ def _asking(sample: Any, prompt: str) -> Any:
 def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]:
     """What decides the answers: a run can only be resumed with the same."""
     from gcg_bench.adapters import Oracle
+    from gcg_bench.evaluation import asked_prompt
 
-    prompts = sorted({sample.query.prompt for sample in data.samples})
     return {
         "model": given["model"],
         "dataset": data.card.name,
@@ -144,7 +144,7 @@ def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]
         "split": data.split,
         "limit": given["limit"],
         "annotations": dict(data.files),
-        "prompt": prompts[0] if len(prompts) == 1 else prompts,
+        "prompt": asked_prompt(data),
         "seed": given["seed"],
         "oracle": isinstance(model, Oracle),
         "decoding": dict(getattr(model, "settings", {})),

@@ -1,7 +1,10 @@
 """The one loop: exactly one prediction a query, whatever a model does."""
 
+import hashlib
 import json
 import time
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from worlds import block, phrase, picture, random_world, sample
@@ -10,12 +13,17 @@ from gcg_bench import masks
 from gcg_bench.asking import answers
 from gcg_bench.datasets import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.evaluation import complete, evaluate
+from gcg_bench.evaluation import complete, evaluate, score
+from gcg_bench.metrics.words import Words
+from gcg_bench.protocols import STRICT
 from gcg_bench.runs import Run
+from gcg_bench.scoring import Resampling
+from gcg_bench.signatures import fields_of
 from gcg_bench.types import Grounding, Prediction, Query
 
 QUERIES = [Query(f"q{k}", picture()) for k in range(6)]
 SAID = Grounding("something")
+WORDS_ALONE = replace(STRICT, metrics=(Words(),))
 
 
 class Careful:
@@ -208,3 +216,29 @@ def test_evaluate_refuses_to_wait_for_no_time(tmp_path, more):
 def test_evaluate_refuses_words_that_it_does_not_know(tmp_path):
     with pytest.raises(TypeError, match="patience"):
         evaluate(Careful(), SHAPES, tmp_path / "run", protocols=(), patience=3)
+
+
+class Set(Careful):
+    """A model with settings, of which one has the name of a signature's field."""
+
+    settings: ClassVar = {"decoding": "greedy", "n": 7, "note": "a|by:me"}
+
+
+def test_the_signature_says_how_answers_were_made(tmp_path):
+    data = load_dataset("shapes", "val", limit=2)
+    (verdict,) = evaluate(
+        Set(), data, tmp_path / "run", protocols=[WORDS_ALONE], resampling=Resampling(draws=0)
+    )
+    said = fields_of(verdict.signature)
+    prompt = hashlib.sha256(data.samples[0].query.prompt.encode()).hexdigest()[:8]
+    assert (said["prompt"], said["decoding"]) == (prompt, "greedy")
+    assert (said["n"], said["model_n"], said["note"]) == ("2", "7", "a%7Cby:me")
+    assert said["by"].startswith("gcg-bench-")
+
+
+@pytest.mark.parametrize("field", ["n", "truth", "protocol", "by"])
+def test_what_is_said_of_answers_never_says_how_they_were_measured(field):
+    data = load_dataset("shapes", "val", limit=1)
+    found = {one.id: Prediction(one.id, SAID) for one in data.samples}
+    with pytest.raises(BadOption, match=f"'{field}'"):
+        score(data, found, [WORDS_ALONE], answered={field: "mine"})
