@@ -380,9 +380,14 @@ def test_unknown_names(run, arguments, words):
         ("import no_such_package\n", ["mine.py", "no_such_package", "installed?"]),
         ("from gcg_bench import NoSuchName\n", ["mine.py", "NoSuchName"]),
         ("class Mine\n", ["mine.py", "line 1", "--debug"]),
+        ("raise ValueError('no\\nweights')\n", ["import mine.py: ValueError: no weights", "--debug"]),
+        ("import sys\nsys.exit(0)\n", ["import mine.py: SystemExit: 0"]),
+        ("assert False\n", ["import mine.py: AssertionError; --debug"]),
+        ("def load():\n    raise OSError('no disk')\n", ["make model ./mine.py: OSError: no disk"]),
+        ("def load():\n    import no_such_package\n", ["make model", "no_such_package", "installed?"]),
     ],
 )
-def test_a_model_file_that_python_cannot_read_is_told_in_a_line(run, tmp_path, text, words):
+def test_a_model_file_that_cannot_be_loaded_is_told_in_a_line(run, tmp_path, text, words):
     (tmp_path / "mine.py").write_text(text)
     refused(run(*SHAPES, "--model", "./mine.py", "--encoder", "minilm"), *words)
 
