@@ -8,11 +8,12 @@ import io
 import os
 import re
 import sys
+import traceback
 
 import click
 
 from gcg_bench import __version__
-from gcg_bench.errors import GcgBenchError
+from gcg_bench.errors import GcgBenchError, UnknownName
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich
 
@@ -45,6 +46,18 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"gcg_bench.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which knows nothing of commands that are not imported yet.
+
+        Raises:
+            UnknownName: no such command; offers close spellings.
+        """
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         listed = self.list_commands(ctx)
@@ -94,12 +107,13 @@ def main(arguments: list[str] | None = None) -> None:
             obj={"debug": debug},
         )
     except GcgBenchError as error:
-        if debug:
-            raise
+        _trace(debug)
         _fail(str(error))
     except click.UsageError as error:
-        if debug:
-            raise
+        _trace(debug)
+        if error.ctx and error.format_message() == error.ctx.get_help():  # a group alone
+            click.echo(error.ctx.get_help(), err=True)
+            sys.exit(2)
         command = error.ctx.command_path if error.ctx else "gcg-bench"
         _fail(f"{error.format_message()} (see {command} --help)")
     except click.ClickException as error:
@@ -119,6 +133,12 @@ def _spell_what_the_terminal_cannot() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _trace(debug: bool) -> None:
+    """The traceback of the error at hand, where it is asked for."""
+    if debug:
+        traceback.print_exc()
 
 
 def _fail(message: str) -> None:
