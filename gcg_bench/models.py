@@ -18,7 +18,7 @@ from typing import Any
 
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.registry import ENTRY_POINT_GROUP, attribute, module, names, plugged
+from gcg_bench.registry import ENTRY_POINT_GROUP, Loading, attribute, module, names, plugged
 from gcg_bench.types import Model
 
 _SHORT = {"predictions": "predictions-file"}
@@ -63,7 +63,8 @@ def load_model(
     Raises:
         UnknownName: no such model; offers close spellings.
         MissingData: a file, module or checkpoint is not there.
-        BadOption: the model does not take the checkpoint or an option, or it is not a model.
+        BadOption: the model does not take the checkpoint or an option, it is not a model, or it
+            raises while it is made; what it raised is the cause.
     """
     hints = {"device": device, "batch_size": batch_size, "workers": workers, "seed": seed}
     given = {name: value for name, value in options.items() if value is not None}
@@ -166,7 +167,8 @@ def _called(found: Any, name: str, given: Mapping[str, Any], hints: Mapping[str,
         raise BadOption(f"model {name} needs a checkpoint: --model {name}:CHECKPOINT")
     if lacking:
         raise BadOption(f"model {name} cannot be made without {', '.join(lacking)}")
-    return found(**passed)
+    with Loading(f"make model {name}"):
+        return found(**passed)
 
 
 def _parameters(found: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -11,12 +11,47 @@ import pkgutil
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
-from gcg_bench.errors import BadOption, MissingData, UnknownName
+from gcg_bench.errors import BadOption, GcgBenchError, MissingData, UnknownName
 
 ENTRY_POINT_GROUP = "gcg_bench.adapters"
+
+
+class Loading:
+    """Whatever somebody's code raises while it is loaded becomes one error of ours, its cause kept.
+
+    `sys.exit` included; our own errors and Ctrl-C pass as they are.
+
+    Args:
+        what: what is loaded, for the message, e.g. `import ./model.py`.
+
+    Raises:
+        MissingData: a module is not there.
+        BadOption: anything else went wrong.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, (GcgBenchError, KeyboardInterrupt)):
+            return
+        if isinstance(error, ModuleNotFoundError):
+            said = f"cannot {self._what}: {error}. Is that package installed?"
+            raise MissingData(said) from error
+        words = " ".join(str(error).split())  # a syntax error says itself in which line
+        said = f"{type(error).__name__}: {words}" if words else type(error).__name__
+        raise BadOption(f"cannot {self._what}: {said}; --debug shows where") from error
 
 
 def names(package: str) -> tuple[str, ...]:
@@ -47,9 +82,16 @@ def module(package: str, name: str, kind: str) -> ModuleType:
 
 
 def plugged(name: str) -> Any | None:
-    """What an installed package registered under that name for adapters, or None."""
+    """What an installed package registered under that name for adapters, or None.
+
+    Raises:
+        MissingData, BadOption: it cannot be loaded.
+    """
     found = entry_points(group=ENTRY_POINT_GROUP)
-    return found[name].load() if name in found.names else None
+    if name not in found.names:
+        return None
+    with Loading(f"load the plug-in {name}"):
+        return found[name].load()
 
 
 def attribute(path: str) -> Any:
@@ -60,7 +102,7 @@ def attribute(path: str) -> Any:
     Raises:
         MissingData: the file or module is not there.
         UnknownName: the module has no such attribute.
-        BadOption: the file is not one Python can import.
+        BadOption: the file or module cannot be imported, whatever it raises.
     """
     where, _, wanted = path.rpartition(":") if ":" in path else (path, "", "load")
     loaded = _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
@@ -71,12 +113,8 @@ def attribute(path: str) -> Any:
 
 
 def _from_package(where: str) -> ModuleType:
-    try:
+    with Loading(f"import {where}"):
         return importlib.import_module(where)
-    except ModuleNotFoundError as error:
-        raise MissingData(f"cannot import {where}: {error}. Is its package installed?") from error
-    except (ImportError, SyntaxError) as error:
-        raise BadOption(f"cannot import {where}: {_told(error)}") from error
 
 
 def _from_file(file: Path) -> ModuleType:
@@ -87,15 +125,6 @@ def _from_file(file: Path) -> ModuleType:
         raise BadOption(f"{file}: not a Python file that can be imported")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded  # dataclasses and pickle look for a class's module there
-    try:
+    with Loading(f"import {file}"):
         spec.loader.exec_module(loaded)
-    except ModuleNotFoundError as error:
-        raise MissingData(f"cannot import {file}: {error}. Is that package installed?") from error
-    except (ImportError, SyntaxError) as error:
-        raise BadOption(f"cannot import {file}: {_told(error)}") from error
     return loaded
-
-
-def _told(error: ImportError | SyntaxError) -> str:
-    """What is wrong in a line; a syntax error says itself in which."""
-    return f"{type(error).__name__}: {error}; --debug shows where"

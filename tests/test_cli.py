@@ -174,6 +174,15 @@ def test_one_image_is_explained(run, world):
     refused(score(run, world, "--explain", "sa_2", "--diagnosis"), "--explain", "--diagnosis")
 
 
+def test_a_run_is_explained_while_it_is_locked(run):
+    from gcg_bench import Run
+
+    evaluate(run, "--out", "r")
+    with Run.open(Path("r")).held():
+        refused(run("score", "r", "--encoder", "minilm"), "open already")
+        assert run("score", "r", "--explain", "shapes_val_000001")[0] == 0
+
+
 def test_a_run_is_explained_as_it_was_scored(run, tmp_path):
     evaluate(run, "--out", "r")
     scores = tmp_path / "r" / "strict-1" / "scores.json"
@@ -365,13 +374,26 @@ SHAPES = ("evaluate", "--dataset", "shapes", "--split", "val")
         (["evaluate", "--model", "silent", "--dataset", "shapes"], ["--split"]),
         ([*SHAPES, "--model", "./gone.py"], ["gone.py"]),
         ([*SHAPES, "--model", "predictions:gone"], ["gone"]),
-        (["scoer", "x"], ["scoer"]),
+        (["scoer", "x"], ["'score'"]),
+        (["leaderboard", "verfy", "board.csv"], ["'verify'"]),
+        (["leaderboard", "gone", "x"], ["--output"]),
+        (["data", "shwo", "shapes"], ["'show'"]),
         (["score", "gone", "--split", "val", "--dataset", "shapes"], ["gone"]),
+        (["score", "gone", "--dataset", "shapes"], ["gone: no such"]),
+        (["leaderboard", "check", "gone"], ["gone: no such"]),
         (["score", ".", "--dataset", "shapes"], ["--split"]),
     ],
 )  # fmt: skip
 def test_unknown_names(run, arguments, words):
     refused(run(*arguments), *words)
+
+
+@pytest.mark.parametrize("group", [(), ("data",)])
+def test_a_group_alone_shows_its_help_and_nothing_else(run, group):
+    code, out, err = run(*group)
+    assert (code, out) == (2, "")
+    assert err.startswith(" ".join(["Usage: gcg-bench", *group, "[OPTIONS]"]))
+    assert "--help)" not in err
 
 
 @pytest.mark.parametrize(
@@ -380,9 +402,14 @@ def test_unknown_names(run, arguments, words):
         ("import no_such_package\n", ["mine.py", "no_such_package", "installed?"]),
         ("from gcg_bench import NoSuchName\n", ["mine.py", "NoSuchName"]),
         ("class Mine\n", ["mine.py", "line 1", "--debug"]),
+        ("raise ValueError('no\\nweights')\n", ["import mine.py: ValueError: no weights"]),
+        ("import sys\nsys.exit(0)\n", ["import mine.py: SystemExit: 0"]),
+        ("assert False\n", ["import mine.py: AssertionError; --debug"]),
+        ("def load():\n    raise OSError('full')\n", ["make model ./mine.py: OSError: full"]),
+        ("def load():\n    import no_such_package\n", ["no_such_package", "installed?"]),
     ],
 )
-def test_a_model_file_that_python_cannot_read_is_told_in_a_line(run, tmp_path, text, words):
+def test_a_model_file_that_cannot_be_loaded_is_told_in_a_line(run, tmp_path, text, words):
     (tmp_path / "mine.py").write_text(text)
     refused(run(*SHAPES, "--model", "./mine.py", "--encoder", "minilm"), *words)
 
@@ -578,8 +605,31 @@ def test_debug_shows_the_traceback():
          "--split", "val", "--dataset", "shapes"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1].startswith("gcg-bench: gone: ")
+
+
+def test_what_the_first_failed_image_failed_of_is_said(run, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "class Mine:\n"
+        "    def answer(self, queries):\n"
+        "        raise ValueError('boom')\n"
+        "load = Mine\n"
+    )
+    arguments = ["predict", *SHAPES[1:], "--model", "./mine.py", "--limit", "2", "--out", "r"]
+    code, _, err = run(*arguments)
+    assert code == 1
+    said = "2 images failed, the first shapes_val_000000: ValueError: boom"
+    assert said in " ".join(err.split())
+    assert run(*arguments, "--quiet")[2] == ""
+    assert said in " ".join(run("score", "r", "--encoder", "minilm")[2].split())
+
+
+def test_a_log_has_no_empty_lines_for_bars(run):
+    _, _, err = evaluate(run)
+    assert err
+    assert "" not in err.splitlines()
 
 
 def test_paths_are_left_out_of_the_default_run_folder():

@@ -101,6 +101,26 @@ def test_check_lists_every_error_and_exits_with_2(run: Run, root: Path) -> None:
     assert "val_gcg_coco_mask_gt" in out
 
 
+def test_problems_of_ones_own_data_are_named_from_its_folder_on(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "val.jsonl").write_text('{"id": "a", "captions": ["a cat"]}\n')
+    code, out, _ = run("check", tmp_path / "own", "--split", "val")
+    assert code == 2
+    assert f"ownvalin{tmp_path / 'own'}" in "".join(out.split())  # a long path is folded
+    assert "│ val.jsonl" in out
+
+
+def test_check_shows_ten_rows_of_a_problem_and_counts_the_rest(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "none.jsonl"
+    file.write_text("")
+    asked = ("check", file, "--dataset", "shapes", "--split", "val")
+    code, out, _ = run(*asked)
+    assert code == 2
+    assert out.count("shapes_val_") == 10
+    assert "no prediction: 190 more" in out
+    assert len(json.loads(run(*asked, "--json")[1])["problems"]) == 200
+
+
 def test_check_without_a_split_looks_at_all(run: Run, root: Path) -> None:
     code, out, _ = run("check", "grandf", "--data-root", root, "--json")
     assert code == 0

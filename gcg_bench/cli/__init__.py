@@ -8,6 +8,7 @@ import io
 import os
 import re
 import sys
+import traceback
 from contextlib import suppress
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ import click
 
 from gcg_bench import __version__
 from gcg_bench.cli.ending import Ended, heard
-from gcg_bench.errors import GcgBenchError
+from gcg_bench.errors import GcgBenchError, UnknownName
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich
 
@@ -54,6 +55,18 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except Ended as end:
             raise click.Abort from end  # click would break the line first, as after ^C
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which knows nothing of commands that are not imported yet.
+
+        Raises:
+            UnknownName: no such command; offers close spellings.
+        """
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         listed = self.list_commands(ctx)
@@ -110,12 +123,13 @@ def _run(given: list[str]) -> NoReturn:
             obj={"debug": debug},
         )
     except GcgBenchError as error:
-        if debug:
-            raise
+        _trace(debug)
         _fail(str(error))
     except click.UsageError as error:
-        if debug:
-            raise
+        _trace(debug)
+        if error.ctx and error.format_message() == error.ctx.get_help():  # a group alone
+            click.echo(error.ctx.get_help(), err=True)
+            sys.exit(2)
         command = error.ctx.command_path if error.ctx else "gcg-bench"
         _fail(f"{error.format_message()} (see {command} --help)")
     except click.ClickException as error:
@@ -162,6 +176,12 @@ def _stop(why: BaseException) -> NoReturn:
     with suppress(OSError):  # the terminal may be what went away
         click.echo(f"{how}; what was finished is kept, run the same command to go on", err=True)
     sys.exit(code)
+
+
+def _trace(debug: bool) -> None:
+    """The traceback of the error at hand, where it is asked for."""
+    if debug:
+        traceback.print_exc()
 
 
 def _fail(message: str) -> NoReturn:

@@ -76,15 +76,16 @@ def table(title: str, headings: Iterable[str], *, numeric: Iterable[str] = ()) -
 
 @contextmanager
 def progress(label: str, total: int | None, *, quiet: bool = False) -> Iterator[Advance]:
-    """A bar on stderr; yields a function that takes how many more are done."""
+    """A bar on stderr, if a terminal; yields a function that takes how many more are done."""
+    console = stderr(quiet=quiet)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=stderr(quiet=quiet),
+        console=console,
         transient=True,
-        disable=quiet,
+        disable=quiet or not console.is_terminal,  # in a log it would be but an empty line
     )
     with bar:
         task = bar.add_task(label, total=total)

@@ -210,7 +210,7 @@ def _check_dataset(
         )
     else:
         for checkup in found:
-            print_parts(checkup_lines(card.name, root, checkup))
+            print_parts(checkup_lines(card.name, card.home or root, checkup))
     return 0 if all(checkup.sound for checkup in found) else 2
 
 

@@ -18,6 +18,8 @@ from gcg_bench.fetch import Fetched
 Found = tuple[str, BadData]
 """A problem with its level, `error` or `warning`."""
 
+_MOST = 10  # rows of one and the same problem
+
 FIELDS = ("level", "file", "image", "phrase", "field", "problem", "remedy")
 
 
@@ -30,6 +32,7 @@ def print_parts(parts: Iterable[RenderableType]) -> None:
 def cards_table(cards: Sequence[DataCard], here: Mapping[str, Sequence[str]]) -> Table:
     """One row a card; `here` names the splits whose annotations are on this machine."""
     made = table("Data sets", ["Name", "What it is", "Format", "Splits", "Here", "Licence"])
+    made.columns[0].no_wrap = True  # it is what one types
     for card in cards:
         made.add_row(
             *(
@@ -88,13 +91,27 @@ def checkup_lines(name: str, root: Path, checkup: Checkup) -> Iterator[Renderabl
 
 
 def problems_table(title: str, root: Path, problems: Sequence[Found]) -> Table:
-    """One row a problem, files named from `root` on; columns that no problem fills are left out."""
+    """One row a problem, files named from `root` on; columns that no problem fills are left out.
+
+    The same problem is shown up to `_MOST` times, and then counted.
+    """
     rows = [problem_fields(level, fault) for level, fault in problems]
     shown = [name for name in FIELDS if any(row[name] is not None for row in rows)]
-    made = table(f"{title} in {root}", [name.capitalize() for name in shown], numeric=["Phrase"])
+    heading = str(root) if root.name == title else f"{title} in {root}"
+    made = table(heading, [name.capitalize() for name in shown], numeric=["Phrase"])
+    seen: Counter[tuple[object, ...]] = Counter()
     for row in rows:
         row["file"] = row["file"] and str(row["file"]).replace(f"{root}{os.sep}", "")
-        made.add_row(*(Text("" if row[name] is None else str(row[name])) for name in shown))
+        same = tuple(row[name] for name in ("level", "field", "problem", "remedy"))
+        seen[same] += 1
+        if seen[same] <= _MOST:
+            made.add_row(*(Text("" if row[name] is None else str(row[name])) for name in shown))
+    hidden = {same: count - _MOST for same, count in seen.items() if count > _MOST}
+    if hidden:
+        made.add_section()
+    for (level, _, problem, _), count in hidden.items():
+        told = {"level": level, "problem": f"{problem}: {count} more (--json lists them)"}
+        made.add_row(*(Text(str(told.get(name, ""))) for name in shown))
     return made
 
 

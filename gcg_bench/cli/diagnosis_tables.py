@@ -9,7 +9,7 @@ from gcg_bench.cli.console import table
 from gcg_bench.diagnosis import KINDS, Diagnosis, Slice, Tally
 
 _ONLY_PREDICTED = ("duplicate", "hallucinated")
-_BAR = 20  # characters of the longest bar
+_BAR = 16  # characters of the longest bar: the table fits a terminal of 80
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis, *, slices: bool = True) -> None:

@@ -49,8 +49,12 @@ def evaluate(report: bool, **given: Any) -> int:
 @options.as_json
 def predict(**given: Any) -> int:
     """Only run the model: a run folder with one line an image."""
+    from gcg_bench.cli.score import say_failed
+
     with _predicted(given) as (data, run):
-        failed = sum(prediction.error is not None for prediction in run.predictions())
+        answers = list(run.predictions())
+    failed = sum(prediction.error is not None for prediction in answers)
+    say_failed(answers, quiet=_silent(given))
     if given["as_json"]:
         print_json({"run": str(run.folder), "n": len(data.samples), "failed": failed})
     else:

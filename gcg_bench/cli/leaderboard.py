@@ -1,6 +1,7 @@
 """leaderboard: many runs become a ranked board; a board is verified; a submission is checked."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
-from gcg_bench.errors import BadOption
+from gcg_bench.errors import BadOption, UnknownName
 
 
 class Boards(click.Group):
@@ -17,6 +18,9 @@ class Boards(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         known = {*self.commands, *self.get_help_option_names(ctx)}
+        strange = args and args[0] not in known and not Path(args[0]).exists()
+        if strange and get_close_matches(args[0], self.commands, n=1):
+            raise UnknownName("command of leaderboard, and no run,", args[0], self.commands)
         return super().parse_args(ctx, args if args and args[0] in known else ["board", *args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -142,7 +146,7 @@ def check(
     code is 2 when there is an error.
     """
     from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
-    from gcg_bench.cli.score import images_of
+    from gcg_bench.cli.score import images_of, without_split
     from gcg_bench.datasets import load_dataset
     from gcg_bench.leaderboard import inspect
     from gcg_bench.runs import Run
@@ -150,7 +154,7 @@ def check(
     asked = Run.open(submission).settings if Run.is_run(submission) else {}
     of = split or asked.get("split")
     if of is None:
-        raise BadOption(f"{submission} is not a run folder: say which --split it answers")
+        raise without_split(submission)
     name = dataset or asked.get("dataset", "grandf")
     data = load_dataset(
         name,

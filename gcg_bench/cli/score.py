@@ -1,6 +1,6 @@
 """score: only the numbers, for a run or for anybody's prediction files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ import click
 from gcg_bench import caps
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
-from gcg_bench.errors import BadOption
+from gcg_bench.errors import BadOption, GcgBenchError, MissingData, shortened
 
 
 @click.command()
@@ -52,11 +52,18 @@ def score(predictions: Path, **given: Any) -> int:
         _agree(data, settings)
         return score_run(data, run, given)
     if given["split"] is None:
-        raise BadOption(f"{predictions} is not a run folder: say which --split it answers")
+        raise without_split(predictions)
     data = load_dataset(
         given["dataset"] or "grandf", given["split"], given["data_root"], limit=given["limit"]
     )
     return _score_files(data, predictions, given)
+
+
+def without_split(answers: Path) -> GcgBenchError:
+    """The error of a path that is no run, where no --split is given."""
+    if not answers.exists():
+        return MissingData(f"{answers}: no such run folder, file or folder of predictions")
+    return BadOption(f"{answers} is not a run folder: say which --split it answers")
 
 
 def _agree(data: Any, settings: Mapping[str, Any]) -> None:
@@ -68,10 +75,11 @@ def _agree(data: Any, settings: Mapping[str, Any]) -> None:
 def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
     """Scores a run into its folder, and shows the scores; 1 when images failed, else 0.
 
-    The run is locked meanwhile: answers that were added would not be in its scores.
+    The run is locked while scores are written: answers that were added would not be in them.
     """
     limited = given["limit"] is not None and given["limit"] != images_of(run.settings)
-    with nullcontext() if limited else run.held():
+    writes = not limited and given.get("explain") is None
+    with run.held() if writes else nullcontext():
         return _scored(data, run, given, limited=limited)
 
 
@@ -97,7 +105,17 @@ def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> 
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
     title = f"{settings['model']} on {data.card.name} {data.split}"
     _show(title, verdicts, given, _mistakes(data, found, given))
+    say_failed(found.values(), quiet=bool(given["quiet"]))
     return 1 if any(verdict.failed for verdict in verdicts) else 0
+
+
+def say_failed(predictions: Iterable[Any], *, quiet: bool) -> None:
+    """Says on stderr how many images failed, and what happened to the first of them."""
+    failed = [prediction for prediction in predictions if prediction.error is not None]
+    if failed:
+        count, first = len(failed), failed[0]
+        images = f"{count} images failed, the first" if count > 1 else "an image failed,"
+        say(f"{images} {first.id}: {shortened(first.error)}", quiet=quiet)
 
 
 def images_of(settings: Mapping[str, Any]) -> int | None:
@@ -138,6 +156,7 @@ def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
     ]
     title = f"{predictions} on {data.card.name} {data.split}"
     _show(title, verdicts, given, _mistakes(data, found, given))
+    say_failed(found.values(), quiet=bool(given["quiet"]))
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 

@@ -1,6 +1,6 @@
 """The table of laws by scores, and what qualifies it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -8,6 +8,9 @@ from rich.text import Text
 from gcg_bench.cli.console import table
 from gcg_bench.protocols import EvalProtocol
 from gcg_bench.selftest import Finding, Trial
+
+Column = tuple[str, str]
+"""A metric and one of its scores."""
 
 _STYLES = {
     "holds": "green",
@@ -41,14 +44,36 @@ def print_trial(console: Console, title: str, trial: Trial) -> None:
 def _print_protocol(console: Console, heading: str, protocol: EvalProtocol, trial: Trial) -> None:
     own = [finding for finding in trial.findings if finding.protocol == protocol.name]
     scores = list(dict.fromkeys((finding.metric, finding.score) for finding in own))
-    made = table(heading, ["law", "images", *(score for _, score in scores)], numeric=["images"])
-    made.padding = (0, 0, 0, 0)  # many columns
-    made.columns[0].no_wrap = True
     cells = {(f.law, f.metric, f.score): _cell(f) for f in own}
-    for law in trial.laws:
-        row = [cells[law.name, metric, score] for metric, score in scores]
-        made.add_row(Text(law.name), str(trial.changed[law.name]), *row)
-    console.print(made)
+    widths = {}
+    for metric, score in scores:
+        lines = [line for law in trial.laws for line in cells[law.name, metric, score].split()]
+        widths[metric, score] = max(len(score), *map(len, lines))
+    laws = max(len(law.name) for law in trial.laws)
+    room = console.width - laws - len("images") - 3  # their borders
+    for place, part in enumerate(_side_by_side(widths, room)):
+        headings = ["law", "images", *(score for _, score in part)]
+        made = table("" if place else heading, headings, numeric=["images"])
+        made.padding = (0, 0, 0, 0)  # many columns
+        made.columns[0].no_wrap = True
+        for law in trial.laws:
+            row = [cells[law.name, metric, score] for metric, score in part]
+            made.add_row(Text(law.name), str(trial.changed[law.name]), *row)
+        console.print(made)
+
+
+def _side_by_side(widths: Mapping[Column, int], room: int) -> Iterator[list[Column]]:
+    """Columns in as few tables as a line has room for; each has a border."""
+    part: list[Column] = []
+    used = 0
+    for column, width in widths.items():
+        if part and used + width + 1 > room:
+            yield part
+            part, used = [], 0
+        part.append(column)
+        used += width + 1
+    if part:
+        yield part
 
 
 def _cell(finding: Finding) -> Text:

@@ -5,11 +5,11 @@ the best still free with IoU >= .50; over all images precision is read off at re
 Source: COCO detection evaluation (pycocotools COCOeval, areaRng all, maxDets 100), crowd rules
 included.
 
-Published evaluator (`scores="constant"`, `ties="image_order"`): every score is 1.0, so the curve is
-drawn in the order of the images and another order gives another number. Sound form
-(`scores="model"`, `ties="one_step"`): detections of equal score enter the curve together, so order
-is free. When any detection of a run has no score, all of the run's count as equal, and AP50 is the
-value at the run's single operating point.
+Published evaluator (`scores_from="constant"`, `ties="image_order"`): every score is 1.0, so the
+curve is drawn in the order of the images and another order gives another number. Sound form
+(`scores_from="model"`, `ties="one_step"`): detections of equal score enter the curve together, so
+order is free. When any detection of a run has no score, all of the run's count as equal, and AP50
+is the value at the run's single operating point.
 """
 
 from collections.abc import Mapping, Sequence

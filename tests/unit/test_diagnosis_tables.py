@@ -35,9 +35,10 @@ def test_costs():
     text = printed(print_diagnosis, found)
     # TP 1, P 2, R 2: F1 = 2/4; with the lamps called a dog it is perfect
     assert cells(text, "matched") == ["matched", "1", "1", "", "", ""]
-    assert cells(text, "wrong words") == ["wrong words", "1", "1", "100.0", "+50.0", "━" * 20]
+    assert cells(text, "wrong words") == ["wrong words", "1", "1", "100.0", "+50.0", "━" * 16]
     assert cells(text, "missed") == ["missed", "–", "0", "50.0", "+0.0", ""]
     assert cells(text, "all phrases")[1:3] == ["2", "2"]
+    assert max(len(line) for line in text.splitlines() if line.startswith("┏")) <= 80
     assert "F1 is 50.0" in text
     assert cells(text, "small (under 32² px)") == ["small (under 32² px)", "2", "50.0", "2", "50.0"]
     assert "by object size" not in printed(print_diagnosis, found, slices=False)

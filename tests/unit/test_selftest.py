@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from io import StringIO
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from rich.console import Console
 from worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
 
 from gcg_bench import metrics, protocols, registry
 from gcg_bench.cli import main
+from gcg_bench.cli.selftest_tables import print_trial
 from gcg_bench.datasets import load_dataset
 from gcg_bench.errors import MissingData
 from gcg_bench.masks import area, decode, encode, iou, union
@@ -498,3 +501,18 @@ def test_the_table_says_what_it_tried(capsys):
     assert "wrong words: official Recall moved by -" in out
     assert "the loop halts at the first pair" in out
     assert out.splitlines()[-1].startswith(f"{len(NAMES)} laws on 6 images, seed 0: ")
+
+
+def test_the_table_of_a_narrow_terminal_is_split_between_scores_not_in_words(shapes):
+    trial = tried(shapes[:3], [STRICT.using(encoder="minilm")])
+    console = Console(file=StringIO(), width=80, highlight=False)
+    print_trial(console, "shapes val", trial)
+    out = console.file.getvalue()
+    assert max(map(len, out.partition("holds:")[0].splitlines())) <= 80
+    heads = [line.strip("┃").split("┃") for line in out.splitlines() if line.startswith("┃")]
+    assert [head[:2] for head in heads] == [["law             ", "images"]] * 2
+    scores = [cell.strip() for head in heads for cell in head[2:]]
+    assert scores == [
+        "METEOR", "CIDEr", "AP50", "mIoU", "Precision", "Recall", "F1", "F1_avg",
+        "gPQ", "SQ", "RQ", "Hallucination", "Ungrounded", "Words",
+    ]  # fmt: skip
