@@ -1,7 +1,8 @@
 """The same inputs give the same bytes: whatever the threads, hashes, locale, zone, terminal, paths.
 
 Across machines scores agree to 1e-12, since what differs there is the kernel of a matrix product:
-the last test runs the kernels of other processors.
+the last test runs the kernels of other processors, and golden/test_across_machines.py holds scores
+that another machine computed.
 """
 
 import json
@@ -96,9 +97,14 @@ def comma_locale(folder):
     return {"LOCPATH": str(folder), "LC_ALL": "de_DE.UTF-8"} if made.is_dir() else {}
 
 
-def test_threads_hashes_and_vectors_made_anew_change_nothing(base, expected, tmp_path):
+def without_vectors(folder):
+    """A copy of the cache in which no phrase has a vector."""
     kept = Path(os.environ["GCG_BENCH_CACHE"])
-    anew = shutil.copytree(kept, tmp_path / "cache", ignore=shutil.ignore_patterns("encoder*"))
+    return shutil.copytree(kept, folder / "cache", ignore=shutil.ignore_patterns("encoder*"))
+
+
+def test_threads_hashes_and_vectors_made_anew_change_nothing(base, expected, tmp_path):
+    anew = without_vectors(tmp_path)
     more = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     assert judged(base, tmp_path, GCG_BENCH_CACHE=str(anew), **more) == expected
     assert (anew / "encoder.sqlite").is_file()
@@ -191,9 +197,13 @@ def test_a_vector_does_not_depend_on_what_it_is_computed_with(tmp_path, monkeypa
     assert np.array_equal(*found)
 
 
-@pytest.mark.parametrize("kernel", ["Haswell", "Nehalem"])
-def test_kernels_of_other_processors_agree_to_the_twelfth_digit(base, expected, tmp_path, kernel):
-    again = judged(base, tmp_path, OPENBLAS_CORETYPE=kernel)
+# numpy's kernels, and those that torch makes vectors with, anew
+@pytest.mark.parametrize(("numpys", "torchs"), [("Haswell", "avx2"), ("Nehalem", "default")])
+def test_kernels_of_other_processors_agree_to_the_twelfth_digit(
+    base, expected, tmp_path, numpys, torchs
+):
+    kernels = {"OPENBLAS_CORETYPE": numpys, "ATEN_CPU_CAPABILITY": torchs, "MKL_CBWR": "COMPATIBLE"}
+    again = judged(base, tmp_path, GCG_BENCH_CACHE=str(without_vectors(tmp_path)), **kernels)
     for one, other in zip(*map(json.loads, (expected["stdout"], again["stdout"])), strict=True):
         assert one["scores"].keys() == other["scores"].keys()
         for name, score in one["scores"].items():
