@@ -266,18 +266,7 @@ def evaluate(
         RunConflict, RunLocked: the folder belongs to other settings, or another process.
         EnvironmentProblem: Java or an encoder is missing.
     """
-    about = {
-        "model": type(model).__name__,
-        "prompt": asked_prompt(dataset),
-        "decoding": dict(getattr(model, "settings", {})),
-        **(settings or {}),
-        "dataset": dataset.card.name,
-        "card_version": dataset.card.version,
-        "split": dataset.split,
-        "n": len(dataset.samples),
-        "oracle": isinstance(model, Oracle),
-    }
-    with Run.create_or_resume(out, about) as run:
+    with Run.create_or_resume(out, _about(model, dataset, settings or {})) as run:
         predict(model, dataset, run, missing=missing, bar=bar, **patience)
         found = complete(dataset.samples, run.predictions(), missing=missing)
         answered = answered_by(run.settings)
@@ -287,6 +276,20 @@ def evaluate(
         for verdict in verdicts:
             keep(run, verdict)
     return verdicts
+
+
+def _about(model: Model, dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": type(model).__name__,
+        "prompt": asked_prompt(dataset),
+        "decoding": dict(getattr(model, "settings", {})),
+        **settings,
+        "dataset": dataset.card.name,
+        "card_version": dataset.card.version,
+        "split": dataset.split,
+        "n": len(dataset.samples),
+        "oracle": isinstance(model, Oracle),
+    }
 
 
 def keep(run: Run, verdict: Evaluation) -> None:
