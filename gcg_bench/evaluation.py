@@ -17,6 +17,7 @@ from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.evidence import gather
 from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
+from gcg_bench.registry import Loading
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, Resampling, judge
 from gcg_bench.signatures import MEASURED_TOO, MEASUREMENT, answered_by
@@ -57,15 +58,15 @@ def predict(
     Raises:
         BadOption: a timeout of no time, or giving up before a process died.
         MissingData: the folder of the images has gone while the model worked.
-        GcgBenchError: what the model's `prepare` found.
+        GcgBenchError: what the model's `prepare` found, or that it raised something else.
     """
     timeout, give_up_after = limits(**patience)
     if isinstance(model, Oracle):
         model.study(dataset.samples)
     prepare = getattr(model, "prepare", None)
     if prepare is not None:
-        queries = [sample.query for sample in dataset.samples]
-        prepare(queries, missing=missing, limited=limited)
+        with Loading("prepare the model"):
+            prepare([one.query for one in dataset.samples], missing=missing, limited=limited)
     done = run.done_ids()
     pending = {sample.id: sample.query for sample in dataset.samples if sample.id not in done}
     count = len(pending)

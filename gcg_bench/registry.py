@@ -20,12 +20,12 @@ ENTRY_POINT_GROUP = "gcg_bench.adapters"
 
 
 class Loading:
-    """Whatever somebody's code raises while it is loaded becomes one error of ours, its cause kept.
+    """Whatever somebody's code raises before it is asked becomes one error of ours, its cause kept.
 
     `sys.exit` included; our own errors and Ctrl-C pass as they are.
 
     Args:
-        what: what is loaded, for the message, e.g. `import ./model.py`.
+        what: what is done, for the message, e.g. `import ./model.py`.
 
     Raises:
         MissingData: a module is not there.

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 CANNOT_START = 126
@@ -64,12 +63,7 @@ class Programs:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         with self._changing:
             self._over = True
             for program in self._running:
@@ -95,10 +89,8 @@ class Programs:
         with program:
             try:
                 written, complaints = program.communicate(given, timeout=patience)
-            except BaseException:
-                program.kill()
-                raise
             finally:
+                program.kill()  # nothing, where it has ended
                 with self._changing:
                     self._running.discard(program)
         return subprocess.CompletedProcess(command, program.returncode, written, complaints)

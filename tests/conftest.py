@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
+from typed import SIZE, answer, rle, write
 
 # a machine that does something else meanwhile is no failure
 settings.register_profile("patient", deadline=None)
@@ -30,3 +31,50 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["GCG_BENCH_CACHE"]
     else:
         os.environ["GCG_BENCH_CACHE"] = before
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Types a command in a folder of its own; gives the exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*arguments):
+        from gcg_bench.cli import main
+
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err + out
+        return int(left.value.code or 0), out, err
+
+    return typed
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Two images in the published layout, and a folder of sound predictions."""
+    root, predictions = tmp_path / "data", tmp_path / "predictions"
+    root.mkdir()
+    predictions.mkdir()
+    images = [{"id": f"sa_{k}", "height": SIZE[0], "width": SIZE[1]} for k in (1, 2)]
+    captions = [
+        {"id": k, "image_id": f"sa_{k}", "caption": "a cat on a mat", "labels": ["a cat"]}
+        for k in (1, 2)
+    ]
+    annotations = [
+        {
+            "id": k,
+            "image_id": f"sa_{k}",
+            "category_id": 1,
+            "segmentation": rle(0, 0, 4, 4),
+            "area": 16,
+            "bbox": [0, 0, 4, 4],
+            "iscrowd": 0,
+        }
+        for k in (1, 2)
+    ]
+    write(root / "val_gcg_coco_caption_gt.json", {"images": images, "annotations": captions})
+    write(root / "val_gcg_coco_mask_gt.json", {"images": images, "annotations": annotations})
+    for k in (1, 2):
+        write(predictions / f"sa_{k}.json", answer())
+    return root, predictions

@@ -34,13 +34,6 @@ def typed(capsys, *arguments):
     return int(left.value.code or 0), out, err
 
 
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Types a command in a folder of its own; gives the exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: typed(capsys, *arguments)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Two real runs on three rendered images: a model of a user's, and a baseline."""

@@ -11,19 +11,7 @@ import time
 import pytest
 
 from gcg_bench.adapters.glamm_tiny import FOLDER
-from gcg_bench.cli import main
 from gcg_bench.models import describe_models
-
-
-@pytest.fixture
-def run(capsys):
-    def typed(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return typed
 
 
 def test_every_model_is_listed_with_what_it_needs(run):

@@ -13,9 +13,8 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
@@ -113,8 +112,9 @@ class Run:
         make_folder(folder)
         if not cls.is_run(folder):
             refuse_foreign(folder, _SETTINGS)
-        lock = Lock(folder / _LOCK)
-        try:
+        with ExitStack() as undoing:
+            lock = Lock(folder / _LOCK)
+            undoing.callback(lock.release)
             sweep(folder)
             if not cls.is_run(folder):
                 stored = {**wanted, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
@@ -124,20 +124,13 @@ class Run:
             mend(folder / _PREDICTIONS)
             run._done = set(run.done_ids())
             run._asked = Asked(folder / _ASKED, run._done)
-        except BaseException:
-            lock.release()
-            raise
+            undoing.pop_all()  # it is the run that gives the lock back now
         return run
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -20,7 +20,6 @@ from pycocotools import mask as coco
 from gcg_bench import answering, machine
 from gcg_bench.adapters import glamm, glamm_tiny
 from gcg_bench.answering import instruction
-from gcg_bench.cli import main
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem, MissingData
 from gcg_bench.glamm.generation import generate
 from gcg_bench.machine import Memory
@@ -465,19 +464,6 @@ def test_on_a_gpu_it_runs_in_bfloat16_and_says_the_same_in_float32(folder, alone
 
 
 # --- the command line ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def typed(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return typed
 
 
 SHAPES = ("--dataset", "shapes", "--split", "val", "--limit", "5", "--device", "cpu", "--quiet")

@@ -242,3 +242,29 @@ def test_what_is_said_of_answers_never_says_how_they_were_measured(field):
     found = {one.id: Prediction(one.id, SAID) for one in data.samples}
     with pytest.raises(BadOption, match=f"'{field}'"):
         score(data, found, [WORDS_ALONE], answered={field: "mine"})
+
+
+class Unprepared(Careful):
+    """Its `prepare` raises what it is given."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def prepare(self, queries, *, missing, limited):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("no weights"), SystemExit(3)])
+def test_a_model_that_cannot_be_prepared_is_told_and_asked_nothing(tmp_path, error):
+    model = Unprepared(error)
+    with pytest.raises(BadOption, match=f"cannot prepare the model: {type(error).__name__}"):
+        evaluate(model, SHAPES, tmp_path / "run", protocols=())
+    assert model.calls == 0
+    assert not (tmp_path / "run/.lock").exists()
+    assert (tmp_path / "run/run.json").exists()
+
+
+def test_what_prepare_says_in_our_words_stays_as_it_is(tmp_path):
+    with pytest.raises(MissingData, match=r"^not here$"):
+        evaluate(Unprepared(MissingData("not here")), SHAPES, tmp_path / "run", protocols=())
