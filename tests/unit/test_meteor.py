@@ -12,7 +12,7 @@ from pycocoevalcap.meteor.meteor import Meteor
 
 from gcg_bench import jvm
 from gcg_bench.errors import BadData, EnvironmentProblem
-from gcg_bench.metrics.meteor import METEOR
+from gcg_bench.metrics.meteor import METEOR, _room
 from gcg_bench.scoring import measure
 
 # words that match by form, stem, synonym and paraphrase, and tokens that look like something else
@@ -204,3 +204,20 @@ def test_a_failure_of_the_program_names_the_caption_that_it_may_be_due_to(monkey
         METEOR().fit(comparisons(longer))
     told = "METEOR failed. If memory or time ran out: image 2: caption: has 2,000 words ('pad pad"
     assert str(caught.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("references", "room"),
+    [
+        # 1 alignment, one copy for each of 1,001 places and one without, of 1,001 + 5 x 2 bytes
+        (["a b"], 1002 * 1011),
+        # the second "a" copies the 40 best again; "b" stands nowhere
+        (["b a a"], 40 * 1002 * 1016),
+        (["b a a", "a b"], 40 * 1002 * 1016),
+        (["b"], 1 * 1006),
+        ([], 0),
+    ],
+)
+def test_the_room_of_a_long_caption_on_paper(references, room):
+    assert _room(references, " ".join(["a"] * 1001)) == room
+    assert _room(references, " ".join(["a"] * 1000)) == 0
