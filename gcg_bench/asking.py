@@ -15,9 +15,9 @@ from typing import TypedDict
 
 from gcg_bench.alarm import Alarm, Overdue
 from gcg_bench.errors import BadData, BadOption
+from gcg_bench.files.fields import STOP, kind
 from gcg_bench.predictions import finish, write_line
 from gcg_bench.predictions.jsonl import draft
-from gcg_bench.records import STOP, kind
 from gcg_bench.types import Model, Prediction, Query
 
 _LONGEST = 2000  # characters of an error that are kept

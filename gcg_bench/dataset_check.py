@@ -13,8 +13,8 @@ from typing import Any
 
 from gcg_bench.cards import DataCard, Split, image_folders
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.pictures import image_sizes
-from gcg_bench.records import CollectedFaults
+from gcg_bench.files.fields import CollectedFaults
+from gcg_bench.files.images import image_sizes
 from gcg_bench.registry import module
 from gcg_bench.samples import doubts
 from gcg_bench.types import Sample

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.cache import Cache, digest
-from gcg_bench.checkpoints import file_digest, snapshot
-from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
-from gcg_bench.names import expanded
+from gcg_bench.files.cache import Cache, digest
+from gcg_bench.files.checkpoints import file_digest, snapshot
+from gcg_bench.files.json import read_record
+from gcg_bench.files.paths import expanded
 from gcg_bench.types import FloatArray
 
 MINILM, BERT = "minilm", "bert-base-uncased"

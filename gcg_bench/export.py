@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import names as file_names
 from gcg_bench.cards import DataCard, Split, read_card, write_card
 from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
-from gcg_bench.pictures import encoded
+from gcg_bench.files import paths as file_names
+from gcg_bench.files.images import encoded
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcg_bench import names
 from gcg_bench.cards import ByHand, DataCard
 from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.files import paths
 
 Download = Callable[[str, str], Path]
 """Repository and file name -> the downloaded file; raises EnvironmentProblem."""
@@ -108,6 +108,6 @@ def _cannot(repo: str, name: str, reason: str) -> EnvironmentProblem:
 
 
 def _inside(root: Path, place: str) -> Path:
-    if names.unfit_file(place):
+    if paths.unfit_file(place):
         raise BadOption(f"{place}: the card would write outside the data root")
     return root / place

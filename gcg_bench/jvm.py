@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gcg_bench.cache import Cache, digest
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.files.cache import Cache, digest
 from gcg_bench.tied import CANNOT_START, Programs
 from gcg_bench.types import FloatArray
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gcg_bench.errors import BadData, BadMask, BadOption, EnvironmentProblem
+from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.predictions import Reading, read_predictions, write_line
-from gcg_bench.records import CollectedFaults
 from gcg_bench.types import Prediction
 
 Sizes = Mapping[str, tuple[int, int]]

@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps, names
 from gcg_bench.errors import BadData, BadMask, MissingData
+from gcg_bench.files import limits, paths
+from gcg_bench.files.fields import STOP, Faults
+from gcg_bench.files.images import image_sizes
 from gcg_bench.masks import area, inspect_masks
 from gcg_bench.masks.numbers import checked_size
-from gcg_bench.pictures import image_sizes
-from gcg_bench.records import STOP, Faults
 from gcg_bench.types import Grounding, Mask, Phrase, Picture, Query, Sample
 
 Size = tuple[int, int]
@@ -80,7 +80,7 @@ def finish(drafts: Iterable[Draft], faults: Faults = STOP) -> Iterator[Sample]:
 
     Told as errors, and left out when the reader shall go on: an id that occurred before or can name
     no image, an image whose size cannot be known or that is too large, more phrases or longer texts
-    than caps.py lets pass, a mask that is none, a span outside its caption.
+    than limits.py lets pass, a mask that is none, a span outside its caption.
     """
     source = iter(drafts)
     seen: set[str] = set()
@@ -166,7 +166,7 @@ def doubts(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]
 
 def _refuse(draft: Draft) -> None:
     """Raises BadData when a draft is named or sized as no sound one is."""
-    if why := names.unfit(draft.id):
+    if why := paths.unfit(draft.id):
         raise BadData(f"the image id {draft.id[:80]!r} {why}", field="id")
     for what, count in (
         ("phrases", len(draft.phrases)),
@@ -174,11 +174,13 @@ def _refuse(draft: Draft) -> None:
         ("captions", len(draft.captions)),
         ("regions", len(draft.regions)),
     ):
-        if count > caps.PHRASES:
-            raise BadData(f"{count:,} {what}; more than {caps.PHRASES:,} are not read", field=what)
+        if count > limits.PHRASES:
+            raise BadData(
+                f"{count:,} {what}; more than {limits.PHRASES:,} are not read", field=what
+            )
     texts = [*draft.captions, draft.caption or "", *(one.text or "" for one in draft.phrases)]
-    if max(map(len, texts)) > caps.TEXT:
-        raise BadData(f"a text of more than {caps.TEXT:,} characters", field="caption")
+    if max(map(len, texts)) > limits.TEXT:
+        raise BadData(f"a text of more than {limits.TEXT:,} characters", field="caption")
 
 
 def _size(draft: Draft) -> Size:

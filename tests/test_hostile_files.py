@@ -15,19 +15,20 @@ from PIL import Image
 from pyarrow import parquet
 from tiny import DATA, copy, paint
 
-from gcg_bench import caps, masks
+from gcg_bench import masks
 from gcg_bench.cards import load_card, read_card
 from gcg_bench.datasets import load_dataset
-from gcg_bench.documents import parse_json, read_json, read_record
 from gcg_bench.errors import BadData, BadMask, BadOption, MissingData
 from gcg_bench.export import export
+from gcg_bench.files import limits
+from gcg_bench.files.fields import CollectedFaults
+from gcg_bench.files.images import decode, encoded, file_picture, image_sizes, read_pixels
+from gcg_bench.files.json import parse_json, read_json, read_record
 from gcg_bench.leaderboard import Board
 from gcg_bench.leaderboard.rows import read_csv, write_csv
 from gcg_bench.masks import read_mask
-from gcg_bench.pictures import decode, encoded, file_picture, image_sizes, read_pixels
 from gcg_bench.predictions import read_predictions
 from gcg_bench.predictions_check import check
-from gcg_bench.records import CollectedFaults
 from gcg_bench.report.thumbnails import thumbnails
 
 
@@ -107,7 +108,7 @@ def test_annotations_and_cards_of_ten_gigabytes_are_not_read(tmp_path, name, fil
 
 def test_settings_scores_and_boards_are_small(tmp_path):
     for name in ("run.json", "board.csv"):
-        sparse(tmp_path / name, caps.RECORD + 1)
+        sparse(tmp_path / name, limits.RECORD + 1)
     with pytest.raises(BadData, match="16,777,217 bytes"):
         read_record(tmp_path / "run.json")
     with pytest.raises(BadData, match="16,777,217 bytes"):
@@ -121,7 +122,7 @@ def test_a_mask_of_absurd_size(size):
 
 
 def test_the_cap_of_pictures_is_that_of_masks():
-    assert caps.PIXELS == masks.MAX_PIXELS
+    assert limits.PIXELS == masks.MAX_PIXELS
 
 
 def test_an_image_of_absurd_size_in_annotations(tmp_path):
@@ -431,7 +432,7 @@ def test_weights_that_would_run_code(tmp_path):
 
 
 def test_the_head_of_weights_is_not_believed(tmp_path):
-    from gcg_bench import checkpoints
+    from gcg_bench.files import checkpoints
 
     sparse(tmp_path / "model.safetensors", start=(9 << 30).to_bytes(8, "little") + b"{")
     (tmp_path / "config.json").write_text("{}")

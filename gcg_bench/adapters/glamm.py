@@ -10,11 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import checkpoints, machine
+from gcg_bench import machine
 from gcg_bench.adapters import Needs
 from gcg_bench.batching import out_of_memory
 from gcg_bench.errors import BadOption, EnvironmentProblem, MissingData
-from gcg_bench.names import expanded
+from gcg_bench.files import checkpoints
+from gcg_bench.files.paths import expanded
 from gcg_bench.types import Model
 
 NEEDS = Needs(

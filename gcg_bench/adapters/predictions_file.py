@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.files.fields import STOP
 from gcg_bench.predictions import Draft, Reading, finish, prediction_files, read_drafts
-from gcg_bench.records import STOP
 from gcg_bench.types import Model, Prediction, Query
 
 NEEDS = Needs("prediction files in any published layout, or a run folder: predictions:PATH")

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from gcg_bench import names
 from gcg_bench.cards.front_matter import front_matter
 from gcg_bench.errors import UnknownName
-from gcg_bench.records import Record
+from gcg_bench.files import paths
+from gcg_bench.files.fields import Record
 
 NOT_STATED = "not stated by its owners"
 
@@ -232,7 +232,7 @@ def _folders(fields: Record, name: str) -> tuple[str, ...]:
 
 def _inside(fields: Record, name: str, place: str) -> str:
     """A path under the data root; empty for the root itself."""
-    if place and (why := names.unfit_file(place)):
+    if place and (why := paths.unfit_file(place)):
         remedy = "Paths in a card are relative to the data root, or to the card"
         raise fields.bad(name, f"{place[:80]!r} {why}", remedy)
     return place
@@ -240,7 +240,7 @@ def _inside(fields: Record, name: str, place: str) -> str:
 
 def _plain_name(fields: Record, field: str, name: str) -> str:
     """A name that files and folders are named by."""
-    if not names.is_plain(name):
+    if not paths.is_plain(name):
         problem = f"{name[:80]!r} cannot be part of a file's name"
         raise fields.bad(field, problem, "Use letters, digits, - and _")
     return name

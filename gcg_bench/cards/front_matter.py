@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from gcg_bench import caps
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits
 
 _REMEDY = "A card starts with YAML between two lines of ---"
 _DATE = "tag:yaml.org,2002:timestamp"
@@ -52,7 +52,7 @@ def front_matter(file: Path) -> Any:
         BadData: there is none, or it is not plain YAML or not UTF-8, or too long; names the line.
     """
     try:
-        caps.refuse_long(file, caps.CARD, "a data card")
+        limits.refuse_long(file, limits.CARD, "a data card")
         lines = file.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise BadData(f"not UTF-8 ({error})", file=file) from error

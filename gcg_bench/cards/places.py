@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gcg_bench.cache import cache_folder
 from gcg_bench.cards.card import NOT_STATED, DataCard, Split, read_card
 from gcg_bench.errors import BadData, MissingData, UnknownName
+from gcg_bench.files.cache import cache_folder
 
 _DATA_SUFFIXES = (".jsonl", ".parquet")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from gcg_bench import caps
 from gcg_bench.cards import DataCard, card_names, data_folder, load_card, locate
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import as_json, data_root, limit, quiet
 from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.files import limits
 
 EXPORTS = ("jsonl", "parquet", "gcg_coco")
 
@@ -181,7 +181,7 @@ def is_dataset(name: str) -> bool:
 
 def _has_captions(file: Path) -> bool:
     with file.open("rb") as stream:
-        return b'"captions"' in stream.readline(caps.LINE)
+        return b'"captions"' in stream.readline(limits.LINE)
 
 
 def _check_dataset(

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from gcg_bench import caps
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData, shortened
+from gcg_bench.files import limits
 
 
 @click.command()
@@ -127,7 +127,7 @@ def images_of(settings: Mapping[str, Any]) -> int | None:
         BadData: it says neither.
     """
     n = settings.get("n")
-    if "limit" not in settings and type(n) is int and 1 <= n <= caps.IMAGES:
+    if "limit" not in settings and type(n) is int and 1 <= n <= limits.IMAGES:
         return n
     limit: int | None = settings["limit"]
     return limit

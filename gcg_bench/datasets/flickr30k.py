@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
-from gcg_bench.documents import read_json
-from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole, four_numbers
+from gcg_bench.files import limits
+from gcg_bench.files.fields import STOP, Faults, Record, as_whole, four_numbers
+from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.json import read_json
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged, ranks
 from gcg_bench.types import Sample
 
@@ -68,7 +68,7 @@ def _drafts(
     order = ranks([image.id("id") for image in images])
     for image, rank in zip(images[:limit], order, strict=False):
         with faults.caught(image=image.image):
-            caption = image.text("caption", most=caps.TEXT)
+            caption = image.text("caption", most=limits.TEXT)
             size = image.whole("height", least=1), image.whole("width", least=1)
             path = finder.path(image.text("file_name", empty=False))
             key = str(image.id("id"))

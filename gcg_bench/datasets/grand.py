@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps
 from gcg_bench.cards import DataCard, annotation_folders, image_folders
-from gcg_bench.documents import read_json
 from gcg_bench.errors import MissingData
-from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole
+from gcg_bench.files import limits
+from gcg_bench.files.fields import STOP, Faults, Record, as_whole
+from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.json import read_json
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged
 from gcg_bench.types import Sample
 
@@ -80,7 +80,7 @@ def _drafts(
                 continue
             made += 1
             path = finder.path(str(name))
-            caption = told.text("caption", most=caps.TEXT)
+            caption = told.text("caption", most=limits.TEXT)
             yield Draft(
                 id=file.stem,
                 file=file,

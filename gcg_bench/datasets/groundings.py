@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
-from gcg_bench.documents import read_json
 from gcg_bench.errors import BadData
-from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole
+from gcg_bench.files import limits
+from gcg_bench.files.fields import STOP, Faults, Record, as_whole
+from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.json import read_json
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged, numbered, ranks
 from gcg_bench.types import Sample
 
@@ -61,7 +61,7 @@ def _drafts(
             entry = Record(value, file, prefix=f"[{at}].")
             name = entry.text("file_name", empty=False)
             entry.image = numbered(PurePosixPath(name).stem, seen)
-            caption = entry.text("caption", most=caps.TEXT).strip('"').strip()
+            caption = entry.text("caption", most=limits.TEXT).strip('"').strip()
             path = finder.path(name)
             drafts.append(
                 Draft(

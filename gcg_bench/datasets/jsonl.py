@@ -17,14 +17,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
 from gcg_bench.datasets import Dataset
-from gcg_bench.documents import numbered_lines, parse_json
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import STOP, Faults, Record, as_whole, four_numbers
+from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.masks import to_rle
-from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record, as_whole, four_numbers
 from gcg_bench.samples import Draft, DraftPhrase, finish, ranks
 from gcg_bench.types import Phrase, Picture, Sample
 
@@ -101,7 +101,7 @@ def to_draft(row: Record, card: DataCard, order: int) -> Draft:
     Raises:
         BadData: a field is missing or is not what the format says.
     """
-    captions = row.texts("captions", most=caps.TEXT)
+    captions = row.texts("captions", most=limits.TEXT)
     if not captions:
         raise row.bad("captions", "is empty", "A sample needs a reference caption")
     return Draft(

@@ -15,10 +15,10 @@ from gcg_bench.cards import DataCard, annotation_folders, image_folders, locate
 from gcg_bench.datasets import Dataset
 from gcg_bench.datasets.jsonl import to_draft, to_row
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.pictures import ImageFinder, decode, encoded, file_picture
-from gcg_bench.records import STOP, Faults, Record
+from gcg_bench.files.fields import STOP, Faults, Record
+from gcg_bench.files.images import ImageFinder, decode, encoded, file_picture
+from gcg_bench.files.tables import opened_table
 from gcg_bench.samples import Draft, finish, ranks
-from gcg_bench.tables import opened_table
 from gcg_bench.types import Picture, Pixels, Sample
 
 ROLES = ("samples",)

@@ -15,12 +15,12 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from gcg_bench import caps
 from gcg_bench.cards import DataCard, image_folders, locate
-from gcg_bench.documents import read_json
 from gcg_bench.errors import BadData
-from gcg_bench.pictures import ImageFinder, file_picture
-from gcg_bench.records import STOP, Faults, Record
+from gcg_bench.files import limits
+from gcg_bench.files.fields import STOP, Faults, Record
+from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.json import read_json
 from gcg_bench.samples import Draft, DraftPhrase, finish, merged, numbered, ranks
 from gcg_bench.types import Sample
 
@@ -79,7 +79,7 @@ def _drafts(
 
 
 def _draft(entry: Record, key: str, card: DataCard, finder: ImageFinder, faults: Faults) -> Draft:
-    caption = entry.text("caption", most=caps.TEXT).strip('"').strip()
+    caption = entry.text("caption", most=limits.TEXT).strip('"').strip()
     path = finder.path(entry.text("img_file_name", empty=False))
     stated = entry.has("height") and entry.has("width")
     return Draft(

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from gcg_bench import machine
-from gcg_bench.cache import cache_folder
 from gcg_bench.doctor.finding import Finding, gigabytes, tried
+from gcg_bench.files.cache import cache_folder
 
 _ROOM = 2_000_000_000  # bytes of memory that METEOR may take
 _DISK = 200_000_000  # bytes that a run and its caches may take

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import metadata
 
-from gcg_bench import checkpoints, jvm
+from gcg_bench import jvm
 from gcg_bench.doctor.finding import Finding, Job, tried
 from gcg_bench.encoders import BERT, MINILM, load_encoder
+from gcg_bench.files import checkpoints
 
 JARS = ("meteor-1.5.jar", "paraphrase-en.gz", "stanford-corenlp-3.4.1.jar")
 

@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from gcg_bench import checkpoints, machine
+from gcg_bench import machine
 from gcg_bench.cards import card_names, data_folder, load_card, locate
 from gcg_bench.doctor.finding import Finding, Job, gigabytes, tried
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+from gcg_bench.files import checkpoints
 from gcg_bench.planning import Forecast, batch, forecast, precision, whole
 from gcg_bench.registry import module, names, plugged
 

@@ -16,13 +16,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files.paths import has_control, too_long
 from gcg_bench.glamm.assembly import buffers_from_sizes, build
 from gcg_bench.glamm.configuration import GlammConfig, VisionConfig, clip_config
 from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.names import TOWER, published_name, reason_to_ignore, tower_names
 from gcg_bench.glamm.shapes import grounding_sizes, region_sizes, vision_sizes
 from gcg_bench.glamm.weights import Checkpoint, Shape, read_json
-from gcg_bench.names import has_control, too_long
 
 
 @dataclass(frozen=True)

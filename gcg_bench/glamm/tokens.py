@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps
-from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import Record
+from gcg_bench.files.json import read_record
 from gcg_bench.glamm.splicing import IMAGE
 from gcg_bench.glamm.traced import JOIN, Traced
-from gcg_bench.records import Record
 
 ADDED_TOKENS = ("<im_start>", "<im_end>", "<bbox>", "<point>", "[SEG]", "<p>", "</p>")
 """Added behind the base vocabulary in this order, which fixes their ids."""
@@ -98,7 +98,7 @@ class Tokenizer:
         file = folder / "tokenizer.model"
         if not file.is_file():
             raise MissingData(f"no tokenizer.model in {folder}")
-        caps.refuse_long(file, caps.RECORD, "a vocabulary")
+        limits.refuse_long(file, limits.RECORD, "a vocabulary")
         return cls(file.read_bytes(), dict(_added_tokens(folder)))
 
     def save(self, folder: Path) -> None:

@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gcg_bench.checkpoints import LAYOUTS, shard_index
-from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files.checkpoints import LAYOUTS, shard_index
+from gcg_bench.files.json import read_record
 
 Shape = tuple[int, ...]
 

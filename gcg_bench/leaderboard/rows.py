@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps, names, pages
+from gcg_bench import pages
 from gcg_bench.datasets import file_sha256
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits, paths
 from gcg_bench.measured import label_of
 from gcg_bench.runs import Run
 from gcg_bench.signatures import fields_of
@@ -116,7 +117,7 @@ def read_csv(file: Path) -> tuple[Row, ...]:
         BadData: it is not a board; names line and column.
     """
     try:
-        caps.refuse_long(file, caps.RECORD, "a board")
+        limits.refuse_long(file, limits.RECORD, "a board")
         with file.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream, strict=True))
     except (FileNotFoundError, IsADirectoryError) as error:
@@ -145,8 +146,8 @@ def _read(headings: Sequence[str], line: Sequence[str], place: int, file: Path) 
     for name, cell in zip(headings, line, strict=True):
         if cell == "":
             continue
-        if len(cell) > caps.SIGNATURE:
-            problem = f"a cell of more than {caps.SIGNATURE:,} characters"
+        if len(cell) > limits.SIGNATURE:
+            problem = f"a cell of more than {limits.SIGNATURE:,} characters"
             raise BadData(problem, file=file, field=f"line {place}: column {name:.40}")
         row[name] = _as_it_was(cell) if name in TEXT else _number(name, cell, place, file)
     for name in _NEEDED[:2]:
@@ -159,7 +160,7 @@ def _read(headings: Sequence[str], line: Sequence[str], place: int, file: Path) 
 
 def _placed(path: str, file: Path, place: int) -> str:
     """The absolute path of a run that a board names, wherever it lies: it is only read."""
-    if names.has_control(path) or names.too_long(path):
+    if paths.has_control(path) or paths.too_long(path):
         raise BadData("no path of a run", file=file, field=f"line {place}: column run")
     return str((file.parent / path).resolve())
 

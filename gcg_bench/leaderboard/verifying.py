@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gcg_bench import caps
 from gcg_bench.datasets import Dataset, load_dataset
 from gcg_bench.encoders import is_folder
 from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError
 from gcg_bench.evaluation import complete, score
+from gcg_bench.files import limits
 from gcg_bench.leaderboard.board import Board, lower_is_better
 from gcg_bench.leaderboard.published import published_rows
 from gcg_bench.leaderboard.ranking import Bar, by_test, by_value, no_bar
@@ -111,7 +111,7 @@ def _scored(run: Run, rows: Sequence[Row], load: Load) -> list[Evaluation]:
     asked = [(_protocol(row), _resampling(run, row)) for row in rows]
     first = fields_of(rows[0].get("signature", ""))
     lacking = [name for name in ("dataset", "split", "n") if name not in rows[0]]
-    if lacking or not 1 <= rows[0]["n"] <= caps.IMAGES:
+    if lacking or not 1 <= rows[0]["n"] <= limits.IMAGES:
         what = lacking[0] if lacking else "n"
         raise BadOption(f"the board does not say a {what} that it could be scored with")
     data = load(rows[0]["dataset"], rows[0]["split"], rows[0]["n"])
@@ -186,7 +186,7 @@ def _rank_faults(rows: Sequence[Row], again: Mapping[int, Measured], bar: Bar) -
             faults += [Fault(_label(row), "ranked_by", key[1], "a score") for row in group]
             continue
         if drawn := re.search(r"paired .* (\d{1,9}) draws", key[1]):
-            draws = min(int(drawn[1]), caps.DRAWS)
+            draws = min(int(drawn[1]), limits.DRAWS)
             ranks = by_test(by, systems, draws=draws, bar=bar).ranks
         else:
             values = [one.values()[by] for one in systems]

@@ -14,8 +14,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from gcg_bench import caps, jvm
+from gcg_bench import jvm
 from gcg_bench.errors import BadData, EnvironmentProblem, shortened
+from gcg_bench.files import limits
 from gcg_bench.metrics import ratio
 from gcg_bench.types import Comparison, FloatArray, Row, Rows
 
@@ -71,7 +72,7 @@ class METEOR:
         captions = list(dict.fromkeys(map(_captions, comparisons)))
         rooms = [_room(*_captions(comparison)) for comparison in comparisons]
         most = max(rooms, default=0)
-        if most > caps.ALIGNMENT:
+        if most > limits.ALIGNMENT:
             need = f"; METEOR would take {most / 1e9:.1f} GB of memory or more"
             raise _too_much(comparisons[rooms.index(most)], need)
         try:

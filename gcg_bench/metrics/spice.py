@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gcg_bench import jvm
-from gcg_bench.cache import cache_folder
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.files.cache import cache_folder
 from gcg_bench.metrics import ratio
 from gcg_bench.types import Comparison, FloatArray, Row, Rows
 

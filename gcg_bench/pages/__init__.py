@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import EnvironmentProblem
-from gcg_bench.replacing import replace_with
+from gcg_bench.files.atomic import replace_with
 
 _PACKAGE = "gcg_bench.pages"
 

@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 
 from gcg_bench.errors import BadData
+from gcg_bench.files.fields import STOP, Faults
 from gcg_bench.predictions.drafts import Draft, Size, finish
 from gcg_bench.predictions.jsonl import write_line
 from gcg_bench.predictions.layouts import drafts_in, prediction_files
 from gcg_bench.predictions.reading import Reading
-from gcg_bench.records import STOP, Faults
 from gcg_bench.types import Prediction
 
 __all__ = [

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gcg_bench import names
 from gcg_bench.errors import BadData, BadMask
+from gcg_bench.files import paths
+from gcg_bench.files.fields import Faults, as_whole, kind
 from gcg_bench.masks import inspect_masks
-from gcg_bench.records import Faults, as_whole, kind
 from gcg_bench.types import Grounding, Mask, Phrase, Prediction
 
 Size = tuple[int, int]
@@ -139,7 +139,7 @@ def image_id(value: Any, field: str, file: str) -> str:
         BadData: it is no id.
     """
     if isinstance(value, str):
-        if why := names.unfit(value):
+        if why := paths.unfit(value):
             raise BadData(
                 f"the image id {value[:80]!r} {why}",
                 file=file,

@@ -13,11 +13,11 @@ import json
 from functools import partial
 from typing import Any
 
-from gcg_bench import caps
 from gcg_bench.errors import BadData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import Faults, Record, kind
 from gcg_bench.masks import to_rle
 from gcg_bench.predictions.drafts import Draft, DraftPhrase, image_id, taken
-from gcg_bench.records import Faults, Record, kind
 from gcg_bench.types import Phrase, Prediction
 
 _FIELDS = frozenset({"id", "caption", "phrases", "raw", "seconds", "error"})
@@ -89,7 +89,7 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     )
     nothing: list[Any] = []
     listed = taken(
-        faults, nothing, lambda: record.items("phrases", optional=failed, most=caps.PHRASES)
+        faults, nothing, lambda: record.items("phrases", optional=failed, most=limits.PHRASES)
     )
     unread = set(value) - _FIELDS
     phrases = []
@@ -100,8 +100,8 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
             phrases.append(phrase)
             unread |= {f"phrases.{field}" for field in set(entry) - _PHRASE_FIELDS}
     masks = sum(len(phrase.masks) for phrase in phrases)
-    if masks > caps.PHRASES:
-        problem = f"have {masks:,} masks; more than {caps.PHRASES:,} are not read"
+    if masks > limits.PHRASES:
+        problem = f"have {masks:,} masks; more than {limits.PHRASES:,} are not read"
         faults.error(record.bad("phrases", problem))
         phrases = []
     return Draft(
@@ -117,7 +117,7 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
 
 
 def _caption(record: Record) -> str:
-    return record.text("caption", most=caps.TEXT)
+    return record.text("caption", most=limits.TEXT)
 
 
 def _phrase(value: Any, caption: str, answer: Record, faults: Faults, position: int) -> DraftPhrase:
@@ -135,7 +135,7 @@ def _phrase(value: Any, caption: str, answer: Record, faults: Faults, position: 
 def _words(record: Record) -> str | None:
     if "text" not in record.value:
         raise record.bad("text", "is missing", "Write null for a mask without words")
-    return record.text("text", most=caps.TEXT) if record.has("text") else None
+    return record.text("text", most=limits.TEXT) if record.has("text") else None
 
 
 def _number(record: Record, name: str) -> float | None:
@@ -147,7 +147,7 @@ def _masks(record: Record) -> list[tuple[str, Any]]:
         return [("mask", record.any("mask"))] if record.has("mask") else []
     if record.has("mask"):
         raise record.bad("mask", "both mask and masks are given", "Write all under masks")
-    listed = record.items("masks", most=caps.PHRASES)
+    listed = record.items("masks", most=limits.PHRASES)
     return [(f"masks[{k}]", mask) for k, mask in enumerate(listed)]
 
 

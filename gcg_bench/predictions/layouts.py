@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps, names
-from gcg_bench.documents import numbered_lines, parse_json
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits, paths
+from gcg_bench.files.fields import Faults
+from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.predictions import jsonl, published
 from gcg_bench.predictions.drafts import Draft
 from gcg_bench.predictions.reading import Reading
-from gcg_bench.records import Faults
 
 RUN_FILE = "predictions.jsonl"
 
@@ -54,7 +54,7 @@ def prediction_files(path: Path) -> list[Path]:
         return [path]
     files = [path / RUN_FILE] if (path / RUN_FILE).is_file() else _json_files(path)
     for file in files:
-        if file.is_symlink() and names.strays(file, path):
+        if file.is_symlink() and paths.strays(file, path):
             raise BadData(
                 "is a link that leads out of its folder, which is not followed",
                 file=file,
@@ -120,8 +120,8 @@ def _folder(
 
 def _file(file: Path, faults: Faults, reading: Reading) -> Iterator[Draft]:
     with file.open("rb") as stream:
-        first = stream.readline(caps.LINE)
-        more = first.endswith(b"\n") and bool(stream.readline(caps.LINE).strip())
+        first = stream.readline(limits.LINE)
+        more = first.endswith(b"\n") and bool(stream.readline(limits.LINE).strip())
     if file.suffix == ".jsonl" or (more and not is_torn(first)):
         reading.layout = "JSON lines"
         yield from _lines(file, faults)
@@ -136,7 +136,7 @@ def _document(file: Path, faults: Faults) -> Any:
     """The JSON value of a file; None, and a fault, when there is no object or list in it."""
     found = None
     with faults.caught(file=file):
-        caps.refuse_long(file, caps.DOCUMENT, "a JSON document")
+        limits.refuse_long(file, limits.DOCUMENT, "a JSON document")
         found = parse_json(file.read_bytes(), file)
         if not isinstance(found, dict | list):
             found = None

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
-from gcg_bench import caps
+from gcg_bench.files import limits
+from gcg_bench.files.fields import Faults, Record, kind
 from gcg_bench.predictions.drafts import Draft, DraftPhrase, image_id, taken
-from gcg_bench.records import Faults, Record, kind
 
 _GLAMM = ("caption", "phrases", "pred_masks")
 _LISTED = ("gcg_caption", "gcg_phrases", "segmentation")
@@ -44,7 +44,7 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     caption_field, phrases_field, masks_field = fields
     phrases = _phrases(record, phrases_field, faults)
     nothing: list[Any] = []
-    found = taken(faults, nothing, lambda: record.items(masks_field, most=caps.PHRASES))
+    found = taken(faults, nothing, lambda: record.items(masks_field, most=limits.PHRASES))
     masks = [(f"{masks_field}[{k}]", mask) for k, mask in enumerate(found)]
     counts = taken(faults, None, lambda: _counts(record, len(phrases), len(masks)))
     paired = _pairs(phrases, masks) if counts is None else _dealt(phrases, masks, counts)
@@ -55,7 +55,7 @@ def draft(value: dict[str, Any], file: str, key: str | None, faults: Faults) -> 
     return Draft(
         id=name,
         file=file,
-        caption=taken(faults, "", lambda: record.text(caption_field, most=caps.TEXT)),
+        caption=taken(faults, "", lambda: record.text(caption_field, most=limits.TEXT)),
         phrases=paired,
         uneven=counts is None and len(phrases) != len(masks),
         unread=tuple(set(value) - _BESIDE - set(fields)),
@@ -69,14 +69,14 @@ def is_listed(value: Mapping[str, Any]) -> bool:
 
 def _phrases(record: Record, field: str, faults: Faults) -> list[str]:
     nothing: list[Any] = []
-    phrases = taken(faults, nothing, lambda: record.items(field, most=caps.PHRASES))
+    phrases = taken(faults, nothing, lambda: record.items(field, most=limits.PHRASES))
     texts = []
     for k, phrase in enumerate(phrases):
-        fits = isinstance(phrase, str) and len(phrase) <= caps.TEXT
+        fits = isinstance(phrase, str) and len(phrase) <= limits.TEXT
         if not fits:
             problem = f"should be text, not {kind(phrase)}"
             if isinstance(phrase, str):
-                problem = f"has {len(phrase):,} characters; more than {caps.TEXT:,} are not read"
+                problem = f"has {len(phrase):,} characters; more than {limits.TEXT:,} are not read"
             faults.error(record.bad(f"{field}[{k}]", problem).at(phrase=k))
         texts.append(phrase if fits else "")
     return texts

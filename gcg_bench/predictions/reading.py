@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from gcg_bench.errors import BadData
+from gcg_bench.files.fields import Faults
 from gcg_bench.predictions.drafts import Draft
-from gcg_bench.records import Faults
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from math import ceil
 from PIL import Image, ImageOps
 
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.pictures import is_sideways, opened
+from gcg_bench.files.images import is_sideways, opened
 from gcg_bench.report.smaller import fitted
 from gcg_bench.types import Picture
 

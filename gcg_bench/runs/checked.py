@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps, names
-from gcg_bench.documents import read_record
 from gcg_bench.errors import BadData
-from gcg_bench.records import kind
+from gcg_bench.files import limits, paths
+from gcg_bench.files.fields import kind
+from gcg_bench.files.json import read_record
 
 _PROTOCOL = re.compile(r"[A-Za-z0-9_]{1,64}")
 _REMEDIES = {"run.json": "Is it a run of gcg-bench?"}
@@ -69,7 +69,7 @@ def verdict(file: Path) -> Said:
 def refuse_links(folder: Path) -> None:
     """Raises BadData when a file or folder of a run is a link to something outside of it."""
     for place in (*folder.iterdir(), *folder.glob("*/*")):
-        if place.is_symlink() and names.strays(place, folder):
+        if place.is_symlink() and paths.strays(place, folder):
             raise BadData(
                 "is a link that leads out of the run, which is not followed",
                 file=place,
@@ -89,7 +89,7 @@ def _bad(file: Path, field: str, problem: str) -> BadData:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= caps.SIGNATURE
+    return isinstance(value, str) and len(value) <= limits.SIGNATURE
 
 
 def _is_name(value: Any) -> bool:
@@ -122,7 +122,7 @@ _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "model": _is_text,
     "dataset": _is_text,
     "split": _is_text,
-    "limit": lambda value: value is None or _whole(caps.IMAGES, 1)(value),
+    "limit": lambda value: value is None or _whole(limits.IMAGES, 1)(value),
     "prompt": lambda value: isinstance(value, str) or _is_texts(value),
     "decoding": _is_object,
     "environment": _is_object,
@@ -148,6 +148,6 @@ _SCORE: Mapping[str, Callable[[Any], bool]] = {
     "high": _is_optional_number,
 }
 _RESAMPLING: Mapping[str, Callable[[Any], bool]] = {
-    "draws": _whole(caps.DRAWS),
+    "draws": _whole(limits.DRAWS),
     "seed": _whole(2**63),
 }

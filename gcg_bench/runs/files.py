@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gcg_bench import caps
-from gcg_bench.documents import parse_json
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
-from gcg_bench.replacing import is_draft, replace_with
+from gcg_bench.files import limits
+from gcg_bench.files.atomic import is_draft, replace_with
+from gcg_bench.files.json import parse_json
 
 _STEP = 1 << 16  # bytes that are read at once, backwards
 
@@ -126,9 +126,9 @@ def _last_line(stream: BinaryIO, end: int, file: Path) -> bytes:
         _, found, part = stream.read(step).rpartition(b"\n")
         parts.append(part)
         length += len(part)
-        if length > caps.LINE:
+        if length > limits.LINE:
             raise BadData(
-                f"ends in more than {caps.LINE:,} bytes without a line break: no line was torn",
+                f"ends in more than {limits.LINE:,} bytes without a line break: no line was torn",
                 file=file,
                 remedy="Is it the right file? Cut that end off, or give another --out",
             )

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
+from gcg_bench.files.atomic import replace_with
 from gcg_bench.predictions import read_predictions, write_line
-from gcg_bench.replacing import replace_with
 from gcg_bench.runs import checked, shown, tables
 from gcg_bench.runs.asked import Asked
 from gcg_bench.runs.files import (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.errors import BadData, BadOption
-from gcg_bench.tables import opened_table
+from gcg_bench.files.tables import opened_table
 from gcg_bench.types import Rows
 
 _REMEDY = "Delete it and score the run again"

@@ -23,7 +23,7 @@ from gcg_bench.cards import (
 )
 from gcg_bench.datasets import Dataset
 from gcg_bench.errors import BadData, GcgBenchError, MissingData
-from gcg_bench.records import CollectedFaults
+from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.registry import module
 from gcg_bench.samples import doubts
 from gcg_bench.types import Sample

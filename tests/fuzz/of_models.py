@@ -11,8 +11,8 @@ from typing import Any
 from fuzz.mutations import document, scrambled
 from fuzz.target import Target
 
-from gcg_bench import checkpoints
 from gcg_bench.adapters.glamm_tiny import FOLDER
+from gcg_bench.files import checkpoints
 
 NAMES = (
     "vision", "grounding", "region", "vision_config", "hidden_size", "num_attention_heads",

@@ -10,7 +10,7 @@ from fuzz.mutations import scrambled
 from fuzz.target import Target
 from PIL import Image
 
-from gcg_bench.pictures import decode, encoded, file_picture, image_sizes
+from gcg_bench.files.images import decode, encoded, file_picture, image_sizes
 from gcg_bench.report.thumbnails import thumbnails
 
 HEIGHT, WIDTH = 13, 17

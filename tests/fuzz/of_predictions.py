@@ -9,8 +9,8 @@ from fuzz.mutations import document, lines
 from fuzz.target import Target
 
 from gcg_bench.errors import BadData
+from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.predictions import Reading, read_predictions, write_line
-from gcg_bench.records import CollectedFaults
 from gcg_bench.types import Prediction
 
 SIZES = {"a": (2, 2), "b": (4, 5), "c": (4, 5)}

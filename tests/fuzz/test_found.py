@@ -18,8 +18,8 @@ from scored import rows as counted
 from gcg_bench.cards import load_card
 from gcg_bench.datasets import load_dataset
 from gcg_bench.errors import BadData, GcgBenchError, MissingData, UnknownName
+from gcg_bench.files.images import read_pixels
 from gcg_bench.measured import stored
-from gcg_bench.pictures import read_pixels
 from gcg_bench.report.header import protocols, settings
 from gcg_bench.report.material import Judged, Material
 from gcg_bench.runs import Run

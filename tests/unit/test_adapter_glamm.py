@@ -21,11 +21,11 @@ from gcg_bench import answering, machine
 from gcg_bench.adapters import glamm, glamm_tiny
 from gcg_bench.answering import instruction
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem, MissingData
+from gcg_bench.files.images import file_picture
 from gcg_bench.glamm.generation import generate
 from gcg_bench.machine import Memory
 from gcg_bench.masks import decode, to_rle
 from gcg_bench.models import load_model
-from gcg_bench.pictures import file_picture
 from gcg_bench.predictions import write_line
 from gcg_bench.types import Picture, Prediction, Query
 

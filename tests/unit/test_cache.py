@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcg_bench.cache import Cache, digest
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.files.cache import Cache, digest
 
 WRITER = """
 import sys
-from gcg_bench.cache import Cache, digest
+from gcg_bench.files.cache import Cache, digest
 cache = Cache("shared")
 for k in range(60):
     key = digest(str(k))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gcg_bench import checkpoints
 from gcg_bench.errors import BadData
+from gcg_bench.files import checkpoints
 
 
 @pytest.fixture(autouse=True)

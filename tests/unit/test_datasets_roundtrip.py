@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import DATA, copy, paint, rect
 
-from gcg_bench import names
 from gcg_bench.cards import load_card
 from gcg_bench.datasets import Dataset, load_dataset
 from gcg_bench.errors import BadData, BadMask, BadOption, MissingData
 from gcg_bench.export import export
+from gcg_bench.files import paths
 from gcg_bench.masks import encode
 from gcg_bench.types import Grounding, Mask, Phrase, Picture, Query, Sample
 
@@ -71,7 +71,7 @@ def samples(draw: st.DrawFn, id_: str, order: int) -> Sample:
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Sample, ...]:
     # ids that cannot name an image are refused, see test_names.py
-    named = words.map(lambda word: f"n{word}").filter(lambda id_: names.unfit(id_) is None)
+    named = words.map(lambda word: f"n{word}").filter(lambda id_: paths.unfit(id_) is None)
     ids = draw(st.lists(named, min_size=1, max_size=4, unique=True))
     order = draw(st.permutations(range(len(ids))))
     return tuple(draw(samples(id_, rank)) for id_, rank in zip(ids, order, strict=True))

@@ -6,7 +6,8 @@ import pytest
 
 from gcg_bench.encoders import load_encoder
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.names import (
+from gcg_bench.files.images import ImageFinder
+from gcg_bench.files.paths import (
     expanded,
     has_control,
     is_plain,
@@ -16,7 +17,6 @@ from gcg_bench.names import (
     unfit,
     unfit_file,
 )
-from gcg_bench.pictures import ImageFinder
 
 OUTSIDE = [
     "../x",

@@ -9,7 +9,7 @@ from PIL import Image
 from tiny import paint
 
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.pictures import ImageFinder, encoded, file_picture, image_sizes, read_pixels
+from gcg_bench.files.images import ImageFinder, encoded, file_picture, image_sizes, read_pixels
 from gcg_bench.types import Picture
 
 

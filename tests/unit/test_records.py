@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gcg_bench.documents import parse_json, read_json
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.records import CollectedFaults, Faults, Record
+from gcg_bench.files.fields import CollectedFaults, Faults, Record
+from gcg_bench.files.json import parse_json, read_json
 
 INF = math.inf
 

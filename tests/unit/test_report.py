@@ -18,8 +18,8 @@ from worlds import block, phrase
 from gcg_bench import masks
 from gcg_bench.diagnosis import judge_image
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.files.images import file_picture
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.pictures import file_picture
 from gcg_bench.report import write_page
 from gcg_bench.report.header import protocols
 from gcg_bench.report.header import settings as flat

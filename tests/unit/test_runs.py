@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from gcg_bench import caps
 from gcg_bench.errors import (
     BadData,
     BadOption,
@@ -23,6 +22,7 @@ from gcg_bench.errors import (
     RunConflict,
     RunLocked,
 )
+from gcg_bench.files import limits
 from gcg_bench.masks import from_box
 from gcg_bench.predictions import write_line
 from gcg_bench.runs import Run, files
@@ -190,11 +190,11 @@ def test_an_end_that_is_no_line_is_refused_and_not_read(tmp_path: Path) -> None:
 def test_a_torn_line_is_cut_off_up_to_the_length_of_any_line(
     tmp_path: Path, monkeypatch, more: int
 ) -> None:
-    monkeypatch.setattr(caps, "LINE", 200_000)
+    monkeypatch.setattr(limits, "LINE", 200_000)
     started(tmp_path, "a")
     file = tmp_path / "predictions.jsonl"
     whole = file.read_bytes()
-    file.write_bytes(whole + b"[" * (caps.LINE + more))
+    file.write_bytes(whole + b"[" * (limits.LINE + more))
     if more > 0:
         with pytest.raises(BadData, match="200,000 bytes"):
             Run.create_or_resume(tmp_path, SETTINGS)

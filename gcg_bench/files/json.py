@@ -7,11 +7,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits
 
 
-def read_json(file: Path, *, most: int = caps.DOCUMENT) -> Any:
+def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
     """What a JSON file of at most `most` bytes holds.
 
     Raises:
@@ -21,7 +21,7 @@ def read_json(file: Path, *, most: int = caps.DOCUMENT) -> Any:
     try:
         if not file.is_file():  # a pipe, too, which would be waited for
             raise MissingData(f"{file}: no such file")
-        caps.refuse_long(file, most, "a JSON document")
+        limits.refuse_long(file, most, "a JSON document")
         data = file.read_bytes()
     except OSError as error:
         raise MissingData(f"{file}: cannot be read ({error})") from error
@@ -29,19 +29,19 @@ def read_json(file: Path, *, most: int = caps.DOCUMENT) -> Any:
 
 
 def read_record(file: Path) -> dict[str, Any]:
-    """The object in a small JSON file: settings, scores, sizes; nested at most caps.DEPTH deep.
+    """The object in a small JSON file: settings, scores, sizes; nested at most limits.DEPTH deep.
 
     Raises:
         MissingData, BadData: as `read_json`.
     """
-    value = read_json(file, most=caps.RECORD)
+    value = read_json(file, most=limits.RECORD)
     if not isinstance(value, dict):
         raise BadData("should hold one JSON object", file=file)
     level: list[Any] = [value]
-    for _ in range(caps.DEPTH):
+    for _ in range(limits.DEPTH):
         level = [inner for one in level for inner in _within(one)]
     if level:
-        raise BadData(f"nested more than {caps.DEPTH} deep", file=file)
+        raise BadData(f"nested more than {limits.DEPTH} deep", file=file)
     return value
 
 
@@ -55,16 +55,16 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file, from 1, each with the line break that ends it.
 
     Raises:
-        BadData: a line is longer than caps.LINE; no more than that is read of it.
+        BadData: a line is longer than limits.LINE; no more than that is read of it.
     """
     with file.open("rb") as stream:
         for number in count(1):
-            line = stream.readline(caps.LINE + 1)
+            line = stream.readline(limits.LINE + 1)
             if not line:
                 return
-            if len(line) > caps.LINE:
+            if len(line) > limits.LINE:
                 raise BadData(
-                    f"longer than {caps.LINE:,} bytes, which is more than one image can need",
+                    f"longer than {limits.LINE:,} bytes, which is more than one image can need",
                     file=file,
                     field=f"line {number}",
                     remedy="Write one image a line",

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from gcg_bench import caps, names
-from gcg_bench.cache import Cache, digest
-from gcg_bench.documents import parse_json, read_json
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+from gcg_bench.files import limits, paths
+from gcg_bench.files.cache import Cache, digest
+from gcg_bench.files.json import parse_json, read_json
 
 LAYOUTS = (
     "model.safetensors",
@@ -48,9 +48,9 @@ def find(name_or_path: str, *, remedy: str) -> Path:
         MissingData: a path that is no folder.
         EnvironmentProblem: the model is not on this machine, or only a part of it.
     """
-    if names.has_control(name_or_path) or names.too_long(name_or_path):
+    if paths.has_control(name_or_path) or paths.too_long(name_or_path):
         raise MissingData(f"{name_or_path[:80]!r}... names no folder and no model. {remedy}")
-    named = names.expanded(name_or_path)
+    named = paths.expanded(name_or_path)
     folder = named if named.is_dir() else None
     if folder is None and (named.is_absolute() or name_or_path.startswith((".", "~"))):
         raise MissingData(f"{named}: no such folder to load a model from. {remedy}")
@@ -111,13 +111,13 @@ def shard_index(index: Path) -> dict[str, str]:
         BadData: it is no index, or a name in it cannot be a file's.
     """
     remedy = "Download it again"
-    content = read_json(index, most=caps.DOCUMENT)
+    content = read_json(index, most=limits.DOCUMENT)
     table = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):
         raise BadData("not an index of weights", file=index, field="weight_map", remedy=remedy)
     shards = {name: Path(shard).name for name, shard in table.items()}
     for shard in set(shards.values()):
-        if why := names.unfit_file(shard):
+        if why := paths.unfit_file(shard):
             raise BadData(f"the file name {shard[:80]!r} {why}", file=index, remedy=remedy)
     return shards
 

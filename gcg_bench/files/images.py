@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from gcg_bench import caps, names
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits, paths
 from gcg_bench.types import Picture, Pixels
 
 # Pillow knows others, one of which it reads by starting a program (EPS)
@@ -62,7 +62,7 @@ class ImageFinder:
         Raises:
             BadData: the name leads out of the folders, or is none that a file can have.
         """
-        if why := names.unfit_file(file_name):
+        if why := paths.unfit_file(file_name):
             raise BadData(
                 f"the file name {file_name[:80]!r} {why}",
                 field="file_name",
@@ -100,7 +100,7 @@ def read_pixels(path: Path, height: int, width: int) -> Pixels:
 
 
 def _bytes(path: Path) -> bytes:
-    caps.refuse_long(path, caps.PICTURE, "an image")
+    limits.refuse_long(path, limits.PICTURE, "an image")
     return path.read_bytes()
 
 
@@ -109,7 +109,7 @@ def opened(source: Path | BytesIO, file: object) -> Iterator[Image.Image]:
     """An image whose header is read; `file` is for messages.
 
     Raises:
-        BadData: it is none of FORMATS, has more than caps.PIXELS, or turns out to be broken while
+        BadData: it is none of FORMATS, has more than limits.PIXELS, or turns out to be broken while
             the block works on it.
     """
     try:
@@ -117,9 +117,9 @@ def opened(source: Path | BytesIO, file: object) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is stricter
             image = Image.open(source, formats=FORMATS)
         with image:
-            if image.width * image.height > caps.PIXELS:
+            if image.width * image.height > limits.PIXELS:
                 raise BadData(
-                    f"the image is {image.height} x {image.width}; more than {caps.PIXELS:,} pixels"
+                    f"the image is {image.height} x {image.width}; more than {limits.PIXELS:,} pixels"
                     " are not read",
                     file=file,
                 )

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import caps
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits
 
 _COLUMNS = 1000
 
@@ -22,7 +22,7 @@ def opened_table(file: Path, remedy: str = "Fetch or write the file again") -> I
     Raises:
         MissingData: the file cannot be opened.
         BadData: it is no parquet file, has a name twice or more than 1,000 columns, says that it
-            holds more than caps.VALUES values, or a group of rows more than caps.DOCUMENT bytes, or
+            holds more than limits.VALUES values, or a group of rows more than caps.DOCUMENT bytes, or
             breaks in the middle.
     """
     import pyarrow as pa
@@ -50,10 +50,10 @@ def _refuse_absurd(table: Any, file: Path) -> None:
     held = table.metadata  # what it says of single columns is not asked: pyarrow may end with it
     sizes = [held.row_group(k).total_byte_size for k in range(held.num_row_groups)]
     values = held.num_rows * held.num_columns
-    if values > caps.VALUES or max(sizes, default=0) > caps.DOCUMENT:
+    if values > limits.VALUES or max(sizes, default=0) > limits.DOCUMENT:
         raise BadData(
             f"says that it holds {values:,} values, {max(sizes, default=0):,} bytes in a group of"
-            f" rows; more than {caps.VALUES:,}, or {caps.DOCUMENT:,}, are not read",
+            f" rows; more than {limits.VALUES:,}, or {limits.DOCUMENT:,}, are not read",
             file=file,
             remedy="Write it in groups of fewer rows if it is sound",
         )
