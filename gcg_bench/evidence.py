@@ -11,8 +11,9 @@ from time import perf_counter
 
 import numpy as np
 
-from gcg_bench import jvm, likeness, masks
-from gcg_bench.encoders import Encoder
+from gcg_bench import masks
+from gcg_bench.text import java, similarity
+from gcg_bench.text.encoders import Encoder
 from gcg_bench.types import Comparison, FloatArray, Grounding, Mask, Prediction, Sample
 
 _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
@@ -34,7 +35,7 @@ class Evidence:
 
     def alike(self, encoder: Encoder, *, equal_is_one: bool) -> tuple[Comparison, ...]:
         """The comparisons with their likeness tables by that encoder."""
-        tables = likeness.tables(
+        tables = similarity.tables(
             [(words(c.sample.truth), words(c.prediction.grounding)) for c in self.comparisons],
             self._vectors(encoder),
             equal_is_one=equal_is_one,
@@ -50,7 +51,7 @@ class Evidence:
             [text for text in words(comparison.sample.truth) if text is not None]
             for comparison in self.comparisons
         ]
-        return likeness.false_accept(
+        return similarity.false_accept(
             truth, self._vectors(encoder), equal_is_one=equal_is_one, seed=seed, pairs=_STRANGERS
         )
 
@@ -86,7 +87,7 @@ def gather(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> 
     pairs = list(zip(samples, answers, strict=True))
     captions = chain.from_iterable((*s.captions, a.grounding.caption) for s, a in pairs)
     started = perf_counter()
-    tokenised = jvm.ptb_tokenise(list(captions))
+    tokenised = java.ptb_tokenise(list(captions))
     tokenise = perf_counter() - started
     lines = iter(tokenised.captions)
     comparisons = tuple(_compare(s, a, lines) for s, a in pairs)

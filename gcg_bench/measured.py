@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from gcg_bench import statistics
-from gcg_bench.encoders import Encoder, load_encoder
 from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict, UnknownName
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, reducer
 from gcg_bench.signatures import MEASUREMENT, fields_of, spelt
 from gcg_bench.statistics import Difference
+from gcg_bench.text.encoders import Encoder, load_encoder
 from gcg_bench.types import FloatArray, Metric, Rows
 
 _COUNTED = 1e15  # what no metric counts to in one image

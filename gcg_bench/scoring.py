@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench import __version__, jvm, statistics
-from gcg_bench.encoders import Encoder, load_encoder
+from gcg_bench import __version__, statistics
 from gcg_bench.evidence import Evidence
 from gcg_bench.protocols import EvalProtocol
 from gcg_bench.runs import shown
+from gcg_bench.text import java
+from gcg_bench.text.encoders import Encoder, load_encoder
 from gcg_bench.types import Comparison, FloatArray, Metric, Rows, Score
 
 
@@ -106,7 +107,7 @@ def ready(protocols: Sequence[EvalProtocol]) -> None:
     for protocol in protocols:
         load_encoder(protocol.encoder)
     if protocols:
-        jvm.find_java()
+        java.find_java()
 
 
 def judge(

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from gcg_bench import jvm
+from gcg_bench.text import java
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def live_meteor() -> Iterator[None]:
 
     @cache
     def program() -> subprocess.Popen[str]:
-        command = [str(jvm.find_java()), *jvm._FLAGS, *jvm.meteor_arguments()]
+        command = [str(java.find_java()), *java._FLAGS, *java.meteor_arguments()]
         started.append(
             subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
@@ -36,10 +36,10 @@ def live_meteor() -> Iterator[None]:
             program().stdin.write(f"{line}\n")
             program().stdin.flush()
             rows.append(program().stdout.readline().split())
-        return np.array(rows, dtype="<f8").reshape(-1, jvm.METEOR_NUMBERS)
+        return np.array(rows, dtype="<f8").reshape(-1, java.METEOR_NUMBERS)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jvm, "_meteor", answered)
+        patch.setattr(java, "_meteor", answered)
         yield
     for process in started:
         process.communicate()

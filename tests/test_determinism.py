@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from gcg_bench.datasets import load_dataset
-from gcg_bench.encoders import load_encoder
 from gcg_bench.predictions import write_line
 from gcg_bench.selftest.damage import damaged
 from gcg_bench.selftest.scenes import Kit
+from gcg_bench.text.encoders import load_encoder
 
 SCORE = ("--encoder", "minilm", "--draws", "50", "--quiet", "--json")
 KEPT = ("official-1/rows.parquet", "strict-1/rows.parquet", "report.html", "leaderboard.csv")

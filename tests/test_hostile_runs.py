@@ -199,8 +199,8 @@ def test_a_run_cannot_bring_its_own_encoder(tmp_path, monkeypatch):
         board = Board.of_runs([folder])
         (fault,) = verify(board)
         assert "its encoder is the folder" in str(fault)
-    from gcg_bench.encoders import load_encoder
     from gcg_bench.errors import EnvironmentProblem
+    from gcg_bench.text.encoders import load_encoder
 
     with pytest.raises(EnvironmentProblem):  # the named one is never a folder that lies about
         load_encoder("bert-base-uncased")

@@ -193,7 +193,7 @@ def _verdicts(
 def _mistakes(data: Any, found: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
     """The diagnosis if it is to be shown, else None: it is told in the terms of strict."""
     from gcg_bench.diagnosis import compared, diagnose
-    from gcg_bench.encoders import load_encoder
+    from gcg_bench.text.encoders import load_encoder
 
     strict = next((one for one in chosen_protocols(given) if one.name == "strict"), None)
     wanted = given["diagnosis"] or not (given["as_json"] or given["quiet"])

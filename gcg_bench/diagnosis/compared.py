@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gcg_bench.encoders import Encoder
 from gcg_bench.evidence import Evidence, overlaps
+from gcg_bench.text.encoders import Encoder
 from gcg_bench.types import Comparison, Prediction, Sample
 
 

@@ -9,13 +9,13 @@ from gcg_bench import masks, matching
 from gcg_bench.diagnosis.compared import compared
 from gcg_bench.diagnosis.explanation import Explanation, Line, Reckoning, Side
 from gcg_bench.diagnosis.kinds import APART, KINDS, Finding, judge_image
-from gcg_bench.encoders import load_encoder
 from gcg_bench.errors import MissingData
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.protocols import EvalProtocol
+from gcg_bench.text.encoders import load_encoder
 from gcg_bench.types import Comparison, Phrase, Prediction, Sample
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import metadata
 
-from gcg_bench import jvm
 from gcg_bench.doctor.finding import Finding, Job, tried
-from gcg_bench.encoders import BERT, MINILM, load_encoder
 from gcg_bench.files import checkpoints
+from gcg_bench.text import java
+from gcg_bench.text.encoders import BERT, MINILM, load_encoder
 
 JARS = ("meteor-1.5.jar", "paraphrase-en.gz", "stanford-corenlp-3.4.1.jar")
 
@@ -50,12 +50,12 @@ def java() -> Iterator[Finding]:
 
 
 def _started() -> str:
-    jvm.run_java(["-version"], what="Java")
-    return str(jvm.find_java())
+    java.run_java(["-version"], what="Java")
+    return str(java.find_java())
 
 
 def _jar(name: str) -> str:
-    return f"sha256 {checkpoints.file_digest(jvm.jar(name))[:12]}..., as it should be"
+    return f"sha256 {checkpoints.file_digest(java.jar(name))[:12]}..., as it should be"
 
 
 def encoders(job: Job) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gcg_bench.datasets import Dataset, load_dataset
-from gcg_bench.encoders import is_folder
 from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError
 from gcg_bench.evaluation import complete, score
 from gcg_bench.files import limits
@@ -24,6 +23,7 @@ from gcg_bench.protocols import EvalProtocol, protocol
 from gcg_bench.runs import Run
 from gcg_bench.scoring import Evaluation, Resampling
 from gcg_bench.signatures import MEASUREMENT, fields_of, spelt
+from gcg_bench.text.encoders import is_folder
 from gcg_bench.types import Prediction
 
 Load = Callable[[str, str, int], Dataset]

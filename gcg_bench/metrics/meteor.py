@@ -4,7 +4,7 @@ Words of the predicted caption are aligned with those of a reference by exact fo
 paraphrase. Recall weighs more than precision, content words more than function words, and matches
 that fall into many chunks are penalised. The corpus score is one formula over summed counts, not a
 mean over captions. Source: Denkowski and Lavie 2014 (METEOR Universal), English parameters; their
-own program aligns the words (`gcg_bench.jvm`).
+own program aligns the words (`gcg_bench.text.java`).
 """
 
 from collections import Counter
@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gcg_bench import jvm
 from gcg_bench.errors import BadData, EnvironmentProblem, shortened
 from gcg_bench.files import limits
 from gcg_bench.metrics import ratio
+from gcg_bench.text import java
 from gcg_bench.types import Comparison, FloatArray, Row, Rows
 
 Captions = tuple[tuple[str, ...], str]
@@ -76,7 +76,7 @@ class METEOR:
             need = f"; METEOR would take {most / 1e9:.1f} GB of memory or more"
             raise _too_much(comparisons[rooms.index(most)], need)
         try:
-            counts = jvm.meteor_statistics(captions)
+            counts = java.meteor_statistics(captions)
         except EnvironmentProblem as problem:
             if not most:
                 raise

@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gcg_bench import jvm
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.cache import cache_folder
 from gcg_bench.metrics import ratio
+from gcg_bench.text import java
 from gcg_bench.types import Comparison, FloatArray, Row, Rows
 
 Captions = tuple[tuple[str, ...], str]
@@ -68,7 +68,7 @@ def _captions(comparison: Comparison) -> Captions:
 
 def _scored(captions: Sequence[Captions]) -> list[float]:
     """The program's F-measure of all tuples, caption by caption."""
-    program = jvm.package_folder() / "spice"
+    program = java.package_folder() / "spice"
     parts = [program / "spice-1.0.jar", program / "lib" / "*", *_models(program / "lib")]
     asked = [
         {"image_id": k, "test": hypothesis, "refs": references}
@@ -79,7 +79,7 @@ def _scored(captions: Sequence[Captions]) -> list[float]:
         question.write_text(json.dumps(asked), encoding="utf-8")
         classes = os.pathsep.join(map(str, parts))
         start = ("-Xmx8G", "-cp", classes, "edu.anu.spice.SpiceScorer")
-        jvm.run_java(
+        java.run_java(
             (*start, str(question), "-out", str(answer), "-silent"),
             what="SPICE (written for Java 8)",
             patience=600 + 2.0 * len(captions),

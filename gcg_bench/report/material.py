@@ -7,13 +7,13 @@ from typing import Any
 from gcg_bench import __version__
 from gcg_bench.datasets import Dataset
 from gcg_bench.diagnosis import Diagnosis, compared, diagnose
-from gcg_bench.encoders import load_encoder
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.evaluation import complete
 from gcg_bench.measured import Measured, encoder_of, label_of, short_labels, stored
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.protocols import PROTOCOLS, STRICT
 from gcg_bench.runs import Run
+from gcg_bench.text.encoders import load_encoder
 from gcg_bench.types import Comparison, FloatArray
 
 

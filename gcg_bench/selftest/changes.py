@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from gcg_bench.likeness import normalise
 from gcg_bench.masks import area
 from gcg_bench.selftest.outlines import eroded, nowhere
 from gcg_bench.selftest.scenes import (
@@ -16,6 +15,7 @@ from gcg_bench.selftest.scenes import (
     unanswered,
     whole_caption,
 )
+from gcg_bench.text.similarity import normalise
 from gcg_bench.types import SILENCE, Phrase
 
 _LOOSE = 0.5  # the IoU from which metrics call a phrase found

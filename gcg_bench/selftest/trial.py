@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gcg_bench import jvm, likeness
-from gcg_bench.encoders import Encoder, load_encoder
 from gcg_bench.errors import MissingData
 from gcg_bench.evidence import Evidence, gather
 from gcg_bench.protocols import EvalProtocol
@@ -21,6 +19,8 @@ from gcg_bench.selftest.claims import Claim, Direction, Law, kept
 from gcg_bench.selftest.damage import damaged
 from gcg_bench.selftest.laws import LAWS
 from gcg_bench.selftest.scenes import Kit, Scene, Scenes, usable
+from gcg_bench.text import java, similarity
+from gcg_bench.text.encoders import Encoder, load_encoder
 from gcg_bench.types import Comparison, Metric, Sample
 
 Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
@@ -208,7 +208,7 @@ def _junk(samples: Sequence[Sample], encoders: Sequence[Encoder]) -> str | None:
     worst = np.full(len(_JUNK), -1.0)
     for encoder in encoders:
         vectors = dict(zip(texts, encoder.vectors(texts), strict=True))
-        alike = likeness.similarity(phrases, _JUNK, vectors, equal_is_one=False)
+        alike = similarity.similarity(phrases, _JUNK, vectors, equal_is_one=False)
         worst = np.maximum(worst, alike.max(axis=0))
     passed = [word for word, best in zip(_JUNK, worst, strict=True) if best < _GATE]
     return passed[0] if passed else None
@@ -217,7 +217,7 @@ def _junk(samples: Sequence[Sample], encoders: Sequence[Encoder]) -> str | None:
 def _gathered(variants: Mapping[str, Scenes]) -> dict[str, Evidence]:
     """The evidence of all variants; their captions are tokenised together beforehand."""
     every = chain.from_iterable(variants.values())
-    jvm.ptb_tokenise([text for scene in every for text in _captions(scene)])
+    java.ptb_tokenise([text for scene in every for text in _captions(scene)])
     return {
         name: gather(
             [scene.sample for scene in scenes],

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from captioned import scores
 
-from gcg_bench import jvm
 from gcg_bench.metrics.bleu import BLEU
 from gcg_bench.metrics.cider import CIDEr
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.metrics.rouge_l import ROUGEL
+from gcg_bench.text import java
 
 GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg"
 FOLDERS = [
@@ -42,10 +42,10 @@ def worlds():
     found = {}
     for folder in FOLDERS:
         references, captions = read(*folder)
-        tokens = iter(jvm.ptb_tokenise([t for texts in references for t in texts]).captions)
+        tokens = iter(java.ptb_tokenise([t for texts in references for t in texts]).captions)
         split = [[next(tokens) for _ in texts] for texts in references]
-        found[folder] = list(zip(split, jvm.ptb_tokenise(captions).captions, strict=True))
-    jvm.meteor_statistics([image for world in found.values() for image in world])
+        found[folder] = list(zip(split, java.ptb_tokenise(captions).captions, strict=True))
+    java.meteor_statistics([image for world in found.values() for image in world])
     return found
 
 

@@ -14,7 +14,7 @@ import small_glamm
 import tiny
 import torch
 
-from gcg_bench import encoders, jvm, machine, planning
+from gcg_bench import machine, planning
 from gcg_bench.adapters import glamm_tiny
 from gcg_bench.cli import main
 from gcg_bench.doctor import Job, cost, examine, hardware, ready, software, work
@@ -22,6 +22,7 @@ from gcg_bench.doctor.finding import Finding, tried
 from gcg_bench.errors import BadOption, EnvironmentProblem, UnknownName
 from gcg_bench.glamm.estimate import H100
 from gcg_bench.machine import Memory
+from gcg_bench.text import encoders, java
 
 MINILM = "53aa51172d14"  # how the package's weights are pinned in DESIGN and pyproject
 
@@ -68,7 +69,7 @@ def test_the_quick_start_can_run_where_everything_is_installed():
 
 def test_jars_are_proved_by_their_hash(tmp_path, monkeypatch):
     assert "1e57b4c72c08" in examined()["meteor-1.5.jar"].found
-    monkeypatch.setattr(jvm, "package_folder", lambda: tmp_path)
+    monkeypatch.setattr(java, "package_folder", lambda: tmp_path)
     (tmp_path / "meteor").mkdir()
     (tmp_path / "meteor" / "meteor-1.5.jar").write_bytes(b"another")
     found = examined()
@@ -89,11 +90,11 @@ def flipped(file):
 
 def test_a_single_bit_of_a_jar(tmp_path, monkeypatch):
     for name in software.JARS:
-        own = jvm.jar(name)
-        copied = tmp_path / own.relative_to(jvm.package_folder())
+        own = java.jar(name)
+        copied = tmp_path / own.relative_to(java.package_folder())
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(own, copied)
-    monkeypatch.setattr(jvm, "package_folder", lambda: tmp_path)
+    monkeypatch.setattr(java, "package_folder", lambda: tmp_path)
     assert {one.status for one in software.java()} == {"ok"}
     flipped(tmp_path / "tokenizer" / "stanford-corenlp-3.4.1.jar")
     found = {one.what: one for one in software.java()}

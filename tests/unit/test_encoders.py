@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcg_bench.encoders import Encoder, load_encoder
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
+from gcg_bench.text.encoders import Encoder, load_encoder
 
 PHRASES = [
     "a man",
@@ -113,7 +113,7 @@ def test_no_texts(tiny):
 
 WARM = """
 import json, sys
-from gcg_bench.encoders import load_encoder
+from gcg_bench.text.encoders import load_encoder
 found = load_encoder("minilm").vectors(json.loads(sys.argv[1]))
 print(json.dumps([found.tolist(), sorted({"torch", "transformers"} & set(sys.modules))]))
 """

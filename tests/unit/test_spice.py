@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from captioned import comparisons, scores
 
-from gcg_bench import jvm
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.metrics.spice import SPICE
 from gcg_bench.scoring import measure
+from gcg_bench.text import java
 
 WORLD = [(["a dog runs"], "a dog"), (["a cat", "one cat"], ""), (["a dog runs"], "a dog")]
 
@@ -46,7 +46,7 @@ def scored(*numbers):
 
 def test_without_its_models_it_says_what_to_get_and_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(jvm, "package_folder", lambda: tmp_path / "nothing")
+    monkeypatch.setattr(java, "package_folder", lambda: tmp_path / "nothing")
     with pytest.raises(EnvironmentProblem) as caught:
         scores(SPICE(), WORLD)
     for told in ("3.6.0-models.jar", "stanford-corenlp-full-2015-12-09.zip", str(tmp_path)):
@@ -80,8 +80,8 @@ def test_the_program_is_started_with_its_own_classes_and_given_time(models, monk
     def ran(arguments, *, what, patience):
         asked.append((list(arguments), what, patience))
 
-    monkeypatch.setattr(jvm, "package_folder", lambda: models / "package")
-    monkeypatch.setattr(jvm, "run_java", ran)
+    monkeypatch.setattr(java, "package_folder", lambda: models / "package")
+    monkeypatch.setattr(java, "run_java", ran)
     with pytest.raises(EnvironmentProblem, match="SPICE did not write"):
         scores(SPICE(), WORLD)
     [(arguments, what, patience)] = asked
@@ -100,7 +100,7 @@ def test_models_beside_the_program_are_as_good(models, monkeypatch, tmp_path_fac
     (models / "spice").rename(models / "lib")
     (models / "package" / "spice").mkdir(parents=True)
     (models / "lib").rename(models / "package" / "spice" / "lib")
-    monkeypatch.setattr(jvm, "package_folder", lambda: models / "package")
+    monkeypatch.setattr(java, "package_folder", lambda: models / "package")
     program(models, monkeypatch, scored(0.5, 0.2))
     assert scores(SPICE(), WORLD) == {"SPICE": pytest.approx(0.4)}
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.cache import Cache, digest
-from gcg_bench.tied import CANNOT_START, Programs
+from gcg_bench.text.child_process import CANNOT_START, Programs
 from gcg_bench.types import FloatArray
 
 METEOR_NUMBERS = 23  # that METEOR prints for a segment

@@ -1,6 +1,6 @@
 """Likeness of phrases: the cosine of their vectors, and how often strangers would pass for alike.
 
-Vectors come from an encoder (`gcg_bench.encoders`); this file is arithmetic.
+Vectors come from an encoder (`gcg_bench.text.encoders`); this file is arithmetic.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""Text: Java programs, tokenizer, phrase encoders and the similarity of phrases."""
