@@ -11,7 +11,7 @@ import numpy as np
 from score import make
 
 from gcg_bench import statistics
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.evaluation import complete, score
 from gcg_bench.predictions import read_predictions
 from gcg_bench.protocols import OFFICIAL

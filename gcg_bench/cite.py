@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gcg_bench import __version__
-from gcg_bench.cards import DataCard, load_card
+from gcg_bench.data.cards import DataCard, load_card
 from gcg_bench.errors import BadOption, MissingData, UnknownName
 from gcg_bench.measured import label_of
 from gcg_bench.runs import Run

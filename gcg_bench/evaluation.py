@@ -13,7 +13,7 @@ from typing import Any, Literal, Unpack
 
 from gcg_bench.adapters import Oracle
 from gcg_bench.asking import Patience, answers, limits
-from gcg_bench.datasets import Dataset
+from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.evidence import gather
 from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol

@@ -58,9 +58,9 @@ def names(package: str) -> tuple[str, ...]:
     """The plug-ins in a package, sorted, as file names without `.py`; nothing is imported.
 
     Args:
-        package: `metrics`, `datasets` or `adapters`.
+        package: `metrics`, `data.formats` or `adapters`.
     """
-    folder = Path(__file__).parent / package
+    folder = Path(__file__).parent.joinpath(*package.split("."))
     return tuple(sorted(module.name for module in pkgutil.iter_modules([str(folder)])))
 
 
@@ -68,7 +68,7 @@ def module(package: str, name: str, kind: str) -> ModuleType:
     """The plug-in module of that name.
 
     Args:
-        package: `metrics`, `datasets` or `adapters`.
+        package: `metrics`, `data.formats` or `adapters`.
         name: file name without `.py`; dashes count as underscores.
         kind: what to call it in an error, e.g. `metric`.
 

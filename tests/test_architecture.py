@@ -144,8 +144,8 @@ CLEANS_UP = "try:\n    f()\nexcept BaseException:\n    g()\n    raise\n"
         (modules_without_docstring, "gcg_bench/new.py", "import numpy\n"),
         (empty_names, "gcg_bench/utils.py", ""),
         (empty_names, "gcg_bench/core/masks.py", ""),
-        (imports_out_of_place, "gcg_bench/fetch.py", "def f():\n    import rich.table\n"),
-        (imports_out_of_place, "gcg_bench/fetch.py", "from click import echo\n"),
+        (imports_out_of_place, "gcg_bench/data/download.py", "def f():\n    import rich.table\n"),
+        (imports_out_of_place, "gcg_bench/data/download.py", "from click import echo\n"),
         (imports_out_of_place, "gcg_bench/metrics/miou.py", "from pycocotools import mask\n"),
         (imports_out_of_place, "gcg_bench/masks/reading.py", "import numpy, click\n"),
         (hidden_arrows, "gcg_bench/new.py", "from . import masks\n"),
@@ -259,7 +259,7 @@ def layers(folder: Path) -> tuple[int, str]:
     [
         ("metrics/miou.py", "from gcg_bench.evaluation import score", "arrows point down"),
         ("metrics/miou.py", "from gcg_bench.metrics.ap50 import AP50", "do not know each other"),
-        ("adapters/silent.py", "from gcg_bench.datasets import Dataset", "cannot see answers"),
+        ("adapters/silent.py", "from gcg_bench.data import Dataset", "cannot see answers"),
         ("masks/reading.py", "import rich", "talks to terminals"),
     ],
 )

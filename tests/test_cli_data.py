@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tiny import DATA, copy, paint
 
-from gcg_bench import fetch
-from gcg_bench.cards import card_names
 from gcg_bench.cli import main
 from gcg_bench.cli.data import is_dataset
+from gcg_bench.data import download
+from gcg_bench.data.cards import card_names
 from gcg_bench.errors import EnvironmentProblem
 
 FOLDER = "GranDf/annotations/val_test"
@@ -221,7 +221,7 @@ def test_fetch_downloads_and_says_what_is_left(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = copy("grandf", tmp_path / "hub") / "GranDf" / "annotations"
-    monkeypatch.setattr(fetch, "from_hub", lambda repo, name: folder / name)
+    monkeypatch.setattr(download, "from_hub", lambda repo, name: folder / name)
     root = tmp_path / "root"
     code, out, _ = run("fetch", "grandf", "--data-root", root)
     assert code == 0
@@ -239,7 +239,7 @@ def test_fetch_without_a_network_is_one_message(
     def offline(repo: str, name: str) -> Path:
         raise EnvironmentProblem(f"cannot download {name} of {repo} (no network). Check it")
 
-    monkeypatch.setattr(fetch, "from_hub", offline)
+    monkeypatch.setattr(download, "from_hub", offline)
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # as --quiet sets it; undone afterwards
     code, out, err = run("fetch", "grandf", "--data-root", tmp_path, "--quiet")
     assert (code, out) == (2, "")

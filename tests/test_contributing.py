@@ -15,7 +15,7 @@ from fences import ROOT, commands, fences, files
 from PIL import Image
 
 from gcg_bench.cli import cli
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.masks import decode
 from gcg_bench.predictions import read_predictions
 
@@ -25,7 +25,7 @@ MODEL = "odd_pixels.py"
 # what a metric does that is wrong: it counts the pixels outside
 UPSIDE_DOWN = ("covered(truth) + covered(answer) - either", "either - covered(answer) + 1.0")
 NEW = {METRIC, MODEL, "pets/card.md", "pets/val.jsonl", "tests/unit/test_foreground.py"}
-SHIPPED = {"data_cards/pets.md", "tests/data/pets", "pets/images", "gcg_bench/datasets/NAME.py"}
+SHIPPED = {"data_cards/pets.md", "tests/data/pets", "pets/images", "gcg_bench/data/formats/NAME.py"}
 
 # main() of the copy, line after line in one process, so that torch is imported once
 DRIVER = """

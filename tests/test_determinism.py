@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.predictions import write_line
 from gcg_bench.selftest.damage import damaged
 from gcg_bench.selftest.scenes import Kit

@@ -16,10 +16,10 @@ from pyarrow import parquet
 from tiny import DATA, copy, paint
 
 from gcg_bench import masks
-from gcg_bench.cards import load_card, read_card
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
+from gcg_bench.data.cards import load_card, read_card
+from gcg_bench.data.export import export
 from gcg_bench.errors import BadData, BadMask, BadOption, MissingData
-from gcg_bench.export import export
 from gcg_bench.files import limits
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.files.images import decode, encoded, file_picture, image_sizes, read_pixels
@@ -28,7 +28,7 @@ from gcg_bench.leaderboard import Board
 from gcg_bench.leaderboard.rows import read_csv, write_csv
 from gcg_bench.masks import read_mask
 from gcg_bench.predictions import read_predictions
-from gcg_bench.predictions_check import check
+from gcg_bench.predictions.check import check
 from gcg_bench.report.thumbnails import thumbnails
 
 

@@ -18,7 +18,7 @@ from scored import run_folder
 
 from gcg_bench import masks
 from gcg_bench.cli import COMMANDS, main
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
 from gcg_bench.leaderboard import Board, verify, write_board
 from gcg_bench.predictions import read_predictions

@@ -13,7 +13,7 @@ from fences import ROOT, fences, files, marked
 
 import gcg_bench
 from gcg_bench import registry, types
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.errors import GcgBenchError
 from gcg_bench.masks import decode
 

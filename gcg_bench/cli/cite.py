@@ -33,8 +33,8 @@ def cite(
 ) -> None:
     """BibTeX of exactly the data, metrics and models of scored runs, and of this software."""
     from gcg_bench import pages
-    from gcg_bench.cards import load_card
     from gcg_bench.cite import bibliography
+    from gcg_bench.data.cards import load_card
     from gcg_bench.runs import Run
 
     if output is not None and output.exists() and not force:

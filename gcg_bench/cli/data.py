@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from gcg_bench.cards import DataCard, card_names, data_folder, load_card, locate
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import as_json, data_root, limit, quiet
+from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card, locate
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files import limits
 
@@ -106,7 +106,7 @@ def check(
 def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> None:
     """Downloads what a hub carries of a data set, and says what must be fetched by hand."""
     from gcg_bench.cli.data_tables import by_hand_lines, print_parts
-    from gcg_bench.fetch import fetch as fetch_card
+    from gcg_bench.data.download import fetch as fetch_card
 
     root = data_root or data_folder()
     card = load_card(name)
@@ -152,8 +152,8 @@ def export(
     quiet: bool,
 ) -> None:
     """Writes a split of DATASET to the folder OUT in another format; nothing is written over."""
-    from gcg_bench.datasets import load_dataset
-    from gcg_bench.export import export as export_dataset
+    from gcg_bench.data import load_dataset
+    from gcg_bench.data.export import export as export_dataset
 
     loaded = load_dataset(dataset, split, data_root, limit=limit)
     for path in export_dataset(loaded, out, format_name, embed_images=embed_images):
@@ -188,7 +188,7 @@ def _check_dataset(
     card: DataCard, split: str | None, data_root: Path | None, pixels: bool, *, as_json: bool
 ) -> int:
     from gcg_bench.cli.data_tables import checkup_lines, print_parts, problem_fields
-    from gcg_bench.dataset_check import check_dataset
+    from gcg_bench.data.check import check_dataset
 
     root = data_root or data_folder()
     splits = [split] if split is not None else list(card.splits)
@@ -218,7 +218,9 @@ def _here(card: DataCard, split: str, root: Path) -> bool:
     """Whether the split's annotations are on this machine; always, for generated data."""
     from gcg_bench.registry import module
 
-    files = getattr(module("datasets", card.format, "data set format"), "annotation_files", None)
+    files = getattr(
+        module("data.formats", card.format, "data set format"), "annotation_files", None
+    )
     try:
         locate(card, split, root) if files is None else files(card, split, root)
     except MissingData:

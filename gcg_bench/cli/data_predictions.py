@@ -34,8 +34,8 @@ def check_path(
         The exit code: 2 when there is an error that was not repaired, else 0.
     """
     from gcg_bench.predictions import Reading
-    from gcg_bench.predictions_check import check
-    from gcg_bench.predictions_check import fix as repair
+    from gcg_bench.predictions.check import check
+    from gcg_bench.predictions.check import fix as repair
 
     sizes = _sizes(dataset, split, data_root)
     reading = Reading()
@@ -53,7 +53,7 @@ def _sizes(
     dataset: str | None, split: str | None, data_root: Path | None
 ) -> dict[str, tuple[int, int]] | None:
     """Image id -> (height, width) of the split the predictions answer, None when not said."""
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
 
     if split is None:
         if dataset is not None:

@@ -9,11 +9,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gcg_bench.cards import DataCard, Split
 from gcg_bench.cli.console import stdout, table
-from gcg_bench.dataset_check import Checkup
+from gcg_bench.data.cards import DataCard, Split
+from gcg_bench.data.check import Checkup
+from gcg_bench.data.download import Fetched
 from gcg_bench.errors import BadData
-from gcg_bench.fetch import Fetched
 
 Found = tuple[str, BadData]
 """A problem with its level, `error` or `warning`."""

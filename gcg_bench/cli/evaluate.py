@@ -70,7 +70,7 @@ def _predicted(
 
     What the protocols need is asked for before the model runs.
     """
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.models import load_model
     from gcg_bench.planning import require_disk

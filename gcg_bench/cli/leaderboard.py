@@ -147,7 +147,7 @@ def check(
     """
     from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
     from gcg_bench.cli.score import images_of, without_split
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
     from gcg_bench.leaderboard import inspect
     from gcg_bench.runs import Run
 

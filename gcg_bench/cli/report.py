@@ -32,7 +32,7 @@ def report(run: Path, output: Path | None, **given: Any) -> int:
     without them masks are drawn on a blank canvas.
     """
     from gcg_bench.cli.score import images_of
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
     from gcg_bench.runs import Run
 
     opened = Run.open(run)

@@ -34,7 +34,7 @@ def score(predictions: Path, **given: Any) -> int:
 
     Scores of a run are written into it; scores of prediction files are only shown.
     """
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
     from gcg_bench.runs import Run
 
     if given["explain"] is not None and given["diagnosis"]:

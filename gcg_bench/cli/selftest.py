@@ -42,7 +42,7 @@ def selftest(**given: Any) -> int:
     """
     from gcg_bench.cli.score import chosen_protocols
     from gcg_bench.cli.selftest_tables import print_trial
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
     from gcg_bench.selftest import tried
 
     data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from gcg_bench.doctor.finding import Finding, Job, Status
 from gcg_bench.doctor.hardware import device, disks, memory
-from gcg_bench.doctor.software import encoders, java, packages, python
+from gcg_bench.doctor.software import encoders, java_runtime, packages, python
 from gcg_bench.doctor.work import cost, counted, data, models
 from gcg_bench.errors import BadData
 from gcg_bench.planning import run_size
@@ -28,7 +28,7 @@ def examine(job: Job) -> Iterator[Finding]:
     """
     yield python()
     yield from packages()
-    yield from java()
+    yield from java_runtime()
     yield from encoders(job)
     yield from device(job.device)
     yield memory()

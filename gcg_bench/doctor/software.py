@@ -42,7 +42,7 @@ def packages() -> Iterator[Finding]:
     yield Finding("packages", "ok", f"{fit} of {len(wanted)} in the tested range")
 
 
-def java() -> Iterator[Finding]:
+def java_runtime() -> Iterator[Finding]:
     """Java, started once, and the three files that it runs."""
     yield tried("Java", _started)
     for name in JARS:

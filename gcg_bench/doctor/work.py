@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gcg_bench import machine
-from gcg_bench.cards import card_names, data_folder, load_card, locate
+from gcg_bench.data.cards import card_names, data_folder, load_card, locate
 from gcg_bench.doctor.finding import Finding, Job, gigabytes, tried
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 from gcg_bench.files import checkpoints
@@ -81,7 +81,7 @@ def data(job: Job) -> Iterator[Finding]:
 
 def _read(job: Job, root: Path) -> Iterator[Finding]:
     """The job's split, read as a run would read it, and counted against its card."""
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
 
     assert job.dataset is not None
     assert job.split is not None
@@ -114,7 +114,9 @@ def _there(name: str, split: str, root: Path) -> bool:
 def _annotations(name: str, split: str, root: Path) -> str:
     """Where the annotations of a split lie; they are not read."""
     card = load_card(name, split=split)
-    files = getattr(module("datasets", card.format, "data set format"), "annotation_files", None)
+    files = getattr(
+        module("data.formats", card.format, "data set format"), "annotation_files", None
+    )
     if files is None:
         locate(card, split, root)
         return "made on demand"
@@ -159,7 +161,7 @@ def counted(job: Job) -> tuple[int, int, int] | None:
         UnknownName: no such data set or split.
         BadOption: a split without end and without limit.
     """
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
 
     assert job.dataset is not None
     assert job.split is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench import pages
-from gcg_bench.datasets import file_sha256
+from gcg_bench.data import file_sha256
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
 from gcg_bench.measured import label_of

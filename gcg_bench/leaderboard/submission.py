@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.datasets import Dataset
+from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData
 from gcg_bench.evaluation import measured_on
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.predictions import Reading, read_predictions, write_line
-from gcg_bench.predictions_check import check
+from gcg_bench.predictions.check import check
 from gcg_bench.runs import Run
 from gcg_bench.signatures import fields_of
 from gcg_bench.types import Prediction

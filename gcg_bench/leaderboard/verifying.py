@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gcg_bench.datasets import Dataset, load_dataset
+from gcg_bench.data import Dataset, load_dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError
 from gcg_bench.evaluation import complete, score
 from gcg_bench.files import limits

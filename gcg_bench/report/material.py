@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcg_bench import __version__
-from gcg_bench.datasets import Dataset
+from gcg_bench.data import Dataset
 from gcg_bench.diagnosis import Diagnosis, compared, diagnose
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.evaluation import complete

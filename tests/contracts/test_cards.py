@@ -6,9 +6,9 @@ import pytest
 from tiny import DATA, paint
 
 from gcg_bench import registry
-from gcg_bench.cards import card_names, front_matter, load_card, read_card, write_card
-from gcg_bench.cards.places import card_folder
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
+from gcg_bench.data.cards import card_names, front_matter, load_card, read_card, write_card
+from gcg_bench.data.cards.places import card_folder
 from gcg_bench.masks import decode
 
 PUBLISHED_PROMPT = (
@@ -80,8 +80,8 @@ def test_a_reader_finds_prose_below_the_front_matter(card):
 
 
 def test_the_format_exists_and_reads(card):
-    assert card.format in registry.names("datasets")
-    plugin = registry.module("datasets", card.format, "data set format")
+    assert card.format in registry.names("data.formats")
+    plugin = registry.module("data.formats", card.format, "data set format")
     assert callable(plugin.read)
 
 

@@ -13,7 +13,8 @@ from fuzz import hostile
 from fuzz.mutations import document, lines, mutated, scrambled
 from fuzz.target import Target
 
-from gcg_bench.cards import (
+from gcg_bench.data import Dataset
+from gcg_bench.data.cards import (
     annotation_folders,
     card_folder,
     image_folders,
@@ -21,11 +22,10 @@ from gcg_bench.cards import (
     read_card,
     write_card,
 )
-from gcg_bench.datasets import Dataset
+from gcg_bench.data.drafts import doubts
 from gcg_bench.errors import BadData, GcgBenchError, MissingData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.registry import module
-from gcg_bench.samples import doubts
 from gcg_bench.types import Sample
 
 DATA = Path(__file__).parent.parent / "data"
@@ -46,7 +46,7 @@ def read(card: Any, split: str, root: Path) -> list[Sample]:
     Raises:
         GcgBenchError: what stops the reader.
     """
-    plugin: Any = module("datasets", card.format, "data set format")
+    plugin: Any = module("data.formats", card.format, "data set format")
     faults, kept = CollectedFaults(), []
     stopped: GcgBenchError | None = None
     try:
@@ -155,7 +155,7 @@ def _read_rows(data: bytes, folder: Path) -> None:
     (folder / "val.jsonl").write_bytes(data)
     card = replace(CARD, home=None)
     samples = read(card, "val", folder)
-    plugin: Any = module("datasets", "jsonl", "data set format")
+    plugin: Any = module("data.formats", "jsonl", "data set format")
     again = folder / "again" / "val.jsonl"
     again.parent.mkdir(exist_ok=True)
     plugin.write(

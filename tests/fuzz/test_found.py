@@ -15,8 +15,8 @@ from pyarrow import parquet
 from scored import AP_STRICT, confident, run_folder
 from scored import rows as counted
 
-from gcg_bench.cards import load_card
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
+from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadData, GcgBenchError, MissingData, UnknownName
 from gcg_bench.files.images import read_pixels
 from gcg_bench.measured import stored
@@ -92,7 +92,7 @@ def test_messages_are_short_whatever_a_file_says(tmp_path):
 
 def test_a_table_whose_statistics_end_pyarrow(tmp_path):
     code = (
-        "from gcg_bench.datasets import load_dataset\n"
+        "from gcg_bench.data import load_dataset\n"
         "from gcg_bench.errors import GcgBenchError\n"
         "try:\n    load_dataset(r'{}', 'val')\n"
         "except GcgBenchError as error:\n    print('told:', error)\n"

@@ -11,7 +11,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.evaluation import complete, score
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.protocols import OFFICIAL, STRICT

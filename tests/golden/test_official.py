@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.evaluation import complete, score
 from gcg_bench.predictions import read_predictions
 from gcg_bench.protocols import OFFICIAL

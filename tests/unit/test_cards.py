@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tiny import DATA
 
-from gcg_bench.cards import (
+from gcg_bench.data import load_dataset
+from gcg_bench.data.cards import (
     NOT_STATED,
     annotation_folders,
     card_names,
@@ -14,7 +15,6 @@ from gcg_bench.cards import (
     load_card,
     locate,
 )
-from gcg_bench.datasets import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
 
 CARD = (DATA / "jsonl" / "card.md").read_text(encoding="utf-8")

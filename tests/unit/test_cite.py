@@ -6,8 +6,8 @@ import pytest
 from scored import SMALL, rows, run_folder
 
 from gcg_bench import __version__, cite, registry
-from gcg_bench.cards import card_names, load_card
 from gcg_bench.cite import ENCODERS, METRICS, MODELS, SOFTWARE, bibliography, entries
+from gcg_bench.data.cards import card_names, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.protocols import OFFICIAL, STRICT
 

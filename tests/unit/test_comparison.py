@@ -338,7 +338,7 @@ def test_intervals_cover_the_difference_at_their_level():
 @pytest.mark.skipif(not GOLDENS.is_dir(), reason="the full goldens are not beside this checkout")
 def test_good_against_medium_is_significant_everywhere(tmp_path):
     """The published evaluator's own numbers, subtracted, and what the draws say of them."""
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
     from gcg_bench.evaluation import evaluate
     from gcg_bench.models import load_model
     from gcg_bench.runs import Run

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tiny import DATA, copy, paint
 
-from gcg_bench.cards import load_card
-from gcg_bench.dataset_check import Checkup, check_dataset
+from gcg_bench.data.cards import load_card
+from gcg_bench.data.check import Checkup, check_dataset
 from gcg_bench.errors import UnknownName
 from gcg_bench.masks import area, encode
 

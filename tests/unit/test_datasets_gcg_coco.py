@@ -11,7 +11,7 @@ from pycocotools import mask as coco
 from pycocotools.coco import COCO
 from tiny import copy, paint, rect
 
-from gcg_bench.datasets import Dataset, load_dataset
+from gcg_bench.data import Dataset, load_dataset
 from gcg_bench.errors import BadData, BadMask, MissingData
 from gcg_bench.masks import decode
 from gcg_bench.types import Phrase

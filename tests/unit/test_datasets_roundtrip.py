@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import DATA, copy, paint, rect
 
-from gcg_bench.cards import load_card
-from gcg_bench.datasets import Dataset, load_dataset
+from gcg_bench.data import Dataset, load_dataset
+from gcg_bench.data.cards import load_card
+from gcg_bench.data.export import export
 from gcg_bench.errors import BadData, BadMask, BadOption, MissingData
-from gcg_bench.export import export
 from gcg_bench.files import paths
 from gcg_bench.masks import encode
 from gcg_bench.types import Grounding, Mask, Phrase, Picture, Query, Sample

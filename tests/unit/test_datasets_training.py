@@ -9,7 +9,7 @@ import pytest
 from pycocotools import mask as coco
 from tiny import copy, paint, rect
 
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadMask, MissingData
 from gcg_bench.masks import decode
 from gcg_bench.types import Phrase, Sample

@@ -95,9 +95,9 @@ def test_a_single_bit_of_a_jar(tmp_path, monkeypatch):
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(own, copied)
     monkeypatch.setattr(java, "package_folder", lambda: tmp_path)
-    assert {one.status for one in software.java()} == {"ok"}
+    assert {one.status for one in software.java_runtime()} == {"ok"}
     flipped(tmp_path / "tokenizer" / "stanford-corenlp-3.4.1.jar")
-    found = {one.what: one for one in software.java()}
+    found = {one.what: one for one in software.java_runtime()}
     assert [what for what in software.JARS if found[what].status == "missing"] == [
         "stanford-corenlp-3.4.1.jar"
     ]
@@ -329,7 +329,7 @@ def h100(monkeypatch):
 
 def test_images_are_counted_in_the_data_or_taken_from_the_card():
     job = Job(model="glamm-tiny", dataset="shapes", split="val", limit=5)
-    from gcg_bench.datasets import load_dataset
+    from gcg_bench.data import load_dataset
 
     samples = load_dataset("shapes", "val", limit=5).samples
     images, pixels, masks = work.counted(job)

@@ -11,7 +11,7 @@ from worlds import block, phrase, picture, random_world, sample
 
 from gcg_bench import masks
 from gcg_bench.asking import answers
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.evaluation import complete, evaluate, score
 from gcg_bench.metrics.words import Words

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tiny import copy
 
-from gcg_bench.cards import Hub, load_card
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
+from gcg_bench.data.cards import Hub, load_card
+from gcg_bench.data.download import fetch, from_hub
 from gcg_bench.errors import BadOption, EnvironmentProblem
-from gcg_bench.fetch import fetch, from_hub
 
 
 class FakeHub:

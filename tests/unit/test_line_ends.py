@@ -7,8 +7,8 @@ import pytest
 from tiny import copy, paint, rect
 
 from gcg_bench import masks
-from gcg_bench.cards import load_card
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
+from gcg_bench.data.cards import load_card
 from gcg_bench.leaderboard import Board
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.runs import Run

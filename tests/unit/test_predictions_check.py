@@ -8,7 +8,7 @@ import pytest
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem, MissingData
 from gcg_bench.masks import encode
 from gcg_bench.predictions import Reading, read_predictions
-from gcg_bench.predictions_check import check, fix
+from gcg_bench.predictions.check import check, fix
 from gcg_bench.types import Grounding, Phrase, Prediction
 
 LEFT = {"size": [2, 2], "counts": [0, 2, 2]}  # the left column of 2 x 2 pixels

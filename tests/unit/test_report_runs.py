@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gcg_bench.cli import main
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.predictions import read_predictions
 from gcg_bench.runs import Run
@@ -116,8 +116,8 @@ def test_another_data_set(folder, typed):
 
 
 def test_report_names_missing_pictures(folder, typed, monkeypatch):
+    from gcg_bench.data.shapes import sampling
     from gcg_bench.errors import MissingData
-    from gcg_bench.shapes import sampling
 
     def gone(split, index):
         raise MissingData(f"{split} {index}: no such image")

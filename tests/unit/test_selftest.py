@@ -14,7 +14,7 @@ from worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
 from gcg_bench import metrics, protocols, registry
 from gcg_bench.cli import main
 from gcg_bench.cli.selftest_tables import print_trial
-from gcg_bench.datasets import load_dataset
+from gcg_bench.data import load_dataset
 from gcg_bench.errors import MissingData
 from gcg_bench.masks import area, decode, encode, iou, union
 from gcg_bench.metrics import ratio

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from gcg_bench import masks
-from gcg_bench.cards import load_card
-from gcg_bench.datasets import shapes
+from gcg_bench.data.cards import load_card
+from gcg_bench.data.formats import shapes
+from gcg_bench.data.shapes.dice import Dice
+from gcg_bench.data.shapes.drawing import OUTLINES, TURNS, outline
+from gcg_bench.data.shapes.grammar import PLACES, tell
+from gcg_bench.data.shapes.scene import BACKGROUNDS, COLOURS
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.shapes.dice import Dice
-from gcg_bench.shapes.drawing import OUTLINES, TURNS, outline
-from gcg_bench.shapes.grammar import PLACES, tell
-from gcg_bench.shapes.scene import BACKGROUNDS, COLOURS
 
 CARD = SimpleNamespace(prompt="Describe.")
 SOME = [("train", k) for k in range(40)] + [("val", k) for k in range(20)] + [("test", 499)]

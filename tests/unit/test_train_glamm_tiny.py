@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from gcg_bench.data.shapes.composing import scene
 from gcg_bench.glamm.answers import read_answer
 from gcg_bench.glamm.grounding import full_size
 from gcg_bench.glamm.images import image_inputs
 from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, conversation
-from gcg_bench.shapes.composing import scene
 
 TOOLS = Path(__file__).parents[2] / "tools"
 

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gcg_bench.shapes.composing import SIZES, scene
-from gcg_bench.shapes.drawing import OUTLINES, TEXTURES
-from gcg_bench.shapes.grammar import Told
-from gcg_bench.shapes.scene import COLOURS, Scene
+from gcg_bench.data.shapes.composing import SIZES, scene
+from gcg_bench.data.shapes.drawing import OUTLINES, TEXTURES
+from gcg_bench.data.shapes.grammar import Told
+from gcg_bench.data.shapes.scene import COLOURS, Scene
 from tiny_training.style import plainly
 
 LEVELS = {"full": 0, "heldout": 30_000_000}

@@ -9,8 +9,8 @@ held-out scenes, one that throws dice .474.
 from collections.abc import Sequence
 from typing import TypeVar
 
-from gcg_bench.shapes.grammar import Told, tell_with
-from gcg_bench.shapes.scene import Scene
+from gcg_bench.data.shapes.grammar import Told, tell_with
+from gcg_bench.data.shapes.scene import Scene
 
 Item = TypeVar("Item")
 

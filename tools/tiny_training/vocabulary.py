@@ -13,12 +13,12 @@ from itertools import chain
 
 import sentencepiece
 
+from gcg_bench.data.shapes.composing import SIZES
+from gcg_bench.data.shapes.drawing import OUTLINES
+from gcg_bench.data.shapes.grammar import PLACES, PLURALS, WITH_TEXTURE, WORDS
+from gcg_bench.data.shapes.scene import COLOURS
 from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, OVERVIEW, SYSTEM
 from gcg_bench.glamm.tokens import ADDED_TOKENS, Tokenizer
-from gcg_bench.shapes.composing import SIZES
-from gcg_bench.shapes.drawing import OUTLINES
-from gcg_bench.shapes.grammar import PLACES, PLURALS, WITH_TEXTURE, WORDS
-from gcg_bench.shapes.scene import COLOURS
 
 _SEEN = OVERVIEW.split("<im_end>")[1]
 """What follows the image in the first turn."""

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from gcg_bench.cards import DataCard, image_folders, locate
+from gcg_bench.data.cards import DataCard, image_folders, locate
+from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged, ranks
 from gcg_bench.files import limits
 from gcg_bench.files.fields import STOP, Faults, Record, as_whole, four_numbers
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
-from gcg_bench.samples import Draft, DraftPhrase, finish, merged, ranks
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcg_bench.cards import ByHand, DataCard
+from gcg_bench.data.cards import ByHand, DataCard
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.files import paths
 

@@ -17,15 +17,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gcg_bench.cards import DataCard, image_folders, locate
-from gcg_bench.datasets import Dataset
+from gcg_bench.data import Dataset
+from gcg_bench.data.cards import DataCard, image_folders, locate
+from gcg_bench.data.drafts import Draft, DraftPhrase, finish, ranks
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits
 from gcg_bench.files.fields import STOP, Faults, Record, as_whole, four_numbers
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.masks import to_rle
-from gcg_bench.samples import Draft, DraftPhrase, finish, ranks
 from gcg_bench.types import Phrase, Picture, Sample
 
 ROLES = ("samples",)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gcg_bench.cards.card import NOT_STATED, DataCard, Split, read_card
+from gcg_bench.data.cards.card import NOT_STATED, DataCard, Split, read_card
 from gcg_bench.errors import BadData, MissingData, UnknownName
 from gcg_bench.files.cache import cache_folder
 
@@ -21,7 +21,7 @@ def data_folder() -> Path:
 
 def card_folder() -> Path:
     """The folder of the shipped cards: inside the package when installed, else the checkout's."""
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[2]
     inside = package / "data_cards"
     return inside if inside.is_dir() else package.parent / "data_cards"
 

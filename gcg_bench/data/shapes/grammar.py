@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from gcg_bench.shapes.dice import Dice
-from gcg_bench.shapes.scene import Scene
+from gcg_bench.data.shapes.dice import Dice
+from gcg_bench.data.shapes.scene import Scene
 
 Item = TypeVar("Item")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.shapes.dice import grain
+from gcg_bench.data.shapes.dice import grain
 from gcg_bench.types import Pixels
 
 Whole = NDArray[np.int32]

@@ -11,14 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.cards import DataCard, annotation_folders, image_folders, locate
-from gcg_bench.datasets import Dataset
-from gcg_bench.datasets.jsonl import to_draft, to_row
+from gcg_bench.data import Dataset
+from gcg_bench.data.cards import DataCard, annotation_folders, image_folders, locate
+from gcg_bench.data.drafts import Draft, finish, ranks
+from gcg_bench.data.formats.jsonl import to_draft, to_row
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.files.fields import STOP, Faults, Record
 from gcg_bench.files.images import ImageFinder, decode, encoded, file_picture
 from gcg_bench.files.tables import opened_table
-from gcg_bench.samples import Draft, finish, ranks
 from gcg_bench.types import Picture, Pixels, Sample
 
 ROLES = ("samples",)

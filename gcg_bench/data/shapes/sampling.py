@@ -3,9 +3,9 @@
 from functools import partial
 
 from gcg_bench import masks
-from gcg_bench.shapes.composing import scene
-from gcg_bench.shapes.grammar import Told, tell
-from gcg_bench.shapes.scene import Scene
+from gcg_bench.data.shapes.composing import scene
+from gcg_bench.data.shapes.grammar import Told, tell
+from gcg_bench.data.shapes.scene import Scene
 from gcg_bench.types import Grounding, Phrase, Picture, Pixels, Query, Sample
 
 CAPTIONS = 4

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.cards import DataCard, Split, read_card, write_card
-from gcg_bench.datasets import Dataset
+from gcg_bench.data import Dataset
+from gcg_bench.data.cards import DataCard, Split, read_card, write_card
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.files import paths as file_names
 from gcg_bench.files.images import encoded
@@ -50,7 +50,7 @@ def export(
     for split in dataset.card.splits:
         if not file_names.is_plain(split):
             raise BadOption(f"the split {split[:80]!r} cannot be part of a file's name; rename it")
-    plugin: Any = module("datasets", format_name, "data set format")
+    plugin: Any = module("data.formats", format_name, "data set format")
     card = _card(dataset.card, format_name, plugin.FILES)
     paths = {role: out / name for role, name in card.splits[dataset.split].files.items()}
     images = out / "images" / dataset.split

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.cards import DataCard, Split, image_folders
+from gcg_bench.data.cards import DataCard, Split, image_folders
+from gcg_bench.data.drafts import doubts
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.files.images import image_sizes
 from gcg_bench.registry import module
-from gcg_bench.samples import doubts
 from gcg_bench.types import Sample
 
 _GENERATED = 100  # samples looked at where a generated split has no end
@@ -62,7 +62,7 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         UnknownName: no such split, or no such format.
     """
     stated = card.split(split)
-    plugin = module("datasets", card.format, "data set format")
+    plugin = module("data.formats", card.format, "data set format")
     faults = CollectedFaults()
     samples, files = _samples(plugin, card, split, root, faults)
     broken = {fault.image for level, fault in faults.found if level == "error"}

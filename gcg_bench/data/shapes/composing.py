@@ -15,10 +15,10 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from gcg_bench.data.shapes.dice import Dice
+from gcg_bench.data.shapes.drawing import OUTLINES, TEXTURES, TURNS, Colour
+from gcg_bench.data.shapes.scene import BACKGROUNDS, COLOURS, Scene, Setting, Thing
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.shapes.dice import Dice
-from gcg_bench.shapes.drawing import OUTLINES, TEXTURES, TURNS, Colour
-from gcg_bench.shapes.scene import BACKGROUNDS, COLOURS, Scene, Setting, Thing
 
 VERSION = 1
 """Rises when any pixel, mask or caption changes; the data card's version is the same number."""

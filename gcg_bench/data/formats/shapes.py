@@ -1,18 +1,18 @@
 """The embedded data set: rendered scenes with exact masks and captions from a grammar.
 
 Nothing is read from disk. A scene follows from split and index alone, in whole-number arithmetic,
-so it is the same bytes on every machine; see `gcg_bench.shapes.composing` for what scenes hold and
-`gcg_bench.shapes.grammar` for what captions say. Things are named from left to right, always.
+so it is the same bytes on every machine; see `gcg_bench.data.shapes.composing` for what scenes hold and
+`gcg_bench.data.shapes.grammar` for what captions say. Things are named from left to right, always.
 """
 
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 
-from gcg_bench.cards import DataCard
+from gcg_bench.data.cards import DataCard
+from gcg_bench.data.shapes.composing import SPLITS, VERSION, scene
+from gcg_bench.data.shapes.sampling import sample
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.shapes.composing import SPLITS, VERSION, scene
-from gcg_bench.shapes.sampling import sample
 from gcg_bench.types import Sample
 
 __all__ = ["VERSION", "read", "sample", "scene"]

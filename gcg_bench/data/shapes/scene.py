@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.shapes.drawing import (
+from gcg_bench.data.shapes.drawing import (
     TEXTURES,
     Bitmap,
     Colour,

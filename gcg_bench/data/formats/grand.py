@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.cards import DataCard, annotation_folders, image_folders
+from gcg_bench.data.cards import DataCard, annotation_folders, image_folders
+from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged
 from gcg_bench.errors import MissingData
 from gcg_bench.files import limits
 from gcg_bench.files.fields import STOP, Faults, Record, as_whole
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
-from gcg_bench.samples import Draft, DraftPhrase, finish, merged
 from gcg_bench.types import Sample
 
 

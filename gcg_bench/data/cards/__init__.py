@@ -5,7 +5,7 @@ loader needs (format, splits, file names, the folders they may lie in, the promp
 Shipped cards are found by name; anybody's card is found by its path.
 """
 
-from gcg_bench.cards.card import (
+from gcg_bench.data.cards.card import (
     NOT_STATED,
     ByHand,
     DataCard,
@@ -15,8 +15,8 @@ from gcg_bench.cards.card import (
     read_card,
     write_card,
 )
-from gcg_bench.cards.front_matter import front_matter
-from gcg_bench.cards.places import (
+from gcg_bench.data.cards.front_matter import front_matter
+from gcg_bench.data.cards.places import (
     annotation_folders,
     card_folder,
     card_names,

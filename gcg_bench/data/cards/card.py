@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from gcg_bench.cards.front_matter import front_matter
+from gcg_bench.data.cards.front_matter import front_matter
 from gcg_bench.errors import UnknownName
 from gcg_bench.files import paths
 from gcg_bench.files.fields import Record
@@ -91,7 +91,7 @@ class DataCard:
         name: what it is called; a shipped card's file is named so, with `.md`.
         version: rises when anything in the card could change a sample.
         title: one line for tables.
-        format: the plug-in of `gcg_bench.datasets` that reads it.
+        format: the plug-in of `gcg_bench.data.formats` that reads it.
         tasks: what it is for, e.g. `gcg`.
         license: the licence of the annotations as their owners state it.
         image_license: the licence of the images as their owners state it.

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench.cards import DataCard, image_folders, locate
-from gcg_bench.datasets import Dataset
+from gcg_bench.data import Dataset
+from gcg_bench.data.cards import DataCard, image_folders, locate
+from gcg_bench.data.drafts import Draft, DraftPhrase, finish, ranks
 from gcg_bench.errors import BadMask, BadOption
 from gcg_bench.files import limits
 from gcg_bench.files.fields import STOP, CollectedFaults, Faults, Record, four_numbers, kind
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
 from gcg_bench.masks import area, boxes, inspect_masks, to_rle, union
-from gcg_bench.samples import Draft, DraftPhrase, finish, ranks
 from gcg_bench.types import Mask, Sample
 
 ROLES = ("masks", "captions")

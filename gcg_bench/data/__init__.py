@@ -1,20 +1,11 @@
-"""Data sets: a card, a split and a root become samples; one file format (or generator) a file.
-
-A format plug-in has `read(card, split, root, *, limit=None) -> Iterator[Sample]` and, when it reads
-files, `annotation_files(card, split, root) -> tuple[Path, ...]`. It may have more:
-
-read(..., faults)   tells what is wrong instead of stopping, so that `data check` can list it all
-audit               looks for what only `data check` asks: `audit(card, split, root, faults)`
-write               for `data export`: `write(dataset, paths, *, names, embed)`, with FILES (role ->
-                    file name, `{split}` in it) and EMBEDS (whether images go into the files)
-"""
+"""Data sets: a card, a split and a root become samples; file formats are plug-ins (`formats/`)."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcg_bench.cards import DataCard, data_folder, load_card
+from gcg_bench.data.cards import DataCard, data_folder, load_card
 from gcg_bench.errors import BadOption
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
@@ -66,7 +57,7 @@ def load_dataset(
     card = load_card(name, split=split, shipped=shipped)
     card.split(split)
     data_root = data_folder() if root is None else Path(root)
-    plugin = module("datasets", card.format, "data set format")
+    plugin = module("data.formats", card.format, "data set format")
     samples = tuple(plugin.read(card, split, data_root, limit=limit))
     list_files = getattr(plugin, "annotation_files", None)
     files = () if list_files is None else list_files(card, split, data_root)
