@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from gcg_bench.adapters import Oracle
-from gcg_bench.asking import Patience, answers, limits
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.evidence import gather
+from gcg_bench.execution.isolation import Patience, answers, limits
 from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.registry import Loading
 from gcg_bench.runs import Run

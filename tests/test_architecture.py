@@ -32,7 +32,7 @@ ONLY_IN = {
     "pycocotools": "gcg_bench/masks/",
 }
 EVERYTHING = {"Exception", "BaseException"}
-THE_ONE_PLACE = "gcg_bench/asking.py"
+THE_ONE_PLACE = "gcg_bench/execution/isolation.py"
 
 Law = Callable[[str, str], Iterator[str]]
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from gcg_bench.adapters.glamm_tiny import FOLDER
-from gcg_bench.models import describe_models
+from gcg_bench.execution.models import describe_models
 
 
 def test_every_model_is_listed_with_what_it_needs(run):

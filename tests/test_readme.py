@@ -17,7 +17,7 @@ from worlds import block, compare_all, phrase, sample
 import gcg_bench
 from gcg_bench import masks
 from gcg_bench.cli import cli
-from gcg_bench.models import describe_models
+from gcg_bench.execution.models import describe_models
 from gcg_bench.predictions import read_predictions
 from gcg_bench.protocols import OFFICIAL, STRICT
 from gcg_bench.scoring import measure

@@ -12,10 +12,10 @@ from typing import Any
 
 from gcg_bench import machine
 from gcg_bench.adapters import Needs
-from gcg_bench.batching import out_of_memory
 from gcg_bench.errors import BadOption, EnvironmentProblem, MissingData
 from gcg_bench.files import checkpoints
 from gcg_bench.files.paths import expanded
+from gcg_bench.glamm.batching import out_of_memory
 from gcg_bench.types import Model
 
 NEEDS = Needs(
@@ -112,19 +112,19 @@ def answering(
     if max_new_tokens < 1:
         raise BadOption(f"--max-new-tokens {max_new_tokens}: at least 1 is needed")
 
-    from gcg_bench import planning
-    from gcg_bench.answering import GlammAnswers
+    from gcg_bench.glamm import resources
     from gcg_bench.glamm.convert import read_config
+    from gcg_bench.glamm.inference import GlammAnswers
     from gcg_bench.glamm.processing import Processor
     from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS
     from gcg_bench.glamm.tokens import Tokenizer
 
-    size = planning.whole(batch_size)
+    size = resources.whole(batch_size)
     where = machine.device_named(device)
-    precision = planning.precision(dtype, where)
+    precision = resources.precision(dtype, where)
     config = read_config(place.folder, tower=place.tower)
     processor = Processor(config, Tokenizer.load(place.folder))
-    planned = planning.batch(config, where, precision, max_new_tokens)
+    planned = resources.batch(config, where, precision, max_new_tokens)
     return GlammAnswers(
         _model(place, where, precision),
         processor,

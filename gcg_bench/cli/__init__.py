@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from gcg_bench import __version__
-from gcg_bench.cli.ending import Ended, heard
+from gcg_bench.cli.signals import Ended, heard
 from gcg_bench.errors import GcgBenchError, UnknownName
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich

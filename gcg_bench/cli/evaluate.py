@@ -72,8 +72,8 @@ def _predicted(
     """
     from gcg_bench.data import load_dataset
     from gcg_bench.evaluation import predict as fill
-    from gcg_bench.models import load_model
-    from gcg_bench.planning import require_disk
+    from gcg_bench.execution.models import load_model
+    from gcg_bench.glamm.resources import require_disk
     from gcg_bench.runs import Run
     from gcg_bench.scoring import ready
 

@@ -19,7 +19,7 @@ def models(*, as_json: bool) -> None:
     them, and `gcg-bench doctor --model NAME` says whether they are there.
     """
     from gcg_bench.cli.console import print_json
-    from gcg_bench.models import describe_models
+    from gcg_bench.execution.models import describe_models
 
     described = describe_models()
     if as_json:

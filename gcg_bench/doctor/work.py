@@ -10,7 +10,7 @@ from gcg_bench.data.cards import card_names, data_folder, load_card, locate
 from gcg_bench.doctor.finding import Finding, Job, gigabytes, tried
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 from gcg_bench.files import checkpoints
-from gcg_bench.planning import Forecast, batch, forecast, precision, whole
+from gcg_bench.glamm.resources import Forecast, batch, forecast, precision, whole
 from gcg_bench.registry import module, names, plugged
 
 _HASHED = 1_000_000_000  # bytes; larger weights are told by their size

@@ -8,8 +8,8 @@ height x width. Everything else here trusts its masks.
 
 from gcg_bench.masks.algebra import area, boxes, decode, encode, iou, resize, runs, to_rle
 from gcg_bench.masks.building import empty, union
-from gcg_bench.masks.drawing import MAX_OUTLINE, from_box, from_polygons
 from gcg_bench.masks.numbers import MAX_PIXELS
+from gcg_bench.masks.polygons import MAX_OUTLINE, from_box, from_polygons
 from gcg_bench.masks.reading import from_runs, inspect_masks, read_mask, read_masks
 
 __all__ = [

@@ -11,8 +11,8 @@ import numpy as np
 
 from gcg_bench.errors import BadMask
 from gcg_bench.masks.codes import Expanded, IntArray, chunks, compress, expand, merged
-from gcg_bench.masks.drawing import from_polygons
 from gcg_bench.masks.numbers import REMEDY, Size, checked_size, plain_numbers, shown
+from gcg_bench.masks.polygons import from_polygons
 from gcg_bench.types import Mask
 
 _BATCH = 2**18  # characters expanded at a time; larger arrays fall out of the processor's cache

@@ -21,7 +21,6 @@ from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.runs import checked, shown, tables
-from gcg_bench.runs.asked import Asked
 from gcg_bench.runs.files import (
     append,
     as_json,
@@ -32,6 +31,7 @@ from gcg_bench.runs.files import (
     sweep,
     write_json,
 )
+from gcg_bench.runs.journal import Asked
 from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.settings import refuse_foreign, refuse_other
 from gcg_bench.types import Prediction, Rows

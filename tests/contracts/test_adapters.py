@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gcg_bench.adapters import Needs, Oracle
+from gcg_bench.execution.models import describe_models, load_model
 from gcg_bench.masks import encode
-from gcg_bench.models import describe_models, load_model
 from gcg_bench.predictions import write_line
 from gcg_bench.types import Grounding, Mask, Model, Phrase, Picture, Prediction, Query, Sample
 

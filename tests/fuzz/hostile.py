@@ -26,7 +26,7 @@ TEXTS = (
     "-1", "@SUM(A1)", "'quoted", "\t=1", "<script>alert(1)</script>", "</script>", "[red]x[/red]",
     "[/]", "{{ 7*7 }}", "\\input{/etc/passwd}", "$x$", "`x`", "|", "%s", "{0}", "b''", "b'0'",
     "NaN", "null", "1e5", "<p> a </p> [SEG]", "</p><p>[SEG][SEG]", "CON", "nul.txt", ".hidden",
-    "x.py", "./evil.py", "os:system", "gcg_bench.models:load_model", "https://example.org/x",
+    "x.py", "./evil.py", "os:system", "gcg_bench.execution.models:load_model", "https://example.org/x",
     "file:///etc/passwd",
 )  # fmt: skip
 

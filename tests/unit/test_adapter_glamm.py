@@ -17,15 +17,16 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
-from gcg_bench import answering, machine
+from gcg_bench import machine
 from gcg_bench.adapters import glamm, glamm_tiny
-from gcg_bench.answering import instruction
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem, MissingData
+from gcg_bench.execution.models import load_model
 from gcg_bench.files.images import file_picture
+from gcg_bench.glamm import inference
 from gcg_bench.glamm.generation import generate
+from gcg_bench.glamm.inference import instruction
 from gcg_bench.machine import Memory
 from gcg_bench.masks import decode, to_rle
-from gcg_bench.models import load_model
 from gcg_bench.predictions import write_line
 from gcg_bench.types import Picture, Prediction, Query
 
@@ -162,8 +163,8 @@ def test_workers_change_nothing(folder):
 
 def test_a_mask_without_words_stands_where_it_was_said():
     spoken = [((0, 1), "a"), ((), "b"), ((3,), "c")]
-    assert answering._in_order(spoken, [(2, "x"), (4, "y")]) == ("a", "b", "x", "c", "y")
-    assert answering._in_order([], [(0, "x")]) == ("x",)
+    assert inference._in_order(spoken, [(2, "x"), (4, "y")]) == ("a", "b", "x", "c", "y")
+    assert inference._in_order([], [(0, "x")]) == ("x",)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_mask_without_words_stands_where_it_was_said():
     ],
 )
 def test_scores_can_be_written(probability, others, score):
-    assert answering._score(probability, others) == score
+    assert inference._score(probability, others) == score
 
 
 # --- prompts ---------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ class Short:
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
 def test_out_of_memory_halves_the_batch_and_goes_on(folder, alone, monkeypatch, error):
     short = Short(room=2, error=error)
-    monkeypatch.setattr(answering, "generate", short)
+    monkeypatch.setattr(inference, "generate", short)
     answers = list(model(folder, batch_size="auto").answer(QUERIES))
     assert short.sizes == [8, 4, 2, 2, 2, 2, 2, 2]
     for found, wanted in zip(answers, alone, strict=True):
@@ -245,7 +246,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(folder, alone, monkeypatch, 
 
 
 def test_a_single_image_that_never_fits_is_a_failure(folder, alone, monkeypatch):
-    monkeypatch.setattr(answering, "generate", Short(room=8, never=[(37, 23)]))
+    monkeypatch.setattr(inference, "generate", Short(room=8, never=[(37, 23)]))
     answers = list(model(folder).answer(QUERIES))
     failed = [k for k, answer in enumerate(answers) if answer.error]
     assert failed == [3, 9]
@@ -287,7 +288,7 @@ def beside(model, tokenizer, batch, *, max_new_tokens):
 @pytest.mark.parametrize("done", [1, 4, 5, 11])
 def test_a_run_that_goes_on_gives_the_same_bytes(folder, monkeypatch, done):
     """Even if neighbours mattered much: a block that was begun is run whole again."""
-    monkeypatch.setattr(answering, "generate", beside)
+    monkeypatch.setattr(inference, "generate", beside)
 
     def lines(asked):
         speaker = model(folder, batch_size=4)

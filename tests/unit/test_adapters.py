@@ -11,8 +11,8 @@ import pytest
 from gcg_bench.adapters import Oracle
 from gcg_bench.adapters.predictions_file import PredictionFile
 from gcg_bench.errors import BadData, BadMask, BadOption, MissingData, UnknownName
+from gcg_bench.execution.models import describe_models, load_model
 from gcg_bench.masks import area, decode, encode, from_box
-from gcg_bench.models import describe_models, load_model
 from gcg_bench.types import Grounding, Mask, Model, Phrase, Picture, Prediction, Query, Sample
 
 
@@ -304,7 +304,7 @@ def test_plug_ins_of_other_packages(tmp_path: Path, users: Path, monkeypatch) ->
 
 def test_listing_models_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from gcg_bench.models import describe_models; describe_models();"
+        "import sys; from gcg_bench.execution.models import describe_models; describe_models();"
         "heavy = {'torch', 'transformers', 'scipy', 'pandas', 'datasets', 'pyarrow'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcg_bench.batching import Batches, Stages, described, out_of_memory
 from gcg_bench.errors import BadData
+from gcg_bench.glamm.batching import Batches, Stages, described, out_of_memory
 
 
 class OutOfMemoryError(RuntimeError):

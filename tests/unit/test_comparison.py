@@ -340,7 +340,7 @@ def test_good_against_medium_is_significant_everywhere(tmp_path):
     """The published evaluator's own numbers, subtracted, and what the draws say of them."""
     from gcg_bench.data import load_dataset
     from gcg_bench.evaluation import evaluate
-    from gcg_bench.models import load_model
+    from gcg_bench.execution.models import load_model
     from gcg_bench.runs import Run
 
     data = load_dataset("grandf", "val", GOLDENS / "gt")

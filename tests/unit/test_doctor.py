@@ -14,12 +14,13 @@ import small_glamm
 import tiny
 import torch
 
-from gcg_bench import machine, planning
+from gcg_bench import machine
 from gcg_bench.adapters import glamm_tiny
 from gcg_bench.cli import main
 from gcg_bench.doctor import Job, cost, examine, hardware, ready, software, work
 from gcg_bench.doctor.finding import Finding, tried
 from gcg_bench.errors import BadOption, EnvironmentProblem, UnknownName
+from gcg_bench.glamm import resources
 from gcg_bench.glamm.estimate import H100
 from gcg_bench.machine import Memory
 from gcg_bench.text import encoders, java
@@ -324,7 +325,7 @@ def test_an_error_is_parted_into_problem_and_remedy():
 @pytest.fixture
 def h100(monkeypatch):
     """This machine is an H100, and does not measure itself."""
-    monkeypatch.setattr(planning, "measured", lambda device, dtype: H100)
+    monkeypatch.setattr(resources, "measured", lambda device, dtype: H100)
 
 
 def test_images_are_counted_in_the_data_or_taken_from_the_card():

@@ -10,10 +10,10 @@ import pytest
 from worlds import block, phrase, picture, random_world, sample
 
 from gcg_bench import masks
-from gcg_bench.asking import answers
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.evaluation import complete, evaluate, score
+from gcg_bench.execution.isolation import answers
 from gcg_bench.metrics.words import Words
 from gcg_bench.protocols import STRICT
 from gcg_bench.runs import Run

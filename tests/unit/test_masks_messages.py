@@ -5,8 +5,8 @@ import pytest
 
 from gcg_bench import masks
 from gcg_bench.errors import BadMask
-from gcg_bench.masks.drawing import MAX_OUTLINE, from_box, from_polygons
 from gcg_bench.masks.numbers import REMEDY, shown
+from gcg_bench.masks.polygons import MAX_OUTLINE, from_box, from_polygons
 
 
 def refused(call, *arguments, **named):

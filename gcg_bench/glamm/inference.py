@@ -11,8 +11,8 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
-from gcg_bench.batching import Batches, Result, Stages
 from gcg_bench.errors import BadData
+from gcg_bench.glamm.batching import Batches, Result, Stages
 from gcg_bench.glamm.generation import Generated, generate
 from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.processing import Prepared, Processor

@@ -13,8 +13,8 @@ from time import perf_counter
 from traceback import format_exception_only
 from typing import TypedDict
 
-from gcg_bench.alarm import Alarm, Overdue
 from gcg_bench.errors import BadData, BadOption
+from gcg_bench.execution.timeout import Alarm, Overdue
 from gcg_bench.files.fields import STOP, kind
 from gcg_bench.predictions import finish, write_line
 from gcg_bench.predictions.jsonl import draft

@@ -2,7 +2,7 @@
 
 In the main thread of a system with alarms, `Overdue` is raised in the midst of the model's work,
 and again every second until it lets go. Native code that never returns hears no alarm; some time
-later a second process ends this one (`gcg_bench.watcher`). Elsewhere that is all there is.
+later a second process ends this one (`gcg_bench.execution.watchdog`). Elsewhere that is all there is.
 """
 
 import json
@@ -18,8 +18,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any, Self
 
-from gcg_bench import watcher
 from gcg_bench.errors import BadOption
+from gcg_bench.execution import watchdog
 
 _AGAIN = 1.0  # seconds between two alarms to a model that does not let go
 _LEAST_GRACE, _MOST_GRACE = 2.0, 30.0  # seconds from the first alarm to the end of the process
@@ -69,7 +69,7 @@ class Alarm:
             self._before = signal.signal(signal.SIGALRM, self._ring)
         arguments = [str(os.getpid()), str(self._journal or ""), self.why]
         self._watcher = subprocess.Popen(
-            [sys.executable, "-I", "-S", watcher.__file__, *arguments], stdin=subprocess.PIPE
+            [sys.executable, "-I", "-S", watchdog.__file__, *arguments], stdin=subprocess.PIPE
         )
         return self
 
