@@ -73,8 +73,8 @@ def _predicted(
     from gcg_bench.data import load_dataset
     from gcg_bench.evaluation import predict as fill
     from gcg_bench.execution.models import load_model
-    from gcg_bench.glamm.resources import require_disk
     from gcg_bench.runs import Run
+    from gcg_bench.runs.disk_space import require_disk
     from gcg_bench.scoring import ready
 
     data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])

@@ -11,7 +11,7 @@ from gcg_bench.doctor.hardware import device, disks, memory
 from gcg_bench.doctor.software import encoders, java_runtime, packages, python
 from gcg_bench.doctor.work import cost, counted, data, models
 from gcg_bench.errors import BadData
-from gcg_bench.glamm.resources import run_size
+from gcg_bench.runs.disk_space import run_size
 
 __all__ = ["QUICK_START", "Finding", "Job", "Status", "cost", "examine", "ready"]
 

@@ -1,20 +1,15 @@
 """How a GLaMM will run on this machine: precision, batch, time and memory, from its sizes alone."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isqrt
-from pathlib import Path
 
 from gcg_bench import machine
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.glamm.configuration import GlammConfig
 from gcg_bench.glamm.estimate import H100, Workload, estimate, measured
-from gcg_bench.types import Sample
 
 _LARGEST = {"cuda": 32}  # batch to begin with; elsewhere 8, which fills a few cores
 _PLANNED = 0.8  # of a device's memory; the rest is for what no plan knows
 _MASKS = 16  # in an answer, at most, for planning
-_ANSWER = 4096  # bytes that an answer without masks takes, with its rows and its part of a report
 
 
 @dataclass(frozen=True)
@@ -117,35 +112,6 @@ def _needed(config: GlammConfig, number: str, size: int, limit: int) -> int:
 
 def _width(number: str) -> int:
     return 4 if number == "float32" else 2
-
-
-def run_size(images: int, pixels: int, masks: int) -> int:
-    """Bytes that a run may take on disk: generous, so that a run that is begun can end.
-
-    A mask takes two run lengths of two characters for each column or row that it crosses.
-
-    Args:
-        images: how many.
-        pixels: of an image, on average.
-        masks: of an answer, on average.
-    """
-    return images * (_ANSWER + masks * 4 * isqrt(pixels))
-
-
-def require_disk(folder: Path, samples: Iterable[Sample]) -> None:
-    """Nothing, if the answers to samples find room where a run is or would be made.
-
-    Raises:
-        EnvironmentProblem: they do not.
-    """
-    sizes = [(s.query.image.height * s.query.image.width, len(s.truth.masked)) for s in samples]
-    needed = sum(run_size(1, pixels, masks) for pixels, masks in sizes)
-    free = machine.free_disk(folder)
-    if needed > free:
-        raise EnvironmentProblem(
-            f"{folder}: {free / 1e6:.3g} MB are free, and {len(sizes)} answers may take"
-            f" {needed / 1e6:.3g}. Free some space, or give another --out"
-        )
 
 
 def forecast(

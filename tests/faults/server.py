@@ -30,10 +30,10 @@ PATIENCE = 5.0  # seconds in which what a dead child started must be gone
 
 def serve():
     from gcg_bench.cli import main
-    from gcg_bench.glamm import resources
+    from gcg_bench.runs import disk_space
 
     # the disks here look roomy when a run starts and are full later, as when others write to them
-    resources.require_disk = lambda *_: None
+    disk_space.require_disk = lambda *_: None
     model = Path(__file__).with_name("model.py")
     with tempfile.TemporaryDirectory() as folder:
         typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "2"]
