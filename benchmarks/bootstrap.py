@@ -12,10 +12,10 @@ from score import make
 
 from gcg_bench import statistics
 from gcg_bench.data import load_dataset
-from gcg_bench.evaluation import complete, score
+from gcg_bench.pipeline.evaluate import complete, score
 from gcg_bench.predictions import read_predictions
-from gcg_bench.protocols import OFFICIAL
-from gcg_bench.scoring import Resampling, reducer
+from gcg_bench.scoring.score import Resampling, reducer
+from gcg_bench.tasks.protocols import OFFICIAL
 
 IMAGES, DRAWS = 2500, 1000
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from worlds import picture
 
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 from gcg_bench.types import Comparison, Grounding, Metric, Prediction, Query, Sample
 
 World = Sequence[tuple[Sequence[str], str]]

@@ -3,9 +3,9 @@
 import numpy as np
 from worlds import HEIGHT, WIDTH, compare, sample
 
-from gcg_bench.diagnosis import diagnose
+from gcg_bench.analysis.errors import diagnose
 from gcg_bench.errors import MissingData
-from gcg_bench.report import Judged, Material
+from gcg_bench.reporting.report import Judged, Material
 from gcg_bench.types import Comparison, Grounding, Picture, Prediction, Query, Sample
 
 GREY = 120

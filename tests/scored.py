@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gcg_bench.measured import Measured
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.protocols import OFFICIAL, STRICT
 from gcg_bench.runs import Run
-from gcg_bench.scoring import Evaluation, Resampling, conclude
+from gcg_bench.scoring.results import Measured
+from gcg_bench.scoring.score import Evaluation, Resampling, conclude
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT
 from gcg_bench.types import Grounding, Prediction, Rows
 
 PUBLISHED_MIOU = MeanIoU(match="greedy", divide_by="taken")

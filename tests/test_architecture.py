@@ -257,7 +257,7 @@ def layers(folder: Path) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("name", "line", "contract"),
     [
-        ("metrics/miou.py", "from gcg_bench.evaluation import score", "arrows point down"),
+        ("metrics/miou.py", "from gcg_bench.pipeline.evaluate import score", "arrows point down"),
         ("metrics/miou.py", "from gcg_bench.metrics.ap50 import AP50", "do not know each other"),
         ("adapters/silent.py", "from gcg_bench.data import Dataset", "cannot see answers"),
         ("masks/reading.py", "import rich", "talks to terminals"),

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gcg_bench.analysis.invariants.damage import damaged
+from gcg_bench.analysis.invariants.scenes import Kit
 from gcg_bench.data import load_dataset
 from gcg_bench.predictions import write_line
-from gcg_bench.selftest.damage import damaged
-from gcg_bench.selftest.scenes import Kit
 from gcg_bench.text.encoders import load_encoder
 
 SCORE = ("--encoder", "minilm", "--draws", "50", "--quiet", "--json")

@@ -24,12 +24,12 @@ from gcg_bench.files import limits
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.files.images import decode, encoded, file_picture, image_sizes, read_pixels
 from gcg_bench.files.json import parse_json, read_json, read_record
-from gcg_bench.leaderboard import Board
-from gcg_bench.leaderboard.rows import read_csv, write_csv
 from gcg_bench.masks import read_mask
 from gcg_bench.predictions import read_predictions
 from gcg_bench.predictions.check import check
-from gcg_bench.report.thumbnails import thumbnails
+from gcg_bench.reporting.leaderboard import Board
+from gcg_bench.reporting.leaderboard.rows import read_csv, write_csv
+from gcg_bench.reporting.report.thumbnails import thumbnails
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from gcg_bench import masks
 from gcg_bench.cli import COMMANDS, main
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
-from gcg_bench.leaderboard import Board, verify, write_board
 from gcg_bench.predictions import read_predictions
+from gcg_bench.reporting.leaderboard import Board, verify, write_board
 from gcg_bench.runs import Run
 from gcg_bench.types import Grounding, Prediction
 
@@ -175,7 +175,7 @@ def test_a_run_cannot_bring_its_own_references(typed, tmp_path):
 
 
 def test_a_run_cannot_bring_its_own_encoder(tmp_path, monkeypatch):
-    from gcg_bench.report import of_run
+    from gcg_bench.reporting.report import of_run
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "enc").mkdir()

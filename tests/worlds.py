@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gcg_bench import masks
-from gcg_bench.evidence import overlaps
+from gcg_bench.scoring.features import overlaps
 from gcg_bench.types import (
     Comparison,
     Grounding,

@@ -32,9 +32,9 @@ def cite(
     as_json: bool,
 ) -> None:
     """BibTeX of exactly the data, metrics and models of scored runs, and of this software."""
-    from gcg_bench import pages
-    from gcg_bench.cite import bibliography
     from gcg_bench.data.cards import load_card
+    from gcg_bench.reporting import pages
+    from gcg_bench.reporting.citations import bibliography
     from gcg_bench.runs import Run
 
     if output is not None and output.exists() and not force:

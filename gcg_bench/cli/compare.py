@@ -47,9 +47,9 @@ def compare(run_a: Path, run_b: Path, output: Path | None, **given: Any) -> None
 
     Both must be scored by the same measurement on the same images. Only stored rows are read.
     """
+    from gcg_bench.analysis.run_comparison import compare as contrast_of
     from gcg_bench.cli.compare_tables import print_contrast
-    from gcg_bench.comparison import compare as contrast_of
-    from gcg_bench.comparison import write_page
+    from gcg_bench.reporting.compare_page import write_page
     from gcg_bench.runs import Run
 
     if output is not None and output.suffix != ".html":

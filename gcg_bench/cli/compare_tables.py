@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gcg_bench.analysis.run_comparison import Contrast, ImageChange, ScoreChange
 from gcg_bench.cli.console import table
-from gcg_bench.comparison import Contrast, ImageChange, ScoreChange
-from gcg_bench.comparison.page import p_shown, times
-from gcg_bench.measured import short_labels
+from gcg_bench.reporting.compare_page import p_shown, times
+from gcg_bench.scoring.results import short_labels
 
 _NUMERIC = ("A", "B", "B - A", "p", "p (Holm)")
 _STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equal": "dim"}

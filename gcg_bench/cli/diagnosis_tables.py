@@ -5,8 +5,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
+from gcg_bench.analysis.errors import KINDS, Diagnosis, Slice, Tally
 from gcg_bench.cli.console import table
-from gcg_bench.diagnosis import KINDS, Diagnosis, Slice, Tally
 
 _ONLY_PREDICTED = ("duplicate", "hallucinated")
 _BAR = 16  # characters of the longest bar: the table fits a terminal of 80

@@ -71,11 +71,11 @@ def _predicted(
     What the protocols need is asked for before the model runs.
     """
     from gcg_bench.data import load_dataset
-    from gcg_bench.evaluation import predict as fill
     from gcg_bench.execution.models import load_model
+    from gcg_bench.pipeline.evaluate import predict as fill
     from gcg_bench.runs import Run
     from gcg_bench.runs.disk_space import require_disk
-    from gcg_bench.scoring import ready
+    from gcg_bench.scoring.score import ready
 
     data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])
     if given["prompt"] is not None:
@@ -139,7 +139,7 @@ def _asking(sample: Any, prompt: str) -> Any:
 def _settings(given: Mapping[str, Any], data: Any, model: Any) -> dict[str, Any]:
     """What decides the answers: a run can only be resumed with the same."""
     from gcg_bench.adapters import Oracle
-    from gcg_bench.evaluation import asked_prompt
+    from gcg_bench.pipeline.evaluate import asked_prompt
 
     return {
         "model": given["model"],
@@ -180,4 +180,4 @@ def _silent(given: Mapping[str, Any]) -> bool:
 def _has_report() -> bool:
     from importlib.util import find_spec
 
-    return find_spec("gcg_bench.report") is not None
+    return find_spec("gcg_bench.reporting.report") is not None

@@ -28,8 +28,8 @@ def explain(
         MissingData: the data set has no such image.
         RunConflict: the run was scored with another encoder than the one given.
     """
+    from gcg_bench.analysis.errors import explain_image, place_of
     from gcg_bench.cli.explain_tables import print_explanation
-    from gcg_bench.diagnosis import explain_image, place_of
 
     place = place_of(data.samples, given["explain"])  # asked first: the rest may take a while
     chosen = list(protocols)
@@ -50,7 +50,7 @@ def _kept(
     run: Any, data: Any, protocols: Sequence[Any], given: Mapping[str, Any]
 ) -> tuple[list[Any], list[Any]]:
     """The protocols with the encoders that the run was scored with, and what it keeps of them."""
-    from gcg_bench.measured import encoder_of, stored
+    from gcg_bench.scoring.results import encoder_of, stored
 
     ids = tuple(sample.id for sample in data.samples)
     chosen: list[Any] = []
@@ -70,9 +70,9 @@ def _kept(
 def _scored(
     data: Any, found: Mapping[str, Any], protocols: Sequence[Any], given: Mapping[str, Any]
 ) -> list[Any]:
-    from gcg_bench.evaluation import score
-    from gcg_bench.measured import fresh
-    from gcg_bench.scoring import Resampling
+    from gcg_bench.pipeline.evaluate import score
+    from gcg_bench.scoring.results import fresh
+    from gcg_bench.scoring.score import Resampling
 
     say("scoring ...", quiet=bool(given["quiet"]))
     verdicts = score(data, found, protocols, resampling=Resampling(draws=0))

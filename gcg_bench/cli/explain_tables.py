@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gcg_bench.analysis.errors import Explanation, Reckoning
+from gcg_bench.analysis.errors.explanation import Side
 from gcg_bench.cli.console import table
-from gcg_bench.diagnosis import Explanation, Reckoning
-from gcg_bench.diagnosis.explanation import Side
 from gcg_bench.types import FloatArray
 
 _LONGEST = 48  # characters of a phrase in a cell

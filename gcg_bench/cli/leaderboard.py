@@ -69,8 +69,8 @@ def board(runs: Sequence[Path], output: Path, published: bool, **given: Any) -> 
     Systems whose difference could be chance share a rank.
     """
     from gcg_bench.cli.leaderboard_tables import print_board
-    from gcg_bench.leaderboard import Board, write_board
-    from gcg_bench.leaderboard.writing import refuse_suffix
+    from gcg_bench.reporting.leaderboard import Board, write_board
+    from gcg_bench.reporting.leaderboard.writing import refuse_suffix
 
     refuse_suffix(output)
     if output.exists() and not given["force"]:
@@ -106,8 +106,8 @@ def verify(
     cannot be checked.
     """
     from gcg_bench.cli.leaderboard_tables import print_faults
-    from gcg_bench.leaderboard import Board
-    from gcg_bench.leaderboard import verify as faults_of
+    from gcg_bench.reporting.leaderboard import Board
+    from gcg_bench.reporting.leaderboard import verify as faults_of
 
     if file.suffix != ".csv":
         raise BadOption(f"{file}: only a board that was written as .csv can be verified")
@@ -148,7 +148,7 @@ def check(
     from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
     from gcg_bench.cli.score import images_of, without_split
     from gcg_bench.data import load_dataset
-    from gcg_bench.leaderboard import inspect
+    from gcg_bench.reporting.leaderboard import inspect
     from gcg_bench.runs import Run
 
     asked = Run.open(submission).settings if Run.is_run(submission) else {}

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from gcg_bench.cli.console import table
 from gcg_bench.cli.data_tables import levels, problem_fields, problems_table
-from gcg_bench.leaderboard import Board, Fault, Submission
-from gcg_bench.leaderboard.layout import Entry, Section, sections
+from gcg_bench.reporting.leaderboard import Board, Fault, Submission
+from gcg_bench.reporting.leaderboard.layout import Entry, Section, sections
 
 
 def print_board(console: Console, board: Board) -> None:

@@ -73,7 +73,7 @@ def write_report(
         RunConflict: it was scored on other images, or with another encoder.
         RunLocked: another process is working on it.
     """
-    from gcg_bench.report import of_run, write_page
+    from gcg_bench.reporting.report import of_run, write_page
 
     inside = out.resolve().parent == run.folder.resolve()
     with run.held() if inside else nullcontext():

@@ -84,9 +84,9 @@ def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
 
 
 def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> int:
-    from gcg_bench.evaluation import complete, keep
-    from gcg_bench.leaderboard import Board
-    from gcg_bench.signatures import answered_by
+    from gcg_bench.pipeline.evaluate import complete, keep
+    from gcg_bench.reporting.leaderboard import Board
+    from gcg_bench.scoring.signature import answered_by
 
     settings = run.settings
     sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
@@ -134,7 +134,7 @@ def images_of(settings: Mapping[str, Any]) -> int | None:
 
 
 def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
-    from gcg_bench.evaluation import complete
+    from gcg_bench.pipeline.evaluate import complete
     from gcg_bench.predictions import Reading, read_predictions
 
     sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
@@ -162,7 +162,7 @@ def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
 
 def chosen_protocols(given: Mapping[str, Any]) -> list[Any]:
     """The protocols of the options, with the encoder and the optional metrics asked for."""
-    from gcg_bench.protocols import protocol
+    from gcg_bench.tasks.protocols import protocol
 
     if given.get("diagnosis") and "strict" not in given["protocols"]:
         raise BadOption("--diagnosis tells mistakes as strict counts them: add --protocol strict")
@@ -175,8 +175,8 @@ def chosen_protocols(given: Mapping[str, Any]) -> list[Any]:
 def _verdicts(
     data: Any, found: Mapping[str, Any], given: Mapping[str, Any], answered: Mapping[str, Any]
 ) -> Any:
-    from gcg_bench.evaluation import score as verdicts_of
-    from gcg_bench.scoring import Resampling
+    from gcg_bench.pipeline.evaluate import score as verdicts_of
+    from gcg_bench.scoring.score import Resampling
 
     chosen = chosen_protocols(given)
     say("scoring ...", quiet=bool(given["quiet"]))
@@ -192,7 +192,7 @@ def _verdicts(
 
 def _mistakes(data: Any, found: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
     """The diagnosis if it is to be shown, else None: it is told in the terms of strict."""
-    from gcg_bench.diagnosis import compared, diagnose
+    from gcg_bench.analysis.errors import compared, diagnose
     from gcg_bench.text.encoders import load_encoder
 
     strict = next((one for one in chosen_protocols(given) if one.name == "strict"), None)

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gcg_bench.cli.console import table
-from gcg_bench.leaderboard.board import lower_is_better
-from gcg_bench.scoring import Evaluation
+from gcg_bench.reporting.leaderboard.board import lower_is_better
+from gcg_bench.scoring.score import Evaluation
 from gcg_bench.types import Score
 
 # printed as they are: a number of words is no share

@@ -40,10 +40,10 @@ def selftest(**given: Any) -> int:
     says, or not at all. Exit code 0 when every law holds or is one that the metric is known to
     break, 1 when another is broken.
     """
+    from gcg_bench.analysis.invariants import tried
     from gcg_bench.cli.score import chosen_protocols
     from gcg_bench.cli.selftest_tables import print_trial
     from gcg_bench.data import load_dataset
-    from gcg_bench.selftest import tried
 
     data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])
     chosen = chosen_protocols(given)

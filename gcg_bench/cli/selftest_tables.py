@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gcg_bench.analysis.invariants import Finding, Trial
 from gcg_bench.cli.console import table
-from gcg_bench.protocols import EvalProtocol
-from gcg_bench.selftest import Finding, Trial
+from gcg_bench.tasks.protocols import EvalProtocol
 
 Column = tuple[str, str]
 """A metric and one of its scores."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gcg_bench import pages
+from gcg_bench.reporting import pages
 from gcg_bench.types import Rows
 
 _PLAIN = ("Words",)  # shown as it is: a number of words is no share

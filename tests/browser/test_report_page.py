@@ -9,7 +9,7 @@ from pages import GREY, laid, many, material, nowhere
 from worlds import HEIGHT, WIDTH, block, phrase
 
 from gcg_bench import masks
-from gcg_bench.report import write_page
+from gcg_bench.reporting.report import write_page
 from gcg_bench.types import SILENCE, Grounding, Phrase
 
 # left, in the middle, right: apart from each other on the small canvas

@@ -11,7 +11,7 @@ from fuzz.target import Target
 from PIL import Image
 
 from gcg_bench.files.images import decode, encoded, file_picture, image_sizes
-from gcg_bench.report.thumbnails import thumbnails
+from gcg_bench.reporting.report.thumbnails import thumbnails
 
 HEIGHT, WIDTH = 13, 17
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "EPS", "TGA", "ICO")

@@ -15,15 +15,15 @@ from fuzz.target import Target
 from scored import rows as counted
 from scored import run_folder
 
-from gcg_bench.cite import bibliography
-from gcg_bench.comparison import compare
-from gcg_bench.comparison import write_page as write_comparison
+from gcg_bench.analysis.run_comparison import comparing
 from gcg_bench.errors import GcgBenchError
-from gcg_bench.leaderboard import Board, write_board
-from gcg_bench.measured import stored
-from gcg_bench.report.header import settings as shown_settings
-from gcg_bench.report.material import judged
+from gcg_bench.reporting.citations import bibliography
+from gcg_bench.reporting.compare_page import write_page as write_comparison
+from gcg_bench.reporting.leaderboard import Board, write_board
+from gcg_bench.reporting.report.header import settings as shown_settings
+from gcg_bench.reporting.report.material import judged
 from gcg_bench.runs import Run
+from gcg_bench.scoring.results import stored
 
 NAMES = (
     "model", "dataset", "split", "limit", "prompt", "decoding", "seed", "oracle", "environment",

@@ -19,10 +19,10 @@ from gcg_bench.data import load_dataset
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadData, GcgBenchError, MissingData, UnknownName
 from gcg_bench.files.images import read_pixels
-from gcg_bench.measured import stored
-from gcg_bench.report.header import protocols, settings
-from gcg_bench.report.material import Judged, Material
+from gcg_bench.reporting.report.header import protocols, settings
+from gcg_bench.reporting.report.material import Judged, Material
 from gcg_bench.runs import Run
+from gcg_bench.scoring.results import stored
 
 FOUND = Path(__file__).parent / "found"
 HUGE = 10**400
@@ -215,7 +215,7 @@ def test_a_board_of_absurd_numbers(tmp_path, cell):
 
 def test_a_scored_name_that_is_longer_than_a_path(tmp_path):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3]), settings={"dataset": "x" * 5000})
-    from gcg_bench.cite import bibliography
+    from gcg_bench.reporting.citations import bibliography
 
     assert "whose card is not here" in bibliography([folder]).bibtex()
 

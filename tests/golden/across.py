@@ -11,13 +11,13 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from gcg_bench.analysis.invariants.damage import damaged
+from gcg_bench.analysis.invariants.scenes import Kit
 from gcg_bench.data import load_dataset
-from gcg_bench.evaluation import complete, score
+from gcg_bench.pipeline.evaluate import complete, score
 from gcg_bench.predictions import read_predictions, write_line
-from gcg_bench.protocols import OFFICIAL, STRICT
-from gcg_bench.scoring import Evaluation, Resampling
-from gcg_bench.selftest.damage import damaged
-from gcg_bench.selftest.scenes import Kit
+from gcg_bench.scoring.score import Evaluation, Resampling
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT
 
 FILE = Path(__file__).with_name("across_machines.json")
 IMAGES, DRAWS = 16, 200

@@ -9,8 +9,8 @@ import pytest
 from worlds import block, compare_all, phrase, sample
 
 from gcg_bench import masks
-from gcg_bench.protocols import OFFICIAL, STRICT
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT
 from gcg_bench.types import Grounding, Mask
 
 CAPTION_ONLY = ("METEOR", "CIDEr", "Words")

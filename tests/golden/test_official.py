@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from gcg_bench.data import load_dataset
-from gcg_bench.evaluation import complete, score
+from gcg_bench.pipeline.evaluate import complete, score
 from gcg_bench.predictions import read_predictions
-from gcg_bench.protocols import OFFICIAL
-from gcg_bench.scoring import Resampling
+from gcg_bench.scoring.score import Resampling
+from gcg_bench.tasks.protocols import OFFICIAL
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "goldens" / "official_gcg"

@@ -13,7 +13,7 @@ from worlds import HEIGHT, WIDTH, block, compare_all, phrase, sample
 
 from gcg_bench import masks
 from gcg_bench.metrics.ap50 import AP50
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 from gcg_bench.types import Grounding, Phrase
 
 PUBLISHED = AP50(scores_from="constant", ties="image_order")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.cider.cider import Cider
 
 from gcg_bench.metrics.cider import CIDEr, cider_d
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 
 # few words make many ties; a token may hold a no-break space, at which pycocoevalcap splits
 WORDS = ("a", "the", "dog", "cat", "runs", "3\xa01/2", "-lrb-")

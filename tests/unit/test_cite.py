@@ -5,11 +5,12 @@ import re
 import pytest
 from scored import SMALL, rows, run_folder
 
-from gcg_bench import __version__, cite, registry
-from gcg_bench.cite import ENCODERS, METRICS, MODELS, SOFTWARE, bibliography, entries
+from gcg_bench import __version__, registry
 from gcg_bench.data.cards import card_names, load_card
 from gcg_bench.errors import BadOption, MissingData
-from gcg_bench.protocols import OFFICIAL, STRICT
+from gcg_bench.reporting import citations
+from gcg_bench.reporting.citations import ENCODERS, METRICS, MODELS, SOFTWARE, bibliography, entries
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT
 
 WORKS = [
     work for table in (METRICS, ENCODERS, MODELS) for works in table.values() for work in works
@@ -123,5 +124,5 @@ def test_entries_are_cut_where_their_braces_close():
 
 def test_the_file_is_read_back(tmp_path):
     run = run_folder(tmp_path / "r", "glamm", rows([1]))
-    found = cite.bibliography([run])
+    found = citations.bibliography([run])
     assert [key for key, _ in entries(found.bibtex())] == keys(found)

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scored import AP_STRICT, SMALL, confident, ids, measured, rows, run_folder
 
-from gcg_bench.comparison import compare, write_page
-from gcg_bench.comparison.contrast import ScoreChange
-from gcg_bench.comparison.page import p_shown
+from gcg_bench.analysis.run_comparison import comparing, write_page
+from gcg_bench.analysis.run_comparison.changes import ScoreChange
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
-from gcg_bench.measured import differences, short_labels, stored
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.metrics.miou import MeanIoU
-from gcg_bench.protocols import OFFICIAL, STRICT, spelling
-from gcg_bench.signatures import spelt
+from gcg_bench.reporting.compare_page import p_shown
+from gcg_bench.scoring.results import differences, short_labels, stored
+from gcg_bench.scoring.signature import spelt
 from gcg_bench.statistics import Difference
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT, spelling
 from gcg_bench.types import Rows
 
 GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg" / "coco_a"
@@ -339,8 +339,8 @@ def test_intervals_cover_the_difference_at_their_level():
 def test_good_against_medium_is_significant_everywhere(tmp_path):
     """The published evaluator's own numbers, subtracted, and what the draws say of them."""
     from gcg_bench.data import load_dataset
-    from gcg_bench.evaluation import evaluate
     from gcg_bench.execution.models import load_model
+    from gcg_bench.pipeline.evaluate import evaluate
     from gcg_bench.runs import Run
 
     data = load_dataset("grandf", "val", GOLDENS / "gt")

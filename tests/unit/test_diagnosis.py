@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import block, compare, compare_all, phrase, random_grounding, sample
 
-from gcg_bench.diagnosis import (
+from gcg_bench.analysis.errors import (
     KINDS,
     diagnose,
     explain,
@@ -19,8 +19,8 @@ from gcg_bench.diagnosis import (
 )
 from gcg_bench.errors import MissingData
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.protocols import OFFICIAL, STRICT
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT
 from gcg_bench.types import SILENCE, Grounding, Phrase, Prediction
 
 RULE = PhraseF1()

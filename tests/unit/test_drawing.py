@@ -9,8 +9,8 @@ from PIL import Image
 from worlds import HEIGHT, WIDTH, block, phrase
 
 from gcg_bench import masks
-from gcg_bench.drawing import COLOURS, show
 from gcg_bench.errors import BadOption
+from gcg_bench.reporting.draw import COLOURS, show
 from gcg_bench.types import Grounding, Phrase, Prediction
 
 TRUTH = Grounding("a cat, a dog", (phrase("a cat", block(10, 10, 30, 20)), phrase("a dog")))

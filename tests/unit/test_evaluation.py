@@ -12,13 +12,13 @@ from worlds import block, phrase, picture, random_world, sample
 from gcg_bench import masks
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.evaluation import complete, evaluate, score
 from gcg_bench.execution.isolation import answers
 from gcg_bench.metrics.words import Words
-from gcg_bench.protocols import STRICT
+from gcg_bench.pipeline.evaluate import complete, evaluate, score
 from gcg_bench.runs import Run
-from gcg_bench.scoring import Resampling
-from gcg_bench.signatures import fields_of
+from gcg_bench.scoring.score import Resampling
+from gcg_bench.scoring.signature import fields_of
+from gcg_bench.tasks.protocols import STRICT
 from gcg_bench.types import Grounding, Prediction, Query
 
 QUERIES = [Query(f"q{k}", picture()) for k in range(6)]

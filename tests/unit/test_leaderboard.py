@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scored import SMALL, measured, rows, run_folder
 
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.leaderboard import (
+from gcg_bench.reporting.leaderboard import (
     RANKED_BY,
     Board,
     Fault,
@@ -27,11 +27,11 @@ from gcg_bench.leaderboard import (
     verify,
     write_board,
 )
-from gcg_bench.leaderboard.latex import escaped as tex
-from gcg_bench.leaderboard.layout import sections
-from gcg_bench.leaderboard.markdown import escaped as md
-from gcg_bench.leaderboard.ranking import _grouped, by_test, by_value
-from gcg_bench.leaderboard.rows import is_baseline
+from gcg_bench.reporting.leaderboard.latex import escaped as tex
+from gcg_bench.reporting.leaderboard.layout import sections
+from gcg_bench.reporting.leaderboard.markdown import escaped as md
+from gcg_bench.reporting.leaderboard.ranking import _grouped, by_test, by_value
+from gcg_bench.reporting.leaderboard.rows import is_baseline
 from gcg_bench.runs import Run
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "published_results.csv"

@@ -9,8 +9,8 @@ from tiny import copy, paint, rect
 from gcg_bench import masks
 from gcg_bench.data import load_dataset
 from gcg_bench.data.cards import load_card
-from gcg_bench.leaderboard import Board
 from gcg_bench.predictions import read_predictions, write_line
+from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
 from gcg_bench.types import Grounding, Phrase, Prediction
 

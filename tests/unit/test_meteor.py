@@ -12,7 +12,7 @@ from pycocoevalcap.meteor.meteor import Meteor
 
 from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.metrics.meteor import METEOR, _room
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 from gcg_bench.text import java
 
 # words that match by form, stem, synonym and paraphrase, and tokens that look like something else

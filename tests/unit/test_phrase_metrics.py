@@ -16,7 +16,7 @@ from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 from gcg_bench.types import Comparison, Grounding, Prediction
 
 BELOW = np.nextafter(0.5, 0)

@@ -16,19 +16,19 @@ from PIL import Image
 from worlds import block, phrase
 
 from gcg_bench import masks
-from gcg_bench.diagnosis import judge_image
+from gcg_bench.analysis.errors import judge_image
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.images import file_picture
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.report import write_page
-from gcg_bench.report.header import protocols
-from gcg_bench.report.header import settings as flat
-from gcg_bench.report.images import numbers, pieces, records
-from gcg_bench.report.index import columns, index
-from gcg_bench.report.page import embedded
-from gcg_bench.report.smaller import fitted, shrunk
-from gcg_bench.report.svg import Svg, element
-from gcg_bench.report.thumbnails import LONGEST, thumbnails
+from gcg_bench.reporting.report import write_page
+from gcg_bench.reporting.report.header import protocols
+from gcg_bench.reporting.report.header import settings as flat
+from gcg_bench.reporting.report.images import numbers, pieces, records
+from gcg_bench.reporting.report.index import columns, index
+from gcg_bench.reporting.report.page import embedded
+from gcg_bench.reporting.report.smaller import fitted, shrunk
+from gcg_bench.reporting.report.svg import Svg, element
+from gcg_bench.reporting.report.thumbnails import LONGEST, thumbnails
 from gcg_bench.types import SILENCE, Grounding, Phrase
 
 HOSTILE = (
@@ -471,6 +471,6 @@ def test_large_files_are_decoded_to_about_the_size_wanted(tmp_path):
 def test_the_script_and_style_cannot_close_their_element():
     from importlib.resources import files
 
-    folder = files("gcg_bench.report") / "templates"
+    folder = files("gcg_bench.reporting.report") / "templates"
     for name in ("report.js", "report.css"):
         assert not re.search(r"</|<!--", (folder / name).read_text("utf-8"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.rouge.rouge import Rouge, my_lcs
 
 from gcg_bench.metrics.rouge_l import ROUGEL, common_subsequence
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 
 words = st.lists(st.sampled_from(("a", "the", "dog", "cat", "3\xa01/2")), max_size=12)
 # single spaces in a row are empty words to pycocoevalcap

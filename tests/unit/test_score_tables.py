@@ -7,8 +7,8 @@ import scored
 from rich.console import Console
 
 from gcg_bench.cli.score_tables import print_scores
-from gcg_bench.leaderboard import board
 from gcg_bench.metrics.hallucination import Hallucination
+from gcg_bench.reporting.leaderboard import board
 from gcg_bench.types import Score
 
 

@@ -11,7 +11,12 @@ import pytest
 from rich.console import Console
 from worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
 
-from gcg_bench import metrics, protocols, registry
+from gcg_bench import metrics, registry
+from gcg_bench.analysis.invariants import LAWS, NAMES, Direction, tried
+from gcg_bench.analysis.invariants.damage import damaged
+from gcg_bench.analysis.invariants.expectations import kept
+from gcg_bench.analysis.invariants.outlines import eroded, halves, mirrored, nowhere
+from gcg_bench.analysis.invariants.scenes import Kit, Scene, exact, matches, unanswered, usable
 from gcg_bench.cli import main
 from gcg_bench.cli.selftest_tables import print_trial
 from gcg_bench.data import load_dataset
@@ -21,13 +26,9 @@ from gcg_bench.metrics import ratio
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
-from gcg_bench.protocols import OFFICIAL, STRICT, EvalProtocol
-from gcg_bench.scoring import measure
-from gcg_bench.selftest import LAWS, NAMES, Direction, tried
-from gcg_bench.selftest.claims import kept
-from gcg_bench.selftest.damage import damaged
-from gcg_bench.selftest.outlines import eroded, halves, mirrored, nowhere
-from gcg_bench.selftest.scenes import Kit, Scene, exact, matches, unanswered, usable
+from gcg_bench.scoring.score import measure
+from gcg_bench.tasks import protocols
+from gcg_bench.tasks.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.types import Comparison, Grounding, Phrase, Prediction
 
 BY_NAME = {law.name: law for law in LAWS}

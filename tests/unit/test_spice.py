@@ -10,7 +10,7 @@ from captioned import comparisons, scores
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.metrics.spice import SPICE
-from gcg_bench.scoring import measure
+from gcg_bench.scoring.score import measure
 from gcg_bench.text import java
 
 WORLD = [(["a dog runs"], "a dog"), (["a cat", "one cat"], ""), (["a dog runs"], "a dog")]

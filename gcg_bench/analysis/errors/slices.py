@@ -1,0 +1,144 @@
+"""Where mistakes are made: the counts of every kind by a property of the phrases.
+
+A reference phrase is sorted by its own object and caption, a predicted phrase by its own mask and
+caption; only the number of phrases is the reference's for both sides. So a matched pair may stand
+in two slices, and a slice has a recall and a precision but no F1.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gcg_bench import masks
+from gcg_bench.analysis.errors.kinds import NAMES, ImageDiagnosis
+from gcg_bench.analysis.errors.spans import locate
+from gcg_bench.types import Comparison, Grounding
+
+_SMALL, _LARGE = 32**2, 96**2  # COCO's areas in pixels
+_NO_WORDS = "no words"
+
+NAMES_OF: Mapping[str, tuple[str, ...]] = {
+    "object size": ("small (under 32² px)", "medium", "large (over 96² px)", "no mask"),
+    "phrases in the image": ("0", "1", "2", "3", "4", "5", "6 or more"),
+    "words in the phrase": ("1", "2", "3", "4", "5 or more", _NO_WORDS),
+    "place in the caption": ("first third", "middle third", "last third", "not in the caption"),
+}
+"""Property -> the slices it makes, in order."""
+
+_SIZE, _COUNT, _LENGTH, _PLACE = NAMES_OF
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The phrases that share a property, counted by kind.
+
+    Attributes:
+        by: the property, one of `NAMES_OF`.
+        name: one of its slices.
+        predicted: kind -> predicted phrases; kinds that do not occur are left out.
+        reference: kind -> reference phrases.
+    """
+
+    by: str
+    name: str
+    predicted: Mapping[str, int]
+    reference: Mapping[str, int]
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the predicted phrases that are matched, None without any."""
+        return _share(self.predicted)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the reference phrases that are matched, None without any."""
+        return _share(self.reference)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "by": self.by,
+            "slice": self.name,
+            "precision": self.precision,
+            "recall": self.recall,
+            "predicted": dict(self.predicted),
+            "reference": dict(self.reference),
+        }
+
+
+def slices(
+    comparisons: Sequence[Comparison], images: Sequence[ImageDiagnosis]
+) -> tuple[Slice, ...]:
+    """All slices that hold a phrase, property by property."""
+    truths = [comparison.sample.truth for comparison in comparisons]
+    answers = [comparison.prediction.grounding for comparison in comparisons]
+    counts = [_number(len(truth.phrases), 6) for truth in truths]
+    predicted = _tallied(answers, [[f.kind for f in image.predicted] for image in images], counts)
+    reference = _tallied(truths, [[f.kind for f in image.reference] for image in images], counts)
+    return tuple(
+        Slice(name, part, _ordered(predicted[name, part]), _ordered(reference[name, part]))
+        for name, parts in NAMES_OF.items()
+        for part in parts
+        if predicted[name, part] or reference[name, part]
+    )
+
+
+Tallied = dict[tuple[str, str], Counter[str]]
+
+
+def _tallied(
+    groundings: Sequence[Grounding], kinds: Sequence[Sequence[str]], counts: Sequence[str]
+) -> Tallied:
+    tallied: Tallied = {
+        (name, part): Counter() for name, parts in NAMES_OF.items() for part in parts
+    }
+    sizes = iter(_sizes(groundings))
+    for grounding, found, count in zip(groundings, kinds, counts, strict=True):
+        places = _places(grounding)
+        for phrase, kind, place in zip(grounding.phrases, found, places, strict=True):
+            length = len((phrase.text or "").split())
+            tallied[_SIZE, next(sizes)][kind] += 1
+            tallied[_COUNT, count][kind] += 1
+            tallied[_LENGTH, _number(length, 5) if length else _NO_WORDS][kind] += 1
+            tallied[_PLACE, place][kind] += 1
+    return tallied
+
+
+def _number(count: int, last: int) -> str:
+    return str(count) if count < last else f"{last} or more"
+
+
+def _sizes(groundings: Sequence[Grounding]) -> list[str]:
+    """The size of every phrase's object, grounding after grounding."""
+    phrases = [phrase for grounding in groundings for phrase in grounding.phrases]
+    areas = masks.area([masks.union(phrase.masks) for phrase in phrases if phrase.masks]).tolist()
+    left = iter(areas)
+    small, medium, large, none = NAMES_OF[_SIZE]
+    named = []
+    for phrase in phrases:
+        area = next(left) if phrase.masks else None
+        if area is None:
+            named.append(none)
+        else:
+            named.append(small if area < _SMALL else medium if area <= _LARGE else large)
+    return named
+
+
+def _places(grounding: Grounding) -> list[str]:
+    """In which third of its caption every phrase begins."""
+    first, middle, last, nowhere = NAMES_OF[_PLACE]
+    thirds = (first, middle, last)
+    length = max(len(grounding.caption), 1)
+    return [
+        nowhere if span is None else thirds[min(3 * span[0] // length, 2)]
+        for span in locate(grounding)
+    ]
+
+
+def _share(counts: Mapping[str, int]) -> float | None:
+    total = sum(counts.values())
+    return counts.get("matched", 0) / total if total else None
+
+
+def _ordered(counts: Counter[str]) -> dict[str, int]:
+    return {name: counts[name] for name in NAMES if counts[name]}

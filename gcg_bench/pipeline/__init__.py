@@ -1,0 +1,1 @@
+"""The one loop from queries to scores."""

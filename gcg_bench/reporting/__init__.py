@@ -1,0 +1,1 @@
+"""What people look at: reports, leaderboards, comparison pages, tables, drawings, citations."""

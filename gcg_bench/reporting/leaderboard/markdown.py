@@ -1,0 +1,83 @@
+"""A board as Markdown: one table a section, for READMEs and issues."""
+
+import re
+
+from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Section
+
+# all that means something inside a cell of GitHub's Markdown; escaped, it is itself
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line; what moves a terminal is U+FFFD."""
+    return _SPECIAL.sub(r"\\\1", _CONTROL.sub("\ufffd", " ".join(text.split())))
+
+
+def markdown(sections: list[Section]) -> str:
+    """The sections as one document."""
+    return "\n".join(_section(section) for section in sections)
+
+
+def _section(section: Section) -> str:
+    headings = [_headed(name, section) for name in section.scores]
+    texts = [
+        "rank",
+        "model",
+        *headings,
+        "images",
+        "failed",
+        "protocol",
+        "evaluator",
+        "provenance",
+        "source",
+    ]
+    rule = ["---:", "---", *["---:" for _ in headings], "---:", "---:", *["---"] * 4]
+    lines = [f"## {escaped(section.title)}", "", _line(texts), _line(rule)]
+    for part in section.parts:
+        if part.title:
+            lines.append(_line(["", f"*{escaped(part.title)}*", *[""] * (len(texts) - 2)]))
+        lines += [_line(_cells(entry)) for entry in part.entries]
+    lines += ["", *(f"- {escaped(note)}" for note in section.notes)]
+    if section.signature:
+        # a code span shows backslashes as they are, so nothing is escaped in it
+        lines += ["", f"Signature: `{_code(section.signature)}`"]
+    own = [(e.model, e.answered) for part in section.parts for e in part.entries if e.answered]
+    lines += [f"- {escaped(model)}: {escaped(answered)}" for model, answered in own]
+    if section.sources:
+        lines += ["", "Sources of reported values:", ""]
+        lines += [f"{k}. {escaped(source)}" for k, source in enumerate(section.sources, 1)]
+    return "\n".join([*lines, ""])
+
+
+def _headed(name: str, section: Section) -> str:
+    return f"{escaped(name)} ↓" if name in section.lower else escaped(name)
+
+
+def _cells(entry: Entry) -> list[str]:
+    model = f"{entry.model} ({entry.split})" if entry.split else entry.model
+    return [
+        entry.rank,
+        escaped(model),
+        *(_number(figure) for figure in entry.figures),
+        entry.images,
+        entry.failed,
+        escaped(entry.protocol),
+        escaped(entry.evaluator),
+        escaped(entry.provenance),
+        f"\\[{entry.source}\\]" if entry.source else "",
+    ]
+
+
+def _number(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    return f"{figure.value} \\[{figure.low}, {figure.high}\\]" if figure.low else figure.value
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    return _CONTROL.sub("\ufffd", " ".join(text.replace("`", "'").split()))

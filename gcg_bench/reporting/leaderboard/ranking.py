@@ -1,0 +1,107 @@
+"""Ranks that a board can stand for: systems that cannot be told apart share one.
+
+Every two systems are compared by the paired randomisation test on the same images, and the p-values
+are adjusted for being many (Holm). In the order of their scores, a new group begins where every
+system above differs from every one below; a group's rank is one more than the number of systems
+above it. So different ranks mean a shown difference, as in the clusters of the WMT evaluations
+(Bojar et al. 2013); the same rank does not mean that no two of the group differ.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import combinations
+
+from gcg_bench import statistics
+from gcg_bench.scoring.results import Measured, differences, refuse_other_images
+
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+SURE = 0.05  # an adjusted p below it tells two systems apart
+_DRAWS_A_PAIR = 40  # so that the smallest adjusted p is below .025, however many pairs there are
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Ranks of systems, and how they were found.
+
+    Attributes:
+        ranks: in the order of the systems given.
+        by: what they rest on, for a column and a footnote.
+    """
+
+    ranks: tuple[int, ...]
+    by: str
+
+
+def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """The progress bar of callers who want none."""
+    del label, total
+    return nullcontext(lambda _: None)
+
+
+def by_value(score: str, values: Sequence[float], *, lower_is_better: bool = False) -> Ranking:
+    """Ranks from the values alone; equal values share a rank."""
+    sign = -1 if lower_is_better else 1
+    ranks = tuple(1 + sum(sign * other > sign * value for other in values) for value in values)
+    return Ranking(ranks, f"{score}: value alone")
+
+
+def by_test(
+    score: str,
+    systems: Sequence[Measured],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    bar: Bar = no_bar,
+) -> Ranking:
+    """Ranks of groups that a paired test tells apart.
+
+    Args:
+        score: what to rank by.
+        systems: verdicts on the same images by the same metrics.
+        draws: at least so many; more where there are many pairs.
+        seed: of the test.
+        bar: a progress bar.
+
+    Raises:
+        BadOption: other images (names the first), or other columns.
+    """
+    for one in systems[1:]:
+        refuse_other_images(systems[0], one)
+    values = [one.values()[score] for one in systems]
+    sign = -1 if systems and systems[0].metric_of(score).lower_is_better else 1
+    order = sorted(range(len(systems)), key=lambda k: -sign * values[k])
+    pairs = list(combinations(order, 2))
+    if not pairs:
+        return Ranking((1,) * len(systems), f"{score}: a single system")
+    drawn = max(draws, _DRAWS_A_PAIR * len(pairs))
+    p_values = []
+    with bar("rank", len(pairs)) as advance:
+        for above, below in pairs:
+            found = differences(
+                systems[above], systems[below], scores=[score], draws=drawn, seed=seed
+            )
+            p_values.append(found[score].p)
+            advance(1)
+    adjusted = statistics.holm(p_values)
+    apart = {pair: p < SURE for pair, p in zip(pairs, adjusted, strict=True)}
+    said = f"{score}: paired randomisation test, {drawn} draws, Holm over {len(pairs)}"
+    return Ranking(_grouped(order, apart), f"{said} {'pair' if len(pairs) == 1 else 'pairs'}")
+
+
+def _grouped(order: Sequence[int], apart: Mapping[tuple[int, int], bool]) -> tuple[int, ...]:
+    """Ranks of groups such that everyone above is apart from everyone below.
+
+    Args:
+        order: systems, best first.
+        apart: whether a pair (above, below) differs.
+    """
+    ranks = [0] * len(order)
+    rank = 1
+    for place, system in enumerate(order):
+        above, below = order[:place], order[place:]
+        if all(apart[one, other] for one in above for other in below):
+            rank = place + 1
+        ranks[system] = rank
+    return tuple(ranks)

@@ -1,0 +1,158 @@
+"""Every image as a record: what the page's script needs to show it.
+
+A record is `{"id", "size", "full", "error", "seconds", "raw", "unpaired", "sides"}`, and `picture`,
+or `why` there is none. `size` is that of its masks, `full` that of the picture: (height, width).
+`sides` holds the reference and the prediction:
+
+    {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
+     "phrases": [{"text", "number", "kind", "other", "iou", "likeness", "score", "masks", "crowd",
+                  "mask"}]}
+
+A caption is a list of pieces, each with the position of the phrase it is, -1 for none: character
+offsets would not mean the same in Python and in a browser. Only the first caption has phrases.
+`number` names a phrase and its partner on the other side alike. `kind` is a position in
+`diagnosis.KINDS`, `other` a position on the other side or -1. `mask` is COCO's text of run lengths.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gcg_bench import masks
+from gcg_bench.analysis.errors import APART, KINDS, Diagnosis, Finding, ImageDiagnosis, locate
+from gcg_bench.reporting.report.smaller import fitted, shrunk
+from gcg_bench.types import Comparison, Grounding, Mask, Phrase
+
+_KIND = {kind.name: position for position, kind in enumerate(KINDS)}
+_RAW = 20_000  # characters of a model's own text that are kept
+
+
+def records(
+    comparisons: Sequence[Comparison], diagnosis: Diagnosis, longest: int
+) -> list[dict[str, Any]]:
+    """The records of all images, without their pictures.
+
+    Args:
+        comparisons: the images.
+        diagnosis: of the same images, in the same order.
+        longest: pixels of the longer side of the masks at most.
+    """
+    sides = [(one.sample.truth, one.prediction.grounding) for one in comparisons]
+    sizes = [
+        fitted(one.sample.query.image.height, one.sample.query.image.width, longest)
+        for one in comparisons
+    ]
+    grounded = [
+        (masks.union(phrase.masks), size)
+        for both, size in zip(sides, sizes, strict=True)
+        for side in both
+        for phrase in side.phrases
+        if phrase.masks
+    ]
+    small = iter(shrunk([mask for mask, _ in grounded], [size for _, size in grounded]))
+    return [
+        _record(one, found, size, small)
+        for one, found, size in zip(comparisons, diagnosis.images, sizes, strict=True)
+    ]
+
+
+def _record(
+    comparison: Comparison, found: ImageDiagnosis, size: tuple[int, int], small: Iterator[Mask]
+) -> dict[str, Any]:
+    """The record of one image; takes its masks off `small`, the reference's first."""
+    sample, prediction = comparison.sample, comparison.prediction
+    reference, predicted = numbers(found)
+    return {
+        "id": sample.id,
+        "size": list(size),
+        "full": [sample.query.image.height, sample.query.image.width],
+        "error": prediction.error,
+        "seconds": prediction.seconds,
+        "raw": None if prediction.raw is None else prediction.raw[:_RAW],
+        "unpaired": prediction.unpaired,
+        "sides": [
+            _side(sample.truth, sample.captions[1:], found.reference, reference, small),
+            _side(prediction.grounding, (), found.predicted, predicted, small),
+        ],
+    }
+
+
+def numbers(found: ImageDiagnosis) -> tuple[list[int], list[int]]:
+    """The number of every phrase: reference phrases count from 1, partners share, others go on."""
+    reference = list(range(1, len(found.reference) + 1))
+    predicted = []
+    following = len(reference) + 1
+    partners = {
+        finding.other: number
+        for finding, number in zip(found.reference, reference, strict=True)
+        if finding.kind not in APART
+    }
+    for position in range(len(found.predicted)):
+        number = partners.get(position)
+        if number is None:
+            number, following = following, following + 1
+        predicted.append(number)
+    return reference, predicted
+
+
+def _side(
+    grounding: Grounding,
+    more: Sequence[str],
+    findings: Sequence[Finding],
+    numbered: Sequence[int],
+    small: Iterator[Mask],
+) -> dict[str, Any]:
+    return {
+        "captions": [pieces(grounding), *([[caption, -1]] for caption in more)],
+        "phrases": [
+            _phrase(phrase, finding, number, small)
+            for phrase, finding, number in zip(grounding.phrases, findings, numbered, strict=True)
+        ],
+    }
+
+
+def pieces(grounding: Grounding) -> list[list[Any]]:
+    """The caption cut where phrases begin and end: [text, position or -1].
+
+    Where phrases overlap, the one that begins first has the words.
+    """
+    spans = sorted(
+        (span, position)
+        for position, span in enumerate(locate(grounding))
+        if span is not None and span[0] < span[1]
+    )
+    cut: list[list[Any]] = []
+    done = 0
+    for (start, end), position in spans:
+        if start < done:
+            continue
+        if start > done:
+            cut.append([grounding.caption[done:start], -1])
+        cut.append([grounding.caption[start:end], position])
+        done = end
+    if done < len(grounding.caption):
+        cut.append([grounding.caption[done:], -1])
+    return cut
+
+
+def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]) -> dict[str, Any]:
+    return {
+        "text": phrase.text,
+        "number": number,
+        "kind": _KIND[finding.kind],
+        "other": -1 if finding.other is None else finding.other,
+        "iou": round(finding.iou, 4),
+        "likeness": None if finding.likeness is None else round(finding.likeness, 4),
+        "score": None if phrase.score is None else round(phrase.score, 4),
+        "masks": len(phrase.masks),
+        "crowd": phrase.crowd,
+        "mask": next(small).counts.decode("ascii") if phrase.masks else None,
+    }
+
+
+def searchable(comparison: Comparison) -> str:
+    """What a search looks through: captions and phrases of both sides."""
+    answer = comparison.prediction.grounding
+    said = [*comparison.sample.captions, answer.caption]
+    for side in (comparison.sample.truth, answer):
+        said += [phrase.text for phrase in side.phrases if phrase.text is not None]
+    return "\n".join(dict.fromkeys(said))

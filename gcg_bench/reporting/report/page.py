@@ -1,0 +1,156 @@
+"""The page: one HTML file with its style, script, data and thumbnails inside.
+
+Nothing in it comes from elsewhere and nothing can be fetched: its content-security policy allows
+its own style and script by their hashes, and pictures in data addresses. Text of captions, phrases
+and ids reaches the reader as text: Jinja escapes it in markup, `embedded` in data.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.resources import files
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.analysis.errors import KINDS
+from gcg_bench.reporting import pages
+from gcg_bench.reporting.report import plots
+from gcg_bench.reporting.report.header import protocols, settings, summary
+from gcg_bench.reporting.report.images import records
+from gcg_bench.reporting.report.index import columns, index
+from gcg_bench.reporting.report.material import Material
+from gcg_bench.reporting.report.svg import Svg
+from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
+
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+_FULL, _IMAGES = 18_000_000, 500  # characters for so many images; four times as many get twice that
+_SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
+_SMALLEST = 4_000  # characters that a thumbnail may have even where there is no room
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        file: the page.
+        size: its bytes.
+        images: images on it.
+        blank: images without a picture.
+        why: why the first of those has none.
+    """
+
+    file: Path
+    size: int
+    images: int
+    blank: int
+    why: str | None
+
+
+def _no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    del label, total
+    return nullcontext(lambda _: None)
+
+
+def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
+    """Writes the page; the file appears whole or not at all.
+
+    Thumbnails and masks are made as large as fits 18 MB for up to 500 images, and twice as much for
+    four times as many; beyond, pictures get smaller, never fewer.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+    texts = _records(material)
+    room = _FULL * sqrt(max(1.0, len(texts) / _IMAGES)) - sum(map(len, texts))
+    pictures = [comparison.sample.query.image for comparison in material.comparisons]
+    with bar("pictures", len(pictures)) as advance:
+        small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(texts), 1))), advance)
+    blank = [thumbnail.why for thumbnail in small if thumbnail.why is not None]
+    html = _render(material, _joined(texts, small), blank)
+    size = pages.write(out, html)
+    return Written(out, size, len(texts), len(blank), blank[0] if blank else None)
+
+
+def embedded(value: Any) -> Svg:
+    """A value as JSON that may stand in a script element: no `<`, `>`, `&` and only ASCII in it."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Svg(text)
+
+
+def _records(material: Material) -> list[str]:
+    """The records of all images as JSON, with masks small enough to leave room for pictures."""
+    limit = _FULL * sqrt(max(1.0, len(material.comparisons) / _IMAGES)) / 2
+    made: list[str] = []
+    for longest in _SIDES:
+        made = [embedded(one) for one in records(material.comparisons, material.diagnosis, longest)]
+        if sum(map(len, made)) <= limit:
+            break
+    return made
+
+
+def _joined(texts: Sequence[str], small: Sequence[Thumbnail]) -> list[Svg]:
+    """The records with their pictures, or the reason why there is none."""
+    joined = []
+    for text, thumbnail in zip(texts, small, strict=True):
+        more = embedded({"picture": thumbnail.address, "why": thumbnail.why})
+        joined.append(Svg(f"{text[:-1]},{more[1:]}"))
+    return joined
+
+
+def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("gcg_bench.reporting.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    folder = files("gcg_bench.reporting.report") / "templates"
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        **_content(material),
+        style=Svg(style),
+        style_hash=_hash(style),
+        script=Svg(script),
+        script_hash=_hash(script),
+        records=images,
+        blank=blank,
+    )
+
+
+def _content(material: Material) -> Mapping[str, Any]:
+    scores, diagnosis = columns(material.judged), material.diagnosis
+    shown = protocols(material)
+    return {
+        "title": material.title,
+        "version": material.version,
+        "summary": summary(material),
+        "protocols": shown,
+        "intervals": any(tile.interval for one in shown for tile in one.tiles),
+        "diagnosis": diagnosis,
+        "dearest": max(0.01, *(one.f1_without - diagnosis.f1 for one in diagnosis.tallies)),
+        "described": {kind.name: kind for kind in KINDS},
+        "oracle": material.settings.get("oracle") is True,
+        "settings": settings(material.settings),
+        "environment": settings(material.environment),
+        "index": embedded(index(material, scores)),
+        "histograms": plots.distributions(scores),
+        "plots": plots.drawn(material.comparisons, diagnosis),
+        "legend": plots.legend(),
+    }
+
+
+def _hash(text: str) -> str:
+    """The hash by which a content-security policy knows an inline element."""
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
