@@ -3,7 +3,8 @@
 import pytest
 from scored import rows, run_folder
 
-from gcg_bench.analysis.run_comparison import comparing, write_page
+from gcg_bench.analysis.run_comparison import compare
+from gcg_bench.reporting.compare_page import write_page
 from gcg_bench.reporting.leaderboard import Board, write_board
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"

@@ -15,7 +15,7 @@ from fuzz.target import Target
 from scored import rows as counted
 from scored import run_folder
 
-from gcg_bench.analysis.run_comparison import comparing
+from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.errors import GcgBenchError
 from gcg_bench.reporting.citations import bibliography
 from gcg_bench.reporting.compare_page import write_page as write_comparison

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scored import AP_STRICT, SMALL, confident, ids, measured, rows, run_folder
 
-from gcg_bench.analysis.run_comparison import comparing, write_page
+from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.analysis.run_comparison.changes import ScoreChange
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.metrics.miou import MeanIoU
-from gcg_bench.reporting.compare_page import p_shown
+from gcg_bench.reporting.compare_page import p_shown, write_page
 from gcg_bench.scoring.results import differences, short_labels, stored
 from gcg_bench.scoring.signature import spelt
 from gcg_bench.statistics import Difference
