@@ -31,7 +31,7 @@ THINGS = (
 NOUNS = [noun for line in THINGS for noun in line.split()]
 LOOKS = ["red", "blue", "green", "small", "large", "old", "wooden", "striped", "white", "tall"]
 STAGES_IN_JAVA = ("tokenise", "meteor")
-STAGES_IN_ENCODER = ("likeness",)
+STAGES_IN_ENCODER = ("similarity",)
 
 
 Region = tuple[int, np.ndarray, np.ndarray]

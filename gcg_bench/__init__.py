@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Board": "reporting.leaderboard",
-    "Comparison": "types",
+    "Pair": "types",
     "DataCard": "data.cards",
     "Dataset": "data",
     "EvalProtocol": "tasks.protocols",

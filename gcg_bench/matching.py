@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gcg_bench.errors import BadOption
 from gcg_bench.types import FloatArray
 
-Pair = tuple[int, int]
+Match = tuple[int, int]
 
 
 def greedy(iou: FloatArray) -> list[tuple[int, int, float]]:
@@ -41,13 +41,13 @@ def greedy(iou: FloatArray) -> list[tuple[int, int, float]]:
 
 def greedy_halting(
     iou: FloatArray,
-    likeness: FloatArray,
+    similarity: FloatArray,
     threshold_iou: float = 0.5,
-    threshold_likeness: float = 0.5,
-) -> tuple[list[Pair], bool]:
+    threshold_similarity: float = 0.5,
+) -> tuple[list[Match], bool]:
     """The pairs of largest IoU in turn, up to the first that is too small or too unlike.
 
-    A NaN IoU counts as the largest, and NaN is below no threshold. The likeness is looked up only
+    A NaN IoU counts as the largest, and NaN is below no threshold. The similarity is looked up only
     when the IoU suffices. Where it then lies outside its table, the published code dies of an
     IndexError, swallows it, and forgets what it had found in the image.
 
@@ -55,9 +55,9 @@ def greedy_halting(
 
     Args:
         iou: shape (references' masks, predicted masks), either may be 0.
-        likeness: shape (references' labels, predicted phrases), tied to `iou` by position alone.
+        similarity: shape (references' labels, predicted phrases), tied to `iou` by position alone.
         threshold_iou: the least IoU, above 0 (at 0 the published loop need not end).
-        threshold_likeness: the least likeness.
+        threshold_similarity: the least similarity.
 
     Returns:
         The pairs found, in the order found; and whether the image is lost, when there are none.
@@ -68,21 +68,21 @@ def greedy_halting(
     if not threshold_iou > 0:
         raise BadOption(f"threshold_iou is {threshold_iou}; it must be above 0")
     left = np.array(iou, dtype=np.float64)
-    found: list[Pair] = []
+    found: list[Match] = []
     for _ in range(min(left.shape)):  # each pair empties a row and a column for good
         row, column = _largest(left)
         if left[row, column] < threshold_iou:
             break
-        if row >= likeness.shape[0] or column >= likeness.shape[1]:
+        if row >= similarity.shape[0] or column >= similarity.shape[1]:
             return [], True
-        if likeness[row, column] < threshold_likeness:
+        if similarity[row, column] < threshold_similarity:
             break
         found.append((row, column))
         left[row, :] = left[:, column] = 0
     return found, False
 
 
-def optimal(iou: FloatArray) -> list[Pair]:
+def optimal(iou: FloatArray) -> list[Match]:
     """The one-to-one assignment of largest sum, by row; NaN counts as 0, pairs of 0 are dropped.
 
     Args:
@@ -92,7 +92,7 @@ def optimal(iou: FloatArray) -> list[Pair]:
     return _assign(np.where(positive, iou, 0.0), positive)
 
 
-def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Pair]:
+def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
     """As many allowed pairs as can be had one to one, and of all such the largest sum, by row.
 
     Args:
@@ -108,7 +108,7 @@ def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Pair]:
     return _assign(np.where(allowed, weight - lowest + bonus, 0.0), allowed)
 
 
-def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Pair]:
+def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
     """The allowed pairs of the assignment of largest sum; what is not allowed has value 0."""
     easy = _uncontested(value)
     if easy is not None:
@@ -119,7 +119,7 @@ def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Pair]:
     return [pair for pair in zip(rows.tolist(), columns.tolist(), strict=True) if allowed[pair]]
 
 
-def _uncontested(value: FloatArray) -> list[Pair] | None:
+def _uncontested(value: FloatArray) -> list[Match] | None:
     """The best assignment where every row's best column is its own, or every column's best row.
 
     The sum of the rows' maxima bounds every assignment, so one that reaches it is the best; most
@@ -135,7 +135,7 @@ def _uncontested(value: FloatArray) -> list[Pair] | None:
     return None
 
 
-def _largest(table: FloatArray) -> Pair:
+def _largest(table: FloatArray) -> Match:
     """Row and column of the largest entry: NaN before all numbers, the first among equals."""
     row, column = divmod(int(np.argmax(table)), table.shape[1])
     return row, column

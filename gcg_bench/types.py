@@ -1,8 +1,8 @@
 """The nouns: frozen values that every room of the package speaks.
 
 A Sample holds a Query (image, prompt) and its reference Grounding. A model sees the Query alone and
-answers with a Prediction, which carries another Grounding. Laid side by side they are a Comparison.
-A Metric measures Comparisons into Rows and reduces Rows to scores. Values are checked where they
+answers with a Prediction, which carries another Grounding. Laid side by side they are a Pair.
+A Metric measures Pairs into Rows and reduces Rows to scores. Values are checked where they
 enter the package (masks.py, the readers) and trusted from there on.
 """
 
@@ -159,7 +159,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Pair:
     """One reference beside one prediction: evidence without a verdict.
 
     Attributes:
@@ -169,7 +169,7 @@ class Comparison:
             side has no mask, NaN where both have one and both are empty (0 / 0).
         crowd_iou: (R, P) the same with COCO's crowd rule (rows of crowd references are divided by
             the predicted area alone); equals `iou` where there is no crowd. 0 / 0 is 0 here.
-        similarity: (R, P) phrase likeness in [-1, 1]; NaN where either phrase has no words.
+        similarity: (R, P) phrase similarity in [-1, 1]; NaN where either phrase has no words.
         references: the PTB-tokenised reference captions, in the order of `sample.captions`.
         hypothesis: the PTB-tokenised predicted caption.
     """
@@ -210,7 +210,7 @@ class Rows:
 class Metric(Protocol):
     """A measurable property of answers: one file in gcg_bench/metrics, one frozen dataclass.
 
-    Its dataclass fields are its parameters and make up its signature. `fit` sees all comparisons
+    Its dataclass fields are its parameters and make up its signature. `fit` sees all pairs
     once (document frequencies, one call to Java for all captions) and returns what `measure` needs;
     `measure` counts in one image; `reduce` concludes from the counts of many.
 
@@ -239,9 +239,9 @@ class Metric(Protocol):
     @property
     def laws_broken(self) -> Mapping[str, str]: ...
 
-    def fit(self, comparisons: Sequence[Comparison]) -> Any: ...
+    def fit(self, pairs: Sequence[Pair]) -> Any: ...
 
-    def measure(self, comparison: Comparison, fitted: Any) -> Row: ...
+    def measure(self, pair: Pair, fitted: Any) -> Row: ...
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]: ...
 

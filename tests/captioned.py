@@ -1,4 +1,4 @@
-"""Comparisons of captions alone, and pycocoevalcap's own way of holding them."""
+"""Pairs of captions alone, and pycocoevalcap's own way of holding them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,16 +6,16 @@ import numpy as np
 from worlds import picture
 
 from gcg_bench.scoring.score import measure
-from gcg_bench.types import Comparison, Grounding, Metric, Prediction, Query, Sample
+from gcg_bench.types import Grounding, Metric, Pair, Prediction, Query, Sample
 
 World = Sequence[tuple[Sequence[str], str]]
 """An image's (references, hypothesis), tokenised."""
 
 
-def comparisons(world: World) -> list[Comparison]:
+def pairs(world: World) -> list[Pair]:
     nothing = np.zeros((0, 0))
     return [
-        Comparison(
+        Pair(
             Sample(Query(str(k), picture()), Grounding(references[0]), tuple(references), k),
             Prediction(str(k), Grounding(hypothesis)),
             nothing,
@@ -30,7 +30,7 @@ def comparisons(world: World) -> list[Comparison]:
 
 def scores(metric: Metric, world: World, weights: Sequence[float] | None = None):
     """Score name -> value, of all images or as often as the weights say."""
-    rows = measure(metric, comparisons(world))
+    rows = measure(metric, pairs(world))
     draw = np.ones((1, len(rows))) if weights is None else np.array([weights], dtype=float)
     return {name: float(values[0]) for name, values in metric.reduce(rows, draw).items()}
 

@@ -6,7 +6,7 @@ from worlds import HEIGHT, WIDTH, compare, sample
 from gcg_bench.analysis.errors import diagnose
 from gcg_bench.errors import MissingData
 from gcg_bench.reporting.report import Judged, Material
-from gcg_bench.types import Comparison, Grounding, Picture, Prediction, Query, Sample
+from gcg_bench.types import Grounding, Pair, Picture, Prediction, Query, Sample
 
 GREY = 120
 
@@ -26,10 +26,10 @@ def nowhere(height=HEIGHT, width=WIDTH):
 
 
 def laid(id_, truth, answer, *more, picture=None, error=None, raw=None, seconds=None):
-    """One image as a Comparison."""
+    """One image as a Pair."""
     made = compare(sample(id_, truth, *more), answer)
     query = Query(id_, picture or grey())
-    return Comparison(
+    return Pair(
         Sample(query, made.sample.truth, made.sample.captions),
         Prediction(id_, answer, raw=raw, seconds=seconds, error=error),
         made.iou,
@@ -38,10 +38,10 @@ def laid(id_, truth, answer, *more, picture=None, error=None, raw=None, seconds=
     )
 
 
-def material(comparisons, *, title="a model on a set", settings=None, scores=None):
+def material(pairs, *, title="a model on a set", settings=None, scores=None):
     """Material of these images; F1 and a number of mistakes are their scores."""
-    found = diagnose(comparisons)
-    f1 = np.array([diagnose([one]).f1 for one in comparisons])
+    found = diagnose(pairs)
+    f1 = np.array([diagnose([one]).f1 for one in pairs])
     alone = {"F1": f1, "Hallucination": 1 - f1, **(scores or {})}
     verdict = {
         "protocol": "strict",
@@ -57,7 +57,7 @@ def material(comparisons, *, title="a model on a set", settings=None, scores=Non
     }
     return Material(
         title=title,
-        comparisons=comparisons,
+        pairs=pairs,
         diagnosis=found,
         judged=[Judged(verdict, alone, frozenset({"Hallucination"}))],
         settings=settings or {"model": "a model", "decoding": {"beams": 1}, "limit": None},

@@ -81,7 +81,7 @@ def test_one_image_is_explained(run, world):
     assert "official-1" in out
     assert "strict-1" in out
     assert "halted: the largest IoU left is 0.333, below 0.5" in out
-    assert "wrong place: IoU 0.333, likeness 1.000" in out
+    assert "wrong place: IoU 0.333, similarity 1.000" in out
     told = json.loads(score(run, world, "--explain", "sa_2", "--json")[1])
     assert told["iou"] == [[pytest.approx(8 / 24)]]
     official, strict = told["protocols"]

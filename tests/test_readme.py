@@ -117,9 +117,9 @@ def test_the_quick_start_prints_the_table(typed, text):
         for metric in protocol.metrics:
             assert all(re.search(rf"^. {name}\b", table, re.MULTILINE) for name in metric.scores)
     # what the page explains is what the table says
-    for said in re.findall(r"\*(failed images|likeness gate lets pass)\*", text):
+    for said in re.findall(r"\*(failed images|false-accept rate)\*", text):
         assert said in table
-    assert "likeness gate lets pass" in text
+    assert "false-accept rate" in text
     assert table.count("protocol:") == 2
 
 
@@ -270,7 +270,7 @@ def test_the_page_names_every_score_encoder_and_baseline(text):
     for protocol, cell in ((OFFICIAL, official), (STRICT, strict)):
         for metric in protocol.metrics:
             assert all(re.search(rf"\b{name}\b", cell) for name in metric.scores)
-    (line,) = [line for line in text.splitlines() if line.startswith("| likeness of phrases |")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| similarity of phrases |")]
     assert [f"`{OFFICIAL.encoder}`" in line, f"`{STRICT.encoder}`" in line] == [True, True]
     baselines = {one.name for one in describe_models() if not one.needs.weights and not one.origin}
     named = text.partition("## Plug in a model")[2].partition("\n## ")[0]

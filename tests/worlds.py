@@ -1,4 +1,4 @@
-"""Small worlds for tests: squares on a grid, phrases, samples, comparisons without models."""
+"""Small worlds for tests: squares on a grid, phrases, samples, pairs without models."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ import numpy as np
 from gcg_bench import masks
 from gcg_bench.scoring.features import overlaps
 from gcg_bench.types import (
-    Comparison,
     Grounding,
     Mask,
+    Pair,
     Phrase,
     Picture,
     Prediction,
@@ -46,7 +46,7 @@ def sample(id_: str, truth: Grounding, *more: str, order: int = 0) -> Sample:
 
 
 def alike(a: str | None, b: str | None) -> float:
-    """A likeness to work out on paper: 1 for equal words, .6 for a shared one, else 0."""
+    """A similarity to work out on paper: 1 for equal words, .6 for a shared one, else 0."""
     if a is None or b is None:
         return float("nan")
     if a == b:
@@ -54,24 +54,22 @@ def alike(a: str | None, b: str | None) -> float:
     return 0.6 if set(a.split()) & set(b.split()) else 0.0
 
 
-def compare(reference: Sample, answer: Grounding) -> Comparison:
+def compare(reference: Sample, answer: Grounding) -> Pair:
     iou, crowd_iou = overlaps(reference.truth, answer)
-    likeness = [[alike(t.text, p.text) for p in answer.phrases] for t in reference.truth.phrases]
+    similarity = [[alike(t.text, p.text) for p in answer.phrases] for t in reference.truth.phrases]
     shape = (len(reference.truth.phrases), len(answer.phrases))
-    return Comparison(
+    return Pair(
         reference,
         Prediction(reference.id, answer),
         iou,
         crowd_iou,
-        np.array(likeness, dtype=float).reshape(shape),
+        np.array(similarity, dtype=float).reshape(shape),
         tuple(caption.lower() for caption in reference.captions),
         answer.caption.lower(),
     )
 
 
-def compare_all(
-    references: Sequence[Sample], answers: Sequence[Grounding]
-) -> tuple[Comparison, ...]:
+def compare_all(references: Sequence[Sample], answers: Sequence[Grounding]) -> tuple[Pair, ...]:
     return tuple(compare(r, a) for r, a in zip(references, answers, strict=True))
 
 

@@ -1,1 +1,1 @@
-"""What the numbers do not say alone: kinds of mistakes, invariants of metrics, two runs compared."""
+"""Analysis of scored runs: kinds of mistakes, invariants of metrics, comparison of two runs."""

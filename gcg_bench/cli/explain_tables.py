@@ -54,8 +54,8 @@ def _print_reckoning(console: Console, reckoning: Reckoning, explanation: Explan
     if reckoning.scores:
         told = "  ".join(f"{name} {value:.3f}" for name, value in reckoning.scores.items())
         console.print(Text(f"this image alone: {told}"))
-    if reckoning.likeness.size:
-        console.print(_numbers("likeness of the words", reckoning.likeness))
+    if reckoning.similarity.size:
+        console.print(_numbers("similarity of the words", reckoning.similarity))
     if not reckoning.lines:
         return
     made = table("", ["score", "reference", "prediction", "counts", "why"])

@@ -26,7 +26,7 @@ def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]
     made.add_row("images", *(str(e.n) for e in evaluations))
     made.add_row("failed images", *(_failed(e) for e in evaluations))
     made.add_row("words a caption", *(f"{e.words:.1f}" for e in evaluations))
-    made.add_row("likeness gate lets pass", *map(_gate, evaluations))
+    made.add_row("false-accept rate", *map(_gate, evaluations))
     console.print(made)
     drawn = any(score.low is not None for one in evaluations for score in one.scores)
     intervals = " with 95% bootstrap intervals over images" if drawn else ""

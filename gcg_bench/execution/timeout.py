@@ -2,7 +2,8 @@
 
 In the main thread of a system with alarms, `Overdue` is raised in the midst of the model's work,
 and again every second until it lets go. Native code that never returns hears no alarm; some time
-later a second process ends this one (`gcg_bench.execution.watchdog`). Elsewhere that is all there is.
+later a second process ends this one (`gcg_bench.execution.watchdog`).
+Elsewhere that is all there is.
 """
 
 import json

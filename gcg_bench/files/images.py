@@ -119,8 +119,8 @@ def opened(source: Path | BytesIO, file: object) -> Iterator[Image.Image]:
         with image:
             if image.width * image.height > limits.PIXELS:
                 raise BadData(
-                    f"the image is {image.height} x {image.width}; more than {limits.PIXELS:,} pixels"
-                    " are not read",
+                    f"the image is {image.height} x {image.width};"
+                    f" more than {limits.PIXELS:,} pixels are not read",
                     file=file,
                 )
             yield image

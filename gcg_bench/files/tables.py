@@ -22,8 +22,8 @@ def opened_table(file: Path, remedy: str = "Fetch or write the file again") -> I
     Raises:
         MissingData: the file cannot be opened.
         BadData: it is no parquet file, has a name twice or more than 1,000 columns, says that it
-            holds more than limits.VALUES values, or a group of rows more than caps.DOCUMENT bytes, or
-            breaks in the middle.
+            holds more than limits.VALUES values, or a group of rows more than limits.DOCUMENT
+            bytes, or breaks in the middle.
     """
     import pyarrow as pa
     from pyarrow import parquet

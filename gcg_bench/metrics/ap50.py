@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench import matching
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -65,25 +65,25 @@ class AP50:
     def laws_broken(self) -> Mapping[str, str]:
         return _BROKEN_BY_IMAGE_ORDER if self.ties == "image_order" else {}
 
-    def fit(self, comparisons: Sequence[Comparison]) -> bool:
+    def fit(self, pairs: Sequence[Pair]) -> bool:
         """Whether the run's own scores are used: only when every detection has one."""
         return self.scores_from == "model" and all(
             phrase.score is not None
-            for comparison in comparisons
-            for phrase in comparison.prediction.grounding.phrases
+            for pair in pairs
+            for phrase in pair.prediction.grounding.phrases
             if phrase.masks
         )
 
-    def measure(self, comparison: Comparison, fitted: bool) -> Row:
-        truth = comparison.sample.truth
-        answer = comparison.prediction.grounding
+    def measure(self, pair: Pair, fitted: bool) -> Row:
+        truth = pair.sample.truth
+        answer = pair.prediction.grounding
         detections = answer.masked
         confidences = [answer.phrases[k].score if fitted else 1.0 for k in detections]
         rank = sorted(range(len(detections)), key=lambda d: -(confidences[d] or 0.0))
         rank = rank[: self.max_detections]
         kept = [detections[d] for d in rank]
         crowd = np.array([truth.phrases[j].crowd for j in truth.masked], dtype=bool)
-        table = comparison.crowd_iou[np.ix_(truth.masked, kept)]
+        table = pair.crowd_iou[np.ix_(truth.masked, kept)]
         ranked = [confidences[d] or 0.0 for d in rank]
         if self.ties == "image_order":
             verdicts = _coco_verdicts(table, crowd, self.threshold_iou)
@@ -93,7 +93,7 @@ class AP50:
             "references": float(np.sum(~crowd)),
             "verdicts": verdicts,
             "confidences": ranked,
-            "order": float(comparison.sample.order),
+            "order": float(pair.sample.order),
         }
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
@@ -140,9 +140,9 @@ def _stepwise_verdicts(
         step = list(group)
         block = table[:, step]
         allowed = (block >= threshold) & ~taken[:, None]
-        pairs = matching.admissible(block, allowed)
-        found = {detection for _, detection in pairs}
-        taken[[reference for reference, _ in pairs]] = True
+        matches = matching.admissible(block, allowed)
+        found = {detection for _, detection in matches}
+        taken[[reference for reference, _ in matches]] = True
         on_crowd = set(np.nonzero(block[crowd] >= threshold)[1].tolist())
         verdicts += [
             _TRUE if d in found else _IGNORED if d in on_crowd else _FALSE for d in range(len(step))

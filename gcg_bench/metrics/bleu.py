@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 _N = 4
 # pycocoevalcap's guards against 0 / 0; they move the last digits of every score, so they stay
@@ -38,13 +38,13 @@ class BLEU:
     lower_is_better: ClassVar[bool] = False
     captions_only: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        words = comparison.hypothesis.split()
-        references = [reference.split() for reference in comparison.references]
+        words = pair.hypothesis.split()
+        references = [reference.split() for reference in pair.references]
         counted = _sequences(words)
         allowed: Counter[tuple[str, ...]] = Counter()
         for reference in references:

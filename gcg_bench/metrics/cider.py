@@ -1,4 +1,4 @@
-"""CIDEr of captions (CIDEr-D): likeness to the references in rare n-grams.
+"""CIDEr of captions (CIDEr-D): similarity to the references in rare n-grams.
 
 A caption is a vector of n-gram counts, each weighted by how few images' references have the n-gram.
 For n = 1 to 4 the clipped cosine with each reference is taken, times a Gaussian penalty on the
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 Captions = tuple[tuple[str, ...], str]
 IntArray = NDArray[np.int64]
@@ -42,21 +42,21 @@ class CIDEr:
     lower_is_better: ClassVar[bool] = False
     captions_only: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, float]:
+    def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, since all are scored at once."""
-        captions = [_captions(comparison) for comparison in comparisons]
+        captions = [_captions(pair) for pair in pairs]
         scored = cider_d(captions, n=self.n, sigma=self.sigma).tolist()
         return dict(zip(captions, scored, strict=True))
 
-    def measure(self, comparison: Comparison, fitted: Mapping[Captions, float]) -> Row:
-        return {"cider": fitted[_captions(comparison)]}
+    def measure(self, pair: Pair, fitted: Mapping[Captions, float]) -> Row:
+        return {"cider": fitted[_captions(pair)]}
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
 
 
-def _captions(comparison: Comparison) -> Captions:
-    return comparison.references, comparison.hypothesis
+def _captions(pair: Pair) -> Captions:
+    return pair.references, pair.hypothesis
 
 
 def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray:
@@ -69,12 +69,14 @@ def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray
     many = np.array([len(r) for r, _ in captions], dtype=np.int64)
     image = np.concatenate([np.arange(images), np.repeat(np.arange(images), many)])
     words, caption = _numbered(texts)
-    likeness = np.zeros(len(texts) - images)
+    similarity = np.zeros(len(texts) - images)
     for grams, owner in _runs(words, caption, n):
-        likeness += _likeness(grams, owner, image, images)
-    pairs = np.maximum(np.bincount(caption, minlength=len(texts)) - 1, 0)  # 2-grams of a caption
-    apart = pairs[image[images:]] - pairs[images:]
-    penalised = likeness * np.exp(-(apart**2) / (2 * sigma**2))
+        similarity += _similarity(grams, owner, image, images)
+    gram_pairs = np.maximum(
+        np.bincount(caption, minlength=len(texts)) - 1, 0
+    )  # 2-grams of a caption
+    apart = gram_pairs[image[images:]] - gram_pairs[images:]
+    penalised = similarity * np.exp(-(apart**2) / (2 * sigma**2))
     total = np.bincount(image[images:], penalised, minlength=images)
     return np.asarray(10 * total / n / np.maximum(many, 1), dtype=np.float64)
 
@@ -102,7 +104,7 @@ def _runs(words: IntArray, caption: IntArray, n: int) -> Iterator[tuple[IntArray
         yield grams, caption[starts]
 
 
-def _likeness(grams: IntArray, caption: IntArray, image: IntArray, images: int) -> FloatArray:
+def _similarity(grams: IntArray, caption: IntArray, image: IntArray, images: int) -> FloatArray:
     """Clipped tf-idf cosine of each reference with its image's hypothesis, shape (references,)."""
     size = int(grams.max(initial=0)) + 1
     # one entry for each n-gram of each caption, sorted by caption, so hypotheses come first

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 # in hundredths, so that .60 is the nearest float to 60 / 100 and not a sum of rounded steps
 _THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
@@ -26,7 +26,7 @@ class AveragedF1:
     Nothing on either side scores 0.
     """
 
-    threshold_likeness: float = 0.5
+    threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "f1_avg"
     scores: ClassVar[tuple[str, ...]] = ("F1_avg",)
@@ -34,14 +34,14 @@ class AveragedF1:
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        iou, likeness = comparison.iou, comparison.similarity
-        alike = likeness >= self.threshold_likeness
-        weight = iou * likeness
+        iou, similarity = pair.iou, pair.similarity
+        alike = similarity >= self.threshold_similarity
+        weight = iou * similarity
         row: dict[str, float] = {}
         matched = -1
         for column, threshold in zip(_MATCHED, _THRESHOLDS, strict=True):

@@ -1,8 +1,8 @@
-"""gPQ: grounded panoptic quality, with the likeness of the words as a factor.
+"""gPQ: grounded panoptic quality, with the similarity of the words as a factor.
 
-gPQ = sum over matched pairs of IoU x likeness / (TP + FP/2 + FN/2), which splits into segmentation
-quality SQ (the mean of IoU x likeness over matched pairs) and recognition quality RQ (the F1 of
-phrases): gPQ = SQ x RQ. Sources: panoptic quality, arXiv 1801.00868; the likeness factor in the
+gPQ = sum over matched pairs of IoU x similarity / (TP + FP/2 + FN/2), which splits into
+segmentation quality SQ (the mean of IoU x similarity over matched pairs) and recognition quality RQ
+(the F1 of phrases): gPQ = SQ x RQ. Sources: panoptic quality, arXiv 1801.00868; the similarity factor in the
 spirit of arXiv 2609.19143.
 """
 
@@ -12,20 +12,20 @@ from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
 class GroundedPQ:
     """gPQ, SQ and RQ, pooled over images.
 
-    Row: (sum of IoU x likeness over matched pairs, phrases matched, predicted, in the reference).
+    Row: (sum of IoU x similarity over matched pairs, phrases matched, predicted, in the reference).
     Among matchings with the most pairs the one with the largest sum is taken. A ratio without a
     denominator is 0.
     """
 
     threshold_iou: float = 0.5
-    threshold_likeness: float = 0.5
+    threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "gpq"
     scores: ClassVar[tuple[str, ...]] = ("gPQ", "SQ", "RQ")
@@ -33,18 +33,18 @@ class GroundedPQ:
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        iou, likeness = comparison.iou, comparison.similarity
-        allowed = (iou >= self.threshold_iou) & (likeness >= self.threshold_likeness)
-        weight = iou * likeness
-        pairs = matching.admissible(weight, allowed)
+        iou, similarity = pair.iou, pair.similarity
+        allowed = (iou >= self.threshold_iou) & (similarity >= self.threshold_similarity)
+        weight = iou * similarity
+        matches = matching.admissible(weight, allowed)
         return {
-            "quality": float(sum(weight[pair] for pair in pairs)),
-            "matched": float(len(pairs)),
+            "quality": float(sum(weight[match] for match in matches)),
+            "matched": float(len(matches)),
             "predicted": float(iou.shape[1]),
             "reference": float(iou.shape[0]),
         }

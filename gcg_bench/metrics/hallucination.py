@@ -1,6 +1,6 @@
 """Hallucination: the share of predicted phrases that are like no phrase of the reference.
 
-A predicted phrase is hallucinated when its best likeness over the image's reference phrases is
+A predicted phrase is hallucinated when its best similarity over the image's reference phrases is
 below 0.5. Where its mask lies plays no part.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Hallucination:
     that predicts nothing hallucinates nothing: 0.
     """
 
-    threshold_likeness: float = 0.5
+    threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "hallucination"
     scores: ClassVar[tuple[str, ...]] = ("Hallucination",)
@@ -28,13 +28,13 @@ class Hallucination:
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        predicted = comparison.similarity.shape[1]
-        like_some = (comparison.similarity >= self.threshold_likeness).any(axis=0)
+        predicted = pair.similarity.shape[1]
+        like_some = (pair.similarity >= self.threshold_similarity).any(axis=0)
         return {
             "hallucinated": float(predicted - int(like_some.sum())),
             "predicted": float(predicted),

@@ -1,7 +1,7 @@
 """Mask recall as published: the share of reference labels found in place under like words.
 
 Source: the GLaMM authors' eval/gcg/evaluate.py. Labels and masks are two lists tied by position.
-The pair of largest IoU is looked at first; the loop halts at the first pair whose IoU or likeness
+The pair of largest IoU is looked at first; the loop halts at the first pair whose IoU or similarity
 is below 0.5, whatever would follow. When that pair has a mask but no words (uneven lists) the image
 loses all that it had found, while its labels stay in the denominator.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MaskRecall:
     """
 
     threshold_iou: float = 0.5
-    threshold_likeness: float = 0.5
+    threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "mask_recall"
     scores: ClassVar[tuple[str, ...]] = ("Recall",)
@@ -41,20 +41,20 @@ class MaskRecall:
     }
     lower_is_better: ClassVar[bool] = False
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        truth, answer = comparison.sample.truth, comparison.prediction.grounding
-        pairs, lost = matching.greedy_halting(
-            comparison.iou[np.ix_(truth.masked, answer.masked)],
-            comparison.similarity[np.ix_(truth.worded, answer.worded)],
+        truth, answer = pair.sample.truth, pair.prediction.grounding
+        matches, lost = matching.greedy_halting(
+            pair.iou[np.ix_(truth.masked, answer.masked)],
+            pair.similarity[np.ix_(truth.worded, answer.worded)],
             self.threshold_iou,
-            self.threshold_likeness,
+            self.threshold_similarity,
         )
         return {
-            "found": float(len(pairs)),
+            "found": float(len(matches)),
             "labels": float(len(truth.worded)),
             "lost": float(lost),
         }

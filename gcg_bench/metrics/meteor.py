@@ -18,7 +18,7 @@ from gcg_bench.errors import BadData, EnvironmentProblem, shortened
 from gcg_bench.files import limits
 from gcg_bench.metrics import ratio
 from gcg_bench.text import java
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 Captions = tuple[tuple[str, ...], str]
 
@@ -62,37 +62,37 @@ class METEOR:
     lower_is_better: ClassVar[bool] = False
     captions_only: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, list[float]]:
+    def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, list[float]]:
         """The counts of all captions in one call to METEOR.
 
         Raises:
             BadData: a caption that METEOR has not the memory for.
             EnvironmentProblem: no Java, or it fails.
         """
-        captions = list(dict.fromkeys(map(_captions, comparisons)))
-        rooms = [_room(*_captions(comparison)) for comparison in comparisons]
+        captions = list(dict.fromkeys(map(_captions, pairs)))
+        rooms = [_room(*_captions(pair)) for pair in pairs]
         most = max(rooms, default=0)
         if most > limits.ALIGNMENT:
             need = f"; METEOR would take {most / 1e9:.1f} GB of memory or more"
-            raise _too_much(comparisons[rooms.index(most)], need)
+            raise _too_much(pairs[rooms.index(most)], need)
         try:
             counts = java.meteor_statistics(captions)
         except EnvironmentProblem as problem:
             if not most:
                 raise
-            likely = _too_much(comparisons[rooms.index(most)])
+            likely = _too_much(pairs[rooms.index(most)])
             raise EnvironmentProblem(f"{problem}. If memory or time ran out: {likely}") from problem
         return dict(zip(captions, counts.tolist(), strict=True))
 
-    def measure(self, comparison: Comparison, fitted: Mapping[Captions, list[float]]) -> Row:
-        return dict(zip(self.columns, fitted[_captions(comparison)], strict=True))
+    def measure(self, pair: Pair, fitted: Mapping[Captions, list[float]]) -> Row:
+        return dict(zip(self.columns, fitted[_captions(pair)], strict=True))
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"METEOR": _score(weights @ _summable(rows.stack(self.columns)))}
 
 
-def _captions(comparison: Comparison) -> Captions:
-    return comparison.references, comparison.hypothesis
+def _captions(pair: Pair) -> Captions:
+    return pair.references, pair.hypothesis
 
 
 def _room(references: Sequence[str], hypothesis: str) -> int:
@@ -115,11 +115,11 @@ def _room(references: Sequence[str], hypothesis: str) -> int:
     return most
 
 
-def _too_much(comparison: Comparison, need: str = "") -> BadData:
-    words, first = comparison.hypothesis.count(" ") + 1, shortened(comparison.hypothesis, 60)
+def _too_much(pair: Pair, need: str = "") -> BadData:
+    words, first = pair.hypothesis.count(" ") + 1, shortened(pair.hypothesis, 60)
     return BadData(
         f"has {words:,} words ({first!r}){need}",
-        image=comparison.sample.id,
+        image=pair.sample.id,
         field="caption",
         remedy='Shorten it, or let the answer be an "error", which counts the image as failed',
     )

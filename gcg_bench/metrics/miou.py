@@ -17,7 +17,7 @@ import numpy as np
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 _BROKEN_BY_GREED = {
     "phrase order": "of pairs that fit equally well the first in the lists is taken",
@@ -51,27 +51,27 @@ class MeanIoU:
         ties = _BROKEN_BY_GREED if self.match == "greedy" else {}
         return {**ties, **_BROKEN_BY_THE_TAKEN} if self.divide_by == "taken" else ties
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
         if self.match == "greedy":
-            taken = self._greedy(comparison)
+            taken = self._greedy(pair)
         else:
-            table = np.nan_to_num(comparison.iou, nan=0.0)
-            taken = [float(table[pair]) for pair in matching.optimal(table)]
+            table = np.nan_to_num(pair.iou, nan=0.0)
+            taken = [float(table[match]) for match in matching.optimal(table)]
         if self.divide_by == "taken":
             return {"miou": sum(taken) / len(taken) if taken else 0.0}
-        larger = max(comparison.iou.shape)
+        larger = max(pair.iou.shape)
         return {"miou": sum(taken) / larger if larger else 1.0}
 
     @staticmethod
-    def _greedy(comparison: Comparison) -> list[float]:
-        truth = comparison.sample.truth.masked
-        predicted = comparison.prediction.grounding.masked
+    def _greedy(pair: Pair) -> list[float]:
+        truth = pair.sample.truth.masked
+        predicted = pair.prediction.grounding.masked
         # the published table is prediction x reference, which decides between tied entries
-        table = comparison.iou[np.ix_(truth, predicted)].T
+        table = pair.iou[np.ix_(truth, predicted)].T
         return [value for _, _, value in matching.greedy(table)]
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:

@@ -1,7 +1,7 @@
 """Precision, recall and F1 of phrases: right place and right words, pooled over images.
 
 A predicted phrase may match a reference phrase when their masks overlap (IoU >= threshold_iou) and
-their words are alike (likeness >= threshold_likeness). Among such admissible pairs as many as
+their words are alike (similarity >= threshold_similarity). Among such admissible pairs as many as
 possible are matched one to one. A predicted phrase without a match is a false positive, a reference
 phrase without one a false negative.
 """
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class PhraseF1:
     """
 
     threshold_iou: float = 0.5
-    threshold_likeness: float = 0.5
+    threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "phrase_f1"
     scores: ClassVar[tuple[str, ...]] = ("Precision", "Recall", "F1")
@@ -32,15 +32,15 @@ class PhraseF1:
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        iou, likeness = comparison.iou, comparison.similarity
+        iou, similarity = pair.iou, pair.similarity
         # NaN (nothing against nothing, or no words) compares false: never admissible
-        allowed = (iou >= self.threshold_iou) & (likeness >= self.threshold_likeness)
-        matched = len(matching.admissible(iou * likeness, allowed))
+        allowed = (iou >= self.threshold_iou) & (similarity >= self.threshold_similarity)
+        matched = len(matching.admissible(iou * similarity, allowed))
         reference, predicted = iou.shape
         return {
             "matched": float(matched),

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class ROUGEL:
     lower_is_better: ClassVar[bool] = False
     captions_only: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        hypothesis = comparison.hypothesis.split(" ")
+        hypothesis = pair.hypothesis.split(" ")
         precision = recall = 0.0
-        for reference in comparison.references:
+        for reference in pair.references:
             words = reference.split(" ")
             common = common_subsequence(words, hypothesis)
             precision = max(precision, common / len(hypothesis))

@@ -24,7 +24,7 @@ from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.cache import cache_folder
 from gcg_bench.metrics import ratio
 from gcg_bench.text import java
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 Captions = tuple[tuple[str, ...], str]
 
@@ -46,24 +46,24 @@ class SPICE:
     lower_is_better: ClassVar[bool] = False
     captions_only: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> Mapping[Captions, float]:
+    def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, in one call to the program.
 
         Raises:
             EnvironmentProblem: the models are not there, no Java, or it fails.
         """
-        captions = list(dict.fromkeys(map(_captions, comparisons)))
+        captions = list(dict.fromkeys(map(_captions, pairs)))
         return dict(zip(captions, _scored(captions), strict=True)) if captions else {}
 
-    def measure(self, comparison: Comparison, fitted: Mapping[Captions, float]) -> Row:
-        return {"spice": fitted[_captions(comparison)]}
+    def measure(self, pair: Pair, fitted: Mapping[Captions, float]) -> Row:
+        return {"spice": fitted[_captions(pair)]}
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"SPICE": ratio(weights @ np.asarray(rows.columns["spice"]), weights.sum(axis=1))}
 
 
-def _captions(comparison: Comparison) -> Captions:
-    return comparison.references, comparison.hypothesis
+def _captions(pair: Pair) -> Captions:
+    return pair.references, pair.hypothesis
 
 
 def _scored(captions: Sequence[Captions]) -> list[float]:

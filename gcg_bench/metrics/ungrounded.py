@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Ungrounded:
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        answer = comparison.prediction.grounding
+        answer = pair.prediction.grounding
         predicted = len(answer.phrases)
         return {
             "maskless": float(predicted - len(answer.masked)),

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import Comparison, FloatArray, Row, Rows
+from gcg_bench.types import FloatArray, Pair, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Words:
     lower_is_better: ClassVar[bool] = False
     captions_only: ClassVar[bool] = True
 
-    def fit(self, comparisons: Sequence[Comparison]) -> None:
+    def fit(self, pairs: Sequence[Pair]) -> None:
         """Nothing to learn from the other images."""
 
-    def measure(self, comparison: Comparison, fitted: None) -> Row:
+    def measure(self, pair: Pair, fitted: None) -> Row:
         del fitted
-        return {"words": float(len(comparison.hypothesis.split()))}
+        return {"words": float(len(pair.hypothesis.split()))}
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"Words": ratio(weights @ np.asarray(rows.columns["words"]), weights.sum(axis=1))}

@@ -14,42 +14,40 @@ import numpy as np
 from gcg_bench import masks
 from gcg_bench.text import java, similarity
 from gcg_bench.text.encoders import Encoder
-from gcg_bench.types import Comparison, FloatArray, Grounding, Mask, Prediction, Sample
+from gcg_bench.types import FloatArray, Grounding, Mask, Pair, Prediction, Sample
 
 _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Comparisons whose likeness tables are still to be filled in, and what was met on the way.
+    """Pairs whose similarity tables are still to be filled in, and what was met on the way.
 
     Attributes:
-        comparisons: one a sample, in the data set's order; `similarity` is all NaN.
+        pairs: one a sample, in the data set's order; `similarity` is all NaN.
         broken_lines: captions in which a line break became a space before tokenising.
         seconds: stage -> wall seconds.
     """
 
-    comparisons: tuple[Comparison, ...]
+    pairs: tuple[Pair, ...]
     broken_lines: int
     seconds: Mapping[str, float]
 
-    def alike(self, encoder: Encoder, *, equal_is_one: bool) -> tuple[Comparison, ...]:
-        """The comparisons with their likeness tables by that encoder."""
+    def alike(self, encoder: Encoder, *, equal_is_one: bool) -> tuple[Pair, ...]:
+        """The pairs with their similarity tables by that encoder."""
         tables = similarity.tables(
-            [(words(c.sample.truth), words(c.prediction.grounding)) for c in self.comparisons],
+            [(words(c.sample.truth), words(c.prediction.grounding)) for c in self.pairs],
             self._vectors(encoder),
             equal_is_one=equal_is_one,
         )
         return tuple(
-            replace(comparison, similarity=table)
-            for comparison, table in zip(self.comparisons, tables, strict=True)
+            replace(pair, similarity=table) for pair, table in zip(self.pairs, tables, strict=True)
         )
 
     def false_accept(self, encoder: Encoder, *, equal_is_one: bool, seed: int) -> float:
         """How often a reference phrase would pass the gate in the place of another image's."""
         truth = [
-            [text for text in words(comparison.sample.truth) if text is not None]
-            for comparison in self.comparisons
+            [text for text in words(pair.sample.truth) if text is not None] for pair in self.pairs
         ]
         return similarity.false_accept(
             truth, self._vectors(encoder), equal_is_one=equal_is_one, seed=seed, pairs=_STRANGERS
@@ -59,8 +57,8 @@ class Evidence:
         texts = sorted(
             {
                 text
-                for comparison in self.comparisons
-                for side in (comparison.sample.truth, comparison.prediction.grounding)
+                for pair in self.pairs
+                for side in (pair.sample.truth, pair.prediction.grounding)
                 for text in words(side)
                 if text is not None
             }
@@ -84,21 +82,21 @@ def gather(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> 
         EnvironmentProblem: no Java, or it fails.
     """
     answers = [predictions[sample.id] for sample in samples]
-    pairs = list(zip(samples, answers, strict=True))
-    captions = chain.from_iterable((*s.captions, a.grounding.caption) for s, a in pairs)
+    together = list(zip(samples, answers, strict=True))
+    captions = chain.from_iterable((*s.captions, a.grounding.caption) for s, a in together)
     started = perf_counter()
     tokenised = java.ptb_tokenise(list(captions))
     tokenise = perf_counter() - started
     lines = iter(tokenised.captions)
-    comparisons = tuple(_compare(s, a, lines) for s, a in pairs)
+    pairs = tuple(_compare(s, a, lines) for s, a in together)
     overlap = perf_counter() - started - tokenise
-    return Evidence(comparisons, tokenised.touched, {"tokenise": tokenise, "overlaps": overlap})
+    return Evidence(pairs, tokenised.touched, {"tokenise": tokenise, "overlaps": overlap})
 
 
-def _compare(sample: Sample, prediction: Prediction, lines: Iterator[str]) -> Comparison:
+def _compare(sample: Sample, prediction: Prediction, lines: Iterator[str]) -> Pair:
     truth, answer = sample.truth, prediction.grounding
     iou, crowd_iou = overlaps(truth, answer)
-    return Comparison(
+    return Pair(
         sample=sample,
         prediction=prediction,
         iou=iou,

@@ -1,4 +1,4 @@
-"""Scoring: comparisons become rows, rows become scores with intervals and a signature."""
+"""Scoring: pairs become rows, rows become scores with intervals and a signature."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from gcg_bench.scoring.features import Evidence
 from gcg_bench.tasks.protocols import EvalProtocol
 from gcg_bench.text import java
 from gcg_bench.text.encoders import Encoder, load_encoder
-from gcg_bench.types import Comparison, FloatArray, Metric, Rows, Score
+from gcg_bench.types import FloatArray, Metric, Pair, Rows, Score
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Evaluation:
         scores: in the order tables show them.
         rows: metric name -> its rows.
         words: mean caption length in tokens.
-        false_accept: share of other images' reference phrases that pass the likeness gate; None
+        false_accept: share of other images' reference phrases that pass the similarity gate; None
             when there are no two images with phrases.
         notes: what a reader must know beside the numbers.
         seconds: stage -> wall seconds.
@@ -132,11 +132,11 @@ def judge(
     """
     started = perf_counter()
     encoder = load_encoder(protocol.encoder)
-    comparisons = evidence.alike(encoder, equal_is_one=protocol.equal_is_one)
+    pairs = evidence.alike(encoder, equal_is_one=protocol.equal_is_one)
     accept = evidence.false_accept(encoder, equal_is_one=protocol.equal_is_one, seed=0)
-    seconds = {"likeness": perf_counter() - started}
-    rows = _measured(protocol, comparisons, {} if shared is None else shared, seconds)
-    signature = protocol.signature({**facts, **_own_facts(encoder, comparisons)})
+    seconds = {"similarity": perf_counter() - started}
+    rows = _measured(protocol, pairs, {} if shared is None else shared, seconds)
+    signature = protocol.signature({**facts, **_own_facts(encoder, pairs)})
     started = perf_counter()
     scores = conclude(protocol.metrics, rows, signature, resampling)
     seconds["intervals"] = perf_counter() - started
@@ -146,30 +146,30 @@ def judge(
         signature=signature,
         dataset=str(facts["dataset"]),
         split=str(facts["split"]),
-        n=len(comparisons),
-        failed=sum(comparison.prediction.error is not None for comparison in comparisons),
+        n=len(pairs),
+        failed=sum(pair.prediction.error is not None for pair in pairs),
         scores=scores,
         rows=rows,
-        words=float(np.mean([len(c.hypothesis.split()) for c in comparisons])),
+        words=float(np.mean([len(c.hypothesis.split()) for c in pairs])),
         false_accept=accept if np.isfinite(accept) else None,
-        notes=tuple(notes(comparisons, protocol, evidence.broken_lines)),
+        notes=tuple(notes(pairs, protocol, evidence.broken_lines)),
         seconds=seconds,
         resampling=resampling,
     )
 
 
-def _own_facts(encoder: Encoder, comparisons: Sequence[Comparison]) -> dict[str, str]:
+def _own_facts(encoder: Encoder, pairs: Sequence[Pair]) -> dict[str, str]:
     """The fields of a signature that only scoring knows."""
     return {
         "encoder": f"{encoder.name}@{encoder.digest[:8]}",
-        "confidences": confidences(comparisons),
+        "confidences": confidences(pairs),
         "by": f"gcg-bench-{__version__}",
     }
 
 
 def _measured(
     protocol: EvalProtocol,
-    comparisons: Sequence[Comparison],
+    pairs: Sequence[Pair],
     shared: dict[Metric, Rows],
     seconds: dict[str, float],
 ) -> dict[str, Rows]:
@@ -177,17 +177,17 @@ def _measured(
     rows = {}
     for metric in protocol.metrics:
         started = perf_counter()
-        rows[metric.name] = shared[metric] if metric in shared else measure(metric, comparisons)
+        rows[metric.name] = shared[metric] if metric in shared else measure(metric, pairs)
         if getattr(metric, "captions_only", False):
             shared[metric] = rows[metric.name]
         seconds[metric.name] = perf_counter() - started
     return rows
 
 
-def measure(metric: Metric, comparisons: Sequence[Comparison]) -> Rows:
-    """The metric's rows over all comparisons, as columns."""
-    fitted = metric.fit(comparisons)
-    counted = [metric.measure(comparison, fitted) for comparison in comparisons]
+def measure(metric: Metric, pairs: Sequence[Pair]) -> Rows:
+    """The metric's rows over all pairs, as columns."""
+    fitted = metric.fit(pairs)
+    counted = [metric.measure(pair, fitted) for pair in pairs]
     columns = {}
     for name in metric.columns:
         values = [row[name] for row in counted]
@@ -197,7 +197,7 @@ def measure(metric: Metric, comparisons: Sequence[Comparison]) -> Rows:
             columns[name] = column
         else:
             columns[name] = np.array(values, dtype=np.float64)
-    return Rows(tuple(comparison.sample.id for comparison in comparisons), columns)
+    return Rows(tuple(pair.sample.id for pair in pairs), columns)
 
 
 def reducer(
@@ -235,36 +235,34 @@ def conclude(
     )
 
 
-def confidences(comparisons: Sequence[Comparison]) -> str:
+def confidences(pairs: Sequence[Pair]) -> str:
     """Whether the predicted masks carry scores: `all`, `some` or `none` of them."""
     scored = [
         phrase.score is not None
-        for comparison in comparisons
-        for phrase in comparison.prediction.grounding.phrases
+        for pair in pairs
+        for phrase in pair.prediction.grounding.phrases
         if phrase.masks
     ]
     return "none" if not any(scored) else "all" if all(scored) else "some"
 
 
-def notes(
-    comparisons: Sequence[Comparison], protocol: EvalProtocol, broken_lines: int
-) -> list[str]:
+def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> list[str]:
     """What a reader must know beside the numbers, one sentence each."""
     said = []
     uneven = sum(
         any(phrase.text is None for phrase in side.phrases)
-        for comparison in comparisons
-        for side in (comparison.sample.truth, comparison.prediction.grounding)
+        for pair in pairs
+        for side in (pair.sample.truth, pair.prediction.grounding)
     )
     if broken_lines:
         said.append(f"{broken_lines} captions held a line break, read as a space")
     if uneven:
         said.append(f"{uneven} groundings have masks without words, read as published")
-    if untidy := sum(comparison.prediction.unpaired > 0 for comparison in comparisons):
+    if untidy := sum(pair.prediction.unpaired > 0 for pair in pairs):
         said.append(f"{untidy} answers have a <p> or </p> without its partner; phrases are kept")
     for metric in protocol.metrics:
-        if getattr(metric, "scores_from", "") == "model" and confidences(comparisons) != "all":
-            some = "some" if confidences(comparisons) == "some" else "the"
+        if getattr(metric, "scores_from", "") == "model" and confidences(pairs) != "all":
+            some = "some" if confidences(pairs) == "some" else "the"
             said.append(f"AP50 is taken at one operating point: {some} predictions carry no score")
         if getattr(metric, "ties", "") == "image_order":
             said.append("AP50 depends on the order of the images, and so does its interval")

@@ -27,13 +27,13 @@ from gcg_bench.types import Metric
 
 @dataclass(frozen=True)
 class EvalProtocol:
-    """Metrics with their parameters and the rule for the likeness of phrases.
+    """Metrics with their parameters and the rule for the similarity of phrases.
 
     Attributes:
         name: `official` or `strict`.
         version: rises whenever any number could change.
         encoder: the phrase encoder's name.
-        equal_is_one: whether phrases that are equal after normalising have likeness 1.
+        equal_is_one: whether phrases that are equal after normalising have similarity 1.
         metrics: in the order tables show them.
     """
 

@@ -1,4 +1,4 @@
-"""Phrase encoders: a phrase becomes a vector, whose cosine with another is their likeness.
+"""Phrase encoders: a phrase becomes a vector, whose cosine with another is their similarity.
 
 A vector is the mean of a BERT-like model's last hidden state over all positions, [CLS] and [SEP]
 included, of the phrase cut at 512 tokens: as the published evaluator pools. Each distinct string is
@@ -6,7 +6,7 @@ embedded once, in batches, and kept on disk, so scoring the same phrases again l
 
 A matrix product rounds differently in another shape. So every string of so many tokens is computed
 in a batch of one shape, whatever is beside it: its vector does not depend on what was kept before.
-And it rounds differently on another processor. So all is computed in double precision: likenesses
+And it rounds differently on another processor. So all is computed in double precision: similarities
 enter some scores as they are (gPQ, SQ), and single precision would leave only seven digits of those
 alike on two machines.
 """

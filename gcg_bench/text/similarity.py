@@ -1,4 +1,4 @@
-"""Likeness of phrases: the cosine of their vectors, and how often strangers would pass for alike.
+"""Similarity of phrases: the cosine of their vectors, and how often strangers would pass for alike.
 
 Vectors come from an encoder (`gcg_bench.text.encoders`); this file is arithmetic.
 """
@@ -36,7 +36,7 @@ def similarity(
     *,
     equal_is_one: bool,
 ) -> FloatArray:
-    """Likeness of every reference phrase with every predicted one, shape (R, P), in [-1, 1].
+    """Similarity of every reference phrase with every predicted one, shape (R, P), in [-1, 1].
 
     NaN where either phrase has no words. A vector of zeros is like nothing (0).
 
@@ -44,7 +44,7 @@ def similarity(
         references: the reference phrases; None for a mask without words.
         predicted: the predicted phrases.
         vectors: the vector of every phrase that has words.
-        equal_is_one: whether phrases that are equal after `normalise` have likeness 1, whatever
+        equal_is_one: whether phrases that are equal after `normalise` have similarity 1, whatever
             their vectors say.
     """
     return tables([(references, predicted)], vectors, equal_is_one=equal_is_one)[0]
@@ -87,7 +87,7 @@ def false_accept(
     seed: int,
     pairs: int = 100_000,
 ) -> float:
-    """Share of pairs of reference phrases from different images that pass the likeness gate.
+    """Share of pairs of reference phrases from different images that pass the similarity gate.
 
     Mean-pooled vectors give strangers high cosines; this says how much the gate keeps out. All
     pairs are counted when there are at most `pairs`, else so many are drawn, with replacement,
@@ -96,7 +96,7 @@ def false_accept(
     Args:
         phrases_per_image: the reference phrases that have words, image by image.
         vectors: the vector of every phrase.
-        threshold: the gate; a likeness equal to it passes.
+        threshold: the gate; a similarity equal to it passes.
         equal_is_one: as in `similarity`.
         seed: of the draw.
         pairs: how many to draw.

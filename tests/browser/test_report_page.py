@@ -122,7 +122,7 @@ def test_hovering_a_phrase_lights_its_partner(browser, page):
     told = browser.text(".link")
     assert "matched" in told
     assert "IoU 0.60" in told
-    assert "likeness 1.00" in told
+    assert "similarity 1.00" in told
     assert "confidence 0.75" in told
     assert len(browser.all(".reckoning tr.lit")) == 1
     browser.hover(browser.one("h1"))

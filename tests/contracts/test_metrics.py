@@ -33,8 +33,8 @@ def world():
     return random_world(7)
 
 
-def score(metric, comparisons):
-    rows = measure(metric, comparisons)
+def score(metric, pairs):
+    rows = measure(metric, pairs)
     reduced = metric.reduce(rows, np.ones((1, len(rows))))
     return {name: float(values[0]) for name, values in reduced.items()}
 
@@ -69,10 +69,10 @@ def test_parameters_are_frozen_fields_and_spelt_in_the_signature(metric):
 
 
 def test_rows_are_plain_numbers_in_the_columns_that_are_named(metric, world):
-    comparisons = compare_all(world, [s.truth for s in world])
-    fitted = metric.fit(comparisons)
-    for comparison in comparisons:
-        row = metric.measure(comparison, fitted)
+    pairs = compare_all(world, [s.truth for s in world])
+    fitted = metric.fit(pairs)
+    for pair in pairs:
+        row = metric.measure(pair, fitted)
         assert set(row) == set(metric.columns)
         for value in row.values():
             for number in [value] if isinstance(value, float) else value:
@@ -125,8 +125,8 @@ def test_more_noise_never_scores_more_on_average(metric, world):
 
 def test_weights_are_repeated_rows(metric, world):
     rng = np.random.default_rng(11)
-    comparisons = compare_all(world, [random_grounding(rng) for _ in world])
-    rows = measure(metric, comparisons)
+    pairs = compare_all(world, [random_grounding(rng) for _ in world])
+    rows = measure(metric, pairs)
     weights = rng.integers(0, 4, (5, len(world))).astype(float)
     drawn = metric.reduce(rows, weights)
     for draw, weight in enumerate(weights):
@@ -142,8 +142,8 @@ def test_weights_are_repeated_rows(metric, world):
 
 def test_scores_do_not_change_what_they_were_given(metric, world):
     phrases = (Phrase("a cat"),)
-    comparisons = compare_all(world, [Grounding("a cat", phrases) for _ in world])
-    before = [c.iou.copy() for c in comparisons]
-    score(metric, comparisons)
-    for comparison, table in zip(comparisons, before, strict=True):
-        assert np.array_equal(comparison.iou, table, equal_nan=True)
+    pairs = compare_all(world, [Grounding("a cat", phrases) for _ in world])
+    before = [c.iou.copy() for c in pairs]
+    score(metric, pairs)
+    for pair, table in zip(pairs, before, strict=True):
+        assert np.array_equal(pair.iou, table, equal_nan=True)

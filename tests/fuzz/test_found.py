@@ -184,7 +184,7 @@ def test_a_report_of_one_image_does_not_know_the_gate():
     verdict = {"protocol": "strict", "version": 1, "scores": {}, "words": 3.0, "notes": [],
                "false_accept": None, "signature": "a:b"}  # fmt: skip
     material = Material("t", (), None, (Judged(verdict, {}),), {}, {})
-    assert dict(protocols(material)[0].facts)["likeness gate lets pass"] == "–"
+    assert dict(protocols(material)[0].facts)["false-accept rate"] == "–"
 
 
 @pytest.mark.parametrize("change", [{"protocol": "a" * 5000}, {"version": 7}, {"protocol": "x/y"}])

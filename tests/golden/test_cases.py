@@ -1,7 +1,7 @@
 """The published evaluator's known consequences: what official says and what strict says, on paper.
 
-Each world is one image (or few) of squares, whose IoUs are counted by hand. Likeness is 1 for equal
-words, 0 for words without one in common.
+Each world is one image (or few) of squares, whose IoUs are counted by hand. Similarity is 1 for
+equal words, 0 for words without one in common.
 """
 
 import numpy as np
@@ -17,12 +17,12 @@ CAPTION_ONLY = ("METEOR", "CIDEr", "Words")
 
 
 def scores(protocol, references, answers):
-    comparisons = compare_all(references, answers)
+    pairs = compare_all(references, answers)
     found = {}
     for metric in protocol.metrics:
         if set(metric.scores) & set(CAPTION_ONLY):
             continue
-        rows = measure(metric, comparisons)
+        rows = measure(metric, pairs)
         for name, values in metric.reduce(rows, np.ones((1, len(rows)))).items():
             found[name] = float(values[0])
     return found

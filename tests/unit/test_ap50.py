@@ -20,8 +20,8 @@ PUBLISHED = AP50(scores_from="constant", ties="image_order")
 SOUND = AP50()
 
 
-def ap50(metric, comparisons):
-    rows = measure(metric, comparisons)
+def ap50(metric, pairs):
+    rows = measure(metric, pairs)
     return float(metric.reduce(rows, np.ones((1, len(rows))))["AP50"][0])
 
 
@@ -165,12 +165,12 @@ def test_tied_detections_of_an_image_do_not_depend_on_their_order():
     tight = phrase("t", first, score=0.5)
     reference = sample("a", truth)
     for order in ((wide, tight), (tight, wide)):
-        comparisons = compare_all([reference], [Grounding("", order)])
-        assert ap50(SOUND, comparisons) == pytest.approx(1.0)
+        pairs = compare_all([reference], [Grounding("", order)])
+        assert ap50(SOUND, pairs) == pytest.approx(1.0)
 
 
 def test_no_reference_at_all_is_minus_one_as_coco_prints_and_nothing_in_the_sound_form():
     reference = sample("a", Grounding("nothing here"))
-    comparisons = compare_all([reference], [Grounding("", (phrase("a", block(0, 0)),))])
-    assert ap50(PUBLISHED, comparisons) == -1.0
-    assert ap50(SOUND, comparisons) == 0.0
+    pairs = compare_all([reference], [Grounding("", (phrase("a", block(0, 0)),))])
+    assert ap50(PUBLISHED, pairs) == -1.0
+    assert ap50(SOUND, pairs) == 0.0

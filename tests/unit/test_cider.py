@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from captioned import comparisons, published, scores
+from captioned import pairs, published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.cider.cider import Cider
@@ -24,7 +24,7 @@ worlds = st.lists(
 @given(worlds.filter(lambda world: any(r.split() for references, _ in world for r in references)))
 def test_equals_pycocoevalcap(world):
     corpus, each = Cider().compute_score(*published(world))
-    rows = measure(CIDEr(), comparisons(world))
+    rows = measure(CIDEr(), pairs(world))
     assert rows.columns["cider"] == pytest.approx(each, abs=1e-9)
     assert scores(CIDEr(), world)["CIDEr"] == pytest.approx(corpus, abs=1e-9)
 
@@ -34,7 +34,7 @@ def test_equals_pycocoevalcap(world):
 def test_sigma_is_that_of_pycocoevalcap(world, sigma):
     world = [*world, (["so that there is a word"], "a word")]
     _, each = Cider(sigma=sigma).compute_score(*published(world))
-    rows = measure(CIDEr(sigma=sigma), comparisons(world))
+    rows = measure(CIDEr(sigma=sigma), pairs(world))
     assert rows.columns["cider"] == pytest.approx(each, abs=1e-9)
 
 
@@ -62,7 +62,7 @@ def test_a_single_image_scores_nothing():
 
 def test_document_frequencies_stay_those_of_the_full_set():
     world = [(["a b c d"], "a b c"), (["a b e"], "a x"), (["c g"], "c g h")]
-    each = measure(CIDEr(), comparisons(world)).columns["cider"]
+    each = measure(CIDEr(), pairs(world)).columns["cider"]
     kept = scores(CIDEr(), world, [1, 0, 2])["CIDEr"]
     assert kept == pytest.approx((each[0] + 2 * each[2]) / 3)
     assert kept != pytest.approx(scores(CIDEr(), [world[0], world[2], world[2]])["CIDEr"])

@@ -103,9 +103,9 @@ def test_a_finding_names_the_other_side():
     answer = Grounding("", (phrase("a cat", half(5)), phrase("a car")))
     image = judge_image(compare(sample("a", truth), answer), RULE)
     place, maskless = image.predicted
-    assert (place.other, place.iou, place.likeness) == (1, pytest.approx(1 / 3), 1.0)
+    assert (place.other, place.iou, place.similarity) == (1, pytest.approx(1 / 3), 1.0)
     # no mask, so hallucinated; its words come closest to the car
-    assert (maskless.kind, maskless.other, maskless.iou, maskless.likeness) == (
+    assert (maskless.kind, maskless.other, maskless.iou, maskless.similarity) == (
         "hallucinated",
         0,
         0.0,
@@ -172,10 +172,10 @@ def _spoilt(rng, one):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 6))
 def test_laws(seed, images):
-    comparisons = worlds(seed, images)
-    found = diagnose(comparisons)
-    truths = [c.sample.truth.phrases for c in comparisons]
-    answers = [c.prediction.grounding.phrases for c in comparisons]
+    pairs = worlds(seed, images)
+    found = diagnose(pairs)
+    truths = [c.sample.truth.phrases for c in pairs]
+    answers = [c.prediction.grounding.phrases for c in pairs]
 
     # every phrase has one kind, and the kinds add up to the phrases on both sides
     assert [len(i.reference) for i in found.images] == [len(t) for t in truths]
@@ -186,7 +186,7 @@ def test_laws(seed, images):
     assert found["duplicate"].reference == found["hallucinated"].reference == 0
 
     # the matches are those that F1 counts
-    rows = measure(RULE, comparisons)
+    rows = measure(RULE, pairs)
     f1 = RULE.reduce(rows, np.ones((1, len(rows))))["F1"][0] if images else 0.0
     assert found.f1 == pytest.approx(f1)
     assert found["matched"].predicted == found["matched"].reference == rows.columns["matched"].sum()
@@ -215,11 +215,11 @@ def test_laws(seed, images):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_kinds_hold_what_they_say(seed):
-    for comparison in worlds(seed, 4):
-        image = judge_image(comparison, RULE)
+    for pair in worlds(seed, 4):
+        image = judge_image(pair, RULE)
         for column, finding in enumerate(image.predicted):
-            iou = np.nan_to_num(comparison.iou[:, column])
-            words = comparison.similarity[:, column]
+            iou = np.nan_to_num(pair.iou[:, column])
+            words = pair.similarity[:, column]
             right = words >= 0.5
             first = (
                 ["duplicate"] * bool((right & (iou >= 0.5)).any())
@@ -286,29 +286,29 @@ def test_locate_keeps_given_spans():
 def test_recall_surface_on_paper():
     truth = Grounding("", (phrase("a cat", block(0, 0)), phrase("old dog", block(20, 0))))
     answer = Grounding("", (phrase("a cat", half(5)), phrase("big dog", block(20, 0))))
-    comparison = compare(sample("a", truth), answer)
-    # the cat: IoU 1/3, likeness 1; the dog: IoU 1, likeness .6
-    found = recall_surface([comparison], iou=(0.1, 0.5, 1.0), likeness=(0.5, 0.7))
+    pair = compare(sample("a", truth), answer)
+    # the cat: IoU 1/3, similarity 1; the dog: IoU 1, similarity .6
+    found = recall_surface([pair], iou=(0.1, 0.5, 1.0), similarity=(0.5, 0.7))
     assert found.recall.tolist() == [[1.0, 0.5, 0.5], [0.5, 0.0, 0.0]]
-    assert recall_surface([], iou=(0.5,), likeness=(0.5,)).recall.tolist() == [[0.0]]
+    assert recall_surface([], iou=(0.5,), similarity=(0.5,)).recall.tolist() == [[0.0]]
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6))
 def test_recall_falls_as_thresholds_rise(seed):
-    comparisons = worlds(seed, 4)
-    found = recall_surface(comparisons)
+    pairs = worlds(seed, 4)
+    found = recall_surface(pairs)
     assert (np.diff(found.recall, axis=0) <= 0).all()
     assert (np.diff(found.recall, axis=1) <= 0).all()
-    at = found.likeness.index(0.5), found.iou.index(0.5)
-    tally = diagnose(comparisons)["matched"]
-    total = diagnose(comparisons).reference
+    at = found.similarity.index(0.5), found.iou.index(0.5)
+    tally = diagnose(pairs)["matched"]
+    total = diagnose(pairs).reference
     assert found.recall[at] == pytest.approx(tally.reference / total if total else 0.0)
 
 
 def explained(reference, answer, protocol):
-    comparison = compare(sample("a", Grounding("", reference)), Grounding("", answer))
-    return explain([protocol], [comparison])
+    pair = compare(sample("a", Grounding("", reference)), Grounding("", answer))
+    return explain([protocol], [pair])
 
 
 def lines(explanation, metric):
@@ -387,8 +387,8 @@ def test_explain_image_compares_as_the_protocol_does():
     )
     official, strict = found.reckonings
     # strict drops the article before it compares: equal phrases are 1, else the cosine
-    assert (strict.likeness.tolist(), strict.scores) == ([[1.0]], {"F1": 1})
-    assert 0.5 < official.likeness[0, 0] < 1
+    assert (strict.similarity.tolist(), strict.scores) == ([[1.0]], {"F1": 1})
+    assert 0.5 < official.similarity[0, 0] < 1
     with pytest.raises(MissingData, match="no image 'b' among the 1"):
         explain_image([sample("a", truth)], {}, [STRICT], "b")
 

@@ -50,9 +50,9 @@ def test_costs_of_nothing():
 
 
 def test_explanation():
-    comparison = laid("an [red]id", TRUTH, ANSWER, error="it broke")
+    pair = laid("an [red]id", TRUTH, ANSWER, error="it broke")
     scores = [{"Recall": 0.5}, {"F1": 0.5}]
-    explanation = explain([OFFICIAL, STRICT], [comparison, comparison], scores)
+    explanation = explain([OFFICIAL, STRICT], [pair, pair], scores)
     text = printed(print_explanation, explanation)
     assert "image an [red]id" in text
     assert "failed: it broke" in text
@@ -60,15 +60,16 @@ def test_explanation():
     assert cells(text, "P2")[1] == "[bold]two lamps"
     assert "this image alone: Recall 0.500" in text
     assert (
-        "halted: IoU 0.818, but likeness 0.000 is below 0.5; nothing behind it is looked at" in text
+        "halted: IoU 0.818, but similarity 0.000 is below 0.5; nothing behind it is looked at"
+        in text
     )
-    assert "matched: IoU 1.000, likeness 1.000" in text
-    assert "not found, charged to wrong words: IoU 0.818, likeness 0.000" in text
+    assert "matched: IoU 1.000, similarity 1.000" in text
+    assert "not found, charged to wrong words: IoU 0.818, similarity 0.000" in text
 
 
 def test_explanation_of_silence():
-    comparison = laid("a", TRUTH, SILENCE)
-    text = printed(print_explanation, explain([OFFICIAL], [comparison]))
+    pair = laid("a", TRUTH, SILENCE)
+    text = printed(print_explanation, explain([OFFICIAL], [pair]))
     assert "prediction: (no caption)" in text
     assert "no phrases" in text
     assert "IoU of the masks" not in text

@@ -23,8 +23,8 @@ def mixed(position):
 
 
 def test_masks_lie_on_the_picture():
-    comparison = laid("a", TRUTH, ANSWER, picture=grey())
-    drawn = np.asarray(show(comparison.sample, comparison.prediction).image)
+    pair = laid("a", TRUTH, ANSWER, picture=grey())
+    drawn = np.asarray(show(pair.sample, pair.prediction).image)
     assert drawn.shape == (HEIGHT, 2 * WIDTH + 12, 3)
     right = WIDTH + 12
     assert drawn[35, 15].tolist() == mixed(0)
@@ -38,8 +38,8 @@ def test_masks_lie_on_the_picture():
 
 
 def test_reference_alone():
-    comparison = laid("a", TRUTH, ANSWER)
-    drawing = show(comparison.sample)
+    pair = laid("a", TRUTH, ANSWER)
+    drawing = show(pair.sample)
     assert drawing.image.size == (WIDTH, HEIGHT)
     assert [title for title, _ in drawing.sides] == ["reference"]
 
@@ -51,8 +51,8 @@ def test_small_masks_lie_over_large_ones():
 
 
 def test_without_a_picture():
-    comparison = laid("a", TRUTH, ANSWER, picture=nowhere())
-    drawing = show(comparison.sample, comparison.prediction)
+    pair = laid("a", TRUTH, ANSWER, picture=nowhere())
+    drawing = show(pair.sample, pair.prediction)
     assert drawing.note == "drawn on a blank canvas: /data/images/gone.jpg: no such image"
     assert "/data/images/gone.jpg" in drawing._repr_html_()
     assert len(set(map(tuple, np.asarray(drawing.image).reshape(-1, 3).tolist()))) > 3
@@ -60,16 +60,16 @@ def test_without_a_picture():
 
 def test_nothing_to_draw():
     empty = Grounding("", (Phrase("a", (block(0, 0, 0, 0),)), Phrase(None)))
-    comparison = laid("a", empty, Grounding(""))
-    drawing = show(comparison.sample, comparison.prediction)
+    pair = laid("a", empty, Grounding(""))
+    drawing = show(pair.sample, pair.prediction)
     assert np.asarray(drawing.image)[:, :WIDTH].tolist() == np.full((60, 80, 3), GREY).tolist()
 
 
 def test_notebooks_show_text_as_text():
     hostile = "<script>alert(1)</script>"
     grounding = Grounding(hostile, (Phrase(hostile, (block(0, 0),)), Phrase(None)))
-    comparison = laid("a", grounding, grounding, error=hostile)
-    drawing = show(comparison.sample, comparison.prediction)
+    pair = laid("a", grounding, grounding, error=hostile)
+    drawing = show(pair.sample, pair.prediction)
     shown = drawing._repr_html_()
     assert "<script" not in shown
     assert shown.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5

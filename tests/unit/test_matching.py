@@ -106,11 +106,11 @@ def test_nothing_on_a_side(shape):
 # --- greedy_halting
 
 
-def told_halting(iou, likeness):
+def told_halting(iou, similarity):
     """The published rule at 0.5 and 0.5 with plain lists; a row or column of zeros stays put."""
     rows, columns = iou.shape
     iou = {(r, c): iou[r, c] for r in range(rows) for c in range(columns)}
-    alike = dict(np.ndenumerate(likeness))
+    alike = dict(np.ndenumerate(similarity))
     found = []
     while iou:
         nans = [pair for pair in sorted(iou) if np.isnan(iou[pair])]
@@ -130,8 +130,8 @@ def told_halting(iou, likeness):
 
 
 @given(tables(with_nan), tables(with_nan | st.just(0.75)))
-def test_halting_is_the_published_rule(iou, likeness):
-    assert unchanged(greedy_halting, iou, likeness) == told_halting(iou, likeness)
+def test_halting_is_the_published_rule(iou, similarity):
+    assert unchanged(greedy_halting, iou, similarity) == told_halting(iou, similarity)
 
 
 @given(tables(with_nan).flatmap(lambda t: st.tuples(st.just(t), arrays(np.float64, t.shape))))
@@ -145,7 +145,7 @@ ALIKE = np.ones((2, 2))
 
 
 @pytest.mark.parametrize(
-    ("iou", "likeness", "found"),
+    ("iou", "similarity", "found"),
     [
         ([[0.9, 0.0], [0.0, 0.8]], ALIKE, [(0, 0), (1, 1)]),
         ([[0.8, 0.0], [0.0, 0.9]], ALIKE, [(1, 1), (0, 0)]),
@@ -164,8 +164,8 @@ ALIKE = np.ones((2, 2))
         ([[0.6, 0.7], [0.7, 0.6]], ALIKE, [(0, 1), (1, 0)]),
     ],
 )
-def test_halting_by_hand(iou, likeness, found):
-    assert greedy_halting(np.array(iou), np.array(likeness)) == (found, False)
+def test_halting_by_hand(iou, similarity, found):
+    assert greedy_halting(np.array(iou), np.array(similarity)) == (found, False)
 
 
 @pytest.mark.parametrize("words", [(1, 2), (2, 1), (1, 1), (0, 2), (2, 0), (0, 0)])
@@ -185,12 +185,12 @@ def test_more_words_than_masks_lose_nothing():
 
 def test_halting_at_other_thresholds():
     iou = np.array([[0.3, 0.0], [0.0, 0.2]])
-    likeness = np.array([[0.2, 0.0], [0.0, 0.1]])
-    assert greedy_halting(iou, likeness, 0.25, 0.2) == ([(0, 0)], False)
-    assert greedy_halting(iou, likeness, 0.2, 0.1) == ([(0, 0), (1, 1)], False)
-    assert greedy_halting(iou, likeness, 0.31, 0.1) == ([], False)
-    assert greedy_halting(iou, likeness, 0.1, 0.21) == ([], False)
-    assert greedy_halting(iou, -likeness, 0.1, -1) == ([(0, 0), (1, 1)], False)
+    similarity = np.array([[0.2, 0.0], [0.0, 0.1]])
+    assert greedy_halting(iou, similarity, 0.25, 0.2) == ([(0, 0)], False)
+    assert greedy_halting(iou, similarity, 0.2, 0.1) == ([(0, 0), (1, 1)], False)
+    assert greedy_halting(iou, similarity, 0.31, 0.1) == ([], False)
+    assert greedy_halting(iou, similarity, 0.1, 0.21) == ([], False)
+    assert greedy_halting(iou, -similarity, 0.1, -1) == ([(0, 0), (1, 1)], False)
 
 
 @pytest.mark.parametrize("threshold", [0.0, -0.5, NAN])

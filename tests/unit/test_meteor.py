@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from captioned import comparisons, published, scores
+from captioned import pairs, published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.meteor.meteor import Meteor
@@ -67,9 +67,9 @@ def rows(tmp_path_factory):
         patch.setattr(java, "package_folder", lambda: folder)
         patch.setattr(java, "_SHARD_FROM", 10)
         patch.setattr(os, "cpu_count", lambda: 2)
-        found = measure(METEOR(), comparisons(WORLD))
+        found = measure(METEOR(), pairs(WORLD))
         patch.setattr(java, "run_java", None)
-        again = measure(METEOR(), comparisons(WORLD[::-1]))
+        again = measure(METEOR(), pairs(WORLD[::-1]))
     for name, column in found.columns.items():
         assert column.tolist() == again.columns[name].tolist()[::-1]
     return found
@@ -110,7 +110,9 @@ def test_on_paper(monkeypatch):
     # hypothesis "a dog" beside "a big dog": all matched exactly, in two chunks
     counts = {"words": (2, 3), "function": (1, 1), "matched": (2, 2)}
     row = [*counts["words"], *counts["function"], 1, 1, 1, 1, *[0] * 12, 2, *counts["matched"]]
-    monkeypatch.setattr(java, "meteor_statistics", lambda pairs: np.array([row], dtype=float))
+    monkeypatch.setattr(
+        java, "meteor_statistics", lambda caption_pairs: np.array([row], dtype=float)
+    )
     precision, recall = 1.0, 1.0 / (0.75 * 2 + 0.25)
     mean = precision * recall / (0.85 * precision + 0.15 * recall)
     expected = mean * (1 - 0.6 * (2 / 2) ** 0.2)
@@ -133,14 +135,16 @@ def counted(monkeypatch):
     """Rows of images with those counts, asked for in one call, each pair of captions once."""
     asked = []
 
-    def answered(pairs):
-        asked.append(list(pairs))
-        return np.array([COUNTS["abcde".index(hypothesis)] for _, hypothesis in pairs], dtype=float)
+    def answered(caption_pairs):
+        asked.append(list(caption_pairs))
+        return np.array(
+            [COUNTS["abcde".index(hypothesis)] for _, hypothesis in caption_pairs], dtype=float
+        )
 
     monkeypatch.setattr(java, "meteor_statistics", answered)
     world = [(["x"], "a"), (["x"], "b"), (["x"], "c"), (["x"], "d"), (["x"], "e")]
     world.append((["x"], "b"))
-    rows = measure(METEOR(), comparisons(world))
+    rows = measure(METEOR(), pairs(world))
     assert asked == [[(("x",), name) for name in "abcde"]]
     assert [rows.columns[name][5] for name in METEOR.columns] == COUNTS[1]
     return rows
@@ -180,10 +184,12 @@ LONG = " ".join(MAT.split() * 6000)  # each word at 6,000 to 12,000 places
 
 
 def test_a_caption_that_exhausts_the_program_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(java, "meteor_statistics", lambda pairs: pytest.fail("Java was started"))
+    monkeypatch.setattr(
+        java, "meteor_statistics", lambda caption_pairs: pytest.fail("Java was started")
+    )
     world = [([MAT], "a cat"), (["a dog", MAT], LONG), ([MAT], LONG[:8000])]
     with pytest.raises(BadData, match=r"image 1: caption: has 30,000 words \('a cat on") as caught:
-        METEOR().fit(comparisons(world))
+        METEOR().fit(pairs(world))
     # from the second word on, 40 alignments are copied for each of the 12,000 places of an "a"
     need = 40 * 12_001 * (30_000 + 5 * 5) / 1e9
     assert f"METEOR would take {need:.1f} GB of memory or more" in str(caught.value)
@@ -191,17 +197,17 @@ def test_a_caption_that_exhausts_the_program_is_refused_by_name(monkeypatch):
 
 
 def test_a_failure_of_the_program_names_the_caption_that_it_may_be_due_to(monkeypatch):
-    def fail(pairs):
+    def fail(caption_pairs):
         raise EnvironmentProblem("METEOR failed")
 
     monkeypatch.setattr(java, "meteor_statistics", fail)
     plain = [([MAT], "a cat"), ([MAT], " ".join(["word"] * 1000))]
     with pytest.raises(EnvironmentProblem) as caught:
-        METEOR().fit(comparisons(plain))
+        METEOR().fit(pairs(plain))
     assert str(caught.value) == "METEOR failed"
     longer = [*plain, ([MAT], " ".join(["pad"] * 2000)), ([MAT], " ".join(["word"] * 1500))]
     with pytest.raises(EnvironmentProblem) as caught:
-        METEOR().fit(comparisons(longer))
+        METEOR().fit(pairs(longer))
     told = "METEOR failed. If memory or time ran out: image 2: caption: has 2,000 words ('pad pad"
     assert str(caught.value).startswith(told)
 

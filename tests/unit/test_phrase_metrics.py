@@ -1,4 +1,4 @@
-"""Metrics of phrases on tables of IoU and likeness: thresholds hit exactly, and sums on paper."""
+"""Metrics of phrases on tables of IoU and similarity: thresholds hit exactly, and sums on paper."""
 
 import types
 from itertools import pairwise
@@ -17,26 +17,26 @@ from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.scoring.score import measure
-from gcg_bench.types import Comparison, Grounding, Prediction
+from gcg_bench.types import Grounding, Pair, Prediction
 
 BELOW = np.nextafter(0.5, 0)
 SPOT = block(0, 0)
 
 
-def compared(iou, likeness=None, *, crowd=(), confidences=None, order=0):
+def compared(iou, similarity=None, *, crowd=(), confidences=None, order=0):
     """An image by its tables: every phrase has words and a mask."""
     iou = np.array(iou, dtype=float)
-    likeness = np.ones(iou.shape) if likeness is None else np.array(likeness, dtype=float)
+    similarity = np.ones(iou.shape) if similarity is None else np.array(similarity, dtype=float)
     references, predicted = iou.shape
     truth = [phrase("a", SPOT, crowd=k in crowd) for k in range(references)]
     scores = [None] * predicted if confidences is None else confidences
     answer = Grounding("", tuple(phrase("a", SPOT, score=score) for score in scores))
     reference = sample(str(order), Grounding("", tuple(truth)), order=order)
-    return Comparison(reference, Prediction(str(order), answer), iou, iou, likeness)
+    return Pair(reference, Prediction(str(order), answer), iou, iou, similarity)
 
 
-def scored(metric, *comparisons, weights=None):
-    rows = measure(metric, comparisons)
+def scored(metric, *pairs, weights=None):
+    rows = measure(metric, pairs)
     weights = np.ones((1, len(rows))) if weights is None else np.array([weights], dtype=float)
     return {name: float(values[0]) for name, values in metric.reduce(rows, weights).items()}
 
@@ -45,11 +45,11 @@ def scored(metric, *comparisons, weights=None):
 
 
 @pytest.mark.parametrize(
-    ("iou", "likeness", "matched"),
+    ("iou", "similarity", "matched"),
     [(0.5, 0.5, 1), (BELOW, 1.0, 0), (1.0, BELOW, 0), (0.5, np.nan, 0), (np.nan, 1.0, 0)],
 )
-def test_a_threshold_reached_is_enough_and_both_must_be(iou, likeness, matched):
-    image = compared([[iou]], [[likeness]])
+def test_a_threshold_reached_is_enough_and_both_must_be(iou, similarity, matched):
+    image = compared([[iou]], [[similarity]])
     assert scored(PhraseF1(), image)["F1"] == matched
     assert scored(GroundedPQ(), image)["RQ"] == matched
 
@@ -85,8 +85,8 @@ def test_hallucinated_is_what_is_less_like_than_the_threshold():
     [
         (MaskRecall(), 1.0),
         (MaskRecall(threshold_iou=0.7), 0.5),
-        (MaskRecall(threshold_likeness=0.7), 0.5),
-        (MaskRecall(threshold_iou=0.4, threshold_likeness=0.9), 0.0),
+        (MaskRecall(threshold_similarity=0.7), 0.5),
+        (MaskRecall(threshold_iou=0.4, threshold_similarity=0.9), 0.0),
     ],
 )
 def test_mask_recall_has_its_own_thresholds(metric, recall):

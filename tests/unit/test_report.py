@@ -273,7 +273,7 @@ def test_fitted(size, longest, expected):
 
 def test_record_on_paper(world):
     given = material(world)
-    first, second = records(given.comparisons, given.diagnosis, 512)
+    first, second = records(given.pairs, given.diagnosis, 512)
     reference, predicted = (side["phrases"] for side in first["sides"])
     # the lamp has no mask: hallucinated, with a number of its own; IoU of blocks 2 apart is 8/12
     assert [(p["number"], p["kind"], p["other"]) for p in reference] == [(1, 0, 0), (2, 6, 0)]
@@ -291,7 +291,7 @@ def test_record_on_paper(world):
 
 def test_records_with_smaller_masks(world):
     given = material(world)
-    first, _ = records(given.comparisons, given.diagnosis, 40)
+    first, _ = records(given.pairs, given.diagnosis, 40)
     assert (first["size"], first["full"]) == ([30, 40], [60, 80])
     small = masks.to_rle(masks.resize(block(30, 30), 30, 40))["counts"]
     assert first["sides"][0]["phrases"][1]["mask"] == small
@@ -380,7 +380,7 @@ def test_header_prints_times_100(world):
     # 1 match of 2 + 4 phrases: F1 = 2 / 6
     assert (f1.name, f1.value, f1.interval) == ("F1", "33.3", "25.0–75.0")
     assert (hallucination.interval, hallucination.lower_is_better) == ("", True)
-    assert protocol.facts == (("words a caption", "7.2"), ("likeness gate lets pass", "6.2%"))
+    assert protocol.facts == (("words a caption", "7.2"), ("false-accept rate", "6.2%"))
 
 
 def test_settings_become_rows():

@@ -14,7 +14,7 @@ from gcg_bench.types import Prediction, Rows
 
 SIGNATURE = (
     "protocol:strict-1|dataset:shapes|n:3|encoder:minilm@53aa5117|equal_phrases:1"
-    "|metrics:phrase_f1(threshold_iou=0.5,threshold_likeness=0.5)"
+    "|metrics:phrase_f1(threshold_iou=0.5,threshold_similarity=0.5)"
 )
 VERDICT = {
     "protocol": "strict",

@@ -1,7 +1,7 @@
 """ROUGE-L against pycocoevalcap's, and by arithmetic on paper."""
 
 import pytest
-from captioned import comparisons, published, scores
+from captioned import pairs, published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.rouge.rouge import Rouge, my_lcs
@@ -21,7 +21,7 @@ worlds = st.lists(
 @given(worlds)
 def test_equals_pycocoevalcap(world):
     corpus, each = Rouge().compute_score(*published(world))
-    rows = measure(ROUGEL(), comparisons(world))
+    rows = measure(ROUGEL(), pairs(world))
     assert rows.columns["rouge_l"] == pytest.approx(each, abs=1e-9)
     assert scores(ROUGEL(), world)["ROUGE_L"] == pytest.approx(corpus, abs=1e-9)
 

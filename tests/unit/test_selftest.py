@@ -29,7 +29,7 @@ from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.scoring.score import measure
 from gcg_bench.tasks import protocols
 from gcg_bench.tasks.protocols import OFFICIAL, STRICT, EvalProtocol
-from gcg_bench.types import Comparison, Grounding, Phrase, Prediction
+from gcg_bench.types import Grounding, Pair, Phrase, Prediction
 
 BY_NAME = {law.name: law for law in LAWS}
 KIT = Kit(seed=0, junk="junk")
@@ -53,14 +53,14 @@ class Share:
     laws_broken: ClassVar[Mapping[str, str]] = {}
     lower_is_better: ClassVar[bool] = False
 
-    def fit(self, comparisons):
+    def fit(self, pairs):
         return None
 
-    def measure(self, comparison, fitted):
-        return {"found": self.found(comparison), "asked": float(len(comparison.iou))}
+    def measure(self, pair, fitted):
+        return {"found": self.found(pair), "asked": float(len(pair.iou))}
 
-    def found(self, comparison):
-        return float((comparison.iou >= 0.5).any(axis=1).sum())
+    def found(self, pair):
+        return float((pair.iou >= 0.5).any(axis=1).sum())
 
     def reduce(self, rows, weights):
         found, asked = (weights @ rows.stack(self.columns)).T
@@ -68,54 +68,54 @@ class Share:
 
 
 class FirstPhraseAlone(Share):
-    def found(self, comparison):
-        return float((comparison.iou[:, :1] >= 0.5).sum())
+    def found(self, pair):
+        return float((pair.iou[:, :1] >= 0.5).sum())
 
 
 class PhrasesCounted(Share):
-    def found(self, comparison):
-        return float(comparison.iou.shape[1])
+    def found(self, pair):
+        return float(pair.iou.shape[1])
 
 
 class NamesRead(Share):
-    def found(self, comparison):
-        return float(len(comparison.sample.id))
+    def found(self, pair):
+        return float(len(pair.sample.id))
 
 
 class SilenceRewarded(Share):
-    def found(self, comparison):
-        return super().found(comparison) if comparison.iou.size else float(len(comparison.iou))
+    def found(self, pair):
+        return super().found(pair) if pair.iou.size else float(len(pair.iou))
 
 
 class LeftSidePreferred(Share):
-    def found(self, comparison):
+    def found(self, pair):
         left = [
             bool(decode(p.masks[0])[:, : p.masks[0].width // 2].any())
-            for p in comparison.prediction.grounding.phrases
+            for p in pair.prediction.grounding.phrases
             if p.masks
         ]
         return float(sum(left))
 
 
 class FirstPartAlone(Share):
-    def found(self, comparison):
-        answers = comparison.prediction.grounding.phrases
+    def found(self, pair):
+        answers = pair.prediction.grounding.phrases
         return float(sum(area(p.masks[:1]).sum() for p in answers if p.masks))
 
 
 class ConfidencesAdded(Share):
-    def found(self, comparison):
-        return sum(p.score or 0.0 for p in comparison.prediction.grounding.phrases)
+    def found(self, pair):
+        return sum(p.score or 0.0 for p in pair.prediction.grounding.phrases)
 
 
 class OrderRead(Share):
-    def found(self, comparison):
-        return comparison.sample.order * super().found(comparison)
+    def found(self, pair):
+        return pair.sample.order * super().found(pair)
 
 
 class WordsCounted(Share):
-    def found(self, comparison):
-        return 1.0 / (1 + len(comparison.hypothesis.split()))
+    def found(self, pair):
+        return 1.0 / (1 + len(pair.hypothesis.split()))
 
 
 def broken(metric, samples):
@@ -236,18 +236,18 @@ def test_zero_is_where_a_score_arrives_not_how_far_it_moved():
 # Breaks that the published numbers are known for, each on paper ----------------------------------
 
 
-def table(iou_, likeness=None, order=0):
+def table(iou_, similarity=None, order=0):
     """One image by its tables alone, reference x answer."""
     values = np.array(iou_, dtype=float)
     things = [Phrase(f"thing {k}", (block(0, 0),)) for k in range(max(values.shape))]
     reference = sample(str(order), Grounding("", tuple(things[: values.shape[0]])), order=order)
     answer = Prediction(str(order), Grounding("", tuple(things[: values.shape[1]])))
-    alike_ = np.ones(values.shape) if likeness is None else np.array(likeness, dtype=float)
-    return Comparison(reference, answer, values, values, alike_)
+    alike_ = np.ones(values.shape) if similarity is None else np.array(similarity, dtype=float)
+    return Pair(reference, answer, values, values, alike_)
 
 
-def value(metric, *comparisons):
-    rows = measure(metric, comparisons)
+def value(metric, *pairs):
+    rows = measure(metric, pairs)
     (score,) = metric.reduce(rows, np.ones((1, len(rows)))).values()
     return float(score[0])
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from captioned import comparisons, scores
+from captioned import pairs, scores
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.metrics.spice import SPICE
@@ -107,6 +107,6 @@ def test_models_beside_the_program_are_as_good(models, monkeypatch, tmp_path_fac
 
 def test_weights_are_repeated_images(models, monkeypatch):
     program(models, monkeypatch, scored(0.5, 0.2))
-    rows = measure(SPICE(), comparisons(WORLD))
+    rows = measure(SPICE(), pairs(WORLD))
     found = SPICE().reduce(rows, np.array([[2.0, 1, 0], [0, 3, 0]]))["SPICE"]
     assert found == pytest.approx([1.2 / 3, 0.2])

@@ -6,7 +6,7 @@ import numpy as np
 
 from gcg_bench.scoring.features import Evidence, overlaps
 from gcg_bench.text.encoders import Encoder
-from gcg_bench.types import Comparison, Prediction, Sample
+from gcg_bench.types import Pair, Prediction, Sample
 
 
 def compared(
@@ -15,8 +15,8 @@ def compared(
     encoder: Encoder,
     *,
     equal_is_one: bool,
-) -> tuple[Comparison, ...]:
-    """Overlaps and likeness of every sample; what looks at captions (METEOR) cannot use them.
+) -> tuple[Pair, ...]:
+    """Overlaps and similarity of every sample; what looks at captions (METEOR) cannot use them.
 
     Args:
         samples: in the order wanted.
@@ -29,6 +29,6 @@ def compared(
         prediction = predictions[sample.id]
         iou, crowd_iou = overlaps(sample.truth, prediction.grounding)
         unknown = np.full(iou.shape, np.nan)
-        laid.append(Comparison(sample, prediction, iou, crowd_iou, unknown))
+        laid.append(Pair(sample, prediction, iou, crowd_iou, unknown))
     evidence = Evidence(tuple(laid), broken_lines=0, seconds={})
     return evidence.alike(encoder, equal_is_one=equal_is_one)

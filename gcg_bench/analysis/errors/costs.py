@@ -18,7 +18,7 @@ from typing import Any
 from gcg_bench.analysis.errors.kinds import KINDS, ImageDiagnosis, judge_image
 from gcg_bench.analysis.errors.slices import Slice, slices
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.types import Comparison
+from gcg_bench.types import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,15 @@ class Diagnosis:
         }
 
 
-def diagnose(comparisons: Sequence[Comparison], rule: PhraseF1 | None = None) -> Diagnosis:
+def diagnose(pairs: Sequence[Pair], rule: PhraseF1 | None = None) -> Diagnosis:
     """What went wrong in a set of images; nothing goes wrong in none (F1 is then 0).
 
     Args:
-        comparisons: with the likeness of the protocol that is diagnosed.
+        pairs: with the similarity of the protocol that is diagnosed.
         rule: what a match is; strict's by default.
     """
     judged = PhraseF1() if rule is None else rule
-    images = tuple(judge_image(comparison, judged) for comparison in comparisons)
+    images = tuple(judge_image(pair, judged) for pair in pairs)
     predicted = _counts([finding.kind for image in images for finding in image.predicted])
     reference = _counts([finding.kind for image in images for finding in image.reference])
     phrases = (sum(predicted.values()), sum(reference.values()))
@@ -115,7 +115,7 @@ def diagnose(comparisons: Sequence[Comparison], rule: PhraseF1 | None = None) ->
         )
         for name in predicted
     )
-    return Diagnosis(images, tallies, tallies[0].f1_without, slices(comparisons, images))
+    return Diagnosis(images, tallies, tallies[0].f1_without, slices(pairs, images))
 
 
 def _counts(kinds: Sequence[str]) -> Mapping[str, int]:

@@ -16,12 +16,12 @@ from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.tasks.protocols import EvalProtocol
 from gcg_bench.text.encoders import load_encoder
-from gcg_bench.types import Comparison, Phrase, Prediction, Sample
+from gcg_bench.types import Pair, Phrase, Prediction, Sample
 
 
 def explain(
     protocols: Sequence[EvalProtocol],
-    comparisons: Sequence[Comparison],
+    pairs: Sequence[Pair],
     scores: Sequence[Mapping[str, float]] | None = None,
 ) -> Explanation:
     """One image as every protocol sees it.
@@ -31,10 +31,10 @@ def explain(
 
     Args:
         protocols: at least one.
-        comparisons: the same image once a protocol, each with that protocol's likeness.
+        pairs: the same image once a protocol, each with that protocol's similarity.
         scores: per protocol, the image's own scores (see `Measured.alone`).
     """
-    first = comparisons[0]
+    first = pairs[0]
     given = scores if scores is not None else [{} for _ in protocols]
     return Explanation(
         id=first.sample.id,
@@ -43,8 +43,8 @@ def explain(
         predicted=_side(first.prediction.grounding.caption, first.prediction.grounding.phrases),
         iou=first.iou,
         reckonings=tuple(
-            Reckoning(protocol.key, comparison.similarity, _lines(protocol, comparison), own)
-            for protocol, comparison, own in zip(protocols, comparisons, given, strict=True)
+            Reckoning(protocol.key, pair.similarity, _lines(protocol, pair), own)
+            for protocol, pair, own in zip(protocols, pairs, given, strict=True)
         ),
         unpaired=first.prediction.unpaired,
     )
@@ -88,27 +88,27 @@ def place_of(samples: Sequence[Sample], id_: str) -> int:
     raise MissingData(f"no image {id_!r} among the {len(ids)} of the data set{hint}")
 
 
-def _lines(protocol: EvalProtocol, comparison: Comparison) -> tuple[Line, ...]:
+def _lines(protocol: EvalProtocol, pair: Pair) -> tuple[Line, ...]:
     found: list[Line] = []
     for metric in protocol.metrics:
         if isinstance(metric, MaskRecall):
-            found += _recall(metric, comparison)
+            found += _recall(metric, pair)
         elif isinstance(metric, MeanIoU):
-            found += _miou(metric, comparison)
+            found += _miou(metric, pair)
         elif isinstance(metric, AP50):
-            found += _ap50(metric, comparison)
+            found += _ap50(metric, pair)
         elif isinstance(metric, PhraseF1):
-            found += _phrases(metric, comparison)
+            found += _phrases(metric, pair)
     return tuple(found)
 
 
-def _recall(metric: MaskRecall, comparison: Comparison) -> list[Line]:
+def _recall(metric: MaskRecall, pair: Pair) -> list[Line]:
     """The published loop, step by step, up to where it halts."""
-    truth, answer = comparison.sample.truth, comparison.prediction.grounding
-    iou = comparison.iou[np.ix_(truth.masked, answer.masked)]
-    likeness = comparison.similarity[np.ix_(truth.worded, answer.worded)]
-    pairs, lost = matching.greedy_halting(
-        iou, likeness, metric.threshold_iou, metric.threshold_likeness
+    truth, answer = pair.sample.truth, pair.prediction.grounding
+    iou = pair.iou[np.ix_(truth.masked, answer.masked)]
+    similarity = pair.similarity[np.ix_(truth.worded, answer.worded)]
+    matches, lost = matching.greedy_halting(
+        iou, similarity, metric.threshold_iou, metric.threshold_similarity
     )
     lines = [
         Line(
@@ -116,18 +116,18 @@ def _recall(metric: MaskRecall, comparison: Comparison) -> list[Line]:
             truth.masked[row],
             answer.masked[column],
             counted=True,
-            why=f"step {step}: IoU {iou[row, column]:.3f}, likeness {likeness[row, column]:.3f}"
-            + _words_of(comparison, row, column),
+            why=f"step {step}: IoU {iou[row, column]:.3f}, similarity {similarity[row, column]:.3f}"
+            + _words_of(pair, row, column),
         )
-        for step, (row, column) in enumerate(pairs, 1)
+        for step, (row, column) in enumerate(matches, 1)
     ]
     if lost:
         why = "the pair of largest IoU has a mask but no words: the image loses its recall"
         return [Line("Recall", None, None, counted=False, why=why)]
     left = iou.copy()
-    for row, column in pairs:
+    for row, column in matches:
         left[row, :] = left[:, column] = 0
-    if not left.size or len(pairs) == min(left.shape):
+    if not left.size or len(matches) == min(left.shape):
         return lines
     row, column = divmod(int(np.argmax(left)), left.shape[1])  # NaN first, as in the published loop
     largest = left[row, column]
@@ -135,9 +135,9 @@ def _recall(metric: MaskRecall, comparison: Comparison) -> list[Line]:
         why = f"halted: the largest IoU left is {largest:.3f}, below {metric.threshold_iou}"
     else:
         why = (
-            f"halted: IoU {largest:.3f}, but likeness {likeness[row, column]:.3f} is below"
-            f" {metric.threshold_likeness}; nothing behind it is looked at"
-            + _words_of(comparison, row, column)
+            f"halted: IoU {largest:.3f}, but similarity {similarity[row, column]:.3f} is below"
+            f" {metric.threshold_similarity}; nothing behind it is looked at"
+            + _words_of(pair, row, column)
         )
     return [
         *lines,
@@ -145,9 +145,9 @@ def _recall(metric: MaskRecall, comparison: Comparison) -> list[Line]:
     ]
 
 
-def _words_of(comparison: Comparison, row: int, column: int) -> str:
+def _words_of(pair: Pair, row: int, column: int) -> str:
     """Whose words were looked at, where these are not the masks' own."""
-    truth, answer = comparison.sample.truth, comparison.prediction.grounding
+    truth, answer = pair.sample.truth, pair.prediction.grounding
     own = (truth.masked[row], answer.masked[column])
     seen = (truth.worded[row], answer.worded[column])
     if own == seen:
@@ -158,19 +158,19 @@ def _words_of(comparison: Comparison, row: int, column: int) -> str:
     )
 
 
-def _miou(metric: MeanIoU, comparison: Comparison) -> list[Line]:
-    truth, answer = comparison.sample.truth.masked, comparison.prediction.grounding.masked
-    table = comparison.iou[np.ix_(truth, answer)]
+def _miou(metric: MeanIoU, pair: Pair) -> list[Line]:
+    truth, answer = pair.sample.truth.masked, pair.prediction.grounding.masked
+    table = pair.iou[np.ix_(truth, answer)]
     if metric.match == "greedy":
-        pairs = [(row, column) for column, row, _ in matching.greedy(table.T)]
+        matches = [(row, column) for column, row, _ in matching.greedy(table.T)]
     else:
-        pairs = matching.optimal(table)
+        matches = matching.optimal(table)
     lines = [
         Line("mIoU", truth[row], answer[column], counted=True, why=f"IoU {table[row, column]:.3f}")
-        for row, column in pairs
+        for row, column in matches
     ]
-    whole = len(pairs) if metric.divide_by == "taken" else max(comparison.iou.shape)
-    total = sum(float(table[pair]) for pair in pairs)
+    whole = len(matches) if metric.divide_by == "taken" else max(pair.iou.shape)
+    total = sum(float(table[match]) for match in matches)
     if np.isnan(table).any() and metric.match == "greedy":
         why = "an empty mask beside an empty mask: the published loop stops before it starts"
     elif not whole and metric.divide_by == "larger_side":
@@ -180,10 +180,10 @@ def _miou(metric: MeanIoU, comparison: Comparison) -> list[Line]:
     return [*lines, Line("mIoU", None, None, counted=False, why=why)]
 
 
-def _ap50(metric: AP50, comparison: Comparison) -> list[Line]:
-    answer = comparison.prediction.grounding
-    ranked = metric.fit([comparison])
-    verdicts = np.asarray(metric.measure(comparison, ranked)["verdicts"])
+def _ap50(metric: AP50, pair: Pair) -> list[Line]:
+    answer = pair.prediction.grounding
+    ranked = metric.fit([pair])
+    verdicts = np.asarray(metric.measure(pair, ranked)["verdicts"])
     confidence = [(answer.phrases[k].score or 0.0) if ranked else 1.0 for k in answer.masked]
     order = sorted(range(len(confidence)), key=lambda detection: -confidence[detection])
     said = {1.0: "finds an object", 0.0: "finds none that is free", -1.0: "lies on a crowd"}
@@ -201,9 +201,9 @@ def _ap50(metric: AP50, comparison: Comparison) -> list[Line]:
     ]
 
 
-def _phrases(metric: PhraseF1, comparison: Comparison) -> list[Line]:
+def _phrases(metric: PhraseF1, pair: Pair) -> list[Line]:
     """The kind of every predicted phrase, then of every reference phrase that is not matched."""
-    image = judge_image(comparison, metric)
+    image = judge_image(pair, metric)
     predicted = [
         Line("F1", _partner(finding), position, finding.kind == "matched", _why(finding, "R"))
         for position, finding in enumerate(image.predicted)
@@ -225,7 +225,7 @@ def _why(finding: Finding, letter: str) -> str:
     title = next(kind.title for kind in KINDS if kind.name == finding.kind)
     if finding.other is None:
         return f"{title}: the other side has no phrase"
-    words = "no words" if finding.likeness is None else f"likeness {finding.likeness:.3f}"
+    words = "no words" if finding.similarity is None else f"similarity {finding.similarity:.3f}"
     numbers = f"IoU {finding.iou:.3f}, {words}"
     if finding.kind in APART:
         return f"{title}: the closest, {letter}{finding.other + 1}, has {numbers}"

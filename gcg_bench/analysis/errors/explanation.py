@@ -57,13 +57,13 @@ class Reckoning:
 
     Attributes:
         protocol: e.g. `official-1`.
-        likeness: (R, P) table of this protocol's encoder, NaN where a phrase has no words.
+        similarity: (R, P) table of this protocol's encoder, NaN where a phrase has no words.
         lines: decisions, metric by metric, in the order in which they are made.
         scores: score name -> this image's own score, as far as the caller gave them.
     """
 
     protocol: str
-    likeness: FloatArray
+    similarity: FloatArray
     lines: tuple[Line, ...]
     scores: Mapping[str, float]
 
@@ -106,7 +106,7 @@ class Explanation:
                         name: value if np.isfinite(value) else None
                         for name, value in one.scores.items()
                     },
-                    "likeness": _plain(one.likeness),
+                    "similarity": _plain(one.similarity),
                     "lines": [asdict(line) for line in one.lines],
                 }
                 for one in self.reckonings

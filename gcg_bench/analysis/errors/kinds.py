@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gcg_bench import matching
 from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.types import Comparison, FloatArray
+from gcg_bench.types import FloatArray, Pair
 
 NEAR = 0.1
 """The least IoU at which a predicted mask is taken to mean a reference object."""
@@ -74,15 +74,15 @@ class Finding:
         kind: one of `NAMES`.
         other: position, on the other side, of the phrase it was matched with, charged to, or that
             makes its kind hold; for hallucinated and missed phrases the closest one (largest sum of
-            IoU and likeness). None when the other side has no phrase.
+            IoU and similarity). None when the other side has no phrase.
         iou: with that phrase, 0 without one.
-        likeness: with that phrase; None without one, or where either has no words.
+        similarity: with that phrase; None without one, or where either has no words.
     """
 
     kind: str
     other: int | None = None
     iou: float = 0.0
-    likeness: float | None = None
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ class ImageDiagnosis:
     predicted: tuple[Finding, ...]
 
 
-def judge_image(comparison: Comparison, rule: PhraseF1) -> ImageDiagnosis:
+def judge_image(pair: Pair, rule: PhraseF1) -> ImageDiagnosis:
     """The kind of every phrase, with exactly the matches that `rule` counts."""
-    iou = np.nan_to_num(comparison.iou, nan=0.0)
-    likeness = comparison.similarity
-    alike = likeness >= rule.threshold_likeness  # NaN (no words) is like nothing
+    iou = np.nan_to_num(pair.iou, nan=0.0)
+    similarity = pair.similarity
+    alike = similarity >= rule.threshold_similarity  # NaN (no words) is like nothing
     fits = iou >= rule.threshold_iou
     near = (iou >= NEAR) & ~fits
-    matches = matching.admissible(comparison.iou * likeness, fits & alike)
+    matches = matching.admissible(pair.iou * similarity, fits & alike)
 
     charges = _Charges(iou, matches)
     predicted: list[tuple[str, int | None]] = [("hallucinated", None)] * iou.shape[1]
@@ -129,17 +129,17 @@ def judge_image(comparison: Comparison, rule: PhraseF1) -> ImageDiagnosis:
             charges.charge(kind, table, mine)
         for column in mine:
             here = charges.partner(column)
-            predicted[column] = (kind, _closest(iou, likeness, table, column, here))
+            predicted[column] = (kind, _closest(iou, similarity, table, column, here))
 
     anything = np.ones_like(fits)
     return ImageDiagnosis(
-        comparison.sample.id,
+        pair.sample.id,
         reference=tuple(
-            _finding(iou.T, likeness.T, row, *charges.of_reference(row), anything.T)
+            _finding(iou.T, similarity.T, row, *charges.of_reference(row), anything.T)
             for row in range(iou.shape[0])
         ),
         predicted=tuple(
-            _finding(iou, likeness, column, kind, other, anything)
+            _finding(iou, similarity, column, kind, other, anything)
             for column, (kind, other) in enumerate(predicted)
         ),
     )
@@ -172,26 +172,26 @@ class _Charges:
 
 
 def _closest(
-    iou: FloatArray, likeness: FloatArray, table: _Table, column: int, known: int | None
+    iou: FloatArray, similarity: FloatArray, table: _Table, column: int, known: int | None
 ) -> int | None:
-    """The row of largest IoU + likeness among those of the table, if none is known already."""
+    """The row of largest IoU + similarity among those of the table, if none is known already."""
     rows = np.flatnonzero(table[:, column])
     if known is not None or not rows.size:
         return known
-    near = iou[rows, column] + np.nan_to_num(likeness[rows, column], nan=-1.0)
+    near = iou[rows, column] + np.nan_to_num(similarity[rows, column], nan=-1.0)
     return int(rows[int(np.argmax(near))])
 
 
 def _finding(
     iou: FloatArray,
-    likeness: FloatArray,
+    similarity: FloatArray,
     column: int,
     kind: str,
     other: int | None,
     table: _Table,
 ) -> Finding:
-    row = _closest(iou, likeness, table, column, other)
+    row = _closest(iou, similarity, table, column, other)
     if row is None:
         return Finding(kind)
-    words = float(likeness[row, column])
+    words = float(similarity[row, column])
     return Finding(kind, row, float(iou[row, column]), None if np.isnan(words) else words)

@@ -13,7 +13,7 @@ from typing import Any
 from gcg_bench import masks
 from gcg_bench.analysis.errors.kinds import NAMES, ImageDiagnosis
 from gcg_bench.analysis.errors.spans import locate
-from gcg_bench.types import Comparison, Grounding
+from gcg_bench.types import Grounding, Pair
 
 _SMALL, _LARGE = 32**2, 96**2  # COCO's areas in pixels
 _NO_WORDS = "no words"
@@ -66,12 +66,10 @@ class Slice:
         }
 
 
-def slices(
-    comparisons: Sequence[Comparison], images: Sequence[ImageDiagnosis]
-) -> tuple[Slice, ...]:
+def slices(pairs: Sequence[Pair], images: Sequence[ImageDiagnosis]) -> tuple[Slice, ...]:
     """All slices that hold a phrase, property by property."""
-    truths = [comparison.sample.truth for comparison in comparisons]
-    answers = [comparison.prediction.grounding for comparison in comparisons]
+    truths = [pair.sample.truth for pair in pairs]
+    answers = [pair.prediction.grounding for pair in pairs]
     counts = [_number(len(truth.phrases), 6) for truth in truths]
     predicted = _tallied(answers, [[f.kind for f in image.predicted] for image in images], counts)
     reference = _tallied(truths, [[f.kind for f in image.reference] for image in images], counts)

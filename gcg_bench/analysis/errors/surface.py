@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gcg_bench import matching
-from gcg_bench.types import Comparison, FloatArray
+from gcg_bench.types import FloatArray, Pair
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,13 @@ class Surface:
 
     Attributes:
         iou: IoU thresholds, rising.
-        likeness: likeness thresholds, rising.
-        recall: reference phrases matched over reference phrases, shape (likeness, iou); 0 when
+        similarity: similarity thresholds, rising.
+        recall: reference phrases matched over reference phrases, shape (similarity, iou); 0 when
             there are none.
     """
 
     iou: tuple[float, ...]
-    likeness: tuple[float, ...]
+    similarity: tuple[float, ...]
     recall: FloatArray
 
 
@@ -31,28 +31,28 @@ _LIKENESS = tuple(step / 100 for step in range(0, 101, 10))
 
 
 def recall_surface(
-    comparisons: Sequence[Comparison],
+    pairs: Sequence[Pair],
     iou: Sequence[float] = _IOU,
-    likeness: Sequence[float] = _LIKENESS,
+    similarity: Sequence[float] = _LIKENESS,
 ) -> Surface:
     """The share of reference phrases that can be matched one to one at each pair of thresholds.
 
     Args:
-        comparisons: with likeness tables.
+        pairs: with similarity tables.
         iou: thresholds above 0.
-        likeness: thresholds.
+        similarity: thresholds.
     """
-    matched = np.zeros((len(likeness), len(iou)))
-    for comparison in comparisons:
-        matched += _matched(comparison, iou, likeness)
-    phrases = sum(len(comparison.sample.truth.phrases) for comparison in comparisons)
-    return Surface(tuple(iou), tuple(likeness), matched / phrases if phrases else matched)
+    matched = np.zeros((len(similarity), len(iou)))
+    for pair in pairs:
+        matched += _matched(pair, iou, similarity)
+    phrases = sum(len(pair.sample.truth.phrases) for pair in pairs)
+    return Surface(tuple(iou), tuple(similarity), matched / phrases if phrases else matched)
 
 
-def _matched(comparison: Comparison, iou: Sequence[float], likeness: Sequence[float]) -> FloatArray:
-    """Pairs at each pair of thresholds, shape (likeness, iou)."""
-    alike = comparison.similarity >= np.reshape(likeness, (-1, 1, 1, 1))
-    allowed = alike & (comparison.iou >= np.reshape(iou, (1, -1, 1, 1)))
+def _matched(pair: Pair, iou: Sequence[float], similarity: Sequence[float]) -> FloatArray:
+    """Pairs at each pair of thresholds, shape (similarity, iou)."""
+    alike = pair.similarity >= np.reshape(similarity, (-1, 1, 1, 1))
+    allowed = alike & (pair.iou >= np.reshape(iou, (1, -1, 1, 1)))
     counts: FloatArray = allowed.sum(axis=(2, 3)).astype(np.float64)
     # where no phrase has two partners, all pairs can be made; few of the other sets differ
     contested = (allowed.sum(axis=2) > 1).any(axis=2) | (allowed.sum(axis=3) > 1).any(axis=2)

@@ -193,7 +193,7 @@ LAWS: tuple[Law, ...] = (
         do.words_swapped,
         Claim(WORSE_OR_SAME, "the right words in the wrong place are never better"),
         claims=claims(
-            (DOWN, "gPQ", "the likeness of these pairs is smaller"),
+            (DOWN, "gPQ", "the similarity of these pairs is smaller"),
             (NOT_UP, "Precision Recall F1 F1_avg SQ RQ", "pairs can only fall below the gate"),
             (STILL, "AP50 mIoU", "words play no part"),
             (STILL, _RATES, "the same words and masks are there"),

@@ -21,7 +21,7 @@ from gcg_bench.scoring.score import measure
 from gcg_bench.tasks.protocols import EvalProtocol
 from gcg_bench.text import java, similarity
 from gcg_bench.text.encoders import Encoder, load_encoder
-from gcg_bench.types import Comparison, Metric, Sample
+from gcg_bench.types import Metric, Pair, Sample
 
 Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
 Scores = Mapping[tuple[str, str], float]
@@ -246,13 +246,13 @@ def _scored(
         name: {
             (metric.name, score): value
             for metric in protocol.metrics
-            for score, value in _values(metric, comparisons).items()
+            for score, value in _values(metric, pairs).items()
         }
-        for name, comparisons in compared.items()
+        for name, pairs in compared.items()
     }
 
 
-def _values(metric: Metric, comparisons: Sequence[Comparison]) -> dict[str, float]:
-    rows = measure(metric, comparisons)
+def _values(metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
+    rows = measure(metric, pairs)
     reduced = metric.reduce(rows, np.ones((1, len(rows))))
     return {score: float(reduced[score][0]) for score in metric.scores}

@@ -30,7 +30,7 @@ from gcg_bench.scoring.signature import MEASUREMENT, fields_of
 from gcg_bench.types import FloatArray
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-Pair = tuple[Measured, Measured]
+RunPair = tuple[Measured, Measured]
 
 # what images are compared by unless the caller says otherwise: the first that both runs have; gPQ
 # is one number an image for place, words and count
@@ -94,7 +94,7 @@ def compare(
     )
 
 
-def _refuse(run_a: Run, run_b: Run, pairs: Sequence[Pair]) -> None:
+def _refuse(run_a: Run, run_b: Run, pairs: Sequence[RunPair]) -> None:
     """Raises BadOption when the measurements or the images of two sides differ."""
     for a, b in pairs:
         sides = [
@@ -149,7 +149,7 @@ def _adjusted(changes: Sequence[ScoreChange]) -> tuple[ScoreChange, ...]:
     return tuple(replace(one, holm=p) for one, p in zip(changes, adjusted, strict=True))
 
 
-def _images(pairs: Sequence[Pair], by: str | None) -> ImageChanges:
+def _images(pairs: Sequence[RunPair], by: str | None) -> ImageChanges:
     """The images by how much they changed, in the last protocol that has the score.
 
     Strict comes last, and its numbers are the sound ones.
@@ -202,7 +202,7 @@ def _side(run: Run, measured: Sequence[Measured]) -> Side:
     )
 
 
-def _answered(pairs: Sequence[Pair]) -> tuple[tuple[str, str, str], ...]:
+def _answered(pairs: Sequence[RunPair]) -> tuple[tuple[str, str, str], ...]:
     """What the signatures say differently, all of it outside the measurement."""
     found: dict[str, tuple[str, str, str]] = {}
     for pair in pairs:
@@ -213,7 +213,7 @@ def _answered(pairs: Sequence[Pair]) -> tuple[tuple[str, str, str], ...]:
     return tuple(found.values())
 
 
-def _notes(pairs: Sequence[Pair], tests: int, draws: int) -> list[str]:
+def _notes(pairs: Sequence[RunPair], tests: int, draws: int) -> list[str]:
     """What a reader must know beside the numbers."""
     if draws < 1:
         raise BadOption(f"draws is {draws}; at least one is needed")

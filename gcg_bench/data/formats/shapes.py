@@ -1,8 +1,8 @@
 """The embedded data set: rendered scenes with exact masks and captions from a grammar.
 
 Nothing is read from disk. A scene follows from split and index alone, in whole-number arithmetic,
-so it is the same bytes on every machine; see `gcg_bench.data.shapes.composing` for what scenes hold and
-`gcg_bench.data.shapes.grammar` for what captions say. Things are named from left to right, always.
+so it is the same bytes on every machine. `gcg_bench.data.shapes.composing` says what scenes hold
+and `gcg_bench.data.shapes.grammar` what captions say. Things are named from left to right, always.
 """
 
 from collections.abc import Iterator

@@ -232,9 +232,7 @@ def _notes(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
             )
     gates = {row["false_accept"] for row in measured if "false_accept" in row}
     if len(gates) == 1:
-        said.append(
-            f"The likeness gate lets {100 * gates.pop():.1f}% of other images' phrases pass."
-        )
+        said.append(f"The false-accept rate of the similarity gate is {100 * gates.pop():.1f}%.")
     if reported:
         said.append(
             "Reported values are from papers, whose evaluators differ as their notes say; they have"

@@ -59,7 +59,7 @@ def _protocol(judged: Judged) -> Protocol:
         ),
         facts=(
             ("words a caption", f"{verdict['words']:.1f}"),
-            ("likeness gate lets pass", _share(verdict["false_accept"])),
+            ("false-accept rate", _share(verdict["false_accept"])),
         ),
         notes=tuple(verdict["notes"]),
         signature=verdict["signature"],
@@ -81,9 +81,9 @@ def _tile(name: str, score: Mapping[str, Any], *, lower_is_better: bool) -> Tile
 def summary(material: Material) -> list[tuple[str, str]]:
     """What there is, in numbers."""
     diagnosis = material.diagnosis
-    failed = sum(one.prediction.error is not None for one in material.comparisons)
+    failed = sum(one.prediction.error is not None for one in material.pairs)
     return [
-        (f"{len(material.comparisons):,}", "images"),
+        (f"{len(material.pairs):,}", "images"),
         (f"{diagnosis.reference:,}", "reference phrases"),
         (f"{diagnosis.predicted:,}", "predicted phrases"),
         (f"{failed:,}", "failed images"),

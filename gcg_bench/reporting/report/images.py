@@ -5,7 +5,7 @@ or `why` there is none. `size` is that of its masks, `full` that of the picture:
 `sides` holds the reference and the prediction:
 
     {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
-     "phrases": [{"text", "number", "kind", "other", "iou", "likeness", "score", "masks", "crowd",
+     "phrases": [{"text", "number", "kind", "other", "iou", "similarity", "score", "masks", "crowd",
                   "mask"}]}
 
 A caption is a list of pieces, each with the position of the phrase it is, -1 for none: character
@@ -20,26 +20,24 @@ from typing import Any
 from gcg_bench import masks
 from gcg_bench.analysis.errors import APART, KINDS, Diagnosis, Finding, ImageDiagnosis, locate
 from gcg_bench.reporting.report.smaller import fitted, shrunk
-from gcg_bench.types import Comparison, Grounding, Mask, Phrase
+from gcg_bench.types import Grounding, Mask, Pair, Phrase
 
 _KIND = {kind.name: position for position, kind in enumerate(KINDS)}
 _RAW = 20_000  # characters of a model's own text that are kept
 
 
-def records(
-    comparisons: Sequence[Comparison], diagnosis: Diagnosis, longest: int
-) -> list[dict[str, Any]]:
+def records(pairs: Sequence[Pair], diagnosis: Diagnosis, longest: int) -> list[dict[str, Any]]:
     """The records of all images, without their pictures.
 
     Args:
-        comparisons: the images.
+        pairs: the images.
         diagnosis: of the same images, in the same order.
         longest: pixels of the longer side of the masks at most.
     """
-    sides = [(one.sample.truth, one.prediction.grounding) for one in comparisons]
+    sides = [(one.sample.truth, one.prediction.grounding) for one in pairs]
     sizes = [
         fitted(one.sample.query.image.height, one.sample.query.image.width, longest)
-        for one in comparisons
+        for one in pairs
     ]
     grounded = [
         (masks.union(phrase.masks), size)
@@ -51,15 +49,15 @@ def records(
     small = iter(shrunk([mask for mask, _ in grounded], [size for _, size in grounded]))
     return [
         _record(one, found, size, small)
-        for one, found, size in zip(comparisons, diagnosis.images, sizes, strict=True)
+        for one, found, size in zip(pairs, diagnosis.images, sizes, strict=True)
     ]
 
 
 def _record(
-    comparison: Comparison, found: ImageDiagnosis, size: tuple[int, int], small: Iterator[Mask]
+    pair: Pair, found: ImageDiagnosis, size: tuple[int, int], small: Iterator[Mask]
 ) -> dict[str, Any]:
     """The record of one image; takes its masks off `small`, the reference's first."""
-    sample, prediction = comparison.sample, comparison.prediction
+    sample, prediction = pair.sample, pair.prediction
     reference, predicted = numbers(found)
     return {
         "id": sample.id,
@@ -141,7 +139,7 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]
         "kind": _KIND[finding.kind],
         "other": -1 if finding.other is None else finding.other,
         "iou": round(finding.iou, 4),
-        "likeness": None if finding.likeness is None else round(finding.likeness, 4),
+        "similarity": None if finding.similarity is None else round(finding.similarity, 4),
         "score": None if phrase.score is None else round(phrase.score, 4),
         "masks": len(phrase.masks),
         "crowd": phrase.crowd,
@@ -149,10 +147,10 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]
     }
 
 
-def searchable(comparison: Comparison) -> str:
+def searchable(pair: Pair) -> str:
     """What a search looks through: captions and phrases of both sides."""
-    answer = comparison.prediction.grounding
-    said = [*comparison.sample.captions, answer.caption]
-    for side in (comparison.sample.truth, answer):
+    answer = pair.prediction.grounding
+    said = [*pair.sample.captions, answer.caption]
+    for side in (pair.sample.truth, answer):
         said += [phrase.text for phrase in side.phrases if phrase.text is not None]
     return "\n".join(dict.fromkeys(said))

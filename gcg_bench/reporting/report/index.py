@@ -63,10 +63,10 @@ def _known(found: Sequence[Column], name: str, values: FloatArray) -> bool:
 def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
     """The index as JSON values: one list a column, one entry an image."""
     images = material.diagnosis.images
-    predictions = [comparison.prediction for comparison in material.comparisons]
+    predictions = [pair.prediction for pair in material.pairs]
     return {
-        "ids": [comparison.sample.id for comparison in material.comparisons],
-        "texts": [searchable(comparison) for comparison in material.comparisons],
+        "ids": [pair.sample.id for pair in material.pairs],
+        "texts": [searchable(pair) for pair in material.pairs],
         "failed": [int(prediction.error is not None) for prediction in predictions],
         "seconds": [prediction.seconds for prediction in predictions],
         "metrics": [

@@ -1,4 +1,4 @@
-"""What a report is made from: the comparisons, their diagnosis, and what the protocols said."""
+"""What a report is made from: the pairs, their diagnosis, and what the protocols said."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gcg_bench.runs import Run
 from gcg_bench.scoring.results import Measured, encoder_of, label_of, short_labels, stored
 from gcg_bench.tasks.protocols import PROTOCOLS, STRICT
 from gcg_bench.text.encoders import load_encoder
-from gcg_bench.types import Comparison, FloatArray
+from gcg_bench.types import FloatArray, Pair
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Judged:
 
     Attributes:
         verdict: the object of scores.json.
-        alone: score name -> the score of every image alone, in the order of the comparisons.
+        alone: score name -> the score of every image alone, in the order of the pairs.
         lower_is_better: the scores that count mistakes.
     """
 
@@ -38,8 +38,8 @@ class Material:
 
     Attributes:
         title: e.g. `glamm-tiny on shapes val`.
-        comparisons: at least one, with the likeness of the strict protocol.
-        diagnosis: of the same comparisons, in the same order.
+        pairs: at least one, with the similarity of the strict protocol.
+        diagnosis: of the same pairs, in the same order.
         judged: one a protocol, in the order of columns.
         settings: what decided the answers.
         environment: where the run was made.
@@ -47,7 +47,7 @@ class Material:
     """
 
     title: str
-    comparisons: Sequence[Comparison]
+    pairs: Sequence[Pair]
     diagnosis: Diagnosis
     judged: Sequence[Judged]
     settings: Mapping[str, Any]
@@ -75,7 +75,7 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     _refuse_other(run, measured, tuple(sample.id for sample in data.samples))
     strict = measured.get(STRICT.key)
     sizes = {one.id: (one.query.image.height, one.query.image.width) for one in data.samples}
-    comparisons = compared(
+    pairs = compared(
         data.samples,
         # a run may have been scored while images were missing: they count as failures there
         complete(data.samples, run.predictions(sizes=sizes), missing="empty"),
@@ -85,8 +85,8 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     rules = strict.metrics if strict else STRICT.metrics
     return Material(
         title=f"{short_labels([label_of(run)])[0]} on {data.card.name} {data.split}",
-        comparisons=comparisons,
-        diagnosis=diagnose(comparisons, next((m for m in rules if isinstance(m, PhraseF1)), None)),
+        pairs=pairs,
+        diagnosis=diagnose(pairs, next((m for m in rules if isinstance(m, PhraseF1)), None)),
         judged=[judged(one) for one in measured.values()],
         settings=run.settings,
         environment=run.environment,

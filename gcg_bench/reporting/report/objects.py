@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gcg_bench import masks
 from gcg_bench.analysis.errors import Diagnosis
 from gcg_bench.reporting.report.svg import Svg, box, drawing, hint, line, words
-from gcg_bench.types import Comparison, FloatArray
+from gcg_bench.types import FloatArray, Pair
 
 _WIDTH, _HEIGHT = 360.0, 300.0
 _EDGES = (0, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512)  # 32 and 96 are COCO's small and large
@@ -111,11 +111,11 @@ def missed_by_place(objects: Objects) -> Svg:
     return drawing(_WIDTH, _HEIGHT, "Where in the picture objects were missed", *drawn, below)
 
 
-def objects(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> Objects:
+def objects(pairs: Sequence[Pair], diagnosis: Diagnosis) -> Objects:
     """The objects of all images and what became of them."""
     united, sizes, fates = [], [], []
-    for comparison, image in zip(comparisons, diagnosis.images, strict=True):
-        for phrase, finding in zip(comparison.sample.truth.phrases, image.reference, strict=True):
+    for pair, image in zip(pairs, diagnosis.images, strict=True):
+        for phrase, finding in zip(pair.sample.truth.phrases, image.reference, strict=True):
             if phrase.masks:
                 mask = masks.union(phrase.masks)
                 united.append(mask)

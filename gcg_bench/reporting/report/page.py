@@ -68,7 +68,7 @@ def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
     """
     texts = _records(material)
     room = _FULL * sqrt(max(1.0, len(texts) / _IMAGES)) - sum(map(len, texts))
-    pictures = [comparison.sample.query.image for comparison in material.comparisons]
+    pictures = [pair.sample.query.image for pair in material.pairs]
     with bar("pictures", len(pictures)) as advance:
         small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(texts), 1))), advance)
     blank = [thumbnail.why for thumbnail in small if thumbnail.why is not None]
@@ -87,10 +87,10 @@ def embedded(value: Any) -> Svg:
 
 def _records(material: Material) -> list[str]:
     """The records of all images as JSON, with masks small enough to leave room for pictures."""
-    limit = _FULL * sqrt(max(1.0, len(material.comparisons) / _IMAGES)) / 2
+    limit = _FULL * sqrt(max(1.0, len(material.pairs) / _IMAGES)) / 2
     made: list[str] = []
     for longest in _SIDES:
-        made = [embedded(one) for one in records(material.comparisons, material.diagnosis, longest)]
+        made = [embedded(one) for one in records(material.pairs, material.diagnosis, longest)]
         if sum(map(len, made)) <= limit:
             break
     return made
@@ -146,7 +146,7 @@ def _content(material: Material) -> Mapping[str, Any]:
         "environment": settings(material.environment),
         "index": embedded(index(material, scores)),
         "histograms": plots.distributions(scores),
-        "plots": plots.drawn(material.comparisons, diagnosis),
+        "plots": plots.drawn(material.pairs, diagnosis),
         "legend": plots.legend(),
     }
 

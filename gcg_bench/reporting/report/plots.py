@@ -25,7 +25,7 @@ from gcg_bench.reporting.report.axes import (
 from gcg_bench.reporting.report.index import Column, factor
 from gcg_bench.reporting.report.objects import missed_by_place, missed_by_size, objects
 from gcg_bench.reporting.report.svg import Svg, box, drawing, element, hint, line, words
-from gcg_bench.types import Comparison
+from gcg_bench.types import Pair
 
 _POINTS = 1500  # more than these are counted in cells
 _CELLS = 30
@@ -58,17 +58,17 @@ class Plot:
 @dataclass(frozen=True, slots=True)
 class _Point:
     iou: float
-    likeness: float
+    similarity: float
     kind: str
     image: int
 
 
-def drawn(comparisons: Sequence[Comparison], diagnosis: Diagnosis) -> list[Plot]:
+def drawn(pairs: Sequence[Pair], diagnosis: Diagnosis) -> list[Plot]:
     """All plots but the distributions."""
-    found = objects(comparisons, diagnosis)
+    found = objects(pairs, diagnosis)
     return [
         scatter(diagnosis),
-        surface(comparisons),
+        surface(pairs),
         Plot(
             "Size of missed objects",
             "Reference objects by the side of a square of their area, in pixels of the picture:"
@@ -141,19 +141,19 @@ def distribution(score: Column, key: int) -> Plot:
 
 
 def scatter(diagnosis: Diagnosis) -> Plot:
-    """Every predicted phrase by its IoU and likeness with the reference phrase it comes nearest."""
+    """Every predicted phrase by IoU and similarity with the closest reference phrase."""
     points = [
-        _Point(finding.iou, max(finding.likeness, 0.0), finding.kind, number)
+        _Point(finding.iou, max(finding.similarity, 0.0), finding.kind, number)
         for number, image in enumerate(diagnosis.images)
         for finding in image.predicted
-        if finding.likeness is not None
+        if finding.similarity is not None
     ]
     sparse = len(points) <= _POINTS
     svg = drawing(
         WIDTH,
         HEIGHT,
-        "Scatter of IoU by likeness of the words",
-        *frame("IoU of the masks", "likeness of the words"),
+        "Scatter of IoU by similarity of the words",
+        *frame("IoU of the masks", "similarity of the words"),
         *([_point(point) for point in points] if sparse else _density(points)),
         line(across(0.5), up(0), across(0.5), up(1), "threshold"),
         line(across(0.1), up(0), across(0.1), up(1), "threshold"),
@@ -163,39 +163,39 @@ def scatter(diagnosis: Diagnosis) -> Plot:
     means = "A point is a phrase" if sparse else "The stronger the colour, the more phrases"
     caption = (
         "Every predicted phrase beside the reference phrase it was matched with or comes nearest"
-        f" to. {means}; left of 0.1 it is hallucinated. Likeness below 0 is drawn at 0."
+        f" to. {means}; left of 0.1 it is hallucinated. Similarity below 0 is drawn at 0."
     )
-    return Plot("IoU by likeness", caption, svg)
+    return Plot("IoU by similarity", caption, svg)
 
 
-def surface(comparisons: Sequence[Comparison]) -> Plot:
+def surface(pairs: Sequence[Pair]) -> Plot:
     """Recall at every pair of thresholds, strict's own marked."""
-    found = recall_surface(comparisons)
-    columns, rows = len(found.iou), len(found.likeness)
+    found = recall_surface(pairs)
+    columns, rows = len(found.iou), len(found.similarity)
     wide, high = (WIDTH - LEFT - RIGHT) / columns, (HEIGHT - TOP - BOTTOM) / rows
     cells = []
-    for row, likeness in enumerate(found.likeness):
+    for row, similarity in enumerate(found.similarity):
         for column, iou in enumerate(found.iou):
             x, y = LEFT + column * wide, HEIGHT - BOTTOM - (row + 1) * high
             recall = 100 * float(found.recall[row, column])
             shade = min(int(recall / 10), 9)
-            told = f"IoU ≥ {iou}, likeness ≥ {likeness}: {recall:.1f}"
+            told = f"IoU ≥ {iou}, similarity ≥ {similarity}: {recall:.1f}"
             cells.append(box(x, y, wide, high, f"shade{shade}", hint(told)))
             middle = (x + wide / 2, y + high / 2 + 3.5)
             cells.append(words(*middle, f"{recall:.0f}", f"cell on{shade}", anchor="middle"))
     x = LEFT + found.iou.index(0.5) * wide
-    y = HEIGHT - BOTTOM - (found.likeness.index(0.5) + 1) * high
+    y = HEIGHT - BOTTOM - (found.similarity.index(0.5) + 1) * high
     svg = drawing(
         WIDTH,
         HEIGHT,
         "Recall at every pair of thresholds",
         *cells,
         box(x + 1, y + 1, wide - 2, high - 2, "own"),
-        *_ticks(found.iou, found.likeness, wide, high),
-        *labels("IoU at least", "likeness at least"),
+        *_ticks(found.iou, found.similarity, wide, high),
+        *labels("IoU at least", "similarity at least"),
     )
     caption = (
-        "Share of reference phrases, in percent, that can be matched when IoU and likeness must"
+        "Share of reference phrases, in percent, that can be matched when IoU and similarity must"
         " reach these thresholds. The framed cell is strict's. What is lost to the right is lost to"
         " loose masks, what is lost upwards to other words."
     )
@@ -219,8 +219,8 @@ def _ticks(
 
 
 def _point(point: _Point) -> Svg:
-    told = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, likeness {point.likeness:.2f}"
-    place = f"translate({across(point.iou):.1f} {up(point.likeness):.1f})"
+    told = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, similarity {point.similarity:.2f}"
+    place = f"translate({across(point.iou):.1f} {up(point.similarity):.1f})"
     return _shape(point.kind, hint(told), transform=place, data_image=point.image)
 
 
@@ -236,7 +236,7 @@ def _density(points: Sequence[_Point]) -> list[Svg]:
     """Cells shaded by the logarithm of how many points they hold."""
     counts, _, _ = np.histogram2d(
         [point.iou for point in points],
-        [point.likeness for point in points],
+        [point.similarity for point in points],
         bins=_CELLS,
         range=((0, 1), (0, 1)),
     )

@@ -1,4 +1,4 @@
-"""Likeness of phrases against scipy's cosine, and by counting pairs on paper."""
+"""Similarity of phrases against scipy's cosine, and by counting pairs on paper."""
 
 import math
 
