@@ -49,35 +49,35 @@ def doctor(**given: Any) -> int:
         batch_size=given["batch_size"],
         limit=given["limit"],
     )
-    findings = list(examine(job))
+    checks = list(examine(job))
     try:
         forecast = cost(job)
-    except (EnvironmentProblem, BadData):  # among the findings already
+    except (EnvironmentProblem, BadData):  # one of the checks reports this
         forecast = None
-    able = ready(findings) and (forecast is None or forecast.fits)
+    able = ready(checks) and (forecast is None or forecast.fits)
     if given["as_json"]:
         print_json(
             {
                 "ready": able,
-                "findings": [asdict(finding) for finding in findings],
+                "findings": [check.to_json() for check in checks],
                 "forecast": forecast and {**asdict(forecast), "fits": forecast.fits},
             }
         )
     else:
-        _print(findings, forecast, job, able=able)
+        _print(checks, forecast, job, able=able)
     return 0 if able else 2
 
 
-def _print(findings: Sequence[Any], forecast: Any, job: Any, *, able: bool) -> None:
+def _print(checks: Sequence[Any], forecast: Any, job: Any, *, able: bool) -> None:
     from rich.text import Text
 
-    made = table("", ["What", "State", "Found", "Remedy"])
-    for finding in findings:
-        state = Text(finding.status, style=_COLOURS[finding.status])
-        made.add_row(Text(finding.what), state, Text(finding.found), Text(finding.remedy))
-    stdout().print(made)
+    rows = table("", ["What", "State", "Found", "Remedy"])
+    for check in checks:
+        state = Text(check.status, style=_COLOURS[check.status])
+        rows.add_row(Text(check.name), state, Text(check.detail), Text(check.remedy))
+    stdout().print(rows)
     lines = [*_forecast_lines(forecast)] if forecast is not None else []
-    for line in [*lines, _verdict(findings, job, able=able)]:
+    for line in [*lines, _verdict(checks, job, able=able)]:
         stdout().print(Text(line), soft_wrap=True)
 
 
@@ -96,12 +96,12 @@ def _forecast_lines(forecast: Any) -> list[str]:
     ]
 
 
-def _verdict(findings: Sequence[Any], job: Any, *, able: bool) -> str:
+def _verdict(checks: Sequence[Any], job: Any, *, able: bool) -> str:
     from gcg_bench.doctor import QUICK_START
 
     if not able:
-        lost = [finding.what for finding in findings if finding.status == "missing"]
-        return f"missing: {', '.join(lost)}" if lost else "missing: memory"
+        missing = [check.name for check in checks if check.status == "missing"]
+        return f"missing: {', '.join(missing)}" if missing else "missing: memory"
     if job.model is None and job.dataset is None:
         return f"ready: {QUICK_START}"
     words = ["gcg-bench evaluate --model", shlex.quote(job.model or "glamm-tiny")]

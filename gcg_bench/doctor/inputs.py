@@ -1,0 +1,124 @@
+"""Checks of models and data sets."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from gcg_bench.data.cards import card_names, data_folder, load_card, locate
+from gcg_bench.doctor.check import Check, Status, gigabytes, run_check
+from gcg_bench.doctor.job import Job
+from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+from gcg_bench.files import checkpoints
+from gcg_bench.registry import module, names, plugged
+
+_HASHED = 1_000_000_000  # bytes; of larger weight files only the size is reported
+
+
+def models(job: Job) -> Iterator[Check]:
+    """The job's model, then the other models of this package that have weights.
+
+    Raises:
+        UnknownName: the model does not exist.
+    """
+    job_model = job.model or "glamm-tiny"
+    adapter = adapter_of(job_model)
+    if adapter is None or not hasattr(adapter, "find"):
+        yield Check(f"model {job_model}", "ok", "has no weights to check")
+    else:
+        checkpoint = job_model.partition(":")[2]
+        yield run_check(f"model {job_model}", partial(_weights, adapter, checkpoint))
+    for name in names("adapters"):
+        other = module("adapters", name, "model")
+        model = name.replace("_", "-")
+        if model != job_model and hasattr(other, "find"):
+            yield run_check(f"model {model}", partial(_weights, other, ""), needed=False)
+
+
+def adapter_of(model: str) -> ModuleType | None:
+    """The adapter module of a model of this package; None for plug-ins and prediction files.
+
+    Raises:
+        UnknownName: the model does not exist.
+    """
+    head = model.partition(":")[0]
+    ours = head.replace("-", "_") in names("adapters")
+    if not ours and (":" in model or model.endswith(".py") or plugged(head) is not None):
+        return None
+    return module("adapters", head, "model")
+
+
+def _weights(adapter: ModuleType, checkpoint: str) -> str:
+    """The folder of a model's weights, with the hash or the size of the first weight file."""
+    location = adapter.find(checkpoint) if checkpoint else adapter.find()
+    first = checkpoints.weight_files(location.folder)[0]
+    size = first.stat().st_size
+    if size > _HASHED:
+        return f"{location.folder}, {gigabytes(size)}"
+    return f"{location.folder}, {first.name} sha256 {checkpoints.file_digest(first)[:12]}..."
+
+
+def data(job: Job) -> Iterator[Check]:
+    """The split of the job; for a job without a split, the available splits of each data set.
+
+    Raises:
+        UnknownName: the data set or split does not exist.
+    """
+    root = job.root or data_folder()
+    if job.dataset is not None and job.split is not None:
+        load_card(job.dataset, split=job.split).split(job.split)
+        yield from _job_split(job, root)
+        return
+    for name in card_names():
+        available = [split for split in load_card(name).splits if _is_available(name, split, root)]
+        remedy = f"gcg-bench data fetch {name}"
+        yield (
+            Check(f"data {name}", "ok", " ".join(available))
+            if available
+            else Check(f"data {name}", "optional", f"not under {root}", remedy)
+        )
+
+
+def _job_split(job: Job, root: Path) -> Iterator[Check]:
+    """The job's split: whether it can be loaded, and whether its size agrees with its card."""
+    from gcg_bench.data import load_dataset
+
+    assert job.dataset is not None
+    assert job.split is not None
+    label = f"data {job.dataset} {job.split}"
+    remedy = f"gcg-bench data check {job.dataset} --split {job.split}"
+    files = run_check(label, partial(_annotations, job.dataset, job.split, root))
+    if files.status != "ok":
+        yield files
+        return
+    try:
+        samples = load_dataset(job.dataset, job.split, root, limit=job.limit).samples
+    except BadData as error:
+        yield Check(label, "missing", str(error), remedy)
+        return
+    yield files
+    split = load_card(job.dataset, split=job.split).split(job.split)
+    conflict = split.contradicted(len(samples)) if job.limit is None else ""
+    if conflict:
+        status: Status = "missing" if split.exact else "optional"
+        yield Check(f"card {job.dataset}", status, conflict, remedy)
+
+
+def _is_available(name: str, split: str, root: Path) -> bool:
+    try:
+        _annotations(name, split, root)
+    except (MissingData, EnvironmentProblem):
+        return False
+    return True
+
+
+def _annotations(name: str, split: str, root: Path) -> str:
+    """The paths of a split's annotation files; the files are not read."""
+    card = load_card(name, split=split)
+    files = getattr(
+        module("data.formats", card.format, "data set format"), "annotation_files", None
+    )
+    if files is None:
+        locate(card, split, root)
+        return "generated on demand"
+    return ", ".join(str(file) for file in files(card, split, root))
