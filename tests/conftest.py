@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
-from typed import SIZE, answer, rle, write
+from support.typed import SIZE, answer, rle, write
 
 # a machine that does something else meanwhile is no failure
 settings.register_profile("patient", deadline=None)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from fences import ROOT
+from support.fences import ROOT
 
 from gcg_bench.cli import COMMANDS, cli
 

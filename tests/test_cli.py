@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from typed import answer, evaluate, line, lines, refused, score, write
+from support.typed import answer, evaluate, line, lines, refused, score, write
 
 from gcg_bench import OFFICIAL, STRICT, Resampling, load_dataset, load_model
 from gcg_bench import evaluate as evaluate_run

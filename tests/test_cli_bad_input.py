@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from typed import GOOD, answer, evaluate, line, lines, refused, score, write
+from support.typed import GOOD, answer, evaluate, line, lines, refused, score, write
 
 SHAPES = ("evaluate", "--dataset", "shapes", "--split", "val")
 

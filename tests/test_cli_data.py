@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import DATA, copy, paint
+from support.tiny import DATA, copy, paint
 
 from gcg_bench.cli import main
 from gcg_bench.cli.data import is_dataset

@@ -5,7 +5,7 @@ import json
 import shutil
 
 import pytest
-from scored import rows, run_folder
+from support.scored import rows, run_folder
 
 from gcg_bench.cli import main
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fences import ROOT, commands, fences, files
 from PIL import Image
+from support.fences import ROOT, commands, fences, files
 
 from gcg_bench.cli import cli
 from gcg_bench.data import load_dataset
@@ -68,7 +68,7 @@ def checkout(tmp_path_factory) -> Path:
     """A copy of the project without its long tests, and every file of the recipes in its place."""
     folder = tmp_path_factory.mktemp("checkout")
     rubbish = shutil.ignore_patterns("__pycache__", "*.safetensors")
-    for name in ("gcg_bench", "data_cards", "tests/contracts", "tests/data"):
+    for name in ("gcg_bench", "data_cards", "tests/contracts", "tests/data", "tests/support"):
         shutil.copytree(ROOT / name, folder / name, ignore=rubbish)
     for file in (ROOT / "pyproject.toml", *(ROOT / "tests").glob("*.py")):
         shutil.copy(file, folder / file.relative_to(ROOT))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
-from tiny import DATA, copy, paint
+from support.tiny import DATA, copy, paint
 
 from gcg_bench import masks
 from gcg_bench.data import load_dataset

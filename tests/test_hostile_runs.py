@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from fuzz.hostile import TEXTS
-from scored import rows as counted
-from scored import run_folder
+from support.scored import rows as counted
+from support.scored import run_folder
 
 from gcg_bench import masks
 from gcg_bench.cli import COMMANDS, main

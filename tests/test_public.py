@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fences import ROOT, fences, files, marked
+from support.fences import ROOT, fences, files, marked
 
 import gcg_bench
 from gcg_bench import registry, types

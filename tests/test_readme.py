@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from fences import ROOT, commands, fences, files, marked
-from worlds import block, compare_all, phrase, sample
+from support.fences import ROOT, commands, fences, files, marked
+from support.worlds import block, compare_all, phrase, sample
 
 import gcg_bench
 from gcg_bench import masks

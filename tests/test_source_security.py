@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from fences import ROOT
+from support.fences import ROOT
 
 PACKAGE = ROOT / "gcg_bench"
 FILES = sorted(file.relative_to(ROOT).as_posix() for file in PACKAGE.rglob("*.py"))

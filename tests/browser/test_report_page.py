@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from pages import GREY, laid, many, material, nowhere
-from worlds import HEIGHT, WIDTH, block, phrase
+from support.pages import GREY, laid, many, material, nowhere
+from support.worlds import HEIGHT, WIDTH, block, phrase
 
 from gcg_bench import masks
 from gcg_bench.reporting.report import write_page

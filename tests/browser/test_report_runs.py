@@ -7,7 +7,7 @@ blank canvas and says why.
 import json
 
 import pytest
-from fences import ROOT
+from support.fences import ROOT
 
 from gcg_bench.cli import main
 

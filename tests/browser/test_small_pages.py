@@ -1,7 +1,7 @@
 """The pages of compare and leaderboard in a real browser: sorting, hostile text, no request."""
 
 import pytest
-from scored import rows, run_folder
+from support.scored import rows, run_folder
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.reporting.compare_page import write_page

@@ -1,7 +1,7 @@
 """What holds for the tests of laws."""
 
 import pytest
-from live_meteor import live_meteor
+from support.live_meteor import live_meteor
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tiny import DATA, paint
+from support.tiny import DATA, paint
 
 from gcg_bench import registry
 from gcg_bench.data import load_dataset

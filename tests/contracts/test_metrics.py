@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from worlds import compare_all, random_grounding, random_world
+from support.worlds import compare_all, random_grounding, random_world
 
 from gcg_bench import metrics, registry
 from gcg_bench.scoring.score import measure

@@ -12,8 +12,8 @@ from typing import Any
 from fuzz import hostile
 from fuzz.mutations import document, lines, scrambled
 from fuzz.target import Target
-from scored import rows as counted
-from scored import run_folder
+from support.scored import rows as counted
+from support.scored import run_folder
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.errors import GcgBenchError

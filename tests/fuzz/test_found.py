@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from fuzz import of_annotations, of_models, of_predictions, of_runs
 from pyarrow import parquet
-from scored import AP_STRICT, confident, run_folder
-from scored import rows as counted
+from support.scored import AP_STRICT, confident, run_folder
+from support.scored import rows as counted
 
 from gcg_bench.data import load_dataset
 from gcg_bench.data.cards import load_card

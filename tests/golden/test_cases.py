@@ -6,7 +6,7 @@ equal words, 0 for words without one in common.
 
 import numpy as np
 import pytest
-from worlds import block, compare_all, phrase, sample
+from support.worlds import block, compare_all, phrase, sample
 
 from gcg_bench import masks
 from gcg_bench.scoring.score import measure

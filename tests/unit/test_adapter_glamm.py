@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small_glamm
 import torch
 from PIL import Image
 from pycocotools import mask as coco
+from support import small_glamm
 
 from gcg_bench import machine
 from gcg_bench.adapters import glamm, glamm_tiny

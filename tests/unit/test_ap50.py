@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from worlds import HEIGHT, WIDTH, block, compare_all, phrase, sample
+from support.worlds import HEIGHT, WIDTH, block, compare_all, phrase, sample
 
 from gcg_bench import masks
 from gcg_bench.metrics.ap50 import AP50

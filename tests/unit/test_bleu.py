@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from captioned import published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.bleu.bleu import Bleu
+from support.captioned import published, scores
 
 from gcg_bench.metrics.bleu import BLEU
 

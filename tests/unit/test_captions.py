@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from captioned import scores
+from support.captioned import scores
 
 from gcg_bench.metrics.bleu import BLEU
 from gcg_bench.metrics.cider import CIDEr

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tiny import DATA
+from support.tiny import DATA
 
 from gcg_bench.data import load_dataset
 from gcg_bench.data.cards import (

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from captioned import pairs, published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.cider.cider import Cider
+from support.captioned import pairs, published, scores
 
 from gcg_bench.metrics.cider import CIDEr, cider_d
 from gcg_bench.scoring.score import measure

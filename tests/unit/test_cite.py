@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from scored import SMALL, rows, run_folder
+from support.scored import SMALL, rows, run_folder
 
 from gcg_bench import __version__, registry
 from gcg_bench.data.cards import card_names, load_card

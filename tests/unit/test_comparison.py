@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scored import AP_STRICT, SMALL, confident, ids, measured, rows, run_folder
+from support.scored import AP_STRICT, SMALL, confident, ids, measured, rows, run_folder
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.analysis.run_comparison.changes import ScoreChange

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import DATA, copy, paint
+from support.tiny import DATA, copy, paint
 
 from gcg_bench.data.cards import load_card
 from gcg_bench.data.check import Checkup, check_dataset

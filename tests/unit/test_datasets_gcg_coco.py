@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
-from tiny import copy, paint, rect
+from support.tiny import copy, paint, rect
 
 from gcg_bench.data import Dataset, load_dataset
 from gcg_bench.errors import BadData, BadMask, MissingData

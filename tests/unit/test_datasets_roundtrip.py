@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import DATA, copy, paint, rect
+from support.tiny import DATA, copy, paint, rect
 
 from gcg_bench.data import Dataset, load_dataset
 from gcg_bench.data.cards import load_card

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pycocotools import mask as coco
-from tiny import copy, paint, rect
+from support.tiny import copy, paint, rect
 
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadMask, MissingData

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import block, compare, compare_all, phrase, random_grounding, sample
+from support.worlds import block, compare, compare_all, phrase, random_grounding, sample
 
 from gcg_bench.analysis.errors import (
     KINDS,

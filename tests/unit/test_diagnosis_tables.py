@@ -2,9 +2,9 @@
 
 from io import StringIO
 
-from pages import laid
 from rich.console import Console
-from worlds import block, compare, phrase, sample
+from support.pages import laid
+from support.worlds import block, compare, phrase, sample
 
 from gcg_bench.analysis.errors import diagnose, explain
 from gcg_bench.cli.diagnosis_tables import print_diagnosis

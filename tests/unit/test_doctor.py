@@ -10,9 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import small_glamm
-import tiny
 import torch
+from support import small_glamm, tiny
 
 from gcg_bench import machine
 from gcg_bench.adapters import glamm_tiny

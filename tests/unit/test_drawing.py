@@ -4,9 +4,9 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from pages import GREY, grey, laid, nowhere
 from PIL import Image
-from worlds import HEIGHT, WIDTH, block, phrase
+from support.pages import GREY, grey, laid, nowhere
+from support.worlds import HEIGHT, WIDTH, block, phrase
 
 from gcg_bench import masks
 from gcg_bench.errors import BadOption

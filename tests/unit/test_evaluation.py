@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-from worlds import block, phrase, picture, random_world, sample
+from support.worlds import block, phrase, picture, random_world, sample
 
 from gcg_bench import masks
 from gcg_bench.data import load_dataset

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from tiny import copy
+from support.tiny import copy
 
 from gcg_bench.data import load_dataset
 from gcg_bench.data.cards import Hub, load_card

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scored import SMALL, measured, rows, run_folder
+from support.scored import SMALL, measured, rows, run_folder
 
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.reporting.leaderboard import (
@@ -553,7 +553,7 @@ def test_a_run_and_an_evaluation_show_themselves(tmp_path):
 
 
 def test_an_evaluation_shows_its_scores_and_rows():
-    from scored import evaluation
+    from support.scored import evaluation
 
     made = evaluation(STRICT_SMALL, rows([5, 0]), prompt="<i>")
     assert "50.0 [0.0, 100.0]" in made._repr_html_()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import copy, paint, rect
+from support.tiny import copy, paint, rect
 
 from gcg_bench import masks
 from gcg_bench.data import load_dataset

@@ -5,10 +5,10 @@ import random
 
 import numpy as np
 import pytest
-from captioned import pairs, published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.meteor.meteor import Meteor
+from support.captioned import pairs, published, scores
 
 from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.metrics.meteor import METEOR, _room

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from worlds import block, phrase, sample
+from support.worlds import block, phrase, sample
 
 from gcg_bench import metrics, registry
 from gcg_bench.errors import GcgBenchError, UnknownName

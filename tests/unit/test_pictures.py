@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import paint
+from support.tiny import paint
 
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.images import ImageFinder, encoded, file_picture, image_sizes, read_pixels

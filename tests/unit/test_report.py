@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pages import GREY, grey, laid, many, material, nowhere
 from PIL import Image
-from worlds import block, phrase
+from support.pages import GREY, grey, laid, many, material, nowhere
+from support.worlds import block, phrase
 
 from gcg_bench import masks
 from gcg_bench.analysis.errors import judge_image

@@ -1,10 +1,10 @@
 """ROUGE-L against pycocoevalcap's, and by arithmetic on paper."""
 
 import pytest
-from captioned import pairs, published, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.rouge.rouge import Rouge, my_lcs
+from support.captioned import pairs, published, scores
 
 from gcg_bench.metrics.rouge_l import ROUGEL, common_subsequence
 from gcg_bench.scoring.score import measure

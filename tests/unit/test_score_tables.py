@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from io import StringIO
 
-import scored
 from rich.console import Console
+from support import scored
 
 from gcg_bench.cli.score_tables import print_scores
 from gcg_bench.metrics.hallucination import Hallucination

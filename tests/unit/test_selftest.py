@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from rich.console import Console
-from worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
+from support.worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
 
 from gcg_bench import metrics, registry
 from gcg_bench.analysis.invariants import LAWS, NAMES, Direction, tried

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from captioned import pairs, scores
+from support.captioned import pairs, scores
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.metrics.spice import SPICE

@@ -1,6 +1,6 @@
 """Caption length, by counting."""
 
-from captioned import scores
+from support.captioned import scores
 
 from gcg_bench.metrics.words import Words
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from worlds import picture
+from support.worlds import picture
 
 from gcg_bench.scoring.score import measure
 from gcg_bench.types import Grounding, Metric, Pair, Prediction, Query, Sample

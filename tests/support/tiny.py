@@ -9,7 +9,7 @@ from PIL import Image
 from gcg_bench import masks
 from gcg_bench.types import Mask, Pixels
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def rect(top: int, left: int, height: int, width: int, size: tuple[int, int] = (8, 10)) -> Mask:

@@ -2,7 +2,7 @@
 
 import json
 
-from tiny import rect
+from support.tiny import rect
 
 from gcg_bench import masks
 

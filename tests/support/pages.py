@@ -1,7 +1,7 @@
 """Pages to open in tests: material made by hand, so that no Java, model or run is needed."""
 
 import numpy as np
-from worlds import HEIGHT, WIDTH, compare, sample
+from support.worlds import HEIGHT, WIDTH, compare, sample
 
 from gcg_bench.analysis.errors import diagnose
 from gcg_bench.errors import MissingData
@@ -67,7 +67,7 @@ def material(pairs, *, title="a model on a set", settings=None, scores=None):
 
 def many(count):
     """Small images with one phrase a side, every third of them matched."""
-    from worlds import block, phrase
+    from support.worlds import block, phrase
 
     truth = Grounding("a cat sits", (phrase("a cat", block(10, 10)),))
     answers = [
