@@ -95,7 +95,7 @@ def test_a_run_is_explained_while_it_is_locked(run):
     from gcg_bench import Run
 
     evaluate(run, "--out", "r")
-    with Run.open(Path("r")).held():
+    with Run.open(Path("r")).locked():
         refused(run("score", "r", "--encoder", "minilm"), "open already")
         assert run("score", "r", "--explain", "shapes_val_000001")[0] == 0
 

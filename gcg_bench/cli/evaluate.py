@@ -93,7 +93,7 @@ def _predicted(
     settings = _settings(given, data, model)
     with Run.create_or_resume(folder, settings, environment=_environment(given)) as run:
         say(f"run folder: {folder}", quiet=_silent(given))
-        for sentence in _suspicions(run.asked.suspects):
+        for sentence in _suspicions(run.journal.suspects):
             say(sentence, quiet=_silent(given))
         done = run.done_ids()
         require_disk(folder, [sample for sample in data.samples if sample.id not in done])

@@ -76,7 +76,7 @@ def write_report(
     from gcg_bench.reporting.report import of_run, write_page
 
     inside = out.resolve().parent == run.folder.resolve()
-    with run.held() if inside else nullcontext():
+    with run.locked() if inside else nullcontext():
         written = write_page(
             of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
         )

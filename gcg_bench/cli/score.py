@@ -79,7 +79,7 @@ def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
     """
     limited = given["limit"] is not None and given["limit"] != images_of(run.settings)
     writes = not limited and given.get("explain") is None
-    with run.held() if writes else nullcontext():
+    with run.locked() if writes else nullcontext():
         return _scored(data, run, given, limited=limited)
 
 

@@ -87,20 +87,20 @@ def _asked(
     model: Model, run: Run, queries: Sequence[Query], timeout: float | None
 ) -> Iterator[Prediction]:
     """The model's answers; images of which processes may have died are asked first, and alone."""
-    suspects = run.asked.suspects.items()
+    suspects = run.journal.suspects.items()
     return answers(
         model,
         queries,
         timeout=timeout,
-        journal=run.asked.file,
-        note=run.asked.note,
+        journal=run.journal.file,
+        note=run.journal.record,
         apart=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
     )
 
 
 def _convicted(run: Run, deaths: int | None) -> Iterator[Prediction]:
     """The images that will not be asked again, since processes died of them."""
-    for id_, suspect in run.asked.suspects.items():
+    for id_, suspect in run.journal.suspects.items():
         if suspect.alone and suspect.ended is not None:
             yield Prediction(id_, error=suspect.ended)
         elif suspect.alone and deaths is not None and suspect.deaths >= deaths:

@@ -1,7 +1,8 @@
-"""What a run's own files say, checked as it is read: a run may come from anybody.
+"""Reads the JSON files of a run and checks the types of their fields.
 
-Only the type of what is there is checked at once, since older runs say less than newer ones. Who
-asks for what is not there is told so.
+A run may come from anybody, so nothing in its files is trusted. The fields that are present are
+checked when the file is read. Older runs have fewer fields than newer ones; a missing field raises
+BadData when it is looked up.
 """
 
 import math
@@ -17,16 +18,16 @@ from gcg_bench.files.json import read_record
 
 _PROTOCOL = re.compile(r"[A-Za-z0-9_]{1,64}")
 _REMEDIES = {"run.json": "Is it a run of gcg-bench?"}
-_AGAIN = "Score the run again"
+_SCORE_AGAIN = "Score the run again"
 
 
-class Said(dict[str, Any]):
-    """A file's fields; one that is not there is told as bad data.
+class CheckedFields(dict[str, Any]):
+    """The fields of a file; looking up a missing field raises BadData.
 
     Args:
-        fields: what the file holds.
-        file: for messages.
-        prefix: what to put before a field's name in messages.
+        fields: the content of the file.
+        file: the file, for messages.
+        prefix: text that precedes a field's name in messages.
     """
 
     def __init__(self, fields: Mapping[str, Any], file: Path, prefix: str = "") -> None:
@@ -34,58 +35,62 @@ class Said(dict[str, Any]):
         self.file, self.prefix = file, prefix
 
     def __missing__(self, name: str) -> Any:
-        raise _bad(self.file, f"{self.prefix}{name}", "is missing")
+        raise _bad_data(self.file, f"{self.prefix}{name}", "is missing")
 
 
-def settings(file: Path) -> Said:
-    """The fields of a run.json, `environment` among them.
+def read_settings(file: Path) -> CheckedFields:
+    """The fields of a run.json, including `environment`.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: it is damaged, or a field that others rest on is of the wrong type.
+        MissingData: the file does not exist.
+        BadData: the file is damaged, or a field in it has the wrong type.
     """
-    return _typed(Said(read_record(file), file), _SETTINGS)
+    return _checked(CheckedFields(read_record(file), file), _SETTINGS)
 
 
-def verdict(file: Path) -> Said:
+def read_scores(file: Path) -> CheckedFields:
     """The fields of a scores.json.
 
     Raises:
-        MissingData, BadData: as `settings`.
+        MissingData: the file does not exist.
+        BadData: the file is damaged, or a field in it has the wrong type.
     """
-    said = _typed(Said(read_record(file), file), _VERDICT)
+    fields = _checked(CheckedFields(read_record(file), file), _RESULT)
     scores = {}
-    for name, value in said.get("scores", {}).items():
+    for name, value in fields.get("scores", {}).items():
         if not _is_name(name) or not isinstance(value, dict):
-            raise _bad(file, f"scores.{name[:40]}", f"should be a score, not {kind(value)}")
-        scores[name] = _typed(Said(value, file, f"scores.{name}."), _SCORE)
-    if "scores" in said:
-        said["scores"] = scores
-    if "resampling" in said:
-        _typed(Said(said["resampling"], file, "resampling."), _RESAMPLING)
-    return said
+            raise _bad_data(file, f"scores.{name[:40]}", f"should be a score, not {kind(value)}")
+        scores[name] = _checked(CheckedFields(value, file, f"scores.{name}."), _SCORE)
+    if "scores" in fields:
+        fields["scores"] = scores
+    if "resampling" in fields:
+        _checked(CheckedFields(fields["resampling"], file, "resampling."), _RESAMPLING)
+    return fields
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises BadData when a file or folder of a run is a link to something outside of it."""
-    for place in (*folder.iterdir(), *folder.glob("*/*")):
-        if place.is_symlink() and paths.strays(place, folder):
+    """Raises BadData when a file or folder of a run is a link to something outside the run."""
+    for path in (*folder.iterdir(), *folder.glob("*/*")):
+        if path.is_symlink() and paths.strays(path, folder):
             raise BadData(
                 "is a link that leads out of the run, which is not followed",
-                file=place,
-                remedy="Put the file itself there: cp -rL copies what links point to",
+                file=path,
+                remedy="Replace the link by a copy of the file, for instance with cp -rL",
             )
 
 
-def _typed(said: Said, types: Mapping[str, Callable[[Any], bool]]) -> Said:
-    for name, fits in types.items():
-        if name in said and not fits(said[name]):
-            raise _bad(said.file, f"{said.prefix}{name}", f"cannot be {kind(said[name])}")
-    return said
+def _checked(fields: CheckedFields, types: Mapping[str, Callable[[Any], bool]]) -> CheckedFields:
+    """The same fields; raises BadData for the first one that has the wrong type."""
+    for name, is_valid in types.items():
+        if name in fields and not is_valid(fields[name]):
+            raise _bad_data(
+                fields.file, f"{fields.prefix}{name}", f"cannot be {kind(fields[name])}"
+            )
+    return fields
 
 
-def _bad(file: Path, field: str, problem: str) -> BadData:
-    return BadData(problem, file=file, field=field, remedy=_REMEDIES.get(file.name, _AGAIN))
+def _bad_data(file: Path, field: str, problem: str) -> BadData:
+    return BadData(problem, file=file, field=field, remedy=_REMEDIES.get(file.name, _SCORE_AGAIN))
 
 
 def _is_text(value: Any) -> bool:
@@ -106,7 +111,8 @@ def _is_optional_number(value: Any) -> bool:
     return value is None or _is_number(value)
 
 
-def _whole(most: int, least: int = 0) -> Callable[[Any], bool]:
+def _is_whole(most: int, least: int = 0) -> Callable[[Any], bool]:
+    """A check for whole numbers from `least` to `most`, both included."""
     return lambda value: type(value) is int and least <= value <= most
 
 
@@ -115,26 +121,26 @@ def _is_object(value: Any) -> bool:
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "model": _is_text,
     "dataset": _is_text,
     "split": _is_text,
-    "limit": lambda value: value is None or _whole(limits.IMAGES, 1)(value),
+    "limit": lambda value: value is None or _is_whole(limits.IMAGES, 1)(value),
     "prompt": lambda value: isinstance(value, str) or _is_texts(value),
     "decoding": _is_object,
     "environment": _is_object,
 }
-_VERDICT: Mapping[str, Callable[[Any], bool]] = {
+_RESULT: Mapping[str, Callable[[Any], bool]] = {
     "protocol": lambda value: _is_text(value) and _PROTOCOL.fullmatch(value) is not None,
-    "version": _whole(10**6),
+    "version": _is_whole(10**6),
     "signature": _is_text,
     "dataset": _is_text,
     "split": _is_text,
-    "n": _whole(2**31),
-    "failed": _whole(2**31),
+    "n": _is_whole(2**31),
+    "failed": _is_whole(2**31),
     "scores": _is_object,
     "words": _is_number,
     "false_accept": _is_optional_number,
@@ -148,6 +154,6 @@ _SCORE: Mapping[str, Callable[[Any], bool]] = {
     "high": _is_optional_number,
 }
 _RESAMPLING: Mapping[str, Callable[[Any], bool]] = {
-    "draws": _whole(limits.DRAWS),
-    "seed": _whole(2**63),
+    "draws": _is_whole(limits.DRAWS),
+    "seed": _is_whole(2**63),
 }

@@ -1,4 +1,4 @@
-"""Disk space that a run needs, checked before a model works for hours."""
+"""The disk space that a run needs; it is checked before a model runs for hours."""
 
 from collections.abc import Iterable
 from math import isqrt
@@ -8,33 +8,40 @@ from gcg_bench import machine
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.types import Sample
 
-_ANSWER = 4096  # bytes that an answer without masks takes, with its rows and its part of a report
+_PREDICTION = 4096  # bytes of a prediction without masks, with its rows and its part of a report
 
 
 def run_size(images: int, pixels: int, masks: int) -> int:
-    """Bytes that a run may take on disk: generous, so that a run that is begun can end.
+    """An upper estimate of the bytes that a run takes on disk.
 
     A mask takes two run lengths of two characters for each column or row that it crosses.
 
     Args:
-        images: how many.
-        pixels: of an image, on average.
-        masks: of an answer, on average.
+        images: number of images.
+        pixels: average number of pixels of an image.
+        masks: average number of masks of a prediction.
     """
-    return images * (_ANSWER + masks * 4 * isqrt(pixels))
+    return images * (_PREDICTION + masks * 4 * isqrt(pixels))
 
 
 def require_disk(folder: Path, samples: Iterable[Sample]) -> None:
-    """Nothing, if the answers to samples find room where a run is or would be made.
+    """Checks that the predictions of these samples fit on the disk of a run folder.
+
+    Args:
+        folder: the run folder; it need not exist yet.
+        samples: the samples that are still to be predicted.
 
     Raises:
-        EnvironmentProblem: they do not.
+        EnvironmentProblem: the disk has too little free space.
     """
-    sizes = [(s.query.image.height * s.query.image.width, len(s.truth.masked)) for s in samples]
+    sizes = [
+        (sample.query.image.height * sample.query.image.width, len(sample.truth.masked))
+        for sample in samples
+    ]
     needed = sum(run_size(1, pixels, masks) for pixels, masks in sizes)
     free = machine.free_disk(folder)
     if needed > free:
         raise EnvironmentProblem(
-            f"{folder}: {free / 1e6:.3g} MB are free, and {len(sizes)} answers may take"
-            f" {needed / 1e6:.3g}. Free some space, or give another --out"
+            f"{folder}: {free / 1e6:.3g} MB are free, but {len(sizes)} predictions may take"
+            f" {needed / 1e6:.3g} MB. Free some space, or give another --out"
         )

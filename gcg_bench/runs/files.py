@@ -1,4 +1,4 @@
-"""Writing that a crash cannot spoil: whole files at once, lines one at a time."""
+"""Crash-safe writing of run files: JSON files are replaced whole, lines are appended whole."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from gcg_bench.files import limits
 from gcg_bench.files.atomic import is_draft, replace_with
 from gcg_bench.files.json import parse_json
 
-_STEP = 1 << 16  # bytes that are read at once, backwards
+_STEP = 1 << 16  # bytes of one read, from the end of the file towards its start
 
 
 def write_json(file: Path, value: Mapping[str, Any]) -> None:
-    """Puts a JSON file in place whole; text is kept as it is, keys in their order."""
-    shown = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    data = shown.encode("utf-8", "backslashreplace")  # half a surrogate pair becomes its escape
+    """Writes or replaces a JSON file whole; text is not escaped and keys keep their order."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes its escape sequence
 
     def fill(draft: Path) -> None:
         draft.write_bytes(data)
@@ -27,10 +27,14 @@ def write_json(file: Path, value: Mapping[str, Any]) -> None:
 
 
 def as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The value as JSON gives it back: tuples are lists, keys are strings.
+    """The value after a round trip through JSON: tuples become lists, keys become strings.
+
+    Args:
+        value: the value to convert.
+        what: what the value is, for messages.
 
     Raises:
-        BadOption: JSON cannot hold it, NaN and infinity among them.
+        BadOption: JSON cannot hold the value, for instance NaN or infinity.
     """
     try:
         plain: dict[str, Any] = json.loads(json.dumps(value, allow_nan=False))
@@ -40,39 +44,44 @@ def as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder, and those above it; raises EnvironmentProblem when that cannot be."""
+    """Creates a folder and its parents; raises EnvironmentProblem when that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentProblem(f"{folder}: cannot be made ({error})") from error
+        raise EnvironmentProblem(f"{folder}: cannot be created ({error})") from error
 
 
-def discard(file: Path) -> None:
-    """Removes a file if it is there; raises EnvironmentProblem when that cannot be."""
+def remove(file: Path) -> None:
+    """Removes a file if it exists; raises EnvironmentProblem when that fails."""
     try:
         file.unlink(missing_ok=True)
     except OSError as error:
         raise EnvironmentProblem(f"{file}: cannot be removed ({error})") from error
 
 
-def open_end(file: Path) -> int:
-    """A handle whose writes go to the end of the file, which is made if it is not there.
+def open_for_append(file: Path) -> int:
+    """A file handle that writes to the end of the file; a missing file is created.
 
     Raises:
-        EnvironmentProblem: it cannot be opened.
+        EnvironmentProblem: the file cannot be opened.
     """
-    binary = getattr(os, "O_BINARY", 0)  # on Windows, where line breaks would change
+    binary = getattr(os, "O_BINARY", 0)  # Windows would otherwise change line breaks
     try:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | binary, 0o644)
     except OSError as error:
         raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
 
 
-def append(handle: int, line: bytes, file: Path) -> None:
-    """Writes a whole line at the end of a file opened for appending, or nothing of it.
+def append_line(handle: int, line: bytes, file: Path) -> None:
+    """Appends a whole line to a file; when writing fails, nothing of the line is left.
+
+    Args:
+        handle: from `open_for_append`.
+        line: the line, with its line break.
+        file: the file, for messages.
 
     Raises:
-        EnvironmentProblem: the disk is full, or gone.
+        EnvironmentProblem: the disk is full or not accessible.
     """
     start = os.fstat(handle).st_size
     rest = memoryview(line)
@@ -85,24 +94,24 @@ def append(handle: int, line: bytes, file: Path) -> None:
         raise EnvironmentProblem(f"{file}: a line cannot be written ({error})") from error
 
 
-def mend(file: Path) -> None:
-    """Makes a file of JSON lines end in a line break: a torn last line is cut off.
+def repair_last_line(file: Path) -> None:
+    """Makes a file of JSON lines end in a line break: an incomplete last line is removed.
 
-    A last line that lacks nothing but its line break is given one.
+    A last line that is complete except for its line break gets one. A missing file is left alone.
 
     Raises:
-        BadData: what follows the last line break is longer than any line can be.
-        EnvironmentProblem: the file cannot be written.
+        BadData: the text after the last line break is longer than the longest allowed line.
+        EnvironmentProblem: the file cannot be read or written.
     """
     if not file.exists():
         return
     try:
-        _mend(file)
+        _repair_last_line(file)
     except OSError as error:
-        raise EnvironmentProblem(f"{file}: cannot be mended ({error})") from error
+        raise EnvironmentProblem(f"{file}: its last line cannot be repaired ({error})") from error
 
 
-def _mend(file: Path) -> None:
+def _repair_last_line(file: Path) -> None:
     with file.open("rb+") as stream:
         end = stream.seek(0, os.SEEK_END)
         last = _last_line(stream, end, file)
@@ -118,34 +127,35 @@ def _mend(file: Path) -> None:
 
 
 def _last_line(stream: BinaryIO, end: int, file: Path) -> bytes:
-    """What follows the last line break; no more than a line's length is read for it."""
-    start, parts, found, length = end, [], b"", 0
-    while start and not found:
+    """The bytes after the last line break; at most about the longest allowed line is read."""
+    start, parts, line_break, length = end, [], b"", 0
+    while start and not line_break:
         step = min(start, _STEP)
         start = stream.seek(start - step)
-        _, found, part = stream.read(step).rpartition(b"\n")
+        _, line_break, part = stream.read(step).rpartition(b"\n")
         parts.append(part)
         length += len(part)
         if length > limits.LINE:
             raise BadData(
-                f"ends in more than {limits.LINE:,} bytes without a line break: no line was torn",
+                f"ends in more than {limits.LINE:,} bytes without a line break, which is no"
+                " incomplete line",
                 file=file,
                 remedy="Is it the right file? Cut that end off, or give another --out",
             )
     return b"".join(reversed(parts))
 
 
-def sweep(folder: Path) -> None:
-    """Removes the drafts that dead processes left in a folder and in the folders within it.
+def remove_drafts(folder: Path) -> None:
+    """Removes the drafts that dead processes left in a folder and its direct subfolders.
 
-    Only for the one process that may write there.
+    Only the one process that may write there may call this.
 
     Raises:
-        EnvironmentProblem: they cannot be removed.
+        EnvironmentProblem: a draft cannot be removed.
     """
     try:
         for file in [*folder.glob(".*.*"), *folder.glob("*/.*.*")]:
             if is_draft(file) and file.is_file():
                 file.unlink(missing_ok=True)
     except OSError as error:
-        raise EnvironmentProblem(f"{folder}: cannot be tidied ({error})") from error
+        raise EnvironmentProblem(f"{folder}: its drafts cannot be removed ({error})") from error

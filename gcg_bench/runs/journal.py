@@ -1,10 +1,12 @@
-"""Which images a model has taken and not answered, kept so that a dead process can be questioned.
+"""The journal of a run: which images were in flight when a process died.
 
-    RUN/.asked    JSON lines: {"died": {ID: COUNT}}, then {"asked": ID}, {"asked": null} when the
-                  model has let go of all that it had, and {"ended": WHY}
+    RUN/.asked    JSON lines: {"died": {ID: COUNT}}, then {"asked": ID} for each image that the
+                  model takes, {"asked": null} when it holds no image any more, and
+                  {"ended": REASON} when the watchdog ends the process
 
-The file is there while a process works on the run. Where a process died (killed, out of memory, a
-crash in native code), the next one finds it, and learns which images may have been the reason.
+An image is in flight when the model has taken it and not answered it. The file exists while a
+process works on the run. When that process dies (killed, out of memory, a crash in native code),
+the next process reads the file and learns which images may have been the cause.
 """
 
 import json
@@ -19,12 +21,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image that a model had taken, and not answered, when a process died.
+    """An image that was in flight when a process died.
 
     Attributes:
-        deaths: processes that died so, one after another.
-        alone: in the last of them the model had taken no other.
-        ended: why the last of them was ended from within; None when nobody said.
+        deaths: number of processes in a row that died while the image was in flight.
+        alone: whether it was the only image in flight at the last death.
+        ended: why the watchdog ended the last process; None when the watchdog did not.
     """
 
     deaths: int
@@ -32,88 +34,93 @@ class Suspect:
     ended: str | None
 
 
-class Asked:
-    """The file of a run, for the one process that holds its lock.
+class Journal:
+    """The journal file of a run, for the one process that holds the run's lock.
 
-    Nothing here stops a run: where the file cannot be written, less will be known.
+    A failure to write the journal never stops a run; the next process then knows less.
 
     Attributes:
-        file: where it is, for others who have something to add.
-        suspects: image id -> what is held against it; empty when no process died.
+        file: the journal file; the watchdog appends to it too.
+        suspects: image id -> Suspect; empty when no process died.
 
     Args:
-        file: read if it is there.
-        done: the images that have an answer.
+        file: read if it exists.
+        done: ids of the images that have a prediction.
     """
 
     def __init__(self, file: Path, done: Collection[str]) -> None:
         self.file = file
-        self.suspects: Mapping[str, Suspect] = _suspects(_lines(file), done)
+        self.suspects: Mapping[str, Suspect] = _suspects(_records(file), done)
         self._handle: int | None = None
 
-    def note(self, id_: str | None) -> None:
-        """Writes down that the model takes an image; None when it has let go of all."""
+    def record(self, id_: str | None) -> None:
+        """Records that the model takes an image; None records that it holds no image any more."""
         with suppress(OSError):
             if self._handle is None:
-                self._start()
+                self._write_deaths()
                 self._handle = os.open(self.file, os.O_WRONLY | os.O_APPEND)
             os.write(self._handle, _line({"asked": id_}))
 
     def close(self, done: Collection[str]) -> None:
-        """Ends the work on the run: what was asked is forgotten, what processes died of is not."""
+        """Ends the work on the run: keeps the suspects without a prediction, drops the rest.
+
+        Args:
+            done: ids of the images that have a prediction by now.
+        """
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-        self.suspects = {id_: one for id_, one in self.suspects.items() if id_ not in done}
+        self.suspects = {id_: suspect for id_, suspect in self.suspects.items() if id_ not in done}
         with suppress(OSError):
             if self.suspects:
-                self._start()
+                self._write_deaths()
             else:
                 self.file.unlink(missing_ok=True)
 
-    def _start(self) -> None:
-        """Writes the file anew, with nothing but the deaths."""
-        died = {id_: suspect.deaths for id_, suspect in self.suspects.items()}
-        self.file.write_bytes(_line({"died": died}))
+    def _write_deaths(self) -> None:
+        """Replaces the file's content by the one line of deaths."""
+        deaths = {id_: suspect.deaths for id_, suspect in self.suspects.items()}
+        self.file.write_bytes(_line({"died": deaths}))
 
 
 def _line(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The objects in the lines that can be read; a line torn by a crash is none."""
-    found = []
+def _records(file: Path) -> list[dict[str, Any]]:
+    """The JSON objects of the lines that can be read; an incomplete line is skipped."""
+    records = []
     with suppress(OSError):
         for line in file.read_bytes().splitlines():
             with suppress(ValueError):
                 value = json.loads(line)
                 if isinstance(value, dict):
-                    found.append(value)
-    return found
+                    records.append(value)
+    return records
 
 
-def _suspects(lines: Collection[dict[str, Any]], done: Collection[str]) -> dict[str, Suspect]:
-    died: Counter[str] = Counter()
-    asked: dict[str, None] = {}
-    ended = None
-    for line in lines:
-        if isinstance(line.get("died"), dict):
-            died.update({i: n for i, n in line["died"].items() if isinstance(n, int)})
-        if isinstance(line.get("asked"), str):
-            asked[line["asked"]] = None
-        elif "asked" in line:
-            asked.clear()
-        if isinstance(line.get("ended"), str):
-            ended = line["ended"]
-    taken = [id_ for id_ in asked if id_ not in done]
-    died.update(taken)
+def _suspects(records: Collection[dict[str, Any]], done: Collection[str]) -> dict[str, Suspect]:
+    """The images without a prediction that were in flight at a death, by id."""
+    deaths: Counter[str] = Counter()
+    taken: dict[str, None] = {}
+    reason = None
+    for record in records:
+        if isinstance(record.get("died"), dict):
+            deaths.update({i: n for i, n in record["died"].items() if isinstance(n, int)})
+        if isinstance(record.get("asked"), str):
+            taken[record["asked"]] = None
+        elif "asked" in record:
+            taken.clear()
+        if isinstance(record.get("ended"), str):
+            reason = record["ended"]
+    in_flight = [id_ for id_ in taken if id_ not in done]
+    deaths.update(in_flight)
     return {
         id_: Suspect(
-            deaths,
-            alone=taken == [id_],
-            ended=ended if id_ in taken else None,
+            count,
+            alone=in_flight == [id_],
+            ended=reason if id_ in in_flight else None,
         )
-        for id_, deaths in died.items()
+        for id_, count in deaths.items()
         if id_ not in done
     }

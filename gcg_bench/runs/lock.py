@@ -1,16 +1,18 @@
-"""A lock file: one process writes to a run, and everybody can see which.
+"""The lock file of a run: only one process writes to a run, and the file names that process.
 
-The file is created with O_EXCL, which even network file systems honour, and says who holds it: pid,
-process start time, host. A thread touches it every so often.
+The file is created with O_EXCL, which network file systems also support. It contains the pid, the
+start time of the process and the host. A thread touches the file every HEARTBEAT seconds.
 
-A lock whose process is dead on this host is taken over at once. Of another host nothing can be
-asked, so there the touching decides: a lock that has not been touched for STALE_AFTER seconds is
-taken over, by the clock of the file system that holds it. "Host" is a host name, a boot and a pid
-name space, since a pid means nothing in another container or after a restart.
+When the process of a lock is dead on this host, the lock is taken over at once. Processes of
+another host cannot be checked, so the age of the file decides: a lock that was not touched for
+STALE_AFTER seconds is taken over. The age is measured by the clock of the file system that holds
+the file. "Host" means a host name, a boot and a pid name space, because a pid is only valid within
+these.
 
-An abandoned lock is never removed: it is claimed, by a file that is named after its content and so
-can be made by one process only, and the claim is then renamed to the lock. A claim whose process
-died in between is claimed itself in the same way.
+An abandoned lock is never removed, because two processes could then both create a new one. Instead
+it is claimed: a process creates a file whose name is derived from the content of the lock, so only
+one process can create it, and renames this claim to the lock. When a process dies between these two
+steps, its claim is claimed in the same way.
 """
 
 import atexit
@@ -29,27 +31,27 @@ from pathlib import Path
 from gcg_bench.errors import EnvironmentProblem, RunLocked
 
 HEARTBEAT = 15.0
-"""Seconds between two touches of a lock that is held."""
+"""Seconds between two touches of a lock by its holder."""
 
 STALE_AFTER = 300.0
 """Seconds without a touch after which a lock of another host counts as abandoned."""
 
-_ASKABLE = sys.platform != "win32"  # where os.kill(pid, 0) asks; on Windows it would kill
+_CAN_CHECK_PIDS = sys.platform != "win32"  # os.kill(pid, 0) checks a pid; on Windows it would kill
 _CLAIM = ".after-"
-_LOOKS = 20  # at a lock that changes whenever it is looked at
-_UNFINISHED = 10.0  # seconds in which a lock file that says nothing may still be being written
+_ATTEMPTS = 20  # to take a lock that changes between two reads
+_UNFINISHED = 10.0  # seconds for which an unreadable lock file counts as being written
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
+    """The process that holds a lock.
 
     Attributes:
-        pid: the process.
-        started: when it started, in whatever form the system says it; empty when it does not.
-        host: the host's name.
-        boot: the boot and pid name space in which the pid has its meaning.
-        token: distinguishes two locks of one process.
+        pid: the process id.
+        started: start time of the process in the system's own format; empty when unknown.
+        host: name of the host.
+        boot: the boot and pid name space in which the pid is valid; empty when unknown.
+        token: random text that distinguishes two locks of one process.
     """
 
     pid: int
@@ -63,10 +65,10 @@ class Lock:
     """A lock file that this process holds until `release`.
 
     Args:
-        file: the lock file; its folder exists.
+        file: the lock file; its folder must exist.
 
     Raises:
-        RunLocked: another process holds it, or this one does already.
+        RunLocked: another process holds the lock, or this process holds it already.
         EnvironmentProblem: the folder cannot be written.
     """
 
@@ -80,39 +82,39 @@ class Lock:
             token=secrets.token_hex(8),
         )
         self._released = threading.Event()
-        # an interrupt may come when it is taken and nobody has it yet
+        # an interrupt may arrive after the lock is taken and before the caller has this object
         atexit.register(self.release)
         try:
             self._take()
-            self.check()  # we may have slept between two lines so long that it was taken from us
+            self.check()  # after a long suspension, another process may have taken the lock over
         except OSError as error:
             atexit.unregister(self.release)
             raise EnvironmentProblem(f"{file.parent}: cannot be written ({error})") from error
         except RunLocked:
             atexit.unregister(self.release)
             raise
-        threading.Thread(target=self._touch, name="run lock", daemon=True).start()
+        threading.Thread(target=self._keep_touching, name="run lock", daemon=True).start()
 
     def check(self) -> None:
-        """Raises RunLocked when the lock is ours no more: deleted, or taken over in our sleep."""
+        """Raises RunLocked when this process has lost the lock: deleted or taken over."""
         if os.getpid() != self.holder.pid or _read(self.file) != self.holder:
             raise RunLocked(
                 f"{self.file}: deleted or taken over by another process while this one held it."
-                " What was written is kept; run the same command to go on"
+                " The predictions written so far are kept; run the same command to continue"
             )
 
     def release(self) -> None:
-        """Gives the lock back; a second call does nothing, nor does a copy made by forking."""
+        """Removes the lock; a second call or a call in a forked process does nothing."""
         if self._released.is_set() or os.getpid() != self.holder.pid:
             return
-        with contextlib.suppress(OSError):  # on a disk that has gone it is found abandoned
+        with contextlib.suppress(OSError):  # on a disk that is gone, the lock becomes abandoned
             if _read(self.file) == self.holder:
                 self.file.unlink(missing_ok=True)
         self._released.set()
         atexit.unregister(self.release)
 
     def _create(self, file: Path) -> bool:
-        """Makes a file that says who we are, or nothing when there is one."""
+        """Creates a file that names this process; returns False when the file exists already."""
         try:
             handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
@@ -120,19 +122,19 @@ class Lock:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump(asdict(self.holder), stream)
-        except OSError:  # a full disk: an empty file would look like a process that is just opening
+        except OSError:  # a full disk: an empty file would look like a lock that is being written
             file.unlink(missing_ok=True)
             raise
         return True
 
     def _take(self) -> None:
-        for _ in range(_LOOKS):
+        for _ in range(_ATTEMPTS):
             if self._create(self.file) or self._take_over():
                 return
         raise _locked(self.file, None)
 
     def _take_over(self) -> bool:
-        """Puts our claim in the place of an abandoned lock; False when others moved meanwhile."""
+        """Replaces an abandoned lock by a claim; returns False when another process was faster."""
         chain = _claims(self.file)
         if not chain:
             return False
@@ -141,14 +143,14 @@ class Lock:
         if not self._create(claim):
             return False
         if [link.file for link in _claims(self.file)][-1:] != [claim]:
-            claim.unlink(missing_ok=True)  # what we claimed has been replaced since
+            claim.unlink(missing_ok=True)  # the claimed file was replaced in the meantime
             return False
         claim.replace(self.file)
         for link in chain[1:]:
             link.file.unlink(missing_ok=True)
         return True
 
-    def _touch(self) -> None:
+    def _keep_touching(self) -> None:
         while not self._released.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
                 if _read(self.file) == self.holder:
@@ -157,19 +159,22 @@ class Lock:
 
 @dataclass(frozen=True)
 class _Link:
-    """A lock or a claim as it was read, at once: what is judged is what is claimed."""
+    """A lock or a claim, with the content that was read.
+
+    The same content is checked and then claimed, so a file that changes in between is not claimed.
+    """
 
     file: Path
     content: bytes
 
     def claim(self) -> Path:
-        """The name of the claim on it; another one for each content it ever has."""
-        mark = hashlib.sha256(self.file.name.encode() + b" " + self.content).hexdigest()[:16]
-        return self.file.with_name(f"{self.file.name.partition(_CLAIM)[0]}{_CLAIM}{mark}")
+        """The file name of the claim on this file; every content has its own name."""
+        suffix = hashlib.sha256(self.file.name.encode() + b" " + self.content).hexdigest()[:16]
+        return self.file.with_name(f"{self.file.name.partition(_CLAIM)[0]}{_CLAIM}{suffix}")
 
 
 def _claims(file: Path) -> list[_Link]:
-    """The lock, the claim on it, the claim on that claim, and so on; empty when it is gone."""
+    """The lock, the claim on it, the claim on that claim, and so on; empty without a lock file."""
     chain = []
     with contextlib.suppress(FileNotFoundError):
         while True:
@@ -179,7 +184,7 @@ def _claims(file: Path) -> list[_Link]:
 
 
 def _refuse_if_held(link: _Link) -> None:
-    """Raises RunLocked unless the lock, or the claim, is gone or abandoned."""
+    """Raises RunLocked unless the lock or claim is deleted or abandoned."""
     holder = _holder(link.content)
     try:
         age = _age(link.file)
@@ -189,33 +194,40 @@ def _refuse_if_held(link: _Link) -> None:
         if age < _UNFINISHED:
             raise _locked(link.file, None)
         return
-    here = _ASKABLE and (holder.host, holder.boot) == (socket.gethostname(), _boot())
-    if here:
+    same_host = _CAN_CHECK_PIDS and (holder.host, holder.boot) == (socket.gethostname(), _boot())
+    if same_host:
         started = _started(holder.pid)
-        reused = "" not in (started, holder.started) and started != holder.started
-        abandoned = started is None or reused
+        pid_reused = "" not in (started, holder.started) and started != holder.started
+        abandoned = started is None or pid_reused
     else:
         abandoned = age > STALE_AFTER
     if not abandoned:
-        raise _locked(link.file, holder, age=None if here else age)
+        raise _locked(link.file, holder, age=None if same_host else age)
 
 
 def _locked(file: Path, holder: Holder | None, age: float | None = None) -> RunLocked:
+    """The error for a lock that is held.
+
+    Args:
+        file: the lock or claim.
+        holder: the process that holds it; None while the file is being written.
+        age: seconds since the last touch, for a lock of another host.
+    """
     if holder is None:
-        return RunLocked(f"{file.parent}: another process is just opening this run; try again")
+        return RunLocked(f"{file.parent}: another process is opening this run now; try again")
     if holder.pid == os.getpid() and age is None:
         return RunLocked(f"{file.parent}: this process (pid {holder.pid}) has the run open already")
-    who = f"{file.parent}: in use by process {holder.pid} on {holder.host}"
+    problem = f"{file.parent}: in use by process {holder.pid} on {holder.host}"
     if age is None:
-        return RunLocked(f"{who}. Wait for it, or give another --out")
+        return RunLocked(f"{problem}. Wait until it ends, or give another --out")
     return RunLocked(
-        f"{who}, last heard of {age:.0f} s ago. If that process is gone, delete {file}, or wait"
-        f" until {STALE_AFTER:.0f} s have passed"
+        f"{problem}, which last touched the lock {age:.0f} s ago. If that process is dead, delete"
+        f" {file}, or wait until {STALE_AFTER:.0f} s have passed"
     )
 
 
 def _read(file: Path) -> Holder | None:
-    """Who holds the lock; None when nobody does or the file does not say."""
+    """The holder of a lock; None when the file is missing or names no holder."""
     try:
         return _holder(file.read_bytes())
     except OSError:
@@ -223,7 +235,7 @@ def _read(file: Path) -> Holder | None:
 
 
 def _holder(content: bytes) -> Holder | None:
-    """Whom a lock's content names; None when it names nobody."""
+    """The holder that the content of a lock names; None when the content is not valid."""
     try:
         return Holder(**json.loads(content))
     except (ValueError, TypeError):
@@ -231,7 +243,7 @@ def _holder(content: bytes) -> Holder | None:
 
 
 def _age(file: Path) -> float:
-    """Seconds since a file was touched, by the clock of its own file system."""
+    """Seconds since a file was touched, by the clock of the file system that holds it."""
     touched = file.stat().st_mtime
     probe = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     try:
@@ -242,8 +254,8 @@ def _age(file: Path) -> float:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started; None when there is none, empty when the system does not say."""
-    if not _ASKABLE:
+    """Start time of a process; None when it does not run, empty when the time is unknown."""
+    if not _CAN_CHECK_PIDS:
         return ""
     try:
         os.kill(pid, 0)
@@ -252,23 +264,23 @@ def _started(pid: int) -> str | None:
     except PermissionError:
         return ""
     try:
-        # the command's name, field 2, may hold spaces and brackets; the start time is field 22
+        # field 2, the command name, may contain spaces and brackets; field 22 is the start time
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return None if fields[0] in (b"Z", b"X") else fields[19].decode()
     except (OSError, IndexError):
         pass
     command = ["ps", "-o", "lstart=", "-p", str(pid)]
     try:
-        shown = subprocess.run(
+        output = subprocess.run(
             command, capture_output=True, check=False, timeout=10, env={**os.environ, "LC_ALL": "C"}
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return shown.stdout.decode(errors="replace").strip()
+    return output.stdout.decode(errors="replace").strip()
 
 
 def _boot() -> str:
-    """What makes a pid mean the same process: the boot and the pid name space; empty if unknown."""
+    """The boot and the pid name space, within which a pid is valid; empty when unknown."""
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

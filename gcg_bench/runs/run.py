@@ -1,12 +1,12 @@
-"""The run directory: what was asked, every answer, and what each protocol made of them.
+"""The run folder: settings, predictions, and the rows and scores of each protocol.
 
-    RUN/run.json                            first, never changed: the settings, and where it ran
+    RUN/run.json                            written first, never changed: settings and environment
     RUN/predictions.jsonl                   one line an image, in completion order
-    RUN/<protocol>-<version>/rows.parquet   what was counted, image by image
-    RUN/<protocol>-<version>/scores.json    last; if it exists, scoring finished
+    RUN/<protocol>-<version>/rows.parquet   what the metrics counted, one row an image
+    RUN/<protocol>-<version>/scores.json    written last; if it exists, scoring is finished
 
-Files other than the predictions appear whole or not at all. Predictions are only ever appended, a
-line at a time, by the one process that holds the lock.
+Every file except predictions.jsonl is written whole or not at all. Predictions are only appended,
+one line at a time, by the one process that holds the lock.
 """
 
 import os
@@ -22,18 +22,18 @@ from gcg_bench.files.atomic import replace_with
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.runs import checked, shown, tables
 from gcg_bench.runs.files import (
-    append,
+    append_line,
     as_json,
-    discard,
     make_folder,
-    mend,
-    open_end,
-    sweep,
+    open_for_append,
+    remove,
+    remove_drafts,
+    repair_last_line,
     write_json,
 )
-from gcg_bench.runs.journal import Asked
+from gcg_bench.runs.journal import Journal
 from gcg_bench.runs.lock import Lock
-from gcg_bench.runs.settings import refuse_foreign, refuse_other
+from gcg_bench.runs.settings import refuse_different_settings, refuse_foreign_files
 from gcg_bench.types import Prediction, Rows
 
 _SETTINGS = "run.json"
@@ -41,41 +41,41 @@ _PREDICTIONS = "predictions.jsonl"
 _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 _LOCK = ".lock"
-_ASKED = ".asked"
+_JOURNAL = ".asked"
 _ENVIRONMENT = "environment"
-_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # what may name a protocol's folder
+_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # valid names of a protocol's folder
 
 
 class Run:
-    """A run directory, open for reading; also for predictions when it was made by create_or_resume.
+    """A run folder, open for reading; from `create_or_resume` also for adding predictions.
 
     Attributes:
-        folder: the directory.
-        settings: what decides the answers; a run is resumed only with the same.
-        environment: where the run was begun (versions, device); may differ when it is resumed.
+        folder: the run folder.
+        settings: what determines the predictions; a run is resumed only with equal settings.
+        environment: where the run was created (versions, device); may differ when it is resumed.
     """
 
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
-        """Use `Run.open` or `Run.create_or_resume`."""
+        """Use `Run.open` or `Run.create_or_resume` instead."""
         checked.refuse_links(folder)
-        stored = checked.settings(folder / _SETTINGS)
+        stored = checked.read_settings(folder / _SETTINGS)
         self.folder = folder
         self.environment: Mapping[str, Any] = stored.pop(_ENVIRONMENT, {})
         self.settings: Mapping[str, Any] = stored
         self._lock = lock
-        self._appending = threading.Lock()
+        self._append_lock = threading.Lock()
         self._done: set[str] | None = None
-        self._asked: Asked | None = None
-        self._stream: int | None = None
+        self._journal: Journal | None = None
+        self._handle: int | None = None
 
     @classmethod
     def is_run(cls, folder: Path) -> bool:
-        """Whether a folder is a run directory."""
+        """Whether a folder is a run folder."""
         return (folder / _SETTINGS).is_file()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """A run to read and to score; takes no lock, so it may be still in the making.
+        """Opens a run for reading and scoring; takes no lock, so the run may still be in progress.
 
         Raises:
             MissingData: the folder is not a run.
@@ -93,38 +93,41 @@ class Run:
         *,
         environment: Mapping[str, Any] | None = None,
     ) -> Self:
-        """A run to add predictions to, locked until `close`; a line torn by a crash is cut off.
+        """Opens a run for adding predictions; it is locked until `close`.
+
+        A last line of predictions.jsonl that a crash left incomplete is removed.
 
         Args:
-            folder: made if it is not there; an existing one must be a run, or empty.
-            settings: what decides the answers, as JSON takes it.
+            folder: created if it does not exist; an existing one must be a run, or empty.
+            settings: what determines the predictions; values that JSON can hold.
             environment: where it runs; written when the run is created, never compared.
 
         Raises:
             RunConflict: the folder is a run with other settings; names the first that differs.
-            RunLocked: another process is working on it.
-            BadOption: the folder holds other things, or settings that JSON cannot hold.
-            BadData, EnvironmentProblem: more than a line is torn; the folder cannot be written.
+            RunLocked: another process is working on the run.
+            BadOption: the folder contains other files, or JSON cannot hold the settings.
+            BadData: a file of the run is damaged.
+            EnvironmentProblem: the folder cannot be written.
         """
-        wanted = as_json(settings, "settings")
-        if _ENVIRONMENT in wanted:
-            raise BadOption(f"settings cannot hold {_ENVIRONMENT!r}: give it apart")
+        requested = as_json(settings, "settings")
+        if _ENVIRONMENT in requested:
+            raise BadOption(f"settings cannot hold {_ENVIRONMENT!r}: pass it as `environment`")
         make_folder(folder)
         if not cls.is_run(folder):
-            refuse_foreign(folder, _SETTINGS)
-        with ExitStack() as undoing:
+            refuse_foreign_files(folder, _SETTINGS)
+        with ExitStack() as cleanup:
             lock = Lock(folder / _LOCK)
-            undoing.callback(lock.release)
-            sweep(folder)
+            cleanup.callback(lock.release)
+            remove_drafts(folder)
             if not cls.is_run(folder):
-                stored = {**wanted, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
+                stored = {**requested, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
                 write_json(folder / _SETTINGS, stored)
             run = cls(folder, lock)
-            refuse_other(folder, dict(run.settings), wanted)
-            mend(folder / _PREDICTIONS)
+            refuse_different_settings(folder, dict(run.settings), requested)
+            repair_last_line(folder / _PREDICTIONS)
             run._done = set(run.done_ids())
-            run._asked = Asked(folder / _ASKED, run._done)
-            undoing.pop_all()  # it is the run that gives the lock back now
+            run._journal = Journal(folder / _JOURNAL, run._done)
+            cleanup.pop_all()  # from here on, `close` releases the lock
         return run
 
     def __enter__(self) -> Self:
@@ -134,23 +137,23 @@ class Run:
         self.close()
 
     def close(self) -> None:
-        """Gives the lock back; what was read and written stays usable for reading."""
-        if self._asked is not None:
-            self._asked.close(self.done_ids())
-            self._asked = None
-        if self._stream is not None:
-            os.close(self._stream)
-            self._stream = None
+        """Releases the lock; the run can still be read. A second call does nothing."""
+        if self._journal is not None:
+            self._journal.close(self.done_ids())
+            self._journal = None
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """The run locked until the block ends; a lock that it has already stays when it does.
+    def locked(self) -> Iterator[None]:
+        """Locks the run until the block ends; a run that is locked already stays locked after it.
 
         Raises:
-            RunLocked: another process is working on it.
+            RunLocked: another process is working on the run.
             EnvironmentProblem: the folder cannot be written.
         """
         if self._lock is not None:
@@ -159,50 +162,50 @@ class Run:
             return
         self._lock = Lock(self.folder / _LOCK)
         try:
-            sweep(self.folder)
+            remove_drafts(self.folder)
             yield
         finally:
             self._lock.release()
             self._lock = None
 
     @property
-    def asked(self) -> Asked:
-        """What the model has taken, and what it had when an earlier process died.
+    def journal(self) -> Journal:
+        """The journal of images in flight: of this process, and of earlier ones that died.
 
         Raises:
             RunLocked: the run was opened only for reading.
         """
-        if self._asked is None:
-            raise RunLocked(f"{self.folder}: open for reading only, nothing can be asked for it")
-        return self._asked
+        if self._journal is None:
+            raise RunLocked(f"{self.folder}: open for reading only, so it has no journal")
+        return self._journal
 
     def append(self, prediction: Prediction) -> None:
-        """Adds one answer: its line is with the operating system when this returns.
+        """Adds one prediction; when this returns, the operating system has the whole line.
 
-        The first new answer discards the scores of earlier ones, which no longer describe the run.
+        The first added prediction removes all scores.json, which no longer describe the run.
 
         Raises:
-            BadData: the image has an answer already, or a number in it is NaN or infinite.
+            BadData: the image has a prediction already, or a number in it is NaN or infinite.
             RunLocked: the run was opened only for reading, or the lock was lost.
-            EnvironmentProblem: the line cannot be written; nothing of it is kept.
+            EnvironmentProblem: the line cannot be written; nothing of it is left in the file.
         """
         line = (write_line(prediction) + "\n").encode("utf-8")
-        with self._appending:
+        with self._append_lock:
             if self._lock is None or self._done is None:
-                raise RunLocked(f"{self.folder}: open for reading only, answers cannot be added")
+                raise RunLocked(f"{self.folder}: open for reading only, cannot add predictions")
             self._lock.check()
             file = self.folder / _PREDICTIONS
             if prediction.id in self._done:
-                raise BadData("the image has an answer already", file=file, image=prediction.id)
-            if self._stream is None:
+                raise BadData("the image has a prediction already", file=file, image=prediction.id)
+            if self._handle is None:
                 for name in self.protocols():
-                    discard(self.folder / name / _SCORES)
-                self._stream = open_end(file)
-            append(self._stream, line, file)
+                    remove(self.folder / name / _SCORES)
+                self._handle = open_for_append(file)
+            append_line(self._handle, line, file)
             self._done.add(prediction.id)
 
     def done_ids(self) -> frozenset[str]:
-        """The images that have an answer, failures included."""
+        """The ids of the images that have a prediction, including failures."""
         if self._done is not None:
             return frozenset(self._done)
         return frozenset(prediction.id for prediction in self.predictions())
@@ -210,36 +213,36 @@ class Run:
     def predictions(
         self, *, sizes: Mapping[str, tuple[int, int]] | None = None
     ) -> Iterator[Prediction]:
-        """The answers in completion order; a torn last line is none.
+        """The predictions in completion order; an incomplete last line is skipped.
 
         Args:
             sizes: image id -> (height, width) that masks must have.
 
         Raises:
-            BadData: a line was damaged; names it.
+            BadData: a line is damaged; names the line.
         """
         if (self.folder / _PREDICTIONS).is_file():
             yield from read_predictions(self.folder, sizes=sizes)
 
     def write_rows(self, protocol: str, rows: Mapping[str, Rows]) -> None:
-        """Keeps what a protocol's metrics counted, and discards scores that were there.
+        """Writes the rows of a protocol's metrics, and removes the scores of earlier rows.
 
         Args:
-            protocol: name and version, e.g. `official-1`; the folder's name.
-            rows: metric name -> its rows, all of the same images.
+            protocol: name and version, e.g. `official-1`; the name of the folder.
+            rows: metric name -> its rows, all over the same images.
 
         Raises:
-            BadOption: rows of different images, or a name that no folder should have.
+            BadOption: the rows belong to different images, or the name is not a valid folder name.
             RunLocked: another process is working on the run.
-            EnvironmentProblem: they cannot be written.
+            EnvironmentProblem: the file cannot be written.
         """
-        with self.held():
-            folder = self._protocol_folder(protocol, made=True)
-            discard(folder / _SCORES)
+        with self.locked():
+            folder = self._protocol_folder(protocol, create=True)
+            remove(folder / _SCORES)
             replace_with(folder / _ROWS, lambda file: tables.write(file, rows))
 
     def read_rows(self, protocol: str) -> dict[str, Rows]:
-        """What a protocol's metrics counted, by metric name.
+        """The rows of a protocol's metrics, by metric name.
 
         Raises:
             MissingData: the run was not scored with that protocol.
@@ -247,34 +250,34 @@ class Run:
         """
         file = self._protocol_folder(protocol) / _ROWS
         if not file.is_file():
-            raise MissingData(f"{file}: not there. Run gcg-bench score {self.folder}")
+            raise MissingData(f"{file}: does not exist. Run gcg-bench score {self.folder}")
         return tables.read(file)
 
     def write_scores(self, protocol: str, scores: Mapping[str, Any]) -> None:
-        """Writes scores.json, which says that scoring with that protocol is finished.
+        """Writes scores.json, which marks that scoring with that protocol is finished.
 
         Raises:
-            BadOption: a value that JSON cannot hold, NaN among them.
+            BadOption: JSON cannot hold a value, for instance NaN.
             RunLocked: another process is working on the run.
-            EnvironmentProblem: they cannot be written.
+            EnvironmentProblem: the file cannot be written.
         """
-        with self.held():
-            folder = self._protocol_folder(protocol, made=True)
+        with self.locked():
+            folder = self._protocol_folder(protocol, create=True)
             write_json(folder / _SCORES, as_json(scores, "scores"))
 
     def scores(self, protocol: str) -> dict[str, Any] | None:
-        """What scores.json holds; None when scoring with that protocol has not finished."""
+        """The content of scores.json; None when scoring with that protocol is not finished."""
         file = self._protocol_folder(protocol) / _SCORES
-        return checked.verdict(file) if file.is_file() else None
+        return checked.read_scores(file) if file.is_file() else None
 
     def protocols(self) -> tuple[str, ...]:
-        """The protocols (`official-1`) with which scoring has finished, sorted."""
-        found = (file.parent.name for file in self.folder.glob(f"*/{_SCORES}"))
-        return tuple(sorted(name for name in found if _PROTOCOL.fullmatch(name)))
+        """The protocols (`official-1`) whose scoring is finished, sorted."""
+        names = (file.parent.name for file in self.folder.glob(f"*/{_SCORES}"))
+        return tuple(sorted(name for name in names if _PROTOCOL.fullmatch(name)))
 
     def all_scores(self) -> list[dict[str, Any]]:
-        """Every scores.json of the run, by protocol."""
-        return [checked.verdict(self.folder / name / _SCORES) for name in self.protocols()]
+        """The content of every scores.json of the run, sorted by protocol."""
+        return [checked.read_scores(self.folder / name / _SCORES) for name in self.protocols()]
 
     def frame(self) -> Any:
         """The rows of all protocols as a pandas DataFrame, one row an image."""
@@ -283,10 +286,10 @@ class Run:
     def _repr_html_(self) -> str:
         return shown.html(self.folder.name, self.settings, self.all_scores())
 
-    def _protocol_folder(self, protocol: str, *, made: bool = False) -> Path:
+    def _protocol_folder(self, protocol: str, *, create: bool = False) -> Path:
         if not _PROTOCOL.fullmatch(protocol):
             raise BadOption(f"{protocol!r} cannot name the folder of a protocol")
         folder = self.folder / protocol
-        if made:
+        if create:
             make_folder(folder)
         return folder

@@ -1,4 +1,4 @@
-"""May a run be gone on with: its settings held against those that are wanted."""
+"""Decides whether a run may be resumed: compares its stored settings with the requested ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,46 +6,51 @@ from typing import Any
 
 from gcg_bench.errors import BadOption, RunConflict
 
-_ABSENT = object()  # differs from every setting, null included
+_ABSENT = object()  # differs from every setting, including null
 
 
-def refuse_foreign(folder: Path, expected: str) -> None:
-    """Raises BadOption when a folder that is no run holds anything that is not ours.
+def refuse_foreign_files(folder: Path, expected: str) -> None:
+    """Raises BadOption when a folder without a run contains files; hidden files are ignored.
 
     Args:
-        folder: is there, without the file that makes a run.
-        expected: that file's name.
+        folder: an existing folder without the file `expected`.
+        expected: name of the file that every run has.
     """
-    others = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
-    if others:
+    names = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
+    if names:
         raise BadOption(
-            f"{folder}: holds {sorted(others)[0]!r} but no {expected}, so it is no run to go on"
-            " with. Give a new or empty folder"
+            f"{folder}: holds {sorted(names)[0]!r} but no {expected}, so it is not a run that can"
+            " be resumed. Give a new or empty folder"
         )
 
 
-def refuse_other(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raises RunConflict when two settings differ."""
-    if difference := _difference(stored, wanted, ""):
+def refuse_different_settings(
+    folder: Path, stored: Mapping[str, Any], requested: Mapping[str, Any]
+) -> None:
+    """Raises RunConflict when the settings differ; names the first field that does."""
+    if difference := _difference(stored, requested, ""):
         name, before, now = difference
         raise RunConflict(
-            f"{folder}: a run with other settings: {name} was {_shown(before)}, now it is"
-            f" {_shown(now)}. Give another --out, or the same settings to go on with it"
+            f"{folder}: a run with other settings: {name} was {_text(before)}, now it is"
+            f" {_text(now)}. Give another --out, or the same settings to resume this run"
         )
 
 
 def _difference(before: Any, now: Any, name: str) -> tuple[str, Any, Any] | None:
-    """The first field that differs, with both values; objects are compared field by field."""
+    """The first field that differs: its name and both values; None when all are equal.
+
+    Objects are compared field by field, the fields of the requested settings first.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**now, **before}:
             inner = _difference(before.get(key, _ABSENT), now.get(key, _ABSENT), f"{name}.{key}")
             if inner:
                 return inner
         return None
-    # 1, 1.0 and true are equal to Python, and not the same setting
+    # 1, 1.0 and true are equal in Python, but they are different settings
     same = type(before) is type(now) and before == now
     return None if same else (name.lstrip("."), before, now)
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return "not set" if value is _ABSENT else repr(value)

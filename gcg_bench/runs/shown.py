@@ -1,4 +1,4 @@
-"""A run as notebooks show it, and its rows as a table."""
+"""A run as an HTML page for notebooks, and its rows as a pandas table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,23 +6,29 @@ from typing import Any
 from gcg_bench.reporting import pages
 from gcg_bench.types import Rows
 
-_PLAIN = ("Words",)  # shown as it is: a number of words is no share
+_PLAIN = ("Words",)  # not multiplied by 100: a number of words is not a share
 _SETTINGS = ("model", "dataset", "split", "limit", "seed")
 
 
 def html(name: str, settings: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """What a run is of, and its scores times 100, protocols side by side."""
+    """The settings of a run and its scores times 100, with one column a protocol.
+
+    Args:
+        name: name of the run, the heading of the page.
+        settings: from run.json.
+        verdicts: the content of each scores.json; empty when the run is not scored yet.
+    """
     facts = [(key, settings[key]) for key in _SETTINGS if settings.get(key) is not None]
-    shown = pages.table(["run", name], facts)
+    page = pages.table(["run", name], facts)
     if not verdicts:
-        return shown + pages.table(["scores"], [["not scored yet"]])
-    return shown + scores(verdicts)
+        return page + pages.table(["scores"], [["not scored yet"]])
+    return page + scores(verdicts)
 
 
 def scores(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """Scores of several scores.json as one table, times 100 with their intervals."""
+    """The scores of several scores.json files as one table, times 100 with their intervals."""
     names = dict.fromkeys(name for verdict in verdicts for name in verdict["scores"])
-    headings = ["", *(f"{one['protocol']} v{one['version']}" for one in verdicts)]
+    headings = ["", *(f"{verdict['protocol']} v{verdict['version']}" for verdict in verdicts)]
     rows: list[list[object]] = [
         [name, *(_cell(name, verdict["scores"].get(name)) for verdict in verdicts)]
         for name in names
@@ -33,19 +39,19 @@ def scores(verdicts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
-    """Rows as a pandas DataFrame: one row an image, indexed by id.
+    """Rows as a pandas DataFrame: one row an image, indexed by id; empty without tables.
 
     Args:
-        tables: what precedes the columns' names (a protocol, or nothing) -> metric name -> rows.
+        tables: prefix of the column names (a protocol, or empty) -> metric name -> rows.
     """
     import pandas as pd
 
     parts = [
         pd.DataFrame(
-            {".".join(filter(None, (first, metric, name))): column},
+            {".".join(filter(None, (prefix, metric, name))): column},
             index=pd.Index(rows.ids, name="id"),
         )
-        for first, metrics in tables.items()
+        for prefix, metrics in tables.items()
         for metric, rows in metrics.items()
         for name, column in rows.columns.items()
     ]

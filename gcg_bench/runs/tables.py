@@ -1,4 +1,4 @@
-"""Rows of metrics as one parquet file: `id`, then a column `METRIC.column` for each of theirs."""
+"""Metric rows in one parquet file: a column `id`, then `METRIC.column` for each metric column."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,50 +15,54 @@ _REMEDY = "Delete it and score the run again"
 
 
 def write(file: Path, rows: Mapping[str, Rows]) -> None:
-    """Writes the rows of several metrics of the same images; floats are kept bit for bit.
+    """Writes the rows of several metrics over the same images; floats are kept bit for bit.
 
     Args:
-        file: replaced if it is there.
+        file: the file to write; an existing one is replaced.
         rows: metric name -> its rows; all with the same ids in the same order.
 
     Raises:
-        BadOption: rows of different images, or a metric with a dot in its name.
+        BadOption: the rows belong to different images, or a metric name contains a dot.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    ids = next((one.ids for one in rows.values()), ())
+    ids = next((table.ids for table in rows.values()), ())
     columns = {"id": pa.array(ids, pa.string())}
-    for metric, one in rows.items():
-        if one.ids != ids:
+    for metric, table in rows.items():
+        if table.ids != ids:
             raise BadOption(f"rows of {metric} are of other images than the rest")
         if "." in metric:
-            raise BadOption(f"a metric cannot be named {metric!r}: the dot ends its name")
-        for name, column in one.columns.items():
-            columns[f"{metric}.{name}"] = _written(column)
+            raise BadOption(
+                f"a metric cannot be named {metric!r}: in a column name, a dot separates metric and"
+                " column"
+            )
+        for name, column in table.columns.items():
+            columns[f"{metric}.{name}"] = _to_arrow(column)
     parquet.write_table(pa.table(columns), file, compression="zstd")
 
 
 def read(file: Path) -> dict[str, Rows]:
-    """The rows of every metric in a file.
+    """The rows of every metric in a file: metric name -> its rows.
 
     Raises:
-        BadData: it is no such file.
+        BadData: the file was not written by `write`, or is damaged.
     """
     with opened_table(file, _REMEDY) as opened:
         table = opened.read()
         ids = tuple(table.column("id").to_pylist()) if "id" in table.column_names else None
-        found: dict[str, dict[str, NDArray[Any]]] = {}
+        metrics: dict[str, dict[str, NDArray[Any]]] = {}
         for name in table.column_names:
             metric, dot, column = name.partition(".")
             if dot:
-                found.setdefault(metric, {})[column] = _read(table.column(name), file, name)
-    if ids is None or not all(isinstance(one, str) for one in ids) or len(set(ids)) < len(ids):
-        raise BadData("no column of ids, each of its own", file=file, remedy=_REMEDY)
-    return {metric: Rows(ids, columns) for metric, columns in found.items()}
+                metrics.setdefault(metric, {})[column] = _from_arrow(table.column(name), file, name)
+    if ids is None or not all(isinstance(id_, str) for id_ in ids) or len(set(ids)) < len(ids):
+        raise BadData("no column of distinct ids", file=file, field="id", remedy=_REMEDY)
+    return {metric: Rows(ids, columns) for metric, columns in metrics.items()}
 
 
-def _written(column: NDArray[Any]) -> Any:
+def _to_arrow(column: NDArray[Any]) -> Any:
+    """A metric column as an arrow array: of floats, or of lists of floats for dtype object."""
     import pyarrow as pa
 
     if column.dtype != object:
@@ -69,20 +73,27 @@ def _written(column: NDArray[Any]) -> Any:
     return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), values)
 
 
-def _read(column: Any, file: Path, name: str) -> NDArray[Any]:
+def _from_arrow(column: Any, file: Path, name: str) -> NDArray[Any]:
+    """A metric column from an arrow column: float64, or an object array of float64 arrays.
+
+    Args:
+        column: the arrow column.
+        file: the file, for messages.
+        name: the column's name, for messages.
+    """
     import pyarrow as pa
 
     joined = column.combine_chunks()
-    listed_type = pa.types.is_large_list(joined.type) or pa.types.is_list(joined.type)
-    number = joined.type.value_type if listed_type else joined.type
-    plain = pa.types.is_floating(number) or pa.types.is_integer(number)
-    # NaN is a value, null is none; only ours are read here, and they have no null
-    if not plain or joined.null_count or (listed_type and joined.flatten().null_count):
+    is_list = pa.types.is_large_list(joined.type) or pa.types.is_list(joined.type)
+    value_type = joined.type.value_type if is_list else joined.type
+    is_numeric = pa.types.is_floating(value_type) or pa.types.is_integer(value_type)
+    # NaN is a value, but null is not; files written by `write` contain no null
+    if not is_numeric or joined.null_count or (is_list and joined.flatten().null_count):
         raise BadData(f"holds {joined.type}, not numbers", file=file, field=name, remedy=_REMEDY)
-    if not listed_type:
+    if not is_list:
         return np.array(joined.to_numpy(zero_copy_only=False), dtype=np.float64)
     values = np.array(joined.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
     lengths = np.asarray(joined.value_lengths().to_numpy(zero_copy_only=False), dtype=np.int64)
-    listed = np.empty(len(lengths), dtype=object)
-    listed[:] = np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []
-    return listed
+    lists = np.empty(len(lengths), dtype=object)
+    lists[:] = np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []
+    return lists

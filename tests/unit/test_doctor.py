@@ -198,7 +198,7 @@ def test_a_run_that_finds_no_room_is_refused_before_it_starts(monkeypatch, capsy
         main(typed)
     assert left.value.code == 2
     told = capsys.readouterr().err.splitlines()[-1]
-    assert "0.008 MB are free, and 2 answers may take" in told
+    assert "0.008 MB are free, but 2 predictions may take" in told
     assert told.endswith("Free some space, or give another --out")
     monkeypatch.setattr(machine, "free_disk", lambda folder: 10**6)
     with pytest.raises(SystemExit) as left:

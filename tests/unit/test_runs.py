@@ -101,7 +101,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentProblem, match="cannot be made"):
+    with pytest.raises(EnvironmentProblem, match="cannot be created"):
         Run.create_or_resume(tmp_path / "file" / "run", SETTINGS)
 
 

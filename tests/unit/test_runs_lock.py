@@ -101,7 +101,7 @@ def test_another_host_is_believed_until_it_falls_silent(file: Path, elsewhere: d
         Lock(file)
     message = str(caught.value)
     assert f"process {pid} on {elsewhere.get('host', socket.gethostname())}" in message
-    assert f"If that process is gone, delete {file}" in message
+    assert f"If that process is dead, delete {file}" in message
     assert not taken(file)
     held_by_age = time.time() - STALE_AFTER - 60
     os.utime(file, (held_by_age, held_by_age))
@@ -343,7 +343,7 @@ def test_systems_that_do_not_say_when_a_process_started(file: Path, monkeypatch)
 
 
 def test_windows_goes_by_touches_alone(file: Path, monkeypatch) -> None:
-    monkeypatch.setattr(lock_module, "_ASKABLE", False)
+    monkeypatch.setattr(lock_module, "_CAN_CHECK_PIDS", False)
     held_by(file, pid=dead_pid(), age=STALE_AFTER - 60)
     assert not taken(file)
     held_by(file, pid=dead_pid(), age=STALE_AFTER + 60)
