@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcg_bench.analysis.invariants.damage import damaged
-from gcg_bench.analysis.invariants.scenes import Kit
+from gcg_bench.analysis.invariants.damage import damaged_scenes
+from gcg_bench.analysis.invariants.scenes import ChangeInputs
 from gcg_bench.data import load_dataset
 from gcg_bench.predictions import write_line
 from gcg_bench.text.encoders import load_encoder
@@ -64,7 +64,7 @@ def base(tmp_path_factory):
     """A run of damaged answers to eight images, not scored."""
     folder = tmp_path_factory.mktemp("base")
     samples = load_dataset("shapes", "val", limit=8).samples
-    lines = [write_line(scene.prediction) for scene in damaged(samples, Kit())]
+    lines = [write_line(scene.prediction) for scene in damaged_scenes(samples, ChangeInputs())]
     (folder / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     predict = ("predict", "--model", "predictions:answers.jsonl", "--dataset", "shapes")
     typed(folder, (*predict, "--split", "val", "--limit", "8", "--out", "run", "--quiet"))

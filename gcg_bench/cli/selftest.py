@@ -40,18 +40,18 @@ def selftest(**given: Any) -> int:
     says, or not at all. Exit code 0 when every law holds or is one that the metric is known to
     break, 1 when another is broken.
     """
-    from gcg_bench.analysis.invariants import tried
+    from gcg_bench.analysis.invariants import check_laws
     from gcg_bench.cli.score import chosen_protocols
-    from gcg_bench.cli.selftest_tables import print_trial
+    from gcg_bench.cli.selftest_tables import print_law_report
     from gcg_bench.data import load_dataset
 
     data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])
     chosen = chosen_protocols(given)
-    say("trying the laws ...", quiet=given["quiet"])
-    trial = tried(data.samples, chosen, seed=given["seed"])
+    say("checking the laws ...", quiet=given["quiet"])
+    report = check_laws(data.samples, chosen, seed=given["seed"])
     if given["as_json"]:
         about = {"dataset": data.card.name, "split": data.split}
-        print_json({**about, **trial.to_json()})
+        print_json({**about, **report.to_json()})
     else:
-        print_trial(stdout(), f"{data.card.name} {data.split}", trial)
-    return 1 if trial.of("BROKEN") else 0
+        print_law_report(stdout(), f"{data.card.name} {data.split}", report)
+    return 1 if report.with_verdict("BROKEN") else 0

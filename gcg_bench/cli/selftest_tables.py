@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from gcg_bench.analysis.invariants import Finding, Trial
+from gcg_bench.analysis.invariants import LawReport, LawResult
 from gcg_bench.cli.console import table
 from gcg_bench.tasks.protocols import EvalProtocol
 
@@ -21,49 +21,51 @@ _STYLES = {
 }
 _SHORT = {"no claim": "-", "nothing to change": "."}
 _LEGEND = (
-    "holds: moved as the law says, or not at all; known: broken, as the metric says itself; -: the"
-    " law says nothing; .: nothing to change in this data. Moves x 100, words as they are."
+    "holds: moved as the law says, or not at all; known: broken, as the metric declares; -: the law"
+    " makes no claim; .: nothing to change in this data. Moves x 100, words as they are."
 )
 
 
-def print_trial(console: Console, title: str, trial: Trial) -> None:
-    """A table a protocol; below, every law that is broken or known to be, and the outcome."""
-    for protocol in trial.protocols:
+def print_law_report(console: Console, title: str, report: LawReport) -> None:
+    """A table for each protocol; below it, the known and the broken laws, and the outcome."""
+    for protocol in report.protocols:
         heading = f"{protocol.name} v{protocol.version} on {title}, encoder {protocol.encoder}"
-        _print_protocol(console, heading, protocol, trial)
+        _print_protocol(console, heading, protocol, report)
     console.print(Text(_LEGEND, "dim"))
-    for verdict, said in (("known", "Known to be broken"), ("BROKEN", "Broken")):
-        found = [finding for finding in trial.findings if finding.verdict == verdict]
-        if found:
-            console.print(Text(f"{said}:", _STYLES[verdict]))
-        for finding in found:
-            console.print(Text(f"  {_told(finding)}"), soft_wrap=True)
-    console.print(Text(_outcome(trial)))
+    for verdict, heading in (("known", "Known to be broken"), ("BROKEN", "Broken")):
+        results = [result for result in report.results if result.verdict == verdict]
+        if results:
+            console.print(Text(f"{heading}:", _STYLES[verdict]))
+        for result in results:
+            console.print(Text(f"  {_sentence(result)}"), soft_wrap=True)
+    console.print(Text(_outcome(report)))
 
 
-def _print_protocol(console: Console, heading: str, protocol: EvalProtocol, trial: Trial) -> None:
-    own = [finding for finding in trial.findings if finding.protocol == protocol.name]
-    scores = list(dict.fromkeys((finding.metric, finding.score) for finding in own))
-    cells = {(f.law, f.metric, f.score): _cell(f) for f in own}
+def _print_protocol(
+    console: Console, heading: str, protocol: EvalProtocol, report: LawReport
+) -> None:
+    results = [result for result in report.results if result.protocol == protocol.name]
+    scores = list(dict.fromkeys((result.metric, result.score) for result in results))
+    cells = {(result.law, result.metric, result.score): _cell(result) for result in results}
     widths = {}
     for metric, score in scores:
-        lines = [line for law in trial.laws for line in cells[law.name, metric, score].split()]
+        lines = [line for law in report.laws for line in cells[law.name, metric, score].split()]
         widths[metric, score] = max(len(score), *map(len, lines))
-    laws = max(len(law.name) for law in trial.laws)
+    laws = max(len(law.name) for law in report.laws)
     room = console.width - laws - len("images") - 3  # their borders
-    for place, part in enumerate(_side_by_side(widths, room)):
+    for number, part in enumerate(_side_by_side(widths, room)):
         headings = ["law", "images", *(score for _, score in part)]
-        made = table("" if place else heading, headings, numeric=["images"])
-        made.padding = (0, 0, 0, 0)  # many columns
-        made.columns[0].no_wrap = True
-        for law in trial.laws:
+        rows = table("" if number else heading, headings, numeric=["images"])
+        rows.padding = (0, 0, 0, 0)  # many columns
+        rows.columns[0].no_wrap = True
+        for law in report.laws:
             row = [cells[law.name, metric, score] for metric, score in part]
-            made.add_row(Text(law.name), str(trial.changed[law.name]), *row)
-        console.print(made)
+            rows.add_row(Text(law.name), str(report.changed[law.name]), *row)
+        console.print(rows)
 
 
 def _side_by_side(widths: Mapping[Column, int], room: int) -> Iterator[list[Column]]:
-    """Columns in as few tables as a line has room for; each has a border."""
+    """Columns in as few tables as a line has room for; each column has a border."""
     part: list[Column] = []
     used = 0
     for column, width in widths.items():
@@ -76,36 +78,38 @@ def _side_by_side(widths: Mapping[Column, int], room: int) -> Iterator[list[Colu
         yield part
 
 
-def _cell(finding: Finding) -> Text:
-    said = _SHORT.get(finding.verdict, finding.verdict)
-    if finding.verdict in ("known", "BROKEN"):
-        said = f"{said}\n{_move(finding)}"
-    return Text(said, _STYLES[finding.verdict])
+def _cell(result: LawResult) -> Text:
+    text = _SHORT.get(result.verdict, result.verdict)
+    if result.verdict in ("known", "BROKEN"):
+        text = f"{text}\n{_move(result)}"
+    return Text(text, _STYLES[result.verdict])
 
 
-def _move(finding: Finding) -> str:
-    """How far a score moved, small moves too; a plain 0 where it did not."""
-    move = (finding.after - finding.before) * (1 if finding.score == "Words" else 100)
+def _move(result: LawResult) -> str:
+    """How far a score moved, with small moves shown too; a plain 0 when it did not move."""
+    move = (result.after - result.before) * (1 if result.score == "Words" else 100)
     if abs(move) < 1e-7:
         return "0"
     return f"{move:+.1f}" if abs(move) >= 1 else f"{move:+.2g}"
 
 
-def _told(finding: Finding) -> str:
-    claim = finding.claim
-    said = (
-        f"{finding.law}: {finding.protocol} {finding.score} moved by {_move(finding)}; it must move"
-        f" {claim.direction}, since {claim.why}"
+def _sentence(result: LawResult) -> str:
+    claim = result.claim
+    text = (
+        f"{result.law}: {result.protocol} {result.score} moved by {_move(result)}; it must move"
+        f" {claim.direction}, since {claim.reason}"
     )
-    return said if finding.known is None else f"{said}. But here {finding.known}"
+    return text if result.known is None else f"{text}. But here {result.known}"
 
 
-def _outcome(trial: Trial) -> str:
+def _outcome(report: LawReport) -> str:
     counts: Sequence[tuple[int, str]] = (
-        (len(trial.of("holds")), "hold"),
-        (len(trial.of("known")), "known to be broken"),
-        (len(trial.of("BROKEN")), "broken"),
+        (len(report.with_verdict("holds")), "hold"),
+        (len(report.with_verdict("known")), "known to be broken"),
+        (len(report.with_verdict("BROKEN")), "broken"),
     )
-    said = ", ".join(f"{count} {what}" for count, what in counts)
-    fit = f"{trial.images} images" + (f", {trial.left_out} unfit" if trial.left_out else "")
-    return f"{len(trial.laws)} laws on {fit}, seed {trial.seed}: {said}"
+    summary = ", ".join(f"{count} {word}" for count, word in counts)
+    images = f"{report.images} images" + (
+        f", {report.left_out} not usable" if report.left_out else ""
+    )
+    return f"{len(report.laws)} laws on {images}, seed {report.seed}: {summary}"

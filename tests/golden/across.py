@@ -11,8 +11,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from gcg_bench.analysis.invariants.damage import damaged
-from gcg_bench.analysis.invariants.scenes import Kit
+from gcg_bench.analysis.invariants.damage import damaged_scenes
+from gcg_bench.analysis.invariants.scenes import ChangeInputs
 from gcg_bench.data import load_dataset
 from gcg_bench.pipeline.evaluate import complete, score
 from gcg_bench.predictions import read_predictions, write_line
@@ -73,7 +73,9 @@ def main() -> None:
         answers = json.loads(FILE.read_text("utf-8"))["answers"]
     else:
         samples = load_dataset("shapes", "val", limit=IMAGES).samples
-        answers = [write_line(scene.prediction) for scene in damaged(samples, Kit())]
+        answers = [
+            write_line(scene.prediction) for scene in damaged_scenes(samples, ChangeInputs())
+        ]
     with tempfile.TemporaryDirectory() as folder:
         found = verdicts(answers, Path(folder))
     record = {

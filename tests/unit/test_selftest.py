@@ -1,4 +1,4 @@
-"""The self-test: directions are checked on paper, and a wrong metric does not get through."""
+"""The self-test: the direction of each law is checked by hand, and a wrong metric is detected."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,20 @@ from rich.console import Console
 from support.worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
 
 from gcg_bench import metrics, registry
-from gcg_bench.analysis.invariants import LAWS, NAMES, Direction, tried
-from gcg_bench.analysis.invariants.damage import damaged
-from gcg_bench.analysis.invariants.expectations import kept
-from gcg_bench.analysis.invariants.outlines import eroded, halves, mirrored, nowhere
-from gcg_bench.analysis.invariants.scenes import Kit, Scene, exact, matches, unanswered, usable
+from gcg_bench.analysis.invariants import LAWS, NAMES, Direction, check_laws
+from gcg_bench.analysis.invariants.damage import damaged_scenes
+from gcg_bench.analysis.invariants.expectations import is_allowed
+from gcg_bench.analysis.invariants.mask_changes import eroded, free_box, halves, mirrored
+from gcg_bench.analysis.invariants.scenes import (
+    ChangeInputs,
+    Scene,
+    exact_matches,
+    isolated_matches,
+    missed_references,
+    usable,
+)
 from gcg_bench.cli import main
-from gcg_bench.cli.selftest_tables import print_trial
+from gcg_bench.cli.selftest_tables import print_law_report
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import MissingData
 from gcg_bench.masks import area, decode, encode, iou, union
@@ -32,7 +39,7 @@ from gcg_bench.tasks.protocols import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.types import Grounding, Pair, Phrase, Prediction
 
 BY_NAME = {law.name: law for law in LAWS}
-KIT = Kit(seed=0, junk="junk")
+INPUTS = ChangeInputs(seed=0, junk="junk")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +52,9 @@ def shapes():
 
 @dataclass(frozen=True)
 class Share:
-    """A sound metric to be spoiled: phrases found by IoU alone over reference phrases."""
+    """A correct metric to derive wrong ones from: phrases matched by IoU alone over reference
+    phrases.
+    """
 
     name: ClassVar[str] = "share"
     scores: ClassVar[tuple[str, ...]] = ("Share",)
@@ -119,9 +128,9 @@ class WordsCounted(Share):
 
 
 def broken(metric, samples):
-    """The laws that are broken and not known to be."""
+    """The laws that are broken and that the metric does not declare."""
     mine = EvalProtocol("mine", 1, "minilm", True, (metric,))
-    return {finding.law for finding in tried(samples, [mine]).of("BROKEN")}
+    return {finding.law for finding in check_laws(samples, [mine]).with_verdict("BROKEN")}
 
 
 def test_a_sound_metric_breaks_no_law(shapes):
@@ -155,11 +164,11 @@ def test_what_a_metric_says_it_cannot_keep_is_known(shapes):
         }
 
     mine = EvalProtocol("mine", 1, "minilm", True, (Frank(),))
-    trial = tried(shapes, [mine])
-    (junk,) = [finding for finding in trial.findings if finding.law == "junk"]
+    trial = check_laws(shapes, [mine])
+    (junk,) = [finding for finding in trial.results if finding.law == "junk"]
     assert (junk.verdict, junk.known) == ("known", "phrases are counted, whatever they say")
     assert junk.after > junk.before
-    assert "doubled phrases" in {finding.law for finding in trial.of("BROKEN")}
+    assert "doubled phrases" in {finding.law for finding in trial.with_verdict("BROKEN")}
 
 
 # The laws --------------------------------------------------------------------------------------
@@ -168,9 +177,9 @@ def test_what_a_metric_says_it_cannot_keep_is_known(shapes):
 def test_laws_have_names_of_their_own_and_reasons():
     assert len(set(NAMES)) == len(NAMES)
     for law in LAWS:
-        assert law.does.endswith(".")
+        assert law.description.endswith(".")
         for claim in (law.default, *filter(None, [law.captions]), *law.claims.values()):
-            assert len(claim.why.split()) > 3
+            assert len(claim.reason.split()) > 3
 
 
 def test_claims_are_about_scores_that_there_are():
@@ -198,16 +207,16 @@ def test_better_is_down_where_lower_is_better():
         lower_is_better: ClassVar[bool] = True
 
     law = BY_NAME["erosion"]
-    assert law.of(Share(), "Share").direction == Direction.NOT_UP
-    assert law.of(Mistakes(), "Mistakes").direction == Direction.NOT_DOWN
+    assert law.claim(Share(), "Share").direction == Direction.NOT_UP
+    assert law.claim(Mistakes(), "Mistakes").direction == Direction.NOT_DOWN
     law = BY_NAME["truth is best"]
-    assert law.of(Share(), "Share").direction == Direction.NOT_DOWN
-    assert law.of(Mistakes(), "Mistakes").direction == Direction.NOT_UP
+    assert law.claim(Share(), "Share").direction == Direction.NOT_DOWN
+    assert law.claim(Mistakes(), "Mistakes").direction == Direction.NOT_UP
 
 
 def test_captions_stand_still_where_a_law_leaves_them_alone():
-    assert BY_NAME["junk"].of(metrics.load("cider"), "CIDEr").direction == Direction.STILL
-    assert BY_NAME["failure"].of(metrics.load("cider"), "CIDEr").direction == Direction.NOT_UP
+    assert BY_NAME["junk"].claim(metrics.load("cider"), "CIDEr").direction == Direction.UNCHANGED
+    assert BY_NAME["failure"].claim(metrics.load("cider"), "CIDEr").direction == Direction.NOT_UP
 
 
 @pytest.mark.parametrize(
@@ -218,26 +227,26 @@ def test_captions_stand_still_where_a_law_leaves_them_alone():
         (Direction.DOWN, (True, True, False, False)),
         (Direction.NOT_UP, (True, True, True, False)),
         (Direction.NOT_DOWN, (False, False, True, True)),
-        (Direction.STILL, (False, False, True, False)),
-        (Direction.SHARE, (False, True, True, False)),
-        (Direction.FREE, (True, True, True, True)),
+        (Direction.UNCHANGED, (False, False, True, False)),
+        (Direction.DOWN_BY_SHARE, (False, True, True, False)),
+        (Direction.NO_CLAIM, (True, True, True, True)),
     ],
 )
 def test_a_move_is_held_against_its_direction(direction, moves):
     after = (0.3, 0.4, 0.5 + 1e-12, 0.7)
-    assert tuple(kept(direction, 0.5, value, 0.1) for value in after) == moves
+    assert tuple(is_allowed(direction, 0.5, value, 0.1) for value in after) == moves
 
 
 def test_zero_is_where_a_score_arrives_not_how_far_it_moved():
-    assert kept(Direction.ZERO, 0.5, 0.0, 0.1)
-    assert not kept(Direction.ZERO, 0.0, 0.1, 0.1)
+    assert is_allowed(Direction.ZERO, 0.5, 0.0, 0.1)
+    assert not is_allowed(Direction.ZERO, 0.0, 0.1, 0.1)
 
 
-# Breaks that the published numbers are known for, each on paper ----------------------------------
+# Laws that the published protocol is known to break, each with a hand-computed case ---------------
 
 
 def table(iou_, similarity=None, order=0):
-    """One image by its tables alone, reference x answer."""
+    """One image given by its tables alone, reference x answer."""
     values = np.array(iou_, dtype=float)
     things = [Phrase(f"thing {k}", (block(0, 0),)) for k in range(max(values.shape))]
     reference = sample(str(order), Grounding("", tuple(things[: values.shape[0]])), order=order)
@@ -259,7 +268,7 @@ ON_PAPER = {
         value(PUBLISHED_AP50, table([[1, 0]])), 1.0,
         value(PUBLISHED_AP50, table([[0, 1]])), 0.5,
     ),
-    # the first detection fits both references equally well and takes the later one
+    # the first detection has the same IoU with both references and is matched to the later one
     ("ap50", "reference order"): (
         value(PUBLISHED_AP50, table([[0.6, 0], [0.6, 0.6]])), 51 / 101,
         value(PUBLISHED_AP50, table([[0.6, 0.6], [0.6, 0]])), 1.0,
@@ -268,7 +277,7 @@ ON_PAPER = {
         value(PUBLISHED_AP50, table([[1]]), table([[0]], order=1)), 51 / 101,
         value(PUBLISHED_AP50, table([[0]]), table([[1]], order=1)), 51 / 101 / 2,
     ),
-    # true, false; twice it is true, false, true, false of four
+    # once: true, false; twice: true, false, true, false with four references
     ("ap50", "images twice"): (
         value(PUBLISHED_AP50, table([[1, 0], [0, 0]])), 51 / 101,
         value(PUBLISHED_AP50, *(table([[1, 0], [0, 0]], order=k) for k in (0, 1))),
@@ -302,7 +311,7 @@ ON_PAPER = {
         value(MaskRecall(), table([[0.8]])), 1.0,
         value(MaskRecall(), table([[0.8, 0, 0]])), 1.0,
     ),
-    # two found of two; the best-placed has wrong words, which is looked at first
+    # two of two are matched; the phrase with the highest IoU has wrong words and is examined first
     ("mask_recall", "wrong words"): (
         value(MaskRecall(), table([[1, 0], [0, 0.9]])), 1.0,
         value(MaskRecall(), table([[1, 0], [0, 0.9]], [[0, 0], [0, 1]])), 0.0,
@@ -330,8 +339,8 @@ def test_a_known_break_is_one(case):
     assert after == pytest.approx(expected_after, abs=1e-12)
     metric = {m.name: m for m in OFFICIAL.metrics}[case[0]]
     (score,) = metric.scores
-    claim = BY_NAME[case[1]].of(metric, score)
-    assert not kept(claim.direction, before, after, share=0.25)
+    claim = BY_NAME[case[1]].claim(metric, score)
+    assert not is_allowed(claim.direction, before, after, share=0.25)
 
 
 # Scenes and changes ------------------------------------------------------------------------------
@@ -351,16 +360,19 @@ def words(one):
 def test_alone_are_those_that_overlap_each_other_and_nothing_else():
     small = phrase("a dog", block(20, 20, 10, 8))
     one = scene(phrase("a cat", CAT), small, phrase("a cat", TREE))
-    assert [(m.reference, m.answer, m.iou) for m in matches(one)] == [(0, 0, 1.0), (1, 1, 0.8)]
-    assert [m.reference for m in exact(one)] == [0]
+    assert [(m.reference, m.answer, m.iou) for m in isolated_matches(one)] == [
+        (0, 0, 1.0),
+        (1, 1, 0.8),
+    ]
+    assert [m.reference for m in exact_matches(one)] == [0]
     wide = phrase("all", encode(bitmap(0, 0, 40, 40)))
-    assert matches(scene(phrase("a cat", CAT), wide)) == []
+    assert isolated_matches(scene(phrase("a cat", CAT), wide)) == []
 
 
 def test_unanswered_are_those_that_nothing_touches():
-    assert unanswered(scene(phrase("a dog", CAT))) == [1, 2]
+    assert missed_references(scene(phrase("a dog", CAT))) == [1, 2]
     twins = (phrase("a cat", CAT), phrase("a pet", CAT), phrase("a dog", DOG))
-    assert unanswered(scene(truth=twins)) == [2]
+    assert missed_references(scene(truth=twins)) == [2]
 
 
 def test_images_are_fit_when_every_reference_phrase_has_words_and_pixels():
@@ -391,7 +403,7 @@ def test_images_are_fit_when_every_reference_phrase_has_words_and_pixels():
 def test_a_change_is_what_its_law_says(law, given, changed):
     masks = {"a cat": CAT, "a dog": DOG, "a tree": TREE}
     one = scene(*(phrase(text, masks[text]) for text in given))
-    (after,) = BY_NAME[law].change((one,), KIT)
+    (after,) = BY_NAME[law].change((one,), INPUTS)
     assert words(after) == changed
     assert (after.error is not None) == (changed == [])
 
@@ -399,30 +411,30 @@ def test_a_change_is_what_its_law_says(law, given, changed):
 def test_the_loosest_is_dropped_only_where_none_is_too_many():
     loose = phrase("a dog", block(20, 20, 10, 6))
     law = BY_NAME["dropped loosest"]
-    (after,) = law.change((scene(phrase("a cat", CAT), loose),), KIT)
+    (after,) = law.change((scene(phrase("a cat", CAT), loose),), INPUTS)
     assert words(after) == ["a cat"]
     junk = [phrase("junk", block(50, 0, 5, 5)) for _ in range(2)]
     for kept_as_it_is in (scene(phrase("a cat", CAT), loose, *junk), scene(loose)):
-        assert law.change((kept_as_it_is,), KIT) == (kept_as_it_is,)
+        assert law.change((kept_as_it_is,), INPUTS) == (kept_as_it_is,)
 
 
 def test_a_word_is_left_out_only_beside_a_single_reference_caption():
     law = BY_NAME["left-out word"]
-    (after,) = law.change((scene(),), KIT)
+    (after,) = law.change((scene(),), INPUTS)
     assert after.answer.caption == "cat and a dog and a tree"
     told = scene()
     two = replace(told, sample=replace(told.sample, captions=(*told.sample.captions, "pets")))
-    assert law.change((two,), KIT) == (two,)
+    assert law.change((two,), INPUTS) == (two,)
 
 
 def test_damage_is_the_same_for_a_seed_and_leaves_some_of_everything(shapes):
-    scenes = damaged(shapes, KIT)
-    assert scenes == damaged(shapes, KIT)
-    assert scenes != damaged(shapes, Kit(seed=1))
-    assert any(one.untouched for one in scenes)
-    assert not all(one.untouched for one in scenes)
-    assert any(exact(one) for one in scenes)
-    assert any(0.5 <= match.iou < 1 for one in scenes for match in matches(one))
+    scenes = damaged_scenes(shapes, INPUTS)
+    assert scenes == damaged_scenes(shapes, INPUTS)
+    assert scenes != damaged_scenes(shapes, ChangeInputs(seed=1))
+    assert any(one.is_exact for one in scenes)
+    assert not all(one.is_exact for one in scenes)
+    assert any(exact_matches(one) for one in scenes)
+    assert any(0.5 <= match.iou < 1 for one in scenes for match in isolated_matches(one))
     for one in scenes:
         picture = one.sample.query.image
         for p in one.answer.phrases:
@@ -440,16 +452,16 @@ def test_masks_are_eroded_mirrored_halved_and_put_where_nothing_is():
     assert [int(n) for n in area(parts)] == [12, 12]
     assert union(parts) == block(5, 5, 4, 6)
     for seed in range(20):
-        found = nowhere([CAT, DOG], np.random.default_rng(seed))
+        found = free_box([CAT, DOG], np.random.default_rng(seed))
         assert not iou([CAT, DOG], [found]).any()
     everything = block(0, 0, HEIGHT, WIDTH)
-    assert area([nowhere([everything], np.random.default_rng(0))]) == 0
+    assert area([free_box([everything], np.random.default_rng(0))]) == 0
 
 
 def test_there_must_be_images_that_are_fit():
     lonely = sample("one", Grounding("a cat", (phrase("a cat"),)))
-    with pytest.raises(MissingData, match="no image is fit"):
-        tried([lonely], [STRICT])
+    with pytest.raises(MissingData, match="no image is usable"):
+        check_laws([lonely], [STRICT])
 
 
 # The command -------------------------------------------------------------------------------------
@@ -488,7 +500,7 @@ def test_a_broken_law_is_told_and_exits_with_1(capsys, monkeypatch):
     assert code == 1
     assert "BROKEN" in out
     (line,) = [line for line in out.splitlines() if line.startswith("  junk: strict Share moved")]
-    assert line.endswith("it must move not up, since junk is never better than none")
+    assert line.endswith("it must move not up, since adding junk is never better")
     assert "Known to be broken" not in out
 
 
@@ -505,9 +517,9 @@ def test_the_table_says_what_it_tried(capsys):
 
 
 def test_the_table_of_a_narrow_terminal_is_split_between_scores_not_in_words(shapes):
-    trial = tried(shapes[:3], [STRICT.using(encoder="minilm")])
+    trial = check_laws(shapes[:3], [STRICT.using(encoder="minilm")])
     console = Console(file=StringIO(), width=80, highlight=False)
-    print_trial(console, "shapes val", trial)
+    print_law_report(console, "shapes val", trial)
     out = console.file.getvalue()
     assert max(map(len, out.partition("holds:")[0].splitlines())) <= 80
     heads = [line.strip("┃").split("┃") for line in out.splitlines() if line.startswith("┃")]

@@ -1,11 +1,12 @@
-"""Self-test of the metrics: laws that hold whatever the truth is, tried on any data set.
+"""The self-test of the metrics: laws that every score obeys on any data set.
 
-Answers between truth and noise are changed in ways whose effect can be told beforehand (phrases in
-another order, a mask eroded, junk added), and every score must move as the law says, or not at all.
+The references are damaged into answers between truth and noise. Each law changes these answers in a
+way whose effect is known beforehand (another order of phrases, an eroded mask, added junk). Every
+score must then move in the direction that the law states, or stay equal.
 """
 
 from gcg_bench.analysis.invariants.expectations import Claim, Direction, Law
 from gcg_bench.analysis.invariants.laws import LAWS, NAMES
-from gcg_bench.analysis.invariants.run import Finding, Trial, tried
+from gcg_bench.analysis.invariants.run import LawReport, LawResult, check_laws
 
-__all__ = ["LAWS", "NAMES", "Claim", "Direction", "Finding", "Law", "Trial", "tried"]
+__all__ = ["LAWS", "NAMES", "Claim", "Direction", "Law", "LawReport", "LawResult", "check_laws"]

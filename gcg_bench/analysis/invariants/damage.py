@@ -1,9 +1,10 @@
-"""Answers between truth and noise: the reference with seeded damage, so that scores can move.
+"""Answers between truth and noise: references with seeded damage, so that scores can move.
 
-One answer in four is the reference itself. In the others a phrase is kept, drawn too small, given
-another image's words, put elsewhere, left without a mask, or missed; and something that is not
-there may be added. Captions lose words and get others. Every other image keeps only its first
-reference caption, since what a caption gains or loses can be proved only beside a single one.
+One answer in four equals its reference. In the others each phrase is kept, drawn too small, renamed
+with words of another image, moved, left without a mask, or missed, and a phrase of something that
+is not there may be added. Captions lose words and get words of other captions. Every second image
+keeps only its first reference caption, because the effect of a changed caption can be proved only
+against a single reference caption.
 """
 
 from collections.abc import Sequence
@@ -11,97 +12,107 @@ from dataclasses import replace
 
 import numpy as np
 
-from gcg_bench.analysis.invariants.outlines import eroded, nowhere
-from gcg_bench.analysis.invariants.scenes import Kit, Scene, Scenes
+from gcg_bench.analysis.invariants.mask_changes import eroded, free_box
+from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scene, Scenes
 from gcg_bench.masks import iou, union
 from gcg_bench.types import Grounding, Mask, Phrase, Sample
 
-# what becomes of a phrase, and how often in 100
-_FATES = {"kept": 45, "small": 22, "renamed": 10, "moved": 6, "ungrounded": 6, "missed": 11}
-_LEAST = 0.5  # IoU of a mask that is drawn too small
+# damage of a phrase -> how often in 100
+_DAMAGE = {"kept": 45, "small": 22, "renamed": 10, "moved": 6, "ungrounded": 6, "missed": 11}
+_LEAST_IOU = 0.5  # of a mask that is drawn too small
 
 
-def damaged(samples: Sequence[Sample], kit: Kit) -> Scenes:
+def damaged_scenes(samples: Sequence[Sample], inputs: ChangeInputs) -> Scenes:
     """A damaged answer to every sample; every mask has a confidence.
 
-    Phrases without a mask stand last, so that the published lists of words and masks, which are
-    tied by position alone, stay in step for the others.
+    Phrases without a mask come last. The published lists of words and masks correspond by position
+    alone, so this keeps them aligned for the other phrases.
     """
-    words = sorted({p.text for sample in samples for p in sample.truth.phrases if p.text})
-    said = sorted({word for sample in samples for word in sample.truth.caption.split()})
+    phrase_texts = sorted({p.text for sample in samples for p in sample.truth.phrases if p.text})
+    words = sorted({word for sample in samples for word in sample.truth.caption.split()})
     return tuple(
-        Scene(_asked(sample, place), _answer(sample, kit.rng(place), words, said))
-        for place, sample in enumerate(samples)
+        Scene(
+            _with_captions(sample, index), _answer(sample, inputs.rng(index), phrase_texts, words)
+        )
+        for index, sample in enumerate(samples)
     )
 
 
-def _asked(sample: Sample, place: int) -> Sample:
-    return replace(sample, captions=(sample.truth.caption,)) if place % 2 else sample
+def _with_captions(sample: Sample, index: int) -> Sample:
+    """The sample with all its captions; every second one with the truth's caption alone."""
+    return replace(sample, captions=(sample.truth.caption,)) if index % 2 else sample
 
 
 def _answer(
-    sample: Sample, rng: np.random.Generator, words: Sequence[str], said: Sequence[str]
+    sample: Sample, rng: np.random.Generator, phrase_texts: Sequence[str], words: Sequence[str]
 ) -> Grounding:
     truth = sample.truth
     if rng.random() < 0.25:
-        phrases = tuple(_sure(phrase, rng, right=True) for phrase in truth.phrases)
-        return Grounding(truth.caption, phrases)
-    taken = [mask for phrase in truth.phrases for mask in phrase.masks]
-    found: list[Phrase] = []
+        exact = tuple(_with_confidence(phrase, rng, correct=True) for phrase in truth.phrases)
+        return Grounding(truth.caption, exact)
+    occupied = [mask for phrase in truth.phrases for mask in phrase.masks]
+    phrases: list[Phrase] = []
     for phrase in truth.phrases:
-        found += _met(phrase, rng, words, taken)
+        phrases += _damaged_phrase(phrase, rng, phrase_texts, occupied)
     if rng.random() < 0.25:
-        found.append(_sure(Phrase(_one(words, rng), (nowhere(taken, rng),)), rng, right=False))
-    found.sort(key=lambda phrase: not phrase.masks)
-    return Grounding(_retold(truth.caption, rng, said), tuple(found))
+        added = Phrase(_choice(phrase_texts, rng), (free_box(occupied, rng),))
+        phrases.append(_with_confidence(added, rng, correct=False))
+    phrases.sort(key=lambda phrase: not phrase.masks)
+    return Grounding(_damaged_caption(truth.caption, rng, words), tuple(phrases))
 
 
-def _met(
-    phrase: Phrase, rng: np.random.Generator, words: Sequence[str], taken: Sequence[Mask]
+def _damaged_phrase(
+    phrase: Phrase,
+    rng: np.random.Generator,
+    phrase_texts: Sequence[str],
+    occupied: Sequence[Mask],
 ) -> list[Phrase]:
-    """What an answer makes of a reference phrase: one phrase or none."""
-    shares = np.array(list(_FATES.values())) / 100
-    fate = list(_FATES)[int(rng.choice(len(shares), p=shares))]
-    if fate == "missed":
+    """The answer's version of a reference phrase: one phrase or none."""
+    shares = np.array(list(_DAMAGE.values())) / 100
+    damage = list(_DAMAGE)[int(rng.choice(len(shares), p=shares))]
+    if damage == "missed":
         return []
-    if fate == "ungrounded":
+    if damage == "ungrounded":
         return [Phrase(phrase.text)]
-    if fate == "small":
+    if damage == "small":
         phrase = replace(phrase, masks=_smaller(phrase.masks, int(rng.integers(1, 4))))
-    if fate == "renamed":
-        phrase = replace(phrase, text=_one(words, rng))
-    if fate == "moved":
-        phrase = replace(phrase, masks=(nowhere(taken, rng),))
-    return [_sure(phrase, rng, right=fate in ("kept", "small"))]
+    if damage == "renamed":
+        phrase = replace(phrase, text=_choice(phrase_texts, rng))
+    if damage == "moved":
+        phrase = replace(phrase, masks=(free_box(occupied, rng),))
+    return [_with_confidence(phrase, rng, correct=damage in ("kept", "small"))]
 
 
 def _smaller(parts: Sequence[Mask], pixels: int) -> tuple[Mask, ...]:
-    """The masks eroded, by fewer pixels where too little would be left, in the end by none."""
-    for by in range(pixels, 0, -1):
-        less = tuple(eroded(mask, by) for mask in parts)
-        if iou([union(parts)], [union(less)])[0, 0] >= _LEAST:
-            return less
+    """The masks eroded by at most `pixels` pixels, each step of which keeps an IoU of at least 0.5.
+
+    The number of pixels is reduced until the IoU is large enough; at 0 the masks are unchanged.
+    """
+    for depth in range(pixels, 0, -1):
+        smaller = tuple(eroded(mask, depth) for mask in parts)
+        if iou([union(parts)], [union(smaller)])[0, 0] >= _LEAST_IOU:
+            return smaller
     return tuple(parts)
 
 
-def _sure(phrase: Phrase, rng: np.random.Generator, *, right: bool) -> Phrase:
-    """The phrase with a confidence that tends to be higher where it is right."""
-    lowest = 0.3 if right else 0.0
-    sure = round(lowest + 0.7 * float(rng.random()), 3)
-    return Phrase(phrase.text, phrase.masks, score=sure)
+def _with_confidence(phrase: Phrase, rng: np.random.Generator, *, correct: bool) -> Phrase:
+    """The phrase with a random confidence, which is higher on average for correct phrases."""
+    lowest = 0.3 if correct else 0.0
+    confidence = round(lowest + 0.7 * float(rng.random()), 3)
+    return Phrase(phrase.text, phrase.masks, score=confidence)
 
 
-def _retold(caption: str, rng: np.random.Generator, said: Sequence[str]) -> str:
-    """The caption, in half of all cases with words left out and others put in their places."""
+def _damaged_caption(caption: str, rng: np.random.Generator, words: Sequence[str]) -> str:
+    """The caption; in half of all cases some words are removed and some are replaced."""
     if rng.random() < 0.5:
         return caption
-    words = [
-        word if dice < 0.8 else _one(said, rng)
-        for word, dice in zip(caption.split(), rng.random(len(caption.split())), strict=True)
-        if dice < 0.9
+    changed = [
+        word if draw < 0.8 else _choice(words, rng)
+        for word, draw in zip(caption.split(), rng.random(len(caption.split())), strict=True)
+        if draw < 0.9
     ]
-    return " ".join(words)
+    return " ".join(changed)
 
 
-def _one(words: Sequence[str], rng: np.random.Generator) -> str:
-    return words[int(rng.integers(len(words)))]
+def _choice(texts: Sequence[str], rng: np.random.Generator) -> str:
+    return texts[int(rng.integers(len(texts)))]

@@ -1,4 +1,4 @@
-"""What a law says of a score: which way it may move when answers are changed, and why."""
+"""The direction in which a law lets a score move, and the reason for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ from gcg_bench.analysis.invariants.scenes import Change
 from gcg_bench.types import Metric
 
 ROUNDING = 1e-9
-"""Moves up to this share of a score (or of 1) are those of summing in another order."""
+"""Moves up to this share of a score (or of 1) are rounding errors of another order of summation."""
 
 
 class Direction(StrEnum):
-    """Which way a score must, or must not, move."""
+    """How a score may move."""
 
     UP = "up"
     DOWN = "down"
     NOT_UP = "not up"
     NOT_DOWN = "not down"
-    STILL = "not at all"
+    UNCHANGED = "not at all"
     ZERO = "to zero"
-    SHARE = "down by its share at most"
+    DOWN_BY_SHARE = "down by its share at most"
     NOT_BETTER = "not for the better"
     NOT_WORSE = "not for the worse"
-    FREE = "no claim"
+    NO_CLAIM = "no claim"
 
 
 @dataclass(frozen=True)
@@ -31,53 +31,53 @@ class Claim:
     """One direction and the reason for it, in one sentence."""
 
     direction: Direction
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Law:
-    """A change of answers, and what it must do to every score.
+    """A change of answers, and its effect on every score.
 
     Attributes:
-        name: what tables and `laws_broken` call it.
-        does: what is changed, as a sentence.
-        change: gives the changed scenes; those it cannot change stay equal.
-        default: of scores that are not named.
-        captions: of caption metrics' scores that are not named; where it is None, the law leaves
-            captions alone and their scores must not move.
-        claims: score -> claim; `metric.score` is more particular than `score`.
+        name: the name in tables and in a metric's `laws_broken`.
+        description: what is changed, as a sentence.
+        change: returns the changed scenes; scenes that it cannot change stay equal.
+        default: the claim about scores that are not named.
+        captions: the claim about unnamed scores of caption metrics; None when the law does not
+            change captions, so that these scores must not move.
+        claims: score -> claim; the key `metric.score` has precedence over `score`.
     """
 
     name: str
-    does: str
+    description: str
     change: Change
     default: Claim
     captions: Claim | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
 
-    def of(self, metric: Metric, score: str) -> Claim:
-        """The claim about one score of a metric, `better` and `worse` told as up and down."""
+    def claim(self, metric: Metric, score: str) -> Claim:
+        """The claim about one score of a metric, with `better` and `worse` as up and down."""
         named = self.claims.get(f"{metric.name}.{score}", self.claims.get(score))
         if named is None and getattr(metric, "captions_only", False):
-            named = self.captions or Claim(Direction.STILL, "the captions are left as they are")
+            named = self.captions or Claim(Direction.UNCHANGED, "the captions are left as they are")
         claim = named or self.default
-        return Claim(_told(claim.direction, lower=metric.lower_is_better), claim.why)
+        return Claim(_up_or_down(claim.direction, lower=metric.lower_is_better), claim.reason)
 
 
 def claims(*groups: tuple[Direction, str, str]) -> dict[str, Claim]:
-    """Claims from (direction, the scores it is about, the reason)."""
+    """Score -> claim, from (direction, names of scores separated by spaces, reason)."""
     return {
-        score: Claim(direction, why)
-        for direction, scores, why in groups
+        score: Claim(direction, reason)
+        for direction, scores, reason in groups
         for score in scores.split()
     }
 
 
-def kept(direction: Direction, before: float, after: float, share: float) -> bool:
-    """Whether a score moved as it must.
+def is_allowed(direction: Direction, before: float, after: float, share: float) -> bool:
+    """Whether a score moved in the claimed direction.
 
     Args:
-        direction: any but NOT_BETTER and NOT_WORSE, which `Law.of` tells as up and down.
+        direction: any but NOT_BETTER and NOT_WORSE, which `Law.claim` translates.
         before: the score of the answers.
         after: the score of the changed answers.
         share: the share of all reference phrases whose answers were changed.
@@ -89,14 +89,15 @@ def kept(direction: Direction, before: float, after: float, share: float) -> boo
         Direction.DOWN: move < -slack,
         Direction.NOT_UP: move <= slack,
         Direction.NOT_DOWN: move >= -slack,
-        Direction.STILL: abs(move) <= slack,
+        Direction.UNCHANGED: abs(move) <= slack,
         Direction.ZERO: abs(after) <= slack,
-        Direction.SHARE: -share - slack <= move <= slack,
-        Direction.FREE: True,
+        Direction.DOWN_BY_SHARE: -share - slack <= move <= slack,
+        Direction.NO_CLAIM: True,
     }[direction]
 
 
-def _told(direction: Direction, *, lower: bool) -> Direction:
+def _up_or_down(direction: Direction, *, lower: bool) -> Direction:
+    """NOT_BETTER and NOT_WORSE as NOT_UP or NOT_DOWN; `lower` is whether lower is better."""
     if direction is Direction.NOT_BETTER:
         return Direction.NOT_DOWN if lower else Direction.NOT_UP
     if direction is Direction.NOT_WORSE:

@@ -1,117 +1,125 @@
-"""Changes that say nothing new, so that no score may move: other orders, names, sides, pieces."""
+"""Changes without new information, so that no score may move: other orders, names and pieces."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from gcg_bench.analysis.invariants.outlines import halves, mirrored
-from gcg_bench.analysis.invariants.scenes import Kit, Scene, Scenes, answered, each
+from gcg_bench.analysis.invariants.mask_changes import halves, mirrored
+from gcg_bench.analysis.invariants.scenes import (
+    ChangeInputs,
+    Scene,
+    Scenes,
+    map_scenes,
+    with_answer,
+)
 from gcg_bench.types import Grounding, Mask, Phrase
 
 
-def phrases_reordered(scenes: Scenes, kit: Kit) -> Scenes:
+def phrases_reordered(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """The phrases of each answer in another order."""
     return tuple(
-        answered(scene, [phrases[k] for k in kit.rng(place).permutation(len(phrases))])
-        for place, scene in enumerate(scenes)
+        with_answer(scene, [phrases[k] for k in inputs.rng(index).permutation(len(phrases))])
+        for index, scene in enumerate(scenes)
         for phrases in [scene.answer.phrases]
     )
 
 
-def references_reordered(scenes: Scenes, kit: Kit) -> Scenes:
+def references_reordered(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """The phrases of each reference in another order."""
     changed = []
-    for place, scene in enumerate(scenes):
+    for index, scene in enumerate(scenes):
         truth = scene.sample.truth
-        order = kit.rng(place).permutation(len(truth.phrases))
+        order = inputs.rng(index).permutation(len(truth.phrases))
         phrases = tuple(truth.phrases[k] for k in order)
         changed.append(_with_truth(scene, replace(truth, phrases=phrases)))
     return tuple(changed)
 
 
-def images_renamed(scenes: Scenes, kit: Kit) -> Scenes:
-    """Every image under another name; its rank among the names stays."""
-    del kit
-    return tuple(_named(scene, f"renamed {k}") for k, scene in enumerate(scenes))
+def images_renamed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """Every image under another name; the rank of an image (`Sample.order`) stays."""
+    del inputs
+    return tuple(_with_name(scene, f"renamed {k}") for k, scene in enumerate(scenes))
 
 
-def images_reordered(scenes: Scenes, kit: Kit) -> Scenes:
-    """The images in another order, and their names ranked so."""
-    order = kit.rng(len(scenes)).permutation(len(scenes))
+def images_reordered(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """The images in another order, with their ranks in that order."""
+    order = inputs.rng(len(scenes)).permutation(len(scenes))
     return tuple(
         replace(scenes[k], sample=replace(scenes[k].sample, order=rank))
         for rank, k in enumerate(order)
     )
 
 
-def images_twice(scenes: Scenes, kit: Kit) -> Scenes:
+def images_doubled(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """Every image twice in a row, under two names."""
-    del kit
+    del inputs
     return tuple(
-        _named(replace(scene, sample=replace(scene.sample, order=2 * k + again)), f"{k} {again}")
+        _with_name(replace(scene, sample=replace(scene.sample, order=2 * k + copy)), f"{k} {copy}")
         for k, scene in enumerate(scenes)
-        for again in (0, 1)
+        for copy in (0, 1)
     )
 
 
-def images_mirrored(scenes: Scenes, kit: Kit) -> Scenes:
-    """All masks of both sides mirrored."""
-    del kit
-    return each(
+def images_mirrored(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """All masks of references and answers mirrored."""
+    del inputs
+    return map_scenes(
         lambda scene: replace(
-            _with_truth(scene, _redrawn(scene.sample.truth)), answer=_redrawn(scene.answer)
+            _with_truth(scene, _mirrored(scene.sample.truth)), answer=_mirrored(scene.answer)
         ),
         scenes,
     )
 
 
-def masks_in_pieces(scenes: Scenes, kit: Kit) -> Scenes:
-    """Every mask of an answer given as two, which the phrase has together."""
-    del kit
+def masks_in_pieces(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """Every mask of an answer split into two masks of the same phrase."""
+    del inputs
 
     def change(phrase: Phrase) -> Phrase:
         return replace(phrase, masks=tuple(half for mask in phrase.masks for half in halves(mask)))
 
-    return _phrase_by_phrase(change, scenes)
+    return _map_phrases(change, scenes)
 
 
-def confidences_halved(scenes: Scenes, kit: Kit) -> Scenes:
+def confidences_halved(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """Every confidence halved."""
-    del kit
+    del inputs
 
     def change(phrase: Phrase) -> Phrase:
         return replace(phrase, score=None if phrase.score is None else phrase.score / 2)
 
-    return _phrase_by_phrase(change, scenes)
+    return _map_phrases(change, scenes)
 
 
-def captions_broken_into_lines(scenes: Scenes, kit: Kit) -> Scenes:
-    """A line break in the place of every space of an answer's caption."""
-    del kit
-    return each(
-        lambda scene: answered(
+def captions_broken_into_lines(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """Every space of an answer's caption replaced by a line break."""
+    del inputs
+    return map_scenes(
+        lambda scene: with_answer(
             scene, scene.answer.phrases, scene.answer.caption.replace(" ", "\r\n")
         ),
         scenes,
     )
 
 
-def _phrase_by_phrase(change: Callable[[Phrase], Phrase], scenes: Scenes) -> Scenes:
-    """A change made of every phrase of every answer."""
-    return each(lambda scene: answered(scene, list(map(change, scene.answer.phrases))), scenes)
+def _map_phrases(change: Callable[[Phrase], Phrase], scenes: Scenes) -> Scenes:
+    """A change applied to every phrase of every answer."""
+    return map_scenes(
+        lambda scene: with_answer(scene, list(map(change, scene.answer.phrases))), scenes
+    )
 
 
 def _with_truth(scene: Scene, truth: Grounding) -> Scene:
     return replace(scene, sample=replace(scene.sample, truth=truth))
 
 
-def _named(scene: Scene, name: str) -> Scene:
+def _with_name(scene: Scene, name: str) -> Scene:
     query = replace(scene.sample.query, id=name)
     return replace(scene, sample=replace(scene.sample, query=query))
 
 
-def _redrawn(grounding: Grounding) -> Grounding:
-    def turned(masks: tuple[Mask, ...]) -> tuple[Mask, ...]:
+def _mirrored(grounding: Grounding) -> Grounding:
+    def mirror_all(masks: tuple[Mask, ...]) -> tuple[Mask, ...]:
         return tuple(map(mirrored, masks))
 
-    phrases = [replace(phrase, masks=turned(phrase.masks)) for phrase in grounding.phrases]
+    phrases = [replace(phrase, masks=mirror_all(phrase.masks)) for phrase in grounding.phrases]
     return replace(grounding, phrases=tuple(phrases))

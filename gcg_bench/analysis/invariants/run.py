@@ -1,7 +1,7 @@
-"""The trial: answers are changed, scored before and after, and every move is held against its law.
+"""Checks laws: scores answers before and after each change, and compares every move with its law.
 
-All captions go to the tokeniser in one call, and those of all changes to each metric that learns
-from captions, so that programs which are slow to start are started once.
+Programs with a slow start are started once: the tokeniser gets all captions in one call, and each
+metric that learns from captions gets the captions of all changes in one call.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gcg_bench.analysis.invariants.damage import damaged
-from gcg_bench.analysis.invariants.expectations import Claim, Direction, Law, kept
+from gcg_bench.analysis.invariants.damage import damaged_scenes
+from gcg_bench.analysis.invariants.expectations import Claim, Direction, Law, is_allowed
 from gcg_bench.analysis.invariants.laws import LAWS
-from gcg_bench.analysis.invariants.scenes import Kit, Scene, Scenes, usable
+from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scene, Scenes, usable
 from gcg_bench.errors import MissingData
 from gcg_bench.scoring.features import Evidence, gather
 from gcg_bench.scoring.score import measure
@@ -27,25 +27,33 @@ Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
 Scores = Mapping[tuple[str, str], float]
 """(metric, score) -> value."""
 
-# of nothing that pictures show; the first that every encoder finds unlike all references is taken
-_JUNK = ("qwxz", "the second theorem", "inflation of prices", "an apology", "yesterday", "zzz")
-_GATE = 0.5
+# phrases of things that images do not show; the first one that every encoder finds dissimilar to
+# all references is used
+_JUNK_CANDIDATES = (
+    "qwxz",
+    "the second theorem",
+    "inflation of prices",
+    "an apology",
+    "yesterday",
+    "zzz",
+)
+_SIMILARITY_LIMIT = 0.5
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one law found of one score.
+class LawResult:
+    """The result of one law for one score.
 
     Attributes:
         law: the law's name.
         protocol: the protocol's name.
         metric: the metric's name.
         score: the score's name.
-        claim: what the law says.
+        claim: the direction that the law states, and its reason.
         before: the score of the answers.
-        after: the score of the changed answers; equal where nothing could be changed.
-        verdict: `known` is a law broken that the metric says it cannot keep.
-        known: the metric's reason, None when it names no such law.
+        after: the score of the changed answers; equal when nothing could be changed.
+        verdict: `known` is a broken law that the metric names in its `laws_broken`.
+        known: the metric's reason; None when it does not name this law.
     """
 
     law: str
@@ -60,18 +68,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """Everything that was found.
+class LawReport:
+    """The results of all laws.
 
     Attributes:
-        images: how many the laws were tried on.
-        left_out: how many the reference made unfit, see `scenes.usable`.
-        seed: of the damage and the changes.
-        junk: the words of junk phrases; None when every candidate is like something.
+        images: the number of images that the laws were checked on.
+        left_out: the number of images without a suitable reference, see `scenes.usable`.
+        seed: the seed of the damage and the changes.
+        junk: the words of junk phrases; None when every candidate is similar to a reference phrase.
         protocols: in order.
         laws: in order.
-        changed: law -> how many images it changed.
-        findings: by law, protocol and score, in order.
+        changed: law -> the number of images that it changed.
+        results: by law, protocol and score, in order.
     """
 
     images: int
@@ -81,11 +89,11 @@ class Trial:
     protocols: tuple[EvalProtocol, ...]
     laws: tuple[Law, ...]
     changed: Mapping[str, int]
-    findings: tuple[Finding, ...]
+    results: tuple[LawResult, ...]
 
-    def of(self, verdict: Verdict) -> list[Finding]:
-        """The findings of that verdict."""
-        return [finding for finding in self.findings if finding.verdict == verdict]
+    def with_verdict(self, verdict: Verdict) -> list[LawResult]:
+        """The results of one verdict."""
+        return [result for result in self.results if result.verdict == verdict]
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json`."""
@@ -95,129 +103,142 @@ class Trial:
             "seed": self.seed,
             "junk": self.junk,
             "protocols": [
-                {"protocol": one.name, "version": one.version, "encoder": one.encoder}
-                for one in self.protocols
+                {
+                    "protocol": protocol.name,
+                    "version": protocol.version,
+                    "encoder": protocol.encoder,
+                }
+                for protocol in self.protocols
             ],
             "laws": [
-                {"law": law.name, "does": law.does, "images_changed": self.changed[law.name]}
+                {"law": law.name, "does": law.description, "images_changed": self.changed[law.name]}
                 for law in self.laws
             ],
             "findings": [
                 {
-                    "law": one.law,
-                    "protocol": one.protocol,
-                    "metric": one.metric,
-                    "score": one.score,
-                    "must_move": str(one.claim.direction),
-                    "why": one.claim.why,
-                    "before": one.before,
-                    "after": one.after,
-                    "verdict": one.verdict,
-                    "laws_broken": one.known,
+                    "law": result.law,
+                    "protocol": result.protocol,
+                    "metric": result.metric,
+                    "score": result.score,
+                    "must_move": str(result.claim.direction),
+                    "why": result.claim.reason,
+                    "before": result.before,
+                    "after": result.after,
+                    "verdict": result.verdict,
+                    "laws_broken": result.known,
                 }
-                for one in self.findings
+                for result in self.results
             ],
-            "broken": len(self.of("BROKEN")),
-            "known": len(self.of("known")),
+            "broken": len(self.with_verdict("BROKEN")),
+            "known": len(self.with_verdict("known")),
         }
 
 
-def tried(
+def check_laws(
     samples: Sequence[Sample],
     protocols: Sequence[EvalProtocol],
     *,
     seed: int = 0,
     laws: Sequence[Law] = LAWS,
-) -> Trial:
-    """Holds every score of the protocols against every law.
+) -> LawReport:
+    """Checks every score of the protocols against every law.
 
     Args:
         samples: images whose references are damaged into answers.
-        protocols: whose metrics are tried.
-        seed: of the damage and the changes.
-        laws: what to try.
+        protocols: the protocols whose metrics are checked.
+        seed: the seed of the damage and the changes.
+        laws: the laws to check.
 
     Raises:
-        MissingData: no image is fit.
-        UnknownName, EnvironmentProblem: an encoder or Java cannot be had.
+        MissingData: no image is usable.
+        UnknownName: an encoder does not exist.
+        EnvironmentProblem: an encoder or Java is not installed.
     """
-    fit = [sample for sample in samples if usable(sample)]
-    if not fit:
+    usable_samples = [sample for sample in samples if usable(sample)]
+    if not usable_samples:
         raise MissingData(
-            "no image is fit for the laws: its reference needs phrases, each with words and a mask"
-            " of some pixels, and no crowd"
+            "no image is usable: a reference needs phrases, each with words and a mask of some"
+            " pixels, and no crowd"
         )
-    encoders = {one.encoder: load_encoder(one.encoder) for one in protocols}
-    kit = Kit(seed, _junk(fit, list(encoders.values())))
-    before = damaged(fit, kit)
-    after = {law.name: law.change(before, kit) for law in laws}
-    evidence = _gathered({"": before, **after})
-    scores = {one.name: _scored(one, encoders[one.encoder], evidence) for one in protocols}
-    changed = {name: _changed(before, scenes) for name, scenes in after.items()}
-    # where a law asks for its share, it changes one phrase an image
-    phrases = sum(len(sample.truth.phrases) for sample in fit)
-    findings = (
-        _findings(law, one, scores[one.name], changed[law.name] / phrases)
+    encoders = {protocol.encoder: load_encoder(protocol.encoder) for protocol in protocols}
+    inputs = ChangeInputs(seed, _junk(usable_samples, list(encoders.values())))
+    before = damaged_scenes(usable_samples, inputs)
+    after = {law.name: law.change(before, inputs) for law in laws}
+    evidence = _evidence_by_variant({"": before, **after})
+    scores = {
+        protocol.name: _scores_by_variant(protocol, encoders[protocol.encoder], evidence)
+        for protocol in protocols
+    }
+    changed = {name: _changed_images(before, scenes) for name, scenes in after.items()}
+    # a law with DOWN_BY_SHARE changes one phrase of an image
+    phrases = sum(len(sample.truth.phrases) for sample in usable_samples)
+    results = (
+        _law_results(law, protocol, scores[protocol.name], changed[law.name] / phrases)
         for law in laws
-        for one in protocols
+        for protocol in protocols
     )
-    return Trial(
-        images=len(fit),
-        left_out=len(samples) - len(fit),
+    return LawReport(
+        images=len(usable_samples),
+        left_out=len(samples) - len(usable_samples),
         seed=seed,
-        junk=kit.junk,
+        junk=inputs.junk,
         protocols=tuple(protocols),
         laws=tuple(laws),
         changed=changed,
-        findings=tuple(chain.from_iterable(findings)),
+        results=tuple(chain.from_iterable(results)),
     )
 
 
-def _findings(
+def _law_results(
     law: Law, protocol: EvalProtocol, scores: Mapping[str, Scores], share: float
-) -> Iterator[Finding]:
+) -> Iterator[LawResult]:
+    """The results of one law for the scores of one protocol; `share` is that of `is_allowed`."""
     for metric in protocol.metrics:
         for score in metric.scores:
-            claim = law.of(metric, score)
-            old, new = (scores[variant][metric.name, score] for variant in ("", law.name))
+            claim = law.claim(metric, score)
+            before, after = (scores[variant][metric.name, score] for variant in ("", law.name))
             known = metric.laws_broken.get(law.name)
             if not share:
                 verdict: Verdict = "nothing to change"
-            elif claim.direction is Direction.FREE:
+            elif claim.direction is Direction.NO_CLAIM:
                 verdict = "no claim"
-            elif kept(claim.direction, old, new, share):
+            elif is_allowed(claim.direction, before, after, share):
                 verdict = "holds"
             else:
                 verdict = "BROKEN" if known is None else "known"
-            yield Finding(
-                law.name, protocol.name, metric.name, score, claim, old, new, verdict, known
+            yield LawResult(
+                law.name, protocol.name, metric.name, score, claim, before, after, verdict, known
             )
 
 
-def _changed(before: Scenes, after: Scenes) -> int:
-    """How many images a change touched."""
+def _changed_images(before: Scenes, after: Scenes) -> int:
+    """The number of images that a change altered."""
     if len(before) != len(after):
         return len(after)
-    return sum(old != new for old, new in zip(before, after, strict=True))
+    return sum(old_scene != new_scene for old_scene, new_scene in zip(before, after, strict=True))
 
 
 def _junk(samples: Sequence[Sample], encoders: Sequence[Encoder]) -> str | None:
-    """Words that every encoder finds unlike every reference phrase, None when there are none."""
+    """The first candidate that every encoder finds dissimilar to all reference phrases, or None."""
     phrases = sorted({p.text for s in samples for p in s.truth.phrases if p.text is not None})
-    texts = [*phrases, *_JUNK]
-    worst = np.full(len(_JUNK), -1.0)
+    texts = [*phrases, *_JUNK_CANDIDATES]
+    highest = np.full(len(_JUNK_CANDIDATES), -1.0)
     for encoder in encoders:
         vectors = dict(zip(texts, encoder.vectors(texts), strict=True))
-        alike = similarity.similarity(phrases, _JUNK, vectors, equal_is_one=False)
-        worst = np.maximum(worst, alike.max(axis=0))
-    passed = [word for word, best in zip(_JUNK, worst, strict=True) if best < _GATE]
-    return passed[0] if passed else None
+        similarities = similarity.similarity(phrases, _JUNK_CANDIDATES, vectors, equal_is_one=False)
+        highest = np.maximum(highest, similarities.max(axis=0))
+    dissimilar = [
+        phrase
+        for phrase, value in zip(_JUNK_CANDIDATES, highest, strict=True)
+        if value < _SIMILARITY_LIMIT
+    ]
+    return dissimilar[0] if dissimilar else None
 
 
-def _gathered(variants: Mapping[str, Scenes]) -> dict[str, Evidence]:
-    """The evidence of all variants; their captions are tokenised together beforehand."""
-    every = chain.from_iterable(variants.values())
-    java.ptb_tokenise([text for scene in every for text in _captions(scene)])
+def _evidence_by_variant(variants: Mapping[str, Scenes]) -> dict[str, Evidence]:
+    """The evidence of all variants; their captions are tokenised together first."""
+    all_scenes = chain.from_iterable(variants.values())
+    java.ptb_tokenise([text for scene in all_scenes for text in _captions(scene)])
     return {
         name: gather(
             [scene.sample for scene in scenes],
@@ -231,28 +252,29 @@ def _captions(scene: Scene) -> tuple[str, ...]:
     return (*scene.sample.captions, scene.answer.caption)
 
 
-def _scored(
+def _scores_by_variant(
     protocol: EvalProtocol, encoder: Encoder, evidence: Mapping[str, Evidence]
 ) -> dict[str, Scores]:
     """The protocol's scores of every variant."""
-    compared = {
-        name: one.alike(encoder, equal_is_one=protocol.equal_is_one)
-        for name, one in evidence.items()
+    pairs_by_variant = {
+        name: features.alike(encoder, equal_is_one=protocol.equal_is_one)
+        for name, features in evidence.items()
     }
     for metric in protocol.metrics:
         if getattr(metric, "captions_only", False):
-            metric.fit(list(chain.from_iterable(compared.values())))  # fills its cache on disk
+            # this fills the metric's cache on disk
+            metric.fit(list(chain.from_iterable(pairs_by_variant.values())))
     return {
         name: {
             (metric.name, score): value
             for metric in protocol.metrics
-            for score, value in _values(metric, pairs).items()
+            for score, value in _metric_scores(metric, pairs).items()
         }
-        for name, pairs in compared.items()
+        for name, pairs in pairs_by_variant.items()
     }
 
 
-def _values(metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
+def _metric_scores(metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
     rows = measure(metric, pairs)
     reduced = metric.reduce(rows, np.ones((1, len(rows))))
     return {score: float(reduced[score][0]) for score in metric.scores}

@@ -1,8 +1,8 @@
-"""References beside answers, before anything is scored, and what can be told of them beforehand.
+"""References with answers, before scoring, and the facts about them that laws rely on.
 
-What a change does to a score can be proved only where phrases do not get in each other's way. So
-most laws touch phrases that are *alone with* their reference: each overlaps the other and nothing
-else, and both say the same words.
+The effect of a change on a score can be proved only where phrases do not interfere with each other.
+So most laws change phrases of an *isolated match*: a reference phrase and an answered phrase that
+overlap each other and no other phrase, and that have the same words.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from gcg_bench.types import Grounding, Phrase, Prediction, Sample
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One image's reference and an answer to it."""
+    """The reference of one image and an answer to it."""
 
     sample: Sample
     answer: Grounding
@@ -28,94 +28,96 @@ class Scene:
         return Prediction(self.sample.id, self.answer, error=self.error)
 
     @property
-    def untouched(self) -> bool:
-        """Whether the answer is the reference: words, masks and caption."""
+    def is_exact(self) -> bool:
+        """Whether the answer has the words, masks and caption of the reference."""
         truth = self.sample.truth
-        return self.answer.caption == truth.caption and _bare(self.answer) == _bare(truth)
+        return self.answer.caption == truth.caption and _texts_and_masks(
+            self.answer
+        ) == _texts_and_masks(truth)
 
 
 Scenes = tuple[Scene, ...]
 
 
 @dataclass(frozen=True)
-class Kit:
-    """What changes may draw on.
+class ChangeInputs:
+    """The random seed and the junk words that changes use.
 
     Attributes:
-        seed: of all that is drawn.
-        junk: words that no encoder finds like any reference phrase; None when there are none.
+        seed: the seed of all random draws.
+        junk: words that no encoder finds similar to a reference phrase; None when there are none.
     """
 
     seed: int = 0
     junk: str | None = None
 
-    def rng(self, place: int) -> np.random.Generator:
-        """Chance for one image, the same for the same seed."""
-        return np.random.default_rng([self.seed, place])
+    def rng(self, index: int) -> np.random.Generator:
+        """The random generator of one image; it depends on the seed and the index alone."""
+        return np.random.default_rng([self.seed, index])
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A reference phrase and an answered one that are alone with each other."""
+    """An isolated match: the indices of both phrases and their IoU."""
 
     reference: int
     answer: int
     iou: float
 
 
-Change = Callable[[Scenes, Kit], Scenes]
+Change = Callable[[Scenes, ChangeInputs], Scenes]
 
 
 def usable(sample: Sample) -> bool:
     """Whether laws can be proved on an image.
 
-    Its reference has phrases, each with words and a mask of some pixels, and none is a crowd.
+    The reference needs phrases, each with words and a mask of some pixels, and no crowd.
     """
     phrases = sample.truth.phrases
-    whole = all(phrase.text is not None and phrase.masks for phrase in phrases)
-    if not phrases or not whole or any(phrase.crowd for phrase in phrases):
+    complete = all(phrase.text is not None and phrase.masks for phrase in phrases)
+    if not phrases or not complete or any(phrase.crowd for phrase in phrases):
         return False
     return all(area(phrase.masks).any() for phrase in phrases)
 
 
-def matches(scene: Scene) -> list[Match]:
-    """The phrases that are alone with their reference, by reference."""
+def isolated_matches(scene: Scene) -> list[Match]:
+    """The isolated matches, in the order of the reference phrases."""
     truth, answer = scene.sample.truth.phrases, scene.answer.phrases
     iou = overlaps(scene.sample.truth, scene.answer)[0]
     touching = iou > 0
-    alone = touching & (touching.sum(1) == 1)[:, None] & (touching.sum(0) == 1)
-    found = [Match(int(j), int(i), float(iou[j, i])) for j, i in np.argwhere(alone)]
-    return [one for one in found if truth[one.reference].text == answer[one.answer].text]
+    isolated = touching & (touching.sum(1) == 1)[:, None] & (touching.sum(0) == 1)
+    pairs = [Match(int(j), int(i), float(iou[j, i])) for j, i in np.argwhere(isolated)]
+    return [match for match in pairs if truth[match.reference].text == answer[match.answer].text]
 
 
-def exact(scene: Scene) -> list[Match]:
-    """The phrases that are alone with their reference and cover it exactly."""
-    return [match for match in matches(scene) if match.iou == 1]
+def exact_matches(scene: Scene) -> list[Match]:
+    """The isolated matches whose IoU is 1."""
+    return [match for match in isolated_matches(scene) if match.iou == 1]
 
 
-def unanswered(scene: Scene) -> list[int]:
-    """The references that no answer and no other reference overlaps."""
+def missed_references(scene: Scene) -> list[int]:
+    """The indices of reference phrases that overlap no answer and no other reference."""
     truth = scene.sample.truth
     touched = (overlaps(truth, scene.answer)[0] > 0).any(axis=1)
     shared = (overlaps(truth, truth)[0] > 0).sum(axis=1) > 1
     return np.flatnonzero(~touched & ~shared).tolist()
 
 
-def whole_caption(scene: Scene) -> bool:
-    """Whether the caption is the only reference caption, so that none can be better."""
+def has_only_reference_caption(scene: Scene) -> bool:
+    """Whether the answer's caption is the only reference caption, so that none can be better."""
     return scene.sample.captions == (scene.answer.caption,)
 
 
-def answered(scene: Scene, phrases: Sequence[Phrase], caption: str | None = None) -> Scene:
-    """The scene with other phrases, and another caption if one is given."""
-    said = scene.answer.caption if caption is None else caption
-    return replace(scene, answer=Grounding(said, tuple(phrases)))
+def with_answer(scene: Scene, phrases: Sequence[Phrase], caption: str | None = None) -> Scene:
+    """The scene with other phrases; `caption` replaces the answer's caption unless it is None."""
+    text = scene.answer.caption if caption is None else caption
+    return replace(scene, answer=Grounding(text, tuple(phrases)))
 
 
-def each(change: Callable[[Scene], Scene], scenes: Scenes) -> Scenes:
-    """A change made image by image."""
+def map_scenes(change: Callable[[Scene], Scene], scenes: Scenes) -> Scenes:
+    """A change applied to each scene."""
     return tuple(map(change, scenes))
 
 
-def _bare(grounding: Grounding) -> list[tuple[object, object]]:
+def _texts_and_masks(grounding: Grounding) -> list[tuple[object, object]]:
     return [(phrase.text, phrase.masks) for phrase in grounding.phrases]
