@@ -8,6 +8,7 @@ GcgBenchError                 caught by the command line: one message, exit code
 ├── BadOption                 a value, or a combination of values, that a call does not take
 ├── RunConflict               a run folder was made with other settings
 ├── RunLocked                 another process is working on the run folder
+├── MissingFeature            a metric reads a feature that its `needs` do not name
 └── EnvironmentProblem        Java, weights, a package or disk space is missing, with the remedy
 """
 
@@ -133,3 +134,18 @@ class RunLocked(GcgBenchError):
 
 class EnvironmentProblem(GcgBenchError):
     """Java, weights, a package or disk space is missing; the message says how to get it."""
+
+
+class MissingFeature(GcgBenchError):
+    """A metric reads a feature that its `needs` do not name, so that it was not computed.
+
+    Args:
+        name: the feature.
+        image: the query whose pair was read.
+    """
+
+    def __init__(self, name: str, image: str) -> None:
+        super().__init__(
+            f"image {image}: the feature {name!r} was not computed. Add it to the metric's `needs`"
+        )
+        self.name = name

@@ -226,3 +226,22 @@ def _check(draws: int, level: float) -> None:
         raise BadOption(f"draws is {draws}; at least one is needed")
     if not 0 < level < 1:
         raise BadOption(f"level is {level}; it lies between 0 and 1, e.g. 0.95")
+
+
+def over_clusters(reduce: Reduce, clusters: Sequence[str], *, sides: int = 1) -> tuple[Reduce, int]:
+    """The reducer as a function of how often each cluster counts, and the number of clusters.
+
+    Queries of one image are one cluster: they are drawn together. Clusters are in the order of
+    their first row, so that with one row a cluster nothing changes.
+
+    Args:
+        reduce: scores from weights (draws, sides x n).
+        clusters: the cluster of each of the n rows, e.g. its image id.
+        sides: 1, or 2 for rows as `interleave` makes them.
+    """
+    numbers: dict[str, int] = {}
+    index = np.array([numbers.setdefault(name, len(numbers)) for name in clusters], dtype=np.int64)
+    if len(numbers) == len(clusters):
+        return reduce, len(clusters)
+    columns = (sides * index[:, None] + np.arange(sides)).ravel()
+    return (lambda weights: reduce(weights[:, columns])), len(numbers)

@@ -1,12 +1,12 @@
 """Data sets: a card, a split and a root become samples; file formats are plug-ins (`formats/`)."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gcg_bench.data.cards import DataCard, data_folder, load_card
 from gcg_bench.errors import BadOption
+from gcg_bench.files.digests import file_sha256
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
@@ -20,12 +20,14 @@ class Dataset:
         split: the split's name.
         samples: in the order of the file; ids are unique.
         files: annotation file name -> sha256 (hex); empty for generated data.
+        limit: how many samples were asked for, the first of the file; None for all.
     """
 
     card: DataCard
     split: str
     samples: tuple[Sample, ...]
     files: Mapping[str, str]
+    limit: int | None = None
 
 
 def load_dataset(
@@ -61,10 +63,4 @@ def load_dataset(
     samples = tuple(plugin.read(card, split, data_root, limit=limit))
     list_files = getattr(plugin, "annotation_files", None)
     files = () if list_files is None else list_files(card, split, data_root)
-    return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files})
-
-
-def file_sha256(file: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files}, limit)

@@ -24,12 +24,9 @@ def load(name: str) -> Metric:
         GcgBenchError: the file does not define exactly one metric of that name.
     """
     module = registry.module("metrics", name, "metric")
-    found = [
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and kind.__module__ == module.__name__ and hasattr(kind, "reduce")
-    ]
-    if len(found) != 1:
-        raise GcgBenchError(f"{module.__name__} should define one metric, not {len(found)}")
-    metric: Metric = found[0]()
-    return metric
+    classes = [kind for kind in vars(module).values() if isinstance(kind, type)]
+    own = [kind for kind in classes if kind.__module__ == module.__name__]
+    kinds: list[type[Metric]] = [kind for kind in own if issubclass(kind, Metric)]
+    if len(kinds) != 1:
+        raise GcgBenchError(f"{module.__name__} should define one metric, not {len(kinds)}")
+    return kinds[0]()

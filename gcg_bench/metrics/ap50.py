@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench import matching
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -41,7 +41,7 @@ _BROKEN_BY_IMAGE_ORDER = {
 
 
 @dataclass(frozen=True)
-class AP50:
+class AP50(Metric):
     """Average precision of masks at IoU .50.
 
     Row: how many references there are to find (crowds excluded); for each detection in rank order
@@ -56,10 +56,12 @@ class AP50:
     max_detections: int = 100
 
     name: ClassVar[str] = "ap50"
-    scores: ClassVar[tuple[str, ...]] = ("AP50",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec("AP50", gameable="confidences move it, also random ones"),
+    )
     columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
     lists: ClassVar[tuple[str, ...]] = ("verdicts", "confidences")
-    lower_is_better: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset({"crowd_iou"})
 
     @property
     def laws_broken(self) -> Mapping[str, str]:
@@ -102,6 +104,56 @@ class AP50:
         if self.ties == "image_order":
             return {"AP50": _in_image_order(rows, weights)}
         return {"AP50": _in_steps(rows, weights)}
+
+    def notes(self, pairs: Sequence[Pair]) -> list[str]:
+        """What the order of the images and missing confidences mean for the score."""
+        sentences = []
+        scored = [
+            phrase.score is not None
+            for pair in pairs
+            for phrase in pair.prediction.grounding.phrases
+            if phrase.masks
+        ]
+        if self.scores_from == "model" and not (scored and all(scored)):
+            some = "some" if any(scored) else "the"
+            sentences.append(
+                f"AP50 is taken at one operating point: {some} predictions carry no score"
+            )
+        if self.ties == "image_order":
+            sentences.append("AP50 depends on the order of the images, and so does its interval")
+        return sentences
+
+    def paired_notes(self, key: str, a: str, b: str) -> list[str]:
+        """What the order of the images and unequal confidences mean for a paired test."""
+        sentences = []
+        if self.ties == "image_order":
+            sentences.append(f"AP50 of {key} depends on the order of the images, and so does its p")
+        if self.scores_from == "model" and a != b:
+            sentences.append(
+                f"AP50 of {key}: {a} of A's masks carry a score, {b} of B's; the test swaps answers"
+                " between two scales"
+            )
+        return sentences
+
+    def explain(self, pair: Pair) -> list[Reason]:
+        answer = pair.prediction.grounding
+        ranked = self.fit([pair])
+        verdicts = np.asarray(self.measure(pair, ranked)["verdicts"])
+        confidence = [(answer.phrases[k].score or 0.0) if ranked else 1.0 for k in answer.masked]
+        order = sorted(range(len(confidence)), key=lambda detection: -confidence[detection])
+        said = {1.0: "finds an object", 0.0: "finds none that is free", -1.0: "lies on a crowd"}
+        return [
+            Reason(
+                "AP50",
+                None,
+                answer.masked[detection],
+                counted=verdict > 0,
+                why=f"rank {rank} at confidence {confidence[detection]:.3f}: {said[verdict]}",
+            )
+            for rank, (detection, verdict) in enumerate(
+                zip(order[: len(verdicts)], verdicts.tolist(), strict=True), 1
+            )
+        ]
 
 
 def _coco_verdicts(table: FloatArray, crowd: BoolArray, threshold: float) -> list[float]:

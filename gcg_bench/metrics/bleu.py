@@ -13,18 +13,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 _N = 4
 # pycocoevalcap's guards against 0 / 0; they move the last digits of every score, so they stay
 _TINY, _SMALL = 1e-15, 1e-9
 
+_SCORES = tuple(f"Bleu_{n}" for n in range(1, _N + 1))
 _CORRECT = tuple(f"correct_{n}" for n in range(1, _N + 1))
 _GUESSED = tuple(f"guessed_{n}" for n in range(1, _N + 1))
 
 
 @dataclass(frozen=True)
-class BLEU:
+class BLEU(Metric):
     """Corpus BLEU, closest reference length, up to 4-grams.
 
     Row: n-grams that a reference has, and n-grams, for n = 1 to 4; words in the caption; words in
@@ -32,17 +33,11 @@ class BLEU:
     """
 
     name: ClassVar[str] = "bleu"
-    scores: ClassVar[tuple[str, ...]] = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4")
+    scores: ClassVar[tuple[ScoreSpec, ...]] = tuple(map(ScoreSpec, _SCORES))
     columns: ClassVar[tuple[str, ...]] = (*_CORRECT, *_GUESSED, "words", "words_reference")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-    captions_only: ClassVar[bool] = True
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         words = pair.hypothesis.split()
         references = [reference.split() for reference in pair.references]
         counted = _sequences(words)
@@ -64,7 +59,7 @@ class BLEU:
         ratio = (total[:, -2] + _TINY) / (total[:, -1] + _SMALL)
         penalty = np.exp(np.minimum(0.0, 1 - 1 / ratio))
         means = np.cumprod(shares, axis=1) ** (1 / np.arange(1, _N + 1))
-        return dict(zip(self.scores, (means * penalty[:, None]).T, strict=True))
+        return dict(zip(_SCORES, (means * penalty[:, None]).T, strict=True))
 
 
 def _sequences(words: Sequence[str]) -> Counter[tuple[str, ...]]:

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 Captions = tuple[tuple[str, ...], str]
 IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class CIDEr:
+class CIDEr(Metric):
     """Mean CIDEr-D over the images, in its own scale of 0 to 10.
 
     Row: the image's score. An empty caption scores 0.
@@ -36,11 +36,9 @@ class CIDEr:
     sigma: float = 6.0
 
     name: ClassVar[str] = "cider"
-    scores: ClassVar[tuple[str, ...]] = ("CIDEr",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("CIDEr", scale="CIDEr"),)
     columns: ClassVar[tuple[str, ...]] = ("cider",)
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-    captions_only: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, since all are scored at once."""
@@ -53,6 +51,10 @@ class CIDEr:
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
+
+    def paired_notes(self, key: str, a: str, b: str) -> tuple[str, ...]:
+        """What fixed document frequencies mean for a paired test."""
+        return ("CIDEr keeps the document frequencies of the full reference set under draws",)
 
 
 def _captions(pair: Pair) -> Captions:
@@ -72,10 +74,9 @@ def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray
     similarity = np.zeros(len(texts) - images)
     for grams, owner in _runs(words, caption, n):
         similarity += _similarity(grams, owner, image, images)
-    gram_pairs = np.maximum(
-        np.bincount(caption, minlength=len(texts)) - 1, 0
-    )  # 2-grams of a caption
-    apart = gram_pairs[image[images:]] - gram_pairs[images:]
+    # 2-grams of a caption
+    bigrams = np.maximum(np.bincount(caption, minlength=len(texts)) - 1, 0)
+    apart = bigrams[image[images:]] - bigrams[images:]
     penalised = similarity * np.exp(-(apart**2) / (2 * sigma**2))
     total = np.bincount(image[images:], penalised, minlength=images)
     return np.asarray(10 * total / n / np.maximum(many, 1), dtype=np.float64)

@@ -5,13 +5,13 @@ words are alike; as many pairs as possible are matched. Tight masks keep their F
 rises, loose ones lose it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 # in hundredths, so that .60 is the nearest float to 60 / 100 and not a sum of rounded steps
 _THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
@@ -19,7 +19,7 @@ _MATCHED = tuple(f"matched_{threshold:.2f}" for threshold in _THRESHOLDS)
 
 
 @dataclass(frozen=True)
-class AveragedF1:
+class AveragedF1(Metric):
     """Phrase F1 averaged over IoU thresholds .50:.05:.95.
 
     Row: phrases matched at each of the ten thresholds, phrases predicted, phrases in the reference.
@@ -29,16 +29,11 @@ class AveragedF1:
     threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "f1_avg"
-    scores: ClassVar[tuple[str, ...]] = ("F1_avg",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("F1_avg"),)
     columns: ClassVar[tuple[str, ...]] = (*_MATCHED, "predicted", "reference")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         iou, similarity = pair.iou, pair.similarity
         alike = similarity >= self.threshold_similarity
         weight = iou * similarity

@@ -2,21 +2,21 @@
 
 gPQ = sum over matched pairs of IoU x similarity / (TP + FP/2 + FN/2), which splits into
 segmentation quality SQ (the mean of IoU x similarity over matched pairs) and recognition quality RQ
-(the F1 of phrases): gPQ = SQ x RQ. Sources: panoptic quality, arXiv 1801.00868; the similarity factor in the
-spirit of arXiv 2609.19143.
+(the F1 of phrases): gPQ = SQ x RQ. Sources: panoptic quality, arXiv 1801.00868; the similarity
+factor in the spirit of arXiv 2609.19143.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 
 @dataclass(frozen=True)
-class GroundedPQ:
+class GroundedPQ(Metric):
     """gPQ, SQ and RQ, pooled over images.
 
     Row: (sum of IoU x similarity over matched pairs, phrases matched, predicted, in the reference).
@@ -28,16 +28,15 @@ class GroundedPQ:
     threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "gpq"
-    scores: ClassVar[tuple[str, ...]] = ("gPQ", "SQ", "RQ")
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec("gPQ"),
+        ScoreSpec("SQ", headline=False, gameable="only the surest phrase is answered"),
+        ScoreSpec("RQ"),
+    )
     columns: ClassVar[tuple[str, ...]] = ("quality", "matched", "predicted", "reference")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         iou, similarity = pair.iou, pair.similarity
         allowed = (iou >= self.threshold_iou) & (similarity >= self.threshold_similarity)
         weight = iou * similarity

@@ -4,16 +4,16 @@ A predicted phrase is hallucinated when its best similarity over the image's ref
 below 0.5. Where its mask lies plays no part.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 
 @dataclass(frozen=True)
-class Hallucination:
+class Hallucination(Metric):
     """Hallucinated phrases over predicted phrases, pooled over images; lower is better.
 
     Row: (phrases hallucinated, phrases predicted). A mask without words is like nothing. A model
@@ -23,16 +23,18 @@ class Hallucination:
     threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "hallucination"
-    scores: ClassVar[tuple[str, ...]] = ("Hallucination",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            "Hallucination",
+            direction="lower",
+            headline=False,
+            gameable="only the surest phrase is answered, or none",
+        ),
+    )
     columns: ClassVar[tuple[str, ...]] = ("hallucinated", "predicted")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = True
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    needs: ClassVar[frozenset[str]] = frozenset({"similarity"})
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         predicted = pair.similarity.shape[1]
         like_some = (pair.similarity >= self.threshold_similarity).any(axis=0)
         return {

@@ -6,7 +6,7 @@ is below 0.5, whatever would follow. When that pair has a mask but no words (une
 loses all that it had found, while its labels stay in the denominator.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,11 +14,20 @@ import numpy as np
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+
+_LAWS_BROKEN = {
+    "junk": "recall asks only what was found, and its protocol has no precision",
+    "wrong words": "the loop halts at the first pair with wrong words, and it begins with the"
+    " best-placed pair: all that follows is lost",
+    "phrase order": "words and masks are two lists tied by position, which a phrase without a"
+    " mask puts out of step; and of pairs that fit equally well the first can halt the loop",
+    "reference order": "of pairs that fit equally well the first can halt the loop",
+}
 
 
 @dataclass(frozen=True)
-class MaskRecall:
+class MaskRecall(Metric):
     """Labels found over labels, pooled over images.
 
     Row: (labels found, labels in the reference, 1 when the image was lost to uneven lists). No
@@ -29,23 +38,16 @@ class MaskRecall:
     threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "mask_recall"
-    scores: ClassVar[tuple[str, ...]] = ("Recall",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("Recall"),)
     columns: ClassVar[tuple[str, ...]] = ("found", "labels", "lost")
-    laws_broken: ClassVar[Mapping[str, str]] = {
-        "junk": "recall asks only what was found, and its protocol has no precision",
-        "wrong words": "the loop halts at the first pair with wrong words, and it begins with the"
-        " best-placed pair: all that follows is lost",
-        "phrase order": "words and masks are two lists tied by position, which a phrase without a"
-        " mask puts out of step; and of pairs that fit equally well the first can halt the loop",
-        "reference order": "of pairs that fit equally well the first can halt the loop",
-    }
-    lower_is_better: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
 
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    @property
+    def laws_broken(self) -> Mapping[str, str]:
+        """The laws that this metric cannot keep, with the reason."""
+        return _LAWS_BROKEN
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         truth, answer = pair.sample.truth, pair.prediction.grounding
         matches, lost = matching.greedy_halting(
             pair.iou[np.ix_(truth.masked, answer.masked)],
@@ -62,3 +64,58 @@ class MaskRecall:
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         found, labels = (weights @ rows.stack(("found", "labels"))).T
         return {"Recall": ratio(found, labels)}
+
+    def explain(self, pair: Pair) -> list[Reason]:
+        """The published loop, step by step, up to where it halts."""
+        truth, answer = pair.sample.truth, pair.prediction.grounding
+        iou = pair.iou[np.ix_(truth.masked, answer.masked)]
+        similarity = pair.similarity[np.ix_(truth.worded, answer.worded)]
+        matches, lost = matching.greedy_halting(
+            iou, similarity, self.threshold_iou, self.threshold_similarity
+        )
+        lines = [
+            Reason(
+                "Recall",
+                truth.masked[row],
+                answer.masked[column],
+                counted=True,
+                why=f"step {step}: IoU {iou[row, column]:.3f},"
+                f" similarity {similarity[row, column]:.3f}{_words_of(pair, row, column)}",
+            )
+            for step, (row, column) in enumerate(matches, 1)
+        ]
+        if lost:
+            why = "the pair of largest IoU has a mask but no words: the image loses its recall"
+            return [Reason("Recall", None, None, counted=False, why=why)]
+        left = iou.copy()
+        for row, column in matches:
+            left[row, :] = left[:, column] = 0
+        if not left.size or len(matches) == min(left.shape):
+            return lines
+        row, column = divmod(int(np.argmax(left)), left.shape[1])  # NaN first
+        largest = left[row, column]
+        if largest < self.threshold_iou:
+            why = f"halted: the largest IoU left is {largest:.3f}, below {self.threshold_iou}"
+        else:
+            why = (
+                f"halted: IoU {largest:.3f}, but similarity {similarity[row, column]:.3f} is below"
+                f" {self.threshold_similarity}; nothing behind it is looked at"
+                + _words_of(pair, row, column)
+            )
+        return [
+            *lines,
+            Reason("Recall", truth.masked[row], answer.masked[column], counted=False, why=why),
+        ]
+
+
+def _words_of(pair: Pair, row: int, column: int) -> str:
+    """Whose words were looked at, where these are not the masks' own."""
+    truth, answer = pair.sample.truth, pair.prediction.grounding
+    own = (truth.masked[row], answer.masked[column])
+    seen = (truth.worded[row], answer.worded[column])
+    if own == seen:
+        return ""
+    return (
+        f" (words of reference {seen[0] + 1} and prediction {seen[1] + 1}: the published lists of"
+        " masks and words are tied by position)"
+    )

@@ -18,7 +18,7 @@ from gcg_bench.errors import BadData, EnvironmentProblem, shortened
 from gcg_bench.files import limits
 from gcg_bench.metrics import ratio
 from gcg_bench.text import java
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 Captions = tuple[tuple[str, ...], str]
 
@@ -38,7 +38,7 @@ _STAGE_WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
 
 
 @dataclass(frozen=True)
-class METEOR:
+class METEOR(Metric):
     """METEOR 1.5, English, normalised, over the corpus.
 
     Row: METEOR's 23 counts of the image, with the reference it scores best: words and function
@@ -47,7 +47,7 @@ class METEOR:
     """
 
     name: ClassVar[str] = "meteor"
-    scores: ClassVar[tuple[str, ...]] = ("METEOR",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("METEOR"),)
     columns: ClassVar[tuple[str, ...]] = (
         "words_hypothesis",
         "words_reference",
@@ -58,9 +58,7 @@ class METEOR:
         "matched_hypothesis",
         "matched_reference",
     )
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-    captions_only: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, list[float]]:
         """The counts of all captions in one call to METEOR.

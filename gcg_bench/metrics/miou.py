@@ -9,7 +9,7 @@ divided by the larger number of phrases; junk and omissions both cost. An image 
 side scores 0, with nothing on both sides 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
 
 _BROKEN_BY_GREED = {
     "phrase order": "of pairs that fit equally well the first in the lists is taken",
@@ -32,7 +32,7 @@ _BROKEN_BY_THE_TAKEN = {
 
 
 @dataclass(frozen=True)
-class MeanIoU:
+class MeanIoU(Metric):
     """mIoU over images.
 
     Row: the image's mean IoU. Reduced by the mean over images; no images score 0.
@@ -42,20 +42,16 @@ class MeanIoU:
     divide_by: Literal["taken", "larger_side"] = "larger_side"
 
     name: ClassVar[str] = "miou"
-    scores: ClassVar[tuple[str, ...]] = ("mIoU",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("mIoU"),)
     columns: ClassVar[tuple[str, ...]] = ("miou",)
-    lower_is_better: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset({"iou"})
 
     @property
     def laws_broken(self) -> Mapping[str, str]:
         ties = _BROKEN_BY_GREED if self.match == "greedy" else {}
         return {**ties, **_BROKEN_BY_THE_TAKEN} if self.divide_by == "taken" else ties
 
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
-
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         if self.match == "greedy":
             taken = self._greedy(pair)
         else:
@@ -78,3 +74,30 @@ class MeanIoU:
         total = weights.sum(axis=1)
         summed = weights @ rows.stack(("miou",))[:, 0]
         return {"mIoU": ratio(summed, total)}
+
+    def explain(self, pair: Pair) -> list[Reason]:
+        truth, answer = pair.sample.truth.masked, pair.prediction.grounding.masked
+        table = pair.iou[np.ix_(truth, answer)]
+        if self.match == "greedy":
+            matches = [(row, column) for column, row, _ in matching.greedy(table.T)]
+        else:
+            matches = matching.optimal(table)
+        lines = [
+            Reason(
+                "mIoU",
+                truth[row],
+                answer[column],
+                counted=True,
+                why=f"IoU {table[row, column]:.3f}",
+            )
+            for row, column in matches
+        ]
+        whole = len(matches) if self.divide_by == "taken" else max(pair.iou.shape)
+        total = sum(float(table[match]) for match in matches)
+        if np.isnan(table).any() and self.match == "greedy":
+            why = "an empty mask beside an empty mask: the published loop stops before it starts"
+        elif not whole and self.divide_by == "larger_side":
+            why = "nothing on either side: 1"
+        else:
+            why = f"sum {total:.3f} over {whole} = {total / whole if whole else 0.0:.3f}"
+        return [*lines, Reason("mIoU", None, None, counted=False, why=why)]

@@ -6,17 +6,18 @@ possible are matched one to one. A predicted phrase without a match is a false p
 phrase without one a false negative.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench import matching
+from gcg_bench.matching.mistakes import APART, KINDS, Finding, judge_image
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
 
 
 @dataclass(frozen=True)
-class PhraseF1:
+class PhraseF1(Metric):
     """Precision, Recall and F1 at one IoU threshold.
 
     Row: (phrases matched, phrases predicted, phrases in the reference). A ratio without a
@@ -27,16 +28,16 @@ class PhraseF1:
     threshold_similarity: float = 0.5
 
     name: ClassVar[str] = "phrase_f1"
-    scores: ClassVar[tuple[str, ...]] = ("Precision", "Recall", "F1")
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec("Precision", headline=False, gameable="only the surest phrase is answered"),
+        ScoreSpec("Recall"),
+        ScoreSpec("F1"),
+    )
     columns: ClassVar[tuple[str, ...]] = ("matched", "predicted", "reference")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    phrase_columns: ClassVar[tuple[str, str] | None] = ("matched", "reference")
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         iou, similarity = pair.iou, pair.similarity
         # NaN (nothing against nothing, or no words) compares false: never admissible
         allowed = (iou >= self.threshold_iou) & (similarity >= self.threshold_similarity)
@@ -55,3 +56,34 @@ class PhraseF1:
             "Recall": ratio(matched, reference),
             "F1": ratio(2 * matched, predicted + reference),
         }
+
+    def explain(self, pair: Pair) -> list[Reason]:
+        """The kind of every predicted phrase, then of every unmatched reference phrase."""
+        image = judge_image(pair.sample.id, pair.iou, pair.similarity, self)
+        predicted = [
+            Reason("F1", _partner(finding), position, finding.kind == "matched", _why(finding, "R"))
+            for position, finding in enumerate(image.predicted)
+        ]
+        reference = [
+            Reason("F1", position, _partner(finding), counted=False, why=_why(finding, "P"))
+            for position, finding in enumerate(image.reference)
+            if finding.kind != "matched"
+        ]
+        return predicted + reference
+
+
+def _partner(finding: Finding) -> int | None:
+    return None if finding.kind in APART else finding.other
+
+
+def _why(finding: Finding, letter: str) -> str:
+    """The kind in words and numbers; `letter` is that of the other side."""
+    title = next(kind.title for kind in KINDS if kind.name == finding.kind)
+    if finding.other is None:
+        return f"{title}: the other side has no phrase"
+    words = "no words" if finding.similarity is None else f"similarity {finding.similarity:.3f}"
+    numbers = f"IoU {finding.iou:.3f}, {words}"
+    if finding.kind in APART:
+        return f"{title}: the closest, {letter}{finding.other + 1}, has {numbers}"
+    charged = letter == "P" and finding.kind != "matched"
+    return f"not found, charged to {title}: {numbers}" if charged else f"{title}: {numbers}"

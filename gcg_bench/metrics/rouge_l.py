@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 
 @dataclass(frozen=True)
-class ROUGEL:
+class ROUGEL(Metric):
     """Mean F-measure of the longest common subsequence.
 
     Row: the image's F-measure, 0 when no word is common.
@@ -26,17 +26,11 @@ class ROUGEL:
     beta: float = 1.2
 
     name: ClassVar[str] = "rouge_l"
-    scores: ClassVar[tuple[str, ...]] = ("ROUGE_L",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("ROUGE_L"),)
     columns: ClassVar[tuple[str, ...]] = ("rouge_l",)
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-    captions_only: ClassVar[bool] = True
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         hypothesis = pair.hypothesis.split(" ")
         precision = recall = 0.0
         for reference in pair.references:

@@ -24,7 +24,7 @@ from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.cache import cache_folder
 from gcg_bench.metrics import ratio
 from gcg_bench.text import java
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 Captions = tuple[tuple[str, ...], str]
 
@@ -33,18 +33,16 @@ _MODELS = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
 
 
 @dataclass(frozen=True)
-class SPICE:
+class SPICE(Metric):
     """Mean F-measure of scene-graph tuples.
 
     Row: the image's F-measure.
     """
 
     name: ClassVar[str] = "spice"
-    scores: ClassVar[tuple[str, ...]] = ("SPICE",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("SPICE"),)
     columns: ClassVar[tuple[str, ...]] = ("spice",)
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-    captions_only: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, in one call to the program.

@@ -1,31 +1,28 @@
 """Ungrounded: the share of predicted phrases that carry no mask at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 
 @dataclass(frozen=True)
-class Ungrounded:
+class Ungrounded(Metric):
     """Phrases without a mask over predicted phrases, pooled over images; lower is better.
 
     Row: (phrases without a mask, phrases predicted). A model that predicts nothing scores 0.
     """
 
     name: ClassVar[str] = "ungrounded"
-    scores: ClassVar[tuple[str, ...]] = ("Ungrounded",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec("Ungrounded", direction="lower", headline=False, gameable="nothing is answered"),
+    )
     columns: ClassVar[tuple[str, ...]] = ("maskless", "predicted")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = True
-
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         answer = pair.prediction.grounding
         predicted = len(answer.phrases)
         return {

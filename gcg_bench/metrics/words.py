@@ -4,38 +4,41 @@ Not a quality by itself. It stands beside the caption scores because they depend
 has a Gaussian penalty (sigma 6 words), METEOR weighs recall over precision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Pair, Row, Rows
+from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+
+_LAWS_BROKEN = {
+    "truth is best": "a length is neither good nor bad",
+    "more noise": "a length is neither good nor bad",
+}
 
 
 @dataclass(frozen=True)
-class Words:
+class Words(Metric):
     """Mean number of PTB tokens, punctuation left out, in a predicted caption.
 
     Row: the number of tokens. An empty caption has 0 and counts.
     """
 
     name: ClassVar[str] = "words"
-    scores: ClassVar[tuple[str, ...]] = ("Words",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec("Words", direction="neither", scale="plain", headline=False),
+    )
     columns: ClassVar[tuple[str, ...]] = ("words",)
-    laws_broken: ClassVar[Mapping[str, str]] = {
-        "truth is best": "a length is neither good nor bad",
-        "more noise": "a length is neither good nor bad",
-    }
-    lower_is_better: ClassVar[bool] = False
-    captions_only: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
 
-    def fit(self, pairs: Sequence[Pair]) -> None:
-        """Nothing to learn from the other images."""
+    @property
+    def laws_broken(self) -> Mapping[str, str]:
+        """The laws that this metric cannot keep, with the reason."""
+        return _LAWS_BROKEN
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        del fitted
         return {"words": float(len(pair.hypothesis.split()))}
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:

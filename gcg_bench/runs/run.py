@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
 from gcg_bench.files.atomic import replace_with
+from gcg_bench.files.digests import file_sha256
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.runs import checked, shown, tables
 from gcg_bench.runs.files import (
@@ -252,6 +253,16 @@ class Run:
         if not file.is_file():
             raise MissingData(f"{file}: does not exist. Run gcg-bench score {self.folder}")
         return tables.read(file)
+
+    def predictions_digest(self) -> str:
+        """The sha256 of the predictions, hexadecimal; empty when there are none."""
+        file = self.folder / _PREDICTIONS
+        return file_sha256(file) if file.is_file() else ""
+
+    def rows_digest(self, protocol: str) -> str:
+        """The sha256 of a protocol's rows, hexadecimal; empty when there are none."""
+        file = self._protocol_folder(protocol) / _ROWS
+        return file_sha256(file) if file.is_file() else ""
 
     def write_scores(self, protocol: str, scores: Mapping[str, Any]) -> None:
         """Writes scores.json, which marks that scoring with that protocol is finished.

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gcg_bench.reporting import pages
+from gcg_bench.files.html import table as html_table
 from gcg_bench.types import Rows
 
-_PLAIN = ("Words",)  # not multiplied by 100: a number of words is not a share
 _SETTINGS = ("model", "dataset", "split", "limit", "seed")
 
 
@@ -19,9 +18,9 @@ def html(name: str, settings: Mapping[str, Any], verdicts: Sequence[Mapping[str,
         verdicts: the content of each scores.json; empty when the run is not scored yet.
     """
     facts = [(key, settings[key]) for key in _SETTINGS if settings.get(key) is not None]
-    page = pages.table(["run", name], facts)
+    page = html_table(["run", name], facts)
     if not verdicts:
-        return page + pages.table(["scores"], [["not scored yet"]])
+        return page + html_table(["scores"], [["not scored yet"]])
     return page + scores(verdicts)
 
 
@@ -30,12 +29,11 @@ def scores(verdicts: Sequence[Mapping[str, Any]]) -> str:
     names = dict.fromkeys(name for verdict in verdicts for name in verdict["scores"])
     headings = ["", *(f"{verdict['protocol']} v{verdict['version']}" for verdict in verdicts)]
     rows: list[list[object]] = [
-        [name, *(_cell(name, verdict["scores"].get(name)) for verdict in verdicts)]
-        for name in names
+        [name, *(_cell(verdict["scores"].get(name)) for verdict in verdicts)] for name in names
     ]
     for fact in ("n", "failed", "signature"):
         rows.append([fact, *(verdict[fact] for verdict in verdicts)])
-    return pages.table(headings, rows, caption="Scores × 100 with intervals, words as they are")
+    return html_table(headings, rows, caption="Scores × 100 with intervals, words as they are")
 
 
 def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
@@ -58,10 +56,10 @@ def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
     return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=pd.Index([], name="id"))
 
 
-def _cell(name: str, score: Mapping[str, Any] | None) -> str:
-    if score is None:
+def _cell(score: Mapping[str, Any] | None) -> str:
+    if score is None or score["value"] is None:
         return ""
-    factor = 1 if name in _PLAIN else 100
+    factor = 1 if score.get("scale") == "plain" else 100
     value = f"{factor * score['value']:.1f}"
     low, high = score["low"], score["high"]
     if low is None or high is None:

@@ -1,4 +1,7 @@
-"""Metric rows in one parquet file: a column `id`, then `METRIC.column` for each metric column."""
+"""Metric rows in one parquet file: a column `id`, then `METRIC.column` for each metric column.
+
+A column `image_id` follows `id` where several queries share an image.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +32,9 @@ def write(file: Path, rows: Mapping[str, Rows]) -> None:
 
     ids = next((table.ids for table in rows.values()), ())
     columns = {"id": pa.array(ids, pa.string())}
+    images = next((table.images for table in rows.values()), ())
+    if images != ids:
+        columns["image_id"] = pa.array(images, pa.string())
     for metric, table in rows.items():
         if table.ids != ids:
             raise BadOption(f"rows of {metric} are of other images than the rest")
@@ -50,15 +56,19 @@ def read(file: Path) -> dict[str, Rows]:
     """
     with opened_table(file, _REMEDY) as opened:
         table = opened.read()
-        ids = tuple(table.column("id").to_pylist()) if "id" in table.column_names else None
+        names = table.column_names
+        ids = tuple(table.column("id").to_pylist()) if "id" in names else None
+        images = tuple(table.column("image_id").to_pylist()) if "image_id" in names else ids
         metrics: dict[str, dict[str, NDArray[Any]]] = {}
-        for name in table.column_names:
+        for name in names:
             metric, dot, column = name.partition(".")
             if dot:
                 metrics.setdefault(metric, {})[column] = _from_arrow(table.column(name), file, name)
     if ids is None or not all(isinstance(id_, str) for id_ in ids) or len(set(ids)) < len(ids):
         raise BadData("no column of distinct ids", file=file, field="id", remedy=_REMEDY)
-    return {metric: Rows(ids, columns) for metric, columns in metrics.items()}
+    if images is None or not all(isinstance(image, str) for image in images):
+        raise BadData("no column of image ids", file=file, field="image_id", remedy=_REMEDY)
+    return {metric: Rows(ids, columns, images) for metric, columns in metrics.items()}
 
 
 def _to_arrow(column: NDArray[Any]) -> Any:

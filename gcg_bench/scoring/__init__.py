@@ -1,1 +1,1 @@
-"""Scoring."""
+"""Scoring: features of pairs, metrics on them, typed results that are stored and read back."""

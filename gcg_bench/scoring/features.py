@@ -1,110 +1,177 @@
-"""Evidence: every reference laid beside its prediction, before anything is judged.
+"""Features of pairs: overlaps, pixel counts, tokens, similarities; each computed once, when needed.
 
-What is dear is done once for all images and all protocols: mask overlaps on run lengths, one call
-to the PTB tokeniser, each distinct phrase embedded once.
+A feature is computed when a chosen metric declares that it needs it, and only then: a protocol of
+masks starts no Java and loads no phrase encoder.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from gcg_bench import masks
+from gcg_bench.errors import BadOption
 from gcg_bench.text import java, similarity
 from gcg_bench.text.encoders import Encoder
-from gcg_bench.types import FloatArray, Grounding, Mask, Pair, Prediction, Sample
+from gcg_bench.types import (
+    FEATURES,
+    FloatArray,
+    Grounding,
+    Mask,
+    Pair,
+    PixelCounts,
+    Prediction,
+    Sample,
+    Tokens,
+)
 
 _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Pairs whose similarity tables are still to be filled in, and what was met on the way.
+class PhraseRule:
+    """How phrases are compared: an encoder, and whether equal phrases have similarity 1."""
+
+    encoder: Encoder
+    equal_is_one: bool
+
+
+@dataclass
+class FeatureStore:
+    """All pairs of a split, and the features that were computed of them so far.
 
     Attributes:
-        pairs: one a sample, in the data set's order; `similarity` is all NaN.
-        broken_lines: captions in which a line break became a space before tokenising.
+        pairs: one a sample, in the data set's order, without features.
+        broken_lines: captions in which a line break became a space before tokenisation; 0 before
+            tokens are computed.
         seconds: stage -> wall seconds.
     """
 
     pairs: tuple[Pair, ...]
-    broken_lines: int
-    seconds: Mapping[str, float]
+    broken_lines: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    _values: dict[str, Sequence[Any]] = field(default_factory=dict)
+    _vectors: dict[str, Mapping[str, FloatArray]] = field(default_factory=dict)
 
-    def alike(self, encoder: Encoder, *, equal_is_one: bool) -> tuple[Pair, ...]:
-        """The pairs with their similarity tables by that encoder."""
-        tables = similarity.tables(
-            [(words(c.sample.truth), words(c.prediction.grounding)) for c in self.pairs],
-            self._vectors(encoder),
-            equal_is_one=equal_is_one,
-        )
+    def with_features(
+        self, needs: frozenset[str], rule: PhraseRule | None = None
+    ) -> tuple[Pair, ...]:
+        """The pairs with the features that are named.
+
+        Args:
+            needs: names of features, of `FEATURES`.
+            rule: how phrases are compared, when `similarity` is needed.
+
+        Raises:
+            BadOption: a feature that does not exist, or similarity without a rule.
+            EnvironmentProblem: Java or an encoder is needed and missing.
+        """
+        if unknown := needs - set(FEATURES):
+            raise BadOption(f"no feature is named {sorted(unknown)[0]!r}; known: {FEATURES}")
+        columns: dict[str, Sequence[Any]] = {}
+        for name in FEATURES:
+            if name == "similarity" and name in needs:
+                if rule is None:
+                    raise BadOption("the similarity of phrases needs an encoder")
+                columns[name] = self._similarity(rule)
+            elif name in needs:
+                columns[name] = self._value(name)
         return tuple(
-            replace(pair, similarity=table) for pair, table in zip(self.pairs, tables, strict=True)
+            pair.having(**{name: column[place] for name, column in columns.items()})
+            for place, pair in enumerate(self.pairs)
         )
 
-    def false_accept(self, encoder: Encoder, *, equal_is_one: bool, seed: int) -> float:
-        """How often a reference phrase would pass the gate in the place of another image's."""
-        truth = [
-            [text for text in words(pair.sample.truth) if text is not None] for pair in self.pairs
+    def false_accept(self, rule: PhraseRule, *, seed: int) -> float:
+        """The share of reference phrases of other images that the similarity gate would accept."""
+        phrases = [
+            [text for text in texts_of(pair.sample.truth) if text is not None]
+            for pair in self.pairs
         ]
         return similarity.false_accept(
-            truth, self._vectors(encoder), equal_is_one=equal_is_one, seed=seed, pairs=_STRANGERS
+            phrases,
+            self._embedded(rule.encoder),
+            equal_is_one=rule.equal_is_one,
+            seed=seed,
+            pairs=_STRANGERS,
         )
 
-    def _vectors(self, encoder: Encoder) -> Mapping[str, FloatArray]:
-        texts = sorted(
-            {
-                text
-                for pair in self.pairs
-                for side in (pair.sample.truth, pair.prediction.grounding)
-                for text in words(side)
-                if text is not None
+    def _value(self, name: str) -> Sequence[Any]:
+        if name not in self._values:
+            compute = {
+                "iou": self._overlaps,
+                "crowd_iou": self._overlaps,
+                "pixels": self._pixels,
+                "tokens": self._tokens,
             }
+            self._timed("tokenise" if name == "tokens" else "overlaps", compute[name])
+        return self._values[name]
+
+    def _timed(self, stage: str, compute: Callable[[], None]) -> None:
+        started = perf_counter()
+        compute()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - started
+
+    def _overlaps(self) -> None:
+        tables = [overlaps(pair.sample.truth, pair.prediction.grounding) for pair in self.pairs]
+        self._values["iou"] = [iou for iou, _ in tables]
+        self._values["crowd_iou"] = [crowd_iou for _, crowd_iou in tables]
+
+    def _pixels(self) -> None:
+        self._values["pixels"] = [
+            pixel_counts(pair.sample.truth, pair.prediction.grounding) for pair in self.pairs
+        ]
+
+    def _tokens(self) -> None:
+        captions = chain.from_iterable(
+            (*pair.sample.captions, pair.prediction.grounding.caption) for pair in self.pairs
         )
-        return dict(zip(texts, encoder.vectors(texts), strict=True))
+        tokenised = java.ptb_tokenise(list(captions))
+        lines = iter(tokenised.captions)
+        self.broken_lines = tokenised.touched
+        self._values["tokens"] = [
+            Tokens(tuple(islice(lines, len(pair.sample.captions))), next(lines))
+            for pair in self.pairs
+        ]
+
+    def _similarity(self, rule: PhraseRule) -> Sequence[FloatArray]:
+        return similarity.tables(
+            [
+                (texts_of(pair.sample.truth), texts_of(pair.prediction.grounding))
+                for pair in self.pairs
+            ],
+            self._embedded(rule.encoder),
+            equal_is_one=rule.equal_is_one,
+        )
+
+    def _embedded(self, encoder: Encoder) -> Mapping[str, FloatArray]:
+        if encoder.digest not in self._vectors:
+            sides = chain.from_iterable(
+                (pair.sample.truth, pair.prediction.grounding) for pair in self.pairs
+            )
+            phrases = sorted(
+                {text for side in sides for text in texts_of(side) if text is not None}
+            )
+            vectors = dict(zip(phrases, encoder.vectors(phrases), strict=True))
+            self._vectors[encoder.digest] = vectors
+        return self._vectors[encoder.digest]
 
 
-def words(grounding: Grounding) -> list[str | None]:
-    """The phrases' words, in order."""
-    return [phrase.text for phrase in grounding.phrases]
-
-
-def gather(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> Evidence:
-    """Lays each sample beside the prediction of its id.
+def pair_up(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> FeatureStore:
+    """Each sample beside the prediction of its id, in the order of the samples.
 
     Args:
         samples: the data set, in its order.
         predictions: one for every sample; masks have the size of the image.
-
-    Raises:
-        EnvironmentProblem: no Java, or it fails.
     """
-    answers = [predictions[sample.id] for sample in samples]
-    together = list(zip(samples, answers, strict=True))
-    captions = chain.from_iterable((*s.captions, a.grounding.caption) for s, a in together)
-    started = perf_counter()
-    tokenised = java.ptb_tokenise(list(captions))
-    tokenise = perf_counter() - started
-    lines = iter(tokenised.captions)
-    pairs = tuple(_compare(s, a, lines) for s, a in together)
-    overlap = perf_counter() - started - tokenise
-    return Evidence(pairs, tokenised.touched, {"tokenise": tokenise, "overlaps": overlap})
+    return FeatureStore(tuple(Pair(sample, predictions[sample.id]) for sample in samples))
 
 
-def _compare(sample: Sample, prediction: Prediction, lines: Iterator[str]) -> Pair:
-    truth, answer = sample.truth, prediction.grounding
-    iou, crowd_iou = overlaps(truth, answer)
-    return Pair(
-        sample=sample,
-        prediction=prediction,
-        iou=iou,
-        crowd_iou=crowd_iou,
-        similarity=np.full(iou.shape, np.nan),
-        references=tuple(islice(lines, len(sample.captions))),
-        hypothesis=next(lines),
-    )
+def texts_of(grounding: Grounding) -> list[str | None]:
+    """The words of the phrases, in order."""
+    return [phrase.text for phrase in grounding.phrases]
 
 
 def overlaps(truth: Grounding, answer: Grounding) -> tuple[FloatArray, FloatArray]:
@@ -124,6 +191,16 @@ def overlaps(truth: Grounding, answer: Grounding) -> tuple[FloatArray, FloatArra
     crowd_iou = np.zeros(shape)
     crowd_iou[where] = masks.iou(reference, predicted, crowd)
     return iou, crowd_iou
+
+
+def pixel_counts(truth: Grounding, answer: Grounding) -> PixelCounts:
+    """Pixels of all reference masks united, beside those of all predicted masks united."""
+    sides = [[mask for phrase in side.phrases for mask in phrase.masks] for side in (truth, answer)]
+    reference, predicted, union = (
+        int(masks.area([masks.union(parts)])[0]) if parts else 0
+        for parts in (*sides, [*sides[0], *sides[1]])
+    )
+    return PixelCounts(reference + predicted - union, union, reference, predicted)
 
 
 def _united(grounding: Grounding, position: int) -> Mask:

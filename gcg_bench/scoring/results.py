@@ -1,260 +1,214 @@
-"""What was measured and kept: a run's rows beside the metrics that counted them, to be used again.
+"""Results: what one protocol says of one set of predictions, typed, stored, and read back equal.
 
-The metrics are made anew from the signature, which spells all of their parameters; so intervals and
-paired tests of stored rows need no data set, no encoder and no Java. Two verdicts can be held
-against each other when everything that decided the measurement is equal: protocol, data, images,
-encoder, metrics. How the answers were made (prompt, token limit, decoding) may differ: that is the
-model's own.
+A result holds the protocol itself, the data it was measured on, the scores with their intervals,
+and the rows they were reduced from. So intervals and paired tests of a stored result need no data
+set, no encoder and no Java. The signature is derived from the fields and never parsed.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from gcg_bench import statistics
-from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict, UnknownName
-from gcg_bench.runs import Run
-from gcg_bench.scoring.score import Evaluation, reducer
-from gcg_bench.scoring.signature import MEASUREMENT, fields_of, spelt
-from gcg_bench.statistics import Difference
-from gcg_bench.text.encoders import Encoder, load_encoder
+from gcg_bench.errors import UnknownName
+from gcg_bench.runs import shown
+from gcg_bench.scoring import signature
+from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
+from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import FloatArray, Metric, Rows
-
-_COUNTED = 1e15  # what no metric counts to in one image
-
-# NAME:PATH or a path alone: the name, and the path's last part; nothing else that has a slash
-_PATH = re.compile(r"^([\w-]+:)?[^<>\"|?*\n]*[/\\]([^/\\<>\"|?*\n]+)$")
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One protocol's verdict on one run, and the rows it was concluded from.
+class Result:
+    """What one protocol says of one set of predictions.
 
     Attributes:
-        label: whose answers they are, for messages.
-        verdict: the object of scores.json.
-        metrics: in the protocol's order.
-        rows: metric name -> its rows, all of the same images in the same order.
+        protocol: what was measured.
+        data: the references.
+        encoder: name and sha256 of the phrase encoder; None when no metric needs one.
+        answered: how the answers were made, see `signature.answered_by`.
+        confidences: whether the predicted masks carry scores: `all`, `some` or `none` of them.
+        evaluator: the program that scored, e.g. `gcg-bench-0.1.0`.
+        failed: predictions that carry an error.
+        scores: in the order of tables.
+        rows: metric name -> its rows.
+        words: mean length of the captions in tokens; None when no metric needs tokens.
+        false_accept: share of other images' reference phrases that pass the similarity gate; None
+            when no metric needs the similarity, or no two images have phrases.
+        notes: what a reader must know beside the numbers.
+        seconds: stage -> wall seconds.
+        resampling: how the intervals were drawn.
+        digests: the files it belongs to, once it is stored.
+        label: whose predictions they are, for messages and tables; no part of the result.
     """
 
-    label: str
-    verdict: Mapping[str, Any]
-    metrics: tuple[Metric, ...]
-    rows: Mapping[str, Rows]
+    protocol: EvalProtocol
+    data: MeasuredOn
+    encoder: tuple[str, str] | None
+    answered: Mapping[str, str]
+    confidences: str
+    evaluator: str
+    failed: int
+    scores: tuple[Score, ...]
+    rows: Mapping[str, Rows] = field(compare=False, repr=False)
+    words: float | None = None
+    false_accept: float | None = None
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    resampling: Resampling = field(default_factory=Resampling)
+    digests: Digests = field(default_factory=Digests)
+    label: str = field(default="", compare=False)
+
+    def __getitem__(self, score: str) -> Score:
+        """The score of that name, e.g. `result["AP50"]`; raises UnknownName."""
+        for one in self.scores:
+            if one.name == score:
+                return one
+        names = [one.name for one in self.scores]
+        raise UnknownName(f"score of {self.protocol.key}", score, names)
 
     @property
     def key(self) -> str:
-        """The protocol's name and version, e.g. `strict-1`."""
-        return f"{self.verdict['protocol']}-{self.verdict['version']}"
+        """Name and version of the protocol, e.g. `strict-1`."""
+        return self.protocol.key
+
+    @property
+    def n(self) -> int:
+        """How many queries were scored."""
+        return self.data.n
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The protocol's metrics."""
+        return self.protocol.metrics
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The images, in the data set's order."""
+        """The queries, in the data set's order."""
         return next((rows.ids for rows in self.rows.values()), ())
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The image of each query, in the same order: the clusters that are sampled."""
+        return next((rows.images for rows in self.rows.values()), ())
+
+    @property
+    def measurement(self) -> dict[str, str]:
+        """What decided the measurement; must agree before two results are compared."""
+        name, digest = self.encoder or ("none", "")
+        return {
+            "protocol": self.key,
+            "dataset": self.data.dataset,
+            "card": self.data.card,
+            "split": self.data.split,
+            "truth": self.data.truth[:8] if self.data.truth != "generated" else "generated",
+            "n": str(self.data.n),
+            "missing": self.data.missing,
+            "encoder": f"{name}@{digest[:8]}" if digest else name,
+            "equal_phrases": "1" if self.protocol.equal_is_one else "cosine",
+            "metrics": "+".join(metric.signature for metric in self.metrics),
+        }
+
+    @property
+    def signature(self) -> str:
+        """Everything that decided the numbers, as one line."""
+        fields = self.measurement
+        after = ("encoder", "equal_phrases", "metrics")
+        return signature.line(
+            {
+                **{name: value for name, value in fields.items() if name not in after},
+                **self.answered,
+                "encoder": fields["encoder"],
+                "confidences": self.confidences,
+                "by": self.evaluator,
+                "equal_phrases": fields["equal_phrases"],
+                "metrics": fields["metrics"],
+            }
+        )
+
     def values(self) -> dict[str, float]:
-        """Every score over all images."""
+        """Every score over all images, from the rows."""
         reduced = reducer(self.metrics, self.rows)(np.ones((1, len(self.ids))))
         return {name: float(value[0]) for name, value in reduced.items()}
 
     def alone(self, score: str) -> FloatArray:
-        """The score of each image as if it were the only one, shape (n,).
+        """The score of each query as if it were the only one, shape (n,).
 
         Document frequencies (CIDEr) stay those of all images, since rows were counted with them.
 
         Raises:
             UnknownName: the protocol has no such score.
         """
-        metric = self.metric_of(score)
-        rows = self.rows[metric.name]
-        one = np.ones((1, 1))
+        metric = self.protocol.metric_of(score)
+        rows, weights = self.rows[metric.name], np.ones((1, 1))
         return np.array(
-            [metric.reduce(_image(rows, k), one)[score][0] for k in range(len(rows))],
+            [metric.reduce(rows.only(k), weights)[score][0] for k in range(len(rows))],
             dtype=np.float64,
         )
 
-    def of_image(self, k: int) -> dict[str, float]:
-        """Every score of the k-th image as if it were the only one, see `alone`."""
-        rows = {name: _image(table, k) for name, table in self.rows.items()}
+    def of_query(self, place: int) -> dict[str, float]:
+        """Every score of one query as if it were the only one, see `alone`."""
+        rows = {name: table.only(place) for name, table in self.rows.items()}
         reduced = reducer(self.metrics, rows)(np.ones((1, 1)))
         return {name: float(value[0]) for name, value in reduced.items()}
 
-    def metric_of(self, score: str) -> Metric:
-        """The metric that gives a score; raises UnknownName."""
-        for metric in self.metrics:
-            if score in metric.scores:
-                return metric
-        known = [name for metric in self.metrics for name in metric.scores]
-        raise UnknownName(f"score of {self.key}", score, known)
+    def to_json(self) -> dict[str, Any]:
+        """The object of scores.json and of `--json`; values are fractions."""
+        protocol, data = self.protocol, self.data
+        return {
+            "task": protocol.task,
+            "protocol": protocol.name,
+            "version": protocol.version,
+            "signature": self.signature,
+            "dataset": data.dataset,
+            "split": data.split,
+            "n": data.n,
+            "failed": self.failed,
+            "scores": {one.name: one.to_json() for one in self.scores},
+            "words": self.words,
+            "false_accept": self.false_accept,
+            "notes": list(self.notes),
+            "seconds": dict(self.seconds),
+            "resampling": asdict(self.resampling),
+            "measurement": {
+                "card": data.card,
+                "truth": data.truth,
+                "missing": data.missing,
+                "encoder": dict(zip(("name", "digest"), self.encoder or (), strict=False)) or None,
+                "equal_is_one": protocol.equal_is_one,
+                "ranked_by": protocol.ranked_by,
+                "images_by": protocol.images_by,
+                "metrics": [
+                    {"name": metric.name, "parameters": metric.parameters}
+                    for metric in protocol.metrics
+                ],
+            },
+            "answered": dict(self.answered),
+            "confidences": self.confidences,
+            "evaluator": self.evaluator,
+            "sha256": asdict(self.digests),
+        }
+
+    def frame(self) -> Any:
+        """The rows as a pandas DataFrame: one row a query, `metric.column` by name."""
+        return shown.frame({"": self.rows})
+
+    def _repr_html_(self) -> str:
+        return shown.scores([self.to_json()])
 
 
-def stored(run: Run, key: str) -> Measured:
-    """What a run keeps of its scoring with a protocol, e.g. `strict-1`.
-
-    Raises:
-        MissingData: the run was not scored with it.
-        BadData: rows and signature do not belong together.
-    """
-    verdict = run.scores(key)
-    if verdict is None:
-        raise MissingData(f"{run.folder}: not scored with {key}; run gcg-bench score {run.folder}")
-    if key != f"{verdict['protocol']}-{verdict['version']}":
-        raise BadData(
-            f"is of {verdict['protocol']} {verdict['version']}, and lies in the folder {key}",
-            file=run.folder / key / "scores.json",
-            remedy=f"Score it again: gcg-bench score {run.folder}",
-        )
-    rows = run.read_rows(key)
-    made = spelt(fields_of(verdict["signature"]).get("metrics", ""))
-    for metric in made:
-        if problem := _unlike(metric, rows.get(metric.name)):
-            raise BadData(
-                problem,
-                file=run.folder / key / "rows.parquet",
-                remedy=f"Score it again: gcg-bench score {run.folder}",
-            )
-    return Measured(label_of(run), verdict, made, rows)
+Reduce = Callable[[FloatArray], dict[str, FloatArray]]
 
 
-def _unlike(metric: Metric, rows: Rows | None) -> str | None:
-    """Why rows cannot be what a metric counted; None when they can."""
-    if rows is None or set(metric.columns) - set(rows.columns):
-        return f"no rows of {metric.name}, which the signature names"
-    lists = [rows.columns[name] for name in getattr(metric, "lists", ())]
-    for name in metric.columns:
-        column = rows.columns[name]
-        if (column.dtype == object) != any(column is one for one in lists):
-            return f"{metric.name}.{name} holds {'lists' if column.dtype == object else 'numbers'}"
-        numbers = np.concatenate([np.zeros(0), *column]) if column.dtype == object else column
-        size = np.abs(numbers)
-        if ((size >= _COUNTED) | ((size > 0) & (size < 1 / _COUNTED**9))).any():  # false for NaN
-            return f"{metric.name}.{name} holds a number that nothing can be counted to"
-    if any(len(set(map(len, alike))) > 1 for alike in zip(*lists, strict=True)):
-        return f"the lists of {metric.name} are not of one length"
-    return None
+def reducer(metrics: Sequence[Metric], rows: Mapping[str, Rows]) -> Reduce:
+    """All scores of all metrics as one function of the weights (draws, n)."""
 
+    def reduce(weights: FloatArray) -> dict[str, FloatArray]:
+        return {
+            name: values
+            for metric in metrics
+            for name, values in metric.reduce(rows[metric.name], weights).items()
+        }
 
-def fresh(label: str, evaluation: Evaluation) -> Measured:
-    """A verdict that was just made, as `stored` gives one that was kept."""
-    made = spelt(fields_of(evaluation.signature)["metrics"])
-    return Measured(label, evaluation.to_json(), made, evaluation.rows)
-
-
-def encoder_of(run: Run, measured: Measured, given: str | None = None) -> Encoder:
-    """The phrase encoder that a run's verdict was made with.
-
-    Args:
-        run: for messages.
-        measured: one of its verdicts.
-        given: where the encoder lies, if its name does not say.
-
-    Raises:
-        RunConflict: what was found is another encoder.
-        EnvironmentProblem: the encoder cannot be had.
-    """
-    name, _, digest = fields_of(measured.verdict["signature"])["encoder"].rpartition("@")
-    encoder = load_encoder(given or name, folders=given is not None)
-    if not encoder.digest.startswith(digest):
-        raise RunConflict(
-            f"{run.folder}: scored with the encoder {name} {digest}, but {encoder.folder} holds"
-            f" {encoder.digest[:8]}. Name the right one with --encoder, or score it again"
-        )
-    return encoder
-
-
-def label_of(run: Run) -> str:
-    """What a run's answers are called: its model."""
-    return str(run.settings.get("model") or "unnamed")
-
-
-def short_labels(labels: Sequence[str]) -> list[str]:
-    """Labels without the folders of the paths in them, where they can still be told apart.
-
-    `predictions:/data/answers/mine` is shown as `predictions:mine`.
-    """
-    short = [_PATH.sub(r"\1\2", label) for label in labels]
-    meant: dict[str, set[str]] = {}
-    for one, label in zip(short, labels, strict=True):
-        meant.setdefault(one, set()).add(label)
-    return [
-        one if len(meant[one]) == 1 else label for one, label in zip(short, labels, strict=True)
-    ]
-
-
-def refuse_unlike(rows: Sequence[Mapping[str, Any]], purpose: str = "ranked together") -> None:
-    """Raises BadOption when two rows' measurements differ, naming the field and both values.
-
-    Args:
-        rows: each with `model` and `signature`, and `run` to tell namesakes apart.
-        purpose: what they cannot be, for the message.
-    """
-    if not rows:
-        return
-    first = fields_of(rows[0].get("signature", ""))
-    for row in rows[1:]:
-        other = fields_of(row.get("signature", ""))
-        for name in MEASUREMENT:
-            if first.get(name) != other.get(name):
-                apart = ", or make two boards" if "ranked" in purpose else ""
-                raise BadOption(
-                    f"{' and '.join(_told_apart(rows[0], row))} cannot be {purpose}: {name} is"
-                    f" {first.get(name)} for one and {other.get(name)} for the other. Score both"
-                    f" the same way{apart}"
-                )
-
-
-def _told_apart(*rows: Mapping[str, Any]) -> list[str]:
-    """What rows are called: their models, and the folders of their runs where models are alike."""
-    names = [str(row["model"]) for row in rows]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{row['model']} ({PurePath(row.get('run', '')).name})" for row in rows]
-
-
-def refuse_other_images(a: Measured, b: Measured) -> None:
-    """Raises BadOption when two verdicts are of other images, naming the first."""
-    if a.ids == b.ids:
-        return
-    place = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
-    what = (
-        f"{len(a.ids)} images for one and {len(b.ids)} for the other"
-        if place is None
-        else f"image {place + 1} is {a.ids[place]!r} for one and {b.ids[place]!r} for the other"
-    )
-    raise BadOption(
-        f"{a.label} and {b.label} were not scored on the same images in the same order: {what}"
-    )
-
-
-def differences(
-    a: Measured,
-    b: Measured,
-    *,
-    scores: Collection[str] | None = None,
-    draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, Difference]:
-    """How far B is from A in every score, with paired intervals and p-values.
-
-    Args:
-        a: a verdict.
-        b: another on the same images by the same metrics.
-        scores: only what is needed for these.
-        draws: samples for the interval, and as many for the test.
-        seed: of the generators.
-
-    Raises:
-        BadOption: other images or columns, or no draws.
-    """
-    chosen = [m for m in a.metrics if scores is None or set(m.scores) & set(scores)]
-    mixed = {m.name: statistics.interleave(a.rows[m.name], b.rows[m.name]) for m in chosen}
-    found = statistics.paired(reducer(chosen, mixed), len(a.ids), draws=draws, seed=seed)
-    return {name: one for name, one in found.items() if scores is None or name in scores}
-
-
-def _image(rows: Rows, k: int) -> Rows:
-    return Rows((rows.ids[k],), {name: column[k : k + 1] for name, column in rows.columns.items()})
+    return reduce

@@ -1,20 +1,15 @@
-"""Signatures: their fields, what they say of answers, and the metrics that they spell.
+"""Signatures: everything that decided a number, as one line derived from typed values.
 
-What decided a measurement must agree before rows are ranked; how the answers were made may differ.
+Nothing is ever parsed out of a signature. What decided a measurement must agree before results are
+compared; how the answers were made may differ, since that is the model's own.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
-from gcg_bench import metrics
-from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.tasks.protocols import spelling
-from gcg_bench.types import Metric
-
-# the fields that must agree before two verdicts are held against each other
+# the fields that must agree before two results are compared
 MEASUREMENT = (
     "protocol",
     "dataset",
@@ -31,38 +26,16 @@ MEASUREMENT = (
 MEASURED_TOO = ("confidences", "by")
 
 
-def fields_of(signature: str) -> dict[str, str]:
-    """A signature's fields by name."""
-    return dict(part.split(":", 1) for part in signature.split("|") if ":" in part)
+def line(fields: Mapping[str, Any]) -> str:
+    """The fields as one line: `field:value` joined by `|`."""
+    return "|".join(f"{name}:{value}" for name, value in fields.items())
 
 
-def spelt(text: str) -> tuple[Metric, ...]:
-    """The metrics that a signature spells, e.g. `meteor+miou(match=greedy,divide_by=taken)`.
-
-    Raises:
-        BadOption: a spelling that this version does not make of any of its metrics.
-    """
-    made = []
-    for word in re.split(r"\+(?![^()]*\))", text) if text else []:
-        name, _, given = word.rstrip(")").partition("(")
-        try:
-            metric = _with(metrics.load(name), dict(re.findall(r"(\w+)=([^,]*)", given)))
-        except UnknownName as error:
-            raise BadOption(f"{error}; its stored rows cannot be read by this version") from error
-        if spelling(metric) != word:
-            raise BadOption(
-                f"the signature's {word} is spelt {spelling(metric)} in this version of gcg-bench:"
-                " score the run again"
-            )
-        made.append(metric)
-    return tuple(made)
-
-
-def answered_by(settings: Mapping[str, Any]) -> dict[str, Any]:
+def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
     """The fields of a signature that say how the answers were made.
 
     A model's own setting never takes the place of a field that says how they were measured: it is
-    then called `model_NAME`. What would end a field is spelt, as in `a%7Cb`.
+    then called `model_NAME`. What would end a field is escaped, as in `a%7Cb`.
     """
     taken = {*MEASUREMENT, *MEASURED_TOO, "prompt"}
     own = {}
@@ -77,31 +50,12 @@ def _prompt(settings: Mapping[str, Any]) -> str:
     if "prompt" not in settings:  # made from Python
         return "unknown"
     prompt = settings["prompt"]
-    spelt = prompt if isinstance(prompt, str) else "\n".join(prompt)
-    if not spelt:
+    text = prompt if isinstance(prompt, str) else "\n".join(prompt)
+    if not text:
         return "none"
-    return hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _inert(value: object) -> str:
     """Text that ends neither a field of a signature nor its line."""
-    return re.sub(r"[|\r\n]", lambda found: f"%{ord(found[0]):02X}", str(value))
-
-
-def _with(metric: Any, given: Mapping[str, str]) -> Metric:
-    """The metric with parameters from text, each of the type of its default."""
-    wanted = {}
-    for field in fields(metric) if is_dataclass(metric) else ():
-        default = getattr(metric, field.name)
-        text = given.get(field.name, str(default))
-        try:
-            wanted[field.name] = _parsed(text, default)
-        except (TypeError, ValueError) as error:
-            problem = f"the signature's {metric.name} has {field.name}={text}"
-            raise BadOption(f"{problem}, which is no {type(default).__name__}") from error
-    made: Metric = type(metric)(**wanted)
-    return made
-
-
-def _parsed(text: str, default: Any) -> Any:
-    return text == "True" if isinstance(default, bool) else type(default)(text)
+    return re.sub(r"[|\r\n]", lambda match: f"%{ord(match[0]):02X}", str(value))

@@ -1,1 +1,205 @@
-"""Tasks."""
+"""Tasks: one file each, named as the task; a file defines `TASK`, a value of the class below.
+
+A task says what a query and a reference hold, which instruction a model gets by default, and by
+which protocols its predictions are scored. A protocol is a value: metrics with their parameters,
+and how phrases are compared. Protocols differ in values alone; no code
+asks which one it is running.
+
+`load(name)` gives the task of a file. `find_protocol` gives a protocol of a task, or one that is
+defined elsewhere (`package.module:ATTRIBUTE`, `./file.py:ATTRIBUTE`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gcg_bench import metrics, registry
+from gcg_bench.errors import BadOption, GcgBenchError, UnknownName
+from gcg_bench.types import Metric, ScoreSpec
+
+DEFAULT = "gcg"
+"""The task of data that do not name one."""
+
+
+@dataclass(frozen=True)
+class EvalProtocol:
+    """Metrics with their parameters, and the rule for the similarity of phrases.
+
+    Attributes:
+        name: e.g. `official` or `strict`.
+        version: rises whenever any number could change.
+        metrics: in the order tables show them.
+        task: the name of the task whose predictions it scores.
+        encoder: the phrase encoder's name; None where no metric needs the similarity of phrases.
+        equal_is_one: whether phrases that are equal after normalising have similarity 1.
+        ranked_by: the score that systems are ranked by; the first headline score by default.
+        images_by: the score that single images are sorted by; the ranking score by default.
+    """
+
+    name: str
+    version: int
+    metrics: tuple[Metric, ...]
+    task: str = DEFAULT
+    encoder: str | None = None
+    equal_is_one: bool = False
+    ranked_by: str = field(default="", compare=False)
+    images_by: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        """Fills what is left out, and refuses what cannot be scored.
+
+        Raises:
+            BadOption: no metrics, two metrics of one name, a metric that needs the similarity of
+                phrases without an encoder, or a ranking score that no metric has.
+        """
+        names = [metric.name for metric in self.metrics]
+        if not names or len(set(names)) < len(names):
+            raise BadOption(f"protocol {self.name}: needs metrics, each of another name")
+        if self.encoder is None and "similarity" in self.needs:
+            raise BadOption(f"protocol {self.name}: its metrics need a phrase encoder")
+        headline = [spec.name for spec in self.scores if spec.headline] or [self.scores[0].name]
+        object.__setattr__(self, "ranked_by", self.ranked_by or headline[0])
+        object.__setattr__(self, "images_by", self.images_by or self.ranked_by)
+        self.spec(self.ranked_by)
+        self.spec(self.images_by)
+
+    @property
+    def key(self) -> str:
+        """Name and version, e.g. `strict-1`."""
+        return f"{self.name}-{self.version}"
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder in a run, e.g. `gcg.strict-1`."""
+        return f"{self.task}.{self.key}"
+
+    @property
+    def scores(self) -> tuple[ScoreSpec, ...]:
+        """The scores of all metrics, in the order of tables."""
+        return tuple(spec for metric in self.metrics for spec in metric.scores)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The features that its metrics read."""
+        return frozenset().union(*(metric.needs for metric in self.metrics))
+
+    def spec(self, score: str) -> ScoreSpec:
+        """What the score of that name is; raises UnknownName."""
+        for spec in self.scores:
+            if spec.name == score:
+                return spec
+        raise UnknownName(f"score of {self.key}", score, [spec.name for spec in self.scores])
+
+    def metric_of(self, score: str) -> Metric:
+        """The metric that gives the score of that name; raises UnknownName."""
+        spec = self.spec(score)
+        return next(metric for metric in self.metrics if spec in metric.scores)
+
+    def using(self, *, encoder: str | None = None, also: Iterable[str] = ()) -> "EvalProtocol":
+        """This protocol with another phrase encoder, or with optional metrics added.
+
+        A protocol that needs no encoder gets none.
+
+        Raises:
+            UnknownName: `also` names a metric that does not exist or that a task's protocol has.
+        """
+        have = {metric.name for metric in self.metrics}
+        added = []
+        for name in dict.fromkeys(text.lower().replace("-", "_") for text in also):
+            if name not in optional_metrics():
+                raise UnknownName("optional metric", name, optional_metrics())
+            if name not in have:
+                added.append(metrics.load(name))
+        chosen = (encoder or self.encoder) if self.encoder is not None else None
+        return replace(self, encoder=chosen, metrics=(*self.metrics, *added))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked, and how answers are judged.
+
+    Attributes:
+        name: the file's name.
+        title: what it is, in a few words.
+        instruction: what a model is asked when neither the data set nor the user says.
+        query: the fields of Query, beside id and image, that must be filled.
+        reference: what a reference must hold, of `captions`, `phrases`, `masks`.
+        protocols: the first is the published computation, the others are this project's own.
+        mistakes: the name of the protocol in whose terms kinds of mistakes are counted; None where
+            the task has no such kinds.
+        panels: the parts of a report's page that make sense for the task.
+    """
+
+    name: str
+    title: str
+    instruction: str
+    query: frozenset[str]
+    reference: frozenset[str]
+    protocols: tuple[EvalProtocol, ...]
+    mistakes: str | None = None
+    panels: tuple[str, ...] = ()
+
+    def protocol(self, name: str) -> EvalProtocol:
+        """The protocol of that name; raises UnknownName."""
+        for protocol in self.protocols:
+            if protocol.name == name:
+                return protocol
+        names = [protocol.name for protocol in self.protocols]
+        raise UnknownName(f"protocol of the task {self.name}", name, names)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all tasks, sorted."""
+    return registry.names("tasks")
+
+
+def load(name: str) -> Task:
+    """The task of a file in this folder.
+
+    Raises:
+        UnknownName: there is no such file.
+        GcgBenchError: the file does not define `TASK`, or calls it otherwise than the file.
+    """
+    module = registry.module("tasks", name, "task")
+    task: object = getattr(module, "TASK", None)
+    if not isinstance(task, Task) or task.name != name.replace("-", "_"):
+        raise GcgBenchError(f"{module.__name__} should define TASK, a task named {name}")
+    return task
+
+
+def find_protocol(name: str, task: Task) -> EvalProtocol:
+    """The protocol of a task by its name, or an object that an import path names.
+
+    Args:
+        name: a name, `package.module:ATTRIBUTE`, or `./file.py:ATTRIBUTE`.
+        task: where names are looked up.
+
+    Raises:
+        UnknownName: there is none.
+        BadOption: what the path names is no protocol, or a protocol of another task.
+    """
+    if ":" not in name:
+        return task.protocol(name)
+    protocol: object = registry.attribute(name)
+    if not isinstance(protocol, EvalProtocol):
+        raise BadOption(f"{name} is no EvalProtocol")
+    if protocol.task != task.name:
+        raise BadOption(f"{name} scores the task {protocol.task}, not {task.name}")
+    return protocol
+
+
+def optional_metrics() -> tuple[str, ...]:
+    """The metrics that no task's protocol has; they are added by name (`--also`)."""
+    protocols = [protocol for name in names() for protocol in load(name).protocols]
+    used = {metric.name for protocol in protocols for metric in protocol.metrics}
+    return tuple(name for name in registry.names("metrics") if name not in used)
+
+
+def known_scores(also: Sequence[EvalProtocol] = ()) -> Mapping[str, ScoreSpec]:
+    """Every score of every metric by name; for tables that hold scores alone, as boards do.
+
+    Args:
+        also: protocols with metrics of their own.
+    """
+    every = [metrics.load(name) for name in registry.names("metrics")]
+    every += [metric for protocol in also for metric in protocol.metrics]
+    return {spec.name: spec for metric in every for spec in metric.scores}

@@ -8,10 +8,10 @@ from gcg_bench.analysis.errors.compared import compared
 from gcg_bench.analysis.errors.costs import Diagnosis, Tally, diagnose
 from gcg_bench.analysis.errors.explaining import explain, explain_image, place_of
 from gcg_bench.analysis.errors.explanation import Explanation, Line, Reckoning
-from gcg_bench.analysis.errors.kinds import APART, KINDS, Finding, ImageDiagnosis, Kind, judge_image
 from gcg_bench.analysis.errors.slices import Slice
 from gcg_bench.analysis.errors.spans import locate
 from gcg_bench.analysis.errors.surface import Surface, recall_surface
+from gcg_bench.matching.mistakes import APART, KINDS, Finding, ImageDiagnosis, Kind, judge_image
 
 __all__ = [
     "APART",

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gcg_bench.analysis.errors.kinds import KINDS, ImageDiagnosis, judge_image
 from gcg_bench.analysis.errors.slices import Slice, slices
+from gcg_bench.matching.mistakes import KINDS, ImageDiagnosis, judge_image
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.types import Pair
 

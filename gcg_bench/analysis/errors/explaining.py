@@ -8,8 +8,8 @@ import numpy as np
 from gcg_bench import masks, matching
 from gcg_bench.analysis.errors.compared import compared
 from gcg_bench.analysis.errors.explanation import Explanation, Line, Reckoning, Side
-from gcg_bench.analysis.errors.kinds import APART, KINDS, Finding, judge_image
 from gcg_bench.errors import MissingData
+from gcg_bench.matching.mistakes import APART, KINDS, Finding, judge_image
 from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcg_bench import masks
-from gcg_bench.analysis.errors.kinds import NAMES, ImageDiagnosis
 from gcg_bench.analysis.errors.spans import locate
+from gcg_bench.matching.mistakes import NAMES, ImageDiagnosis
 from gcg_bench.types import Grounding, Pair
 
 _SMALL, _LARGE = 32**2, 96**2  # COCO's areas in pixels

@@ -12,7 +12,7 @@ from typing import Any
 
 from gcg_bench import metrics
 from gcg_bench.errors import BadOption, MissingData
-from gcg_bench.reporting import pages
+from gcg_bench.files.html import table as html_table
 from gcg_bench.reporting.leaderboard import rows
 from gcg_bench.reporting.leaderboard.published import published_beside
 from gcg_bench.reporting.leaderboard.ranking import Bar, Ranking, by_test, by_value, no_bar
@@ -131,7 +131,7 @@ class Board:
             ]
             for label, row in zip(labels, self.rows, strict=True)
         ]
-        return pages.table([*shown, *scores], body, caption="Scores × 100, words as they are")
+        return html_table([*shown, *scores], body, caption="Scores × 100, words as they are")
 
 
 def lower_is_better(score: str) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.data import file_sha256
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
+from gcg_bench.files.digests import file_sha256
 from gcg_bench.reporting import pages
 from gcg_bench.runs import Run
 from gcg_bench.scoring.results import label_of

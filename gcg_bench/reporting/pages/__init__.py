@@ -7,8 +7,7 @@ reader as text: everything is escaped that is not marked as markup here.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -68,21 +67,6 @@ def write(file: Path, text: str) -> int:
         raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
     replace_with(file, fill)
     return len(data)
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
-    """A table as HTML for notebooks, every text escaped; None is an empty cell."""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    body = "".join(
-        "<tr>" + "".join(f"<td><bdi>{_shown(cell)}</bdi></td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    above = f"<caption><bdi>{escape(caption)}</bdi></caption>" if caption else ""
-    return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _shown(cell: object) -> str:
-    return "" if cell is None else escape(str(cell))
 
 
 def _hash(text: str) -> str:

@@ -7,13 +7,13 @@ kinds of each side add up to its phrases, and no mistake is charged twice.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench import matching
-from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.types import FloatArray, Pair
+from gcg_bench.matching.assignment import admissible
+from gcg_bench.types import FloatArray
 
 NEAR = 0.1
 """The least IoU at which a predicted mask is taken to mean a reference object."""
@@ -100,14 +100,32 @@ class ImageDiagnosis:
     predicted: tuple[Finding, ...]
 
 
-def judge_image(pair: Pair, rule: PhraseF1) -> ImageDiagnosis:
-    """The kind of every phrase, with exactly the matches that `rule` counts."""
-    iou = np.nan_to_num(pair.iou, nan=0.0)
-    similarity = pair.similarity
+class MatchRule(Protocol):
+    """When a predicted phrase matches a reference phrase: the least IoU and similarity."""
+
+    @property
+    def threshold_iou(self) -> float: ...
+
+    @property
+    def threshold_similarity(self) -> float: ...
+
+
+def judge_image(
+    image_id: str, overlap: FloatArray, similarity: FloatArray, rule: MatchRule
+) -> ImageDiagnosis:
+    """The kind of every phrase of an image, with exactly the matches that `rule` counts.
+
+    Args:
+        image_id: for the result.
+        overlap: (R, P) IoU of reference phrases x predicted phrases; NaN counts as 0.
+        similarity: (R, P) similarity of the same phrases; NaN (no words) is similar to nothing.
+        rule: when a predicted phrase matches a reference phrase.
+    """
+    iou = np.nan_to_num(overlap, nan=0.0)
     alike = similarity >= rule.threshold_similarity  # NaN (no words) is like nothing
     fits = iou >= rule.threshold_iou
     near = (iou >= NEAR) & ~fits
-    matches = matching.admissible(pair.iou * similarity, fits & alike)
+    matches = admissible(overlap * similarity, fits & alike)
 
     charges = _Charges(iou, matches)
     predicted: list[tuple[str, int | None]] = [("hallucinated", None)] * iou.shape[1]
@@ -133,7 +151,7 @@ def judge_image(pair: Pair, rule: PhraseF1) -> ImageDiagnosis:
 
     anything = np.ones_like(fits)
     return ImageDiagnosis(
-        pair.sample.id,
+        image_id,
         reference=tuple(
             _finding(iou.T, similarity.T, row, *charges.of_reference(row), anything.T)
             for row in range(iou.shape[0])
@@ -158,7 +176,7 @@ class _Charges:
         allowed = np.zeros_like(table)
         allowed[:, columns] = table[:, columns]
         allowed[list(self.kind)] = False
-        for row, column in matching.admissible(self.iou, allowed):
+        for row, column in admissible(self.iou, allowed):
             self.kind[row] = (kind, column)
             self.row[column] = row
 

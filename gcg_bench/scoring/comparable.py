@@ -1,0 +1,86 @@
+"""Whether two results can be compared, and how far they are apart.
+
+Two results can be compared when everything that decided the measurement is equal: protocol, data,
+images, encoder, metrics. How the answers were made (prompt, token limit, decoding) may differ: that
+is the model's own.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from gcg_bench import statistics
+from gcg_bench.errors import BadOption
+from gcg_bench.scoring.results import Result, reducer
+from gcg_bench.scoring.signature import MEASUREMENT
+from gcg_bench.statistics import Difference
+
+
+def refuse_unlike(
+    measurements: Sequence[Mapping[str, str]],
+    names: Sequence[str],
+    purpose: str = "ranked together",
+) -> None:
+    """Raises BadOption when two measurements differ, naming the field and both values.
+
+    Args:
+        measurements: see `Result.measurement`.
+        names: what the results are called, each different from the others.
+        purpose: what they cannot be, for the message.
+    """
+    for name, other in zip(names[1:], measurements[1:], strict=True):
+        for field in MEASUREMENT:
+            first, second = measurements[0].get(field), other.get(field)
+            if first != second:
+                apart = ", or make two boards" if "ranked" in purpose else ""
+                raise BadOption(
+                    f"{names[0]} and {name} cannot be {purpose}: {field} is {first} for one and"
+                    f" {second} for the other. Score both the same way{apart}"
+                )
+
+
+def refuse_other_images(a: Result, b: Result) -> None:
+    """Raises BadOption when two results are of other queries, naming the first."""
+    if a.ids == b.ids:
+        return
+    place = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
+    what = (
+        f"{len(a.ids)} images for one and {len(b.ids)} for the other"
+        if place is None
+        else f"image {place + 1} is {a.ids[place]!r} for one and {b.ids[place]!r} for the other"
+    )
+    raise BadOption(
+        f"{a.label} and {b.label} were not scored on the same images in the same order: {what}"
+    )
+
+
+def differences(
+    a: Result,
+    b: Result,
+    *,
+    scores: Collection[str] | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """How far B is from A in every score, with paired intervals and p-values.
+
+    Args:
+        a: a result.
+        b: another on the same queries by the same metrics.
+        scores: only what is needed for these.
+        draws: samples for the interval, and as many for the test.
+        seed: of the generators.
+
+    Raises:
+        BadOption: other queries or columns, or no draws.
+    """
+    chosen = [
+        metric
+        for metric in a.metrics
+        if scores is None or {spec.name for spec in metric.scores} & set(scores)
+    ]
+    mixed = {
+        metric.name: statistics.interleave(a.rows[metric.name], b.rows[metric.name])
+        for metric in chosen
+    }
+    reduce, count = statistics.over_clusters(reducer(chosen, mixed), a.images, sides=2)
+    found = statistics.paired(reduce, count, draws=draws, seed=seed)
+    return {name: one for name, one in found.items() if scores is None or name in scores}

@@ -1,0 +1,230 @@
+"""Results on disk: stored in a run beside their rows, and read back equal or refused.
+
+    RUN/<task>.<protocol>-<version>/rows.parquet   what was counted
+    RUN/<task>.<protocol>-<version>/scores.json    the result, with the sha256 of predictions, rows
+                                                   and references that it was computed from
+
+A reader refuses what does not fit together: other predictions, other rows, scores that the rows do
+not give.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gcg_bench import metrics
+from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
+from gcg_bench.files.fields import Record
+from gcg_bench.runs import Run
+from gcg_bench.runs.labels import label_of
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import Metric, Rows
+
+_SAME = 1e-9  # how far sums on another machine may differ
+_COUNTED = 1e15  # more than any metric counts in one image
+
+
+def keep(run: Run, result: Result) -> Result:
+    """Writes a result's rows and then its scores into a run; gives the result as it is stored."""
+    run.write_rows(result.protocol.folder, result.rows)
+    digests = replace(
+        result.digests,
+        predictions=run.predictions_digest(),
+        rows=run.rows_digest(result.protocol.folder),
+    )
+    stored = replace(result, digests=digests)
+    run.write_scores(result.protocol.folder, stored.to_json())
+    return stored
+
+
+def load_results(run: Run) -> list[Result]:
+    """Every result of a run, by the names of their folders; see `load_result`."""
+    return [load_result(run, folder) for folder in run.protocols()]
+
+
+def load_result(run: Run, folder: str) -> Result:
+    """The result that a run keeps in a folder, e.g. `gcg.strict-1`.
+
+    Raises:
+        MissingData: the run was not scored with that protocol.
+        BadData: scores, rows and predictions do not fit together; names file and field.
+        BadOption: this version of gcg-bench has other metrics.
+    """
+    scores = run.scores(folder)
+    if scores is None:
+        raise MissingData(
+            f"{run.folder}: not scored with {folder}; run gcg-bench score {run.folder}"
+        )
+    file = run.folder / folder / "scores.json"
+    result = from_json(scores, file)
+    if folder != result.protocol.folder:
+        raise _stale(file, f"is of {result.protocol.folder}, and lies in the folder {folder}")
+    if result.digests.rows != run.rows_digest(folder):
+        raise _stale(file, "belongs to other rows than those in rows.parquet", "sha256.rows")
+    if result.digests.predictions != run.predictions_digest():
+        problem = "belongs to other predictions than those in the run"
+        raise _stale(file, problem, "sha256.predictions")
+    rows = {metric.name: rows_of(metric, run, folder) for metric in result.metrics}
+    result = replace(result, rows=rows, label=label_of(run))
+    _refuse_contradiction(result, file)
+    return result
+
+
+def rows_of(metric: Metric, run: Run, folder: str) -> Rows:
+    """The rows that a run keeps of a metric; raises BadData when it cannot have made them."""
+    rows = run.read_rows(folder).get(metric.name)
+    if problem := _unlike(metric, rows):
+        raise _stale(run.folder / folder / "rows.parquet", problem)
+    assert rows is not None
+    return rows
+
+
+def _refuse_contradiction(result: Result, file: Path) -> None:
+    """Raises BadData when the rows do not give the scores."""
+    if result.n != len(result.ids):
+        raise _stale(file, f"says {result.n}, and there are rows of {len(result.ids)}", "n")
+    values = result.values()
+    for score in result.scores:
+        value = values[score.name]
+        stored = np.nan if score.value is None else score.value
+        if not np.isclose(value, stored, rtol=0, atol=_SAME, equal_nan=True):
+            raise _stale(file, f"says {stored}, and the rows give {value}", f"scores.{score.name}")
+
+
+def from_json(value: Mapping[str, Any], file: Path) -> Result:
+    """The result that `Result.to_json` wrote, without its rows.
+
+    Args:
+        value: the object of scores.json.
+        file: where it stands, for messages.
+
+    Raises:
+        BadData: a field is missing or of another type, or the signature is not the fields'.
+        BadOption: this version of gcg-bench has other metrics.
+    """
+    record = Record(dict(value), file)
+    if not record.has("measurement"):
+        raise _stale(file, "was written by another version of gcg-bench")
+    measured = record.record("measurement")
+    protocol = _protocol(record, measured)
+    result = Result(
+        protocol=protocol,
+        data=MeasuredOn(
+            dataset=record.text("dataset"),
+            card=measured.text("card"),
+            split=record.text("split"),
+            truth=measured.text("truth"),
+            n=record.whole("n", least=0),
+            missing=measured.text("missing"),
+        ),
+        encoder=_encoder(measured),
+        answered={name: str(text) for name, text in record.record("answered").value.items()},
+        confidences=record.text("confidences"),
+        evaluator=record.text("evaluator"),
+        failed=record.whole("failed", least=0),
+        scores=_scores(record, protocol),
+        rows={},
+        words=record.number("words") if record.has("words") else None,
+        false_accept=record.number("false_accept") if record.has("false_accept") else None,
+        notes=record.texts("notes"),
+        seconds={
+            name: record.record("seconds").number(name) for name in record.record("seconds").value
+        },
+        resampling=_resampling(record.record("resampling")),
+        digests=_digests(record.record("sha256")),
+    )
+    if record.text("signature") != result.signature:
+        raise _stale(file, "is not what the other fields give", "signature")
+    return result
+
+
+def _protocol(record: Record, measured: Record) -> EvalProtocol:
+    encoder = _encoder(measured)
+    return EvalProtocol(
+        name=record.text("protocol"),
+        version=record.whole("version", least=0),
+        metrics=tuple(map(_metric, measured.records("metrics"))),
+        task=record.text("task"),
+        encoder=None if encoder is None else encoder[0],
+        equal_is_one=measured.truth("equal_is_one", default=False),
+        ranked_by=measured.text("ranked_by"),
+        images_by=measured.text("images_by"),
+    )
+
+
+def _metric(record: Record) -> Metric:
+    """The metric of a name with the parameters that are stored."""
+    name = record.text("name")
+    given = record.record("parameters").value
+    try:
+        default: Any = metrics.load(name)
+    except UnknownName as error:
+        raise BadOption(f"{error}; its stored rows cannot be read by this version") from error
+    usual = default.parameters
+    kinds_differ = [key for key in given if type(given[key]) is not type(usual.get(key))]
+    if set(given) != set(usual) or kinds_differ:
+        raise BadOption(
+            f"the metric {name} has other parameters in this version of gcg-bench than"
+            f" {record.file} says: score the run again"
+        )
+    allowed = {one.name for one in fields(default)} if usual else set()
+    metric: Metric = replace(default, **{key: given[key] for key in allowed}) if usual else default
+    return metric
+
+
+def _encoder(measured: Record) -> tuple[str, str] | None:
+    if not measured.has("encoder"):
+        return None
+    encoder = measured.record("encoder")
+    return encoder.text("name"), encoder.text("digest")
+
+
+def _scores(record: Record, protocol: EvalProtocol) -> tuple[Score, ...]:
+    table = record.record("scores")
+    names = [spec.name for spec in protocol.scores]
+    if list(table.value) != names:
+        raise record.bad("scores", f"should be those of its metrics: {', '.join(names)}")
+    scores = []
+    for spec in protocol.scores:
+        entry = table.record(spec.name)
+        value, low, high = (
+            entry.number(name) if entry.has(name) else None for name in ("value", "low", "high")
+        )
+        scores.append(Score(spec, value, low, high))
+    return tuple(scores)
+
+
+def _resampling(record: Record) -> Resampling:
+    return Resampling(record.whole("draws", least=0), record.whole("seed"))
+
+
+def _digests(record: Record) -> Digests:
+    return Digests(*(record.text(name) for name in ("predictions", "rows", "references")))
+
+
+def _unlike(metric: Metric, rows: Rows | None) -> str | None:
+    """Why rows cannot be what a metric counted; None when they can."""
+    if rows is None or set(metric.columns) - set(rows.columns):
+        return f"has no rows of {metric.name}, which the scores name"
+    for name in metric.columns:
+        column = rows.columns[name]
+        if (column.dtype == object) != (name in metric.lists):
+            return f"{metric.name}.{name} holds {'lists' if column.dtype == object else 'numbers'}"
+        numbers = np.concatenate([np.zeros(0), *column]) if column.dtype == object else column
+        size = np.abs(numbers)
+        if ((size >= _COUNTED) | ((size > 0) & (size < 1 / _COUNTED**9))).any():  # false for NaN
+            return f"{metric.name}.{name} holds a number that no metric counts"
+    lists = [rows.columns[name] for name in metric.lists]
+    if any(len(set(map(len, alike))) > 1 for alike in zip(*lists, strict=True)):
+        return f"the lists of {metric.name} are not of one length"
+    return None
+
+
+def _stale(file: Path, problem: str, field: str | None = None) -> BadData:
+    remedy = f"Score it again: gcg-bench score {file.parent.parent}"
+    return BadData(problem, file=file, field=field, remedy=remedy)

@@ -1,0 +1,86 @@
+"""The parts of a result: scores with intervals, data, files, and how intervals are drawn."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gcg_bench.types import ScoreSpec
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are drawn: bootstrap draws over images from a seed; 0 draws, no interval."""
+
+    draws: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number with its interval, and how it was obtained.
+
+    Attributes:
+        spec: what the score is.
+        value: a fraction; CIDEr and plain numbers in their own scale; None when it is not defined.
+        low: lower end of the 95% bootstrap interval, None when no interval was drawn.
+        high: upper end.
+    """
+
+    spec: ScoreSpec
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The score's name, e.g. `AP50`."""
+        return self.spec.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Value, interval, and how a table prints them."""
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "direction": self.spec.direction,
+            "scale": self.spec.scale,
+        }
+
+    def __str__(self) -> str:
+        """As tables print it: `16.2 [15.8, 16.6]`."""
+        return f"{self.spec.text(self.value)} {self.spec.interval(self.low, self.high)}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredOn:
+    """The references that predictions were compared with.
+
+    Attributes:
+        dataset: the data card's name.
+        card: the card's version.
+        split: the split's name.
+        truth: sha256 of the annotation files, hexadecimal; `generated` for generated data.
+        n: how many queries were scored.
+        missing: what a query without a prediction is: `error`, or `empty` for an empty answer.
+    """
+
+    dataset: str
+    card: str
+    split: str
+    truth: str
+    n: int
+    missing: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The sha256 of the files that a stored result belongs to, hexadecimal; empty when not stored.
+
+    Attributes:
+        predictions: the run's predictions.
+        rows: the rows beside the scores.
+        references: the annotation files.
+    """
+
+    predictions: str = ""
+    rows: str = ""
+    references: str = ""

@@ -1,0 +1,39 @@
+"""The nouns: frozen values that every room of the package uses.
+
+A Sample holds a Query (image, prompt) and its reference Grounding. A model sees the Query alone and
+answers with a Prediction, which carries another Grounding. The two side by side are a Pair. A
+Metric measures pairs into rows and reduces rows to scores. Values are checked where they enter the
+package (masks, the readers) and trusted from there on.
+"""
+
+from gcg_bench.types.grounding import SILENCE, Grounding, Mask, Phrase
+from gcg_bench.types.metric import Metric, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types.pair import FEATURES, FloatArray, Pair, PixelCounts, Tokens
+from gcg_bench.types.progress import Bar, no_bar
+from gcg_bench.types.sample import Box, Model, Picture, Pixels, Prediction, Query, Sample
+
+__all__ = [
+    "FEATURES",
+    "SILENCE",
+    "Bar",
+    "Box",
+    "FloatArray",
+    "Grounding",
+    "Mask",
+    "Metric",
+    "Model",
+    "Pair",
+    "Phrase",
+    "Picture",
+    "PixelCounts",
+    "Pixels",
+    "Prediction",
+    "Query",
+    "Reason",
+    "Row",
+    "Rows",
+    "Sample",
+    "ScoreSpec",
+    "Tokens",
+    "no_bar",
+]

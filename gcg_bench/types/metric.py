@@ -1,0 +1,196 @@
+"""Metrics: pairs with features go in; rows of counts, and scores, come out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gcg_bench.types.pair import FloatArray, Pair
+
+Row = Mapping[str, float | Sequence[float]]
+"""What a metric counts in one pair: plain numbers, or lists of plain numbers, by column name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSpec:
+    """What a score is: its name, which direction is better, how it is printed.
+
+    Every table, page, board and comparison asks the score. No other list of score names exists.
+
+    Attributes:
+        name: as tables print it.
+        direction: which values are better; `neither` for a number that is no quality (a length).
+        scale: `share` (a fraction, printed times 100), `CIDEr` (no fraction, printed times 100 as
+            papers do) or `plain` (printed as it is).
+        headline: whether systems may be ranked by it; else it is a secondary score.
+        undefined: when the score has no value, in words; empty when it always has one.
+        gameable: how a model can raise the score without being better; empty when none is known.
+    """
+
+    name: str
+    direction: Literal["higher", "lower", "neither"] = "higher"
+    scale: Literal["share", "CIDEr", "plain"] = "share"
+    headline: bool = True
+    undefined: str = ""
+    gameable: str = ""
+
+    @property
+    def factor(self) -> int:
+        """What a value is multiplied by when it is printed."""
+        return 1 if self.scale == "plain" else 100
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether smaller values are better."""
+        return self.direction == "lower"
+
+    @property
+    def title(self) -> str:
+        """The name as a row of a table has it: with a remark when lower is better."""
+        return f"{self.name} (lower is better)" if self.lower_is_better else self.name
+
+    def text(self, value: float | None) -> str:
+        """A value as tables print it, with one decimal; a dash for none."""
+        return "–" if value is None or np.isnan(value) else f"{self.factor * value:.1f}"
+
+    def interval(self, low: float | None, high: float | None) -> str:
+        """An interval as tables print it, e.g. `[15.8, 16.6]`; empty without one."""
+        if low is None or high is None:
+            return ""
+        return f"[{self.factor * low:.1f}, {self.factor * high:.1f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one metric as columns, one entry a pair, in the data set's order.
+
+    Attributes:
+        ids: query ids, length n.
+        columns: name -> float64 array (n,), or object array (n,) of float64 arrays for lists.
+        images: the image id of each query, the cluster that it is sampled with; the ids themselves
+            by default.
+    """
+
+    ids: tuple[str, ...]
+    columns: Mapping[str, NDArray[Any]]
+    images: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Fills `images` where every query is the only one of its image."""
+        if not self.images:
+            object.__setattr__(self, "images", self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def stack(self, names: Sequence[str]) -> FloatArray:
+        """The named plain columns side by side, shape (n, len(names))."""
+        return np.stack([np.asarray(self.columns[name], dtype=np.float64) for name in names], 1)
+
+    def only(self, place: int) -> "Rows":
+        """The row at one position, as rows of a single pair."""
+        columns = {name: column[place : place + 1] for name, column in self.columns.items()}
+        return Rows((self.ids[place],), columns, (self.images[place],))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a phrase counted or did not count in a score: one line of an explanation.
+
+    Attributes:
+        score: the score's name.
+        reference: position of the reference phrase, None when the line is about none.
+        predicted: position of the predicted phrase, None when the line is about none.
+        counted: whether the score counts it as found.
+        why: in words and numbers.
+    """
+
+    score: str
+    reference: int | None
+    predicted: int | None
+    counted: bool
+    why: str
+
+
+class Metric(ABC):
+    """A measurable property of predictions: one file in gcg_bench/metrics, one frozen dataclass.
+
+    Its dataclass fields are its parameters and make up its signature. `fit` sees all pairs once
+    (document frequencies, one call to Java for all captions) and returns what `measure` needs.
+    `measure` counts in one pair. `reduce` computes scores from the counts of many pairs.
+
+    `weights` in `reduce` says how often every pair counts: (draws, n) whole numbers from 0. All
+    ones is the score itself, multinomial counts are bootstrap draws, zeros and ones are subsets, so
+    intervals and paired tests need no other code. Weights must equal repeating rows in place.
+
+    Attributes:
+        name: the file's name.
+        scores: the scores that `reduce` returns, in the order of tables.
+        columns: the names of a row's columns.
+        lists: those of them that hold lists; the lists of a pair are of one length.
+        needs: the features that it reads, of `FEATURES`; it gets no others.
+        phrase_columns: the columns that count matched phrases and reference phrases, for a metric
+            that matches phrases; None for others.
+        citation: BibTeX of what it implements, one entry each; empty when it has no source.
+    """
+
+    name: ClassVar[str]
+    scores: ClassVar[tuple[ScoreSpec, ...]]
+    columns: ClassVar[tuple[str, ...]]
+    lists: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[frozenset[str]] = frozenset()
+    phrase_columns: ClassVar[tuple[str, str] | None] = None
+    citation: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def laws_broken(self) -> Mapping[str, str]:
+        """The laws of `gcg-bench selftest` that this metric cannot keep, each with the reason."""
+        return {}
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name, in the order of the fields."""
+        names: list[str] = [one.name for one in fields(self)] if is_dataclass(self) else []
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def signature(self) -> str:
+        """The name with all parameters, e.g. `miou(match=greedy,divide_by=taken)`."""
+        given = ",".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.name}({given})" if given else self.name
+
+    def fit(self, pairs: Sequence[Pair]) -> Any:
+        """What `measure` needs to know of all pairs; nothing by default."""
+        del pairs
+
+    @abstractmethod
+    def measure(self, pair: Pair, fitted: Any) -> Row:
+        """The counts of one pair."""
+
+    @abstractmethod
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        """Every score by name, shape (draws,), from rows and weights (draws, n)."""
+
+    def explain(self, pair: Pair) -> Sequence[Reason]:
+        """Why each phrase of a pair counted or did not; nothing by default."""
+        del pair
+        return ()
+
+    def notes(self, pairs: Sequence[Pair]) -> Sequence[str]:
+        """What a reader must know beside the scores, one sentence each; nothing by default."""
+        del pairs
+        return ()
+
+    def paired_notes(self, key: str, a: str, b: str) -> Sequence[str]:
+        """What a reader must know beside a paired test of two runs; nothing by default.
+
+        Args:
+            key: the protocol's name and version, for the sentences.
+            a: how many predicted masks of run A carry a confidence: `all`, `some` or `none`.
+            b: the same of run B.
+        """
+        del key, a, b
+        return ()

@@ -1,0 +1,121 @@
+"""Pairs: a sample beside its prediction, with the features that were computed of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gcg_bench.errors import MissingFeature
+from gcg_bench.types.sample import Prediction, Sample
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The captions of a pair after PTB tokenisation.
+
+    Attributes:
+        references: the reference captions, in the order of `sample.captions`.
+        hypothesis: the predicted caption.
+    """
+
+    references: tuple[str, ...]
+    hypothesis: str
+
+
+@dataclass(frozen=True, slots=True)
+class PixelCounts:
+    """Pixels of a pair: all reference masks united, beside all predicted masks united.
+
+    Attributes:
+        intersection: pixels of both.
+        union: pixels of either.
+        reference: pixels of the reference.
+        predicted: pixels of the prediction.
+    """
+
+    intersection: int
+    union: int
+    reference: int
+    predicted: int
+
+
+FEATURES = ("iou", "crowd_iou", "pixels", "tokens", "similarity")
+"""The features that a metric may need; `Pair` says what each holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One sample beside its prediction, with the features that were computed of them.
+
+    A feature is computed when a chosen metric needs it, and only then. Reading one that was not
+    computed raises MissingFeature.
+
+    Attributes:
+        sample: the reference side.
+        prediction: the predicted side.
+        features: feature name -> value, see the properties.
+    """
+
+    sample: Sample
+    prediction: Prediction
+    features: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def iou(self) -> FloatArray:
+        """(R, P) mask IoU of reference phrases x predicted phrases on united masks.
+
+        0 where either side has no mask, NaN where both have one and both are empty (0 / 0).
+        """
+        value: FloatArray = self._feature("iou")
+        return value
+
+    @property
+    def crowd_iou(self) -> FloatArray:
+        """(R, P) as `iou` with COCO's crowd rule: rows of crowds are divided by the predicted area.
+
+        Equals `iou` where there is no crowd, but that 0 / 0 is 0 here.
+        """
+        value: FloatArray = self._feature("crowd_iou")
+        return value
+
+    @property
+    def pixels(self) -> PixelCounts:
+        """Pixel counts of the united masks of both sides."""
+        value: PixelCounts = self._feature("pixels")
+        return value
+
+    @property
+    def similarity(self) -> FloatArray:
+        """(R, P) similarity of phrases in [-1, 1]; NaN where either phrase has no words."""
+        value: FloatArray = self._feature("similarity")
+        return value
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The PTB-tokenised reference captions (feature `tokens`)."""
+        tokens: Tokens = self._feature("tokens")
+        return tokens.references
+
+    @property
+    def hypothesis(self) -> str:
+        """The PTB-tokenised predicted caption (feature `tokens`)."""
+        tokens: Tokens = self._feature("tokens")
+        return tokens.hypothesis
+
+    def having(self, **features: object) -> "Pair":
+        """This pair with more features."""
+        return replace(self, features={**self.features, **features})
+
+    def limited_to(self, needs: frozenset[str]) -> "Pair":
+        """This pair with only the features that are named."""
+        kept = {name: value for name, value in self.features.items() if name in needs}
+        return replace(self, features=kept)
+
+    def _feature(self, name: str) -> Any:
+        if name not in self.features:
+            raise MissingFeature(name, self.sample.id)
+        return self.features[name]
