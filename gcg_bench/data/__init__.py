@@ -29,6 +29,11 @@ class Dataset:
     files: Mapping[str, str]
     limit: int | None = None
 
+    @property
+    def task(self) -> str:
+        """The task of the queries; that of the card when there are none."""
+        return self.samples[0].query.task if self.samples else self.card.tasks[0]
+
 
 def load_dataset(
     name: str | Path,

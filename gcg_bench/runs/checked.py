@@ -149,7 +149,7 @@ _RESULT: Mapping[str, Callable[[Any], bool]] = {
     "resampling": _is_object,
 }
 _SCORE: Mapping[str, Callable[[Any], bool]] = {
-    "value": _is_number,
+    "value": _is_optional_number,
     "low": _is_optional_number,
     "high": _is_optional_number,
 }

@@ -9,7 +9,7 @@ import numpy as np
 from gcg_bench import __version__, statistics
 from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.results import Result, reducer
-from gcg_bench.scoring.values import MeasuredOn, Resampling, Score
+from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text import java
 from gcg_bench.text.encoders import load_encoder
@@ -23,11 +23,13 @@ class Facts:
     Attributes:
         data: the references.
         answered: how the answers were made, see `signature.answered_by`.
+        references: sha256 of the references, hexadecimal.
         label: whose predictions they are.
     """
 
     data: MeasuredOn
     answered: Mapping[str, str]
+    references: str = ""
     label: str = ""
 
 
@@ -100,6 +102,7 @@ def score_protocol(
         notes=tuple(notes(pairs, protocol, store.broken_lines)),
         seconds={**store.seconds, **seconds},
         resampling=resampling,
+        digests=Digests(references=facts.references),
         label=facts.label,
     )
 

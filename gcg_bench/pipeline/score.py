@@ -1,0 +1,78 @@
+"""Scoring of predictions by the protocols of a task."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from gcg_bench import tasks
+from gcg_bench.data import Dataset
+from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.pipeline.predict import Missing
+from gcg_bench.scoring.features import pair_up
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import Facts, score_protocol
+from gcg_bench.scoring.signature import MEASURED_TOO, MEASUREMENT
+from gcg_bench.scoring.values import MeasuredOn, Resampling
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import Metric, Prediction, Rows
+
+
+def score(
+    dataset: Dataset,
+    predictions: Mapping[str, Prediction],
+    protocols: Sequence[EvalProtocol] | None = None,
+    *,
+    answered: Mapping[str, str] | None = None,
+    missing: Missing = "error",
+    resampling: Resampling | None = None,
+    label: str = "",
+) -> list[Result]:
+    """The results of the protocols, one each, in the order given.
+
+    Args:
+        dataset: the references.
+        predictions: one for every sample, see `complete`.
+        protocols: what to measure; those of the data set's task by default.
+        answered: how the answers were made, as `signature.answered_by` has it.
+        missing: the policy that `complete` was given.
+        resampling: how intervals are drawn; 1,000 draws from seed 0 by default.
+        label: whose predictions they are.
+
+    Raises:
+        BadOption: `answered` names a field that says how answers are measured.
+        MissingData: the split has no images.
+        EnvironmentProblem: Java or an encoder is needed and missing.
+    """
+    if not dataset.samples:
+        raise MissingData(f"{dataset.card.name} {dataset.split}: no images to score")
+    given = {name: str(value) for name, value in (answered or {}).items()}
+    if taken := sorted(given.keys() & {*MEASUREMENT, *MEASURED_TOO}):
+        raise BadOption(f"answered has {taken[0]!r}, which a signature says of the measurement")
+    store = pair_up(dataset.samples, predictions)
+    facts = Facts(measured_on(dataset, missing), given, references_digest(dataset), label)
+    shared: dict[Metric, Rows] = {}
+    return [
+        score_protocol(store, protocol, facts, resampling or Resampling(), shared=shared)
+        for protocol in (tasks.load(dataset.task).protocols if protocols is None else protocols)
+    ]
+
+
+def measured_on(dataset: Dataset, missing: Missing = "error") -> MeasuredOn:
+    """The references of a data set, as results and signatures name them."""
+    truth = hashlib.sha256("".join(sorted(dataset.files.values())).encode()).hexdigest()
+    return MeasuredOn(
+        dataset=dataset.card.name,
+        card=dataset.card.version,
+        split=dataset.split,
+        truth=truth if dataset.files else "generated",
+        n=len(dataset.samples),
+        missing=missing,
+    )
+
+
+def references_digest(dataset: Dataset) -> str:
+    """The sha256 of the annotation files; for generated data, of what they are generated from."""
+    truth = measured_on(dataset).truth
+    if truth != "generated":
+        return truth
+    origin = f"{dataset.card.name} {dataset.card.version} {dataset.split}"
+    return hashlib.sha256(origin.encode()).hexdigest()
