@@ -1,15 +1,92 @@
-"""Options that several commands share, each written once."""
+"""Options that several commands share: each written once, and handed over as dataclasses.
+
+A command that is decorated with `given(DataOptions, OutputOptions)` takes one argument for each of
+these classes, in their order, after its own arguments.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
 
-def _stacked(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+@dataclass(frozen=True)
+class DataOptions:
+    """Which samples: `--dataset`, `--split`, `--data-root`, `--limit`."""
+
+    dataset: str | None
+    split: str | None
+    data_root: Path | None
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model, and how it is run."""
+
+    model: str
+    out: Path | None
+    batch_size: str
+    device: str
+    workers: int
+    prompt: str | None
+    task: str | None
+    label: str
+    max_new_tokens: int | None
+    seed: int
+    timeout: float | None
+    give_up_after: int | None
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How predictions are scored."""
+
+    protocols: tuple[str, ...]
+    encoder: str | None
+    also: tuple[str, ...]
+    missing: str
+    draws: int
+    diagnosis: bool
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is shown: `--quiet`, `--json`."""
+
+    quiet: bool
+    as_json: bool
+
+
+def given(*groups: type) -> Callable[[Command], Command]:
+    """Hands the options of these dataclasses to a command as one value each, by position.
+
+    The other options of the command stay keyword arguments.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(**options: Any) -> Any:
+            values = [
+                group(**{field.name: options.pop(field.name) for field in fields(group)})
+                for group in groups
+            ]
+            return command(*values, **options)
+
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def stacked(*decorators: Decorator) -> Callable[[Command], Command]:
+    """Several decorators as one; the first is the first in --help."""
+
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -33,7 +110,7 @@ quiet = click.option("--quiet", is_flag=True, help="No progress, no messages.")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="The result as JSON on stdout.")
 
-dataset = _stacked(
+dataset = stacked(
     click.option(
         "--dataset", default="grandf", show_default=True, help="Name of a data card, or its path."
     ),
@@ -42,7 +119,7 @@ dataset = _stacked(
     limit,
 )
 
-model = _stacked(
+model = stacked(
     click.option("--model", required=True, help="NAME[:CHECKPOINT]; see `gcg-bench models`."),
     click.option(
         "--out",
@@ -54,6 +131,14 @@ model = _stacked(
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."),
     click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True),
     click.option("--prompt", default=None, help="Instruction, in the place of the data card's."),
+    click.option("--task", default=None, help="Task of the data set. [default: the card's first]"),
+    click.option(
+        "--name",
+        "label",
+        default="",
+        metavar="LABEL",
+        help="What the run is called in tables; no part of the signature. [default: the model]",
+    ),
     click.option("--max-new-tokens", type=click.IntRange(min=1), default=None),
     click.option("--seed", type=int, default=0, show_default=True),
     click.option(
@@ -62,14 +147,14 @@ model = _stacked(
         default=None,
         metavar="SECONDS",
         help="An image on which the model works longer counts as failed; a batch may take as many"
-        " times that as it has images. [default: wait for ever]",
+        " times that as it has images. [default: no timeout]",
     ),
     click.option(
         "--give-up-after",
         type=click.IntRange(min=1),
         default=None,
         metavar="N",
-        help="An image counts as failed when N processes in a row died while they asked for it"
+        help="An image counts as failed when N processes in a row died while they worked on it"
         " alone: killed, out of memory, a crash in native code. [default: ask again]",
     ),
 )
@@ -78,14 +163,13 @@ protocols = click.option(
     "--protocol",
     "protocols",
     multiple=True,
-    default=("official", "strict"),
-    show_default=True,
-    help="official or strict; repeat for both.",
+    help="A protocol of the task, e.g. official or strict, or the path of one of your own"
+    " (./file.py:NAME); may be repeated. [default: all of the task]",
 )
 
 also = click.option("--also", multiple=True, help="Optional metric: bleu, rouge_l or spice.")
 
-scoring = _stacked(
+scoring = stacked(
     protocols,
     click.option(
         "--encoder",
@@ -110,7 +194,7 @@ scoring = _stacked(
     click.option(
         "--diagnosis",
         is_flag=True,
-        help="Also where mistakes are made, by size, number, length and place of phrases; in JSON"
-        " the key `diagnosis` of strict.",
+        help="Also the kinds of mistakes by size, number, length and place of phrases; in JSON the"
+        " key `diagnosis` of the protocol that counts them.",
     ),
 )

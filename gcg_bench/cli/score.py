@@ -1,17 +1,37 @@
 """score: only the numbers, for a run or for anybody's prediction files."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from gcg_bench import tasks
+from gcg_bench.analysis.errors import Diagnosis, diagnose
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.cli.diagnosis_tables import print_diagnosis
+from gcg_bench.cli.options import DataOptions, OutputOptions, ScoringOptions
+from gcg_bench.cli.score_tables import print_scores
+from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData, shortened
-from gcg_bench.files import limits
+from gcg_bench.pipeline import spec
+from gcg_bench.pipeline.evaluate import Evaluated, predictions_of, score_run
+from gcg_bench.pipeline.predict import complete
+from gcg_bench.pipeline.score import score as score_predictions
+from gcg_bench.predictions import Reading, read_predictions
+from gcg_bench.reporting.leaderboard import Board
+from gcg_bench.runs import Run
+from gcg_bench.runs.labels import label_of
+from gcg_bench.runs.settings import limit_of
+from gcg_bench.scoring.features import pair_up
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import phrase_rule
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import Prediction
 
 
 @click.command()
@@ -29,34 +49,26 @@ from gcg_bench.files import limits
 )
 @options.quiet
 @options.as_json
-def score(predictions: Path, **given: Any) -> int:
+@options.given(DataOptions, ScoringOptions, OutputOptions)
+def score(
+    data: DataOptions,
+    scoring: ScoringOptions,
+    output: OutputOptions,
+    *,
+    predictions: Path,
+    explain: str | None,
+) -> int:
     """Score a run folder, or prediction files in any published layout.
 
     Scores of a run are written into it; scores of prediction files are only shown.
     """
-    from gcg_bench.data import load_dataset
-    from gcg_bench.runs import Run
-
-    if given["explain"] is not None and given["diagnosis"]:
+    if explain is not None and scoring.diagnosis:
         raise BadOption("--explain shows one image, --diagnosis all of them: give one of the two")
     if Run.is_run(predictions):
-        run = Run.open(predictions)
-        settings = run.settings
-        data = load_dataset(
-            given["dataset"] or settings["dataset"],
-            given["split"] or settings["split"],
-            given["data_root"],
-            limit=given["limit"] or images_of(settings),
-            shipped=given["dataset"] is None,
-        )
-        _agree(data, settings)
-        return score_run(data, run, given)
-    if given["split"] is None:
+        return _score_run(Run.open(predictions), data, scoring, output, explain)
+    if data.split is None:
         raise without_split(predictions)
-    data = load_dataset(
-        given["dataset"] or "grandf", given["split"], given["data_root"], limit=given["limit"]
-    )
-    return _score_files(data, predictions, given)
+    return _score_files(predictions, data, scoring, output, explain)
 
 
 def without_split(answers: Path) -> GcgBenchError:
@@ -66,154 +78,187 @@ def without_split(answers: Path) -> GcgBenchError:
     return BadOption(f"{answers} is not a run folder: say which --split it answers")
 
 
-def _agree(data: Any, settings: Mapping[str, Any]) -> None:
-    for name, found in (("dataset", data.card.name), ("split", data.split)):
-        if found != settings[name]:
-            raise BadOption(f"the run answers {name} {settings[name]!r}, not {found!r}")
-
-
-def score_run(data: Any, run: Any, given: Mapping[str, Any]) -> int:
-    """Scores a run into its folder, and shows the scores; 1 when images failed, else 0.
-
-    The run is locked while scores are written: answers that were added would not be in them.
-    """
-    limited = given["limit"] is not None and given["limit"] != images_of(run.settings)
-    writes = not limited and given.get("explain") is None
-    with run.locked() if writes else nullcontext():
-        return _scored(data, run, given, limited=limited)
-
-
-def _scored(data: Any, run: Any, given: Mapping[str, Any], *, limited: bool) -> int:
-    from gcg_bench.pipeline.evaluate import complete, keep
-    from gcg_bench.reporting.leaderboard import Board
-    from gcg_bench.scoring.signature import answered_by
-
-    settings = run.settings
-    sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
-    found = complete(
-        data.samples, run.predictions(sizes=sizes), missing=given["missing"], limited=limited
+def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
+    """How predictions are scored, as the options say."""
+    missing: Literal["error", "empty"] = "empty" if scoring.missing == "empty" else "error"
+    return spec.ScoringSpec(
+        protocols=scoring.protocols,
+        encoder=scoring.encoder,
+        also=scoring.also,
+        missing=missing,
+        resampling=Resampling(draws=scoring.draws),
     )
-    if given.get("explain") is not None:
-        from gcg_bench.cli.explain import explain
 
-        explain(data, found, chosen_protocols(given), given, run)
-        return 0
-    verdicts = _verdicts(data, found, given, answered_by(settings))
+
+def refuse_diagnosis(scoring: ScoringOptions, specification: spec.EvaluationSpec) -> None:
+    """Raises BadOption when --diagnosis is asked for without the protocol that counts mistakes."""
+    if scoring.diagnosis:
+        data = replace(specification.data, limit=1) if specification.data.split else None
+        task = tasks.load((data or specification.data).load().task)
+        _refuse_diagnosis(scoring, task)
+
+
+def _refuse_diagnosis(scoring: ScoringOptions, task: tasks.Task) -> None:
+    chosen = [protocol.name for protocol in scoring_spec(scoring).of(task)]
+    if scoring.diagnosis and task.mistakes not in chosen:
+        raise BadOption(
+            f"--diagnosis counts mistakes as {task.mistakes} does: add --protocol {task.mistakes}"
+            if task.mistakes
+            else f"--diagnosis: the task {task.name} has no kinds of mistakes"
+        )
+
+
+def _score_run(
+    run: Run,
+    options_: DataOptions,
+    scoring: ScoringOptions,
+    output: OutputOptions,
+    explain: str | None,
+) -> int:
+    settings = run.settings
+    data = spec.DataSpec(
+        dataset=options_.dataset or settings["dataset"],
+        split=options_.split or settings["split"],
+        root=options_.data_root,
+        limit=options_.limit or limit_of(settings),
+        shipped=options_.dataset is None,
+    ).load()
+    for name, value in (("dataset", data.card.name), ("split", data.split)):
+        if value != settings[name]:
+            raise BadOption(f"the run answers {name} {settings[name]!r}, not {value!r}")
+    chosen = scoring_spec(scoring)
+    limited = options_.limit is not None and options_.limit != limit_of(settings)
+    if explain is not None:
+        predictions = predictions_of(run, data, chosen, limited=limited)
+        return _explain(data, predictions, chosen, explain, output, run)
+    _refuse_diagnosis(scoring, tasks.load(data.task))
+    evaluated = score_run(
+        run, data, chosen, limited=limited, message=partial(say, quiet=output.quiet)
+    )
     if not limited:
-        for verdict in verdicts:
-            keep(run, verdict)
+        write_board(run)
+    return show(title_of(evaluated), evaluated, scoring, output)
+
+
+def _score_files(
+    path: Path,
+    options_: DataOptions,
+    scoring: ScoringOptions,
+    output: OutputOptions,
+    explain: str | None,
+) -> int:
+    data = spec.DataSpec(
+        dataset=options_.dataset or spec.DataSpec.dataset,
+        split=options_.split or "",
+        root=options_.data_root,
+        limit=options_.limit,
+    ).load()
+    reading = Reading()
+    chosen = scoring_spec(scoring)
+    sizes = {sample.id: sample.size for sample in data.samples}
+    predictions = complete(
+        data.samples,
+        read_predictions(path, sizes=sizes, reading=reading),
+        missing=chosen.missing,
+        limited=options_.limit is not None,
+    )
+    if explain is not None:
+        return _explain(data, predictions, chosen, explain, output)
+    _refuse_diagnosis(scoring, tasks.load(data.task))
+    say("scoring ...", quiet=output.quiet)
+    results = score_predictions(
+        data,
+        predictions,
+        chosen.of(tasks.load(data.task)),
+        answered={"prompt": "unknown"},
+        missing=chosen.missing,
+        resampling=chosen.resampling,
+        label=str(path),
+    )
+    noted = [replace(result, notes=(*result.notes, *reading.sentences())) for result in results]
+    title = f"{path} on {data.card.name} {data.split}"
+    return show(title, Evaluated(data, None, predictions, tuple(noted)), scoring, output)
+
+
+def _explain(
+    data: Dataset,
+    predictions: Mapping[str, Prediction],
+    chosen: spec.ScoringSpec,
+    image: str,
+    output: OutputOptions,
+    run: Run | None = None,
+) -> int:
+    from gcg_bench.cli.explain import explain
+
+    explain(
+        data,
+        predictions,
+        chosen.of(tasks.load(data.task)),
+        image,
+        run=run,
+        encoder=chosen.encoder,
+        output=output,
+    )
+    return 0
+
+
+def write_board(run: Run) -> None:
+    """Writes a run's own rows of a leaderboard into its folder."""
+    with run.locked():
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
-    title = f"{settings['model']} on {data.card.name} {data.split}"
-    _show(title, verdicts, given, _mistakes(data, found, given))
-    say_failed(found.values(), quiet=bool(given["quiet"]))
-    return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 
-def say_failed(predictions: Iterable[Any], *, quiet: bool) -> None:
+def title_of(evaluated: Evaluated) -> str:
+    """The title of a table of scores: whose, on which data."""
+    assert evaluated.run is not None
+    data = evaluated.data
+    return f"{label_of(evaluated.run)} on {data.card.name} {data.split}"
+
+
+def show(title: str, evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions) -> int:
+    """Shows results as a table or as JSON; 1 when images failed, else 0."""
+    diagnosis = _diagnosis(evaluated, scoring, output)
+    task = tasks.load(evaluated.data.task)
+    if output.as_json:
+        print_json([_as_json(result, task, diagnosis) for result in evaluated.results])
+    else:
+        print_scores(stdout(), title, evaluated.results)
+        if diagnosis is not None:
+            print_diagnosis(stdout(), diagnosis, slices=scoring.diagnosis)
+    say_failed(evaluated.predictions.values(), quiet=output.quiet)
+    return 1 if any(result.failed for result in evaluated.results) else 0
+
+
+def _as_json(result: Result, task: tasks.Task, diagnosis: Diagnosis | None) -> dict[str, Any]:
+    value = result.to_json()
+    if diagnosis is not None and result.protocol.name == task.mistakes:
+        value["diagnosis"] = diagnosis.to_json()
+    return value
+
+
+def _diagnosis(
+    evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions
+) -> Diagnosis | None:
+    """The kinds of mistakes if they are to be shown and a protocol counts them, else None."""
+    protocol = _counting_mistakes(evaluated)
+    wanted = scoring.diagnosis or not (output.as_json or output.quiet)
+    if protocol is None or not wanted:
+        return None
+    rule = next(metric for metric in protocol.metrics if metric.phrase_columns is not None)
+    store = pair_up(evaluated.data.samples, evaluated.predictions)
+    return diagnose(store.with_features(rule.needs, phrase_rule(protocol)), rule)
+
+
+def _counting_mistakes(evaluated: Evaluated) -> EvalProtocol | None:
+    task = tasks.load(evaluated.data.task)
+    chosen = [result.protocol for result in evaluated.results]
+    return next((protocol for protocol in chosen if protocol.name == task.mistakes), None)
+
+
+def say_failed(predictions: Iterable[Prediction], *, quiet: bool) -> None:
     """Says on stderr how many images failed, and what happened to the first of them."""
     failed = [prediction for prediction in predictions if prediction.error is not None]
     if failed:
         count, first = len(failed), failed[0]
         images = f"{count} images failed, the first" if count > 1 else "an image failed,"
-        say(f"{images} {first.id}: {shortened(first.error)}", quiet=quiet)
-
-
-def images_of(settings: Mapping[str, Any]) -> int | None:
-    """How many images a run asks for, the first of its split; None for all.
-
-    A run that was made from Python knows no `limit`, but how many images it has.
-
-    Raises:
-        BadData: it says neither.
-    """
-    n = settings.get("n")
-    if "limit" not in settings and type(n) is int and 1 <= n <= limits.IMAGES:
-        return n
-    limit: int | None = settings["limit"]
-    return limit
-
-
-def _score_files(data: Any, predictions: Path, given: Mapping[str, Any]) -> int:
-    from gcg_bench.pipeline.evaluate import complete
-    from gcg_bench.predictions import Reading, read_predictions
-
-    sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
-    reading = Reading()
-    found = complete(
-        data.samples,
-        read_predictions(predictions, sizes=sizes, reading=reading),
-        missing=given["missing"],
-        limited=given["limit"] is not None,
-    )
-    if given["explain"] is not None:
-        from gcg_bench.cli.explain import explain
-
-        explain(data, found, chosen_protocols(given), given)
-        return 0
-    verdicts = [
-        replace(verdict, notes=(*verdict.notes, *reading.sentences()))
-        for verdict in _verdicts(data, found, given, {"prompt": "unknown"})
-    ]
-    title = f"{predictions} on {data.card.name} {data.split}"
-    _show(title, verdicts, given, _mistakes(data, found, given))
-    say_failed(found.values(), quiet=bool(given["quiet"]))
-    return 1 if any(verdict.failed for verdict in verdicts) else 0
-
-
-def chosen_protocols(given: Mapping[str, Any]) -> list[Any]:
-    """The protocols of the options, with the encoder and the optional metrics asked for."""
-    from gcg_bench.tasks.protocols import protocol
-
-    if given.get("diagnosis") and "strict" not in given["protocols"]:
-        raise BadOption("--diagnosis tells mistakes as strict counts them: add --protocol strict")
-    return [
-        protocol(name).using(encoder=given["encoder"], also=given["also"])
-        for name in dict.fromkeys(given["protocols"])
-    ]
-
-
-def _verdicts(
-    data: Any, found: Mapping[str, Any], given: Mapping[str, Any], answered: Mapping[str, Any]
-) -> Any:
-    from gcg_bench.pipeline.evaluate import score as verdicts_of
-    from gcg_bench.scoring.score import Resampling
-
-    chosen = chosen_protocols(given)
-    say("scoring ...", quiet=bool(given["quiet"]))
-    return verdicts_of(
-        data,
-        found,
-        chosen,
-        answered=answered,
-        missing=given["missing"],
-        resampling=Resampling(draws=given["draws"]),
-    )
-
-
-def _mistakes(data: Any, found: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
-    """The diagnosis if it is to be shown, else None: it is told in the terms of strict."""
-    from gcg_bench.analysis.errors import compared, diagnose
-    from gcg_bench.text.encoders import load_encoder
-
-    strict = next((one for one in chosen_protocols(given) if one.name == "strict"), None)
-    wanted = given["diagnosis"] or not (given["as_json"] or given["quiet"])
-    if strict is None or not wanted:
-        return None
-    encoder = load_encoder(strict.encoder)
-    return diagnose(compared(data.samples, found, encoder, equal_is_one=strict.equal_is_one))
-
-
-def _show(title: str, verdicts: Any, given: Mapping[str, Any], diagnosis: Any) -> None:
-    from gcg_bench.cli.diagnosis_tables import print_diagnosis
-    from gcg_bench.cli.score_tables import print_scores
-
-    if given["as_json"]:
-        told = [verdict.to_json() for verdict in verdicts]
-        for one in told:
-            if diagnosis is not None and one["protocol"] == "strict":
-                one["diagnosis"] = diagnosis.to_json()
-        print_json(told)
-        return
-    print_scores(stdout(), title, verdicts)
-    if diagnosis is not None:
-        print_diagnosis(stdout(), diagnosis, slices=given["diagnosis"])
+        say(f"{images} {first.id}: {shortened(first.error or '')}", quiet=quiet)

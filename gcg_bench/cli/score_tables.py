@@ -1,4 +1,4 @@
-"""The table of scores: protocols side by side, times 100 as papers print them."""
+"""The table of scores: protocols side by side, printed as papers print them."""
 
 from collections.abc import Sequence
 
@@ -6,64 +6,67 @@ from rich.console import Console
 from rich.text import Text
 
 from gcg_bench.cli.console import table
-from gcg_bench.reporting.leaderboard.board import lower_is_better
-from gcg_bench.scoring.score import Evaluation
-from gcg_bench.types import Score
-
-# printed as they are: a number of words is no share
-PLAIN = ("Words",)
+from gcg_bench.scoring.results import Result
+from gcg_bench.types import ScoreSpec
 
 
-def print_scores(console: Console, title: str, evaluations: Sequence[Evaluation]) -> None:
+def print_scores(console: Console, title: str, results: Sequence[Result]) -> None:
     """The scores of all protocols beside each other, and below them what qualifies them."""
-    names = list(dict.fromkeys(s.metric for e in evaluations for s in e.scores))
-    headings = ["", *(f"{e.protocol} v{e.version}" for e in evaluations)]
-    made = table(title, headings, numeric=headings[1:])
-    for name in names:
-        cells = [_cell(name, evaluation) for evaluation in evaluations]
-        made.add_row(f"{name} (lower is better)" if lower_is_better(name) else name, *cells)
-    made.add_section()
-    made.add_row("images", *(str(e.n) for e in evaluations))
-    made.add_row("failed images", *(_failed(e) for e in evaluations))
-    made.add_row("words a caption", *(f"{e.words:.1f}" for e in evaluations))
-    made.add_row("false-accept rate", *map(_gate, evaluations))
-    console.print(made)
-    drawn = any(score.low is not None for one in evaluations for score in one.scores)
-    intervals = " with 95% bootstrap intervals over images" if drawn else ""
-    console.print(Text(f"Scores x 100{intervals}; words as they are.", "dim"))
-    for note, protocols in _noted(evaluations).items():
+    specs: dict[str, ScoreSpec] = {}
+    for result in results:
+        for score in result.scores:
+            specs.setdefault(score.name, score.spec)
+    headings = ["", *(f"{r.protocol.name} v{r.protocol.version}" for r in results)]
+    rows = table(title, headings, numeric=headings[1:])
+    for name, spec in specs.items():
+        rows.add_row(spec.title, *(_cell(name, result) for result in results))
+    rows.add_section()
+    rows.add_row("images", *(str(result.n) for result in results))
+    rows.add_row("failed images", *map(_failed, results))
+    if any(result.words is not None for result in results):
+        rows.add_row("words a caption", *map(_words, results))
+    if any(result.encoder is not None for result in results):
+        rows.add_row("false-accept rate", *map(_false_accept, results))
+    console.print(rows)
+    drawn = any(score.low is not None for result in results for score in result.scores)
+    console.print(Text(scale_note(list(specs.values()), intervals=drawn), "dim"))
+    for note, protocols in _noted(results).items():
         console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
-    for evaluation in evaluations:
-        console.print(Text(evaluation.signature, "dim"), soft_wrap=True)
+    for result in results:
+        console.print(Text(result.signature, "dim"), soft_wrap=True)
 
 
-def _noted(evaluations: Sequence[Evaluation]) -> dict[str, list[str]]:
+def scale_note(specs: Sequence[ScoreSpec], *, intervals: bool) -> str:
+    """How the numbers of a table are to be read: what they were multiplied by, and intervals."""
+    drawn = " with 95% bootstrap intervals over images" if intervals else ""
+    plain = [spec.name for spec in specs if spec.factor == 1]
+    return f"Scores x 100{drawn}{f'; {_listed(plain)} as printed' if plain else ''}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _noted(results: Sequence[Result]) -> dict[str, list[str]]:
     """Each note once, with the protocols it is about."""
-    noted: dict[str, list[str]] = {}
-    for evaluation in evaluations:
-        for note in evaluation.notes:
-            noted.setdefault(note, []).append(evaluation.protocol)
-    return noted
+    protocols: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            protocols.setdefault(note, []).append(result.protocol.name)
+    return protocols
 
 
-def _cell(name: str, evaluation: Evaluation) -> str:
-    found = [score for score in evaluation.scores if score.metric == name]
-    return shown(found[0]) if found else ""
+def _cell(name: str, result: Result) -> str:
+    return next((str(score) for score in result.scores if score.name == name), "")
 
 
-def shown(score: Score) -> str:
-    """A score as tables print it: `16.2 [15.8, 16.6]`."""
-    factor = 1 if score.metric in PLAIN else 100
-    value = f"{factor * score.value:.1f}"
-    if score.low is None or score.high is None:
-        return value
-    return f"{value} [{factor * score.low:.1f}, {factor * score.high:.1f}]"
+def _words(result: Result) -> str:
+    return "-" if result.words is None else f"{result.words:.1f}"
 
 
-def _gate(evaluation: Evaluation) -> str:
-    share = evaluation.false_accept
-    return "-" if share is None else f"{100 * share:.1f}%"
+def _false_accept(result: Result) -> str:
+    return "-" if result.false_accept is None else f"{100 * result.false_accept:.1f}%"
 
 
-def _failed(evaluation: Evaluation) -> str:
-    return f"[red]{evaluation.failed}[/red]" if evaluation.failed else "0"
+def _failed(result: Result) -> str:
+    return f"[red]{result.failed}[/red]" if result.failed else "0"

@@ -11,7 +11,9 @@ An attribute may be a model, or a class or function that gives one.
 import importlib.util
 import inspect
 import re
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -21,6 +23,7 @@ from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.registry import ENTRY_POINT_GROUP, Loading, attribute, module, names, plugged
 from gcg_bench.types import Model
 
+_NAMES: "weakref.WeakKeyDictionary[Model, str]" = weakref.WeakKeyDictionary()
 _SHORT = {"predictions": "predictions-file"}
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<attribute>[^:/\\]+))?")
 _DOTTED = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_]\w*)")
@@ -73,7 +76,18 @@ def load_model(
     name, found, checkpoint = _found(spec)
     if checkpoint is not None:
         given["checkpoint"] = checkpoint
-    return _made(found, name, given, hints)
+    model = _made(found, name, given, hints)
+    with suppress(TypeError):  # a class with slots and no __weakref__ keeps its class's name
+        _NAMES[model] = spec
+    return model
+
+
+def name_of(model: Model) -> str:
+    """The name that a model was loaded by; that of its class when it was made otherwise."""
+    with suppress(TypeError):  # not hashable
+        if model in _NAMES:
+            return _NAMES[model]
+    return type(model).__name__
 
 
 def describe_models() -> list[Description]:

@@ -1,1 +1,1 @@
-"""The one loop from queries to scores."""
+"""The one loop: specification, prediction, scoring, evaluation; and what Python users call."""

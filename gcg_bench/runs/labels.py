@@ -11,7 +11,7 @@ _PATH = re.compile(r"^([\w-]+:)?[^<>\"|?*\n]*[/\\]([^/\\<>\"|?*\n]+)$")
 
 def label_of(run: Run) -> str:
     """What a run's predictions are called: its label, else its model."""
-    return str(run.settings.get("label") or run.settings.get("model") or "unnamed")
+    return str(run.environment.get("label") or run.settings.get("model") or "unnamed")
 
 
 def short_labels(labels: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import BadOption, RunConflict
+from gcg_bench.files import limits
 
 _ABSENT = object()  # differs from every setting, including null
 
@@ -34,6 +35,21 @@ def refuse_different_settings(
             f"{folder}: a run with other settings: {name} was {_text(before)}, now it is"
             f" {_text(now)}. Give another --out, or the same settings to resume this run"
         )
+
+
+def limit_of(settings: Mapping[str, Any]) -> int | None:
+    """How many queries a run asks, the first of its split; None for all.
+
+    A run without a `limit` says how many queries it has.
+
+    Raises:
+        BadData: it says neither.
+    """
+    n = settings.get("n")
+    if "limit" not in settings and type(n) is int and 1 <= n <= limits.IMAGES:
+        return n
+    limit: int | None = settings["limit"]
+    return limit
 
 
 def _difference(before: Any, now: Any, name: str) -> tuple[str, Any, Any] | None:

@@ -1,0 +1,261 @@
+"""The one loop: a model answers queries into a run, and the run is scored.
+
+The command line, Python users and notebooks all come here, so that a run has the same settings, the
+same checks and the same signature whoever starts it.
+"""
+
+import hashlib
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gcg_bench import tasks
+from gcg_bench.adapters import Oracle
+from gcg_bench.data import Dataset
+from gcg_bench.execution.models import load_model, name_of
+from gcg_bench.pipeline.predict import complete, predict
+from gcg_bench.pipeline.score import score
+from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
+from gcg_bench.runs import Run
+from gcg_bench.runs.disk_space import require_disk
+from gcg_bench.runs.labels import label_of
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import ready
+from gcg_bench.scoring.signature import answered_by
+from gcg_bench.scoring.storage import keep
+from gcg_bench.types import Bar, Model, Prediction, no_bar
+
+Message = Callable[[str], None]
+"""Takes a sentence for the user."""
+
+_PACKAGES = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pillow")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A run in which every query has an answer.
+
+    Attributes:
+        data: the data set.
+        run: the run; locked as long as the block of `predicted` lasts.
+    """
+
+    data: Dataset
+    run: Run
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A scored set of predictions.
+
+    Attributes:
+        data: the references.
+        run: the run that holds predictions and scores; None for prediction files.
+        predictions: one for every sample, by id.
+        results: one a protocol.
+    """
+
+    data: Dataset
+    run: Run | None
+    predictions: Mapping[str, Prediction]
+    results: tuple[Result, ...]
+
+
+def evaluate(spec: EvaluationSpec, *, bar: Bar = no_bar, message: Message = print) -> Evaluated:
+    """Runs a model over a split and scores it; rows and scores are kept in the run folder.
+
+    Called again with the same specification it goes on where it stopped. What scoring needs is
+    looked for before the model runs.
+
+    Args:
+        spec: model, data, protocols, run folder.
+        bar: a progress bar.
+        message: takes what the user should know meanwhile.
+
+    Raises:
+        UnknownName, MissingData, BadData, BadOption: a part of the specification is wrong.
+        RunConflict, RunLocked: the folder belongs to other settings, or another process.
+        EnvironmentProblem: Java, an encoder or disk space is missing.
+    """
+    with predicted(spec, bar=bar, message=message, scored=True) as (data, run):
+        return score_run(run, data, spec.scoring, message=message)
+
+
+@contextmanager
+def predicted(
+    spec: EvaluationSpec, *, bar: Bar = no_bar, message: Message = print, scored: bool = False
+) -> Iterator[tuple[Dataset, Run]]:
+    """The data set and the finished run of a specification; the run is locked in the block.
+
+    Args:
+        spec: model, data, protocols, run folder.
+        bar: a progress bar.
+        message: takes what the user should know meanwhile.
+        scored: the run will be scored: what that needs is looked for first.
+
+    Raises:
+        GcgBenchError: see `evaluate`.
+    """
+    data = spec.data.load()
+    model = make_model(spec)
+    if scored:
+        ready(spec.scoring.of(tasks.load(data.task)))
+    settings = settings_of(spec, data, model)
+    folder = spec.out or default_folder(settings["model"], data.card.name, data.split)
+    with Run.create_or_resume(folder, settings, environment=environment_of(spec)) as run:
+        message(f"run folder: {folder}")
+        for sentence in _suspicions(run):
+            message(sentence)
+        done = run.done_ids()
+        require_disk(folder, [sample for sample in data.samples if sample.id not in done])
+        predict(
+            model,
+            data,
+            run,
+            missing=spec.scoring.missing,
+            limited=data.limit is not None,
+            bar=bar,
+            timeout=spec.options.timeout,
+            give_up_after=spec.options.give_up_after,
+        )
+        yield data, run
+
+
+def score_run(
+    run: Run,
+    data: Dataset,
+    scoring: ScoringSpec,
+    *,
+    limited: bool = False,
+    message: Message = print,
+) -> Evaluated:
+    """Scores the predictions of a run, and keeps rows and scores in it.
+
+    The run is locked while scores are written: answers that were added would not be in them.
+
+    Args:
+        run: the run.
+        data: the references.
+        scoring: how predictions are scored.
+        limited: the data are only a part of what the run answers: nothing is kept.
+        message: takes what the user should know meanwhile.
+
+    Raises:
+        MissingData, BadData: a prediction is missing, damaged, or of another split.
+        EnvironmentProblem: Java or an encoder is needed and missing.
+    """
+    predictions = predictions_of(run, data, scoring, limited=limited)
+    message("scoring ...")
+    results = score(
+        data,
+        predictions,
+        scoring.of(tasks.load(data.task)),
+        answered=answered_by(run.settings),
+        missing=scoring.missing,
+        resampling=scoring.resampling,
+        label=label_of(run),
+    )
+    if not limited:
+        with run.locked():
+            results = [keep(run, result) for result in results]
+    return Evaluated(data, run, predictions, tuple(results))
+
+
+def predictions_of(
+    run: Run, data: Dataset, scoring: ScoringSpec, *, limited: bool = False
+) -> dict[str, Prediction]:
+    """One prediction of a run for every sample; see `complete`."""
+    sizes = {sample.id: sample.size for sample in data.samples}
+    answers = run.predictions(sizes=sizes)
+    return complete(data.samples, answers, missing=scoring.missing, limited=limited)
+
+
+def make_model(spec: EvaluationSpec) -> Model:
+    """The model of a specification; see `load_model`."""
+    options = spec.options
+    return load_model(
+        spec.model,
+        device=options.device,
+        batch_size=options.batch_size,
+        workers=options.workers,
+        seed=options.seed,
+        max_new_tokens=options.max_new_tokens,
+        **options.extra,
+    )
+
+
+def settings_of(spec: EvaluationSpec, data: Dataset, model: Model) -> dict[str, Any]:
+    """What decides the answers: a run can only be resumed with the same."""
+    return {
+        "model": spec.model if isinstance(spec.model, str) else name_of(model),
+        "task": data.task,
+        "dataset": data.card.name,
+        "card_version": data.card.version,
+        "split": data.split,
+        "limit": data.limit,
+        "n": len(data.samples),
+        "annotations": dict(data.files),
+        "prompt": prompt_of(data),
+        "seed": spec.options.seed,
+        "oracle": isinstance(model, Oracle),
+        "decoding": dict(getattr(model, "settings", {})),
+        **spec.settings,
+    }
+
+
+def environment_of(spec: EvaluationSpec) -> dict[str, Any]:
+    """Where and how patiently the answers are made, and what the run is called: never compared.
+
+    What ran out of time says so in its line, so a run may be resumed with another patience.
+    """
+    options = spec.options
+    return {
+        "label": spec.label,
+        "device": options.device,
+        "batch_size": options.batch_size,
+        "timeout": options.timeout,
+        "give_up_after": options.give_up_after,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def prompt_of(data: Dataset) -> str | list[str]:
+    """The prompt of all queries; where they differ, all prompts in alphabetical order."""
+    prompts = sorted({sample.query.prompt for sample in data.samples})
+    return prompts[0] if len(prompts) == 1 else prompts
+
+
+def default_folder(model: str, dataset: str, split: str) -> Path:
+    """`runs/<model>-<dataset>-<split>`, with what no file name can hold replaced."""
+    plain = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in model).strip("-.")
+    if plain != model:
+        plain = f"{plain[-60:].strip('-.')}-{hashlib.sha256(model.encode()).hexdigest()[:6]}"
+    return Path("runs") / f"{plain}-{dataset}-{split}"
+
+
+def _suspicions(run: Run) -> Iterator[str]:
+    """Images during which earlier processes died more than once, or were ended; one sentence each."""
+    for id_, suspect in run.journal.suspects.items():
+        if suspect.ended is not None:
+            yield f"image {id_}: {suspect.ended}, and the process had to be ended"
+        elif suspect.deaths > 1:
+            yield (
+                f"image {id_}: {suspect.deaths} processes in a row died while the model had it. It"
+                f" is asked alone now; --give-up-after {suspect.deaths} counts it as failed then"
+            )
+
+
+def _version(package: str) -> str | None:
+    """The installed version of a package; None when it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

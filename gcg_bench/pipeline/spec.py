@@ -1,0 +1,149 @@
+"""Specifications: all that decides an evaluation, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gcg_bench import tasks
+from gcg_bench.data import Dataset, load_dataset
+from gcg_bench.errors import BadOption
+from gcg_bench.pipeline.predict import Missing
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks import EvalProtocol, Task
+from gcg_bench.types import Sample
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which samples.
+
+    Attributes:
+        dataset: the name of a data card, its path, or a data set that is loaded already.
+        split: e.g. `val`; that of a loaded data set when empty.
+        root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
+        limit: only so many samples, the first of the split.
+        prompt: an instruction in the place of the data card's.
+        task: the task that must be the data set's; None for whichever it is.
+        shipped: the name comes from a run or a board, not from the user: no path is followed.
+    """
+
+    dataset: str | Path | Dataset = "grandf"
+    split: str = ""
+    root: Path | None = None
+    limit: int | None = None
+    prompt: str | None = None
+    task: str | None = None
+    shipped: bool = False
+
+    def load(self) -> Dataset:
+        """The data set.
+
+        Raises:
+            UnknownName, MissingData, BadData: see `load_dataset`.
+            BadOption: no split, or the data set has another task.
+        """
+        data = self._loaded()
+        if self.prompt is not None:
+            samples = tuple(_with_prompt(sample, self.prompt) for sample in data.samples)
+            data = replace(data, samples=samples)
+        if self.task is not None and tasks.load(self.task).name != data.task:
+            raise BadOption(f"{data.card.name} is a data set of the task {data.task}")
+        return data
+
+    def _loaded(self) -> Dataset:
+        if isinstance(self.dataset, Dataset):
+            if self.split and self.split != self.dataset.split:
+                raise BadOption(f"the data set is the split {self.dataset.split!r} already")
+            return self.dataset
+        if not self.split:
+            raise BadOption("say which split of the data set is meant, e.g. val")
+        return load_dataset(
+            self.dataset, self.split, self.root, limit=self.limit, shipped=self.shipped
+        )
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is made and run.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        batch_size: images at a time, for models that can.
+        workers: threads that read images ahead, for models that can.
+        max_new_tokens: the longest reply in tokens; None for the model's own limit.
+        seed: for models that draw.
+        timeout: seconds after which an image counts as failed; None to wait for ever.
+        give_up_after: processes that may die while they work on one image alone.
+        extra: options of the model's own, by name.
+    """
+
+    device: str = "auto"
+    batch_size: int | str = "auto"
+    workers: int = 2
+    max_new_tokens: int | None = None
+    seed: int = 0
+    timeout: float | None = None
+    give_up_after: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScoringSpec:
+    """How predictions are scored.
+
+    Attributes:
+        protocols: names, import paths or values; those of the task when empty.
+        encoder: a phrase encoder for every protocol that needs one; None for their own.
+        also: optional metrics that are added.
+        missing: what a query without a prediction is: an error, or an empty answer.
+        resampling: how intervals are drawn.
+    """
+
+    protocols: tuple[str | EvalProtocol, ...] = ()
+    encoder: str | None = None
+    also: tuple[str, ...] = ()
+    missing: Missing = "error"
+    resampling: Resampling = field(default_factory=Resampling)
+
+    def of(self, task: Task) -> tuple[EvalProtocol, ...]:
+        """The protocols, with the encoder and the optional metrics that were chosen.
+
+        Raises:
+            UnknownName: no such protocol or optional metric.
+            BadOption: a protocol of another task.
+        """
+        named: dict[str, EvalProtocol] = {}
+        for protocol in self.protocols or task.protocols:
+            value = tasks.find_protocol(protocol, task) if isinstance(protocol, str) else protocol
+            if value.task != task.name:
+                raise BadOption(f"{value.key} scores the task {value.task}, not {task.name}")
+            named.setdefault(value.folder, value.using(encoder=self.encoder, also=self.also))
+        return tuple(named.values())
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """All that decides an evaluation: a model on data, scored.
+
+    Attributes:
+        model: what --model takes, or something that answers queries or gives such when called.
+        data: which samples.
+        scoring: how predictions are scored.
+        out: the run folder; `runs/<model>-<dataset>-<split>` by default.
+        options: how the model is made and run.
+        settings: more that decides the answers, beside or in the place of what is known.
+        label: what the run is called in tables; no part of the signature.
+    """
+
+    model: object
+    data: DataSpec
+    scoring: ScoringSpec = field(default_factory=ScoringSpec)
+    out: Path | None = None
+    options: ModelOptions = field(default_factory=ModelOptions)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+
+def _with_prompt(sample: Sample, prompt: str) -> Sample:
+    return replace(sample, query=replace(sample.query, prompt=prompt))
