@@ -40,7 +40,7 @@ def scale_note(specs: Sequence[ScoreSpec], *, intervals: bool) -> str:
     """How the numbers of a table are to be read: what they were multiplied by, and intervals."""
     drawn = " with 95% bootstrap intervals over images" if intervals else ""
     plain = [spec.name for spec in specs if spec.factor == 1]
-    return f"Scores x 100{drawn}{f'; {_listed(plain)} as printed' if plain else ''}."
+    return f"Scores x 100{drawn}{f'; {_listed(plain)} as they are' if plain else ''}."
 
 
 def _listed(names: Sequence[str]) -> str:

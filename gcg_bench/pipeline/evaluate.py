@@ -37,19 +37,6 @@ _PACKAGES = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pill
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """A run in which every query has an answer.
-
-    Attributes:
-        data: the data set.
-        run: the run; locked as long as the block of `predicted` lasts.
-    """
-
-    data: Dataset
-    run: Run
-
-
-@dataclass(frozen=True)
 class Evaluated:
     """A scored set of predictions.
 
