@@ -229,7 +229,7 @@ def default_folder(model: str, dataset: str, split: str) -> Path:
 
 
 def _suspicions(run: Run) -> Iterator[str]:
-    """Images during which earlier processes died more than once, or were ended; one sentence each."""
+    """Images that earlier processes may have died of, or were ended for; one sentence each."""
     for id_, suspect in run.journal.suspects.items():
         if suspect.ended is not None:
             yield f"image {id_}: {suspect.ended}, and the process had to be ended"
