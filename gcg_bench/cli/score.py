@@ -82,7 +82,7 @@ def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
     """How predictions are scored, as the options say."""
     missing: Literal["error", "empty"] = "empty" if scoring.missing == "empty" else "error"
     return spec.ScoringSpec(
-        protocols=scoring.protocols,
+        protocols=scoring.protocols or None,
         encoder=scoring.encoder,
         also=scoring.also,
         missing=missing,

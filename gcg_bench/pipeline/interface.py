@@ -18,7 +18,7 @@ def evaluate(
     dataset: Dataset | str | Path,
     out: Path | str | None = None,
     *,
-    protocols: Sequence[EvalProtocol | str] = (),
+    protocols: Sequence[EvalProtocol | str] | None = None,
     settings: Mapping[str, Any] | None = None,
     label: str = "",
     bar: Bar = no_bar,
@@ -33,7 +33,7 @@ def evaluate(
         model: what --model takes, or anything with `answer`.
         dataset: a loaded data set, or the name or path of a data card.
         out: the run folder; `runs/<model>-<dataset>-<split>` by default.
-        protocols: what to measure; those of the task by default.
+        protocols: what to measure; those of the task by default, nothing when it is empty.
         settings: more that decides the answers; a folder of other settings is refused.
         label: what the run is called in tables.
         bar: a progress bar.
@@ -47,7 +47,8 @@ def evaluate(
     """
     rest = dict(options)
     data = DataSpec(dataset, **_taken(rest, DataSpec, {"dataset", "shipped"}))
-    scoring = ScoringSpec(tuple(protocols), **_taken(rest, ScoringSpec, {"protocols"}))
+    chosen = None if protocols is None else tuple(protocols)
+    scoring = ScoringSpec(chosen, **_taken(rest, ScoringSpec, {"protocols"}))
     running = ModelOptions(**_taken(rest, ModelOptions, {"extra"}), extra=rest)
     spec = EvaluationSpec(
         model=model,

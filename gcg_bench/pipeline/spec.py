@@ -93,14 +93,14 @@ class ScoringSpec:
     """How predictions are scored.
 
     Attributes:
-        protocols: names, import paths or values; those of the task when empty.
+        protocols: names, import paths or values; None for those of the task.
         encoder: a phrase encoder for every protocol that needs one; None for their own.
         also: optional metrics that are added.
         missing: what a query without a prediction is: an error, or an empty answer.
         resampling: how intervals are drawn.
     """
 
-    protocols: tuple[str | EvalProtocol, ...] = ()
+    protocols: tuple[str | EvalProtocol, ...] | None = None
     encoder: str | None = None
     also: tuple[str, ...] = ()
     missing: Missing = "error"
@@ -114,7 +114,7 @@ class ScoringSpec:
             BadOption: a protocol of another task.
         """
         named: dict[str, EvalProtocol] = {}
-        for protocol in self.protocols or task.protocols:
+        for protocol in task.protocols if self.protocols is None else self.protocols:
             value = tasks.find_protocol(protocol, task) if isinstance(protocol, str) else protocol
             if value.task != task.name:
                 raise BadOption(f"{value.key} scores the task {value.task}, not {task.name}")

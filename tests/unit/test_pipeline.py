@@ -14,16 +14,17 @@ from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.execution.isolation import answers
 from gcg_bench.metrics.words import Words
-from gcg_bench.pipeline.evaluate import complete, evaluate, score
+from gcg_bench.pipeline.interface import evaluate
+from gcg_bench.pipeline.predict import complete
+from gcg_bench.pipeline.score import score
 from gcg_bench.runs import Run
-from gcg_bench.scoring.score import Resampling
-from gcg_bench.scoring.signature import fields_of
-from gcg_bench.tasks.protocols import STRICT
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks.gcg import STRICT
 from gcg_bench.types import Grounding, Prediction, Query
 
 QUERIES = [Query(f"q{k}", picture()) for k in range(6)]
 SAID = Grounding("something")
-WORDS_ALONE = replace(STRICT, metrics=(Words(),))
+WORDS_ALONE = replace(STRICT, metrics=(Words(),), ranked_by="Words", images_by="Words")
 
 
 class Careful:
@@ -214,7 +215,7 @@ def test_evaluate_refuses_to_wait_for_no_time(tmp_path, more):
 
 
 def test_evaluate_refuses_words_that_it_does_not_know(tmp_path):
-    with pytest.raises(TypeError, match="patience"):
+    with pytest.raises(BadOption, match="takes no patience"):
         evaluate(Careful(), SHAPES, tmp_path / "run", protocols=(), patience=3)
 
 
@@ -226,10 +227,10 @@ class Set(Careful):
 
 def test_the_signature_says_how_answers_were_made(tmp_path):
     data = load_dataset("shapes", "val", limit=2)
-    (verdict,) = evaluate(
+    (result,) = evaluate(
         Set(), data, tmp_path / "run", protocols=[WORDS_ALONE], resampling=Resampling(draws=0)
     )
-    said = fields_of(verdict.signature)
+    said = dict(part.split(":", 1) for part in result.signature.split("|"))
     prompt = hashlib.sha256(data.samples[0].query.prompt.encode()).hexdigest()[:8]
     assert (said["prompt"], said["decoding"]) == (prompt, "greedy")
     assert (said["n"], said["model_n"], said["note"]) == ("2", "7", "a%7Cby:me")
