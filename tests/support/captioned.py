@@ -6,23 +6,18 @@ import numpy as np
 from support.worlds import picture
 
 from gcg_bench.scoring.score import measure
-from gcg_bench.types import Grounding, Metric, Pair, Prediction, Query, Sample
+from gcg_bench.types import Grounding, Metric, Pair, Prediction, Query, Sample, Tokens
 
 World = Sequence[tuple[Sequence[str], str]]
 """An image's (references, hypothesis), tokenised."""
 
 
 def pairs(world: World) -> list[Pair]:
-    nothing = np.zeros((0, 0))
     return [
         Pair(
             Sample(Query(str(k), picture()), Grounding(references[0]), tuple(references), k),
             Prediction(str(k), Grounding(hypothesis)),
-            nothing,
-            nothing,
-            nothing,
-            tuple(references),
-            hypothesis,
+            {"tokens": Tokens(tuple(references), hypothesis)},
         )
         for k, (references, hypothesis) in enumerate(world)
     ]

@@ -1,7 +1,7 @@
 """Pages to open in tests: material made by hand, so that no Java, model or run is needed."""
 
 import numpy as np
-from support.worlds import HEIGHT, WIDTH, compare, sample
+from support.worlds import HEIGHT, WIDTH, features, sample
 
 from gcg_bench.analysis.errors import diagnose
 from gcg_bench.errors import MissingData
@@ -27,14 +27,11 @@ def nowhere(height=HEIGHT, width=WIDTH):
 
 def laid(id_, truth, answer, *more, picture=None, error=None, raw=None, seconds=None):
     """One image as a Pair."""
-    made = compare(sample(id_, truth, *more), answer)
-    query = Query(id_, picture or grey())
+    reference = sample(id_, truth, *more)
     return Pair(
-        Sample(query, made.sample.truth, made.sample.captions),
+        Sample(Query(id_, picture or grey()), reference.truth, reference.captions),
         Prediction(id_, answer, raw=raw, seconds=seconds, error=error),
-        made.iou,
-        made.crowd_iou,
-        made.similarity,
+        features(reference, answer),
     )
 
 

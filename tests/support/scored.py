@@ -10,18 +10,30 @@ from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.runs import Run
-from gcg_bench.scoring.results import Measured
-from gcg_bench.scoring.score import Evaluation, Resampling, conclude
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import reduced
+from gcg_bench.scoring.storage import keep
+from gcg_bench.scoring.values import MeasuredOn, Resampling
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import Grounding, Prediction, Rows
 
 PUBLISHED_MIOU = MeanIoU(match="greedy", divide_by="taken")
 SMALL = {
-    "official-1": replace(OFFICIAL, metrics=(PUBLISHED_MIOU,)),
-    "strict-1": replace(STRICT, metrics=(PhraseF1(), MeanIoU(), Hallucination())),
+    "gcg.official-1": replace(OFFICIAL, metrics=(PUBLISHED_MIOU,), ranked_by="", images_by=""),
+    "gcg.strict-1": replace(
+        STRICT,
+        metrics=(PhraseF1(), MeanIoU(), Hallucination()),
+        ranked_by="F1",
+        images_by="F1",
+    ),
 }
-# what every signature says of the measurement unless a test says otherwise
-FACTS = {"dataset": "shapes", "card": "1", "split": "val", "truth": "generated", "missing": "error"}
+"""Protocols that count phrases and masks alone, by the name of their folder in a run."""
+SMALL_OFFICIAL, SMALL_STRICT = SMALL.values()
+AP_STRICT = replace(STRICT, metrics=(AP50(),), ranked_by="", images_by="")
+
+DATA = MeasuredOn(dataset="shapes", card="1", split="val", truth="generated", n=0)
+"""What the results are measured on unless a test says otherwise; `n` is that of the rows."""
+ENCODER = "minilm@53aa5117"
 
 
 def ids(n):
@@ -49,9 +61,9 @@ def rows(matched, *, predicted=5, reference=5, miou=None, hallucinated=0):
 def confident(lists):
     """AP50's rows of images: lists of (confidence, whether it is true), with 2 references each."""
     held = {"verdicts": [], "confidences": []}
-    for one in lists:
-        held["confidences"].append(np.array([c for c, _ in one], dtype=float))
-        held["verdicts"].append(np.array([float(t) for _, t in one]))
+    for image in lists:
+        held["confidences"].append(np.array([c for c, _ in image], dtype=float))
+        held["verdicts"].append(np.array([float(t) for _, t in image]))
     made = {}
     for name, values in held.items():
         made[name] = np.empty(len(values), dtype=object)
@@ -60,41 +72,63 @@ def confident(lists):
     return Rows(ids(n), {**columns(n, references=2, order=np.arange(n)), **made})
 
 
-AP_STRICT = replace(STRICT, metrics=(AP50(),))
+def result(
+    protocol,
+    counted,
+    *,
+    label="model",
+    encoder=ENCODER,
+    confidences="none",
+    evaluator="gcg-bench-0.1.0",
+    **facts,
+):
+    """The result of a protocol on counts.
 
-
-def evaluation(protocol, counted, **facts):
-    """A verdict on counts."""
+    Args:
+        protocol: what was measured; its encoder becomes that of `encoder`.
+        counted: rows by the name of their metric.
+        label: whose predictions they are.
+        encoder: NAME@DIGEST of the phrase encoder, for a protocol that needs one.
+        confidences: whether the predicted masks carry scores.
+        evaluator: the program that scored.
+        facts: fields of MeasuredOn (`split="test"`); all others say how the answers were made.
+    """
     held = {metric.name: counted[metric.name] for metric in protocol.metrics}
-    n = len(next(iter(held.values())))
-    own = {"encoder": "minilm@53aa5117", "confidences": "none", "by": "gcg-bench-0.1.0"}
-    signature = protocol.signature({**FACTS, "n": n, "prompt": "none", **own, **facts})
+    measured = {name: facts.pop(name) for name in list(facts) if hasattr(DATA, name)}
+    data = replace(DATA, **{"n": len(next(iter(held.values()))), **measured})
+    needed = "similarity" in protocol.needs
+    name, _, digest = encoder.rpartition("@")
+    protocol = replace(protocol, encoder=name if needed else None)
     resampling = Resampling(draws=20)
-    return Evaluation(
-        protocol=protocol.name,
-        version=protocol.version,
-        signature=signature,
-        dataset=str(facts.get("dataset", FACTS["dataset"])),
-        split=str(facts.get("split", FACTS["split"])),
-        n=n,
+    answered = {"prompt": "none", **{name: str(value) for name, value in facts.items()}}
+    return Result(
+        protocol=protocol,
+        data=data,
+        encoder=(name, digest) if needed else None,
+        answered=answered,
+        confidences=confidences,
+        evaluator=evaluator,
         failed=0,
-        scores=conclude(protocol.metrics, held, signature, resampling),
+        scores=reduced(protocol, held, resampling),
         rows=held,
         words=3.0,
         false_accept=0.05,
-        notes=(),
-        seconds={},
         resampling=resampling,
+        label=label,
     )
 
 
-def measured(protocol, counted, label="model"):
-    made = evaluation(protocol, counted)
-    return Measured(label, made.to_json(), protocol.metrics, made.rows)
+def run_folder(folder, model, counted, *, protocols=None, settings=None, **facts) -> Run:
+    """A run with a caption an image, scored with the small protocols.
 
-
-def run_folder(folder, model, counted, *, protocols=None, settings=None, **facts):
-    """A run with a caption an image, scored with the small protocols."""
+    Args:
+        folder: where.
+        model: the model's name.
+        counted: rows by the name of their metric.
+        protocols: in the place of the small ones.
+        settings: more settings of the run.
+        facts: as `result` takes them.
+    """
     chosen = SMALL.values() if protocols is None else protocols
     about = {"model": model, "dataset": "shapes", "split": "val", "limit": None, **(settings or {})}
     images = next(iter(counted.values())).ids
@@ -102,7 +136,5 @@ def run_folder(folder, model, counted, *, protocols=None, settings=None, **facts
         for image in images:
             run.append(Prediction(image, Grounding(f"{model} sees {image}")))
         for protocol in chosen:
-            made = evaluation(protocol, counted, **facts)
-            run.write_rows(made.key, made.rows)
-            run.write_scores(made.key, made.to_json())
+            keep(run, result(protocol, counted, label=model, **facts))
     return Run.open(Path(folder))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gcg_bench import masks
-from gcg_bench.scoring.features import overlaps
+from gcg_bench.scoring.features import overlaps, pixel_counts
 from gcg_bench.types import (
     Grounding,
     Mask,
@@ -15,6 +15,7 @@ from gcg_bench.types import (
     Prediction,
     Query,
     Sample,
+    Tokens,
 )
 
 HEIGHT, WIDTH = 60, 80
@@ -54,19 +55,24 @@ def alike(a: str | None, b: str | None) -> float:
     return 0.6 if set(a.split()) & set(b.split()) else 0.0
 
 
-def compare(reference: Sample, answer: Grounding) -> Pair:
+def features(reference: Sample, answer: Grounding) -> dict[str, object]:
+    """All features of a pair: real overlaps, words compared by `alike`, lower case for tokens."""
     iou, crowd_iou = overlaps(reference.truth, answer)
     similarity = [[alike(t.text, p.text) for p in answer.phrases] for t in reference.truth.phrases]
-    shape = (len(reference.truth.phrases), len(answer.phrases))
-    return Pair(
-        reference,
-        Prediction(reference.id, answer),
-        iou,
-        crowd_iou,
-        np.array(similarity, dtype=float).reshape(shape),
-        tuple(caption.lower() for caption in reference.captions),
-        answer.caption.lower(),
-    )
+    return {
+        "iou": iou,
+        "crowd_iou": crowd_iou,
+        "pixels": pixel_counts(reference.truth, answer),
+        "tokens": Tokens(
+            tuple(caption.lower() for caption in reference.captions), answer.caption.lower()
+        ),
+        "similarity": np.array(similarity, dtype=float).reshape(iou.shape),
+    }
+
+
+def compare(reference: Sample, answer: Grounding) -> Pair:
+    prediction = Prediction(reference.id, answer)
+    return Pair(reference, prediction, features(reference, answer))
 
 
 def compare_all(references: Sequence[Sample], answers: Sequence[Grounding]) -> tuple[Pair, ...]:

@@ -17,7 +17,7 @@ from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.scoring.score import measure
-from gcg_bench.types import Grounding, Pair, Prediction
+from gcg_bench.types import Grounding, Metric, Pair, Prediction
 
 BELOW = np.nextafter(0.5, 0)
 SPOT = block(0, 0)
@@ -32,7 +32,8 @@ def compared(iou, similarity=None, *, crowd=(), confidences=None, order=0):
     scores = [None] * predicted if confidences is None else confidences
     answer = Grounding("", tuple(phrase("a", SPOT, score=score) for score in scores))
     reference = sample(str(order), Grounding("", tuple(truth)), order=order)
-    return Pair(reference, Prediction(str(order), answer), iou, iou, similarity)
+    tables = {"iou": iou, "crowd_iou": iou, "similarity": similarity}
+    return Pair(reference, Prediction(str(order), answer), tables)
 
 
 def scored(metric, *pairs, weights=None):
@@ -174,15 +175,11 @@ def test_a_metric_that_is_nobodys():
 def test_what_a_metrics_file_imports_is_not_its_metric(monkeypatch):
     file = types.ModuleType("somewhere.mine")
 
-    class Mine:
-        def reduce(self):
-            """What makes it a metric."""
-
-    class Other(Mine):
-        """A metric of another file."""
+    class Mine(MeanIoU):
+        """A metric of this file."""
 
     Mine.__module__ = "somewhere.mine"
-    file.Mine, file.Other, file.reduce = Mine, Other, Mine.reduce
+    file.Mine, file.MeanIoU, file.Metric = Mine, MeanIoU, Metric
     monkeypatch.setattr(registry, "module", lambda folder, name, kind: file)
     assert isinstance(metrics.load("mine"), Mine)
     del file.Mine
