@@ -87,6 +87,17 @@ class ModelOptions:
     give_up_after: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuses limits that no model can keep.
+
+        Raises:
+            BadOption: a timeout that is not above 0, or giving up before a process died.
+        """
+        if self.timeout is not None and not 0 < self.timeout < float("inf"):
+            raise BadOption(f"timeout is {self.timeout}; give a number of seconds above 0, or None")
+        if self.give_up_after is not None and self.give_up_after < 1:
+            raise BadOption(f"give_up_after is {self.give_up_after}; give 1 or more, or None")
+
 
 @dataclass(frozen=True)
 class ScoringSpec:

@@ -48,12 +48,17 @@ class EvalProtocol:
         """Fills what is left out, and refuses what cannot be scored.
 
         Raises:
-            BadOption: no metrics, two metrics of one name, a metric that needs the similarity of
-                phrases without an encoder, or a ranking score that no metric has.
+            BadOption: no metrics, two metrics or two scores of one name, or a metric that needs the
+                similarity of phrases without an encoder.
+            UnknownName: a ranking score that no metric has.
         """
         names = [metric.name for metric in self.metrics]
         if not names or len(set(names)) < len(names):
             raise BadOption(f"protocol {self.name}: needs metrics, each of another name")
+        scores = [spec.name for spec in self.scores]
+        if len(set(scores)) < len(scores):
+            twice = next(name for name in scores if scores.count(name) > 1)
+            raise BadOption(f"protocol {self.name}: two of its metrics give a score {twice!r}")
         if self.encoder is None and "similarity" in self.needs:
             raise BadOption(f"protocol {self.name}: its metrics need a phrase encoder")
         headline = [spec.name for spec in self.scores if spec.headline] or [self.scores[0].name]
