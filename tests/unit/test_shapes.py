@@ -1,4 +1,4 @@
-"""The embedded data set: the same everywhere, masks as seen, captions true."""
+"""The embedded data set: the same bytes everywhere, masks of visible pixels, true captions."""
 
 import hashlib
 import pickle
@@ -13,9 +13,9 @@ import pytest
 from gcg_bench import masks
 from gcg_bench.data.cards import load_card
 from gcg_bench.data.formats import shapes
-from gcg_bench.data.shapes.dice import Dice
-from gcg_bench.data.shapes.drawing import OUTLINES, TURNS, outline
-from gcg_bench.data.shapes.grammar import PLACES, tell
+from gcg_bench.data.shapes.grammar import PLACES, describe
+from gcg_bench.data.shapes.rendering import OUTLINES, TURNS, outline
+from gcg_bench.data.shapes.rng import SplitMix64
 from gcg_bench.data.shapes.scene import BACKGROUNDS, COLOURS
 from gcg_bench.errors import BadOption, UnknownName
 
@@ -25,18 +25,18 @@ SOME = [("train", k) for k in range(40)] + [("val", k) for k in range(20)] + [("
 
 @pytest.fixture(params=SOME, ids=lambda key: f"{key[0]}-{key[1]}")
 def scene(request):
-    return shapes.scene(*request.param)
+    return shapes.compose_scene(*request.param)
 
 
-def alone(scene, place):
-    """The thing's pixels if nothing stood before it, drawn by a copy of the scene."""
-    thing = scene.things[place]
+def alone(scene, position):
+    """The pixels of a thing without the things in front of it, rendered separately."""
+    thing = scene.things[position]
     size = (scene.height, scene.width)
-    drawn = outline(
+    shape = outline(
         thing.shape, centre=thing.centre, radius=thing.radius, turn=thing.turn, size=size
     )
     bitmap = np.zeros(size, dtype=bool)
-    bitmap[drawn.box] = drawn.inside
+    bitmap[shape.box] = shape.inside
     return bitmap
 
 
@@ -50,7 +50,7 @@ def centre(bitmap):
 
 
 def claim_is_true(scene, claim):
-    """Says the claim of every pair of members, from bitmaps alone, one pixel of tolerance."""
+    """Checks a claim for all pairs of members from bitmaps alone, with a tolerance of 1 pixel."""
     subjects = scene.mentions[claim.subject]
     if claim.other is None:
         row, column = centre(scene.visible(subjects[0]))
@@ -61,19 +61,19 @@ def claim_is_true(scene, claim):
         ]
         return claim.kind in words
     return all(
-        _holds(scene, claim.kind, one, other)
-        for one in subjects
-        for other in scene.mentions[claim.other]
+        _holds(scene, claim.kind, first, second)
+        for first in subjects
+        for second in scene.mentions[claim.other]
     )
 
 
-def _holds(scene, kind, one, other):
+def _holds(scene, kind, first, second):
     if kind in ("in front of", "behind"):
-        front, back = (one, other) if kind == "in front of" else (other, one)
+        front, back = (first, second) if kind == "in front of" else (second, first)
         return covers(scene, front, back)
-    if covers(scene, one, other) or covers(scene, other, one):
+    if covers(scene, first, second) or covers(scene, second, first):
         return False
-    (y1, x1), (y2, x2) = centre(scene.visible(one)), centre(scene.visible(other))
+    (y1, x1), (y2, x2) = centre(scene.visible(first)), centre(scene.visible(second))
     down, across = y2 - y1, x2 - x1
     return {
         "above": down >= abs(across) - 2,
@@ -84,7 +84,7 @@ def _holds(scene, kind, one, other):
 
 
 def test_version_is_anchored():
-    """What version 1 draws and says; when this must change, VERSION and the card's version rise."""
+    """The output of version 1; when it must change, VERSION and the card's version rise."""
     digest = hashlib.sha256()
     for split, index in [("train", 0), ("train", 10**9), ("val", 7), ("val", 199), ("test", 0)]:
         sample = shapes.sample(split, index)
@@ -102,7 +102,7 @@ def test_card_has_the_version():
 
 def test_dice_are_splitmix64():
     """The first words of SplitMix64 from state 0, as its authors' C program prints them."""
-    dice = Dice()
+    dice = SplitMix64()
     assert [dice.word() for _ in range(3)] == [
         0xE220A8397B1DCDAF,
         0x6E789E6AA1B965F4,
@@ -111,7 +111,7 @@ def test_dice_are_splitmix64():
 
 
 def test_dice_are_fair():
-    dice = Dice(5)
+    dice = SplitMix64(5)
     throws = [dice.below(6) for _ in range(6000)]
     assert {*throws} == {*range(6)}
     # binomial standard deviation is 29
@@ -161,7 +161,7 @@ def test_masks_are_what_is_seen(scene):
 
 
 def test_colours_are_seen_where_masks_are(scene):
-    """The median pixel of a plain thing is its named colour; outside there is none of it."""
+    """The median pixel of a plain thing has its named colour; the background does not."""
     picture = scene.render().astype(int)
     nobody = ~np.any([scene.visible(place) for place in range(len(scene.things))], axis=0)
     for place, thing in enumerate(scene.things):
@@ -172,7 +172,7 @@ def test_colours_are_seen_where_masks_are(scene):
             }
             assert min(far, key=far.get) == thing.colour
     greys = picture[nobody]
-    assert (greys.max(1) - greys.min(1)).max() < 60  # no background colour is vivid
+    assert (greys.max(1) - greys.min(1)).max() < 60  # every background is nearly grey
     assert 75 < greys.mean() < 225
 
 
@@ -206,17 +206,17 @@ def test_each_thing_is_mentioned_once_from_left_to_right(scene):
 
 def test_captions_are_true(scene):
     for version in range(4):
-        told = tell(scene, version)
-        assert all(claim_is_true(scene, claim) for claim in told.claims)
+        caption = describe(scene, version)
+        assert all(claim_is_true(scene, claim) for claim in caption.claims)
 
 
 def test_phrases_name_what_is_there(scene):
     for version in range(4):
-        told = tell(scene, version)
-        assert len(told.spans) == len(scene.mentions)
-        assert all(a[1] < b[0] for a, b in pairwise(told.spans))
-        for (start, end), members in zip(told.spans, scene.mentions, strict=True):
-            words = told.caption[start:end].lower().split()
+        caption = describe(scene, version)
+        assert len(caption.spans) == len(scene.mentions)
+        assert all(a[1] < b[0] for a, b in pairwise(caption.spans))
+        for (start, end), members in zip(caption.spans, scene.mentions, strict=True):
+            words = caption.caption[start:end].lower().split()
             thing = scene.things[members[0]]
             pattern = {"striped": "stripe", "dotted": "dot", "checkered": "check"}
             assert thing.colour in words
@@ -234,7 +234,7 @@ def test_phrases_name_what_is_there(scene):
 
 
 def test_captions_say_nothing_unclaimed(scene):
-    """Outside the phrases stand only the grammar's own words, and as many claims as are listed."""
+    """Outside the phrases there are only words of the grammar, and only the listed claims."""
     relations = (
         "in front of|partly covering|partly hidden by|behind|above|higher up than|below|"
         "lower down than|to the left of|left of|to the right of|right of|"
@@ -242,21 +242,21 @@ def test_captions_say_nothing_unclaimed(scene):
     )
     rest = "there|is|are|lies|lie|sits|sit|and|which|that|the picture shows"
     for version in range(4):
-        told = tell(scene, version)
+        caption = describe(scene, version)
         outside, place = "", 0
-        for start, end in told.spans:
-            outside += told.caption[place:start] + " # "
+        for start, end in caption.spans:
+            outside += caption.caption[place:start] + " # "
             place = end
-        outside = (outside + told.caption[place:]).lower()
+        outside = (outside + caption.caption[place:]).lower()
         found = re.findall(rf"\b(?:{relations})\b", outside)
-        assert len(found) == len(told.claims)
+        assert len(found) == len(caption.claims)
         left = re.sub(rf"\b(?:{relations}|{rest})\b|[#.,\s]", "", outside)
         assert left == ""
 
 
 def test_sample_carries_its_scene():
     sample = shapes.sample("val", 12, prompt="Say.")
-    scene = shapes.scene("val", 12)
+    scene = shapes.compose_scene("val", 12)
     assert sample.id == "shapes_val_000012"
     assert (sample.order, sample.query.prompt) == (12, "Say.")
     assert sample.captions[0] == sample.truth.caption
@@ -271,7 +271,7 @@ def test_sample_carries_its_scene():
 
 
 def test_queries_hold_no_answers():
-    """What a model is handed pickles to a few words: split, index and the prompt."""
+    """The query of a model pickles to a few words: split, index and prompt."""
     query = shapes.sample("val", 3, prompt="Say.").query
     assert len(pickle.dumps(query.image.read)) < 150
     assert query.image.read.args == ("val", 3)
@@ -281,21 +281,21 @@ def test_splits_share_no_scene():
     seen = {}
     for split in ("train", "val", "test"):
         for index in range(40):
-            picture = shapes.scene(split, index)
+            picture = shapes.compose_scene(split, index)
             key = hashlib.sha256(picture.owners.tobytes()).hexdigest()
             assert seen.setdefault(key, (split, index)) == (split, index)
 
 
 def test_everything_occurs():
-    """Every shape, colour, texture and size, pairs, and hiding, within the first 150 scenes."""
-    scenes = [shapes.scene("train", index) for index in range(150)]
+    """Every shape, colour, texture and size, pairs, and occlusion, within the first 150 scenes."""
+    scenes = [shapes.compose_scene("train", index) for index in range(150)]
     things = [thing for scene in scenes for thing in scene.things]
     for attribute, count in (("shape", 7), ("colour", 8), ("texture", 4), ("size", 3)):
         assert len({getattr(thing, attribute) for thing in things}) == count
     assert {len(scene.things) for scene in scenes} == {3, 4, 5, 6}
     assert {len(group) for scene in scenes for group in scene.mentions} == {1, 2}
     hiding = sum(bool(scene.hidden) for scene in scenes)
-    assert 0.5 < hiding / 150 < 0.8  # 65 in 100 are asked for
+    assert 0.5 < hiding / 150 < 0.8  # the setting is 65 percent
     assert {(scene.height >= scene.width) for scene in scenes} == {True, False}
 
 
@@ -316,7 +316,7 @@ def test_read_counts():
     some = list(shapes.read(CARD, "train", root, limit=3))
     assert [sample.id for sample in some] == [f"shapes_train_{k:06d}" for k in range(3)]
     assert {sample.query.prompt for sample in some} == {"Describe."}
-    assert shapes.scene("test", 499).things
+    assert shapes.compose_scene("test", 499).things
 
 
 def test_refusals():
@@ -326,4 +326,4 @@ def test_refusals():
         shapes.read(CARD, "train", Path())
     for split, index in (("val", 200), ("test", 500), ("train", -1)):
         with pytest.raises(BadOption, match=f"no scene {index}"):
-            shapes.scene(split, index)
+            shapes.compose_scene(split, index)

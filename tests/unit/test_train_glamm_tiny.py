@@ -1,4 +1,4 @@
-"""The training of glamm-tiny: it shows what the model will see, and it resumes."""
+"""The training of glamm-tiny: the pool holds the model's inputs, and a stage resumes exactly."""
 
 import sys
 from dataclasses import replace
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gcg_bench.data.shapes.composing import scene
+from gcg_bench.data.shapes.composing import compose_scene
 from gcg_bench.glamm.answers import read_answer
 from gcg_bench.glamm.grounding import full_size
 from gcg_bench.glamm.images import image_inputs
@@ -20,7 +20,7 @@ TOOLS = Path(__file__).parents[2] / "tools"
 
 @pytest.fixture(scope="module")
 def tools():
-    """The tool's modules, by name."""
+    """The modules of the tool, by name."""
     sys.path.insert(0, str(TOOLS))
     try:
         import train_glamm_tiny
@@ -56,12 +56,12 @@ def tools():
 
 @pytest.fixture(scope="module")
 def tokenizer(tools):
-    return tools["vocabulary"].learn()
+    return tools["vocabulary"].build_vocabulary()
 
 
 @pytest.fixture(scope="module")
 def work(tools, tmp_path_factory):
-    """A folder with a pool of six scenes a level."""
+    """A folder with a pool of six scenes for each level."""
     folder = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("pool", "batches"):
@@ -73,69 +73,71 @@ def work(tools, tmp_path_factory):
 
 @pytest.fixture
 def small(tools, monkeypatch):
-    """One shard a level, two scenes a batch, three steps a stage."""
+    """One shard for each level, two scenes in a batch, three steps in a stage."""
     for name in ("pool", "batches"):
         monkeypatch.setattr(tools[name], "SHARD", 6)
     monkeypatch.setattr(tools["batches"], "SHARDS", dict.fromkeys(tools["pool"].LEVELS, 1))
     monkeypatch.setattr(tools["loop"], "LOG_EVERY", 1)
     monkeypatch.setattr(tools["loop"], "HELDOUT", 6)
-    stages = [replace(one, steps=3, batch=2) for one in tools["recipe"].STAGES]
-    return {one.name: one for one in stages}
+    stages = [replace(stage, steps=3, batch=2) for stage in tools["recipe"].STAGES]
+    return {stage.name: stage for stage in stages}
 
 
 def test_pool_shows_what_the_processor_shows(tools):
-    """Pixels in the pool are those that the model's own preparation makes of the same picture."""
+    """The pool's pixels equal those of the model's own preparation of the same image."""
     for index in range(6):
-        made = scene("train", index)
-        drawn = tools["pool"].draw(made, clip_size=160, sam_size=160)
-        wanted = image_inputs(made.render(), clip_size=160, sam_size=160, crop=False)
-        clip = tools["batches"].clip_input(np.stack([drawn.clip]))[0]
-        sam = tools["batches"].sam_input(np.stack([drawn.sam]), np.array([drawn.resized]))[0]
-        assert torch.allclose(clip, wanted.pixels, atol=1e-5)
-        assert torch.allclose(sam, wanted.grounding_pixels, atol=1e-5)
-        assert drawn.resized == wanted.resized
+        scene = compose_scene("train", index)
+        rendered = tools["pool"].render_scene(scene, clip_size=160, sam_size=160)
+        inputs = image_inputs(scene.render(), clip_size=160, sam_size=160, crop=False)
+        clip = tools["batches"].clip_input(np.stack([rendered.clip]))[0]
+        sam = tools["batches"].sam_input(np.stack([rendered.sam]), np.array([rendered.resized]))[0]
+        assert torch.allclose(clip, inputs.pixels, atol=1e-5)
+        assert torch.allclose(sam, inputs.grounding_pixels, atol=1e-5)
+        assert rendered.resized == inputs.resized
 
 
 def test_pool_masks_become_the_masks_of_the_scene(tools):
-    """The shares of cells, read as logits and brought to full size, are the true masks."""
+    """The shares of cells, used as logits and brought to full size, are the true masks."""
     for index in range(6):
-        made = scene("train", index)
-        drawn = tools["pool"].draw(made, clip_size=160, sam_size=160)
-        low = torch.logit(torch.from_numpy(drawn.masks).float() / 255, eps=1e-3)
-        size = (made.height, made.width)
-        said = full_size(low, side=160, resized=drawn.resized, original=size).numpy() > 0
-        for mask, members in zip(said, made.mentions, strict=True):
-            wanted = np.any([made.visible(place) for place in members], axis=0)
-            assert (mask & wanted).sum() / (mask | wanted).sum() > 0.88
+        scene = compose_scene("train", index)
+        rendered = tools["pool"].render_scene(scene, clip_size=160, sam_size=160)
+        low = torch.logit(torch.from_numpy(rendered.masks).float() / 255, eps=1e-3)
+        size = (scene.height, scene.width)
+        predicted = full_size(low, side=160, resized=rendered.resized, original=size).numpy() > 0
+        for mask, members in zip(predicted, scene.mentions, strict=True):
+            target = np.any([scene.visible(position) for position in members], axis=0)
+            assert (mask & target).sum() / (mask | target).sum() > 0.88
 
 
 def test_facts_are_of_the_scene(tools):
-    made = scene("train", 40)
-    pair = next(members for members in made.mentions if len(members) == 2)
-    row = tools["pool"].facts(made, pair)
-    names = [kinds[int(at)] for kinds, at in zip(tools["pool"].KINDS, row, strict=False)]
-    thing = made.things[pair[0]]
+    scene = compose_scene("train", 40)
+    pair = next(members for members in scene.mentions if len(members) == 2)
+    row = tools["pool"].facts(scene, pair)
+    names = [kinds[int(index)] for kinds, index in zip(tools["pool"].KINDS, row, strict=False)]
+    thing = scene.things[pair[0]]
     assert names == [thing.shape, thing.colour, thing.texture, thing.size]
-    columns = np.nonzero(made.visible(pair[1]))[1]
-    assert row[8] == pytest.approx((columns.mean() + 0.5) / made.width)
-    assert row[10] == pytest.approx((columns.max() - columns.min() + 1) / made.width)
+    columns = np.nonzero(scene.visible(pair[1]))[1]
+    assert row[8] == pytest.approx((columns.mean() + 0.5) / scene.width)
+    assert row[10] == pytest.approx((columns.max() - columns.min() + 1) / scene.width)
     assert row[-1] == 1
 
 
 def test_words_come_back_as_phrases(tools, tokenizer):
-    """What the model is taught to say reads back as the scene's own phrases, each with one mask."""
+    """The training text is parsed into the scene's own phrases, each with one mask."""
     prompt = tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, None)]))
     for index in range(20):
-        told = tools["style"].plainly(scene("train", index))
-        words = tools["pool"].tagged(told)
+        caption = tools["style"].plain_caption(compose_scene("train", index))
+        words = tools["pool"].tagged(caption)
         ids = tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, words)]))
         assert ids[: len(prompt)] == prompt
         assert (ids[-1], tokenizer.unk in ids) == (tokenizer.eos, False)
         answer = read_answer(tokenizer, prompt, ids[len(prompt) :])
         assert [phrase.text for phrase in answer.phrases] == [
-            told.caption[start:end] for start, end in told.spans
+            caption.caption[start:end] for start, end in caption.spans
         ]
-        assert [phrase.masks for phrase in answer.phrases] == [(k,) for k in range(len(told.spans))]
+        assert [phrase.masks for phrase in answer.phrases] == [
+            (k,) for k in range(len(caption.spans))
+        ]
 
 
 def test_vocabulary_reads_any_ascii(tokenizer):
@@ -163,22 +165,22 @@ def test_learning_rate_rises_stays_and_falls(tools):
 
 
 def test_style_says_the_same_thing_the_same_way(tools):
-    """Two sentences of three mentions at most; all things named once; nothing thrown."""
+    """At most three mentions in a sentence; all things named once; no random choice."""
     for index in range(30):
-        made = scene("train", index)
-        told = tools["style"].plainly(made)
-        assert told == tools["style"].plainly(made)
-        assert len(told.spans) == len(made.mentions)
-        assert told.caption.count(".") == -(-len(made.mentions) // 3)
-        assert not {"lies", "sits", "lie", "sit", "with"} & set(told.caption.split())
+        scene = compose_scene("train", index)
+        caption = tools["style"].plain_caption(scene)
+        assert caption == tools["style"].plain_caption(scene)
+        assert len(caption.spans) == len(scene.mentions)
+        assert caption.caption.count(".") == -(-len(scene.mentions) // 3)
+        assert not {"lies", "sits", "lie", "sit", "with"} & set(caption.caption.split())
 
 
 def test_muon_steps_have_singular_values_of_about_one(tools):
     generator = torch.Generator().manual_seed(3)
     for shape in ((2, 48, 48), (1, 96, 32), (3, 32, 96)):
-        made = tools["muon"].orthogonal(torch.randn(shape, generator=generator))
-        assert made.shape == shape
-        values = torch.linalg.svdvals(made)
+        matrices = tools["muon"].orthogonal(torch.randn(shape, generator=generator))
+        assert matrices.shape == shape
+        values = torch.linalg.svdvals(matrices)
         assert float(values.max()) < 1.3
         assert float(values.median()) > 0.6
 
@@ -208,25 +210,31 @@ def test_silhouette_is_the_mask_around_a_thing(tools):
         owner=torch.tensor([0]),
         resized=torch.tensor([[120, 160]]),
     )
-    found = tools["probe"].silhouettes(batch).reshape(2, 8, 8)
-    assert torch.equal(found[0], found[1])
-    assert bool((found[0, 1:7, 1:7] > 0.9).all())
-    assert bool((found[0, 0] < 0.5).all())
-    assert bool((found[0, :, 7] < 0.5).all())
+    silhouettes = tools["probe"].silhouettes(batch).reshape(2, 8, 8)
+    assert torch.equal(silhouettes[0], silhouettes[1])
+    assert bool((silhouettes[0, 1:7, 1:7] > 0.9).all())
+    assert bool((silhouettes[0, 0] < 0.5).all())
+    assert bool((silhouettes[0, :, 7] < 0.5).all())
 
 
 @pytest.mark.parametrize("name", ["see", "eyes", "words", "whole"])
 def test_resumes_identically(tools, tokenizer, work, small, tmp_path, name):
-    """Three steps in one go leave the weights that one step, a fresh start and two leave."""
+    """Three steps in one run end with the same weights as one step, a restart and two steps."""
     pool = tools["batches"].Pool(work / "pool", tokenizer)
-    first = tools["train_glamm_tiny"].fresh(tokenizer)
+    first = tools["train_glamm_tiny"].initial_model(tokenizer)
     before = {key: value.clone() for key, value in first.state_dict().items()}
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     run = tools["loop"].run
     run(first, small[name], pool, tmp_path / "a", until=3)
-    run(tools["train_glamm_tiny"].fresh(tokenizer), small[name], pool, tmp_path / "b", until=1)
-    second = tools["train_glamm_tiny"].fresh(tokenizer)
+    run(
+        tools["train_glamm_tiny"].initial_model(tokenizer),
+        small[name],
+        pool,
+        tmp_path / "b",
+        until=1,
+    )
+    second = tools["train_glamm_tiny"].initial_model(tokenizer)
     run(second, small[name], pool, tmp_path / "b", until=3)
     after, again = first.state_dict(), second.state_dict()
     assert all(torch.equal(after[key], again[key]) for key in after)
@@ -236,4 +244,4 @@ def test_resumes_identically(tools, tokenizer, work, small, tmp_path, name):
     assert changed
     assert all(key.startswith(parts) for key in changed)
     lines = [(tmp_path / side / "losses.jsonl").read_text().count("\n") for side in "ab"]
-    assert lines[0] == lines[1] == 4  # three steps and one look at held-out scenes
+    assert lines[0] == lines[1] == 4  # three steps and one line of held-out figures

@@ -1,1 +1,1 @@
-"""How glamm-tiny is trained, piece by piece; `tools/train_glamm_tiny.py` is the door."""
+"""The parts of the training of glamm-tiny; `tools/train_glamm_tiny.py` is the command."""

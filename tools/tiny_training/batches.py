@@ -1,4 +1,4 @@
-"""Batches from the pool: which scenes a step sees follows from seed, stage and step alone."""
+"""Batches from the pool: the scenes of a step follow from seed, stage and step alone."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,25 +19,25 @@ from tiny_training.pool import SHARD, Shard
 from tiny_training.recipe import SEED, SHARDS, STAGES, Stage
 
 MASKED = ("eyes", "whole")
-"""Stages in which SAM sees the image."""
+"""Stages that use SAM's image input."""
 
 WORDED = ("words", "whole")
-"""Stages in which something is said."""
+"""Stages that use captions."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B scenes with N phrases between them.
+    """B scenes with N phrases in total.
 
     Attributes:
         pixels: CLIP pixels [B, 3, s, s].
-        grounding_pixels: SAM pixels [B, 3, S, S]; empty where SAM does not look.
-        ids: prompt and answer [B, n], right-padded; empty where nothing is said.
+        grounding_pixels: SAM pixels [B, 3, S, S]; empty in stages without SAM's image input.
+        ids: prompt and answer [B, n], right-padded; empty in stages without captions.
         labels: [B, n], IGNORE on prompt and padding.
         masks: the share of every cell that each phrase covers [N, S/2, S/2].
         facts: [N, FACTS].
         owner: the scene [N] of every phrase.
-        noise: standard normal draws [N, 8] for the oracle's places.
+        noise: standard normal draws [N, 8] for the oracle's positions.
         resized: height and width [B, 2] of the images inside SAM's square.
     """
 
@@ -53,11 +53,11 @@ class Batch:
 
 
 class Pool:
-    """The shards of all levels, opened on first use.
+    """The shards of all levels; a shard is opened on first use.
 
     Args:
-        folder: where `pool.write_shard` put them.
-        tokenizer: turns their words into ids.
+        folder: the folder of `pool.write_shard`.
+        tokenizer: turns captions into ids.
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
@@ -67,7 +67,7 @@ class Pool:
         self._prompt = tokenizer.encode_prompt(conversation([(CAPTION_WITH_MASKS, None)]))
 
     def shard(self, level: str, number: int) -> Shard:
-        """A shard by its level and number."""
+        """The shard with a level and number."""
         key = (level, number)
         if key not in self._shards:
             self._shards[key] = Shard(self._folder / f"{level}_{number:04d}")
@@ -75,49 +75,49 @@ class Pool:
 
     def step(self, stage: Stage, step: int) -> Batch:
         """The batch of a training step."""
-        order = [one.name for one in STAGES].index(stage.name)
+        order = [stage_.name for stage_ in STAGES].index(stage.name)
         rng = np.random.Generator(np.random.PCG64([SEED, order, step]))
-        chosen = rng.integers(SHARDS["full"] * SHARD, size=stage.batch)
-        scenes = [("full", int(at)) for at in chosen]
+        indices = rng.integers(SHARDS["full"] * SHARD, size=stage.batch)
+        scenes = [("full", int(index)) for index in indices]
         return self.gather(scenes, rng, sam=stage.name in MASKED, words=stage.name in WORDED)
 
     def heldout(self, size: int, count: int) -> Iterator[Batch]:
-        """The first `count` scenes that nothing is learnt from, in batches of `size`."""
+        """The first `count` scenes that no stage trains on, in batches of `size`."""
         rng = np.random.Generator(np.random.PCG64(SEED))
         for start in range(0, count, size):
-            some = [("heldout", index) for index in range(start, min(start + size, count))]
-            yield self.gather(some, rng)
+            scenes = [("heldout", index) for index in range(start, min(start + size, count))]
+            yield self.gather(scenes, rng)
 
     def gather(
         self,
-        chosen: list[tuple[str, int]],
+        scenes: list[tuple[str, int]],
         rng: np.random.Generator,
         *,
         sam: bool = True,
         words: bool = True,
     ) -> Batch:
-        """The chosen scenes, with or without SAM's pixels and words."""
-        places = [(self.shard(level, at // SHARD), at % SHARD) for level, at in chosen]
-        said = [shard.words[at] for shard, at in places] if words else []
-        ids, labels = self._words(said)
-        spans = [(shard, shard.first[at], shard.first[at + 1]) for shard, at in places]
+        """The batch of scenes, each a (level, index), with or without SAM's pixels and words."""
+        rows = [(self.shard(level, index // SHARD), index % SHARD) for level, index in scenes]
+        captions = [shard.words[index] for shard, index in rows] if words else []
+        ids, labels = self._token_rows(captions)
+        spans = [(shard, shard.first[index], shard.first[index + 1]) for shard, index in rows]
         masks = np.concatenate([shard.masks[low:high] for shard, low, high in spans])
         facts = np.concatenate([shard.facts[low:high] for shard, low, high in spans])
         counts = torch.tensor([int(high - low) for _, low, high in spans])
-        resized = np.stack([shard.resized[at] for shard, at in places])
+        resized = np.stack([shard.resized[index] for shard, index in rows])
         return Batch(
-            pixels=clip_input(np.stack([shard.clip[at] for shard, at in places])),
-            grounding_pixels=_sam(places, resized) if sam else torch.zeros(0),
+            pixels=clip_input(np.stack([shard.clip[index] for shard, index in rows])),
+            grounding_pixels=_sam_batch(rows, resized) if sam else torch.zeros(0),
             ids=ids,
             labels=labels,
             masks=torch.from_numpy(masks).float() / 255,
             facts=torch.from_numpy(facts),
-            owner=torch.repeat_interleave(torch.arange(len(places)), counts),
+            owner=torch.repeat_interleave(torch.arange(len(rows)), counts),
             noise=torch.from_numpy(rng.standard_normal((len(facts), 8))).float(),
             resized=torch.from_numpy(resized),
         )
 
-    def _words(self, answers: list[str]) -> tuple[Tensor, Tensor]:
+    def _token_rows(self, answers: list[str]) -> tuple[Tensor, Tensor]:
         if not answers:
             return torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long)
         rows = []
@@ -131,8 +131,8 @@ class Pool:
         return ids, labels
 
 
-def _sam(places: list[tuple[Shard, int]], resized: NDArray[np.int64]) -> Tensor:
-    return sam_input(np.stack([shard.sam[at] for shard, at in places]), resized)
+def _sam_batch(rows: list[tuple[Shard, int]], resized: NDArray[np.int64]) -> Tensor:
+    return sam_input(np.stack([shard.sam[index] for shard, index in rows]), resized)
 
 
 def clip_input(pixels: NDArray[np.uint8]) -> Tensor:
@@ -142,21 +142,23 @@ def clip_input(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def sam_input(pixels: NDArray[np.uint8], resized: NDArray[np.int64]) -> Tensor:
-    """SAM pixels [B, 3, S, S] from uint8 (B, S, S, 3), zero outside of the image."""
-    plain = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
-    made = (plain - torch.tensor(SAM_MEAN).view(3, 1, 1)) / torch.tensor(SAM_STD).view(3, 1, 1)
-    for row, (high, wide) in zip(made, resized, strict=True):
-        row[:, high:] = 0
-        row[:, :, wide:] = 0
-    return made
+    """SAM pixels [B, 3, S, S] from uint8 (B, S, S, 3), zero outside the image."""
+    values = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+    normalised = (values - torch.tensor(SAM_MEAN).view(3, 1, 1)) / torch.tensor(SAM_STD).view(
+        3, 1, 1
+    )
+    for row, (height, width) in zip(normalised, resized, strict=True):
+        row[:, height:] = 0
+        row[:, :, width:] = 0
+    return normalised
 
 
-def ahead(pool: Pool, stage: Stage, start: int) -> Iterator[Batch]:
-    """The batches of steps `start` to the end, each gathered while the one before is learnt."""
+def prefetched(pool: Pool, stage: Stage, start: int) -> Iterator[Batch]:
+    """The batches from step `start` to the end; each is gathered during the step before it."""
     with ThreadPoolExecutor(1) as thread:
-        waiting: Future[Batch] = thread.submit(pool.step, stage, start)
-        for _, following in pairwise(range(start, stage.steps + 1)):
-            batch = waiting.result()
-            if following < stage.steps:
-                waiting = thread.submit(pool.step, stage, following)
+        pending: Future[Batch] = thread.submit(pool.step, stage, start)
+        for _, next_step in pairwise(range(start, stage.steps + 1)):
+            batch = pending.result()
+            if next_step < stage.steps:
+                pending = thread.submit(pool.step, stage, next_step)
             yield batch

@@ -1,4 +1,4 @@
-"""The loop over a stage's steps: optimiser, schedule, log, and checkpoints that resume exactly."""
+"""The training loop of a stage: optimisers, schedule, log, and checkpoints that resume exactly."""
 
 import json
 import time
@@ -8,40 +8,40 @@ from typing import Any
 import torch
 from torch import nn
 
-from tiny_training.batches import Pool, ahead
+from tiny_training.batches import Pool, prefetched
 from tiny_training.muon import Muon
 from tiny_training.recipe import Stage
-from tiny_training.stages import Pupil
+from tiny_training.stages import TrainingModel
 
 SAVE_EVERY = 100
 LOG_EVERY = 20
-LOOK_EVERY = 200
+EVALUATE_EVERY = 200
 HELDOUT = 192
 
-SHARES = (1.0, 0.5)
-"""Of the stage's rate, for Muon and AdamW."""
+RATE_SHARES = (1.0, 0.5)
+"""Shares of the stage's learning rate, for Muon and AdamW."""
 
-READ_OUT = ("lm_head", "ask")
-"""Matrices that turn states into answers; they are stepped as tables are."""
+OUTPUT_LAYERS = ("lm_head", "ask")
+"""Layers that turn states into outputs; AdamW updates them, as it does tables."""
 
 
 def rate(stage: Stage, step: int) -> float:
-    """The learning rate of a step: a linear rise, level, then a linear fall to a fiftieth."""
+    """The learning rate of a step: a linear rise, a plateau, then a linear fall to a fiftieth."""
     if step < stage.warmup:
         return stage.rate * (step + 1) / stage.warmup
-    fall = stage.steps - stage.warmup - stage.level
-    left = min((stage.steps - step) / max(fall, 1), 1.0)
-    return stage.rate * (0.02 + 0.98 * left)
+    fall_steps = stage.steps - stage.warmup - stage.level
+    share = min((stage.steps - step) / max(fall_steps, 1), 1.0)
+    return stage.rate * (0.02 + 0.98 * share)
 
 
-def optimisers(parts: list[nn.Module]) -> list[torch.optim.Optimizer]:
-    """Muon over the matrices inside the parts; AdamW over vectors, tables and what is read out."""
+def build_optimizers(parts: list[nn.Module]) -> list[torch.optim.Optimizer]:
+    """Muon for the inner matrices of the parts; AdamW for vectors, tables and OUTPUT_LAYERS."""
     weights = [weight for part in parts for weight in part.parameters()]
     inner = {
         id(layer.weight)
         for part in parts
         for name, layer in part.named_modules()
-        if isinstance(layer, nn.Linear) and name.rpartition(".")[2] not in READ_OUT
+        if isinstance(layer, nn.Linear) and name.rpartition(".")[2] not in OUTPUT_LAYERS
     }
     matrices = [weight for weight in weights if id(weight) in inner]
     others = [weight for weight in weights if id(weight) not in inner]
@@ -49,7 +49,7 @@ def optimisers(parts: list[nn.Module]) -> list[torch.optim.Optimizer]:
 
 
 def run(
-    pupil: Pupil,
+    training_model: TrainingModel,
     stage: Stage,
     pool: Pool,
     folder: Path,
@@ -57,77 +57,91 @@ def run(
     until: int | None = None,
     precision: torch.dtype = torch.bfloat16,
 ) -> None:
-    """Trains a stage to its end, or to step `until`, from the folder's checkpoint if there is one.
+    """Trains a stage to its end or to step `until`, from the folder's checkpoint if there is one.
 
     Args:
-        precision: what matrix products are computed in; weights and optimisers stay float32.
+        training_model: the model to train.
+        stage: the stage.
+        pool: the pool of scenes.
+        folder: the folder of checkpoints and log.
+        until: the step to stop at; None for the end of the stage.
+        precision: the dtype of matrix products; weights and optimisers stay float32.
     """
-    pupil.requires_grad_(requires_grad=False)
-    parts = pupil.parts(stage.name)
+    training_model.requires_grad_(requires_grad=False)
+    parts = training_model.parts(stage.name)
     for module in parts:
         module.requires_grad_(requires_grad=True)
     weights = [weight for part in parts for weight in part.parameters()]
-    steppers = optimisers(parts)
+    optimizers = build_optimizers(parts)
     checkpoint = folder / f"{stage.name}.pt"
-    start = resume(checkpoint, pupil, steppers)
+    start = resume(checkpoint, training_model, optimizers)
     last = stage.steps if until is None else min(until, stage.steps)
-    began, seen = time.monotonic(), 0
-    for step, batch in zip(range(start, last), ahead(pool, stage, start), strict=False):
-        for stepper, share in zip(steppers, SHARES, strict=True):
-            for group in stepper.param_groups:
+    started, scenes = time.monotonic(), 0
+    for step, batch in zip(range(start, last), prefetched(pool, stage, start), strict=False):
+        for optimizer, share in zip(optimizers, RATE_SHARES, strict=True):
+            for group in optimizer.param_groups:
                 group["lr"] = share * rate(stage, step)
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-            losses = pupil.losses(stage, batch)
+            losses = training_model.losses(stage, batch)
         torch.stack(list(losses.values())).sum().backward()
-        length = nn.utils.clip_grad_norm_(weights, 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
-        seen += len(batch.owner.unique())
-        done = step + 1
-        if done % LOG_EVERY == 0 or done == last:
-            line: dict[str, Any] = {name: float(loss.detach()) for name, loss in losses.items()}
-            line |= {"gradient": float(length), "rate": rate(stage, step)}
-            line |= {"scenes_per_second": seen / (time.monotonic() - began)}
-            log(folder, {"stage": stage.name, "step": done, **line})
-        if done % LOOK_EVERY == 0 or done == stage.steps:
-            look(pupil, stage, pool, folder, done, precision)
-        if done % SAVE_EVERY == 0 or done == last:
-            save(checkpoint, pupil, steppers, done)
+        norm = nn.utils.clip_grad_norm_(weights, 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        scenes += len(batch.owner.unique())
+        finished = step + 1
+        if finished % LOG_EVERY == 0 or finished == last:
+            record: dict[str, Any] = {name: float(loss.detach()) for name, loss in losses.items()}
+            record |= {"gradient": float(norm), "rate": rate(stage, step)}
+            record |= {"scenes_per_second": scenes / (time.monotonic() - started)}
+            log(folder, {"stage": stage.name, "step": finished, **record})
+        if finished % EVALUATE_EVERY == 0 or finished == stage.steps:
+            log_heldout(training_model, stage, pool, folder, finished, precision)
+        if finished % SAVE_EVERY == 0 or finished == last:
+            save(checkpoint, training_model, optimizers, finished)
 
 
-def look(
-    pupil: Pupil, stage: Stage, pool: Pool, folder: Path, step: int, precision: torch.dtype
+def log_heldout(
+    training_model: TrainingModel,
+    stage: Stage,
+    pool: Pool,
+    folder: Path,
+    step: int,
+    precision: torch.dtype,
 ) -> None:
-    """Logs what is reached on held-out scenes."""
-    pupil.eval()
+    """Logs the figures of the model on held-out scenes."""
+    training_model.eval()
     with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-        found = pupil.reached(stage.name, pool.heldout(24, HELDOUT))
-    pupil.train()
-    log(folder, {"stage": stage.name, "step": step, "heldout": found})
+        figures = training_model.heldout_figures(stage.name, pool.heldout(24, HELDOUT))
+    training_model.train()
+    log(folder, {"stage": stage.name, "step": step, "heldout": figures})
 
 
-def log(folder: Path, line: dict[str, Any]) -> None:
-    """One more line in losses.jsonl."""
+def log(folder: Path, record: dict[str, Any]) -> None:
+    """Appends a line to losses.jsonl."""
     with (folder / "losses.jsonl").open("a", encoding="utf-8") as stream:
-        rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in line.items()}
+        rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in record.items()}
         stream.write(json.dumps(rounded) + "\n")
 
 
-def save(file: Path, pupil: Pupil, steppers: list[torch.optim.Optimizer], step: int) -> None:
-    """Writes a checkpoint beside the old one, then takes its place."""
-    fresh = file.with_suffix(".tmp")
-    states = [stepper.state_dict() for stepper in steppers]
-    torch.save({"pupil": pupil.state_dict(), "steppers": states, "step": step}, fresh)
-    fresh.replace(file)
+def save(
+    file: Path, training_model: TrainingModel, optimizers: list[torch.optim.Optimizer], step: int
+) -> None:
+    """Writes a checkpoint to a temporary file, then replaces the old checkpoint by it."""
+    temporary = file.with_suffix(".tmp")
+    states = [optimizer.state_dict() for optimizer in optimizers]
+    torch.save({"pupil": training_model.state_dict(), "steppers": states, "step": step}, temporary)
+    temporary.replace(file)
 
 
-def resume(file: Path, pupil: Pupil, steppers: list[torch.optim.Optimizer]) -> int:
-    """Fills pupil and optimiser from a checkpoint; the step to go on with, 0 without one."""
+def resume(
+    file: Path, training_model: TrainingModel, optimizers: list[torch.optim.Optimizer]
+) -> int:
+    """Loads a checkpoint; returns the next step, which is 0 without a checkpoint."""
     if not file.is_file():
         return 0
-    kept = torch.load(file, weights_only=True)
-    pupil.load_state_dict(kept["pupil"])
-    for stepper, state in zip(steppers, kept["steppers"], strict=True):
-        stepper.load_state_dict(state)
-    return int(kept["step"])
+    checkpoint = torch.load(file, weights_only=True)
+    training_model.load_state_dict(checkpoint["pupil"])
+    for optimizer, state in zip(optimizers, checkpoint["steppers"], strict=True):
+        optimizer.load_state_dict(state)
+    return int(checkpoint["step"])

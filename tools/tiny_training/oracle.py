@@ -1,8 +1,8 @@
-"""An oracle that turns a scene's own facts into mask prompts: scaffolding, thrown away at the end.
+"""An oracle that turns the facts of a scene into mask prompts; it is used in training only.
 
-It lets SAM's half learn masks before the language model has words, and shows the language model
-where its [SEG] states must lead. It is fixed, not learnt, so either half can be trained without the
-other. Nothing of it is in the finished model.
+With it, SAM's half learns masks before the language model can write captions, and the language
+model gets targets for its [SEG] states. It is fixed and has no trained weights, so either half can
+be trained without the other. The finished model does not contain it.
 """
 
 import torch
@@ -12,15 +12,17 @@ from torch.nn import functional as F  # noqa: N812
 from tiny_training.pool import KINDS
 
 BLUR = 0.02
-"""Standard deviation, as a share of the image, that places are blurred with in stage `eyes`."""
+"""Standard deviation, as a share of the image, of the noise added to positions in stage `eyes`."""
 
 _WAVES = (0.5, 1.0, 2.0)
 _FEATURES = sum(map(len, KINDS)) + 8 + 8 * len(_WAVES) + 1
 
 
 class Oracle(nn.Module):
-    """Facts [N, FACTS] to prompts [N, E]: names, places and waves of places, each in a direction
-    of its own (random but at right angles), so that a distance between prompts means something.
+    """Facts [N, FACTS] to prompts [N, E]: names, positions and waves of positions.
+
+    Each feature has its own direction, random but orthogonal to the others, so that a distance
+    between prompts is a distance between features.
 
     Args:
         width: E, at least the number of features.
@@ -37,14 +39,19 @@ class Oracle(nn.Module):
     def forward(self, facts: Tensor, noise: Tensor | None = None) -> Tensor:
         count = len(KINDS)
         names = [
-            F.one_hot(facts[:, at].long(), len(kinds)).float() for at, kinds in enumerate(KINDS)
+            F.one_hot(facts[:, index].long(), len(kinds)).float()
+            for index, kinds in enumerate(KINDS)
         ]
-        places = facts[:, count : count + 8]
+        positions = facts[:, count : count + 8]
         if noise is not None:
-            places = places + BLUR * noise
-        centres = torch.cat([places[:, 0:2], places[:, 4:6]], 1)
-        waves = [f(2 * torch.pi * k * centres) for k in _WAVES for f in (torch.sin, torch.cos)]
-        features = torch.cat([*names, 4 * places - 2, *waves, facts[:, -1:]], 1)
+            positions = positions + BLUR * noise
+        centres = torch.cat([positions[:, 0:2], positions[:, 4:6]], 1)
+        waves = [
+            function(2 * torch.pi * frequency * centres)
+            for frequency in _WAVES
+            for function in (torch.sin, torch.cos)
+        ]
+        features = torch.cat([*names, 4 * positions - 2, *waves, facts[:, -1:]], 1)
         with torch.autocast("cpu", enabled=False):
             prompts: Tensor = features @ self.directions
         return prompts

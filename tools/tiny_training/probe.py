@@ -1,9 +1,9 @@
-"""A probe that asks every image patch what it shows: scaffolding, thrown away at the end.
+"""A probe that classifies every image patch; it is used in training only.
 
-Captions alone teach seeing slowly, one word at a time. So each patch that the language model reads
-must tell, through one linear layer, whether a thing covers it, the thing's names, where its centre
-is and how far it extends, and its silhouette on a grid of its own: a patch that must draw the
-whole thing has to gather it from its neighbours, and then its shape's name comes easily.
+Captions alone train the vision tower slowly, one word at a time. So one linear layer predicts from
+each projected patch whether a thing covers it, the names of the thing, its centre and extent, and
+its silhouette on a grid of its own. A patch can predict the whole silhouette only if it collects
+information from its neighbours; the name of the shape is then easy to predict.
 """
 
 import torch
@@ -14,21 +14,21 @@ from tiny_training.batches import Batch
 from tiny_training.pool import KINDS
 
 COVERED = 0.35
-"""A patch shows a phrase's thing from this share of its area on; below EMPTY it shows none."""
+"""A patch counts as covered by a phrase's thing from this share of its area."""
 
 EMPTY = 0.05
 
 SILHOUETTE = 8
-"""Cells along a side of a silhouette, which shows a thing's extent and a quarter of it around."""
+"""Cells along a side of a silhouette, which shows a thing's extent and a quarter more around it."""
 
-_ROOM = 1.25
+_SILHOUETTE_EXTENT = 1.25
 
 QUESTIONS = ("shape", "colour", "texture", "size")
-"""Names of KINDS."""
+"""The names of the entries of KINDS."""
 
 
 class Probe(nn.Module):
-    """Patches [B, P, D] to a loss.
+    """Patches [B, P, D] to losses.
 
     Args:
         width: D.
@@ -53,16 +53,16 @@ class Probe(nn.Module):
             )
         }
         phrase, patch = (covers >= COVERED).nonzero(as_tuple=True)
-        *names, place, drawn = answers[batch.owner[phrase], patch, 1:].split(
+        *names, location, silhouette = answers[batch.owner[phrase], patch, 1:].split(
             [*self.counts, 4, SILHOUETTE**2], -1
         )
         facts = batch.facts[phrase]
-        for at, (question, said) in enumerate(zip(QUESTIONS, names, strict=True)):
-            losses[question] = F.cross_entropy(said, facts[:, at].long())
-        wanted, second = self._place(facts, patch)
-        losses["place"] = 10 * F.smooth_l1_loss(place, wanted, beta=0.1)
+        for index, (question, logits) in enumerate(zip(QUESTIONS, names, strict=True)):
+            losses[question] = F.cross_entropy(logits, facts[:, index].long())
+        target, is_second = self._location(facts, patch)
+        losses["place"] = 10 * F.smooth_l1_loss(location, target, beta=0.1)
         losses["outline"] = F.binary_cross_entropy_with_logits(
-            drawn, silhouettes(batch)[phrase, second.long()]
+            silhouette, silhouettes(batch)[phrase, is_second.long()]
         )
         return losses
 
@@ -70,22 +70,24 @@ class Probe(nn.Module):
         """The share of every patch that a phrase covers [N, P]."""
         return torch.stack(
             [
-                F.interpolate(mask[None, None, :high, :wide], (self.grid, self.grid), mode="area")
-                for mask, (high, wide) in zip(
+                F.interpolate(
+                    mask[None, None, :height, :width], (self.grid, self.grid), mode="area"
+                )
+                for mask, (height, width) in zip(
                     batch.masks, (batch.resized[batch.owner] // 2).tolist(), strict=True
                 )
             ]
         ).flatten(1)
 
-    def _place(self, facts: Tensor, patch: Tensor) -> tuple[Tensor, Tensor]:
-        """Centre and extent [K, 4] of the thing at each patch; of a pair's the nearer one's.
+    def _location(self, facts: Tensor, patch: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre and extent [K, 4] of the thing at each patch; for a pair, of the nearer thing.
 
-        Also says [K] whether that is the second one.
+        Also returns [K], True where that is the second thing of the pair.
         """
-        place = torch.stack([patch % self.grid, patch // self.grid], 1)
-        here = (place + 0.5) / self.grid
+        cell = torch.stack([patch % self.grid, patch // self.grid], 1)
+        centre = (cell + 0.5) / self.grid
         first, second = facts[:, len(KINDS) :][:, :4], facts[:, len(KINDS) :][:, 4:8]
-        nearer = (first[:, :2] - here).square().sum(1) <= (second[:, :2] - here).square().sum(1)
+        nearer = (first[:, :2] - centre).square().sum(1) <= (second[:, :2] - centre).square().sum(1)
         return torch.where(nearer[:, None], first, second), ~nearer
 
 
@@ -96,11 +98,11 @@ def silhouettes(batch: Batch) -> Tensor:
     boxes = batch.facts[:, len(KINDS) :][:, :8].reshape(-1, 2, 4)
     centre, extent = boxes[..., :2] * share, boxes[..., 2:] * share
     steps = (torch.arange(SILHOUETTE) + 0.5) / SILHOUETTE - 0.5
-    x = centre[..., :1] + _ROOM * extent[..., :1] * steps
-    y = centre[..., 1:] + _ROOM * extent[..., 1:] * steps
+    x = centre[..., :1] + _SILHOUETTE_EXTENT * extent[..., :1] * steps
+    y = centre[..., 1:] + _SILHOUETTE_EXTENT * extent[..., 1:] * steps
     grid = torch.stack(
         [x[:, :, None].expand(-1, -1, SILHOUETTE, -1), y[..., None].expand(-1, -1, -1, SILHOUETTE)],
         -1,
     )
-    found = F.grid_sample(batch.masks[:, None], (2 * grid - 1).flatten(1, 2), align_corners=False)
-    return found.view(len(found), 2, SILHOUETTE**2)
+    samples = F.grid_sample(batch.masks[:, None], (2 * grid - 1).flatten(1, 2), align_corners=False)
+    return samples.view(len(samples), 2, SILHOUETTE**2)

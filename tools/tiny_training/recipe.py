@@ -1,4 +1,4 @@
-"""The recipe: sizes of glamm-tiny and the stages that it is trained in, as values."""
+"""The recipe: the sizes of glamm-tiny and its training stages, as values."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -10,24 +10,25 @@ from gcg_bench.glamm.configuration import (
 )
 
 SEED = 20231106
-"""Of the first weights and of every batch (the month of the paper)."""
+"""Seed of the initial weights and of every batch (the month of the paper)."""
 
 WAVES = 0.5
-"""Height of the waves that CLIP's table of places starts with."""
+"""Amplitude of the initial waves in CLIP's position embeddings."""
 
 CLIP_SIZE = 160
 SAM_SIZE = 160
 
 SHARDS = {"heldout": 1, "full": 60}
-"""Shards of the pool: `heldout` is never learnt from."""
+"""Number of shards of each level; no stage trains on `heldout`."""
 
 
 def sizes(vocabulary: int) -> GlammConfig:
-    """4.8 million parameters; no region encoder, the whole image in CLIP's square.
+    """4.8 million parameters; no region encoder; the whole image in CLIP's square.
 
-    The last CLIP layer is read, not the last but one, for a layer that nothing reads learns
-    nothing. SAM's patches are 8 pixels, so its masks are 80 x 80: with the true share of every cell
-    they reach an IoU of .97 at the images' own size, with 16-pixel patches much less.
+    The last CLIP layer is read instead of the last but one, because a layer that is not read would
+    not be trained. SAM's patches are 8 pixels, so its masks are 80 x 80: with the true share of
+    every cell they reach an IoU of .97 at the images' own size; with 16-pixel patches the IoU is
+    much lower.
     """
     return GlammConfig(
         language=LanguageConfig(
@@ -69,19 +70,18 @@ def sizes(vocabulary: int) -> GlammConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of steps with its own optimisers.
+    """One training stage, with its own optimisers.
 
     Attributes:
-        name: `see` (CLIP, by questions to the patches), `eyes` (SAM and mask decoder, prompted by
-            an oracle of the scene's facts), `words` (projector and language model:
-            captions, [SEG] prompts that mimic the oracle's) or `whole` (the paper's
-            losses alone).
-        after: the stages whose weights it starts from; none for fresh ones.
-        steps: how many batches.
-        batch: scenes in each.
-        rate: the highest learning rate of matrices (Muon); all else (AdamW) learns at half of it.
-        warmup: steps until it is reached.
-        level: steps that keep it; then it falls in a straight line to a fiftieth.
+        name: `see` (CLIP, by the questions of the probe), `eyes` (SAM and mask decoder, prompted by
+            an oracle with the scene's facts), `words` (projector and language model: captions, and
+            [SEG] prompts that imitate the oracle's) or `whole` (the losses of the paper alone).
+        after: the stages whose weights it starts from; empty for initial weights.
+        steps: the number of batches.
+        batch: the number of scenes in a batch.
+        rate: the highest learning rate of matrices (Muon); AdamW uses half of it.
+        warmup: the number of steps until it is reached.
+        level: the number of steps that keep it; then the rate falls linearly to a fiftieth.
     """
 
     name: str
@@ -103,5 +103,5 @@ STAGES = (
 
 
 def stage(name: str) -> Stage:
-    """The stage of that name."""
-    return next(one for one in STAGES if one.name == name)
+    """The stage with a name."""
+    return next(stage_ for stage_ in STAGES if stage_.name == name)

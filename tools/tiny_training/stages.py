@@ -1,4 +1,4 @@
-"""What each stage learns, and what it reaches on scenes that nothing is learnt from."""
+"""The losses of each stage, and its figures on held-out scenes."""
 
 from collections.abc import Iterable
 
@@ -15,36 +15,36 @@ from tiny_training.probe import Probe
 from tiny_training.recipe import Stage
 
 MIMIC = 1.0
-"""Weight in stage `words` of the squared distance to the oracle's prompts, in units of SPREAD."""
+"""Weight, in stage `words`, of the squared distance to the oracle's prompts in units of SPREAD."""
 
 SPREAD = 0.25
 """Rounded variance of a component of the oracle's prompts over the data set."""
 
 
-_SPEECH = ("projector", "language_model", "seg_projection")
+_LANGUAGE_PARTS = ("projector", "language_model", "seg_projection")
 
 PARTS = {
     "see": ("vision_tower", "projector"),
     "eyes": ("grounding",),
-    # CLIP has learnt to see and rests, which makes a step a third shorter.
-    "words": _SPEECH,
-    # SAM's image encoder rests, as it does in the paper.
-    "whole": ("vision_tower", *_SPEECH, "grounding.mask_decoder"),
+    # CLIP is trained already and is frozen, which makes a step a third shorter.
+    "words": _LANGUAGE_PARTS,
+    # SAM's image encoder is frozen, as in the paper.
+    "whole": ("vision_tower", *_LANGUAGE_PARTS, "grounding.mask_decoder"),
 }
 """Stage -> the parts of the model that it trains, in the order of training."""
 
 PROBED = ("see",)
-"""Stages in which the probe is trained as well."""
+"""Stages that train the probe as well."""
 
-QUESTIONS = {"shape": 2.0, "outline": 2.0}
-"""Weights of the probe's questions that have one; all others 1."""
+QUESTION_WEIGHTS = {"shape": 2.0, "outline": 2.0}
+"""Weights of the probe's questions; the weight of other questions is 1."""
 
 
-class Pupil(nn.Module):
-    """The model and its scaffolding.
+class TrainingModel(nn.Module):
+    """The model with the parts that only training uses: oracle and probe.
 
     Args:
-        model: of the recipe's sizes.
+        model: a model of the recipe's sizes.
         seg: the id of [SEG].
     """
 
@@ -56,56 +56,56 @@ class Pupil(nn.Module):
         self.seg = seg
 
     def parts(self, stage: str) -> list[nn.Module]:
-        """What a stage trains."""
-        scaffold: list[nn.Module] = [self.probe] if stage in PROBED else []
-        return [*scaffold, *(self.model.get_submodule(name) for name in PARTS[stage])]
+        """The modules that a stage trains."""
+        probes: list[nn.Module] = [self.probe] if stage in PROBED else []
+        return [*probes, *(self.model.get_submodule(name) for name in PARTS[stage])]
 
     def losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
         """The weighted losses of a stage; their sum is minimised."""
         if stage.name == "see":
-            return self._asked(self.model.see(batch.pixels).patches, batch)
+            return self._probe_losses(self.model.see(batch.pixels).patches, batch)
         if stage.name == "words":
-            return self._words(batch)
-        return self._eyes(batch) if stage.name == "eyes" else self._whole(batch)
+            return self._caption_losses(batch)
+        return self._mask_losses(batch) if stage.name == "eyes" else self._paper_losses(batch)
 
-    def _asked(self, patches: Tensor, batch: Batch) -> dict[str, Tensor]:
-        found = self.probe(patches, batch)
-        return {name: QUESTIONS.get(name, 1.0) * loss for name, loss in found.items()}
+    def _probe_losses(self, patches: Tensor, batch: Batch) -> dict[str, Tensor]:
+        losses = self.probe(patches, batch)
+        return {name: QUESTION_WEIGHTS.get(name, 1.0) * loss for name, loss in losses.items()}
 
-    def _eyes(self, batch: Batch) -> dict[str, Tensor]:
-        low = self.prompted(batch, self.oracle(batch.facts, batch.noise))
+    def _mask_losses(self, batch: Batch) -> dict[str, Tensor]:
+        low = self.mask_logits(batch, self.oracle(batch.facts, batch.noise))
         bce, dice = mask_losses([low.float()], [batch.masks])
         return {"bce": BCE * bce, "dice": DICE * dice}
 
-    def prompted(self, batch: Batch, prompts: Tensor) -> Tensor:
+    def mask_logits(self, batch: Batch, prompts: Tensor) -> Tensor:
         """Low-resolution mask logits of prompts [N, E]."""
-        eye = self.model.grounding
-        return eye.decode(eye.encode(batch.grounding_pixels), prompts, batch.owner)[0]
+        grounding = self.model.grounding
+        return grounding.decode(grounding.encode(batch.grounding_pixels), prompts, batch.owner)[0]
 
-    def _words(self, batch: Batch) -> dict[str, Tensor]:
-        logits, prompts = self.spoken(batch)
-        ce = word_loss(logits, self._spliced(batch, logits))
-        wanted = self.oracle(batch.facts)
-        mimic = F.mse_loss(prompts.float(), wanted) / SPREAD
+    def _caption_losses(self, batch: Batch) -> dict[str, Tensor]:
+        logits, prompts = self.caption_logits(batch)
+        ce = word_loss(logits, self._spliced_labels(batch, logits))
+        targets = self.oracle(batch.facts)
+        mimic = F.mse_loss(prompts.float(), targets) / SPREAD
         return {"ce": CE * ce, "mimic": MIMIC * mimic}
 
-    def spoken(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def caption_logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits [B, L, V] and [SEG] prompts [N, E], without masks."""
         model = self.model
-        sight = model.see(batch.pixels)
+        features = model.see(batch.pixels)
         states = model.language_model.model(
-            inputs_embeds=model.embed(batch.ids, sight), use_cache=False
+            inputs_embeds=model.embed(batch.ids, features), use_cache=False
         ).last_hidden_state
-        owner, rows = seg_rows(batch.ids, self.seg, sight.patches.shape[1])
+        owner, rows = seg_rows(batch.ids, self.seg, features.patches.shape[1])
         prompts = model.seg_projection(states[owner, rows])
         return model.language_model.lm_head(states), prompts
 
-    def _spliced(self, batch: Batch, logits: Tensor) -> Tensor:
+    def _spliced_labels(self, batch: Batch, logits: Tensor) -> Tensor:
         patches = logits.shape[1] - batch.ids.shape[1] + 1
         return spread(batch.labels, image_places(batch.ids), patches, IGNORE)
 
     def forced(self, batch: Batch) -> Forced:
-        """The teacher-forced pass of everything; padding is behind the words and needs no mask."""
+        """The teacher-forced pass of all parts; padding comes after the words and needs no mask."""
         return self.model.teacher_forced(
             pixels=batch.pixels,
             grounding_pixels=batch.grounding_pixels,
@@ -113,7 +113,7 @@ class Pupil(nn.Module):
             seg=self.seg,
         )
 
-    def _whole(self, batch: Batch) -> dict[str, Tensor]:
+    def _paper_losses(self, batch: Batch) -> dict[str, Tensor]:
         forced = self.forced(batch)
         losses = training_losses(
             forced,
@@ -125,36 +125,36 @@ class Pupil(nn.Module):
         return {"ce": losses.ce, "bce": losses.bce, "dice": losses.dice}
 
     @torch.no_grad()
-    def reached(self, stage: str, batches: Iterable[Batch]) -> dict[str, float]:
+    def heldout_figures(self, stage: str, batches: Iterable[Batch]) -> dict[str, float]:
         """Teacher-forced figures, each a mean over the batches.
 
-        `see`: the probe's unweighted losses. `words` and `whole`: share of tokens that are right,
-        squared distance to the oracle's prompts. All but `see`: low-resolution IoU and the share of
-        masks whose IoU is at least .5.
+        `see`: the probe's unweighted losses. `words` and `whole`: the share of correct tokens and
+        the squared distance to the oracle's prompts. All but `see`: the low-resolution IoU and the
+        share of masks whose IoU is at least .5.
         """
-        found: dict[str, list[float]] = {}
+        figures: dict[str, list[float]] = {}
         for batch in batches:
-            for name, value in self._reached(stage, batch).items():
-                found.setdefault(name, []).append(float(value))
-        return {name: sum(values) / len(values) for name, values in found.items()}
+            for name, value in self._batch_figures(stage, batch).items():
+                figures.setdefault(name, []).append(float(value))
+        return {name: sum(values) / len(values) for name, values in figures.items()}
 
-    def _reached(self, stage: str, batch: Batch) -> dict[str, Tensor]:
+    def _batch_figures(self, stage: str, batch: Batch) -> dict[str, Tensor]:
         if stage == "see":
             return self.probe(self.model.see(batch.pixels).patches, batch)
-        found: dict[str, Tensor] = {}
+        figures: dict[str, Tensor] = {}
         prompts = self.oracle(batch.facts)
         if stage != "eyes":
-            logits, said = self.spoken(batch)
-            wanted = self._spliced(batch, logits)[:, 1:]
-            right = logits[:, :-1].argmax(-1) == wanted
-            found["tokens"] = right[wanted != IGNORE].float().mean()
-            found["far"] = (said.float() - prompts).square().mean() / SPREAD
-            prompts = said
-        overlap = _iou(self.prompted(batch, prompts) > 0, batch.masks > 0.5)
-        return found | {"iou": overlap.mean(), "iou50": (overlap >= 0.5).float().mean()}
+            logits, predicted = self.caption_logits(batch)
+            labels = self._spliced_labels(batch, logits)[:, 1:]
+            correct = logits[:, :-1].argmax(-1) == labels
+            figures["tokens"] = correct[labels != IGNORE].float().mean()
+            figures["far"] = (predicted.float() - prompts).square().mean() / SPREAD
+            prompts = predicted
+        overlap = _iou(self.mask_logits(batch, prompts) > 0, batch.masks > 0.5)
+        return figures | {"iou": overlap.mean(), "iou50": (overlap >= 0.5).float().mean()}
 
 
-def _iou(said: Tensor, wanted: Tensor) -> Tensor:
-    both = (said & wanted).flatten(1).sum(1)
-    either = (said | wanted).flatten(1).sum(1)
-    return both / either.clamp(min=1)
+def _iou(predictions: Tensor, targets: Tensor) -> Tensor:
+    intersections = (predictions & targets).flatten(1).sum(1)
+    unions = (predictions | targets).flatten(1).sum(1)
+    return intersections / unions.clamp(min=1)

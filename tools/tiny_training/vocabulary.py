@@ -1,10 +1,9 @@
-"""glamm-tiny's vocabulary: the grammar's words, the prompt's unchanging stretches, and letters.
+"""glamm-tiny's vocabulary: the words of the grammar, the constant parts of the prompt, and letters.
 
-A sentencepiece model in which each word of the grammar (with the space before it), each set phrase
-for a place or a relation, and each stretch of the prompt that never changes is one piece: a prompt
-is then 8 tokens long and a caption about 50. Any other text in ASCII falls into letters. White
-space is kept as it is, as in the published vocabulary, and the seven added tokens follow in the
-published order.
+In this sentencepiece model each word of the grammar (with the space before it), each set phrase for
+a position or a relation, and each constant part of the prompt is one piece: a prompt has 8 tokens
+and a caption about 50. Other ASCII text is split into letters. White space is kept, as in the
+published vocabulary, and the seven added tokens follow in the published order.
 """
 
 import io
@@ -14,39 +13,39 @@ from itertools import chain
 import sentencepiece
 
 from gcg_bench.data.shapes.composing import SIZES
-from gcg_bench.data.shapes.drawing import OUTLINES
 from gcg_bench.data.shapes.grammar import PLACES, PLURALS, WITH_TEXTURE, WORDS
+from gcg_bench.data.shapes.rendering import OUTLINES
 from gcg_bench.data.shapes.scene import COLOURS
 from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, OVERVIEW, SYSTEM
 from gcg_bench.glamm.tokens import ADDED_TOKENS, Tokenizer
 
-_SEEN = OVERVIEW.split("<im_end>")[1]
-"""What follows the image in the first turn."""
+_AFTER_IMAGE = OVERVIEW.split("<im_end>")[1]
+"""The text after the image in the first turn."""
 
 PROMPT = (
     f" {SYSTEM} USER: The",
-    _SEEN,
-    _SEEN + CAPTION_WITH_MASKS,
+    _AFTER_IMAGE,
+    _AFTER_IMAGE + CAPTION_WITH_MASKS,
     CAPTION_WITH_MASKS,
     " USER:",
     " ASSISTANT:",
 )
-"""Stretches of prompts between added tokens; the longest that fits is taken."""
+"""Parts of prompts between added tokens; the longest matching part is used."""
 
 
 def words() -> list[str]:
-    """All that a caption is made of, each with the space before it."""
+    """All pieces of captions, each with the space before it."""
     nouns = [*OUTLINES, *(PLURALS.get(shape, f"{shape}s") for shape in OUTLINES)]
-    small = ["a", "an", "two", "there", "and", "which", "that", "the picture shows"]
+    function_words = ["a", "an", "two", "there", "and", "which", "that", "the picture shows"]
     verbs = ["is", "are", "lies", "lie", "sits", "sit"]
-    spots = chain(*WORDS.values(), *PLACES, WITH_TEXTURE, WITH_TEXTURE.values())
-    inside = [*small, *verbs, *nouns, *COLOURS, *SIZES, *spots]
-    starts = [word[0].upper() + word[1:] for word in inside]
-    return [f" {word}" for word in dict.fromkeys([*inside, *starts, ",", "."])] + [",", "."]
+    positions = chain(*WORDS.values(), *PLACES, WITH_TEXTURE, WITH_TEXTURE.values())
+    inner = [*function_words, *verbs, *nouns, *COLOURS, *SIZES, *positions]
+    capitalised = [word[0].upper() + word[1:] for word in inner]
+    return [f" {word}" for word in dict.fromkeys([*inner, *capitalised, ",", "."])] + [",", "."]
 
 
-def learn() -> Tokenizer:
-    """The vocabulary, the same each time; nothing in it depends on a corpus."""
+def build_vocabulary() -> Tokenizer:
+    """The vocabulary; it is the same each time and depends on no corpus."""
     pieces = [text.replace(" ", "▁") for text in (*PROMPT, *words())]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -70,5 +69,5 @@ def learn() -> Tokenizer:
         minloglevel=2,
     )
     first = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()).get_piece_size()
-    added = {token: first + place for place, token in enumerate(ADDED_TOKENS)}
+    added = {token: first + index for index, token in enumerate(ADDED_TOKENS)}
     return Tokenizer(model.getvalue(), added)

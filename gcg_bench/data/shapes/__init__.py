@@ -1,1 +1,1 @@
-"""The embedded data set's world: scenes composed, drawn and told from a seed and an index alone."""
+"""The data set `shapes`: scenes composed, rendered and described from a seed and an index."""

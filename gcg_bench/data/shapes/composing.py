@@ -1,35 +1,36 @@
-"""From a split and an index to a scene, by rejection until it is unambiguous.
+"""Composes a scene from a split and an index; draws again until the scene is unambiguous.
 
-The dice are thrown from (VERSION, split, index), so the same scene comes out on every machine and
-no two splits share a stream. Promises of every scene, held by tests:
+The random stream is keyed by (VERSION, split, index), so every machine composes the same scene and
+no two splits share a stream. Every scene has these properties, which tests check:
 
-* 3 to 6 things; no two phrases share shape and colour, the two things of one phrase share both;
-* of every thing at least MOST_SEEN percent of its outline and LEAST_AREA of the image is seen;
-* a thing covers nothing of another, or at least CLEARLY_HIDDEN percent of it, and then their
-  colours differ;
-* the centres of what is seen keep LEAST_GAP of the width apart in x, so that the order of mention
-  (left to right, a pair by its left member) is never a matter of taste.
+* It has 3 to 6 things. No two phrases share both shape and colour; the two things of one phrase
+  share both.
+* Of every thing at least MIN_VISIBLE percent of its outline and MIN_AREA of the image is visible.
+* A thing covers nothing of another thing, or at least MIN_COVERED percent of it, and then their
+  colours differ.
+* The centres of the visible parts differ by at least MIN_GAP of the width in x, so the order of
+  mention (left to right, a pair by its left member) is unambiguous.
 """
 
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from gcg_bench.data.shapes.dice import Dice
-from gcg_bench.data.shapes.drawing import OUTLINES, TEXTURES, TURNS, Colour
+from gcg_bench.data.shapes.rendering import OUTLINES, TEXTURES, TURNS, Colour
+from gcg_bench.data.shapes.rng import SplitMix64
 from gcg_bench.data.shapes.scene import BACKGROUNDS, COLOURS, Scene, Setting, Thing
 from gcg_bench.errors import BadOption, UnknownName
 
 VERSION = 1
-"""Rises when any pixel, mask or caption changes; the data card's version is the same number."""
+"""Rises when a pixel, mask or caption changes; the data card has the same version."""
 
 SPLITS: dict[str, int | None] = {"train": None, "val": 200, "test": 500}
-"""Split -> number of scenes, None without end. The position is the split's key for the dice."""
+"""Split -> number of scenes, None for no end. The position of a split is its key in the stream."""
 
 SIZES: dict[str, tuple[int, int]] = {"small": (100, 118), "medium": (142, 168), "large": (205, 240)}
 """Size -> lowest and highest radius in thousandths of the image's shorter side."""
 
-FRAMES: tuple[tuple[int, int], ...] = (
+IMAGE_SIZES: tuple[tuple[int, int], ...] = (
     (240, 320),
     (300, 400),
     (360, 480),
@@ -41,31 +42,31 @@ FRAMES: tuple[tuple[int, int], ...] = (
     (480, 360),
     (640, 480),
 )
-"""Heights and widths."""
+"""Heights and widths of images."""
 
-MOST_SEEN = 60
-LEAST_AREA = 6
+MIN_VISIBLE = 60
+MIN_AREA = 6
 """In thousandths of the image."""
-CLEARLY_HIDDEN = 7
-LEAST_GAP = 45
+MIN_COVERED = 7
+MIN_GAP = 45
 """In thousandths of the width."""
 
 
-_THINGS = (3, 6)  # fewest and most
-_WEIGHTS = (3, 4, 3)  # of small, medium and large
-# in how many of 100: things are not plain, scenes have two things of one name, or hide something
-_TEXTURED, _PAIRS, _HIDING = 50, 40, 65
+_THING_COUNTS = (3, 6)  # fewest and most
+_SIZE_WEIGHTS = (3, 4, 3)  # of small, medium and large
+# percentages: things with a texture; scenes with two things of one name; scenes with occlusion
+_TEXTURED_PERCENT, _PAIR_PERCENT, _OCCLUSION_PERCENT = 50, 40, 65
 
 
-def scene(split: str, index: int) -> Scene:
-    """The scene of that split and index.
+def compose_scene(split: str, index: int) -> Scene:
+    """The scene of a split and an index.
 
     Args:
-        split: a name of SPLITS.
+        split: a key of SPLITS.
         index: from 0.
 
     Raises:
-        UnknownName: no such split.
+        UnknownName: the split does not exist.
         BadOption: the split has no such index.
     """
     if split not in SPLITS:
@@ -74,165 +75,180 @@ def scene(split: str, index: int) -> Scene:
     if index < 0 or (size is not None and index >= size):
         raise BadOption(f"shapes {split} has no scene {index}")
     key = (VERSION, list(SPLITS).index(split), index)
-    dice = Dice(*key)
-    plan = _plan(dice)
+    rng = SplitMix64(*key)
+    plan = _plan(rng)
     while True:
-        found = _attempt(dice, key, plan)
-        if found is not None:
-            return found
+        scene = _attempt(rng, key, plan)
+        if scene is not None:
+            return scene
 
 
 class _Plan(NamedTuple):
-    """What rejected attempts must not change, or crowded scenes would be rare."""
+    """What stays the same in all attempts; otherwise crowded scenes would be rare."""
 
-    frame: tuple[int, int]
+    image_size: tuple[int, int]
     number: int
     paired: bool
-    hiding: int
+    occlusions: int
 
 
-def _plan(dice: Dice) -> _Plan:
-    number = dice.between(*_THINGS)
+def _plan(rng: SplitMix64) -> _Plan:
+    number = rng.between(*_THING_COUNTS)
     return _Plan(
-        frame=dice.pick(FRAMES),
+        image_size=rng.pick(IMAGE_SIZES),
         number=number,
-        paired=dice.chance(_PAIRS),
-        hiding=1 + dice.below(2) if dice.chance(_HIDING) else 0,
+        paired=rng.chance(_PAIR_PERCENT),
+        occlusions=1 + rng.below(2) if rng.chance(_OCCLUSION_PERCENT) else 0,
     )
 
 
-def _attempt(dice: Dice, key: tuple[int, ...], plan: _Plan) -> Scene | None:
-    """One scene that keeps the promises, or None."""
-    frame = plan.frame
-    things = _placed(dice, _names(dice, plan), plan)
+def _attempt(rng: SplitMix64, key: tuple[int, ...], plan: _Plan) -> Scene | None:
+    """One scene with all properties, or None when the attempt fails."""
+    image_size = plan.image_size
+    things = _positioned(rng, _unplaced_things(rng, plan), plan)
     if things is None:
         return None
-    made = Scene(key, *frame, _setting(dice), tuple(things))
-    if not _keeps(made) or len(made.hidden) < min(plan.hiding, 1):
+    scene = Scene(key, *image_size, _setting(rng), tuple(things))
+    if not _is_valid(scene) or len(scene.hidden) < min(plan.occlusions, 1):
         return None
-    return replace(made, mentions=_mentions(made))
+    return replace(scene, mentions=_mentions(scene))
 
 
-def _names(dice: Dice, plan: _Plan) -> list[Thing]:
-    """The things without their places; two of one name stand side by side in the list."""
+def _unplaced_things(rng: SplitMix64, plan: _Plan) -> list[Thing]:
+    """The things without their positions; two things of one name are adjacent in the list."""
     phrases = plan.number - 1 if plan.paired else plan.number
     kinds = [(shape, colour) for shape in OUTLINES for colour in COLOURS]
-    names = [
+    things = [
         Thing(
             shape=shape,
             colour=colour,
-            texture=_texture(dice),
-            size=dice.weighted(tuple(SIZES), _WEIGHTS),
-            tint=_tint(dice, COLOURS[colour]),
+            texture=_texture(rng),
+            size=rng.weighted(tuple(SIZES), _SIZE_WEIGHTS),
+            tint=_tint(rng, COLOURS[colour]),
             centre=(0, 0),
             radius=0,
             turn=0,
         )
-        for shape, colour in dice.shuffled(kinds)[:phrases]
+        for shape, colour in rng.shuffled(kinds)[:phrases]
     ]
     if plan.paired:
-        twin = replace(names[0], size="medium" if names[0].size == "large" else names[0].size)
-        names[:1] = [twin, twin]
-    return names
+        twin = replace(things[0], size="medium" if things[0].size == "large" else things[0].size)
+        things[:1] = [twin, twin]
+    return things
 
 
-def _texture(dice: Dice) -> str:
-    return dice.pick(tuple(TEXTURES)) if dice.chance(_TEXTURED) else "plain"
+def _texture(rng: SplitMix64) -> str:
+    return rng.pick(tuple(TEXTURES)) if rng.chance(_TEXTURED_PERCENT) else "plain"
 
 
-def _tint(dice: Dice, colour: Colour) -> Colour:
-    red, green, blue = (min(max(part + dice.between(-12, 12), 0), 255) for part in colour)
+def _tint(rng: SplitMix64, colour: Colour) -> Colour:
+    red, green, blue = (min(max(value + rng.between(-12, 12), 0), 255) for value in colour)
     return red, green, blue
 
 
-def _setting(dice: Dice) -> Setting:
+def _setting(rng: SplitMix64) -> Setting:
     slopes = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
     return Setting(
-        style=dice.pick(("plain", "gradient", "gradient", "bands", "tiles")),
-        first=dice.pick(BACKGROUNDS),
-        second=dice.pick(BACKGROUNDS),
-        slope=dice.pick(slopes),
-        grain=dice.pick((0, 3, 6, 10)),
-        seed=dice.word(),
+        style=rng.pick(("plain", "gradient", "gradient", "bands", "tiles")),
+        first=rng.pick(BACKGROUNDS),
+        second=rng.pick(BACKGROUNDS),
+        slope=rng.pick(slopes),
+        noise=rng.pick((0, 3, 6, 10)),
+        seed=rng.word(),
     )
 
 
-def _placed(dice: Dice, names: list[Thing], plan: _Plan) -> list[Thing] | None:
-    """The things with radius, turn and place, none too near another but those that shall overlap.
+def _positioned(rng: SplitMix64, things: list[Thing], plan: _Plan) -> list[Thing] | None:
+    """The things with radius, turn and position, or None when a thing finds no free position.
 
-    Large things are placed first and so stand further back.
+    Things keep a distance, except for the pairs chosen to overlap. Large things are placed first,
+    so they are further back.
     """
-    frame, hiding = plan.frame, plan.hiding
+    image_size, occlusions = plan.image_size, plan.occlusions
     ranks = list(SIZES)
-    order = sorted(dice.shuffled(names), key=lambda thing: -ranks.index(thing.size))
-    placed: list[Thing] = []
-    for name in order:
-        low, high = SIZES[name.size]
-        radius = min(frame) * dice.between(low, high) // 1000
-        turn = 0 if name.shape == "circle" else dice.below(len(TURNS))
-        sized = replace(name, radius=radius, turn=turn)
-        over = _chosen_to_hide(dice, sized, placed) if hiding else None
-        spot = _spot(dice, sized, placed, frame, over)
-        if spot is None:
+    order = sorted(rng.shuffled(things), key=lambda item: -ranks.index(item.size))
+    positioned: list[Thing] = []
+    for thing in order:
+        low, high = SIZES[thing.size]
+        radius = min(image_size) * rng.between(low, high) // 1000
+        turn = 0 if thing.shape == "circle" else rng.below(len(TURNS))
+        turned = replace(thing, radius=radius, turn=turn)
+        covered = _thing_to_cover(rng, turned, positioned) if occlusions else None
+        centre = _free_centre(rng, turned, positioned, image_size, covered)
+        if centre is None:
             return None
-        hiding -= over is not None
-        placed.append(replace(sized, centre=spot))
-    return placed
+        occlusions -= covered is not None
+        positioned.append(replace(turned, centre=centre))
+    return positioned
 
 
-def _chosen_to_hide(dice: Dice, front: Thing, placed: list[Thing]) -> Thing | None:
-    """Something of another colour that `front` may cover a part of."""
-    others = [back for back in placed if back.colour != front.colour]
-    return dice.pick(others) if others else None
+def _thing_to_cover(rng: SplitMix64, front: Thing, positioned: list[Thing]) -> Thing | None:
+    """A thing of another colour that `front` may cover in part; None when there is none."""
+    candidates = [back for back in positioned if back.colour != front.colour]
+    return rng.pick(candidates) if candidates else None
 
 
-def _spot(
-    dice: Dice, thing: Thing, placed: list[Thing], frame: tuple[int, int], over: Thing | None
+def _free_centre(
+    rng: SplitMix64,
+    thing: Thing,
+    positioned: list[Thing],
+    image_size: tuple[int, int],
+    covered: Thing | None,
 ) -> tuple[int, int] | None:
-    """A centre for the thing, or None after too many throws."""
-    height, width = frame
+    """A random centre for the thing with valid distances; None after 60 failed attempts."""
+    height, width = image_size
     margin = thing.radius * 112 // 100
-    gap = width * LEAST_GAP // 1000
+    gap = width * MIN_GAP // 1000
     for _ in range(60):
-        spot = (dice.between(margin, height - margin), dice.between(margin, width - margin))
+        centre = (rng.between(margin, height - margin), rng.between(margin, width - margin))
         if all(
-            abs(spot[1] - other.centre[1]) > gap and _apart(spot, thing, other, other is over)
-            for other in placed
+            abs(centre[1] - other.centre[1]) > gap
+            and _has_valid_distance(centre, thing, other, other is covered)
+            for other in positioned
         ):
-            return spot
+            return centre
     return None
 
 
-def _apart(spot: tuple[int, int], thing: Thing, other: Thing, overlapping: bool) -> bool:
-    """Is the distance of the centres right: well apart, or well overlapping?"""
-    away = (spot[0] - other.centre[0]) ** 2 + (spot[1] - other.centre[1]) ** 2
+def _has_valid_distance(
+    centre: tuple[int, int], thing: Thing, other: Thing, overlapping: bool
+) -> bool:
+    """Whether two centres are far enough apart, or overlap as planned."""
+    squared_distance = (centre[0] - other.centre[0]) ** 2 + (centre[1] - other.centre[1]) ** 2
     sum_of_radii = thing.radius + other.radius
     if overlapping:
-        return (sum_of_radii * 50 // 100) ** 2 <= away <= (sum_of_radii * 85 // 100) ** 2
-    return away >= (sum_of_radii * 112 // 100) ** 2
+        return (
+            (sum_of_radii * 50 // 100) ** 2 <= squared_distance <= (sum_of_radii * 85 // 100) ** 2
+        )
+    return squared_distance >= (sum_of_radii * 112 // 100) ** 2
 
 
-def _keeps(made: Scene) -> bool:
-    """Does the scene keep the promises that only its pixels can tell?"""
-    alone = [int(outline.inside.sum()) for outline in made.outlines]
-    image = made.height * made.width
-    columns = sorted(centre[1] for centre in made.centres)
+def _is_valid(scene: Scene) -> bool:
+    """Whether the scene has the properties that only its pixels show."""
+    full_areas = [int(outline.inside.sum()) for outline in scene.outlines]
+    image_area = scene.height * scene.width
+    columns = sorted(centre[1] for centre in scene.centres)
     return (
-        all(100 * area >= MOST_SEEN * full for area, full in zip(made.areas, alone, strict=True))
-        and all(1000 * area >= LEAST_AREA * image for area in made.areas)
-        and all(1000 * (b - a) >= LEAST_GAP * made.width for a, b in pairwise(columns))
+        all(
+            100 * area >= MIN_VISIBLE * full_area
+            for area, full_area in zip(scene.areas, full_areas, strict=True)
+        )
+        and all(1000 * area >= MIN_AREA * image_area for area in scene.areas)
+        and all(1000 * (b - a) >= MIN_GAP * scene.width for a, b in pairwise(columns))
         and all(
-            100 * count >= CLEARLY_HIDDEN * alone[back]
-            and made.things[front].colour != made.things[back].colour
-            for (front, back), count in made.hidden.items()
+            100 * count >= MIN_COVERED * full_areas[back]
+            and scene.things[front].colour != scene.things[back].colour
+            for (front, back), count in scene.hidden.items()
         )
     )
 
 
-def _mentions(made: Scene) -> tuple[tuple[int, ...], ...]:
-    """Positions of things grouped by name, left to right."""
+def _mentions(scene: Scene) -> tuple[tuple[int, ...], ...]:
+    """The positions of things grouped by name, from left to right."""
     groups: dict[tuple[str, str], list[int]] = {}
-    for place in sorted(range(len(made.things)), key=lambda place: made.centres[place][1]):
-        thing = made.things[place]
-        groups.setdefault((thing.shape, thing.colour), []).append(place)
+    for position in sorted(
+        range(len(scene.things)), key=lambda position: scene.centres[position][1]
+    ):
+        thing = scene.things[position]
+        groups.setdefault((thing.shape, thing.colour), []).append(position)
     return tuple(tuple(group) for group in groups.values())

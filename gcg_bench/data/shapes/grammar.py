@@ -1,20 +1,21 @@
-"""A scene in words: captions of varied syntax, all saying the same true things.
+"""Captions of a scene: varied syntax, and statements that are all true.
 
 Every thing is named exactly once, in the scene's order of mention (left to right, a pair by its
-left member), with size, texture, colour and shape; things of medium size and plain surface are
-named without those words. What is said of places is derived here from the visible pixels alone:
+left member), with size, texture, colour and shape. The words for medium size and plain texture are
+left out. Statements about positions follow from the visible pixels alone:
 
-* in front of, behind: one covers a part of the other;
+* in front of, behind: one thing covers a part of the other.
 * above, below, left, right: the axis along which the centres of two things differ more (in pixels;
-  a tie is vertical), and for pairs only where it holds for both members;
-* a place in the picture: the third of height and width that a single thing's centre falls in.
+  a tie is vertical); for a pair only when it holds for both members.
+* a position in the picture: the third of height and of width that contains the centre of a single
+  thing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from gcg_bench.data.shapes.dice import Dice
+from gcg_bench.data.shapes.rng import SplitMix64
 from gcg_bench.data.shapes.scene import Scene
 
 Item = TypeVar("Item")
@@ -36,14 +37,14 @@ WORDS = {
     "left": ("to the left of", "to the left of", "left of"),
     "right": ("to the right of", "to the right of", "right of"),
 }
-"""Relation -> ways to say it; the common one twice."""
+"""Relation -> phrases for it; the common phrase is listed twice."""
 
 PLACES = (
     ("in the top left corner", "at the top", "in the top right corner"),
     ("on the left side", "in the middle", "on the right side"),
     ("in the bottom left corner", "at the bottom", "in the bottom right corner"),
 )
-"""By thirds of height and width."""
+"""Phrases for the thirds of height and width."""
 
 WITH_TEXTURE = {"striped": "with stripes", "dotted": "with dots", "checkered": "with checks"}
 
@@ -51,12 +52,13 @@ PLURALS = {"cross": "crosses"}
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Something a caption says about places, in the words of OPPOSITE's keys or of PLACES.
+class SpatialClaim:
+    """A statement of a caption about positions.
 
     Attributes:
+        kind: a key of OPPOSITE, or one of PLACES.
         subject: position in the scene's mentions.
-        other: the second mention of a relation, None for a place in the picture.
+        other: the second mention of a relation; None for a position in the picture.
     """
 
     kind: str
@@ -65,22 +67,22 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A caption.
+class SceneCaption:
+    """A caption of a scene.
 
     Attributes:
         caption: the text.
-        spans: character offsets [start, end) of each mention's phrase, in order of mention.
-        claims: what the caption says about places.
+        spans: character offsets [start, end) of each mention's phrase, in the order of mention.
+        claims: the caption's statements about positions.
     """
 
     caption: str
     spans: tuple[tuple[int, int], ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[SpatialClaim, ...]
 
 
-class Chance(Protocol):
-    """What the grammar asks of dice; `dice.Dice` says what each question means."""
+class RandomChoices(Protocol):
+    """The random choices that the grammar makes; `rng.SplitMix64` documents the methods."""
 
     def below(self, count: int) -> int: ...
 
@@ -91,140 +93,159 @@ class Chance(Protocol):
     def weighted(self, items: Sequence[Item], weights: Sequence[int]) -> Item: ...
 
 
-def tell(scene: Scene, version: int) -> Told:
-    """One caption of the scene; version 0 is the truth's, others are its paraphrases."""
-    return tell_with(scene, Dice(*scene.key, 1 + version))
+def describe(scene: Scene, version: int) -> SceneCaption:
+    """One caption of the scene; version 0 is the caption of the truth, others are paraphrases."""
+    return describe_with(scene, SplitMix64(*scene.key, 1 + version))
 
 
-def tell_with(scene: Scene, dice: Chance) -> Told:
-    """The caption that the dice choose; dice that always fall alike make a style."""
-    teller = _Teller(scene, dice)
-    left = list(range(len(scene.mentions)))
-    while left:
-        size = teller.dice.weighted((1, 2, 3), (2, 4, 4)) if len(left) > 1 else 1
-        group, left = left[:size], left[size:]
-        teller.sentence(group)
-    return Told(teller.text, tuple(teller.spans), tuple(teller.claims))
+def describe_with(scene: Scene, rng: RandomChoices) -> SceneCaption:
+    """The caption that follows from the random choices; constant choices give a fixed style."""
+    writer = _CaptionWriter(scene, rng)
+    remaining = list(range(len(scene.mentions)))
+    while remaining:
+        size = writer.rng.weighted((1, 2, 3), (2, 4, 4)) if len(remaining) > 1 else 1
+        group, remaining = remaining[:size], remaining[size:]
+        writer.sentence(group)
+    return SceneCaption(writer.text, tuple(writer.spans), tuple(writer.claims))
 
 
-def relation(scene: Scene, one: int, other: int) -> str | None:
-    """How mention `one` stands to mention `other`, None when a pair's members disagree.
+def relation(scene: Scene, first: int, second: int) -> str | None:
+    """The relation of mention `first` to mention `second`; None when members of a pair differ.
 
-    Hiding is said where there is any, else the direction.
+    Occlusion has precedence over direction.
     """
-    found = {_between(scene, a, b) for a in scene.mentions[one] for b in scene.mentions[other]}
-    return found.pop() if len(found) == 1 else None
+    relations = {
+        _thing_relation(scene, a, b) for a in scene.mentions[first] for b in scene.mentions[second]
+    }
+    return relations.pop() if len(relations) == 1 else None
 
 
-def place(scene: Scene, mention: int) -> str | None:
-    """Where in the picture a single thing is, None for a pair."""
+def picture_region(scene: Scene, mention: int) -> str | None:
+    """The part of the picture that holds a single thing; None for a pair."""
     if len(scene.mentions[mention]) > 1:
         return None
     row, column = scene.centres[scene.mentions[mention][0]]
     return PLACES[3 * row // scene.height][3 * column // scene.width]
 
 
-def _between(scene: Scene, one: int, other: int) -> str:
-    if (one, other) in scene.hidden:
+def _thing_relation(scene: Scene, first: int, second: int) -> str:
+    if (first, second) in scene.hidden:
         return "in front of"
-    if (other, one) in scene.hidden:
+    if (second, first) in scene.hidden:
         return "behind"
-    (y1, x1), (y2, x2) = scene.centres[one], scene.centres[other]
+    (y1, x1), (y2, x2) = scene.centres[first], scene.centres[second]
     if abs(y1 - y2) >= abs(x1 - x2):
         return "above" if y1 < y2 else "below"
     return "left" if x1 < x2 else "right"
 
 
-class _Teller:
-    """A caption being written, one piece after another."""
+class _CaptionWriter:
+    """Writes a caption piece by piece."""
 
-    def __init__(self, scene: Scene, dice: Chance) -> None:
+    def __init__(self, scene: Scene, rng: RandomChoices) -> None:
         self.scene = scene
-        self.dice = dice
+        self.rng = rng
         self.text = ""
         self.spans: list[tuple[int, int]] = []
-        self.claims: list[Claim] = []
+        self.claims: list[SpatialClaim] = []
 
     def sentence(self, group: Sequence[int]) -> None:
-        """One sentence about one, two or three mentions that follow each other."""
+        """Appends a sentence about one, two or three consecutive mentions."""
         if len(group) == 1:
-            self._alone(group[0])
+            self._one_mention(group[0])
         elif len(group) == 2:
-            self._two(*group)
+            self._two_mentions(*group)
         else:
-            self._three(*group)
+            self._three_mentions(*group)
         self.text += "."
 
-    def _alone(self, one: int) -> None:
-        where = place(self.scene, one)
-        form = self.dice.below(3) if where is not None else 0
-        if form == 0 or where is None:
-            self._say("there", self._be(one), one)
+    def _one_mention(self, mention: int) -> None:
+        region = picture_region(self.scene, mention)
+        form = self.rng.below(3) if region is not None else 0
+        if form == 0 or region is None:
+            self._append("there", self._form_of_be(mention), mention)
         elif form == 1:
-            self._say(one, self._verb(one), where)
+            self._append(mention, self._random_verb(mention), region)
         else:
-            self._say(where, self._verb(one), one)
-        if form and where is not None:
-            self.claims.append(Claim(where, one))
+            self._append(region, self._random_verb(mention), mention)
+        if form and region is not None:
+            self.claims.append(SpatialClaim(region, mention))
 
-    def _two(self, one: int, other: int) -> None:
-        known = relation(self.scene, one, other)
-        if known is None:
-            self._list((one, other))
+    def _two_mentions(self, first: int, second: int) -> None:
+        relation_ = relation(self.scene, first, second)
+        if relation_ is None:
+            self._enumeration((first, second))
             return
-        form = self.dice.below(4)
+        form = self.rng.below(4)
         if form == 0:
-            self._say("there", self._be(one), one, self._claim(known, one, other), other)
+            self._append(
+                "there",
+                self._form_of_be(first),
+                first,
+                self._claim(relation_, first, second),
+                second,
+            )
         elif form == 1:
-            self._say(self._claim(OPPOSITE[known], other, one), one, self._verb(other), other)
+            self._append(
+                self._claim(OPPOSITE[relation_], second, first),
+                first,
+                self._random_verb(second),
+                second,
+            )
         else:
-            self._say(one, self._verb(one), self._claim(known, one, other), other)
+            self._append(
+                first, self._random_verb(first), self._claim(relation_, first, second), second
+            )
 
-    def _three(self, one: int, other: int, third: int) -> None:
-        known = relation(self.scene, one, other)
-        outer, inner = relation(self.scene, one, third), relation(self.scene, other, third)
-        form = self.dice.below(4)
-        if known is None or (form < 2 and inner is None) or (form >= 2 and outer is None):
-            self._list((one, other, third))
+    def _three_mentions(self, first: int, second: int, third: int) -> None:
+        relation_ = relation(self.scene, first, second)
+        outer, inner = relation(self.scene, first, third), relation(self.scene, second, third)
+        form = self.rng.below(4)
+        if relation_ is None or (form < 2 and inner is None) or (form >= 2 and outer is None):
+            self._enumeration((first, second, third))
             return
-        self._say(one, self._verb(one), self._claim(known, one, other), other)
+        self._append(first, self._random_verb(first), self._claim(relation_, first, second), second)
         if form == 0 and inner is not None:
-            self._say(", which", self._verb(other), self._claim(inner, other, third), third)
+            self._append(
+                ", which", self._random_verb(second), self._claim(inner, second, third), third
+            )
         elif form == 1 and inner is not None:
-            opposite = self._claim(OPPOSITE[inner], third, other)
-            self._say(", and", opposite, "that", self._verb(third), third)
+            opposite = self._claim(OPPOSITE[inner], third, second)
+            self._append(", and", opposite, "that", self._random_verb(third), third)
         elif outer is not None:
-            self._say("," if form == 2 else "and", self._claim(outer, one, third), third)
+            self._append("," if form == 2 else "and", self._claim(outer, first, third), third)
 
-    def _list(self, group: Sequence[int]) -> None:
-        """An enumeration, which claims nothing about places."""
-        form = self.dice.below(2)
-        self._say(*(("there", self._be(group[0])) if form else ("the picture shows",)), group[0])
+    def _enumeration(self, group: Sequence[int]) -> None:
+        """Appends an enumeration, which makes no statement about positions."""
+        form = self.rng.below(2)
+        self._append(
+            *(("there", self._form_of_be(group[0])) if form else ("the picture shows",)), group[0]
+        )
         for mention in group[1:-1]:
-            self._say(",", mention)
-        self._say("and", group[-1])
+            self._append(",", mention)
+        self._append("and", group[-1])
 
     def _claim(self, kind: str, subject: int, other: int) -> str:
-        self.claims.append(Claim(kind, subject, other))
-        return self.dice.pick(WORDS[kind])
+        self.claims.append(SpatialClaim(kind, subject, other))
+        return self.rng.pick(WORDS[kind])
 
-    def _verb(self, mention: int) -> str:
-        many = len(self.scene.mentions[mention]) > 1
-        return self.dice.pick(("lie", "sit", "are") if many else ("lies", "sits", "is"))
+    def _random_verb(self, mention: int) -> str:
+        plural = len(self.scene.mentions[mention]) > 1
+        return self.rng.pick(("lie", "sit", "are") if plural else ("lies", "sits", "is"))
 
-    def _be(self, mention: int) -> str:
+    def _form_of_be(self, mention: int) -> str:
         return "are" if len(self.scene.mentions[mention]) > 1 else "is"
 
-    def _say(self, *parts: str | int) -> None:
-        """Appends words and mentions, with spaces between and a capital at a sentence's start."""
+    def _append(self, *parts: str | int) -> None:
+        """Appends words and mentions, separated by spaces; a sentence starts with a capital."""
         for part in parts:
-            words = part if isinstance(part, str) else self._phrase(part)
+            text = part if isinstance(part, str) else self._phrase(part)
             if not self.text or self.text.endswith("."):
-                words = words[0].upper() + words[1:]
-            if self.text and not words.startswith(","):
+                text = text[0].upper() + text[1:]
+            if self.text and not text.startswith(","):
                 self.text += " "
             start = len(self.text)
-            self.text += words
+            self.text += text
             if not isinstance(part, str):
                 self.spans.append((start, len(self.text)))
 
@@ -232,14 +253,14 @@ class _Teller:
         """The noun phrase of a mention, with its article or number."""
         members = self.scene.mentions[mention]
         thing = self.scene.things[members[0]]
-        behind = thing.texture in WITH_TEXTURE and self.dice.chance(25)
+        texture_last = thing.texture in WITH_TEXTURE and self.rng.chance(25)
         noun = thing.shape if len(members) == 1 else PLURALS.get(thing.shape, thing.shape + "s")
         words = [
             "" if thing.size == "medium" else thing.size,
-            "" if thing.texture == "plain" or behind else thing.texture,
+            "" if thing.texture == "plain" or texture_last else thing.texture,
             thing.colour,
             noun,
-            WITH_TEXTURE[thing.texture] if behind else "",
+            WITH_TEXTURE[thing.texture] if texture_last else "",
         ]
         name = " ".join(word for word in words if word)
         if len(members) > 1:

@@ -1,4 +1,4 @@
-"""A scene: things on a background, what is seen of each, and which hides which."""
+"""A scene: things on a background, the visible part of each, and which thing covers which."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.data.shapes.drawing import (
+from gcg_bench.data.shapes.rendering import (
     TEXTURES,
     Bitmap,
     Colour,
@@ -14,7 +14,7 @@ from gcg_bench.data.shapes.drawing import (
     background,
     outline,
     second_tone,
-    with_grain,
+    with_noise,
 )
 from gcg_bench.types import Pixels
 
@@ -41,7 +41,7 @@ BACKGROUNDS: tuple[Colour, ...] = (
     (186, 168, 166),
     (164, 182, 186),
 )
-"""Greys with a breath of colour, far from every name in COLOURS."""
+"""Greys with a slight tint, far from every colour of COLOURS."""
 
 PERIOD = 75
 """Period of stripes, dots and checks in thousandths of the image's shorter side."""
@@ -49,7 +49,10 @@ PERIOD = 75
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object: its names, and where it stands (centre as row and column, radius in pixels)."""
+    """One thing: its names, its centre as row and column, and its radius in pixels.
+
+    `turn` is an index into `rendering.TURNS`; `tint` is its own variant of the named colour.
+    """
 
     shape: str
     colour: str
@@ -63,24 +66,27 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The background: a style of drawing.background, its colours, and the noise over everything."""
+    """The background: a style of `rendering.background`, its colours, and the noise over it all."""
 
     style: str
     first: Colour
     second: Colour
     slope: tuple[int, int]
-    grain: int
+    noise: int
     seed: int
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Things from back to front on a background, and what can be seen of them.
+    """Things on a background, and the visible part of each.
 
     Attributes:
-        key: version, split key and index: the seed of the captions too.
+        key: version, split key and index; also the seed of the captions.
+        height: in pixels.
+        width: in pixels.
+        setting: the background.
         things: from back to front.
-        mentions: positions in `things`, one tuple a phrase, in the order of mention.
+        mentions: positions in `things`, one tuple for each phrase, in the order of mention.
     """
 
     key: tuple[int, ...]
@@ -92,7 +98,7 @@ class Scene:
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
-        """Every thing as if it stood alone."""
+        """The outline of every thing without the things that cover it."""
         size = (self.height, self.width)
         return tuple(
             outline(
@@ -103,57 +109,60 @@ class Scene:
 
     @cached_property
     def owners(self) -> NDArray[np.uint8]:
-        """Which thing is seen at each pixel (height, width): its position plus 1, 0 for none."""
-        seen = np.zeros((self.height, self.width), dtype=np.uint8)
-        for place, alone in enumerate(self.outlines):
-            seen[alone.box][alone.inside] = place + 1
-        return seen
+        """The visible thing of each pixel (height, width): its position plus 1; 0 for none."""
+        owners = np.zeros((self.height, self.width), dtype=np.uint8)
+        for position, contour in enumerate(self.outlines):
+            owners[contour.box][contour.inside] = position + 1
+        return owners
 
-    def visible(self, place: int) -> Bitmap:
-        """The pixels where the thing is seen, bool (height, width)."""
-        return np.asarray(self.owners == place + 1)
+    def visible(self, position: int) -> Bitmap:
+        """The visible pixels of a thing, bool (height, width)."""
+        return np.asarray(self.owners == position + 1)
 
     def render(self) -> Pixels:
-        """The picture, uint8 RGB (height, width, 3)."""
+        """The image, uint8 RGB (height, width, 3)."""
         setting, size = self.setting, (self.height, self.width)
         canvas = background(
             setting.style, setting.first, setting.second, slope=setting.slope, size=size
         )
         period = min(size) * PERIOD // 1000
-        for place, (thing, alone) in enumerate(zip(self.things, self.outlines, strict=True)):
-            seen = self.owners[alone.box] == place + 1
-            canvas[alone.box][seen] = thing.tint
+        for position, (thing, contour) in enumerate(zip(self.things, self.outlines, strict=True)):
+            visible = self.owners[contour.box] == position + 1
+            canvas[contour.box][visible] = thing.tint
             if thing.texture != "plain":
-                marked = seen & TEXTURES[thing.texture](alone.u, alone.v, period)
-                canvas[alone.box][marked] = second_tone(thing.tint)
-        return with_grain(canvas, setting.seed, setting.grain)
+                second = visible & TEXTURES[thing.texture](contour.u, contour.v, period)
+                canvas[contour.box][second] = second_tone(thing.tint)
+        return with_noise(canvas, setting.seed, setting.noise)
 
     @cached_property
     def areas(self) -> tuple[int, ...]:
-        """Visible pixels of every thing."""
+        """The number of visible pixels of every thing."""
         counts = np.bincount(self.owners.ravel(), minlength=len(self.things) + 1)
         return tuple(int(count) for count in counts[1:])
 
     @cached_property
     def centres(self) -> tuple[tuple[int, int], ...]:
         """Row and column of the mean of every thing's visible pixels, rounded down."""
-        found = []
-        for place, alone in enumerate(self.outlines):
-            rows, columns = np.nonzero(self.owners[alone.box] == place + 1)
+        centres = []
+        for position, contour in enumerate(self.outlines):
+            rows, columns = np.nonzero(self.owners[contour.box] == position + 1)
             count = max(len(rows), 1)
-            top, left = alone.box[0].start, alone.box[1].start
-            found.append((int(rows.sum()) // count + top, int(columns.sum()) // count + left))
-        return tuple(found)
+            top, left = contour.box[0].start, contour.box[1].start
+            centres.append((int(rows.sum()) // count + top, int(columns.sum()) // count + left))
+        return tuple(centres)
 
     @cached_property
     def hidden(self) -> dict[tuple[int, int], int]:
-        """(front, back) -> pixels of the back thing that the front one covers; none, no entry."""
-        found = {}
-        for front, over in enumerate(self.outlines):
-            alone = np.zeros((self.height, self.width), dtype=np.bool_)
-            alone[over.box] = over.inside
-            for back, under in enumerate(self.outlines[:front]):
-                count = int(np.count_nonzero(alone[under.box] & under.inside))
+        """(front, back) -> number of pixels of the back thing that the front thing covers.
+
+        Pairs without such pixels have no entry.
+        """
+        hidden = {}
+        for front, front_outline in enumerate(self.outlines):
+            front_pixels = np.zeros((self.height, self.width), dtype=np.bool_)
+            front_pixels[front_outline.box] = front_outline.inside
+            for back, back_outline in enumerate(self.outlines[:front]):
+                count = int(np.count_nonzero(front_pixels[back_outline.box] & back_outline.inside))
                 if count:
-                    found[front, back] = count
-        return found
+                    hidden[front, back] = count
+        return hidden

@@ -1,7 +1,7 @@
-"""Outlines, textures and backgrounds on a pixel grid, in whole numbers throughout.
+"""Outlines, textures and backgrounds on a pixel grid, in whole numbers.
 
-No sine, no square root, no anti-aliasing: a pixel is inside or not, so masks are exact and the
-same bytes come out on every machine. Lengths are pixels, rows grow downwards.
+There is no sine, no square root and no anti-aliasing: a pixel is either inside or outside. So masks
+are exact, and every machine renders the same bytes. Lengths are in pixels, and rows grow downwards.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.data.shapes.dice import grain
+from gcg_bench.data.shapes.rng import grey_noise
 from gcg_bench.types import Pixels
 
-Whole = NDArray[np.int32]
+IntArray = NDArray[np.int32]
 Bitmap = NDArray[np.bool_]
 Colour = tuple[int, int, int]
 
 UNIT = 64
-"""Fixed point: local coordinates are pixels times UNIT; squares of them fit 32 bits."""
+"""Fixed point: local coordinates are pixels times UNIT; their squares fit into 32 bits."""
 
 _TURN_BITS = 4
 
@@ -36,49 +36,50 @@ TURNS: tuple[tuple[int, int], ...] = (
 """Cosine and sine, times UNIT << _TURN_BITS, of 0, 5, -5 ... 20, -20 degrees."""
 
 _STAR_SIDES = ((0, 1024), (974, 316), (602, -828), (-602, -828), (-974, 316))
-"""Outward normals, times 1024, of the five lines of a pentagram standing on two tips."""
+"""Outward normals, times 1024, of the five lines of a pentagram that stands on two tips."""
 
 
-def _circle(u: Whole, v: Whole, r: int) -> Bitmap:
+def _circle(u: IntArray, v: IntArray, r: int) -> Bitmap:
     return np.asarray(u * u + v * v <= r * r)
 
 
-def _ring(u: Whole, v: Whole, r: int) -> Bitmap:
-    far = u * u + v * v
-    hole = r * 50 // 100
-    return np.asarray((far <= r * r) & (far >= hole * hole))
+def _ring(u: IntArray, v: IntArray, r: int) -> Bitmap:
+    distance = u * u + v * v
+    inner = r * 50 // 100
+    return np.asarray((distance <= r * r) & (distance >= inner * inner))
 
 
-def _square(u: Whole, v: Whole, r: int) -> Bitmap:
+def _square(u: IntArray, v: IntArray, r: int) -> Bitmap:
     side = r * 84 // 100
     return np.asarray((np.abs(u) <= side) & (np.abs(v) <= side))
 
 
-def _triangle(u: Whole, v: Whole, r: int) -> Bitmap:
+def _triangle(u: IntArray, v: IntArray, r: int) -> Bitmap:
     # vertices (0, -1), (+-0.866, 0.5), enlarged by 1.12 and moved down a little
     r = r * 112 // 100
     v = v - r // 8
     return np.asarray((2 * v <= r) & (np.abs(u) * 1500 <= (v + r) * 866))
 
 
-def _diamond(u: Whole, v: Whole, r: int) -> Bitmap:
+def _diamond(u: IntArray, v: IntArray, r: int) -> Bitmap:
     r = r * 112 // 100
     return np.asarray(np.abs(u) * 100 + np.abs(v) * 58 <= 58 * r)
 
 
-def _cross(u: Whole, v: Whole, r: int) -> Bitmap:
+def _cross(u: IntArray, v: IntArray, r: int) -> Bitmap:
     arm, long = r * 34 // 100, r
     across, down = np.abs(u), np.abs(v)
     return np.asarray(((across <= arm) & (down <= long)) | ((down <= arm) & (across <= long)))
 
 
-def _star(u: Whole, v: Whole, r: int) -> Bitmap:
-    # A pentagram's points lie inside at least four of its five lines, 0.309 of its radius away.
+def _star(u: IntArray, v: IntArray, r: int) -> Bitmap:
+    # A point of a pentagram lies inside at least four of its five lines, whose distance from the
+    # centre is 0.309 of the radius.
     inside = [nu * u + nv * v <= r * 1024 * 37 // 100 for nu, nv in _STAR_SIDES]
     return np.asarray(np.sum(inside, axis=0) >= 4)
 
 
-OUTLINES: Mapping[str, Callable[[Whole, Whole, int], Bitmap]] = {
+OUTLINES: Mapping[str, Callable[[IntArray, IntArray, int], Bitmap]] = {
     "circle": _circle,
     "square": _square,
     "triangle": _triangle,
@@ -87,32 +88,34 @@ OUTLINES: Mapping[str, Callable[[Whole, Whole, int], Bitmap]] = {
     "ring": _ring,
     "diamond": _diamond,
 }
-"""Shape -> is the point (u right, v down, both times UNIT) inside, at radius r times UNIT."""
+"""Shape -> whether a point (u right, v down, both times UNIT) is inside at radius r times UNIT."""
 
 REACH = 120
-"""No outline reaches further than this percentage of its radius from its centre."""
+"""The largest distance of an outline from its centre, in percent of its radius."""
 
 
 class Outline(NamedTuple):
-    """A shape in the image: its box, which pixels of the box it fills, their local coordinates."""
+    """A shape in an image: its box, the pixels of the box that it fills, and their local
+    coordinates.
+    """
 
     box: tuple[slice, slice]
     inside: Bitmap
-    u: Whole
-    v: Whole
+    u: IntArray
+    v: IntArray
 
 
 def outline(
     shape: str, *, centre: tuple[int, int], radius: int, turn: int, size: tuple[int, int]
 ) -> Outline:
-    """Where a shape falls in an image.
+    """The pixels of a shape in an image.
 
     Args:
-        shape: a name of OUTLINES.
+        shape: a key of OUTLINES.
         centre: row and column.
         radius: in pixels.
         turn: index into TURNS.
-        size: height and width of the image; what lies outside is cut off.
+        size: height and width of the image; pixels outside are cut off.
     """
     reach = radius * REACH // 100 + 1
     top, left = max(centre[0] - reach, 0), max(centre[1] - reach, 0)
@@ -126,37 +129,37 @@ def outline(
     return Outline((slice(top, bottom), slice(left, right)), inside, u, v)
 
 
-def _striped(u: Whole, v: Whole, period: int) -> Bitmap:
+def _striped(u: IntArray, v: IntArray, period: int) -> Bitmap:
     del u
     return np.asarray((v // (period * UNIT // 2)) % 2 == 0)
 
 
-def _dotted(u: Whole, v: Whole, period: int) -> Bitmap:
+def _dotted(u: IntArray, v: IntArray, period: int) -> Bitmap:
     step = period * UNIT
     x, y = u % step - step // 2, v % step - step // 2
     return np.asarray(x * x + y * y <= (step * 31 // 100) ** 2)
 
 
-def _checkered(u: Whole, v: Whole, period: int) -> Bitmap:
+def _checkered(u: IntArray, v: IntArray, period: int) -> Bitmap:
     half = period * UNIT // 2
     return np.asarray((u // half + v // half) % 2 == 0)
 
 
-TEXTURES: Mapping[str, Callable[[Whole, Whole, int], Bitmap]] = {
+TEXTURES: Mapping[str, Callable[[IntArray, IntArray, int], Bitmap]] = {
     "striped": _striped,
     "dotted": _dotted,
     "checkered": _checkered,
 }
-"""Texture -> where its second tone goes, by local coordinates and the pattern's period in pixels.
+"""Texture -> the pixels of its second tone, from local coordinates and the period in pixels.
 
-A plain thing has none.
+The texture `plain` has no second tone and no entry.
 """
 
 
 def second_tone(colour: Colour) -> Colour:
-    """The tone of stripes, dots and checks: darker on light colours, lighter on dark ones.
+    """The colour of stripes, dots and checks: darker on light colours, lighter on dark colours.
 
-    Chosen so that the second tones of black and white are no background's grey.
+    The second tones of black and white differ from the grey of every background.
     """
     luma = (299 * colour[0] + 587 * colour[1] + 114 * colour[2]) // 1000
     if luma > 125:
@@ -174,8 +177,10 @@ def background(
     """A background (height, width, 3) of two colours.
 
     Args:
-        style: `plain` (first only), `gradient` (first to second along `slope`), `bands` or
-            `tiles` (a faint pattern of both).
+        style: `plain` (first colour only), `gradient` (from first to second along `slope`), `bands`
+            or `tiles` (a faint pattern of both colours).
+        first: the first colour.
+        second: the second colour.
         slope: direction (down, across), not both 0.
         size: height and width.
     """
@@ -199,8 +204,8 @@ def background(
     return canvas
 
 
-def with_grain(canvas: NDArray[np.int16], seed: int, amplitude: int) -> Pixels:
-    """The canvas as uint8 pixels with grey noise of that amplitude on everything."""
+def with_noise(canvas: NDArray[np.int16], seed: int, amplitude: int) -> Pixels:
+    """The canvas as uint8 pixels with grey noise of the given amplitude added to every pixel."""
     height, width = canvas.shape[:2]
-    canvas = canvas + grain(seed, height, width, amplitude)[..., None]
+    canvas = canvas + grey_noise(seed, height, width, amplitude)[..., None]
     return np.clip(canvas, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Chance from a seed: the same numbers on every machine and with every library version."""
+"""Random numbers from a seed: the same on every machine and with every library version."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,21 +8,22 @@ from numpy.typing import NDArray
 
 Item = TypeVar("Item")
 
-_WORD = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
+_WORD_MASK = (1 << 64) - 1
+_GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 
 
-def scrambled(value: int) -> int:
-    """A 64-bit word with every bit depending on every bit of `value` (SplitMix64's last step)."""
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _WORD
+def mixed(value: int) -> int:
+    """A 64-bit word, each bit of which depends on every bit of `value` (SplitMix64's last step)."""
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _WORD_MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _WORD_MASK
     return value ^ (value >> 31)
 
 
-class Dice:
-    """SplitMix64 (Steele, Lea and Flood 2014) in whole numbers.
+class SplitMix64:
+    """The generator SplitMix64 (Steele, Lea and Flood 2014) in whole numbers.
 
-    numpy promises no stable streams for its generators, and a data set must not change with it.
+    numpy does not promise stable streams for its generators, and a data set must not change with a
+    numpy version.
 
     Args:
         keys: whole numbers that name the stream, e.g. a version, a split and an index.
@@ -31,12 +32,12 @@ class Dice:
     def __init__(self, *keys: int) -> None:
         self._state = 0
         for key in keys:
-            self._state = scrambled((self._state + key + 1) * _GOLDEN & _WORD)
+            self._state = mixed((self._state + key + 1) * _GOLDEN_GAMMA & _WORD_MASK)
 
     def word(self) -> int:
         """The next 64 bits."""
-        self._state = (self._state + _GOLDEN) & _WORD
-        return scrambled(self._state)
+        self._state = (self._state + _GOLDEN_GAMMA) & _WORD_MASK
+        return mixed(self._state)
 
     def below(self, count: int) -> int:
         """A whole number in [0, count)."""
@@ -47,21 +48,21 @@ class Dice:
         return low + self.below(high - low + 1)
 
     def chance(self, percent: int) -> bool:
-        """True in `percent` of 100 throws."""
+        """True with a probability of `percent` in 100."""
         return self.below(100) < percent
 
     def pick(self, items: Sequence[Item]) -> Item:
-        """One of the items, all equally likely."""
+        """One of the items, each with the same probability."""
         return items[self.below(len(items))]
 
     def weighted(self, items: Sequence[Item], weights: Sequence[int]) -> Item:
-        """One of the items, as likely as its weight."""
-        left = self.below(sum(weights))
+        """One of the items, each with a probability in proportion to its weight."""
+        remainder = self.below(sum(weights))
         for item, weight in zip(items, weights, strict=True):
-            left -= weight
-            if left < 0:
+            remainder -= weight
+            if remainder < 0:
                 return item
-        raise AssertionError("weights sum to less than their sum")
+        raise AssertionError("the remainder is below the sum of the weights")
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:
         """The items in random order (Fisher-Yates)."""
@@ -72,8 +73,8 @@ class Dice:
         return order
 
 
-def grain(seed: int, height: int, width: int, amplitude: int) -> NDArray[np.int16]:
-    """Grey noise (height, width) in [-amplitude, amplitude], a hash of the pixel's number."""
+def grey_noise(seed: int, height: int, width: int, amplitude: int) -> NDArray[np.int16]:
+    """Grey noise (height, width) in [-amplitude, amplitude], a hash of seed and pixel index."""
     words = np.arange(height * width, dtype=np.uint32)
     words += np.uint32(seed & 0xFFFFFFFF)
     words ^= words >> np.uint32(16)
