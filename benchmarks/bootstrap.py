@@ -12,10 +12,12 @@ from score import make
 
 from gcg_bench import statistics
 from gcg_bench.data import load_dataset
-from gcg_bench.pipeline.evaluate import complete, score
+from gcg_bench.pipeline.predict import complete
+from gcg_bench.pipeline.score import score
 from gcg_bench.predictions import read_predictions
-from gcg_bench.scoring.score import Resampling, reducer
-from gcg_bench.tasks.protocols import OFFICIAL
+from gcg_bench.scoring.results import reducer
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks.gcg import OFFICIAL
 
 IMAGES, DRAWS = 2500, 1000
 

@@ -102,7 +102,7 @@ def test_a_run_is_explained_while_it_is_locked(run):
 
 def test_a_run_is_explained_as_it_was_scored(run, tmp_path):
     evaluate(run, "--out", "r")
-    scores = tmp_path / "r" / "strict-1" / "scores.json"
+    scores = tmp_path / "r" / "gcg.strict-1" / "scores.json"
     before = scores.stat().st_mtime_ns
     # no --encoder: the one that the run was scored with
     code, out, _ = run("score", "r", "--explain", "shapes_val_000001", "--json")
@@ -130,7 +130,7 @@ def test_evaluate_makes_a_run_with_rows_scores_and_a_leaderboard_row(run, tmp_pa
     assert code == 0
     assert "100.0 [100.0, 100.0]" in out
     kept = {str(file.relative_to(tmp_path / "r")) for file in (tmp_path / "r").rglob("*.*")}
-    for protocol in ("official-1", "strict-1"):
+    for protocol in ("gcg.official-1", "gcg.strict-1"):
         assert {f"{protocol}/rows.parquet", f"{protocol}/scores.json"} <= kept
     assert {"run.json", "predictions.jsonl", "leaderboard.csv"} <= kept
     code, out, _ = run("score", "r", "--encoder", "minilm", "--json", "--protocol", "strict")
@@ -201,7 +201,7 @@ def test_a_run_that_was_made_from_python_is_one_for_every_command(run, tmp_path)
     draws = Resampling(draws=10)
     evaluate_run(load_model("whole-image"), data, tmp_path / "r", protocols=[official, STRICT],
                  resampling=draws)  # fmt: skip
-    before = json.loads((tmp_path / "r/strict-1/scores.json").read_text())
+    before = json.loads((tmp_path / "r/gcg.strict-1/scores.json").read_text())
     assert run("report", "r")[0] == 0
     assert "shapes_val_000001" in (tmp_path / "r/report.html").read_text()
     assert run("leaderboard", "check", "r")[0] == 0

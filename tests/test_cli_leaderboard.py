@@ -346,7 +346,7 @@ def test_a_submission_with_everything_wrong(run, real):
 
 
 def test_a_signature_of_other_data(run, real):
-    file = real / "left" / "strict-1" / "scores.json"
+    file = real / "left" / "gcg.strict-1" / "scores.json"
     verdict = json.loads(file.read_text())
     verdict["signature"] = verdict["signature"].replace("card:1", "card:7")
     file.write_text(json.dumps(verdict))

@@ -185,15 +185,15 @@ def test_a_run_cannot_bring_its_own_encoder(tmp_path, monkeypatch):
     data = load_dataset("shapes", "val", limit=3)
     ids = tuple(sample.id for sample in data.samples)
     for name in ("enc", "./enc", str(tmp_path / "enc")):
-        verdict = dict(scored.scores("strict-1"))
+        verdict = dict(scored.scores("gcg.strict-1"))
         verdict["signature"] = verdict["signature"].replace("minilm@53aa5117", f"{name}@")
         rows = {
             metric: type(one)(ids, one.columns)
-            for metric, one in scored.read_rows("strict-1").items()
+            for metric, one in scored.read_rows("gcg.strict-1").items()
         }
         run = Run.open(folder)
-        run.write_rows("strict-1", rows)
-        run.write_scores("strict-1", verdict)
+        run.write_rows("gcg.strict-1", rows)
+        run.write_scores("gcg.strict-1", verdict)
         with pytest.raises(UnknownName, match="no encoder named"):
             of_run(run, data)
         board = Board.of_runs([folder])
@@ -260,7 +260,7 @@ def test_settings_that_lack_what_is_asked_for(typed, tmp_path, lost):
 )
 def test_scores_of_another_kind(tmp_path, change, problem):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "strict-1" / "scores.json"
+    file = folder / "gcg.strict-1" / "scores.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(BadData, match=re.escape(problem)):
         Board.of_runs([folder])
@@ -270,7 +270,8 @@ def test_scores_of_another_kind(tmp_path, change, problem):
 
 
 @pytest.mark.parametrize(
-    "name", ["leaderboard.csv", "report.html", "predictions.jsonl", "strict-1/scores.json", "new"]
+    "name",
+    ["leaderboard.csv", "report.html", "predictions.jsonl", "gcg.strict-1/scores.json", "new"],
 )
 def test_a_link_out_of_a_run_is_not_followed(typed, tmp_path, name):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
@@ -289,7 +290,7 @@ def test_a_link_out_of_a_run_is_not_followed(typed, tmp_path, name):
 def test_a_protocols_folder_that_is_a_link_is_not_written_to(tmp_path):
     folder = answered(tmp_path / "run", "m")
     (tmp_path / "elsewhere").mkdir()
-    (folder / "strict-1").symlink_to(tmp_path / "elsewhere")
+    (folder / "gcg.strict-1").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BadData, match="a link that leads out of the run"):
         Run.open(folder)
 

@@ -20,7 +20,7 @@ from gcg_bench.cli import cli
 from gcg_bench.execution.models import describe_models
 from gcg_bench.predictions import read_predictions
 from gcg_bench.scoring.score import measure
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import Grounding, Mask
 
 README = "README.md"

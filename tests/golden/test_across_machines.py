@@ -20,8 +20,8 @@ RECORD = json.loads(across.FILE.read_text("utf-8"))
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    verdicts = across.verdicts(RECORD["answers"], tmp_path_factory.mktemp("across"))
-    return {verdict.key: across.numbers(verdict) for verdict in verdicts}
+    results = across.results_of(RECORD["answers"], tmp_path_factory.mktemp("across"))
+    return {result.key: across.numbers(result) for result in results}
 
 
 @pytest.mark.parametrize("protocol", sorted(RECORD["scores"]))

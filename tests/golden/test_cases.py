@@ -10,7 +10,7 @@ from support.worlds import block, compare_all, phrase, sample
 
 from gcg_bench import masks
 from gcg_bench.scoring.score import measure
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import Grounding, Mask
 
 CAPTION_ONLY = ("METEOR", "CIDEr", "Words")

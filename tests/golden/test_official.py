@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from gcg_bench.data import load_dataset
-from gcg_bench.pipeline.evaluate import complete, score
+from gcg_bench.pipeline.predict import complete
+from gcg_bench.pipeline.score import score
 from gcg_bench.predictions import read_predictions
-from gcg_bench.scoring.score import Resampling
-from gcg_bench.tasks.protocols import OFFICIAL
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks.gcg import OFFICIAL
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "goldens" / "official_gcg"

@@ -10,7 +10,7 @@ from gcg_bench.data.cards import card_names, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.reporting import citations
 from gcg_bench.reporting.citations import ENCODERS, METRICS, MODELS, SOFTWARE, bibliography, entries
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 
 WORKS = [
     work for table in (METRICS, ENCODERS, MODELS) for works in table.values() for work in works

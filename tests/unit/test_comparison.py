@@ -19,7 +19,7 @@ from gcg_bench.reporting.compare_page import p_shown, write_page
 from gcg_bench.scoring.results import differences, short_labels, stored
 from gcg_bench.scoring.signature import spelt
 from gcg_bench.statistics import Difference
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT, spelling
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT, spelling
 from gcg_bench.types import Rows
 
 GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg" / "coco_a"
@@ -269,7 +269,7 @@ def test_rows_that_are_gone_are_said(two, tmp_path):
     two[0].write_scores("strict-1", two[1].scores("strict-1"))
     with pytest.raises(BadData, match="no rows of phrase_f1"):
         stored(two[0], "strict-1")
-    (tmp_path / "b" / "strict-1" / "rows.parquet").unlink()
+    (tmp_path / "b" / "gcg.strict-1" / "rows.parquet").unlink()
     with pytest.raises(MissingData, match=r"rows\.parquet"):
         stored(two[1], "strict-1")
 

@@ -20,7 +20,7 @@ from gcg_bench.analysis.errors import (
 from gcg_bench.errors import MissingData
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.scoring.score import measure
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import SILENCE, Grounding, Phrase, Prediction
 
 RULE = PhraseF1()

@@ -9,7 +9,7 @@ from support.worlds import block, compare, phrase, sample
 from gcg_bench.analysis.errors import diagnose, explain
 from gcg_bench.cli.diagnosis_tables import print_diagnosis
 from gcg_bench.cli.explain_tables import print_explanation
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import SILENCE, Grounding
 
 TRUTH = Grounding("a cat, a dog", (phrase("a cat", block(0, 0)), phrase("a dog", block(30, 30))))

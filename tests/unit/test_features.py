@@ -66,7 +66,7 @@ class Undeclared(MeanIoU):
 def test_a_metric_gets_what_it_declares_and_no_more():
     pairs = pair_up(WORLD, ANSWERS).with_features(frozenset({"iou", "crowd_iou"}))
     assert measure(MeanIoU(), pairs).columns["miou"].tolist() == [1.0] * 4
-    with pytest.raises(MissingFeature, match="'iou' was not computed. Add it to the metric's"):
+    with pytest.raises(MissingFeature, match=r"'iou' was not computed\. Add it to the metric's"):
         measure(Undeclared(), pairs)
 
 

@@ -82,7 +82,7 @@ def test_report_elsewhere_and_quiet(folder, typed, tmp_path):
 
 
 def test_a_run_must_be_scored(folder, typed):
-    (folder / "strict-1" / "scores.json").unlink()
+    (folder / "gcg.strict-1" / "scores.json").unlink()
     code, _, err = typed(folder)
     assert code == 2
     assert f"gcg-bench score {folder}" in err
@@ -96,7 +96,7 @@ def test_a_run_must_be_scored_on_the_same_images(folder, typed):
 
 
 def test_a_run_must_be_told_with_its_own_encoder(folder, typed):
-    file = folder / "strict-1" / "scores.json"
+    file = folder / "gcg.strict-1" / "scores.json"
     file.write_text(file.read_text().replace("minilm@53aa5117", "minilm@00000000"))
     code, _, err = typed(folder)
     assert code == 2

@@ -202,7 +202,7 @@ def test_a_metric_with_other_parameters_is_not_guessed(run):
 
 def test_a_metric_that_is_not_here_is_not_guessed(run):
     change(run, lambda value: value["measurement"]["metrics"][0].update(name="phrase_f2"))
-    with pytest.raises(BadOption, match="'phrase_f2'.*stored rows cannot be read"):
+    with pytest.raises(BadOption, match=r"'phrase_f2'.*stored rows cannot be read"):
         load_result(Run.open(run.folder), "gcg.strict-1")
 
 

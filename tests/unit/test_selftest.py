@@ -35,7 +35,7 @@ from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.scoring.score import measure
 from gcg_bench.tasks import protocols
-from gcg_bench.tasks.protocols import OFFICIAL, STRICT, EvalProtocol
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT, EvalProtocol
 from gcg_bench.types import Grounding, Pair, Phrase, Prediction
 
 BY_NAME = {law.name: law for law in LAWS}
