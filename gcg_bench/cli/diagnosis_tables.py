@@ -1,4 +1,4 @@
-"""The tables of the diagnosis: what kind of mistake cost what, and where they are made."""
+"""The tables of the diagnosis: the cost of each kind of mistake, and where mistakes are made."""
 
 from itertools import groupby
 
@@ -13,24 +13,24 @@ _BAR = 16  # characters of the longest bar: the table fits a terminal of 80
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis, *, slices: bool = True) -> None:
-    """Kinds with counts and costs; then, if asked for, recall and precision by property."""
+    """Prints kinds with counts and costs; with `slices` also recall and precision by property."""
     headings = ["mistake", "predicted", "reference", "F1 without", "cost", ""]
-    made = table("What kind of mistake cost what", headings, numeric=headings[1:5])
-    dearest = max(tally.f1_without - diagnosis.f1 for tally in diagnosis.tallies)
+    rows = table("What kind of mistake cost what", headings, numeric=headings[1:5])
+    highest = max(tally.f1_without - diagnosis.f1 for tally in diagnosis.tallies)
     for kind, tally in zip(KINDS, diagnosis.tallies, strict=True):
-        made.add_row(kind.title, *_counts(tally), *_cost(tally, diagnosis.f1, dearest))
-    made.add_section()
-    made.add_row("all phrases", str(diagnosis.predicted), str(diagnosis.reference), "", "", "")
-    console.print(made)
+        rows.add_row(kind.title, *_counts(tally), *_cost(tally, diagnosis.f1, highest))
+    rows.add_section()
+    rows.add_row("all phrases", str(diagnosis.predicted), str(diagnosis.reference), "", "", "")
+    console.print(rows)
     console.print(
         Text(
             f"F1 is {100 * diagnosis.f1:.1f}. Without a kind: reference phrases charged to it are"
-            " answered right, its other predicted phrases are gone, missed ones are found.",
+            " answered right, its other predicted phrases are removed, missed ones are found.",
             "dim",
         )
     )
     if slices:
-        for by, group in groupby(diagnosis.slices, key=lambda one: one.by):
+        for by, group in groupby(diagnosis.slices, key=lambda part: part.by):
             _print_slices(console, by, list(group))
 
 
@@ -39,26 +39,26 @@ def _counts(tally: Tally) -> tuple[str, str]:
     return predicted, "–" if tally.kind in _ONLY_PREDICTED else str(tally.reference)
 
 
-def _cost(tally: Tally, f1: float, dearest: float) -> tuple[str, str, str]:
+def _cost(tally: Tally, f1: float, highest: float) -> tuple[str, str, str]:
     if tally.kind == "matched":
         return "", "", ""
     cost = tally.f1_without - f1
-    bar = "━" * round(_BAR * cost / dearest) if dearest else ""
+    bar = "━" * round(_BAR * cost / highest) if highest else ""
     return f"{100 * tally.f1_without:.1f}", f"+{100 * cost:.1f}", bar
 
 
 def _print_slices(console: Console, by: str, group: list[Slice]) -> None:
     headings = [f"by {by}", "phrases", "recall", "predicted", "precision"]
-    made = table("", headings, numeric=headings[1:])
-    for one in group:
-        made.add_row(
-            one.name,
-            str(sum(one.reference.values())),
-            _share(one.recall),
-            str(sum(one.predicted.values())),
-            _share(one.precision),
+    rows = table("", headings, numeric=headings[1:])
+    for part in group:
+        rows.add_row(
+            part.name,
+            str(sum(part.reference.values())),
+            _share(part.recall),
+            str(sum(part.predicted.values())),
+            _share(part.precision),
         )
-    console.print(made)
+    console.print(rows)
 
 
 def _share(part: float | None) -> str:

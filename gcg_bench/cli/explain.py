@@ -1,79 +1,86 @@
-"""score --explain: one image's whole reckoning, for a run or for anybody's prediction files."""
+"""score --explain: one image with the reasons behind its scores, for a run or for files."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from gcg_bench.analysis.errors import explain_image, index_of
 from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.cli.explain_tables import print_explanation
+from gcg_bench.cli.options import OutputOptions
+from gcg_bench.data import Dataset
+from gcg_bench.pipeline.score import score
+from gcg_bench.runs import Run
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import phrase_rule
+from gcg_bench.scoring.storage import load_result
+from gcg_bench.scoring.stored_rule import stored_rule
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import Prediction
 
 
 def explain(
-    data: Any,
-    found: Mapping[str, Any],
-    protocols: Sequence[Any],
-    given: Mapping[str, Any],
-    run: Any = None,
+    data: Dataset,
+    predictions: Mapping[str, Prediction],
+    protocols: Sequence[EvalProtocol],
+    image: str,
+    *,
+    run: Run | None = None,
+    encoder: str | None = None,
+    output: OutputOptions,
 ) -> None:
-    """Prints every pair of one image, and why each phrase counted or not, by every protocol.
+    """Prints all pairs of one image, and why each phrase counted or did not, by every protocol.
 
-    Its own scores come from what the run keeps; where nothing is kept, all images are scored.
+    The image's own scores come from the results that the run keeps. All images are scored with the
+    protocols of which it keeps none.
 
     Args:
         data: the data set.
-        found: a prediction for every image of it.
-        protocols: of the options.
-        given: the options.
-        run: the run that the predictions are of, None for files.
+        predictions: one for every image of it, by id.
+        protocols: what is explained.
+        image: the id of the image.
+        run: the run that the predictions belong to, None for files.
+        encoder: the name or folder of the phrase encoder that was asked for.
+        output: what is shown.
 
     Raises:
         MissingData: the data set has no such image.
-        RunConflict: the run was scored with another encoder than the one given.
+        RunConflict: the run was scored with another encoder than `encoder`.
     """
-    from gcg_bench.analysis.errors import explain_image, place_of
-    from gcg_bench.cli.explain_tables import print_explanation
-
-    place = place_of(data.samples, given["explain"])  # asked first: the rest may take a while
-    chosen = list(protocols)
-    kept: list[Any] = [None] * len(chosen)
-    if run is not None:
-        chosen, kept = _kept(run, data, chosen, given)
-    if any(one is None for one in kept):
-        kept = _scored(data, found, chosen, given)
-    own = [measured.of_image(place) for measured in kept]
-    explanation = explain_image(data.samples, found, chosen, given["explain"], own)
-    if given["as_json"]:
+    index = index_of(data.samples, image)  # first: the rest may take minutes
+    kept = [_kept(run, data, protocol) for protocol in protocols]
+    rules = [
+        phrase_rule(protocol)
+        if run is None or result is None
+        else stored_rule(result, run.folder, encoder)
+        for protocol, result in zip(protocols, kept, strict=True)
+    ]
+    fresh = iter(_scored(data, predictions, protocols, kept, output))
+    scores = [(result or next(fresh)).of_query(index) for result in kept]
+    explanation = explain_image(data.samples, predictions, protocols, image, scores, rules=rules)
+    if output.as_json:
         print_json(explanation.to_json())
     else:
         print_explanation(stdout(), explanation)
 
 
-def _kept(
-    run: Any, data: Any, protocols: Sequence[Any], given: Mapping[str, Any]
-) -> tuple[list[Any], list[Any]]:
-    """The protocols with the encoders that the run was scored with, and what it keeps of them."""
-    from gcg_bench.scoring.results import encoder_of, stored
-
-    ids = tuple(sample.id for sample in data.samples)
-    chosen: list[Any] = []
-    kept: list[Any] = []
-    for protocol in protocols:
-        measured = stored(run, protocol.key) if protocol.key in run.protocols() else None
-        if measured is None or measured.ids != ids:
-            chosen.append(protocol)
-            kept.append(None)
-        else:
-            encoder = encoder_of(run, measured, given["encoder"])
-            chosen.append(protocol.using(encoder=given["encoder"] or encoder.name))
-            kept.append(measured)
-    return chosen, kept
-
-
 def _scored(
-    data: Any, found: Mapping[str, Any], protocols: Sequence[Any], given: Mapping[str, Any]
-) -> list[Any]:
-    from gcg_bench.pipeline.evaluate import score
-    from gcg_bench.scoring.results import fresh
-    from gcg_bench.scoring.score import Resampling
+    data: Dataset,
+    predictions: Mapping[str, Prediction],
+    protocols: Sequence[EvalProtocol],
+    kept: Sequence[Result | None],
+    output: OutputOptions,
+) -> list[Result]:
+    """The results of the protocols of which none is kept, without intervals."""
+    chosen = [protocol for protocol, result in zip(protocols, kept, strict=True) if result is None]
+    if not chosen:
+        return []
+    say("scoring ...", quiet=output.quiet)
+    return score(data, predictions, chosen, resampling=Resampling(draws=0))
 
-    say("scoring ...", quiet=bool(given["quiet"]))
-    verdicts = score(data, found, protocols, resampling=Resampling(draws=0))
-    return [fresh("", verdict) for verdict in verdicts]
+
+def _kept(run: Run | None, data: Dataset, protocol: EvalProtocol) -> Result | None:
+    """The result that a run keeps of a protocol; None when it is of other images, or missing."""
+    if run is None or protocol.folder not in run.protocols():
+        return None
+    result = load_result(run, protocol.folder)
+    return result if result.ids == tuple(sample.id for sample in data.samples) else None

@@ -1,4 +1,4 @@
-"""One image's whole reckoning as tables: both sides, the overlaps, and every decision."""
+"""One image as tables: both sides, the overlaps, and every metric's reasons."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gcg_bench.analysis.errors import Explanation, Reckoning
-from gcg_bench.analysis.errors.explanation import Side
+from gcg_bench.analysis.errors import Explanation, ProtocolView, Side
 from gcg_bench.cli.console import table
 from gcg_bench.types import FloatArray
 
@@ -16,19 +15,19 @@ _LONGEST = 48  # characters of a phrase in a cell
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """Everything there is to say about one image; text of files is never read as markup."""
+    """Prints everything about one image; text from files is never read as markup."""
     console.print(Text(f"image {explanation.id}", "bold"))
     if explanation.error is not None:
         console.print(Text(f"failed: {explanation.error}", "red"))
     _print_side(console, "reference", "R", explanation.reference)
     _print_side(console, "prediction", "P", explanation.predicted)
     if explanation.unpaired:
-        told = f"<p> or </p> tags without a partner in the model's text: {explanation.unpaired}"
-        console.print(Text(told, "dim"))
+        sentence = f"<p> or </p> tags without a partner in the model's text: {explanation.unpaired}"
+        console.print(Text(sentence, "dim"))
     if explanation.iou.size:
         console.print(_numbers("IoU of the masks", explanation.iou))
-    for reckoning in explanation.reckonings:
-        _print_reckoning(console, reckoning, explanation)
+    for view in explanation.protocols:
+        _print_view(console, view, explanation)
 
 
 def _print_side(console: Console, name: str, letter: str, side: Side) -> None:
@@ -37,50 +36,48 @@ def _print_side(console: Console, name: str, letter: str, side: Side) -> None:
         console.print(Text("  no phrases", "dim"))
         return
     headings = ["", "phrase", "masks", "pixels", "confidence"]
-    made = table("", headings, numeric=headings[2:])
-    for k, (text, masks, area, score) in enumerate(
+    rows = table("", headings, numeric=headings[2:])
+    for number, (text, masks, area, score) in enumerate(
         zip(side.phrases, side.masks, side.areas, side.scores, strict=True), 1
     ):
-        said = _named(text)
-        made.add_row(
-            f"{letter}{k}", said, str(masks), str(area), "" if score is None else f"{score:.3f}"
-        )
-    console.print(made)
+        confidence = "" if score is None else f"{score:.3f}"
+        rows.add_row(f"{letter}{number}", _words(text), str(masks), str(area), confidence)
+    console.print(rows)
 
 
-def _print_reckoning(console: Console, reckoning: Reckoning, explanation: Explanation) -> None:
+def _print_view(console: Console, view: ProtocolView, explanation: Explanation) -> None:
     console.print()
-    console.print(Text(reckoning.protocol, "bold underline"))
-    if reckoning.scores:
-        told = "  ".join(f"{name} {value:.3f}" for name, value in reckoning.scores.items())
-        console.print(Text(f"this image alone: {told}"))
-    if reckoning.similarity.size:
-        console.print(_numbers("similarity of the words", reckoning.similarity))
-    if not reckoning.lines:
+    console.print(Text(view.protocol, "bold underline"))
+    if view.scores:
+        scores = "  ".join(f"{name} {value:.3f}" for name, value in view.scores.items())
+        console.print(Text(f"this image alone: {scores}"))
+    if view.similarity is not None and view.similarity.size:
+        console.print(_numbers("similarity of the words", view.similarity))
+    if not view.reasons:
         return
-    made = table("", ["score", "reference", "prediction", "counts", "why"])
-    before = None
-    for line in reckoning.lines:
-        if before not in (None, line.metric):
-            made.add_section()
-        made.add_row(
-            line.metric if line.metric != before else "",
-            _place("R", line.reference, explanation.reference.phrases),
-            _place("P", line.predicted, explanation.predicted.phrases),
-            Text("yes", "green") if line.counted else "",
-            Text(line.why),
+    rows = table("", ["score", "reference", "prediction", "counts", "why"])
+    previous = None
+    for reason in view.reasons:
+        if previous not in (None, reason.score):
+            rows.add_section()
+        rows.add_row(
+            reason.score if reason.score != previous else "",
+            _phrase("R", reason.reference, explanation.reference.phrases),
+            _phrase("P", reason.predicted, explanation.predicted.phrases),
+            Text("yes", "green") if reason.counted else "",
+            Text(reason.why),
         )
-        before = line.metric
-    console.print(made)
+        previous = reason.score
+    console.print(rows)
 
 
 def _numbers(title: str, numbers: FloatArray) -> Table:
-    """References down, predictions across; what reaches 0.5 is bold, NaN is a dash."""
-    across = [f"P{k}" for k in range(1, numbers.shape[1] + 1)]
-    made = table(title, ["", *across], numeric=across)
-    for k, row in enumerate(numbers.tolist(), 1):
-        made.add_row(f"R{k}", *(_number(value) for value in row))
-    return made
+    """References down, predictions across; values from 0.5 are bold, NaN is a dash."""
+    across = [f"P{number}" for number in range(1, numbers.shape[1] + 1)]
+    rows = table(title, ["", *across], numeric=across)
+    for number, row in enumerate(numbers.tolist(), 1):
+        rows.add_row(f"R{number}", *(_number(value) for value in row))
+    return rows
 
 
 def _number(value: float) -> Text:
@@ -89,13 +86,15 @@ def _number(value: float) -> Text:
     return Text(f"{value:.3f}", "bold" if value >= 0.5 else "dim" if value == 0 else "")
 
 
-def _place(letter: str, position: int | None, phrases: Sequence[str | None]) -> Text:
+def _phrase(letter: str, position: int | None, phrases: Sequence[str | None]) -> Text:
+    """The number and the words of a phrase; empty for none."""
     if position is None:
         return Text("")
-    return Text(f"{letter}{position + 1} ").append(_named(phrases[position]))
+    return Text(f"{letter}{position + 1} ").append(_words(phrases[position]))
 
 
-def _named(text: str | None) -> Text:
+def _words(text: str | None) -> Text:
+    """The words of a phrase, shortened."""
     if text is None:
         return Text("(no words)", "italic dim")
     return Text(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")

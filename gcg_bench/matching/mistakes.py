@@ -7,7 +7,7 @@ kinds of each side add up to its phrases, and no mistake is charged twice.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,7 @@ class ImageDiagnosis:
     predicted: tuple[Finding, ...]
 
 
+@runtime_checkable
 class MatchRule(Protocol):
     """When a predicted phrase matches a reference phrase: the least IoU and similarity."""
 

@@ -10,25 +10,36 @@ from support.worlds import block, compare, compare_all, phrase, random_grounding
 
 from gcg_bench.analysis.errors import (
     KINDS,
-    diagnose,
     explain,
     explain_image,
     judge_image,
     locate,
+    match_rule,
     recall_surface,
 )
-from gcg_bench.errors import MissingData
+from gcg_bench.analysis.errors import diagnose as diagnose_by
+from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.scoring.score import measure
+from gcg_bench.tasks import EvalProtocol
 from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import SILENCE, Grounding, Phrase, Prediction
 
 RULE = PhraseF1()
 
 
+def judged(pair):
+    return judge_image(pair.sample.id, pair.iou, pair.similarity, RULE)
+
+
+def diagnose(pairs):
+    return diagnose_by(pairs, RULE)
+
+
 def kinds(reference, answer):
     """The kinds of both sides: (reference, predicted)."""
-    image = judge_image(compare(sample("a", Grounding("", reference)), Grounding("", answer)), RULE)
+    image = judged(compare(sample("a", Grounding("", reference)), Grounding("", answer)))
     return [f.kind for f in image.reference], [f.kind for f in image.predicted]
 
 
@@ -101,7 +112,7 @@ def test_empty_masks_meet_nothing():
 def test_a_finding_names_the_other_side():
     truth = Grounding("", (phrase("a car", block(40, 40)), phrase("a cat", block(0, 0))))
     answer = Grounding("", (phrase("a cat", half(5)), phrase("a car")))
-    image = judge_image(compare(sample("a", truth), answer), RULE)
+    image = judged(compare(sample("a", truth), answer))
     place, maskless = image.predicted
     assert (place.other, place.iou, place.similarity) == (1, pytest.approx(1 / 3), 1.0)
     # no mask, so hallucinated; its words come closest to the car
@@ -216,7 +227,7 @@ def test_laws(seed, images):
 @given(st.integers(0, 10**6))
 def test_kinds_hold_what_they_say(seed):
     for pair in worlds(seed, 4):
-        image = judge_image(pair, RULE)
+        image = judged(pair)
         for column, finding in enumerate(image.predicted):
             iou = np.nan_to_num(pair.iou[:, column])
             words = pair.similarity[:, column]
@@ -313,10 +324,13 @@ def explained(reference, answer, protocol):
 
 def lines(explanation, metric):
     return [
-        (line.reference, line.predicted, line.counted)
-        for line in explanation.reckonings[0].lines
-        if line.metric == metric
+        (reason.reference, reason.predicted, reason.counted)
+        for reason in reasons(explanation, metric)
     ]
+
+
+def reasons(explanation, score):
+    return [reason for reason in explanation.protocols[0].reasons if reason.score == score]
 
 
 def test_explain_follows_the_published_loop():
@@ -333,12 +347,8 @@ def test_explain_follows_the_published_loop():
     )
     found = explained(reference, answer, OFFICIAL)
     assert lines(found, "Recall") == [(0, 1, True), (1, 2, False)]
-    assert [
-        line.why.split(":")[0] for line in found.reckonings[0].lines if line.metric == "Recall"
-    ] == [
-        "step 1",
-        "halted",
-    ]
+    first_words = [reason.why.split(":")[0] for reason in reasons(found, "Recall")]
+    assert first_words == ["step 1", "halted"]
     assert lines(found, "mIoU")[:3] == [(0, 1, True), (1, 2, True), (2, 0, True)]
     assert lines(found, "AP50") == [(None, 0, True), (None, 1, True), (None, 2, True)]
 
@@ -346,9 +356,7 @@ def test_explain_follows_the_published_loop():
 def test_explain_says_when_the_image_is_lost():
     found = explained((phrase("a cat", block(0, 0)),), (phrase(None, block(0, 0)),), OFFICIAL)
     assert lines(found, "Recall") == [(None, None, False)]
-    assert "loses" in next(
-        line.why for line in found.reckonings[0].lines if line.metric == "Recall"
-    )
+    assert "loses" in reasons(found, "Recall")[0].why
 
 
 def test_explain_tells_whose_words_were_looked_at():
@@ -356,7 +364,7 @@ def test_explain_tells_whose_words_were_looked_at():
     reference = (phrase("a cat"), phrase("a dog", block(0, 0)), phrase("a boat", block(30, 30)))
     answer = (phrase("a cat", block(0, 0)), phrase("a cat", block(30, 30)))
     found = explained(reference, answer, OFFICIAL)
-    first = next(line for line in found.reckonings[0].lines if line.metric == "Recall")
+    first = reasons(found, "Recall")[0]
     assert (first.reference, first.predicted) == (1, 0)
     assert "words of reference 1 and prediction 1" in first.why
 
@@ -374,7 +382,7 @@ def test_explain_gives_strict_kinds():
 def test_explain_of_nothing():
     found = explained((), (), STRICT)
     assert lines(found, "F1") == []
-    assert "1" in next(line.why for line in found.reckonings[0].lines if line.metric == "mIoU")
+    assert [reason.why for reason in reasons(found, "mIoU")] == ["nothing on either side: 1"]
     assert found.to_json()["iou"] == []
 
 
@@ -385,12 +393,48 @@ def test_explain_image_compares_as_the_protocol_does():
     found = explain_image(
         [sample("a", truth)], {"a": Prediction("a", answer)}, [minilm, STRICT], "a", [{}, {"F1": 1}]
     )
-    official, strict = found.reckonings
+    official, strict = found.protocols
     # strict drops the article before it compares: equal phrases are 1, else the cosine
     assert (strict.similarity.tolist(), strict.scores) == ([[1.0]], {"F1": 1})
     assert 0.5 < official.similarity[0, 0] < 1
     with pytest.raises(MissingData, match="no image 'b' among the 1"):
         explain_image([sample("a", truth)], {}, [STRICT], "b")
+
+
+def test_a_protocol_without_similarity_has_no_table_of_it():
+    truth = Grounding("a cat", (phrase("a cat", block(0, 0)),))
+    answer = Grounding("a dog", (phrase("a dog", block(0, 5)),))
+    masks_alone = EvalProtocol(name="masks", version=1, metrics=(MeanIoU(),))
+    found = explain_image([sample("a", truth)], {"a": Prediction("a", answer)}, [masks_alone], "a")
+    assert found.protocols[0].similarity is None
+    assert found.iou.tolist() == [[pytest.approx(5 / 15)]]
+    told = found.to_json()
+    assert told["protocols"][0]["similarity"] is None
+    assert told["protocols"][0]["lines"] == [
+        {"metric": "mIoU", "reference": 0, "predicted": 0, "counted": True, "why": "IoU 0.333"},
+        {
+            "metric": "mIoU",
+            "reference": None,
+            "predicted": None,
+            "counted": False,
+            "why": "sum 0.333 over 1 = 0.333",
+        },
+    ]
+
+
+def test_the_rule_of_a_diagnosis_is_the_protocols_own():
+    loose = PhraseF1(threshold_iou=0.25)
+    protocol = EvalProtocol(name="own", version=1, metrics=(MeanIoU(), loose), encoder="minilm")
+    assert match_rule(protocol) is loose
+    # the mask moved by 5 columns: IoU 5/15, a match for 0.25 and a wrong place for 0.5
+    pair = compare(
+        sample("a", Grounding("", (phrase("a cat", block(0, 0)),))),
+        Grounding("", (phrase("a cat", half(5)),)),
+    )
+    assert diagnose_by([pair], match_rule(protocol))["matched"].predicted == 1
+    assert diagnose_by([pair], match_rule(STRICT))["wrong_place"].predicted == 1
+    with pytest.raises(BadOption, match="masks: no kinds of mistakes can be counted"):
+        match_rule(EvalProtocol(name="masks", version=1, metrics=(MeanIoU(),)))
 
 
 def test_kinds_are_described():

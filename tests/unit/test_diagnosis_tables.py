@@ -1,4 +1,4 @@
-"""The diagnosis and one image's reckoning as people read them in a terminal."""
+"""The diagnosis and the explanation of one image as people read them in a terminal."""
 
 from io import StringIO
 
@@ -6,9 +6,11 @@ from rich.console import Console
 from support.pages import laid
 from support.worlds import block, compare, phrase, sample
 
-from gcg_bench.analysis.errors import diagnose, explain
+from gcg_bench.analysis.errors import diagnose, explain, match_rule
 from gcg_bench.cli.diagnosis_tables import print_diagnosis
 from gcg_bench.cli.explain_tables import print_explanation
+from gcg_bench.metrics.miou import MeanIoU
+from gcg_bench.tasks import EvalProtocol
 from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import SILENCE, Grounding
 
@@ -31,7 +33,7 @@ def cells(text, start):
 
 
 def test_costs():
-    found = diagnose([compare(sample("a", TRUTH), ANSWER)])
+    found = diagnose([compare(sample("a", TRUTH), ANSWER)], match_rule(STRICT))
     text = printed(print_diagnosis, found)
     # TP 1, P 2, R 2: F1 = 2/4; with the lamps called a dog it is perfect
     assert cells(text, "matched") == ["matched", "1", "1", "", "", ""]
@@ -45,7 +47,7 @@ def test_costs():
 
 
 def test_costs_of_nothing():
-    text = printed(print_diagnosis, diagnose([]))
+    text = printed(print_diagnosis, diagnose([], match_rule(STRICT)))
     assert cells(text, "all phrases")[1:3] == ["0", "0"]
 
 
@@ -70,6 +72,16 @@ def test_explanation():
 def test_explanation_of_silence():
     pair = laid("a", TRUTH, SILENCE)
     text = printed(print_explanation, explain([OFFICIAL], [pair]))
+    assert "official-1" in text
     assert "prediction: (no caption)" in text
     assert "no phrases" in text
     assert "IoU of the masks" not in text
+
+
+def test_explanation_without_similarity():
+    pair = laid("a", TRUTH, ANSWER)
+    masks_alone = EvalProtocol(name="masks", version=1, metrics=(MeanIoU(),))
+    text = printed(print_explanation, explain([OFFICIAL, masks_alone], [pair, pair]))
+    assert text.count("similarity of the words") == 1
+    assert text.count("IoU of the masks") == 1
+    assert "masks-1" in text

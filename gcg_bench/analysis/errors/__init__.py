@@ -1,13 +1,13 @@
-"""Diagnosis: what kind of mistake was made, how often, and what each kind cost.
+"""Diagnosis: which kinds of mistakes were made, how often, and what each kind cost.
 
-`diagnose` gives every phrase of both sides one kind (see `kinds`), counts them, and says what F1
-would be without each kind. Slices say where the mistakes are. After TIDE, arXiv 2008.08115.
+`diagnose` gives every phrase of both sides one kind (see `matching.mistakes`), counts the kinds,
+and computes what F1 would be without each of them. Slices show where the mistakes are. `explain`
+shows one image with the reasons of every metric. After TIDE, arXiv 2008.08115.
 """
 
-from gcg_bench.analysis.errors.compared import compared
-from gcg_bench.analysis.errors.costs import Diagnosis, Tally, diagnose
-from gcg_bench.analysis.errors.explaining import explain, explain_image, place_of
-from gcg_bench.analysis.errors.explanation import Explanation, Line, Reckoning
+from gcg_bench.analysis.errors.costs import NEEDS, Diagnosis, Tally, diagnose, match_rule
+from gcg_bench.analysis.errors.explaining import explain, explain_image, index_of
+from gcg_bench.analysis.errors.explanation import Explanation, ProtocolView, Side
 from gcg_bench.analysis.errors.slices import Slice
 from gcg_bench.analysis.errors.spans import locate
 from gcg_bench.analysis.errors.surface import Surface, recall_surface
@@ -16,22 +16,23 @@ from gcg_bench.matching.mistakes import APART, KINDS, Finding, ImageDiagnosis, K
 __all__ = [
     "APART",
     "KINDS",
+    "NEEDS",
     "Diagnosis",
     "Explanation",
     "Finding",
     "ImageDiagnosis",
     "Kind",
-    "Line",
-    "Reckoning",
+    "ProtocolView",
+    "Side",
     "Slice",
     "Surface",
     "Tally",
-    "compared",
     "diagnose",
     "explain",
     "explain_image",
+    "index_of",
     "judge_image",
     "locate",
-    "place_of",
+    "match_rule",
     "recall_surface",
 ]

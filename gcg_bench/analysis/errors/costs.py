@@ -1,14 +1,15 @@
 """How often each kind of mistake was made, and what F1 would have been without it.
 
 "Without" means: a predicted phrase of the kind that a reference phrase is charged to becomes its
-right answer; the others of the kind are gone; missed reference phrases are found. With TP matched,
-P predicted and R reference phrases, n of the kind predicted and e reference phrases charged to it,
+right answer; the others of the kind are removed; missed reference phrases are found. With TP
+matched, P predicted and R reference phrases, n predicted phrases of the kind and e reference
+phrases charged to it,
 
     F1 without = 2 (TP + e) / (P - n + e + R)
 
-which is never below F1 = 2 TP / (P + R), and is 1 when all kinds are mended at once. TIDE (arXiv
-2008.08115) takes missed objects out of the reference instead, because it would have to invent a
-confidence for finding them; F1 needs none.
+which is never below F1 = 2 TP / (P + R), and is 1 when all kinds are corrected at once. TIDE (arXiv
+2008.08115) removes missed objects from the reference instead, because it would need a confidence
+for finding them; F1 needs none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcg_bench.analysis.errors.slices import Slice, slices
-from gcg_bench.matching.mistakes import KINDS, ImageDiagnosis, judge_image
-from gcg_bench.metrics.phrase_f1 import PhraseF1
+from gcg_bench.errors import BadOption
+from gcg_bench.matching.mistakes import KINDS, ImageDiagnosis, MatchRule, judge_image
+from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Pair
+
+NEEDS = frozenset({"iou", "similarity"})
+"""The features that a diagnosis reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,9 @@ class Tally:
 
     Attributes:
         kind: its name.
-        predicted: predicted phrases of the kind.
-        reference: reference phrases matched, charged to it, or missed.
-        f1_without: F1 had the kind not occurred; of `matched`, F1 as it is.
+        predicted: the number of predicted phrases of the kind.
+        reference: the number of reference phrases matched, charged to it, or missed.
+        f1_without: F1 without the kind; for `matched`, F1 as it is.
     """
 
     kind: str
@@ -44,7 +49,7 @@ class Diagnosis:
 
     Attributes:
         images: in the data set's order.
-        tallies: one a kind, in the order of `KINDS`.
+        tallies: one for each kind, in the order of `KINDS`.
         f1: F1 as it is.
         slices: the same counts by property of the phrases.
     """
@@ -60,12 +65,12 @@ class Diagnosis:
 
     @property
     def reference(self) -> int:
-        """Reference phrases."""
+        """The number of reference phrases."""
         return sum(tally.reference for tally in self.tallies)
 
     @property
     def predicted(self) -> int:
-        """Predicted phrases."""
+        """The number of predicted phrases."""
         return sum(tally.predicted for tally in self.tallies)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,19 +92,18 @@ class Diagnosis:
                 }
                 for tally in self.tallies
             ],
-            "slices": [one.to_json() for one in self.slices],
+            "slices": [part.to_json() for part in self.slices],
         }
 
 
-def diagnose(pairs: Sequence[Pair], rule: PhraseF1 | None = None) -> Diagnosis:
-    """What went wrong in a set of images; nothing goes wrong in none (F1 is then 0).
+def diagnose(pairs: Sequence[Pair], rule: MatchRule) -> Diagnosis:
+    """What went wrong in a set of images; of no images F1 is 0 and every count is 0.
 
     Args:
-        pairs: with the similarity of the protocol that is diagnosed.
-        rule: what a match is; strict's by default.
+        pairs: with the features of `NEEDS`, by the protocol that is diagnosed.
+        rule: when a predicted phrase matches a reference phrase, see `match_rule`.
     """
-    judged = PhraseF1() if rule is None else rule
-    images = tuple(judge_image(pair, judged) for pair in pairs)
+    images = tuple(judge_image(pair.sample.id, pair.iou, pair.similarity, rule) for pair in pairs)
     predicted = _counts([finding.kind for image in images for finding in image.predicted])
     reference = _counts([finding.kind for image in images for finding in image.reference])
     phrases = (sum(predicted.values()), sum(reference.values()))
@@ -116,6 +120,21 @@ def diagnose(pairs: Sequence[Pair], rule: PhraseF1 | None = None) -> Diagnosis:
         for name in predicted
     )
     return Diagnosis(images, tallies, tallies[0].f1_without, slices(pairs, images))
+
+
+def match_rule(protocol: EvalProtocol) -> MatchRule:
+    """When a protocol takes phrases to match: its first metric that counts matched phrases.
+
+    Raises:
+        BadOption: no metric of the protocol matches phrases.
+    """
+    for metric in protocol.metrics:
+        if metric.phrase_columns is not None and isinstance(metric, MatchRule):
+            return metric
+    raise BadOption(
+        f"protocol {protocol.name}: no kinds of mistakes can be counted, because none of its"
+        " metrics matches phrases (phrase_columns, threshold_iou, threshold_similarity)"
+    )
 
 
 def _counts(kinds: Sequence[str]) -> Mapping[str, int]:

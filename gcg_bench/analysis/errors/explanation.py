@@ -1,31 +1,12 @@
-"""The values of an explanation: one image's whole reckoning, as tables print it."""
+"""The values of an explanation: one image with the reasons behind its scores."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gcg_bench.types import FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One decision of one metric.
-
-    Attributes:
-        metric: the score it belongs to.
-        reference: position of the reference phrase, None where there is none.
-        predicted: position of the predicted phrase, None where there is none.
-        counted: whether it counts for the model.
-        why: the reason, in words and numbers.
-    """
-
-    metric: str
-    reference: int | None
-    predicted: int | None
-    counted: bool
-    why: str
+from gcg_bench.types import FloatArray, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +16,7 @@ class Side:
     Attributes:
         caption: the caption.
         phrases: the words, None for a mask without words.
-        masks: masks of each phrase.
+        masks: the number of masks of each phrase.
         areas: pixels of each phrase's united masks.
         scores: the model's confidences.
     """
@@ -47,30 +28,43 @@ class Side:
     scores: tuple[float | None, ...]
 
     def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
         lists = ("phrases", "masks", "areas", "scores")
         return {"caption": self.caption, **{name: list(getattr(self, name)) for name in lists}}
 
 
 @dataclass(frozen=True)
-class Reckoning:
+class ProtocolView:
     """One protocol's view of the image.
 
     Attributes:
         protocol: e.g. `official-1`.
-        similarity: (R, P) table of this protocol's encoder, NaN where a phrase has no words.
-        lines: decisions, metric by metric, in the order in which they are made.
-        scores: score name -> this image's own score, as far as the caller gave them.
+        similarity: (R, P) table of this protocol's encoder, NaN where a phrase has no words; None
+            when the protocol needs no similarity of phrases.
+        reasons: metric by metric, in the order in which a metric decides.
+        scores: score name -> this image's own score; empty when the caller gave none.
     """
 
     protocol: str
-    similarity: FloatArray
-    lines: tuple[Line, ...]
+    similarity: FloatArray | None
+    reasons: tuple[Reason, ...]
     scores: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values; NaN becomes null, and so does a table that is missing."""
+        return {
+            "protocol": self.protocol,
+            "scores": {
+                name: value if np.isfinite(value) else None for name, value in self.scores.items()
+            },
+            "similarity": None if self.similarity is None else _plain(self.similarity),
+            "lines": [_reason(reason) for reason in self.reasons],
+        }
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """All there is to say about one image.
+    """One image with both sides, all overlaps, and every protocol's reasons.
 
     Attributes:
         id: the image.
@@ -78,7 +72,7 @@ class Explanation:
         reference: the reference side.
         predicted: the predicted side.
         iou: (R, P) table, NaN where two empty masks meet.
-        reckonings: one a protocol.
+        protocols: what each protocol says.
         unpaired: tags of the model's own text without a partner, see `Prediction.unpaired`.
     """
 
@@ -87,7 +81,7 @@ class Explanation:
     reference: Side
     predicted: Side
     iou: FloatArray
-    reckonings: tuple[Reckoning, ...]
+    protocols: tuple[ProtocolView, ...]
     unpaired: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -99,19 +93,18 @@ class Explanation:
             "reference": self.reference.to_json(),
             "predicted": self.predicted.to_json(),
             "iou": _plain(self.iou),
-            "protocols": [
-                {
-                    "protocol": one.protocol,
-                    "scores": {
-                        name: value if np.isfinite(value) else None
-                        for name, value in one.scores.items()
-                    },
-                    "similarity": _plain(one.similarity),
-                    "lines": [asdict(line) for line in one.lines],
-                }
-                for one in self.reckonings
-            ],
+            "protocols": [view.to_json() for view in self.protocols],
         }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "metric": reason.score,
+        "reference": reason.reference,
+        "predicted": reason.predicted,
+        "counted": reason.counted,
+        "why": reason.why,
+    }
 
 
 def _plain(table: FloatArray) -> list[list[float | None]]:

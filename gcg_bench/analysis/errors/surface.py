@@ -27,13 +27,13 @@ class Surface:
 
 # in hundredths, so that each is the nearest float
 _IOU = tuple(step / 100 for step in range(10, 100, 10))
-_LIKENESS = tuple(step / 100 for step in range(0, 101, 10))
+_SIMILARITY = tuple(step / 100 for step in range(0, 101, 10))
 
 
 def recall_surface(
     pairs: Sequence[Pair],
     iou: Sequence[float] = _IOU,
-    similarity: Sequence[float] = _LIKENESS,
+    similarity: Sequence[float] = _SIMILARITY,
 ) -> Surface:
     """The share of reference phrases that can be matched one to one at each pair of thresholds.
 

@@ -1,0 +1,35 @@
+"""How a stored result compared phrases: its encoder, found again and checked by its digest."""
+
+from pathlib import Path
+
+from gcg_bench.errors import RunConflict
+from gcg_bench.scoring.features import PhraseRule
+from gcg_bench.scoring.results import Result
+from gcg_bench.text.encoders import load_encoder
+
+
+def stored_rule(result: Result, folder: Path, given: str | None = None) -> PhraseRule | None:
+    """How a result compared phrases; None when no metric needed their similarity.
+
+    The name of the encoder that a run holds is never followed to a folder; a name that the user
+    gives is.
+
+    Args:
+        result: what a run keeps.
+        folder: the run's folder, for messages.
+        given: the name or folder of the encoder, when the stored name does not say where it is.
+
+    Raises:
+        RunConflict: the encoder that was found is another one.
+        UnknownName, EnvironmentProblem: there is no such encoder, or it is not installed.
+    """
+    if result.encoder is None:
+        return None
+    name, digest = result.encoder
+    encoder = load_encoder(given or name, folders=given is not None)
+    if encoder.digest != digest:
+        raise RunConflict(
+            f"{folder}: scored with the encoder {name} {digest[:8]}, but {encoder.folder} holds"
+            f" {encoder.digest[:8]}. Name the right one with --encoder, or score it again"
+        )
+    return PhraseRule(encoder, result.protocol.equal_is_one)
