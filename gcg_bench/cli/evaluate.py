@@ -96,7 +96,7 @@ def _specification(
             root=data.data_root,
             limit=data.limit,
             prompt=model.prompt,
-            task=model.task,
+            task=data.task,
         ),
         scoring=scoring,
         out=model.out,

@@ -18,10 +18,11 @@ Decorator = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which samples: `--dataset`, `--split`, `--data-root`, `--limit`."""
+    """Which samples: `--dataset`, `--split`, `--task`, `--data-root`, `--limit`."""
 
     dataset: str | None
     split: str | None
+    task: str | None
     data_root: Path | None
     limit: int | None
 
@@ -36,7 +37,6 @@ class ModelOptions:
     device: str
     workers: int
     prompt: str | None
-    task: str | None
     label: str
     max_new_tokens: int | None
     seed: int
@@ -106,6 +106,10 @@ limit = click.option(
     "--limit", type=click.IntRange(min=1), default=None, help="Only the first N images."
 )
 
+task = click.option(
+    "--task", default=None, help="One of the data set's tasks. [default: the card's first]"
+)
+
 quiet = click.option("--quiet", is_flag=True, help="No progress, no messages.")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="The result as JSON on stdout.")
@@ -115,6 +119,7 @@ dataset = stacked(
         "--dataset", default="grandf", show_default=True, help="Name of a data card, or its path."
     ),
     click.option("--split", required=True, help="Split of the data set, e.g. val."),
+    task,
     data_root,
     limit,
 )
@@ -131,7 +136,6 @@ model = stacked(
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."),
     click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True),
     click.option("--prompt", default=None, help="Instruction, in the place of the data card's."),
-    click.option("--task", default=None, help="Task of the data set. [default: the card's first]"),
     click.option(
         "--name",
         "label",

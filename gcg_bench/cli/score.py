@@ -38,6 +38,7 @@ from gcg_bench.types import Prediction
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="Data card. [default: the run's, else grandf]")
 @click.option("--split", default=None, help="Split. [default: the run's]")
+@options.task
 @options.data_root
 @options.limit
 @options.scoring
@@ -121,6 +122,7 @@ def _score_run(
         split=options_.split or settings["split"],
         root=options_.data_root,
         limit=options_.limit or limit_of(settings),
+        task=options_.task or settings.get("task"),
         shipped=options_.dataset is None,
     ).load()
     for name, value in (("dataset", data.card.name), ("split", data.split)):
@@ -152,6 +154,7 @@ def _score_files(
         split=options_.split or "",
         root=options_.data_root,
         limit=options_.limit,
+        task=options_.task,
     ).load()
     reading = Reading()
     chosen = scoring_spec(scoring)

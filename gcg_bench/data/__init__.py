@@ -1,11 +1,11 @@
 """Data sets: a card, a split and a root become samples; file formats are plug-ins (`formats/`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gcg_bench.data.cards import DataCard, data_folder, load_card
-from gcg_bench.errors import BadOption
+from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
@@ -16,7 +16,7 @@ class Dataset:
     """The samples of one split and what they were read from.
 
     Attributes:
-        card: the data card.
+        card: the data card; `tasks` holds the one task that was chosen.
         split: the split's name.
         samples: in the order of the file; ids are unique.
         files: annotation file name -> sha256 (hex); empty for generated data.
@@ -31,8 +31,8 @@ class Dataset:
 
     @property
     def task(self) -> str:
-        """The task of the queries; that of the card when there are none."""
-        return self.samples[0].query.task if self.samples else self.card.tasks[0]
+        """The task of the queries."""
+        return self.card.tasks[0]
 
 
 def load_dataset(
@@ -42,6 +42,7 @@ def load_dataset(
     *,
     limit: int | None = None,
     shipped: bool = False,
+    task: str | None = None,
 ) -> Dataset:
     """A split of a data set.
 
@@ -52,9 +53,10 @@ def load_dataset(
         root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
         limit: only so many images, the first of the file.
         shipped: the name comes from a run or a board, not from the user: no path is followed.
+        task: one of the card's tasks; the first by default.
 
     Raises:
-        UnknownName: no such card, format or split.
+        UnknownName: no such card, format or split, or the card has no such task.
         MissingData: annotation files are not there; lists them and where they were sought.
         BadData: a file cannot be read; names file, image, phrase and field.
         BadOption: a limit below 1, or none for a split without end.
@@ -63,9 +65,19 @@ def load_dataset(
         raise BadOption(f"limit {limit}: at least one image is needed")
     card = load_card(name, split=split, shipped=shipped)
     card.split(split)
+    if task is not None and task not in card.tasks:
+        raise UnknownName(f"task of {card.name}", task, card.tasks)
+    card = replace(card, tasks=(task or card.tasks[0],))
     data_root = data_folder() if root is None else Path(root)
     plugin = module("data.formats", card.format, "data set format")
-    samples = tuple(plugin.read(card, split, data_root, limit=limit))
+    samples = tuple(_of_task(sample, card) for sample in plugin.read(card, split, data_root, limit=limit))
     list_files = getattr(plugin, "annotation_files", None)
     files = () if list_files is None else list_files(card, split, data_root)
     return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files}, limit)
+
+
+def _of_task(sample: Sample, card: DataCard) -> Sample:
+    """The sample with the card's task where it names none."""
+    if sample.query.task:
+        return sample
+    return replace(sample, query=replace(sample.query, task=card.tasks[0]))

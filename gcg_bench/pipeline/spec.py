@@ -24,7 +24,7 @@ class DataSpec:
         root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
         limit: only so many samples, the first of the split.
         prompt: an instruction in the place of the data card's.
-        task: the task that must be the data set's; None for whichever it is.
+        task: one of the data set's tasks; the card's first by default.
         shipped: the name comes from a run or a board, not from the user: no path is followed.
     """
 
@@ -41,25 +41,29 @@ class DataSpec:
 
         Raises:
             UnknownName, MissingData, BadData: see `load_dataset`.
-            BadOption: no split, or the data set has another task.
+            BadOption: no split, or a loaded data set has another split or task.
         """
         data = self._loaded()
-        if self.prompt is not None:
-            samples = tuple(_with_prompt(sample, self.prompt) for sample in data.samples)
-            data = replace(data, samples=samples)
-        if self.task is not None and tasks.load(self.task).name != data.task:
-            raise BadOption(f"{data.card.name} is a data set of the task {data.task}")
-        return data
+        instruction = tasks.load(data.task).instruction
+        samples = tuple(_with_prompt(sample, self.prompt, instruction) for sample in data.samples)
+        return replace(data, samples=samples)
 
     def _loaded(self) -> Dataset:
         if isinstance(self.dataset, Dataset):
             if self.split and self.split != self.dataset.split:
                 raise BadOption(f"the data set is the split {self.dataset.split!r} already")
+            if self.task and self.task != self.dataset.task:
+                raise BadOption(f"the data set is of the task {self.dataset.task!r} already")
             return self.dataset
         if not self.split:
             raise BadOption("say which split of the data set is meant, e.g. val")
         return load_dataset(
-            self.dataset, self.split, self.root, limit=self.limit, shipped=self.shipped
+            self.dataset,
+            self.split,
+            self.root,
+            limit=self.limit,
+            shipped=self.shipped,
+            task=self.task,
         )
 
 
@@ -156,5 +160,9 @@ class EvaluationSpec:
     label: str = ""
 
 
-def _with_prompt(sample: Sample, prompt: str) -> Sample:
-    return replace(sample, query=replace(sample.query, prompt=prompt))
+def _with_prompt(sample: Sample, prompt: str | None, instruction: str) -> Sample:
+    """The sample with the user's prompt, else its own, else the task's instruction."""
+    chosen = (sample.query.prompt or instruction) if prompt is None else prompt
+    if chosen == sample.query.prompt:
+        return sample
+    return replace(sample, query=replace(sample.query, prompt=chosen))

@@ -43,7 +43,7 @@ class Query:
         prompt: the instruction; empty means the model's own default for its task.
         regions: boxes (x0, y0, x1, y1) in pixels of the image.
         image_id: the image's id; empty means that it is `id`.
-        task: the name of the task, a file in gcg_bench/tasks.
+        task: the name of the task, a file in gcg_bench/tasks; empty for that of the data set.
         expression: the words that single out an object, for tasks that ask for one.
         turns: earlier turns of a conversation, the user's and the model's in alternation.
         forced: a reply that the model is given instead of writing one; None for none.
@@ -54,7 +54,7 @@ class Query:
     prompt: str = ""
     regions: tuple[Box, ...] = ()
     image_id: str = ""
-    task: str = "gcg"
+    task: str = ""
     expression: str | None = None
     turns: tuple[str, ...] = ()
     forced: str | None = None

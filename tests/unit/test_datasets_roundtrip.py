@@ -61,7 +61,7 @@ def samples(draw: st.DrawFn, id_: str, order: int) -> Sample:
     prompt = draw(words)
     picture = Picture(height, width, lambda: np.zeros((height, width, 3), dtype=np.uint8))
     return Sample(
-        Query(id_, picture, prompt, draw(boxes)),
+        Query(id_, picture, prompt, draw(boxes), task="gcg"),
         Grounding(caption, tuple(draw(st.lists(phrase, max_size=3)))),
         captions,
         order,
@@ -93,7 +93,7 @@ def test_samples_written_and_read_back_are_equal(
 def test_texts_that_break_lines_or_are_half_a_character_survive_in_jsonl(tmp_path: Path) -> None:
     text = 'a\u2028b\u0085c\r\n"d" \ud83d \0'
     picture = Picture(1, 1, lambda: np.zeros((1, 1, 3), dtype=np.uint8))
-    world = (Sample(Query("a", picture), Grounding(text, (Phrase(text),)), (text,)),)
+    world = (Sample(Query("a", picture, task="gcg"), Grounding(text, (Phrase(text),)), (text,)),)
     export(Dataset(CARD, "val", world, {}), tmp_path / "out", "jsonl")
     assert load_dataset(tmp_path / "out", "val").samples == world
     with pytest.raises(BadOption, match="half a surrogate pair"):
