@@ -14,7 +14,7 @@ from typing import Any, Literal, Unpack
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.execution.isolation import Patience, answers, limits
+from gcg_bench.execution.isolation import ModelLimits, checked_limits, isolated_predictions
 from gcg_bench.registry import Loading
 from gcg_bench.runs import Run
 from gcg_bench.scoring.features import gather
@@ -41,7 +41,7 @@ def predict(
     missing: Missing = "error",
     limited: bool = False,
     bar: Bar = no_bar,
-    **patience: Unpack[Patience],
+    **model_limits: Unpack[ModelLimits],
 ) -> int:
     """Answers every query that the run has no line for; returns how many were answered.
 
@@ -53,14 +53,14 @@ def predict(
         missing: whether a model made of files may lack an image.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
-        patience: `timeout` and `give_up_after`, see `Patience`.
+        model_limits: `timeout` and `give_up_after`, see `ModelLimits`.
 
     Raises:
-        BadOption: a timeout of no time, or giving up before a process died.
+        BadOption: timeout <= 0, or give_up_after < 1.
         MissingData: the folder of the images has gone while the model worked.
         GcgBenchError: what the model's `prepare` found, or that it raised something else.
     """
-    timeout, give_up_after = limits(**patience)
+    timeout, give_up_after = checked_limits(**model_limits)
     if isinstance(model, Oracle):
         model.study(dataset.samples)
     prepare = getattr(model, "prepare", None)
@@ -88,13 +88,13 @@ def _asked(
 ) -> Iterator[Prediction]:
     """The model's answers; images of which processes may have died are asked first, and alone."""
     suspects = run.journal.suspects.items()
-    return answers(
+    return isolated_predictions(
         model,
         queries,
         timeout=timeout,
         journal=run.journal.file,
-        note=run.journal.record,
-        apart=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
+        record=run.journal.record,
+        alone_first=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
     )
 
 
@@ -245,7 +245,7 @@ def evaluate(
     missing: Missing = "error",
     resampling: Resampling | None = None,
     bar: Bar = no_bar,
-    **patience: Unpack[Patience],
+    **model_limits: Unpack[ModelLimits],
 ) -> list[Evaluation]:
     """Runs a model over a data set and scores it; rows and scores are kept in the run folder.
 
@@ -260,15 +260,15 @@ def evaluate(
         missing: whether a model made of files may lack an image.
         resampling: how intervals are drawn.
         bar: a progress bar.
-        patience: `timeout` and `give_up_after`, see `Patience`.
+        model_limits: `timeout` and `give_up_after`, see `ModelLimits`.
 
     Raises:
-        BadOption: a timeout of no time, or giving up before a process died.
+        BadOption: timeout <= 0, or give_up_after < 1.
         RunConflict, RunLocked: the folder belongs to other settings, or another process.
         EnvironmentProblem: Java or an encoder is missing.
     """
     with Run.create_or_resume(out, _about(model, dataset, settings or {})) as run:
-        predict(model, dataset, run, missing=missing, bar=bar, **patience)
+        predict(model, dataset, run, missing=missing, bar=bar, **model_limits)
         found = complete(dataset.samples, run.predictions(), missing=missing)
         answered = answered_by(run.settings)
         verdicts = score(
