@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from gcg_bench.errors import BadData, BadOption
 from gcg_bench.execution.timeout import Alarm, ModelTimeout
-from gcg_bench.files.fields import STOP, kind
+from gcg_bench.files.fields import RAISE_FAULTS, kind
 from gcg_bench.predictions import finish, write_line
 from gcg_bench.predictions.jsonl import draft
 from gcg_bench.types import Model, Prediction, Query
@@ -202,7 +202,7 @@ def _verified(prediction: Prediction, query: Query, seconds: float) -> Predictio
     size = (query.image.height, query.image.width)
     try:
         line = json.loads(write_line(prediction))
-        (stored,) = finish([draft(line, "", None, STOP)], {query.id: size}, STOP)
+        (stored,) = finish([draft(line, "", None, RAISE_FAULTS)], {query.id: size}, RAISE_FAULTS)
     except BadData as fault:
         cause = BadData(fault.problem, phrase=fault.phrase, field=fault.field, remedy=fault.remedy)
         return Prediction(query.id, error=_truncated(f"not an answer that can be kept: {cause}"))
