@@ -1,12 +1,12 @@
 """Every error that gcg-bench raises on purpose.
 
 GcgBenchError                 caught by the command line: one message, exit code 2, no traceback
-├── BadData                   a file holds something that cannot be read as what it claims to be
-│   └── BadMask               run lengths, polygons or sizes that no mask can have
-├── MissingData               a file, folder or image that should be there is not
-├── UnknownName               no plug-in, encoder, split or field of that name (did you mean ...?)
-├── BadOption                 a value, or a combination of values, that a call does not take
-├── RunConflict               a run folder was made with other settings
+├── BadData                   the content of a file is not valid in its format
+│   └── BadMask               run lengths, polygons or a size that no mask can have
+├── MissingData               a file, folder or image does not exist
+├── UnknownName               no plug-in, encoder, split or field has that name (did you mean ...?)
+├── BadOption                 a call does not accept a value, or a combination of values
+├── RunConflict               a run folder has other settings
 ├── RunLocked                 another process is working on the run folder
 ├── MissingFeature            a metric reads a feature that its `needs` do not name
 └── EnvironmentProblem        Java, weights, a package or disk space is missing, with the remedy
@@ -15,34 +15,34 @@ GcgBenchError                 caught by the command line: one message, exit code
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_LONGEST = 500  # characters of any part of a message that a file may have written
-_LONGEST_MESSAGE = 3000
+_MAX_PART = 500  # characters of each part of a message that may come from a file
+_MAX_MESSAGE = 3000
 
 
-def shortened(text: str, most: int = _LONGEST) -> str:
-    """A text that fits a message: its middle is left out when it is long."""
+def shortened(text: str, most: int = _MAX_PART) -> str:
+    """A text for a message; the middle of a text longer than `most` characters is left out."""
     half = most // 2
     return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 class GcgBenchError(Exception):
-    """Anything that stops gcg-bench for a reason the user can mend."""
+    """An error with a cause that the user can correct; the base of all errors of gcg-bench."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(shortened(message, _LONGEST_MESSAGE))
+        super().__init__(shortened(message, _MAX_MESSAGE))
 
 
 class BadData(GcgBenchError):
-    """A file holds something that cannot be read as what it claims to be.
+    """The content of a file is not valid in its format.
 
-    The parts are kept apart so that a checker can list them in columns; `str()` joins them as
-    `file: image ID: phrase K: field: problem. Remedy`.
+    The parts are separate attributes, so that a checker can list them in columns. `str()` joins
+    them as `file: image ID: phrase K: field: problem. Remedy`.
 
     Args:
         problem: what is wrong, in a few words.
-        file: the file it was found in.
+        file: the file with the problem.
         image: the image id.
-        phrase: the phrase's position in the image, counted from 0.
+        phrase: the position of the phrase in the image, counted from 0.
         field: the name of the field, e.g. `masks[0].counts`.
         remedy: what the user can do about it.
     """
@@ -66,19 +66,19 @@ class BadData(GcgBenchError):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        place = [
+        parts = [
             self.file,
             None if self.image is None else f"image {self.image}",
             None if self.phrase is None else f"phrase {self.phrase}",
             self.field,
         ]
-        message = ": ".join([*(part for part in place if part), self.problem])
+        message = ": ".join([*(part for part in parts if part), self.problem])
         return f"{message}. {self.remedy}" if self.remedy else message
 
     def at(
         self, *, file: object = None, image: str | None = None, phrase: int | None = None
     ) -> "BadData":
-        """The same problem with the parts of its place that were not known further in."""
+        """The same problem at a more complete location: only missing parts are filled in."""
         return type(self)(
             self.problem,
             file=self.file if self.file is not None else file,
@@ -90,42 +90,42 @@ class BadData(GcgBenchError):
 
 
 class BadMask(BadData):
-    """Run lengths, polygons or sizes that no mask can have."""
+    """Run lengths, polygons or a size that no mask can have."""
 
 
 class MissingData(GcgBenchError):
-    """A file, folder or image that should be there is not; the message says where it was sought."""
+    """A file, folder or image does not exist; the message names the path."""
 
 
 class UnknownName(GcgBenchError):
-    """No plug-in, encoder, split or field of that name; close spellings are offered.
+    """No plug-in, encoder, split or field has that name; the message offers close spellings.
 
     Args:
-        kind: what was looked for, e.g. `metric`.
-        name: the name that was given.
+        kind: what the name stands for, e.g. `metric`.
+        name: the unknown name.
         known: the names that exist.
-        remedy: what else to do, appended to the message.
+        remedy: another remedy, appended to the message.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
         names = sorted(known)
-        close = get_close_matches(name[:_LONGEST], names, n=3, cutoff=0.6)
+        close = get_close_matches(name[:_MAX_PART], names, n=3, cutoff=0.6)
         hint = (
             f"did you mean {' or '.join(repr(match) for match in close)}?"
             if close
             else f"known: {', '.join(names) if names else 'none'}"
         )
-        said = shortened(repr(name))
-        super().__init__(f"no {kind} named {said}; {hint}{' ' + remedy if remedy else ''}")
+        quoted = shortened(repr(name))
+        super().__init__(f"no {kind} named {quoted}; {hint}{' ' + remedy if remedy else ''}")
         self.kind, self.name, self.close = kind, name, tuple(close)
 
 
 class BadOption(GcgBenchError):
-    """A value, or a combination of values, that a call does not take."""
+    """A call does not accept a value, or a combination of values."""
 
 
 class RunConflict(GcgBenchError):
-    """A run folder was made with other settings; the message names the field that differs."""
+    """A run folder has other settings; the message names the first field that differs."""
 
 
 class RunLocked(GcgBenchError):

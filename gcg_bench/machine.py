@@ -1,4 +1,4 @@
-"""What this machine has: devices, memory, disk. Asked, never changed."""
+"""Reads what this machine has: devices, memory and disk space. Nothing is changed."""
 
 import os
 import shutil
@@ -13,44 +13,42 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of a memory: all there is, and what is free now."""
+    """A memory: its total bytes, and the bytes that are free now."""
 
     total: int
     free: int
 
 
-def device_named(wanted: str) -> str:
-    """The device that a model runs on: `auto` is the first GPU, or else the CPU.
+def device_named(name: str) -> str:
+    """The device that a model runs on: `auto` is the first GPU, or the CPU without a GPU.
 
     Raises:
-        BadOption: not the name of a device.
-        EnvironmentProblem: a GPU is asked for and there is none.
+        BadOption: the name is not the name of a device.
+        EnvironmentProblem: the name is that of a GPU that this machine does not have.
     """
     import torch
 
-    if wanted == "auto":
+    if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(wanted)
+        device = torch.device(name)
     except RuntimeError as error:
-        raise BadOption(
-            f"--device {wanted}: not a device; say auto, cpu, cuda or cuda:1"
-        ) from error
+        raise BadOption(f"--device {name}: not a device; give auto, cpu, cuda or cuda:1") from error
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise EnvironmentProblem(
-                f"--device {wanted}: this machine has {count} CUDA devices that torch can use."
-                " Say --device cpu, or see gcg-bench doctor"
+                f"--device {name}: this machine has {count} CUDA devices that torch can use."
+                " Give --device cpu, or run gcg-bench doctor"
             )
     return str(device)
 
 
 def memory_of(device: str) -> Memory | None:
-    """The memory of a CUDA device, or this machine's for any other; None where it cannot be told.
+    """The memory of a CUDA device, or the main memory for any other device; None when unknown.
 
     Args:
-        device: a device that is there, as torch names it.
+        device: torch's name of a device that this machine has.
     """
     if not device.startswith("cuda"):
         return host_memory()
@@ -61,30 +59,30 @@ def memory_of(device: str) -> Memory | None:
 
 
 def host_memory() -> Memory | None:
-    """This machine's main memory, or what a container may use of it; None where nobody tells."""
-    found = _linux_memory() or _posix_memory()
-    if found is None:
+    """The main memory of this machine, or a container's share of it; None when unknown."""
+    memory = _linux_memory() or _posix_memory()
+    if memory is None:
         return None
     limit, used = (_number(_CGROUP / name) for name in ("memory.max", "memory.current"))
-    if limit is None or used is None or limit >= found.total:
-        return found
-    return Memory(limit, max(0, min(found.free, limit - used + _cached_files())))
+    if limit is None or used is None or limit >= memory.total:
+        return memory
+    return Memory(limit, max(0, min(memory.free, limit - used + _cached_files())))
 
 
 def free_disk(folder: Path) -> int:
-    """Free bytes on the disk where a folder is, or would be made."""
+    """Free bytes on the disk of a folder; for a missing folder, of its nearest existing parent."""
     return shutil.disk_usage(_existing(folder)).free
 
 
 def writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, or in the one it would be made in."""
+    """Whether files can be created in a folder, or in its nearest existing parent."""
     return os.access(_existing(folder), os.W_OK | os.X_OK)
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """The folder, or its nearest existing parent."""
     folder = folder.absolute()
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
 
 
 def _linux_memory() -> Memory | None:
@@ -98,7 +96,7 @@ def _linux_memory() -> Memory | None:
 
 
 def _posix_memory() -> Memory | None:
-    """Elsewhere than on Linux only the whole is told; it counts as free."""
+    """The memory on POSIX systems other than Linux; the free bytes are unknown, so all count."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -107,7 +105,7 @@ def _posix_memory() -> Memory | None:
 
 
 def _cached_files() -> int:
-    """Bytes that a container is charged for, and which the kernel gives back when asked."""
+    """Bytes of cached files; they count as used by the container, but the kernel can free them."""
     try:
         lines = (_CGROUP / "memory.stat").read_text().splitlines()
     except OSError:
@@ -118,5 +116,5 @@ def _cached_files() -> int:
 def _number(file: Path) -> int | None:
     try:
         return int(file.read_text())
-    except (OSError, ValueError):  # no such limit, or the word "max"
+    except (OSError, ValueError):  # no such file, or the word "max" for no limit
         return None

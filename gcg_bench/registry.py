@@ -1,8 +1,8 @@
-"""A name becomes a module, on demand: the folder is the registry.
+"""Finds and imports plug-ins by name: the files of a package folder are its registry.
 
-A metric, data set format or adapter is one file in its package, imported only when named. Adapters
-may also come from an installed entry point, `package.module:attribute`, or a `./file.py` the user
-names on the command line.
+A metric, data set format or adapter is one file in its package and is imported only when it is
+named. Adapters may also come from an installed entry point, from `package.module:attribute`, or
+from a `./file.py` that the user names on the command line.
 """
 
 import importlib
@@ -20,23 +20,26 @@ ENTRY_POINT_GROUP = "gcg_bench.adapters"
 
 
 class Loading:
-    """Whatever somebody's code raises before it is asked becomes one error of ours, its cause kept.
+    """A context manager that turns errors of third-party code into errors of gcg-bench.
 
-    `sys.exit` included; our own errors and Ctrl-C pass as they are.
+    It catches every exception of its block, including SystemExit, and raises BadOption or
+    MissingData in its place, with the original as the cause. Only GcgBenchError and
+    KeyboardInterrupt pass unchanged. It is for code that runs while a plug-in is imported or built,
+    before a model gets its first query.
 
     Args:
-        what: what is done, for the message, e.g. `import ./model.py`.
+        what: the action, for the message, e.g. `import ./model.py`.
 
     Raises:
-        MissingData: a module is not there.
-        BadOption: anything else went wrong.
+        MissingData: the block raised ModuleNotFoundError.
+        BadOption: the block raised anything else.
     """
 
     def __init__(self, what: str) -> None:
         self._what = what
 
     def __enter__(self) -> None:
-        """Nothing to prepare."""
+        """Does nothing."""
 
     def __exit__(
         self,
@@ -44,18 +47,19 @@ class Loading:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Replaces the exception of the block, if there is one; see the class."""
         if error is None or isinstance(error, (GcgBenchError, KeyboardInterrupt)):
             return
         if isinstance(error, ModuleNotFoundError):
-            said = f"cannot {self._what}: {error}. Is that package installed?"
-            raise MissingData(said) from error
-        words = " ".join(str(error).split())  # a syntax error says itself in which line
-        said = f"{type(error).__name__}: {words}" if words else type(error).__name__
-        raise BadOption(f"cannot {self._what}: {said}; --debug shows where") from error
+            message = f"cannot {self._what}: {error}. Is that package installed?"
+            raise MissingData(message) from error
+        words = " ".join(str(error).split())  # the text of a syntax error includes its line
+        text = f"{type(error).__name__}: {words}" if words else type(error).__name__
+        raise BadOption(f"cannot {self._what}: {text}; --debug shows where") from error
 
 
 def names(package: str) -> tuple[str, ...]:
-    """The plug-ins in a package, sorted, as file names without `.py`; nothing is imported.
+    """The plug-ins of a package, sorted, as file names without `.py`; nothing is imported.
 
     Args:
         package: `metrics`, `data.formats` or `adapters`.
@@ -65,56 +69,56 @@ def names(package: str) -> tuple[str, ...]:
 
 
 def module(package: str, name: str, kind: str) -> ModuleType:
-    """The plug-in module of that name.
+    """The plug-in module with a name.
 
     Args:
         package: `metrics`, `data.formats` or `adapters`.
         name: file name without `.py`; dashes count as underscores.
-        kind: what to call it in an error, e.g. `metric`.
+        kind: what the plug-in is, for the message, e.g. `metric`.
 
     Raises:
-        UnknownName: when there is no such file.
+        UnknownName: there is no such file.
     """
-    spelt = name.replace("-", "_")
-    if spelt not in names(package):
+    file_name = name.replace("-", "_")
+    if file_name not in names(package):
         raise UnknownName(kind, name, (known.replace("_", "-") for known in names(package)))
-    return importlib.import_module(f"gcg_bench.{package}.{spelt}")
+    return importlib.import_module(f"gcg_bench.{package}.{file_name}")
 
 
-def plugged(name: str) -> Any | None:
-    """What an installed package registered under that name for adapters, or None.
+def load_entry_point(name: str) -> Any | None:
+    """The object that an installed package registers as an adapter under a name, or None.
 
     Raises:
         MissingData, BadOption: it cannot be loaded.
     """
-    found = entry_points(group=ENTRY_POINT_GROUP)
-    if name not in found.names:
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    if name not in points.names:
         return None
     with Loading(f"load the plug-in {name}"):
-        return found[name].load()
+        return points[name].load()
 
 
 def attribute(path: str) -> Any:
-    """The object behind `package.module:attribute` or `./file.py[:attribute]`.
+    """The object that `package.module:attribute` or `./file.py[:attribute]` names.
 
     The attribute defaults to `load`.
 
     Raises:
-        MissingData: the file or module is not there.
+        MissingData: the file or module does not exist.
         UnknownName: the module has no such attribute.
-        BadOption: the file or module cannot be imported, whatever it raises.
+        BadOption: importing the file or module raises an error, of any kind.
     """
-    where, _, wanted = path.rpartition(":") if ":" in path else (path, "", "load")
-    loaded = _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
-    if not hasattr(loaded, wanted):
+    source, _, name = path.rpartition(":") if ":" in path else (path, "", "load")
+    loaded = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+    if not hasattr(loaded, name):
         public = [known for known in vars(loaded) if not known.startswith("_")]
-        raise UnknownName(f"attribute of {where}", wanted, public)
-    return getattr(loaded, wanted)
+        raise UnknownName(f"attribute of {source}", name, public)
+    return getattr(loaded, name)
 
 
-def _from_package(where: str) -> ModuleType:
-    with Loading(f"import {where}"):
-        return importlib.import_module(where)
+def _from_package(dotted: str) -> ModuleType:
+    with Loading(f"import {dotted}"):
+        return importlib.import_module(dotted)
 
 
 def _from_file(file: Path) -> ModuleType:
@@ -124,7 +128,7 @@ def _from_file(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise BadOption(f"{file}: not a Python file that can be imported")
     loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded  # dataclasses and pickle look for a class's module there
+    sys.modules[spec.name] = loaded  # dataclasses and pickle look up a class's module here
     with Loading(f"import {file}"):
         spec.loader.exec_module(loaded)
     return loaded

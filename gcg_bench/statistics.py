@@ -1,12 +1,12 @@
-"""How sure a number is: intervals over images, paired tests between runs, many tests at once.
+"""Uncertainty of scores: intervals over images, paired tests of two runs, multiple testing.
 
-Everything works through weights: a reducer (types.Metric.reduce on fixed rows) is asked for its
-scores under other counts of the images, so no metric needs code of its own. The same seed gives the
-same draws for every score and every run.
+Everything works with weights: a reducer (types.Metric.reduce on fixed rows) computes its scores
+from different counts of the images, so a metric needs no code of its own for this. The same seed
+gives the same draws for every score and every run.
 
 Sources: the percentile bootstrap (Efron and Tibshirani 1993, chapter 13); approximate randomisation
-(Noreen 1989), with p = (c + 1) / (draws + 1), since the runs as they are count as one draw more and
-no p is 0 (Davison and Hinkley 1997, section 4.2); Holm 1979.
+(Noreen 1989), with p = (c + 1) / (draws + 1): the observed runs count as one more draw, so that p
+is never 0 (Davison and Hinkley 1997, section 4.2); Holm 1979.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,19 +22,19 @@ from gcg_bench.types import FloatArray, Rows
 Reduce = Callable[[FloatArray], Mapping[str, FloatArray]]
 """Weights (draws, images) to scores by name, each of shape (draws,)."""
 
-_CELLS = 2**21  # weights held at a time, 16 MB
-_ROUNDING = 1e-12  # differences below this share of the scores are those of summing in other order
+_CELLS = 2**21  # weights in memory at a time, 16 MB
+_ROUNDING = 1e-12  # differences below this share of the scores are rounding errors of summation
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far run B is from run A in one score.
+    """The difference between run B and run A in one score.
 
     Attributes:
         value: the score of B minus the score of A.
         low: lower end of the paired bootstrap interval of `value`.
         high: upper end.
-        p: two-sided p of the paired randomisation test; NaN where `value` is.
+        p: two-sided p-value of the paired randomisation test; NaN when `value` is NaN.
     """
 
     value: float
@@ -44,22 +44,22 @@ class Difference:
 
 
 def draws(n: int, count: int, seed: int) -> FloatArray:
-    """How often each of n images is drawn in `count` bootstrap samples, shape (count, n)."""
+    """How often each of n images occurs in `count` bootstrap samples, shape (count, n)."""
     return np.concatenate([np.zeros((0, n)), *bootstrap_weights(n, count, seed=seed)])
 
 
 def bootstrap_weights(
     n: int, draws: int = 1000, *, seed: int = 0, chunk: int | None = None
 ) -> Iterator[FloatArray]:
-    """Bootstrap samples of n images as counts, (at most chunk, n) at a time; each row sums to n.
+    """Bootstrap samples of n images as counts, shape (at most chunk, n); each row sums to n.
 
     The samples do not depend on `chunk`.
 
     Args:
         n: the number of images.
         draws: the number of samples.
-        seed: of the generator (PCG64).
-        chunk: samples at a time; by default as many as fit 16 MB.
+        seed: seed of the generator (PCG64).
+        chunk: number of samples at a time; by default as many as fit into 16 MB.
     """
     rng = np.random.default_rng(seed)
 
@@ -72,10 +72,12 @@ def bootstrap_weights(
 def bootstrap(
     reduce: Reduce, n: int, *, draws: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float]]:
-    """The percentile interval of every score over images; draws without a score (NaN) are left out.
+    """The percentile interval (low, high) of every score over images, by score name.
+
+    Draws without a score (NaN) are left out; without any other draw, both ends are NaN.
 
     Raises:
-        BadOption: no draws, or a level that is not between 0 and 1.
+        BadOption: draws < 1, or level is not between 0 and 1.
     """
     _check(draws, level)
     scores = _collect(reduce(weights) for weights in bootstrap_weights(n, draws, seed=seed))
@@ -83,10 +85,10 @@ def bootstrap(
 
 
 def interleave(a: Rows, b: Rows) -> Rows:
-    """The rows of two runs as A1, B1, A2, B2, ...: what `paired` weighs.
+    """The rows of two runs in the order A1, B1, A2, B2, ..., the input of `paired`.
 
     Raises:
-        BadOption: the runs hold other images, another order, or other columns.
+        BadOption: the runs differ in their images, the order of the images, or their columns.
     """
     if a.ids != b.ids:
         raise BadOption("a paired test needs two runs of the same images in the same order")
@@ -104,25 +106,26 @@ def interleave(a: Rows, b: Rows) -> Rows:
 def paired(
     reduce: Reduce, n: int, *, draws: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Difference]:
-    """How run B differs from run A in every score, with intervals and p-values.
+    """The difference between run B and run A in every score, with intervals and p-values.
 
-    The interval draws images, the same ones for both runs. The test swaps the two answers to each
-    image with probability 1/2: were the runs alike, the difference would be as large as it is this
-    often. A run compared with itself differs by 0, with p = 1.
+    The interval comes from samples of images; a sample has the same images in both runs. The test
+    swaps the two predictions of each image with probability 1/2: p is the probability of a
+    difference at least as large as the observed one if the two runs were equally good. A run
+    compared with itself has difference 0 and p = 1.
 
     Args:
-        reduce: scores from weights (draws, 2 n) over rows as `interleave` makes them.
+        reduce: computes scores from weights (draws, 2 n) over rows from `interleave`.
         n: the number of images.
-        draws: samples for the interval, and as many for the test.
-        seed: of the generators.
-        level: of the interval.
+        draws: number of samples for the interval, and also for the test.
+        seed: seed of the generators.
+        level: level of the interval.
 
     Raises:
-        BadOption: no draws, or a level that is not between 0 and 1.
+        BadOption: draws < 1, or level is not between 0 and 1.
     """
     _check(draws, level)
-    ones, none = np.ones((1, n)), np.zeros((1, n))
-    seen_a, seen_b = _scores(reduce, ones, none), _scores(reduce, none, ones)
+    ones, zeros = np.ones((1, n)), np.zeros((1, n))
+    observed_a, observed_b = _scores(reduce, ones, zeros), _scores(reduce, zeros, ones)
     resampled = _differences(
         (_scores(reduce, weights, 0), _scores(reduce, 0, weights))
         for weights in bootstrap_weights(n, draws, seed=seed)
@@ -131,33 +134,35 @@ def paired(
         (_scores(reduce, 1 - swap, swap), _scores(reduce, swap, 1 - swap))
         for swap in _swaps(n, draws, seed)
     )
-    found = {}
-    for name in seen_a:
-        a, b = float(seen_a[name][0]), float(seen_b[name][0])
-        slack = _ROUNDING * max(1.0, abs(a), abs(b))
-        low, high = _interval(_snapped(resampled[name], slack), level)
-        value = float(_snapped(np.array([b - a]), slack)[0])
-        found[name] = Difference(value, low, high, _p(value, swapped[name], slack))
-    return found
+    differences = {}
+    for name in observed_a:
+        a, b = float(observed_a[name][0]), float(observed_b[name][0])
+        tolerance = _ROUNDING * max(1.0, abs(a), abs(b))
+        low, high = _interval(_rounded(resampled[name], tolerance), level)
+        value = float(_rounded(np.array([b - a]), tolerance)[0])
+        p = _p_value(value, swapped[name], tolerance)
+        differences[name] = Difference(value, low, high, p)
+    return differences
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values adjusted for being many, in the order given (Holm's step-down).
+    """P-values adjusted for multiple testing, in the order given (Holm's step-down method).
 
-    The smallest is multiplied by the number of tests, the next by one less, and so on; none exceeds
-    1 or falls below one before it. NaN stays NaN and is no test.
+    The smallest p-value is multiplied by the number of tests, the next one by one less, and so on.
+    An adjusted p-value is at most 1 and at least the adjusted p-value before it. NaN stays NaN and
+    does not count as a test.
     """
     known = [index for index, p in enumerate(p_values) if not np.isnan(p)]
     adjusted = [float("nan")] * len(p_values)
-    least = 0.0
+    previous = 0.0
     for rank, index in enumerate(sorted(known, key=lambda index: p_values[index])):
-        least = max(least, min(1.0, (len(known) - rank) * p_values[index]))
-        adjusted[index] = least
+        previous = max(previous, min(1.0, (len(known) - rank) * p_values[index]))
+        adjusted[index] = previous
     return tuple(adjusted)
 
 
 def _swaps(n: int, draws: int, seed: int) -> Iterator[FloatArray]:
-    """Coin tosses, one an image, (at most a chunk, n) at a time; of another stream than samples."""
+    """Random 0 or 1 for each image, shape (at most a chunk, n); independent of the samples."""
     rng = np.random.default_rng([seed, 1])
     return _stacked(lambda: rng.integers(2, size=n), n, draws, None)
 
@@ -165,7 +170,7 @@ def _swaps(n: int, draws: int, seed: int) -> Iterator[FloatArray]:
 def _stacked(
     draw: Callable[[], NDArray[Any]], n: int, draws: int, chunk: int | None
 ) -> Iterator[FloatArray]:
-    """Rows drawn one by one, so that they do not depend on how many are stacked."""
+    """Rows stacked in chunks; they are drawn one by one, so that the chunk size changes nothing."""
     size = max(1, _CELLS // max(1, n)) if chunk is None else chunk
     for start in range(0, draws, size):
         rows = [draw() for _ in range(min(size, draws - start))]
@@ -175,7 +180,7 @@ def _stacked(
 def _scores(
     reduce: Reduce, a: FloatArray | float, b: FloatArray | float
 ) -> Mapping[str, FloatArray]:
-    """Scores of interleaved rows with weights for A's and for B's."""
+    """The scores of interleaved rows, from weights for the rows of A and for those of B."""
     first, second = np.broadcast_arrays(a, b)
     return reduce(np.stack([first, second], axis=2).reshape(len(first), -1))
 
@@ -183,12 +188,12 @@ def _scores(
 def _differences(
     sides: Iterator[tuple[Mapping[str, FloatArray], Mapping[str, FloatArray]]],
 ) -> dict[str, FloatArray]:
-    """B minus A by score, over all chunks."""
+    """B minus A for every score, all chunks joined."""
     return _collect({name: b[name] - a[name] for name in a} for a, b in sides)
 
 
 def _collect(parts: Iterator[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
-    """The chunks of every score in a row."""
+    """The values of every score, all chunks joined."""
     lists: dict[str, list[FloatArray]] = {}
     for part in parts:
         for name, values in part.items():
@@ -197,7 +202,10 @@ def _collect(parts: Iterator[Mapping[str, FloatArray]]) -> dict[str, FloatArray]
 
 
 def _interval(values: FloatArray, level: float) -> tuple[float, float]:
-    """The middle share `level` of the values that are numbers; NaN where none is."""
+    """The ends of the central share `level` of the values; NaN values are left out.
+
+    Both ends are NaN when no value is left.
+    """
     known = values[~np.isnan(values)]
     if not known.size:
         return float("nan"), float("nan")
@@ -205,27 +213,27 @@ def _interval(values: FloatArray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _snapped(values: FloatArray, slack: float) -> FloatArray:
-    """The values, and exactly 0 for those that only rounding keeps from it."""
-    return np.where(np.abs(values) <= slack, 0.0, values)
+def _rounded(values: FloatArray, tolerance: float) -> FloatArray:
+    """The values, with exactly 0 for those within the tolerance of 0."""
+    return np.where(np.abs(values) <= tolerance, 0.0, values)
 
 
-def _p(value: float, swapped: FloatArray, slack: float) -> float:
-    """The share of draws, the runs as they are among them, with a difference as large as `value`.
+def _p_value(value: float, swapped: FloatArray, tolerance: float) -> float:
+    """The share of draws, including the observed runs, with a difference as large as `value`.
 
-    Draws without a score count against the difference.
+    A draw without a score (NaN) counts as a difference that is as large.
     """
     if np.isnan(value):
         return value
-    smaller = np.count_nonzero(np.abs(swapped) < abs(value) - slack)
+    smaller = np.count_nonzero(np.abs(swapped) < abs(value) - tolerance)
     return float(len(swapped) - smaller + 1) / (len(swapped) + 1)
 
 
 def _check(draws: int, level: float) -> None:
     if draws < 1:
-        raise BadOption(f"draws is {draws}; at least one is needed")
+        raise BadOption(f"draws is {draws}; give 1 or more")
     if not 0 < level < 1:
-        raise BadOption(f"level is {level}; it lies between 0 and 1, e.g. 0.95")
+        raise BadOption(f"level is {level}; give a number between 0 and 1, e.g. 0.95")
 
 
 def over_clusters(reduce: Reduce, clusters: Sequence[str], *, sides: int = 1) -> tuple[Reduce, int]:

@@ -52,7 +52,7 @@ def test_a_group_alone_shows_its_help_and_nothing_else(run, group):
         ("raise ValueError('no\\nweights')\n", ["import mine.py: ValueError: no weights"]),
         ("import sys\nsys.exit(0)\n", ["import mine.py: SystemExit: 0"]),
         ("assert False\n", ["import mine.py: AssertionError; --debug"]),
-        ("def load():\n    raise OSError('full')\n", ["make model ./mine.py: OSError: full"]),
+        ("def load():\n    raise OSError('full')\n", ["build model ./mine.py: OSError: full"]),
         ("def load():\n    import no_such_package\n", ["no_such_package", "installed?"]),
     ],
 )

@@ -79,7 +79,7 @@ def test_a_long_line_costs_only_itself_and_what_follows(tmp_path):
     faults = CollectedFaults()
     with little_memory(1 << 30):
         assert [one.id for one in read(file, faults=faults)] == ["a"]
-    ((level, fault),) = faults.found
+    ((level, fault),) = faults.collected
     assert (level, fault.field) == ("error", "line 2")
 
 

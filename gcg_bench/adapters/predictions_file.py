@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.files.fields import STOP
+from gcg_bench.files.fields import RAISE_FAULTS
 from gcg_bench.predictions import Draft, Reading, finish, prediction_files, read_drafts
 from gcg_bench.types import Model, Prediction, Query
 
@@ -77,7 +77,7 @@ class PredictionFile:
                 f" {_some(absent)}. Predict them, or count them as empty with --missing empty"
             )
         drafts = [self._drafts[id_] for id_ in ids if id_ in self._drafts]
-        self._ready = {found.id: found for found in finish(drafts, _sizes(queries), STOP)}
+        self._ready = {found.id: found for found in finish(drafts, _sizes(queries), RAISE_FAULTS)}
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
         """The files' answers; masks that `prepare` has not seen are checked now."""
@@ -103,7 +103,7 @@ def load(checkpoint: str | None = None) -> Model:
 
 
 def _finished(draft: Draft, query: Query) -> Prediction:
-    (found,) = finish([draft], _sizes([query]), STOP)
+    (found,) = finish([draft], _sizes([query]), RAISE_FAULTS)
     return found
 
 

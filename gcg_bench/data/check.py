@@ -65,7 +65,7 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
     plugin = module("data.formats", card.format, "data set format")
     faults = CollectedFaults()
     samples, files = _samples(plugin, card, split, root, faults)
-    broken = {fault.image for level, fault in faults.found if level == "error"}
+    broken = {fault.image for level, fault in faults.collected if level == "error"}
     if samples:
         _count(len(samples), stated, files[-1], faults)
     for sample in samples:
@@ -80,7 +80,7 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         len(phrases),
         sum(len(phrase.masks) for phrase in phrases),
         there,
-        tuple(faults.found),
+        tuple(faults.collected),
     )
 
 

@@ -108,6 +108,6 @@ def _cannot(repo: str, name: str, reason: str) -> EnvironmentProblem:
 
 
 def _inside(root: Path, place: str) -> Path:
-    if paths.unfit_file(place):
+    if paths.file_name_problem(place):
         raise BadOption(f"{place}: the card would write outside the data root")
     return root / place

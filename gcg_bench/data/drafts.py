@@ -14,7 +14,7 @@ from typing import Any
 
 from gcg_bench.errors import BadData, BadMask, MissingData
 from gcg_bench.files import limits, paths
-from gcg_bench.files.fields import STOP, Faults
+from gcg_bench.files.fields import RAISE_FAULTS, Faults
 from gcg_bench.files.images import image_sizes
 from gcg_bench.masks import area, inspect_masks
 from gcg_bench.masks.numbers import checked_size
@@ -75,7 +75,7 @@ class Draft:
     caption: str | None = None
 
 
-def finish(drafts: Iterable[Draft], faults: Faults = STOP) -> Iterator[Sample]:
+def finish(drafts: Iterable[Draft], faults: Faults = RAISE_FAULTS) -> Iterator[Sample]:
     """Samples of drafts, in their order.
 
     Told as errors, and left out when the reader shall go on: an id that occurred before or can name
@@ -166,7 +166,7 @@ def doubts(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]
 
 def _refuse(draft: Draft) -> None:
     """Raises BadData when a draft is named or sized as no sound one is."""
-    if why := paths.unfit(draft.id):
+    if why := paths.name_problem(draft.id):
         raise BadData(f"the image id {draft.id[:80]!r} {why}", field="id")
     for what, count in (
         ("phrases", len(draft.phrases)),

@@ -10,7 +10,7 @@ from gcg_bench.doctor.check import Check, Status, gigabytes, run_check
 from gcg_bench.doctor.job import Job
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 from gcg_bench.files import checkpoints
-from gcg_bench.registry import module, names, plugged
+from gcg_bench.registry import load_entry_point, module, names
 
 _HASHED = 1_000_000_000  # bytes; of larger weight files only the size is reported
 
@@ -43,7 +43,7 @@ def adapter_of(model: str) -> ModuleType | None:
     """
     head = model.partition(":")[0]
     ours = head.replace("-", "_") in names("adapters")
-    if not ours and (":" in model or model.endswith(".py") or plugged(head) is not None):
+    if not ours and (":" in model or model.endswith(".py") or load_entry_point(head) is not None):
         return None
     return module("adapters", head, "model")
 

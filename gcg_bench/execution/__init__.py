@@ -1,1 +1,1 @@
-"""How queries reach a model: isolation, timeouts, and how a model is made from its name."""
+"""Runs a model on queries: isolation of failures, timeouts, and loading a model by its name."""

@@ -1,7 +1,7 @@
-"""Exactly one prediction a query, whatever the model does: raises, hangs, exits, or talks nonsense.
+"""Exactly one prediction a query, whatever the model does: errors, hangs, exits, wrong values.
 
-What stands in an answer is proved here, by reading back the line that it will be: nothing enters a
-run that the run's own reader would refuse.
+Each prediction is checked before it is returned: it is written as a line of a run and read back. So
+a run never contains a line that its own reader would refuse.
 """
 
 import json
@@ -14,65 +14,67 @@ from traceback import format_exception_only
 from typing import TypedDict
 
 from gcg_bench.errors import BadData, BadOption
-from gcg_bench.execution.timeout import Alarm, Overdue
-from gcg_bench.files.fields import STOP, kind
+from gcg_bench.execution.timeout import Alarm, ModelTimeout
+from gcg_bench.files.fields import RAISE_FAULTS, kind
 from gcg_bench.predictions import finish, write_line
 from gcg_bench.predictions.jsonl import draft
 from gcg_bench.types import Model, Prediction, Query
 
-_LONGEST = 2000  # characters of an error that are kept
+_MAX_ERROR = 2000  # characters of an error message that are kept
 _END = object()
 
 
-class Patience(TypedDict, total=False):
-    """What a model may cost before an image counts as failed; for ever where nothing is given.
+class ModelLimits(TypedDict, total=False):
+    """Limits on a model, after which an image counts as failed; a missing one means no limit.
 
     Attributes:
-        timeout: seconds that it may work on an image, or so many for each image of its batch. Where
-            it cannot be interrupted (native code that hangs, threads other than the main one) the
-            whole process is ended; the next one on that run goes on without the image.
-        give_up_after: processes that may die, one after another, while it has one image alone.
+        timeout: seconds that the model may work on an image, or on each image of its batch. When it
+            cannot be interrupted (native code that hangs, threads other than the main one), the
+            whole process is ended; the next process on that run continues without the image.
+        give_up_after: number of processes in a row that may die while the image is the only one in
+            flight.
     """
 
     timeout: float | None
     give_up_after: int | None
 
 
-def limits(
+def checked_limits(
     timeout: float | None = None, give_up_after: int | None = None
 ) -> tuple[float | None, int | None]:
-    """The timeout and the deaths of a `Patience`; raises BadOption for giving up before any."""
+    """The two values of a `ModelLimits`; raises BadOption when give_up_after is below 1."""
     if give_up_after is not None and give_up_after < 1:
         raise BadOption(f"give_up_after is {give_up_after}; give 1 or more, or None")
     return timeout, give_up_after
 
 
-def answers(
+def isolated_predictions(
     model: Model,
     queries: Sequence[Query],
     *,
     timeout: float | None = None,
     journal: Path | None = None,
-    note: Callable[[str | None], None] = lambda _: None,
-    apart: Collection[str] = (),
+    record: Callable[[str | None], None] = lambda _: None,
+    alone_first: Collection[str] = (),
 ) -> Iterator[Prediction]:
-    """Exactly one prediction a query.
+    """Exactly one prediction a query, in completion order; no queries give no predictions.
 
-    When a model raises, or its time is up, the queries it had taken and not answered are asked
-    again one at a time, so that one bad image costs one answer; those that fail alone become
-    predictions with `error`. Then the rest go on as a stream.
+    When the model raises or reaches the timeout, the queries in flight (taken and not answered) are
+    retried one at a time, so that one bad image costs one prediction. A query that fails alone
+    becomes a prediction with `error`. The remaining queries then continue as a stream.
 
     Args:
-        model: what to ask.
-        queries: in the order in which it shall get them.
-        timeout: seconds that an image may take; a model that works in batches (it says so by having
-            `batch_size`) has as many times that.
-        journal: where it is written that the process was ended because that did not help.
-        note: is told what the model takes; None when it has let go of all.
-        apart: ids that are asked first, one at a time.
+        model: the model under evaluation.
+        queries: in the order in which the model gets them.
+        timeout: seconds for an image; a model that works in batches (it has an attribute
+            `batch_size`) gets that many times the seconds.
+        journal: the file in which the watchdog records that it ended the process.
+        record: called with the id of each query that the model takes, and with None when no query
+            is in flight any more.
+        alone_first: ids of queries that are sent first, one at a time.
 
     Raises:
-        BadOption: a timeout that is none.
+        BadOption: timeout <= 0.
     """
     with ExitStack() as stack:
         alarm = None
@@ -80,125 +82,146 @@ def answers(
             size = getattr(model, "batch_size", 1)
             batch = size if isinstance(size, int) and size > 0 else 1
             alarm = stack.enter_context(Alarm(timeout, batch=batch, journal=journal))
-        yield from _Asking(model, alarm, note).all(queries, apart)
+        yield from _IsolatedModel(model, alarm, record).predictions(queries, alone_first)
 
 
-class _Asking:
-    """One model and its clock, if it has one."""
+class _IsolatedModel:
+    """A model and its alarm; the alarm is None without a timeout."""
 
     def __init__(
-        self, model: Model, alarm: Alarm | None, note: Callable[[str | None], None]
+        self, model: Model, alarm: Alarm | None, record: Callable[[str | None], None]
     ) -> None:
-        self._model, self._alarm, self._note = model, alarm, note
+        self._model, self._alarm, self._record = model, alarm, record
 
-    def all(self, queries: Sequence[Query], apart: Collection[str]) -> Iterator[Prediction]:
+    def predictions(
+        self, queries: Sequence[Query], alone_first: Collection[str]
+    ) -> Iterator[Prediction]:
         waiting = {query.id: query for query in queries}
-        for id_ in apart:
+        for id_ in alone_first:
             if id_ in waiting:
                 yield from self._alone(waiting.pop(id_))
         while waiting:
             taken: list[Query] = []
-            failed = yield from self._stream(waiting, taken)
-            if failed is None:
+            failure = yield from self._stream(waiting, taken)
+            if failure is None:
                 for id_ in waiting:
                     yield Prediction(id_, error="the model gave no answer")
                 return
             suspects = [query for query in taken if query.id in waiting]
             if not suspects:
-                # it failed before it took a query: it would do so for ever
+                # the model failed before it took a query, and would do so on every retry
                 for id_ in waiting:
-                    yield Prediction(id_, error=failed)
+                    yield Prediction(id_, error=failure)
                 return
-            if len(suspects) == 1 and self._alarm is not None and failed == self._alarm.why:
-                yield Prediction(waiting.pop(suspects[0].id).id, error=failed)
+            if len(suspects) == 1 and self._alarm is not None and failure == self._alarm.reason:
+                yield Prediction(waiting.pop(suspects[0].id).id, error=failure)
                 continue
             for query in suspects:
                 yield from self._alone(waiting.pop(query.id))
 
     def _alone(self, query: Query) -> Iterator[Prediction]:
+        """The prediction of one query that is sent to the model without any other."""
         waiting = {query.id: query}
-        failed = yield from self._stream(waiting, [])
+        failure = yield from self._stream(waiting, [])
         if waiting:
-            yield Prediction(query.id, error=failed or "the model gave no answer")
+            yield Prediction(query.id, error=failure or "the model gave no answer")
 
     def _stream(
         self, waiting: dict[str, Query], taken: list[Query]
     ) -> Generator[Prediction, None, str | None]:
-        """The model's answers, each taken off `waiting`; returns why it failed, or None."""
-        held: dict[str, None] = {}  # taken, and not answered
+        """The model's predictions, until it ends or fails.
 
-        def recording() -> Iterator[Query]:
+        Args:
+            waiting: the queries to send; an answered query is removed.
+            taken: the queries that the model takes are appended.
+
+        Returns:
+            The error message of the failure; None when the model ended normally.
+        """
+        in_flight: dict[str, None] = {}
+
+        def recorded_queries() -> Iterator[Query]:
             for query in list(waiting.values()):
-                self._note(query.id)
+                self._record(query.id)
                 taken.append(query)
-                held[query.id] = None
+                in_flight[query.id] = None
                 if self._alarm is not None:
-                    self._alarm.allow(held)
+                    self._alarm.extend(in_flight)
                 yield query
 
         started = perf_counter()
         try:
-            given = iter(self._model.answer(recording()))
-            while (found := self._next(given, held)) is not _END:
-                if not isinstance(found, Prediction):
-                    raise TypeError(f"the model gave {kind(found)}, not a Prediction")
-                query = waiting.get(found.id)
-                # an answer to no question, or a second one, is dropped: the first stands
+            answers = iter(self._model.answer(recorded_queries()))
+            while (answer := self._next(answers, in_flight)) is not _END:
+                if not isinstance(answer, Prediction):
+                    raise TypeError(f"the model gave {kind(answer)}, not a Prediction")
+                query = waiting.get(answer.id)
+                # a prediction for an unknown id, or a second one for the same id, is ignored
                 if query is not None:
-                    answer = _proved(found, query, perf_counter() - started)
-                    held.pop(waiting.pop(query.id).id, None)
-                    yield answer
+                    prediction = _verified(answer, query, perf_counter() - started)
+                    in_flight.pop(waiting.pop(query.id).id, None)
+                    yield prediction
                     started = perf_counter()
         except (KeyboardInterrupt, GeneratorExit):
             raise
-        except Overdue:
-            return self._alarm.why if self._alarm is not None else "no answer in time"
-        except BaseException as error:  # the one place: whatever a model raises is an answer,
-            return told(error)  # sys.exit and what native libraries raise beside Exception too
+        except ModelTimeout:
+            return self._alarm.reason if self._alarm is not None else "no answer in time"
+        except BaseException as error:  # whatever the model raises becomes its answer, including
+            return error_text(error)  # SystemExit and errors of native libraries
         finally:
-            self._let_go()
+            self._reset()
         return None
 
-    def _next(self, given: Iterator[Prediction], held: Collection[str]) -> object:
-        """The model's next answer, for which time runs; _END after the last."""
+    def _next(self, answers: Iterator[Prediction], in_flight: Collection[str]) -> object:
+        """The model's next answer, with the alarm running; _END after the last one."""
         if self._alarm is None:
-            return next(given, _END)
-        self._alarm.start(held)
+            return next(answers, _END)
+        self._alarm.start(in_flight)
         try:
-            return next(given, _END)
+            return next(answers, _END)
         finally:
             self._alarm.stop()
 
-    def _let_go(self) -> None:
+    def _reset(self) -> None:
+        """Stops the alarm and records that no query is in flight."""
         if self._alarm is not None:
             self._alarm.stop()
-        self._note(None)
+        self._record(None)
 
 
-def _proved(prediction: Prediction, query: Query, seconds: float) -> Prediction:
-    """The prediction as the run will give it back, or a failure when it could not be read."""
+def _verified(prediction: Prediction, query: Query, seconds: float) -> Prediction:
+    """The prediction as a run returns it; one that a run cannot hold becomes a failure.
+
+    Args:
+        prediction: the model's answer.
+        query: the query it belongs to.
+        seconds: its duration, used when the prediction has none.
+    """
     if prediction.seconds is None:
         prediction = replace(prediction, seconds=seconds)
     size = (query.image.height, query.image.width)
     try:
         line = json.loads(write_line(prediction))
-        (found,) = finish([draft(line, "", None, STOP)], {query.id: size}, STOP)
+        (stored,) = finish([draft(line, "", None, RAISE_FAULTS)], {query.id: size}, RAISE_FAULTS)
     except BadData as fault:
-        place = BadData(fault.problem, phrase=fault.phrase, field=fault.field, remedy=fault.remedy)
-        return Prediction(query.id, error=_cut(f"not an answer that can be kept: {place}"))
+        cause = BadData(fault.problem, phrase=fault.phrase, field=fault.field, remedy=fault.remedy)
+        return Prediction(query.id, error=_truncated(f"not an answer that can be kept: {cause}"))
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        return Prediction(query.id, error=_cut(f"not an answer that can be kept: {error}"))
-    if found.error is not None and len(found.error) > _LONGEST:
-        return replace(found, error=_cut(found.error))
-    return found
+        return Prediction(query.id, error=_truncated(f"not an answer that can be kept: {error}"))
+    if stored.error is not None and len(stored.error) > _MAX_ERROR:
+        return replace(stored, error=_truncated(stored.error))
+    return stored
 
 
-def told(error: BaseException) -> str:
-    """An error as its kind and what it says, even when saying it fails, cut to 2,000 characters."""
-    name, said = type(error).__name__, "".join(format_exception_only(type(error), error)).strip()
-    _, colon, words = said.partition(": ")
-    return _cut(f"{name}: {words}" if colon else name)
+def error_text(error: BaseException) -> str:
+    """The type and message of an error, at most 2,000 characters.
+
+    It never raises, even when the error's own `__str__` does.
+    """
+    name, text = type(error).__name__, "".join(format_exception_only(type(error), error)).strip()
+    _, colon, message = text.partition(": ")
+    return _truncated(f"{name}: {message}" if colon else name)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def _truncated(text: str) -> str:
+    return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}..."

@@ -1,11 +1,11 @@
-"""A name becomes a model: what --model takes, and what `load_model` accepts.
+"""Loads a model by name: the values of --model, which `load_model` accepts too.
 
     NAME[:CHECKPOINT]          a file in gcg_bench/adapters, or an entry point of that group
-    predictions:PATH           somebody's prediction files
-    ./file.py[:ATTRIBUTE]      a file of the user's; the attribute is `load` by default
-    package.module:ATTRIBUTE   anything that can be imported
+    predictions:PATH           prediction files
+    ./file.py[:ATTRIBUTE]      a file of the user; the attribute is `load` by default
+    package.module:ATTRIBUTE   any module that can be imported
 
-An attribute may be a model, or a class or function that gives one.
+An attribute may be a model, or a class or function that returns one.
 """
 
 import importlib.util
@@ -20,23 +20,30 @@ from typing import Any
 
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.registry import ENTRY_POINT_GROUP, Loading, attribute, module, names, plugged
+from gcg_bench.registry import (
+    ENTRY_POINT_GROUP,
+    Loading,
+    attribute,
+    load_entry_point,
+    module,
+    names,
+)
 from gcg_bench.types import Model
 
 _NAMES: "weakref.WeakKeyDictionary[Model, str]" = weakref.WeakKeyDictionary()
-_SHORT = {"predictions": "predictions-file"}
+_ALIASES = {"predictions": "predictions-file"}
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<attribute>[^:/\\]+))?")
 _DOTTED = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One model that --model takes.
+    """A named model that --model accepts.
 
     Attributes:
-        name: as users type it.
-        needs: what it needs.
-        origin: the package it comes from; empty for our own.
+        name: the name as users type it.
+        needs: what the model needs.
+        origin: the package that provides it; empty for the built-in models.
     """
 
     name: str
@@ -53,30 +60,30 @@ def load_model(
     seed: int = 0,
     **options: Any,
 ) -> Model:
-    """The model of a name, or made from an object, class or function.
+    """The model of a name, or a model built from an object, class or function.
 
     Args:
-        spec: text as above, something that has `answer`, or something that gives it when called.
+        spec: a text as above, an object with `answer`, or a callable that returns one.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
-        batch_size: images at a time, for models that can.
-        workers: processes that read images ahead, for models that can.
-        seed: for models that draw.
-        options: of the model's own; those that are None count as not given.
+        batch_size: number of images at a time, for models that support batches.
+        workers: number of processes that read images ahead, for models that support it.
+        seed: seed of random draws, for models that draw.
+        options: options of this model; those that are None count as not given.
 
     Raises:
-        UnknownName: no such model; offers close spellings.
-        MissingData: a file, module or checkpoint is not there.
-        BadOption: the model does not take the checkpoint or an option, it is not a model, or it
-            raises while it is made; what it raised is the cause.
+        UnknownName: no model has this name; the message offers close spellings.
+        MissingData: a file, module or checkpoint does not exist.
+        BadOption: the model does not take the checkpoint or an option, the object is not a model,
+            or building the model raises; the original error is the cause.
     """
     hints = {"device": device, "batch_size": batch_size, "workers": workers, "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
+    required = {name: value for name, value in options.items() if value is not None}
     if not isinstance(spec, str):
-        return _made(spec, getattr(spec, "__name__", type(spec).__name__), given, hints)
-    name, found, checkpoint = _found(spec)
+        return _build(spec, getattr(spec, "__name__", type(spec).__name__), required, hints)
+    name, source, checkpoint = _resolve(spec)
     if checkpoint is not None:
-        given["checkpoint"] = checkpoint
-    model = _made(found, name, given, hints)
+        required["checkpoint"] = checkpoint
+    model = _build(source, name, required, hints)
     with suppress(TypeError):  # a class with slots and no __weakref__ keeps its class's name
         _NAMES[model] = spec
     return model
@@ -91,33 +98,36 @@ def name_of(model: Model) -> str:
 
 
 def describe_models() -> list[Description]:
-    """Every model with a name, ours first, each sorted; no weights, no heavy package loaded."""
-    ours = [
-        Description(name, module("adapters", _SHORT.get(name, name), "model").NEEDS)
-        for name in _own_names()
+    """Every named model: first the built-in ones, then those of entry points, each sorted by name.
+
+    No weights and no heavy package are loaded.
+    """
+    built_in = [
+        Description(name, module("adapters", _ALIASES.get(name, name), "model").NEEDS)
+        for name in _built_in_names()
     ]
-    theirs = [
+    external = [
         Description(point.name, Needs(point.value), point.dist.name if point.dist else "")
-        for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda one: one.name)
+        for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
     ]
-    return [*ours, *theirs]
+    return [*built_in, *external]
 
 
-def _own_names() -> list[str]:
-    """The names of our own models as users type them, sorted."""
-    short = {full: name for name, full in _SHORT.items()}
-    spelt = [known.replace("_", "-") for known in names("adapters")]
-    return sorted(short.get(name, name) for name in spelt)
+def _built_in_names() -> list[str]:
+    """The names of the built-in models as users type them, sorted."""
+    aliases = {full: alias for alias, full in _ALIASES.items()}
+    full_names = [name.replace("_", "-") for name in names("adapters")]
+    return sorted(aliases.get(name, name) for name in full_names)
 
 
-def _found(spec: str) -> tuple[str, Any, str | None]:
-    """A name for messages, what stands behind the text, and the checkpoint."""
+def _resolve(spec: str) -> tuple[str, Any, str | None]:
+    """A name for messages, the object that the text names, and the checkpoint or None."""
     head, colon, rest = spec.partition(":")
     checkpoint = rest if colon else None
-    full = _SHORT.get(head, head)
+    full = _ALIASES.get(head, head)
     if full.replace("-", "_") in names("adapters"):
         return head, module("adapters", full, "model").load, checkpoint
-    plug_in = plugged(head)
+    plug_in = load_entry_point(head)
     if plug_in is not None:
         return head, plug_in, checkpoint
     if match := _FILE.fullmatch(spec):
@@ -127,66 +137,71 @@ def _found(spec: str) -> tuple[str, Any, str | None]:
     raise UnknownName(
         "model",
         head,
-        [*_own_names(), *entry_points(group=ENTRY_POINT_GROUP).names],
+        [*_built_in_names(), *entry_points(group=ENTRY_POINT_GROUP).names],
         "(or give predictions:PATH, ./file.py or package.module:attribute)",
     )
 
 
 def _importable(dotted: str) -> bool:
-    """Whether a dotted name may be one of Python's: all with a dot, else only if it is there."""
+    """Whether a dotted name may be a module: with a dot always, without one only if it exists."""
     return "." in dotted or importlib.util.find_spec(dotted) is not None
 
 
-def _made(found: Any, name: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> Model:
-    """The model that was found, or that comes of calling it.
+def _build(source: Any, name: str, required: Mapping[str, Any], hints: Mapping[str, Any]) -> Model:
+    """The source itself when it is a model, else the result of calling it.
 
     Args:
-        found: what stands behind the name.
-        name: for messages.
-        given: options that must be taken.
-        hints: options that are passed if they are taken.
+        source: the object that the name stands for.
+        name: the name, for messages.
+        required: options that the model must accept.
+        hints: options that are passed only if the model has such a parameter.
     """
-    ready = not isinstance(found, type) and hasattr(found, "answer")
-    if ready and given:
-        raise BadOption(f"model {name} takes no {' or '.join(given)}: it is made already")
-    made = found if ready else _called(found, name, given, hints)
-    if isinstance(made, type) or not callable(getattr(made, "answer", None)):
+    is_model = not isinstance(source, type) and hasattr(source, "answer")
+    if is_model and required:
         raise BadOption(
-            f"{name} is not a model: it has no answer(queries), and gives nothing that has"
+            f"model {name} takes no {' or '.join(required)}: it is an object, not a class or"
+            " function"
         )
-    model: Model = made
+    result = source if is_model else _call(source, name, required, hints)
+    if isinstance(result, type) or not callable(getattr(result, "answer", None)):
+        raise BadOption(
+            f"{name} is not a model: it has no method answer(queries), and does not return an"
+            " object that has one"
+        )
+    model: Model = result
     return model
 
 
-def _called(found: Any, name: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> Any:
-    if not callable(found):
-        raise BadOption(f"{name} is not a model: {found!r:.80}")
-    parameters = _parameters(found)
-    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    refused = [] if takes_all else [option for option in given if option not in parameters]
+def _call(source: Any, name: str, required: Mapping[str, Any], hints: Mapping[str, Any]) -> Any:
+    """The result of calling a source with the required options and those hints it accepts."""
+    if not callable(source):
+        raise BadOption(f"{name} is not a model: {source!r:.80}")
+    parameters = _parameters(source)
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    refused = [] if takes_all else [option for option in required if option not in parameters]
     if refused:
         raise BadOption(f"model {name} takes no {' or '.join(refused)}")
-    passed = {
+    arguments = {
         **{hint: value for hint, value in hints.items() if takes_all or hint in parameters},
-        **given,
+        **required,
     }
-    lacking = [
-        one.name
-        for one in parameters.values()
-        if one.default is one.empty
-        and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY, one.POSITIONAL_ONLY)
-        and one.name not in passed
+    missing = [
+        p.name
+        for p in parameters.values()
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY, p.POSITIONAL_ONLY)
+        and p.name not in arguments
     ]
-    if lacking == ["checkpoint"]:
+    if missing == ["checkpoint"]:
         raise BadOption(f"model {name} needs a checkpoint: --model {name}:CHECKPOINT")
-    if lacking:
-        raise BadOption(f"model {name} cannot be made without {', '.join(lacking)}")
-    with Loading(f"make model {name}"):
-        return found(**passed)
+    if missing:
+        raise BadOption(f"model {name} cannot be built without {', '.join(missing)}")
+    with Loading(f"build model {name}"):
+        return source(**arguments)
 
 
-def _parameters(found: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+def _parameters(source: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
-        return inspect.signature(found).parameters
-    except ValueError as error:  # some built-in types do not tell
-        raise BadOption(f"{found!r} cannot be made a model: {error}") from error
+        return inspect.signature(source).parameters
+    except ValueError as error:  # some built-in types have no signature
+        raise BadOption(f"a model cannot be built from {source!r}: {error}") from error

@@ -1,13 +1,13 @@
-"""A second process that ends the first when its model cannot be interrupted.
+"""The watchdog: a second process that ends the first one when its model cannot be interrupted.
 
-A hang in native code that holds the interpreter leaves no thread of the process to help, so the
-watcher stands outside. It is started as a script, reads orders from standard input, and goes when
-that ends:
+A hang in native code that holds the interpreter lock stops every thread of the process, so the
+watchdog is a process of its own. It is started as a script, reads commands from standard input as
+JSON lines, and ends when standard input ends:
 
-    [SECONDS, LABEL]    the time that is left, and what is being waited for
-    []                  no time runs
+    [SECONDS, LABEL]    start the timeout: the seconds that are left, and what is in flight
+    []                  stop the timeout
 
-When the time is up it writes down why, says so, and kills its parent.
+When the time is over it records the reason in the journal, prints a message and kills its parent.
 """
 
 import json
@@ -20,53 +20,55 @@ import time
 from pathlib import Path
 
 
-def watch(parent: int, journal: str, why: str) -> None:
-    """Follows orders until there are no more, or the time is up.
+def watch(parent: int, journal: str, reason: str) -> None:
+    """Follows commands until standard input ends or the time is over.
 
     Args:
-        parent: the process to end.
-        journal: the file that a line `{"ended": WHY}` is added to; empty for none.
-        why: the reason, also for the message.
+        parent: pid of the process to end.
+        journal: the file to which a line `{"ended": REASON}` is appended; empty for none.
+        reason: why the process is ended, for the journal and the message.
     """
-    orders: queue.Queue[bytes] = queue.Queue()
-    threading.Thread(target=_read, args=(orders,), daemon=True).start()
-    due, label = None, ""
+    commands: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_read, args=(commands,), daemon=True).start()
+    deadline, label = None, ""
     while True:
         try:
-            line = orders.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            line = commands.get(timeout=left)
         except queue.Empty:
-            _end(parent, journal, why, label)
+            _end(parent, journal, reason, label)
             return
         if not line:
             return
-        order = json.loads(line)
-        due = None
-        if order:
-            seconds, label = order
-            due = time.monotonic() + seconds
+        command = json.loads(line)
+        deadline = None
+        if command:
+            seconds, label = command
+            deadline = time.monotonic() + seconds
 
 
-def _read(orders: "queue.Queue[bytes]") -> None:
-    """Hands the lines of standard input on; an empty one says that it has ended."""
+def _read(commands: "queue.Queue[bytes]") -> None:
+    """Puts the lines of standard input into the queue, and an empty line at its end."""
     while line := sys.stdin.buffer.readline():
-        orders.put(line)
-    orders.put(b"")
+        commands.put(line)
+    commands.put(b"")
 
 
-def _end(parent: int, journal: str, why: str, label: str) -> None:
-    if os.getppid() != parent:  # it has died, and the number may be another's by now
+def _end(parent: int, journal: str, reason: str, label: str) -> None:
+    """Records the reason and kills the parent process."""
+    if os.getppid() != parent:  # the parent is dead, and its pid may belong to another process
         return
     if journal:
         with Path(journal).open("ab") as stream:
-            stream.write(json.dumps({"ended": why}).encode() + b"\n")
+            stream.write(json.dumps({"ended": reason}).encode() + b"\n")
     sys.stderr.write(
-        f"\ngcg-bench: {label}: {why}, and the model cannot be interrupted, so this process is"
-        " ended. What was answered is kept; run the same command to go on\n"
+        f"\ngcg-bench: {label}: {reason}, and the model cannot be interrupted, so this process is"
+        " ended. The predictions written so far are kept; run the same command to continue\n"
     )
     sys.stderr.flush()
     os.kill(parent, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the parent, whose end it hears of
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; its end closes stdin
     watch(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -117,7 +117,7 @@ def shard_index(index: Path) -> dict[str, str]:
         raise BadData("not an index of weights", file=index, field="weight_map", remedy=remedy)
     shards = {name: Path(shard).name for name, shard in table.items()}
     for shard in set(shards.values()):
-        if why := paths.unfit_file(shard):
+        if why := paths.file_name_problem(shard):
             raise BadData(f"the file name {shard[:80]!r} {why}", file=index, remedy=remedy)
     return shards
 

@@ -1,8 +1,8 @@
-"""Objects from outside: fields checked as they are taken, faults told with their place.
+"""JSON and YAML objects whose fields are checked when they are read.
 
-A reader builds values from Records and hands what is wrong to its Faults. By default the first
-error stops it; a checker collects them instead and the same reader goes on. So what `data check`
-lists is what loading would refuse.
+A reader gets its values from a Record and reports problems to its Faults. By default the first
+error is raised. A checker uses CollectedFaults instead, and the same reader then continues after an
+error. So `data check` lists exactly the errors that loading would raise.
 """
 
 import math
@@ -14,20 +14,26 @@ from gcg_bench.errors import BadData
 
 
 class Faults:
-    """What happens when a reader meets something wrong: errors stop it, warnings pass."""
+    """Receives the problems that a reader reports: an error is raised, a warning is ignored."""
 
     def error(self, fault: BadData) -> None:
-        """Told of something that cannot be read; returns when the reader shall go on without."""
+        """Handles data that cannot be read; when it returns, the reader continues without them."""
         raise fault
 
     def warning(self, fault: BadData) -> None:
-        """Told of something that can be read but is odd."""
+        """Handles data that can be read but are probably wrong."""
 
     @contextmanager
     def caught(
         self, *, file: object = None, image: str | None = None, phrase: int | None = None
     ) -> Iterator[None]:
-        """Hands what the block raises to `error`, with its place; the rest of the block is lost."""
+        """Passes a BadData that the block raises to `error`, and skips the rest of the block.
+
+        Args:
+            file: added to the fault when it names no file.
+            image: added to the fault when it names no image.
+            phrase: added to the fault when it names no phrase.
+        """
         try:
             yield
         except BadData as fault:
@@ -35,14 +41,17 @@ class Faults:
 
 
 class CollectedFaults(Faults):
-    """Faults kept in the order they are met, each with its level; nothing stops the reader.
+    """Collects the problems of a reader; none of them is raised.
+
+    Attributes:
+        collected: (level, fault) in the order reported; level is `error` or `warning`.
 
     Args:
-        most: how many are kept; then one more of each level says that there are others.
+        most: how many are kept; after that, one more of each level says that there are others.
     """
 
     def __init__(self, most: int = 10_000) -> None:
-        self.found: list[tuple[str, BadData]] = []
+        self.collected: list[tuple[str, BadData]] = []
         self._most = most
         self._full: set[str] = set()
 
@@ -53,28 +62,32 @@ class CollectedFaults(Faults):
         self._keep("warning", fault)
 
     def _keep(self, level: str, fault: BadData) -> None:
-        if len(self.found) < self._most:
-            self.found.append((level, fault))
+        if len(self.collected) < self._most:
+            self.collected.append((level, fault))
         elif level not in self._full:
             self._full.add(level)
             problem = f"more than {self._most:,} problems; this {level} and others are not listed"
-            self.found.append((level, BadData(problem, file=fault.file)))
+            self.collected.append((level, BadData(problem, file=fault.file)))
 
 
-STOP = Faults()
+RAISE_FAULTS = Faults()
+"""The default of readers: the first error is raised."""
 
 
 class Record:
-    """A JSON or YAML object whose fields are checked as they are taken.
+    """A JSON or YAML object whose fields are checked when they are read.
+
+    Every method that reads a field raises BadData when the field has the wrong type or value, and
+    when it is missing, unless the method says otherwise. A field that is null counts as missing.
 
     Args:
-        value: what should be an object.
-        file: for messages.
-        image: for messages.
-        prefix: what to put before a field's name in messages, e.g. `images[3].`.
+        value: the object.
+        file: the file, for messages.
+        image: the image id, for messages.
+        prefix: text that precedes a field's name in messages, e.g. `images[3].`.
 
     Raises:
-        BadData: here when the value is no object, later when a field is not what is asked for.
+        BadData: the value is not an object.
     """
 
     __slots__ = ("_seen", "file", "image", "prefix", "value")
@@ -89,18 +102,18 @@ class Record:
         self.value: Mapping[str, Any] = value
 
     def has(self, name: str) -> bool:
-        """Whether the field is there and not null."""
+        """Whether the field exists and is not null."""
         self._seen.add(name)
         return self.value.get(name) is not None
 
     def any(self, name: str) -> Any:
-        """A field of any type that must be there."""
+        """A field of any type."""
         if not self.has(name):
             raise self.bad(name, "is missing")
         return self.value[name]
 
     def text(self, name: str, *, empty: bool = True, most: int | None = None) -> str:
-        """A text; `empty` says whether it may be blank, `most` how many characters it may have."""
+        """A text of at most `most` characters; with `empty=False` it must not be blank."""
         value = self.any(name)
         if not isinstance(value, str):
             raise self.bad(name, f"should be text, not {kind(value)}")
@@ -110,7 +123,7 @@ class Record:
         return value
 
     def whole(self, name: str, *, least: int | None = None) -> int:
-        """A whole number, which may be written as 3.0."""
+        """A whole number of at least `least`; 3.0 is accepted as 3."""
         value = self.any(name)
         number = as_whole(value)
         if number is None:
@@ -126,21 +139,21 @@ class Record:
             raise self.bad(name, f"should be a number, not {kind(value)}")
         try:
             number = float(value)
-        except OverflowError:  # a whole number of more than 308 digits
+        except OverflowError:  # an integer of more than 308 digits
             number = math.inf
         if not math.isfinite(number):
             raise self.bad(name, f"is {kind(value)}, should be finite")
         return number
 
-    def truth(self, name: str, *, default: bool) -> bool:
-        """True or false, which may be written as 1 or 0."""
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """True or false; 1 and 0 are accepted. A missing field gives the default."""
         value = self.value[name] if self.has(name) else default
         if value not in (True, False):
             raise self.bad(name, f"should be true or false, not {kind(value)}")
         return bool(value)
 
     def items(self, name: str, *, optional: bool = False, most: int | None = None) -> list[Any]:
-        """A list of at most `most` items; empty when it is optional and not there."""
+        """A list of at most `most` items; empty when it is optional and missing."""
         if optional and not self.has(name):
             return []
         value = self.any(name)
@@ -152,17 +165,20 @@ class Record:
     def texts(
         self, name: str, *, optional: bool = False, most: int | None = None
     ) -> tuple[str, ...]:
-        """A list of texts, each of at most `most` characters; a text alone is a list of one."""
+        """A list of texts, each of at most `most` characters; empty when optional and missing.
+
+        A single text counts as a list of one.
+        """
         if isinstance(self.value.get(name), str):
             return (self.text(name, most=most),)
-        for at, item in enumerate(self.items(name, optional=optional)):
+        for index, item in enumerate(self.items(name, optional=optional)):
             if not isinstance(item, str):
-                raise self.bad(f"{name}[{at}]", f"should be text, not {kind(item)}")
-            self._refuse_many(f"{name}[{at}]", item, most, "characters")
+                raise self.bad(f"{name}[{index}]", f"should be text, not {kind(item)}")
+            self._refuse_many(f"{name}[{index}]", item, most, "characters")
         return tuple(self.items(name, optional=optional))
 
     def id(self, name: str) -> int | str:
-        """A name for something: text, or a whole number."""
+        """An identifier: a text or a whole number."""
         value = self.any(name)
         if isinstance(value, str):
             return value
@@ -172,22 +188,25 @@ class Record:
         return number
 
     def record(self, name: str) -> "Record":
-        """An object within this one."""
+        """An object inside this object."""
         return Record(self.any(name), self.file, image=self.image, prefix=f"{self.prefix}{name}.")
 
     def records(
-        self, name: str, *, optional: bool = False, faults: Faults = STOP
+        self, name: str, *, optional: bool = False, faults: Faults = RAISE_FAULTS
     ) -> list["Record"]:
-        """A list of objects within this one; what is no object is told to `faults`."""
-        found = []
-        for at, item in enumerate(self.items(name, optional=optional)):
-            with faults.caught():
-                prefix = f"{self.prefix}{name}[{at}]."
-                found.append(Record(item, self.file, image=self.image, prefix=prefix))
-        return found
+        """A list of objects inside this object; an item that is no object is reported to `faults`.
 
-    def nothing_else(self) -> None:
-        """Refuses fields that were never asked for."""
+        The list is empty when it is optional and missing.
+        """
+        records = []
+        for index, item in enumerate(self.items(name, optional=optional)):
+            with faults.caught():
+                prefix = f"{self.prefix}{name}[{index}]."
+                records.append(Record(item, self.file, image=self.image, prefix=prefix))
+        return records
+
+    def refuse_unknown(self) -> None:
+        """Raises BadData when the object has a field that no method has read."""
         unknown = sorted({str(name) for name in self.value} - self._seen)
         if unknown:
             raise self.bad(unknown[0], f"no such field; known: {', '.join(sorted(self._seen))}")
@@ -197,7 +216,7 @@ class Record:
             raise self.bad(name, f"has {len(value):,} {what}; more than {most:,} are not read")
 
     def bad(self, name: str, problem: str, remedy: str | None = None) -> BadData:
-        """An error about one of the fields, to be raised."""
+        """An error about a field, which the caller raises."""
         field = f"{self.prefix}{name}".rstrip(".")
         return BadData(
             problem, file=self.file, image=self.image, field=field or None, remedy=remedy
@@ -205,7 +224,7 @@ class Record:
 
 
 def as_whole(value: object) -> int | None:
-    """The value as an int when it is a whole number and not a truth value, else None."""
+    """The value as an int when it is a whole number and not a boolean, else None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -214,10 +233,10 @@ def as_whole(value: object) -> int | None:
 
 
 def four_numbers(value: object) -> tuple[float, float, float, float] | None:
-    """A list of four finite numbers under 1e15, None when it is none; for boxes."""
+    """Four finite numbers between -1e15 and 1e15 from a list, for boxes; None for anything else."""
     if not isinstance(value, list) or len(value) != 4:
         return None
-    # comparing is exact for whole numbers of any size, and false for NaN
+    # this comparison is exact for integers of any size, and false for NaN
     if not all(type(number) in (int, float) and abs(number) < 1e15 for number in value):
         return None
     first, second, third, fourth = map(float, value)
@@ -225,9 +244,9 @@ def four_numbers(value: object) -> tuple[float, float, float, float] | None:
 
 
 def kind(value: object) -> str:
-    """A value in an error message: its type and, when short, the value itself."""
+    """A value as text for an error message: the value itself, or its type when it is long."""
     names = {dict: "an object", list: "a list", type(None): "null"}
     if type(value) in names:
         return names[type(value)]
-    shown = repr(value)
-    return shown if len(shown) <= 40 else f"{type(value).__name__} {shown[:37]}..."
+    text = repr(value)
+    return text if len(text) <= 40 else f"{type(value).__name__} {text[:37]}..."

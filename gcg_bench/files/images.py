@@ -62,7 +62,7 @@ class ImageFinder:
         Raises:
             BadData: the name leads out of the folders, or is none that a file can have.
         """
-        if why := paths.unfit_file(file_name):
+        if why := paths.file_name_problem(file_name):
             raise BadData(
                 f"the file name {file_name[:80]!r} {why}",
                 field="file_name",

@@ -11,7 +11,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_PART = 255  # bytes of one part of a path: what file systems hold
 
 
-def unfit(name: str) -> str | None:
+def name_problem(name: str) -> str | None:
     """Why a text cannot name an image, in a few words; None when it can.
 
     Ids are no paths here, but other people's programs will make some of them.
@@ -27,9 +27,9 @@ def unfit(name: str) -> str | None:
     return None
 
 
-def unfit_file(name: str) -> str | None:
+def file_name_problem(name: str) -> str | None:
     """Why a text cannot be the path of a file under some folder; None when it can."""
-    why = unfit(name)
+    why = name_problem(name)
     return f"has a part of more than {_LONGEST_PART} bytes" if not why and too_long(name) else why
 
 
@@ -53,11 +53,11 @@ def leads_out(name: str) -> bool:
 
 def is_plain(name: str) -> bool:
     """Whether a text can be part of a file's name on any system: no folder, nothing hidden."""
-    fit = unfit_file(name) is None and PurePosixPath(name.replace("\\", "/")).name == name
+    fit = file_name_problem(name) is None and PurePosixPath(name.replace("\\", "/")).name == name
     return fit and not name.startswith(".") and not set(name) & set('<>:"|?*')
 
 
-def strays(file: Path, folder: Path) -> bool:
+def links_outside(file: Path, folder: Path) -> bool:
     """Whether a file of a folder is a link to something outside of it."""
     if not os.path.lexists(file):
         return False

@@ -183,7 +183,10 @@ def _timed(action: Callable[..., Done], *given: Any) -> _Timed[Done]:
 
 
 def _outcome(future: Future[_Timed[Done]]) -> _Timed[Done] | _Failure:
-    """What a thread gave; what it raised is the failure of one item, whatever it was."""
+    """The result of a thread; an exception of any type becomes the failure of one item.
+
+    `future.exception()` returns every exception, so this is a place that catches everything.
+    """
     problem = future.exception()
     return future.result() if problem is None else _Failure(described(problem))
 

@@ -1,7 +1,7 @@
-"""Which prediction answers which reference: tables in, pairs of indices out.
+"""Matching of predictions with references: the input is a table, the output pairs of indices.
 
-Four rules. `greedy` and `greedy_halting` are those of the published evaluator, with everything that
-is odd about them; `optimal` and `admissible` are best assignments. None changes the table given.
+There are four rules. `greedy` and `greedy_halting` reproduce the published evaluator, including its
+errors; `optimal` and `admissible` are optimal assignments. None of them changes its input table.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ Match = tuple[int, int]
 
 
 def greedy(iou: FloatArray) -> list[tuple[int, int, float]]:
-    """The largest entry, then the largest in what its row and column leave, while above 0.
+    """Takes the largest entry above 0, removes its row and column, and repeats.
 
-    Ties go to the first in row-major order, so the orientation of the table matters. Where the
-    table holds a NaN nothing is taken: numpy's maximum is NaN then, which is not above 0.
+    Of equal entries the first in row-major order is taken, so the orientation of the table matters.
+    A table with a NaN gives no matches: its maximum in numpy is NaN, which is not above 0.
 
     Source: the mIoU of the GLaMM authors' eval/gcg/evaluate.py, on a table prediction x reference.
 
@@ -25,18 +25,18 @@ def greedy(iou: FloatArray) -> list[tuple[int, int, float]]:
         iou: shape (n, m), either may be 0.
 
     Returns:
-        (row, column, entry), in the order taken.
+        (row, column, entry) of each match, in the order taken; empty for an empty table.
     """
-    left = np.array(iou, dtype=np.float64)
-    taken = []
-    for _ in range(min(left.shape)):
-        row, column = _largest(left)
-        value = float(left[row, column])
+    remaining = np.array(iou, dtype=np.float64)
+    matches = []
+    for _ in range(min(remaining.shape)):
+        row, column = _largest(remaining)
+        value = float(remaining[row, column])
         if not value > 0:
             break
-        taken.append((row, column, value))
-        left[row, :] = left[:, column] = -np.inf
-    return taken
+        matches.append((row, column, value))
+        remaining[row, :] = remaining[:, column] = -np.inf
+    return matches
 
 
 def greedy_halting(
@@ -45,74 +45,79 @@ def greedy_halting(
     threshold_iou: float = 0.5,
     threshold_similarity: float = 0.5,
 ) -> tuple[list[Match], bool]:
-    """The pairs of largest IoU in turn, up to the first that is too small or too unlike.
+    """Takes the pairs with the largest IoU in turn; stops at the first pair below a threshold.
 
-    A NaN IoU counts as the largest, and NaN is below no threshold. The similarity is looked up only
-    when the IoU suffices. Where it then lies outside its table, the published code dies of an
-    IndexError, swallows it, and forgets what it had found in the image.
+    A NaN IoU counts as the largest, and NaN is not below any threshold. The similarity is read only
+    when the IoU reaches its threshold. When the pair then lies outside the similarity table, the
+    published code raises an IndexError, catches it, and loses all matches of the image.
 
     Source: the recall of the GLaMM authors' eval/gcg/evaluate.py.
 
     Args:
-        iou: shape (references' masks, predicted masks), either may be 0.
-        similarity: shape (references' labels, predicted phrases), tied to `iou` by position alone.
-        threshold_iou: the least IoU, above 0 (at 0 the published loop need not end).
-        threshold_similarity: the least similarity.
+        iou: shape (reference masks, predicted masks), either may be 0.
+        similarity: shape (reference labels, predicted phrases); its rows and columns correspond to
+            those of `iou` only by position, and the shapes may differ.
+        threshold_iou: the smallest IoU of a match, above 0 (at 0 the published loop may not end).
+        threshold_similarity: the smallest similarity of a match.
 
     Returns:
-        The pairs found, in the order found; and whether the image is lost, when there are none.
+        The matches in the order taken; and whether the image is lost, in which case there are none.
 
     Raises:
         BadOption: threshold_iou is not above 0.
     """
     if not threshold_iou > 0:
         raise BadOption(f"threshold_iou is {threshold_iou}; it must be above 0")
-    left = np.array(iou, dtype=np.float64)
-    found: list[Match] = []
-    for _ in range(min(left.shape)):  # each pair empties a row and a column for good
-        row, column = _largest(left)
-        if left[row, column] < threshold_iou:
+    remaining = np.array(iou, dtype=np.float64)
+    matches: list[Match] = []
+    for _ in range(min(remaining.shape)):  # each match removes a row and a column
+        row, column = _largest(remaining)
+        if remaining[row, column] < threshold_iou:
             break
         if row >= similarity.shape[0] or column >= similarity.shape[1]:
             return [], True
         if similarity[row, column] < threshold_similarity:
             break
-        found.append((row, column))
-        left[row, :] = left[:, column] = 0
-    return found, False
+        matches.append((row, column))
+        remaining[row, :] = remaining[:, column] = 0
+    return matches, False
 
 
 def optimal(iou: FloatArray) -> list[Match]:
-    """The one-to-one assignment of largest sum, by row; NaN counts as 0, pairs of 0 are dropped.
+    """The one-to-one assignment with the largest sum, sorted by row; pairs with IoU 0 are left out.
+
+    NaN counts as 0.
 
     Args:
-        iou: shape (n, m), entries >= 0 or NaN; either side may be 0.
+        iou: shape (n, m), entries >= 0 or NaN; n and m may be 0.
     """
     positive = iou > 0
     return _assign(np.where(positive, iou, 0.0), positive)
 
 
 def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
-    """As many allowed pairs as can be had one to one, and of all such the largest sum, by row.
+    """The one-to-one assignment of allowed pairs with the most pairs, sorted by row.
+
+    Of all assignments with the most pairs it is the one with the largest sum of weights.
 
     Args:
-        weight: shape (n, m); finite where allowed, anything elsewhere.
-        allowed: shape (n, m), which pairs may be made.
+        weight: shape (n, m); finite where allowed, any value elsewhere.
+        allowed: shape (n, m), whether a pair may be matched.
     """
     if not allowed.any():
         return []
     lowest = float(weight[allowed].min())
     span = float(weight[allowed].max()) - lowest
-    # one pair more must outweigh whatever the others lose by it, at most `span` each
+    # one more pair must count more than all that the other pairs lose by it, at most `span` each
     bonus = (min(weight.shape) + 1) * span or 1.0
     return _assign(np.where(allowed, weight - lowest + bonus, 0.0), allowed)
 
 
 def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
-    """The allowed pairs of the assignment of largest sum; what is not allowed has value 0."""
-    easy = _uncontested(value)
-    if easy is not None:
-        return easy
+    """The allowed pairs of the assignment with the largest sum; other pairs must have value 0."""
+    matches = _uncontested(value)
+    if matches is not None:
+        return matches
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(value, maximize=True)
@@ -120,22 +125,25 @@ def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
 
 
 def _uncontested(value: FloatArray) -> list[Match] | None:
-    """The best assignment where every row's best column is its own, or every column's best row.
+    """The best assignment when no two rows have the same best column (or the reverse), else None.
 
-    The sum of the rows' maxima bounds every assignment, so one that reaches it is the best; most
-    images are like this, and need no solver.
+    No assignment has a larger sum than the sum of the row maxima, so an assignment that reaches it
+    is optimal. Most images are of this kind and need no solver.
     """
     if not value.size:
         return []
-    for table, turned in ((value, False), (value.T, True)):
-        best, most = table.argmax(axis=1).tolist(), table.max(axis=1).tolist()
-        taken = [(k, best[k]) for k in range(len(best)) if most[k] > 0]
-        if len({column for _, column in taken}) == len(taken):
-            return sorted((b, a) for a, b in taken) if turned else taken
+    for table, transposed in ((value, False), (value.T, True)):
+        best, maxima = table.argmax(axis=1).tolist(), table.max(axis=1).tolist()
+        matches = [(k, best[k]) for k in range(len(best)) if maxima[k] > 0]
+        if len({column for _, column in matches}) == len(matches):
+            return sorted((b, a) for a, b in matches) if transposed else matches
     return None
 
 
 def _largest(table: FloatArray) -> Match:
-    """Row and column of the largest entry: NaN before all numbers, the first among equals."""
+    """Row and column of the largest entry; NaN counts as larger than any number.
+
+    Of equal entries it is the first in row-major order.
+    """
     row, column = divmod(int(np.argmax(table)), table.shape[1])
     return row, column

@@ -6,7 +6,7 @@ from typing import Literal, Unpack
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.execution.isolation import Patience, answers, limits
+from gcg_bench.execution.isolation import ModelLimits, checked_limits, isolated_predictions
 from gcg_bench.registry import Loading
 from gcg_bench.runs import Run
 from gcg_bench.types import Bar, Model, Prediction, Query, Sample, no_bar
@@ -22,7 +22,7 @@ def predict(
     missing: Missing = "error",
     limited: bool = False,
     bar: Bar = no_bar,
-    **patience: Unpack[Patience],
+    **model_limits: Unpack[ModelLimits],
 ) -> int:
     """Asks the model every query that the run has no answer to; returns how many were asked.
 
@@ -34,14 +34,14 @@ def predict(
         missing: whether a model made of files may lack an image.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
-        patience: `timeout` and `give_up_after`, see `Patience`.
+        model_limits: `timeout` and `give_up_after`, see `ModelLimits`.
 
     Raises:
-        BadOption: a timeout of no time, or giving up before a process died.
+        BadOption: timeout <= 0, or give_up_after < 1.
         MissingData: the folder of the images has gone while the model worked.
         GcgBenchError: what the model's `prepare` found, or that it raised something else.
     """
-    timeout, give_up_after = limits(**patience)
+    timeout, give_up_after = checked_limits(**model_limits)
     if isinstance(model, Oracle):
         model.study(dataset.samples)
     prepare = getattr(model, "prepare", None)
@@ -69,13 +69,13 @@ def _answers(
 ) -> Iterator[Prediction]:
     """The model's answers; images of which processes may have died are asked first, and alone."""
     suspects = run.journal.suspects.items()
-    return answers(
+    return isolated_predictions(
         model,
         queries,
         timeout=timeout,
         journal=run.journal.file,
-        note=run.journal.record,
-        apart=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
+        record=run.journal.record,
+        alone_first=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
     )
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from gcg_bench.errors import BadData
-from gcg_bench.files.fields import STOP, Faults
+from gcg_bench.files.fields import RAISE_FAULTS, Faults
 from gcg_bench.predictions.drafts import Draft, Size, finish
 from gcg_bench.predictions.jsonl import write_line
 from gcg_bench.predictions.layouts import drafts_in, prediction_files
@@ -48,7 +48,7 @@ def read_predictions(
     *,
     sizes: Mapping[str, Size] | None = None,
     on_problem: Callable[[BadData], None] | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
     reading: Reading | None = None,
 ) -> Iterator[Prediction]:
     """The predictions in a file or folder, in its order; a folder's files by name.
@@ -74,7 +74,7 @@ def read_predictions(
 
 
 def read_drafts(
-    path: Path, *, faults: Faults = STOP, reading: Reading | None = None
+    path: Path, *, faults: Faults = RAISE_FAULTS, reading: Reading | None = None
 ) -> Iterator[Draft]:
     """The answers with their masks still as JSON values, of which `finish` makes predictions.
 

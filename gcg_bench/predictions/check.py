@@ -51,7 +51,7 @@ def check(
     answered = {found.id for found in _kept(path, sizes, ids, faults, reading)}
     for absent in [] if ids is None else [id_ for id_ in ids if id_ not in answered]:
         faults.error(BadData("no prediction", file=path, image=absent, remedy="Predict it"))
-    return faults.found
+    return faults.collected
 
 
 def fix(
@@ -86,7 +86,7 @@ def fix(
         raise BadOption(f"{out}: is there already, and is not written over") from error
     except OSError as error:
         raise EnvironmentProblem(f"{out}: cannot be written ({error})") from error
-    changes = tuple((fault, _done(fault)) for level, fault in faults.found if level == "error")
+    changes = tuple((fault, _done(fault)) for level, fault in faults.collected if level == "error")
     return Repair(len(lines), changes)
 
 

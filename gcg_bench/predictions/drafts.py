@@ -139,7 +139,7 @@ def image_id(value: Any, field: str, file: str) -> str:
         BadData: it is no id.
     """
     if isinstance(value, str):
-        if why := paths.unfit(value):
+        if why := paths.name_problem(value):
             raise BadData(
                 f"the image id {value[:80]!r} {why}",
                 file=file,

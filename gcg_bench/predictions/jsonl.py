@@ -128,7 +128,7 @@ def _phrase(value: Any, caption: str, answer: Record, faults: Faults, position: 
         masks=taken(faults, nothing, lambda: _masks(record), position),
         score=taken(faults, None, lambda: _number(record, "score"), position),
         span=taken(faults, None, lambda: _span(record, caption), position),
-        crowd=taken(faults, False, lambda: record.truth("crowd", default=False), position),
+        crowd=taken(faults, False, lambda: record.boolean("crowd", default=False), position),
     )
 
 

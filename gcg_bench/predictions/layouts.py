@@ -54,7 +54,7 @@ def prediction_files(path: Path) -> list[Path]:
         return [path]
     files = [path / RUN_FILE] if (path / RUN_FILE).is_file() else _json_files(path)
     for file in files:
-        if file.is_symlink() and paths.strays(file, path):
+        if file.is_symlink() and paths.links_outside(file, path):
             raise BadData(
                 "is a link that leads out of its folder, which is not followed",
                 file=file,

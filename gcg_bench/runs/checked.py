@@ -71,7 +71,7 @@ def read_scores(file: Path) -> CheckedFields:
 def refuse_links(folder: Path) -> None:
     """Raises BadData when a file or folder of a run is a link to something outside the run."""
     for path in (*folder.iterdir(), *folder.glob("*/*")):
-        if path.is_symlink() and paths.strays(path, folder):
+        if path.is_symlink() and paths.links_outside(path, folder):
             raise BadData(
                 "is a link that leads out of the run, which is not followed",
                 file=path,

@@ -62,7 +62,7 @@ def read(card: Any, split: str, root: Path) -> list[Sample]:
         assert path is None or root.resolve() in path.resolve().parents, f"{path} is outside"
     ids = [sample.id for sample in kept]
     assert len(set(ids)) == len(ids)
-    errors = [fault for level, fault in faults.found if level == "error"]
+    errors = [fault for level, fault in faults.collected if level == "error"]
     try:
         strict = list(plugin.read(card, split, root))
     except GcgBenchError:

@@ -57,7 +57,7 @@ def read(path: Path, folder: Path) -> None:
     """Both ways of reading agree; what was kept is written, and read back the same."""
     faults = CollectedFaults()
     kept = list(read_predictions(path, sizes=SIZES, faults=faults, reading=Reading()))
-    errors = [fault for level, fault in faults.found if level == "error"]
+    errors = [fault for level, fault in faults.collected if level == "error"]
     again = folder / "again.jsonl"
     again.write_bytes("".join(write_line(one) + "\n" for one in kept).encode("utf-8"))
     if kept:

@@ -71,7 +71,7 @@ def samples(draw: st.DrawFn, id_: str, order: int) -> Sample:
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Sample, ...]:
     # ids that cannot name an image are refused, see test_names.py
-    named = words.map(lambda word: f"n{word}").filter(lambda id_: paths.unfit(id_) is None)
+    named = words.map(lambda word: f"n{word}").filter(lambda id_: paths.name_problem(id_) is None)
     ids = draw(st.lists(named, min_size=1, max_size=4, unique=True))
     order = draw(st.permutations(range(len(ids))))
     return tuple(draw(samples(id_, rank)) for id_, rank in zip(ids, order, strict=True))

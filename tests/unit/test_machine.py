@@ -78,7 +78,7 @@ def test_devices():
     assert machine.device_named("cpu") == "cpu"
     auto = machine.device_named("auto")
     assert auto == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(BadOption, match="say auto, cpu"):
+    with pytest.raises(BadOption, match="give auto, cpu"):
         machine.device_named("gpu")
     with pytest.raises(EnvironmentProblem, match="CUDA devices that torch can use"):
         machine.device_named("cuda:99")

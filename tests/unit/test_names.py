@@ -8,13 +8,13 @@ from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.paths import (
     expanded,
+    file_name_problem,
     has_control,
     is_plain,
     leads_out,
-    strays,
+    links_outside,
+    name_problem,
     too_long,
-    unfit,
-    unfit_file,
 )
 from gcg_bench.text.encoders import load_encoder
 
@@ -36,7 +36,7 @@ OUTSIDE = [
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_what_leads_out(name: str) -> None:
     assert leads_out(name)
-    assert unfit(name) == unfit_file(name) == "is a path that leads out of its folder"
+    assert name_problem(name) == file_name_problem(name) == "is a path that leads out of its folder"
     assert not is_plain(name)
 
 
@@ -45,7 +45,7 @@ def test_what_leads_out(name: str) -> None:
 )
 def test_what_stays_inside(name: str) -> None:
     assert not leads_out(name) or name == "a:b/c"  # a drive, on the system that has them
-    assert unfit(name) is None or name == "a:b/c"
+    assert name_problem(name) is None or name == "a:b/c"
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_what_stays_inside(name: str) -> None:
     ],
 )
 def test_what_names_nothing(name: str, why: str) -> None:
-    assert why in str(unfit(name))
+    assert why in str(name_problem(name))
 
 
 def test_a_part_of_a_path_is_no_longer_than_file_systems_hold() -> None:
-    assert unfit_file("x" * 255) is None
-    assert "more than 255 bytes" in str(unfit_file("x" * 256))
-    assert "more than 255 bytes" in str(unfit_file("a/" + "ü" * 128 + "/b"))
-    assert unfit("x" * 256) is None  # an id may be longer than a file's name
+    assert file_name_problem("x" * 255) is None
+    assert "more than 255 bytes" in str(file_name_problem("x" * 256))
+    assert "more than 255 bytes" in str(file_name_problem("a/" + "ü" * 128 + "/b"))
+    assert name_problem("x" * 256) is None  # an id may be longer than a file's name
     assert too_long("a/" * 2001)
     assert not too_long("a/" * 1000)
 
@@ -107,10 +107,10 @@ def test_links_that_stray(tmp_path: Path) -> None:
     (home / "broken").symlink_to("../nothing")
     (home / "twice").symlink_to("out")
     found = {name for name in ("a", "inside", "out", "absolute", "broken", "twice", "none")
-             if strays(home / name, home)}  # fmt: skip
+             if links_outside(home / name, home)}  # fmt: skip
     assert found == {"out", "absolute", "broken", "twice"}
     (tmp_path / "linked").symlink_to(home)
-    assert not strays(tmp_path / "linked" / "a", tmp_path / "linked")
+    assert not links_outside(tmp_path / "linked" / "a", tmp_path / "linked")
 
 
 @pytest.mark.parametrize("name", [*OUTSIDE, "a\0.png", "x" * 300])

@@ -12,7 +12,7 @@ from support.worlds import block, phrase, picture, random_world, sample
 from gcg_bench import masks
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.execution.isolation import answers
+from gcg_bench.execution.isolation import isolated_predictions
 from gcg_bench.metrics.words import Words
 from gcg_bench.pipeline.interface import evaluate
 from gcg_bench.pipeline.predict import complete
@@ -55,7 +55,7 @@ class Careful:
 
 
 def outcome(model):
-    found = list(answers(model, QUERIES))
+    found = list(isolated_predictions(model, QUERIES))
     assert sorted(p.id for p in found) == [q.id for q in QUERIES]
     return {p.id: p.error for p in found}
 
@@ -98,7 +98,7 @@ def test_answers_to_nothing_and_second_answers_are_dropped():
                 yield Prediction(query.id, Grounding("on second thought"))
                 yield Prediction("nobody", SAID)
 
-    found = list(answers(Chatty(), QUERIES))
+    found = list(isolated_predictions(Chatty(), QUERIES))
     assert [p.id for p in found] == [q.id for q in QUERIES]
     assert {p.grounding for p in found} == {SAID}
 
@@ -121,7 +121,7 @@ def test_a_keyboard_interrupt_is_not_an_answer():
             yield
 
     with pytest.raises(KeyboardInterrupt):
-        list(answers(Interrupted(), QUERIES))
+        list(isolated_predictions(Interrupted(), QUERIES))
 
 
 def test_seconds_are_measured_when_the_model_does_not_say():
@@ -130,8 +130,10 @@ def test_seconds_are_measured_when_the_model_does_not_say():
             for query in queries:
                 yield Prediction(query.id, SAID)
 
-    assert all(p.seconds is not None and p.seconds >= 0 for p in answers(Silent(), QUERIES))
-    assert {p.seconds for p in answers(Careful(), QUERIES)} == {0.5}
+    assert all(
+        p.seconds is not None and p.seconds >= 0 for p in isolated_predictions(Silent(), QUERIES)
+    )
+    assert {p.seconds for p in isolated_predictions(Careful(), QUERIES)} == {0.5}
 
 
 # complete

@@ -91,12 +91,12 @@ def test_bounds_and_blanks() -> None:
     ("value", "expected"), [(True, True), (False, False), (1, True), (0, False), (None, True)]
 )
 def test_truth_values_may_be_numbers_and_have_a_default(value: Any, expected: bool) -> None:
-    assert record(x=value).truth("x", default=True) is expected
+    assert record(x=value).boolean("x", default=True) is expected
 
 
 def test_a_truth_value_that_is_none() -> None:
     with pytest.raises(BadData, match="should be true or false, not 2"):
-        record(x=2).truth("x", default=True)
+        record(x=2).boolean("x", default=True)
 
 
 def test_optional_lists_may_be_left_out() -> None:
@@ -173,7 +173,7 @@ def test_collected_faults_let_the_reader_go_on() -> None:
             if number != 1:
                 raise BadData("wrong")
     faults.warning(BadData("odd"))
-    found = [(level, fault.image, fault.problem) for level, fault in faults.found]
+    found = [(level, fault.image, fault.problem) for level, fault in faults.collected]
     assert found == [
         ("error", "0", "wrong"),
         ("error", "2", "wrong"),

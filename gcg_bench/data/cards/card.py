@@ -164,7 +164,7 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
         ),
         home=home,
     )
-    fields.nothing_else()
+    fields.refuse_unknown()
     return card
 
 
@@ -202,7 +202,7 @@ def _splits(fields: Record) -> dict[str, Split]:
                 for size in part.records("sizes", optional=True)
             ),
         )
-        part.nothing_else()
+        part.refuse_unknown()
     if not splits:
         raise fields.bad("", "names no split")
     return splits
@@ -210,7 +210,7 @@ def _splits(fields: Record) -> dict[str, Split]:
 
 def _hub(fields: Record) -> Hub:
     hub = Hub(fields.text("repo", empty=False), _names(fields, "files"))
-    fields.nothing_else()
+    fields.refuse_unknown()
     return hub
 
 
@@ -232,7 +232,7 @@ def _folders(fields: Record, name: str) -> tuple[str, ...]:
 
 def _inside(fields: Record, name: str, place: str) -> str:
     """A path under the data root; empty for the root itself."""
-    if place and (why := paths.unfit_file(place)):
+    if place and (why := paths.file_name_problem(place)):
         remedy = "Paths in a card are relative to the data root, or to the card"
         raise fields.bad(name, f"{place[:80]!r} {why}", remedy)
     return place

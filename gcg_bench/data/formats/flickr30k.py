@@ -16,7 +16,7 @@ from pathlib import Path
 from gcg_bench.data.cards import DataCard, image_folders, locate
 from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged, ranks
 from gcg_bench.files import limits
-from gcg_bench.files.fields import STOP, Faults, Record, as_whole, four_numbers
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole, four_numbers
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
 from gcg_bench.types import Sample
@@ -32,7 +32,7 @@ def read(
     root: Path,
     *,
     limit: int | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
     """The samples of a split, in the order of images[]; the limit counts what is not dropped.
 
@@ -105,7 +105,7 @@ def _phrases(
     phrases = []
     for row in drawn:
         with faults.caught():
-            if row.truth("ignore", default=False) or not _has_extent(row, size):
+            if row.boolean("ignore", default=False) or not _has_extent(row, size):
                 faults.warning(row.bad("bbox", "ignored, empty or outside the image; dropped"))
                 continue
             start, end = _first_span(row)

@@ -21,7 +21,7 @@ from gcg_bench.data.cards import DataCard, image_folders, locate
 from gcg_bench.data.drafts import Draft, DraftPhrase, finish, ranks
 from gcg_bench.errors import BadMask, BadOption
 from gcg_bench.files import limits
-from gcg_bench.files.fields import STOP, CollectedFaults, Faults, Record, four_numbers, kind
+from gcg_bench.files.fields import RAISE_FAULTS, CollectedFaults, Faults, Record, four_numbers, kind
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
 from gcg_bench.masks import area, boxes, inspect_masks, to_rle, union
@@ -38,7 +38,7 @@ def read(
     root: Path,
     *,
     limit: int | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
     """The samples of a split, in the order of the caption file's images.
 
@@ -177,7 +177,7 @@ def _phrases(told: Record, drawn: list[Record]) -> list[DraftPhrase]:
     phrases = []
     for label, row in zip_longest(told.texts("labels"), drawn):
         values = [] if row is None else [(f"{row.prefix}segmentation", row.any("segmentation"))]
-        crowd = row is not None and row.truth("iscrowd", default=False)
+        crowd = row is not None and row.boolean("iscrowd", default=False)
         phrases.append(DraftPhrase(label, values, crowd=crowd))
     return phrases
 

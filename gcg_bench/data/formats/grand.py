@@ -17,7 +17,7 @@ from gcg_bench.data.cards import DataCard, annotation_folders, image_folders
 from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged
 from gcg_bench.errors import MissingData
 from gcg_bench.files import limits
-from gcg_bench.files.fields import STOP, Faults, Record, as_whole
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
 from gcg_bench.types import Sample
@@ -29,7 +29,7 @@ def read(
     root: Path,
     *,
     limit: int | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
     """The samples under the annotation folders, in the order of their ids; read one by one.
 

@@ -22,7 +22,7 @@ from gcg_bench.data.cards import DataCard, image_folders, locate
 from gcg_bench.data.drafts import Draft, DraftPhrase, finish, ranks
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits
-from gcg_bench.files.fields import STOP, Faults, Record, as_whole, four_numbers
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole, four_numbers
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.masks import to_rle
@@ -39,7 +39,7 @@ def read(
     root: Path,
     *,
     limit: int | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
     """The samples of a split, in the order of the lines; blank lines are skipped.
 
@@ -162,7 +162,7 @@ def _phrase(row: Record) -> DraftPhrase:
         text=row.text("text") if row.has("text") else None,
         masks=masks,
         span=_span(row) if row.has("span") else None,
-        crowd=row.truth("crowd", default=False),
+        crowd=row.boolean("crowd", default=False),
         score=row.number("score") if row.has("score") else None,
     )
 

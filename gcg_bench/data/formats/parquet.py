@@ -16,7 +16,7 @@ from gcg_bench.data.cards import DataCard, annotation_folders, image_folders, lo
 from gcg_bench.data.drafts import Draft, finish, ranks
 from gcg_bench.data.formats.jsonl import to_draft, to_row
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.files.fields import STOP, Faults, Record
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
 from gcg_bench.files.images import ImageFinder, decode, encoded, file_picture
 from gcg_bench.files.tables import opened_table
 from gcg_bench.types import Picture, Pixels, Sample
@@ -34,7 +34,7 @@ def read(
     root: Path,
     *,
     limit: int | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
     """The samples of a split, in the order of the rows.
 

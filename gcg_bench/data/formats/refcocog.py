@@ -19,7 +19,7 @@ from gcg_bench.data.cards import DataCard, image_folders, locate
 from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged, numbered, ranks
 from gcg_bench.errors import BadData
 from gcg_bench.files import limits
-from gcg_bench.files.fields import STOP, Faults, Record
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
 from gcg_bench.files.images import ImageFinder, file_picture
 from gcg_bench.files.json import read_json
 from gcg_bench.types import Sample
@@ -34,7 +34,7 @@ def read(
     root: Path,
     *,
     limit: int | None = None,
-    faults: Faults = STOP,
+    faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
     """The samples of a split, in the order of the file.
 
