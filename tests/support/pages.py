@@ -1,11 +1,17 @@
 """Pages to open in tests: material made by hand, so that no Java, model or run is needed."""
 
+from dataclasses import replace
+
 import numpy as np
+from support import scored
 from support.worlds import HEIGHT, WIDTH, features, sample
 
-from gcg_bench.analysis.errors import diagnose
+from gcg_bench.analysis.errors import diagnose, match_rule
 from gcg_bench.errors import MissingData
-from gcg_bench.reporting.report import Judged, Material
+from gcg_bench.metrics.hallucination import Hallucination
+from gcg_bench.metrics.phrase_f1 import PhraseF1
+from gcg_bench.reporting.report import Material, Mistakes
+from gcg_bench.scoring.score import measure
 from gcg_bench.types import Grounding, Pair, Picture, Prediction, Query, Sample
 
 GREY = 120
@@ -35,31 +41,36 @@ def laid(id_, truth, answer, *more, picture=None, error=None, raw=None, seconds=
     )
 
 
-def material(pairs, *, title="a model on a set", settings=None, scores=None):
-    """Material of these images; F1 and a number of mistakes are their scores."""
-    found = diagnose(pairs)
-    f1 = np.array([diagnose([one]).f1 for one in pairs])
-    alone = {"F1": f1, "Hallucination": 1 - f1, **(scores or {})}
-    verdict = {
-        "protocol": "strict",
-        "version": 1,
-        "signature": "protocol:strict-1|dataset:toy",
-        "scores": {
-            "F1": {"value": found.f1, "low": 0.25, "high": 0.75},
-            "Hallucination": {"value": 1 - found.f1, "low": None, "high": None},
-        },
-        "words": 7.25,
-        "false_accept": 0.0625,
-        "notes": ["a note beside the scores"],
+PROTOCOL = replace(
+    scored.SMALL_STRICT, metrics=(PhraseF1(), Hallucination()), ranked_by="F1", images_by="F1"
+)
+
+
+def result(pairs, protocol=PROTOCOL, **facts):
+    """The result of a protocol on pairs; the only score with an interval is F1."""
+    rows = {metric.name: measure(metric, pairs) for metric in protocol.metrics}
+    made = scored.result(protocol, rows, **{"dataset": "toy", **facts})
+    scores = [
+        replace(score, low=0.25, high=0.75)
+        if score.name == "F1"
+        else replace(score, low=None, high=None)
+        for score in made.scores
+    ]
+    notes = ("a note beside the scores",)
+    return replace(made, scores=tuple(scores), notes=notes, words=7.25, false_accept=0.0625)
+
+
+def material(pairs, *, title="a model on a set", settings=None, protocol=PROTOCOL, **more):
+    """Material of these images, scored and diagnosed by a protocol of phrases."""
+    parts = {
+        "title": title,
+        "pairs": pairs,
+        "results": [result(pairs, protocol)],
+        "mistakes": Mistakes(PROTOCOL, diagnose(pairs, match_rule(PROTOCOL))),
+        "settings": settings or {"model": "a model", "decoding": {"beams": 1}, "limit": None},
+        "environment": {"device": "cpu"},
     }
-    return Material(
-        title=title,
-        pairs=pairs,
-        diagnosis=found,
-        judged=[Judged(verdict, alone, frozenset({"Hallucination"}))],
-        settings=settings or {"model": "a model", "decoding": {"beams": 1}, "limit": None},
-        environment={"device": "cpu"},
-    )
+    return Material(**{**parts, **more})
 
 
 def many(count):

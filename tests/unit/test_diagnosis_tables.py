@@ -82,6 +82,6 @@ def test_explanation_without_similarity():
     pair = laid("a", TRUTH, ANSWER)
     masks_alone = EvalProtocol(name="masks", version=1, metrics=(MeanIoU(),))
     text = printed(print_explanation, explain([OFFICIAL, masks_alone], [pair, pair]))
-    assert text.count("similarity of the words") == 1
-    assert text.count("IoU of the masks") == 1
+    # a title may be broken between its words
+    assert (text.count("similarity of"), text.count("IoU of")) == (1, 1)
     assert "masks-1" in text

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -12,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.pages import GREY, grey, laid, many, material, nowhere
+from support.pages import GREY, PROTOCOL, grey, laid, many, material, nowhere, result
 from support.worlds import block, phrase
 
 from gcg_bench import masks
 from gcg_bench.analysis.errors import judge_image
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.images import file_picture
+from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.reporting.report import write_page
 from gcg_bench.reporting.report.header import protocols
@@ -107,10 +109,10 @@ def test_page_holds_every_image(tmp_path, world):
 def test_page_speaks_of_intervals_only_where_they_were_drawn(tmp_path, world):
     given = material(world)
     assert "bootstrap intervals" in written(tmp_path, given)[1]
-    (judged,) = given.judged
-    for score in judged.verdict["scores"].values():
-        score["low"] = score["high"] = None
-    assert "bootstrap intervals" not in written(tmp_path, given)[1]
+    (drawn,) = given.results
+    bare = tuple(replace(score, low=None, high=None) for score in drawn.scores)
+    without = replace(given, results=[replace(drawn, scores=bare)])
+    assert "bootstrap intervals" not in written(tmp_path, without)[1]
 
 
 def test_page_comes_with_a_policy_that_fits_it(tmp_path, world):
@@ -273,7 +275,7 @@ def test_fitted(size, longest, expected):
 
 def test_record_on_paper(world):
     given = material(world)
-    first, second = records(given.pairs, given.diagnosis, 512)
+    first, second = records(given.pairs, given.mistakes.diagnosis, 512)
     reference, predicted = (side["phrases"] for side in first["sides"])
     # the lamp has no mask: hallucinated, with a number of its own; IoU of blocks 2 apart is 8/12
     assert [(p["number"], p["kind"], p["other"]) for p in reference] == [(1, 0, 0), (2, 6, 0)]
@@ -291,7 +293,7 @@ def test_record_on_paper(world):
 
 def test_records_with_smaller_masks(world):
     given = material(world)
-    first, _ = records(given.pairs, given.diagnosis, 40)
+    first, _ = records(given.pairs, given.mistakes.diagnosis, 40)
     assert (first["size"], first["full"]) == ([30, 40], [60, 80])
     small = masks.to_rle(masks.resize(block(30, 30), 30, 40))["counts"]
     assert first["sides"][0]["phrases"][1]["mask"] == small
@@ -308,7 +310,8 @@ def test_numbers_are_shared_by_partners_alone():
             phrase("two dogs", block(0, 0)),
         ),
     )
-    found = judge_image(laid("a", truth, answer), PhraseF1())
+    pair = laid("a", truth, answer)
+    found = judge_image("a", pair.iou, pair.similarity, PhraseF1())
     assert numbers(found) == ([1, 2, 3, 4], [5, 4, 6, 1])
 
 
@@ -338,7 +341,7 @@ def test_pieces_of_overlapping_phrases():
 
 def test_index_counts_kinds(world):
     given = material(world)
-    found = index(given, columns(given.judged))
+    found = index(given, columns(given.results))
     assert found["ids"] == ["first", "second"]
     assert found["failed"] == [0, 1]
     assert found["seconds"] == [1.5, None]
@@ -349,24 +352,32 @@ def test_index_counts_kinds(world):
         *("A cat and a dog.", "One cat, one dog.", "a cat"),
         *("A cat", "a dog", "a lamp"),
     ]
-    assert found["metrics"][found["worst"]] == {"label": "F1", "lower": False, "factor": 100}
-    assert found["values"][0] == [0.5, 0.0]
+    assert found["metrics"][found["worst"]] == {
+        "label": "F1", "lower": False, "factor": 100, "main": True,
+    }  # fmt: skip
+    assert found["values"][found["worst"]] == [0.5, 0.0]
+    assert [entry["lower"] for entry in found["metrics"]] == [False, False, False, True]
     json.dumps(found, allow_nan=False)
 
 
 def test_columns_name_the_protocol_where_protocols_differ(world):
-    given = material(world)
-    (strict,) = given.judged
-    official = type(strict)({**strict.verdict, "protocol": "official"}, dict(strict.alone))
-    official.alone["Hallucination"] = np.array([0.25, np.nan])
-    found = columns([official, strict])
+    # every predicted phrase shares a word with a reference phrase: similarity .6, never 1
+    other = replace(PROTOCOL, name="official", metrics=(PhraseF1(), Hallucination(0.7)))
+    both = [result(world, other), result(world)]
+    found = columns(both)
     assert [one.label for one in found] == [
-        "F1",
+        *("Precision", "Recall", "F1"),
         "Hallucination (official)",
         "Hallucination (strict)",
     ]
-    material_of_both = type(given)(**{**given.__dict__, "judged": [official, strict]})
-    assert index(material_of_both, found)["values"][1] == [0.25, None]
+    given = replace(material(world), results=both)
+    assert index(given, found)["values"][3:] == [[1.0, 0.0], [0.0, 0.0]]
+
+
+def test_scores_that_are_not_defined_are_null(world):
+    (column, *_) = columns([result(world)])
+    undefined = replace(column, values=np.array([0.25, np.nan]))
+    assert index(material(world), [undefined])["values"] == [[0.25, None]]
 
 
 def test_index_without_scores(world):
@@ -376,11 +387,21 @@ def test_index_without_scores(world):
 
 def test_header_prints_times_100(world):
     (protocol,) = protocols(material(world))
-    f1, hallucination = protocol.tiles
+    _, _, f1, hallucination = protocol.tiles
     # 1 match of 2 + 4 phrases: F1 = 2 / 6
     assert (f1.name, f1.value, f1.interval) == ("F1", "33.3", "25.0–75.0")
     assert (hallucination.interval, hallucination.lower_is_better) == ("", True)
     assert protocol.facts == (("words a caption", "7.2"), ("false-accept rate", "6.2%"))
+
+
+def test_facts_that_a_protocol_does_not_measure_are_left_out(world):
+    given = material(world)
+    (whole,) = given.results
+    masks_alone = replace(whole, words=None, encoder=None, false_accept=None)
+    (protocol,) = protocols(replace(given, results=[masks_alone]))
+    assert protocol.facts == ()
+    (protocol,) = protocols(replace(given, results=[replace(whole, false_accept=None)]))
+    assert protocol.facts[1] == ("false-accept rate", "–")  # of one image alone
 
 
 def test_settings_become_rows():

@@ -1,30 +1,24 @@
 """The report of a run folder: what it needs, and what it refuses with a reason."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import scored
 
 from gcg_bench.cli import main
 from gcg_bench.data import load_dataset
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.predictions import read_predictions
 from gcg_bench.runs import Run
+from gcg_bench.scoring.storage import keep
+from gcg_bench.tasks import gcg
+from gcg_bench.text.encoders import load_encoder
 from gcg_bench.types import Prediction, Rows
 
-SIGNATURE = (
-    "protocol:strict-1|dataset:shapes|n:3|encoder:minilm@53aa5117|equal_phrases:1"
-    "|metrics:phrase_f1(threshold_iou=0.5,threshold_similarity=0.5)"
-)
-VERDICT = {
-    "protocol": "strict",
-    "version": 1,
-    "signature": SIGNATURE,
-    "scores": {"F1": {"value": 0.8, "low": None, "high": None}},
-    "words": 10.0,
-    "false_accept": 0.1,
-    "notes": [],
-}
+DIGEST = load_encoder("minilm").digest
+PHRASES = replace(gcg.STRICT, metrics=(PhraseF1(),), ranked_by="", images_by="")
 
 
 @pytest.fixture
@@ -40,11 +34,12 @@ def folder(tmp_path):
     return tmp_path / "run"
 
 
-def score(folder, ids):
-    counts = {name: np.ones(len(ids)) for name in PhraseF1.columns}
-    run = Run.open(folder)
-    run.write_rows("strict-1", {"phrase_f1": Rows(tuple(ids), counts)})
-    run.write_scores("strict-1", VERDICT)
+def score(folder, ids, *, protocol=PHRASES, digest=DIGEST, **columns):
+    """Scores a run by hand: ones for every count that is not given."""
+    (metric,) = protocol.metrics
+    counts = {name: np.ones(len(ids)) for name in metric.columns} | columns
+    rows = {metric.name: Rows(tuple(ids), counts)}
+    keep(Run.open(folder), scored.result(protocol, rows, encoder=f"minilm@{digest}"))
 
 
 @pytest.fixture
@@ -96,8 +91,8 @@ def test_a_run_must_be_scored_on_the_same_images(folder, typed):
 
 
 def test_a_run_must_be_told_with_its_own_encoder(folder, typed):
-    file = folder / "gcg.strict-1" / "scores.json"
-    file.write_text(file.read_text().replace("minilm@53aa5117", "minilm@00000000"))
+    score(folder, [sample.id for sample in load_dataset("shapes", "val", limit=3).samples],
+          digest="00000000" + DIGEST[8:])  # fmt: skip
     code, _, err = typed(folder)
     assert code == 2
     assert "encoder minilm 00000000" in " ".join(err.split())

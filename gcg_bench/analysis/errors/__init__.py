@@ -5,7 +5,14 @@ and computes what F1 would be without each of them. Slices show where the mistak
 shows one image with the reasons of every metric. After TIDE, arXiv 2008.08115.
 """
 
-from gcg_bench.analysis.errors.costs import NEEDS, Diagnosis, Tally, diagnose, match_rule
+from gcg_bench.analysis.errors.costs import (
+    NEEDS,
+    Diagnosis,
+    Tally,
+    diagnose,
+    match_rule,
+    matches_phrases,
+)
 from gcg_bench.analysis.errors.explaining import explain, explain_image, index_of
 from gcg_bench.analysis.errors.explanation import Explanation, ProtocolView, Side
 from gcg_bench.analysis.errors.slices import Slice
@@ -34,5 +41,6 @@ __all__ = [
     "judge_image",
     "locate",
     "match_rule",
+    "matches_phrases",
     "recall_surface",
 ]

@@ -128,13 +128,26 @@ def match_rule(protocol: EvalProtocol) -> MatchRule:
     Raises:
         BadOption: no metric of the protocol matches phrases.
     """
-    for metric in protocol.metrics:
-        if metric.phrase_columns is not None and isinstance(metric, MatchRule):
-            return metric
-    raise BadOption(
-        f"protocol {protocol.name}: no kinds of mistakes can be counted, because none of its"
-        " metrics matches phrases (phrase_columns, threshold_iou, threshold_similarity)"
-    )
+    rules = _match_rules(protocol)
+    if not rules:
+        raise BadOption(
+            f"protocol {protocol.name}: no kinds of mistakes can be counted, because none of its"
+            " metrics matches phrases (phrase_columns, threshold_iou, threshold_similarity)"
+        )
+    return rules[0]
+
+
+def matches_phrases(protocol: EvalProtocol) -> bool:
+    """Whether mistakes can be counted in a protocol's terms, see `match_rule`."""
+    return bool(_match_rules(protocol))
+
+
+def _match_rules(protocol: EvalProtocol) -> list[MatchRule]:
+    return [
+        metric
+        for metric in protocol.metrics
+        if metric.phrase_columns is not None and isinstance(metric, MatchRule)
+    ]
 
 
 def _counts(kinds: Sequence[str]) -> Mapping[str, int]:

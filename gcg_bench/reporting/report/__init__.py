@@ -1,11 +1,11 @@
-"""Report: a scored run as one page that opens from a USB stick.
+"""Report: a scored run as one page that opens without a network.
 
-`material` gathers what the page is about, `images` turns every image into a record, `plots` draws,
-`page` writes one self-contained HTML file: style, script, data and thumbnails inside, no request to
-anywhere.
+`material` gathers what the page shows, `images` turns every image into a record, `plots` draws,
+`page` writes one self-contained HTML file: style, script, data and thumbnails are inside, and the
+page loads nothing from elsewhere.
 """
 
-from gcg_bench.reporting.report.material import Judged, Material, of_run
+from gcg_bench.reporting.report.material import Material, Mistakes, of_run
 from gcg_bench.reporting.report.page import Written, write_page
 
-__all__ = ["Judged", "Material", "Written", "of_run", "write_page"]
+__all__ = ["Material", "Mistakes", "Written", "of_run", "write_page"]

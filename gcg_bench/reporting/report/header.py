@@ -4,19 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gcg_bench.reporting.report.index import factor
-from gcg_bench.reporting.report.material import Judged, Material
+from gcg_bench.reporting.report.material import Material
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.values import Score
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One score, times 100, as text.
+    """One score as text, in the scale of its ScoreSpec.
 
     Attributes:
-        name: the score.
+        name: the score's name.
         value: one decimal.
         interval: its 95% interval, empty without one.
-        lower_is_better: whether it counts mistakes.
+        lower_is_better: whether smaller values are better.
     """
 
     name: str
@@ -26,15 +27,15 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class ProtocolTiles:
     """One protocol's scores.
 
     Attributes:
         name: e.g. `official v1`.
         tiles: its scores, in its order.
-        facts: what stands beside them: gate, words.
+        facts: what stands beside them: words, false-accept rate.
         notes: what a reader must know.
-        signature: everything that could move a number.
+        signature: everything that decided the numbers.
     """
 
     name: str
@@ -44,48 +45,47 @@ class Protocol:
     signature: str
 
 
-def protocols(material: Material) -> list[Protocol]:
-    """The verdicts as the header shows them."""
-    return [_protocol(judged) for judged in material.judged]
+def protocols(material: Material) -> list[ProtocolTiles]:
+    """The results as the header shows them."""
+    return [_protocol(result) for result in material.results]
 
 
-def _protocol(judged: Judged) -> Protocol:
-    verdict = judged.verdict
-    return Protocol(
-        name=f"{verdict['protocol']} v{verdict['version']}",
-        tiles=tuple(
-            _tile(name, score, lower_is_better=name in judged.lower_is_better)
-            for name, score in verdict["scores"].items()
-        ),
-        facts=(
-            ("words a caption", f"{verdict['words']:.1f}"),
-            ("false-accept rate", _share(verdict["false_accept"])),
-        ),
-        notes=tuple(verdict["notes"]),
-        signature=verdict["signature"],
+def _protocol(result: Result) -> ProtocolTiles:
+    return ProtocolTiles(
+        name=f"{result.protocol.name} v{result.protocol.version}",
+        tiles=tuple(map(_tile, result.scores)),
+        facts=tuple(_facts(result)),
+        notes=result.notes,
+        signature=result.signature,
     )
 
 
-def _share(part: float | None) -> str:
-    """A share in per cent; of one image alone it is not known."""
-    return "–" if part is None else f"{100 * part:.1f}%"
+def _facts(result: Result) -> Iterator[tuple[str, str]]:
+    """The facts that the protocol measures: words of captions, the rate of its similarity gate."""
+    if result.words is not None:
+        yield "words a caption", f"{result.words:.1f}"
+    if result.encoder is not None:
+        rate = result.false_accept  # not known of one image alone
+        yield "false-accept rate", "–" if rate is None else f"{100 * rate:.1f}%"
 
 
-def _tile(name: str, score: Mapping[str, Any], *, lower_is_better: bool) -> Tile:
-    times = factor(name)
-    low, high = score["low"], score["high"]
-    interval = "" if low is None or high is None else f"{times * low:.1f}–{times * high:.1f}"
-    return Tile(name, f"{times * score['value']:.1f}", interval, lower_is_better)
+def _tile(score: Score) -> Tile:
+    spec = score.spec
+    interval = ""
+    if score.low is not None and score.high is not None:
+        interval = f"{spec.text(score.low)}–{spec.text(score.high)}"
+    return Tile(spec.name, spec.text(score.value), interval, spec.lower_is_better)
 
 
 def summary(material: Material) -> list[tuple[str, str]]:
-    """What there is, in numbers."""
-    diagnosis = material.diagnosis
-    failed = sum(one.prediction.error is not None for one in material.pairs)
+    """How many images, phrases and failures there are."""
+    reference = sum(len(pair.sample.truth.phrases) for pair in material.pairs)
+    predicted = sum(len(pair.prediction.grounding.phrases) for pair in material.pairs)
+    failed = sum(pair.prediction.error is not None for pair in material.pairs)
     return [
         (f"{len(material.pairs):,}", "images"),
-        (f"{diagnosis.reference:,}", "reference phrases"),
-        (f"{diagnosis.predicted:,}", "predicted phrases"),
+        (f"{reference:,}", "reference phrases"),
+        (f"{predicted:,}", "predicted phrases"),
         (f"{failed:,}", "failed images"),
     ]
 
@@ -97,10 +97,10 @@ def settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _flat(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        here = f"{path}{name}"
+        full_name = f"{path}{name}"
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{here}.")
+            yield from _flat(value, f"{full_name}.")
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            yield here, ", ".join(map(str, value))
+            yield full_name, ", ".join(map(str, value))
         else:
-            yield here, "not given" if value is None or value == "" else str(value)
+            yield full_name, "not given" if value is None or value == "" else str(value)

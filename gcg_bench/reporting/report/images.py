@@ -8,10 +8,10 @@ or `why` there is none. `size` is that of its masks, `full` that of the picture:
      "phrases": [{"text", "number", "kind", "other", "iou", "similarity", "score", "masks", "crowd",
                   "mask"}]}
 
-A caption is a list of pieces, each with the position of the phrase it is, -1 for none: character
-offsets would not mean the same in Python and in a browser. Only the first caption has phrases.
-`number` names a phrase and its partner on the other side alike. `kind` is a position in
-`diagnosis.KINDS`, `other` a position on the other side or -1. `mask` is COCO's text of run lengths.
+A caption is a list of pieces, each with the position of its phrase, -1 for none: character offsets
+differ between Python and a browser. Only the first caption has phrases. `number` is shared by a
+phrase and its partner on the other side. `kind` is a position in `KINDS`, -1 without a diagnosis;
+`other` is a position on the other side or -1. `mask` is COCO's text of run lengths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,23 +22,23 @@ from gcg_bench.analysis.errors import APART, KINDS, Diagnosis, Finding, ImageDia
 from gcg_bench.reporting.report.smaller import fitted, shrunk
 from gcg_bench.types import Grounding, Mask, Pair, Phrase
 
-_KIND = {kind.name: position for position, kind in enumerate(KINDS)}
+_NO_KIND = ""  # of phrases without a diagnosis
+_KIND = {_NO_KIND: -1, **{kind.name: position for position, kind in enumerate(KINDS)}}
 _RAW = 20_000  # characters of a model's own text that are kept
 
 
-def records(pairs: Sequence[Pair], diagnosis: Diagnosis, longest: int) -> list[dict[str, Any]]:
+def records(
+    pairs: Sequence[Pair], diagnosis: Diagnosis | None, longest: int
+) -> list[dict[str, Any]]:
     """The records of all images, without their pictures.
 
     Args:
         pairs: the images.
-        diagnosis: of the same images, in the same order.
-        longest: pixels of the longer side of the masks at most.
+        diagnosis: of the same images, in the same order; None when phrases have no kinds.
+        longest: the largest size of the longer side of the masks, in pixels.
     """
-    sides = [(one.sample.truth, one.prediction.grounding) for one in pairs]
-    sizes = [
-        fitted(one.sample.query.image.height, one.sample.query.image.width, longest)
-        for one in pairs
-    ]
+    sides = [(pair.sample.truth, pair.prediction.grounding) for pair in pairs]
+    sizes = [fitted(*pair.sample.size, longest) for pair in pairs]
     grounded = [
         (masks.union(phrase.masks), size)
         for both, size in zip(sides, sizes, strict=True)
@@ -47,44 +47,55 @@ def records(pairs: Sequence[Pair], diagnosis: Diagnosis, longest: int) -> list[d
         if phrase.masks
     ]
     small = iter(shrunk([mask for mask, _ in grounded], [size for _, size in grounded]))
+    images = [_undiagnosed(pair) for pair in pairs] if diagnosis is None else diagnosis.images
     return [
-        _record(one, found, size, small)
-        for one, found, size in zip(pairs, diagnosis.images, sizes, strict=True)
+        _record(pair, image, size, small)
+        for pair, image, size in zip(pairs, images, sizes, strict=True)
     ]
 
 
+def _undiagnosed(pair: Pair) -> ImageDiagnosis:
+    """Findings without a kind for every phrase of both sides."""
+    sides = (pair.sample.truth, pair.prediction.grounding)
+    reference, predicted = (tuple(Finding(_NO_KIND) for _ in side.phrases) for side in sides)
+    return ImageDiagnosis(pair.sample.id, reference, predicted)
+
+
 def _record(
-    pair: Pair, found: ImageDiagnosis, size: tuple[int, int], small: Iterator[Mask]
+    pair: Pair, image: ImageDiagnosis, size: tuple[int, int], small: Iterator[Mask]
 ) -> dict[str, Any]:
-    """The record of one image; takes its masks off `small`, the reference's first."""
+    """The record of one image; takes its masks from `small`, the reference's first."""
     sample, prediction = pair.sample, pair.prediction
-    reference, predicted = numbers(found)
+    reference, predicted = numbers(image)
     return {
         "id": sample.id,
         "size": list(size),
-        "full": [sample.query.image.height, sample.query.image.width],
+        "full": list(sample.size),
         "error": prediction.error,
         "seconds": prediction.seconds,
         "raw": None if prediction.raw is None else prediction.raw[:_RAW],
         "unpaired": prediction.unpaired,
         "sides": [
-            _side(sample.truth, sample.captions[1:], found.reference, reference, small),
-            _side(prediction.grounding, (), found.predicted, predicted, small),
+            _side(sample.truth, sample.captions[1:], image.reference, reference, small),
+            _side(prediction.grounding, (), image.predicted, predicted, small),
         ],
     }
 
 
-def numbers(found: ImageDiagnosis) -> tuple[list[int], list[int]]:
-    """The number of every phrase: reference phrases count from 1, partners share, others go on."""
-    reference = list(range(1, len(found.reference) + 1))
+def numbers(image: ImageDiagnosis) -> tuple[list[int], list[int]]:
+    """The number of every phrase: reference phrases count from 1, partners share a number.
+
+    Predicted phrases without a partner get the numbers that follow.
+    """
+    reference = list(range(1, len(image.reference) + 1))
     predicted = []
     following = len(reference) + 1
     partners = {
         finding.other: number
-        for finding, number in zip(found.reference, reference, strict=True)
-        if finding.kind not in APART
+        for finding, number in zip(image.reference, reference, strict=True)
+        if finding.kind not in APART and finding.other is not None
     }
-    for position in range(len(found.predicted)):
+    for position in range(len(image.predicted)):
         number = partners.get(position)
         if number is None:
             number, following = following, following + 1
@@ -96,14 +107,14 @@ def _side(
     grounding: Grounding,
     more: Sequence[str],
     findings: Sequence[Finding],
-    numbered: Sequence[int],
+    numbers_: Sequence[int],
     small: Iterator[Mask],
 ) -> dict[str, Any]:
     return {
         "captions": [pieces(grounding), *([[caption, -1]] for caption in more)],
         "phrases": [
             _phrase(phrase, finding, number, small)
-            for phrase, finding, number in zip(grounding.phrases, findings, numbered, strict=True)
+            for phrase, finding, number in zip(grounding.phrases, findings, numbers_, strict=True)
         ],
     }
 
@@ -111,25 +122,25 @@ def _side(
 def pieces(grounding: Grounding) -> list[list[Any]]:
     """The caption cut where phrases begin and end: [text, position or -1].
 
-    Where phrases overlap, the one that begins first has the words.
+    Where phrases overlap, the one that begins first gets the words.
     """
     spans = sorted(
         (span, position)
         for position, span in enumerate(locate(grounding))
         if span is not None and span[0] < span[1]
     )
-    cut: list[list[Any]] = []
+    parts: list[list[Any]] = []
     done = 0
     for (start, end), position in spans:
         if start < done:
             continue
         if start > done:
-            cut.append([grounding.caption[done:start], -1])
-        cut.append([grounding.caption[start:end], position])
+            parts.append([grounding.caption[done:start], -1])
+        parts.append([grounding.caption[start:end], position])
         done = end
     if done < len(grounding.caption):
-        cut.append([grounding.caption[done:], -1])
-    return cut
+        parts.append([grounding.caption[done:], -1])
+    return parts
 
 
 def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]) -> dict[str, Any]:
@@ -148,9 +159,9 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]
 
 
 def searchable(pair: Pair) -> str:
-    """What a search looks through: captions and phrases of both sides."""
+    """The text that a search reads: captions and phrases of both sides."""
     answer = pair.prediction.grounding
-    said = [*pair.sample.captions, answer.caption]
+    texts = [*pair.sample.captions, answer.caption]
     for side in (pair.sample.truth, answer):
-        said += [phrase.text for phrase in side.phrases if phrase.text is not None]
-    return "\n".join(dict.fromkeys(said))
+        texts += [phrase.text for phrase in side.phrases if phrase.text is not None]
+    return "\n".join(dict.fromkeys(texts))

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench.analysis.errors import KINDS
+from gcg_bench.analysis.errors import KINDS, ImageDiagnosis, Kind
 from gcg_bench.reporting.report.images import searchable
-from gcg_bench.reporting.report.material import Judged, Material
-from gcg_bench.types import FloatArray
-
-_WORST_BY = ("F1", "mIoU")
-_PLAIN = ("Words",)  # shown as they are: a number of words is no share
+from gcg_bench.reporting.report.material import Material
+from gcg_bench.scoring.results import Result
+from gcg_bench.types import FloatArray, ScoreSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,48 +19,48 @@ class Column:
 
     Attributes:
         label: the score's name, with the protocol's where protocols differ.
-        score: its name alone.
+        spec: what the score is.
         values: shape (images,).
-        lower_is_better: whether it counts mistakes.
     """
 
     label: str
-    score: str
+    spec: ScoreSpec
     values: FloatArray
-    lower_is_better: bool
 
 
-def factor(score: str) -> int:
-    """What a score is multiplied by when it is shown."""
-    return 1 if score in _PLAIN else 100
-
-
-def columns(judged: Sequence[Judged]) -> tuple[Column, ...]:
+def columns(results: Sequence[Result]) -> tuple[Column, ...]:
     """The scores of all protocols; one that is the same in two of them stands once."""
-    found: list[Column] = []
-    for one in judged:
-        for name, values in one.alone.items():
-            if not _known(found, name, values):
-                label = f"{name} ({one.verdict['protocol']})" if _twofold(judged, name) else name
-                found.append(Column(label, name, values, name in one.lower_is_better))
-    return tuple(found)
+    tables = [
+        {spec.name: result.alone(spec.name) for spec in result.protocol.scores}
+        for result in results
+    ]
+    chosen: list[Column] = []
+    for result, table in zip(results, tables, strict=True):
+        for spec in result.protocol.scores:
+            values = table[spec.name]
+            if not _is_there(chosen, spec.name, values):
+                of_this_name = [other[spec.name] for other in tables if spec.name in other]
+                differs = any(not _equal(of_this_name[0], other) for other in of_this_name[1:])
+                label = f"{spec.name} ({result.protocol.name})" if differs else spec.name
+                chosen.append(Column(label, spec, values))
+    return tuple(chosen)
 
 
-def _twofold(judged: Sequence[Judged], name: str) -> bool:
-    """Whether protocols disagree about a score."""
-    tables = [one.alone[name] for one in judged if name in one.alone]
-    return any(not np.array_equal(tables[0], table, equal_nan=True) for table in tables[1:])
+def _is_there(chosen: Sequence[Column], name: str, values: FloatArray) -> bool:
+    return any(column.spec.name == name and _equal(column.values, values) for column in chosen)
 
 
-def _known(found: Sequence[Column], name: str, values: FloatArray) -> bool:
-    return any(
-        one.score == name and np.array_equal(one.values, values, equal_nan=True) for one in found
-    )
+def _equal(values: FloatArray, others: FloatArray) -> bool:
+    return np.array_equal(values, others, equal_nan=True)
 
 
 def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
-    """The index as JSON values: one list a column, one entry an image."""
-    images = material.diagnosis.images
+    """The index as JSON values: one list for each column, one entry for each image.
+
+    `kinds`, `reference` and `predicted` are empty without a diagnosis.
+    """
+    images = () if material.mistakes is None else material.mistakes.diagnosis.images
+    kinds = () if material.mistakes is None else KINDS
     predictions = [pair.prediction for pair in material.pairs]
     return {
         "ids": [pair.sample.id for pair in material.pairs],
@@ -70,27 +68,44 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
         "failed": [int(prediction.error is not None) for prediction in predictions],
         "seconds": [prediction.seconds for prediction in predictions],
         "metrics": [
-            {"label": one.label, "lower": one.lower_is_better, "factor": factor(one.score)}
-            for one in scores
+            {
+                "label": column.label,
+                "lower": column.spec.lower_is_better,
+                "factor": column.spec.factor,
+                "main": column.spec.headline,
+            }
+            for column in scores
         ],
-        "values": [list(_rounded(one.values)) for one in scores],
-        "worst": _worst(scores),
-        "kinds": [{"name": kind.name, "title": kind.title} for kind in KINDS],
-        "reference": [
-            [sum(finding.kind == kind.name for finding in image.reference) for image in images]
-            for kind in KINDS
-        ],
-        "predicted": [
-            [sum(finding.kind == kind.name for finding in image.predicted) for image in images]
-            for kind in KINDS
-        ],
+        "values": [list(_rounded(column.values)) for column in scores],
+        "worst": _worst(material, scores),
+        "kinds": [{"name": kind.name, "title": kind.title} for kind in kinds],
+        "reference": _counts(kinds, images, "reference"),
+        "predicted": _counts(kinds, images, "predicted"),
     }
 
 
-def _worst(scores: Sequence[Column]) -> int:
-    """The column that images are sorted by at first, -1 without any."""
-    names = [one.score for one in scores]
-    return next((names.index(name) for name in _WORST_BY if name in names), 0 if names else -1)
+def _counts(
+    kinds: Sequence[Kind], images: Sequence[ImageDiagnosis], side: str
+) -> list[list[int]]:
+    """For each kind the number of phrases of that kind in each image, on one side."""
+    return [
+        [sum(finding.kind == kind.name for finding in getattr(image, side)) for image in images]
+        for kind in kinds
+    ]
+
+
+def _worst(material: Material, scores: Sequence[Column]) -> int:
+    """The column that images are sorted by at first, -1 without any.
+
+    It is the ranking score of the protocol that counts mistakes, if the run was scored with it;
+    else the score for single images of the first protocol.
+    """
+    names = [column.spec.name for column in scores]
+    wanted = [result.protocol.images_by for result in material.results[:1]]
+    for result in material.results:
+        if material.mistakes is not None and result.protocol == material.mistakes.protocol:
+            wanted.insert(0, result.protocol.ranked_by)
+    return next((names.index(name) for name in wanted if name in names), 0 if names else -1)
 
 
 def _rounded(values: FloatArray) -> Iterator[float | None]:

@@ -1,113 +1,154 @@
-"""What a report is made from: the pairs, their diagnosis, and what the protocols said."""
+"""What a report is made from: the pairs, the results of the protocols, and the diagnosis."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gcg_bench import __version__
-from gcg_bench.analysis.errors import Diagnosis, compared, diagnose
+from gcg_bench import __version__, tasks
+from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule, matches_phrases
 from gcg_bench.data import Dataset
 from gcg_bench.errors import MissingData, RunConflict
-from gcg_bench.metrics.phrase_f1 import PhraseF1
-from gcg_bench.pipeline.evaluate import complete
+from gcg_bench.pipeline.predict import complete
 from gcg_bench.runs import Run
-from gcg_bench.scoring.results import Measured, encoder_of, label_of, short_labels, stored
-from gcg_bench.tasks.protocols import PROTOCOLS, STRICT
-from gcg_bench.text.encoders import load_encoder
-from gcg_bench.types import FloatArray, Pair
+from gcg_bench.runs.labels import label_of, short_labels
+from gcg_bench.scoring.features import FeatureStore, PhraseRule, pair_up
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import phrase_rule
+from gcg_bench.scoring.storage import load_results
+from gcg_bench.scoring.stored_rule import stored_rule
+from gcg_bench.tasks import EvalProtocol, Task
+from gcg_bench.types import Pair
+
+PANELS = ("scores", "mistakes", "similarity", "distributions", "images")
+"""The parts of a page that a task chooses from. `mistakes` and `similarity` need a diagnosis."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One protocol's verdict.
+class Mistakes:
+    """The diagnosis of a page's pairs.
 
     Attributes:
-        verdict: the object of scores.json.
-        alone: score name -> the score of every image alone, in the order of the pairs.
-        lower_is_better: the scores that count mistakes.
+        protocol: the protocol in whose terms mistakes are counted.
+        diagnosis: of the pairs, in the same order.
     """
 
-    verdict: Mapping[str, Any]
-    alone: Mapping[str, FloatArray]
-    lower_is_better: frozenset[str] = frozenset()
+    protocol: EvalProtocol
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True)
 class Material:
-    """All that a page is about.
+    """Everything that a page shows.
 
     Attributes:
         title: e.g. `glamm-tiny on shapes val`.
-        pairs: at least one, with the similarity of the strict protocol.
-        diagnosis: of the same pairs, in the same order.
-        judged: one a protocol, in the order of columns.
+        pairs: at least one; with overlaps and similarity where there are `mistakes`.
+        results: one for each protocol, in the order of columns.
+        mistakes: None where the task has no kinds of mistakes, or no protocol of the run compares
+            phrases.
         settings: what decided the answers.
         environment: where the run was made.
+        panels: the parts of the page, of `PANELS`.
         version: of the package that wrote the report.
     """
 
     title: str
     pairs: Sequence[Pair]
-    diagnosis: Diagnosis
-    judged: Sequence[Judged]
+    results: Sequence[Result]
+    mistakes: Mistakes | None
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
+    panels: tuple[str, ...] = PANELS
     version: str = __version__
+
+    def shows(self, panel: str) -> bool:
+        """Whether the page has a part; one that needs a diagnosis is left out without one."""
+        missing = panel in ("mistakes", "similarity") and self.mistakes is None
+        return panel in self.panels and not missing
 
 
 def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     """The material of a scored run.
 
+    Mistakes are counted as the task's protocol for mistakes does, with the encoder of its result in
+    the run. Where the run has other results that compare phrases, they are counted with that
+    protocol's own encoder. Where no result compares phrases, there is no diagnosis.
+
     Args:
-        run: its strict scores say how its mistakes are told, if there are any.
-        data: the data set it answers.
-        encoder: where the encoder of the strict scores lies, if its name does not say.
+        run: a scored run.
+        data: the data set that it answers.
+        encoder: the name or folder of the phrase encoder of the diagnosis, when its name in the run
+            does not say where it is.
 
     Raises:
         MissingData: the run has not been scored.
+        BadData: scores, rows and predictions do not fit together.
         RunConflict: it was scored on other images than these, or with another encoder.
-        EnvironmentProblem: the phrase encoder cannot be had.
+        EnvironmentProblem: the phrase encoder is not installed.
     """
-    keys = sorted(run.protocols(), key=lambda key: (key.split("-")[0] not in PROTOCOLS, key))
-    if not keys:
+    task = tasks.load(data.task)
+    results = _in_order(load_results(run), task)
+    if not results:
         raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
-    measured = {key: stored(run, key) for key in keys}
-    _refuse_other(run, measured, tuple(sample.id for sample in data.samples))
-    strict = measured.get(STRICT.key)
-    sizes = {one.id: (one.query.image.height, one.query.image.width) for one in data.samples}
-    pairs = compared(
-        data.samples,
-        # a run may have been scored while images were missing: they count as failures there
-        complete(data.samples, run.predictions(sizes=sizes), missing="empty"),
-        encoder_of(run, strict, encoder) if strict else load_encoder(encoder or STRICT.encoder),
-        equal_is_one=STRICT.equal_is_one,
-    )
-    rules = strict.metrics if strict else STRICT.metrics
+    _refuse_other_images(run, results, tuple(sample.id for sample in data.samples))
+    sizes = {sample.id: sample.size for sample in data.samples}
+    # a run may have been scored while images were missing: they count as failures there
+    predictions = complete(data.samples, run.predictions(sizes=sizes), missing="empty")
+    store = pair_up(data.samples, predictions)
+    pairs, mistakes = _diagnosed(store, *_rule_of_mistakes(run, results, task, encoder))
     return Material(
         title=f"{short_labels([label_of(run)])[0]} on {data.card.name} {data.split}",
         pairs=pairs,
-        diagnosis=diagnose(pairs, next((m for m in rules if isinstance(m, PhraseF1)), None)),
-        judged=[judged(one) for one in measured.values()],
+        results=results,
+        mistakes=mistakes,
         settings=run.settings,
         environment=run.environment,
+        panels=task.panels,
     )
 
 
-def judged(measured: Measured) -> Judged:
-    """A protocol's verdict with the scores of every image alone."""
-    scores = [(metric, score) for metric in measured.metrics for score in metric.scores]
-    return Judged(
-        measured.verdict,
-        {score: measured.alone(score) for _, score in scores},
-        frozenset(score for metric, score in scores if metric.lower_is_better),
-    )
+def _in_order(results: Sequence[Result], task: Task) -> list[Result]:
+    """The results of the task's own protocols in the task's order, then the others by name."""
+    names = [protocol.name for protocol in task.protocols]
+
+    def place(result: Result) -> tuple[int, str]:
+        name = result.protocol.name
+        return (names.index(name) if name in names else len(names), result.key)
+
+    return sorted(results, key=place)
 
 
-def _refuse_other(run: Run, measured: Mapping[str, Measured], ids: tuple[str, ...]) -> None:
-    """Raises RunConflict when a protocol was measured on other images."""
-    for key, one in measured.items():
-        if one.ids != ids:
+def _rule_of_mistakes(
+    run: Run, results: Sequence[Result], task: Task, encoder: str | None
+) -> tuple[EvalProtocol | None, PhraseRule | None]:
+    """The protocol in whose terms mistakes are counted and how it compares phrases, or None."""
+    if task.mistakes is None:
+        return None, None
+    for result in results:
+        if result.protocol.name == task.mistakes and matches_phrases(result.protocol):
+            return result.protocol, stored_rule(result, run.folder, encoder)
+    if all(result.encoder is None for result in results):
+        return None, None
+    protocol = task.protocol(task.mistakes)
+    protocol = replace(protocol, encoder=encoder or protocol.encoder)
+    return protocol, phrase_rule(protocol)
+
+
+def _diagnosed(
+    store: FeatureStore, protocol: EvalProtocol | None, rule: PhraseRule | None
+) -> tuple[Sequence[Pair], Mistakes | None]:
+    """The pairs, with features and a diagnosis where a protocol compares phrases."""
+    if protocol is None or rule is None:
+        return store.pairs, None
+    pairs = store.with_features(NEEDS, rule)
+    return pairs, Mistakes(protocol, diagnose(pairs, match_rule(protocol)))
+
+
+def _refuse_other_images(run: Run, results: Sequence[Result], ids: tuple[str, ...]) -> None:
+    """Raises RunConflict when a result is of other images."""
+    for result in results:
+        if result.ids != ids:
             raise RunConflict(
-                f"{run.folder}: {key} was scored on other images than the data set has now."
+                f"{run.folder}: {result.key} was scored on other images than the data set has now."
                 f" Score it again: gcg-bench score {run.folder}"
             )

@@ -1,4 +1,4 @@
-"""Plots of the reference's objects: how large those are that were missed, and where they lie."""
+"""Plots of the reference's objects: the size and the place of those that were missed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,38 +23,38 @@ class Objects:
     Attributes:
         areas: pixels of the picture.
         centres: middles (x, y) of their boxes, as shares of the picture.
-        fates: 0 when found, 1 when answered wrongly, 2 when missed.
+        outcomes: 0 when found, 1 when answered wrongly, 2 when missed.
     """
 
     areas: FloatArray
     centres: FloatArray
-    fates: NDArray[np.int64]
+    outcomes: NDArray[np.int64]
 
 
 def missed_by_size(objects: Objects) -> Svg:
     """Stacked columns: found, answered wrongly, missed, by the square root of the area."""
-    areas, fates = objects.areas, objects.fates
+    areas, outcomes = objects.areas, objects.outcomes
     group = np.searchsorted(_EDGES, np.sqrt(areas), side="right") - 1
     counts = np.zeros((len(_EDGES), 3), dtype=np.int64)
-    np.add.at(counts, (group, fates), 1)
+    np.add.at(counts, (group, outcomes), 1)
     floor, high, left = 250.0, 206.0, 36.0
     wide = (_WIDTH - left - 8) / len(_EDGES)
     most = max(int(counts.sum(axis=1).max()), 1)
-    drawn: list[Svg] = []
+    cells: list[Svg] = []
     for k, (found, wrong, missed) in enumerate(counts.tolist()):
         name = (
             f"{_EDGES[k]} to {_EDGES[k + 1]} px" if k + 1 < len(_EDGES) else f"over {_EDGES[k]} px"
         )
-        told = f"{name}: {found} found, {wrong} answered wrongly, {missed} missed"
+        text = f"{name}: {found} found, {wrong} answered wrongly, {missed} missed"
         x, y = left + k * wide, floor
         for count, kind in ((found, "found"), (wrong, "wrong"), (missed, "lost")):
             tall = high * count / most
             y -= tall
             if count:
-                drawn.append(box(x + 1, y, wide - 2, tall, kind, hint(told)))
+                cells.append(box(x + 1, y, wide - 2, tall, kind, hint(text)))
         if total := found + wrong + missed:
             share = f"{100 * missed / total:.0f}%"
-            drawn.append(words(x + wide / 2, y - 5, share, "tick", anchor="middle"))
+            cells.append(words(x + wide / 2, y - 5, share, "tick", anchor="middle"))
     ticks = [
         words(left + k * wide, floor + 14, str(edge), "tick", anchor="middle")
         for k, edge in enumerate(_EDGES)
@@ -68,39 +68,39 @@ def missed_by_size(objects: Objects) -> Svg:
     label = words(
         _WIDTH / 2, _HEIGHT - 10, "side of a square of the object's area", "label", anchor="middle"
     )
-    said = f"Sizes of {len(areas)} objects; {int((fates == 2).sum())} missed"
-    return drawing(_WIDTH, _HEIGHT, said, *scale, *drawn, *ticks, label)
+    title = f"Sizes of {len(areas)} objects; {int((outcomes == 2).sum())} missed"
+    return drawing(_WIDTH, _HEIGHT, title, *scale, *cells, *ticks, label)
 
 
 def missed_by_place(objects: Objects) -> Svg:
     """The share of objects missed, by where the centre of their box lies in the picture."""
-    centres, fates = objects.centres, objects.fates
+    centres, outcomes = objects.centres, objects.outcomes
     column = np.minimum((centres[:, 0] * _COLUMNS).astype(np.int64), _COLUMNS - 1)
     row = np.minimum((centres[:, 1] * _ROWS).astype(np.int64), _ROWS - 1)
     total = np.zeros((_ROWS, _COLUMNS), dtype=np.int64)
     missed = np.zeros_like(total)
     np.add.at(total, (row, column), 1)
-    np.add.at(missed, (row[fates == 2], column[fates == 2]), 1)
+    np.add.at(missed, (row[outcomes == 2], column[outcomes == 2]), 1)
     wide, high = (_WIDTH - 16) / _COLUMNS, (_HEIGHT - 34) / _ROWS
-    drawn: list[Svg] = []
+    cells: list[Svg] = []
     for r in range(_ROWS):
         for c in range(_COLUMNS):
-            here, gone = int(total[r, c]), int(missed[r, c])
-            shade = min(int(10 * gone / here), 9) if here else 0
-            told = hint(f"{gone} of {here} objects missed")
-            drawn.append(
+            here, lost = int(total[r, c]), int(missed[r, c])
+            shade = min(int(10 * lost / here), 9) if here else 0
+            text = hint(f"{lost} of {here} objects missed")
+            cells.append(
                 box(
                     8 + c * wide,
                     6 + r * high,
                     wide,
                     high,
                     f"shade{shade}" if here else "none",
-                    told,
+                    text,
                 )
             )
-            text = f"{gone}/{here}" if here else "–"
+            label = f"{lost}/{here}" if here else "–"
             middle = (8 + (c + 0.5) * wide, 6 + (r + 0.5) * high + 4)
-            drawn.append(words(*middle, text, f"cell on{shade}", anchor="middle"))
+            cells.append(words(*middle, label, f"cell on{shade}", anchor="middle"))
     below = words(
         _WIDTH / 2,
         _HEIGHT - 10,
@@ -108,22 +108,22 @@ def missed_by_place(objects: Objects) -> Svg:
         "label",
         anchor="middle",
     )
-    return drawing(_WIDTH, _HEIGHT, "Where in the picture objects were missed", *drawn, below)
+    return drawing(_WIDTH, _HEIGHT, "Where in the picture objects were missed", *cells, below)
 
 
 def objects(pairs: Sequence[Pair], diagnosis: Diagnosis) -> Objects:
     """The objects of all images and what became of them."""
-    united, sizes, fates = [], [], []
+    united, sizes, outcomes = [], [], []
     for pair, image in zip(pairs, diagnosis.images, strict=True):
         for phrase, finding in zip(pair.sample.truth.phrases, image.reference, strict=True):
             if phrase.masks:
                 mask = masks.union(phrase.masks)
                 united.append(mask)
                 sizes.append((mask.width, mask.height))
-                fates.append({"matched": 0, "missed": 2}.get(finding.kind, 1))
+                outcomes.append({"matched": 0, "missed": 2}.get(finding.kind, 1))
     boxes = masks.boxes(united)
     return Objects(
         masks.area(united).astype(np.float64),
         (boxes[:, :2] + boxes[:, 2:] / 2) / np.array(sizes, dtype=np.float64).reshape(-1, 2),
-        np.array(fates, dtype=np.int64),
+        np.array(outcomes, dtype=np.int64),
     )

@@ -1,15 +1,14 @@
 """The page: one HTML file with its style, script, data and thumbnails inside.
 
-Nothing in it comes from elsewhere and nothing can be fetched: its content-security policy allows
-its own style and script by their hashes, and pictures in data addresses. Text of captions, phrases
-and ids reaches the reader as text: Jinja escapes it in markup, `embedded` in data.
+The page loads nothing from elsewhere: its content-security policy allows its own style and script
+by their hashes, and pictures in data addresses. Text of captions, phrases and ids stays text: Jinja
+escapes it in markup, `embedded` in data.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import sqrt
@@ -25,8 +24,7 @@ from gcg_bench.reporting.report.index import columns, index
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.reporting.report.svg import Svg
 from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
-
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+from gcg_bench.types import Bar, no_bar
 
 _FULL, _IMAGES = 18_000_000, 500  # characters for so many images; four times as many get twice that
 _SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
@@ -35,13 +33,13 @@ _SMALLEST = 4_000  # characters that a thumbnail may have even where there is no
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """The page that was written.
 
     Attributes:
         file: the page.
-        size: its bytes.
-        images: images on it.
-        blank: images without a picture.
+        size: in bytes.
+        images: the number of images on it.
+        blank: the number of images without a picture.
         why: why the first of those has none.
     """
 
@@ -52,12 +50,7 @@ class Written:
     why: str | None
 
 
-def _no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    del label, total
-    return nullcontext(lambda _: None)
-
-
-def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
+def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
     """Writes the page; the file appears whole or not at all.
 
     Thumbnails and masks are made as large as fits 18 MB for up to 500 images, and twice as much for
@@ -68,7 +61,7 @@ def write_page(material: Material, out: Path, *, bar: Bar = _no_bar) -> Written:
     """
     texts = _records(material)
     room = _FULL * sqrt(max(1.0, len(texts) / _IMAGES)) - sum(map(len, texts))
-    pictures = [pair.sample.query.image for pair in material.pairs]
+    pictures = [pair.sample.query.image for pair in material.pairs] if texts else []
     with bar("pictures", len(pictures)) as advance:
         small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(texts), 1))), advance)
     blank = [thumbnail.why for thumbnail in small if thumbnail.why is not None]
@@ -87,21 +80,24 @@ def embedded(value: Any) -> Svg:
 
 def _records(material: Material) -> list[str]:
     """The records of all images as JSON, with masks small enough to leave room for pictures."""
+    if not material.shows("images"):
+        return []
     limit = _FULL * sqrt(max(1.0, len(material.pairs) / _IMAGES)) / 2
-    made: list[str] = []
+    diagnosis = None if material.mistakes is None else material.mistakes.diagnosis
+    texts: list[str] = []
     for longest in _SIDES:
-        made = [embedded(one) for one in records(material.pairs, material.diagnosis, longest)]
-        if sum(map(len, made)) <= limit:
+        texts = [embedded(record) for record in records(material.pairs, diagnosis, longest)]
+        if sum(map(len, texts)) <= limit:
             break
-    return made
+    return texts
 
 
 def _joined(texts: Sequence[str], small: Sequence[Thumbnail]) -> list[Svg]:
     """The records with their pictures, or the reason why there is none."""
     joined = []
     for text, thumbnail in zip(texts, small, strict=True):
-        more = embedded({"picture": thumbnail.address, "why": thumbnail.why})
-        joined.append(Svg(f"{text[:-1]},{more[1:]}"))
+        picture = embedded({"picture": thumbnail.address, "why": thumbnail.why})
+        joined.append(Svg(f"{text[:-1]},{picture[1:]}"))
     return joined
 
 
@@ -130,24 +126,37 @@ def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> 
 
 
 def _content(material: Material) -> Mapping[str, Any]:
-    scores, diagnosis = columns(material.judged), material.diagnosis
+    scores = columns(material.results)
     shown = protocols(material)
+    specs = [spec for result in material.results for spec in result.protocol.scores]
     return {
         "title": material.title,
         "version": material.version,
+        "panels": [panel for panel in material.panels if material.shows(panel)],
         "summary": summary(material),
         "protocols": shown,
-        "intervals": any(tile.interval for one in shown for tile in one.tiles),
-        "diagnosis": diagnosis,
-        "dearest": max(0.01, *(one.f1_without - diagnosis.f1 for one in diagnosis.tallies)),
-        "described": {kind.name: kind for kind in KINDS},
+        "intervals": any(tile.interval for protocol in shown for tile in protocol.tiles),
+        "plain": list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1)),
+        **_mistakes(material),
         "oracle": material.settings.get("oracle") is True,
         "settings": settings(material.settings),
         "environment": settings(material.environment),
         "index": embedded(index(material, scores)),
-        "histograms": plots.distributions(scores),
-        "plots": plots.drawn(material.pairs, diagnosis),
+        "histograms": plots.distributions(scores) if material.shows("distributions") else [],
+        "plots": plots.plots(material),
         "legend": plots.legend(),
+    }
+
+
+def _mistakes(material: Material) -> Mapping[str, Any]:
+    """What the page says of kinds of mistakes; no kind is described without a diagnosis."""
+    if material.mistakes is None:
+        return {"diagnosis": None, "dearest": 0.0, "described": {}}
+    diagnosis = material.mistakes.diagnosis
+    return {
+        "diagnosis": diagnosis,
+        "dearest": max(0.01, *(tally.f1_without - diagnosis.f1 for tally in diagnosis.tallies)),
+        "described": {kind.name: kind for kind in KINDS},
     }
 
 

@@ -1,15 +1,17 @@
-"""The plots of the page: what people would rather look at than read.
+"""The plots of the page.
 
-Each is an SVG drawn once, coloured by the page's style. Cells and points that can be followed carry
-`data-` attributes, which the page's script turns into filters and links.
+Each is an SVG, coloured by the page's style. Cells and points that lead to images carry `data-`
+attributes, which the page's script turns into filters and links.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from gcg_bench.analysis.errors import KINDS, Diagnosis, recall_surface
+from gcg_bench.analysis.errors import KINDS, match_rule, recall_surface
+from gcg_bench.matching.mistakes import NEAR
 from gcg_bench.reporting.report.axes import (
     BOTTOM,
     HEIGHT,
@@ -22,7 +24,8 @@ from gcg_bench.reporting.report.axes import (
     labels,
     up,
 )
-from gcg_bench.reporting.report.index import Column, factor
+from gcg_bench.reporting.report.index import Column
+from gcg_bench.reporting.report.material import Material, Mistakes
 from gcg_bench.reporting.report.objects import missed_by_place, missed_by_size, objects
 from gcg_bench.reporting.report.svg import Svg, box, drawing, element, hint, line, words
 from gcg_bench.types import Pair
@@ -37,7 +40,7 @@ _SHAPES = {
     "wrong_place": "M0-4L4 0L0 4L-4 0Z",
     "wrong_both": "M-3-3L3 3M-3 3L3-3",
     "hallucinated": "M0-4V4M-4 0H4",
-}  # of points, so that kinds are told apart without colour; matched is a circle
+}  # of points: kinds differ by shape as well as by colour; matched is a circle
 _REGIONS = (
     (0.75, 0.54, "matched"),
     (0.75, 0.03, "wrong words"),
@@ -48,11 +51,20 @@ _REGIONS = (
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing with its title and what there is to see in it."""
+    """A drawing with its title and what it shows.
+
+    Attributes:
+        title: its heading.
+        caption: the sentences below it.
+        drawing: the SVG.
+        legend: the legend above the caption: of `kinds` of mistakes, of what became of objects
+            (`outcomes`), or none.
+    """
 
     title: str
     caption: str
     drawing: Svg
+    legend: Literal["kinds", "outcomes", ""] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +75,29 @@ class _Point:
     image: int
 
 
-def drawn(pairs: Sequence[Pair], diagnosis: Diagnosis) -> list[Plot]:
-    """All plots but the distributions."""
-    found = objects(pairs, diagnosis)
-    return [
-        scatter(diagnosis),
-        surface(pairs),
-        Plot(
-            "Size of missed objects",
-            "Reference objects by the side of a square of their area, in pixels of the picture:"
-            " found, answered wrongly, missed. Above each column the share missed.",
-            missed_by_size(found),
-        ),
-        Plot(
-            "Place of missed objects",
-            "Where in the picture the centres of the objects' boxes lie: missed of all there. The"
-            " stronger the colour, the larger the share missed.",
-            missed_by_place(found),
-        ),
-    ]
+def plots(material: Material) -> list[Plot]:
+    """The plots of the panels `similarity` and `mistakes` that the page has."""
+    mistakes, shown = material.mistakes, []
+    if mistakes is not None and material.shows("similarity"):
+        shown += [scatter(mistakes), surface(material.pairs, mistakes)]
+    if mistakes is not None and material.shows("mistakes"):
+        placed = objects(material.pairs, mistakes.diagnosis)
+        shown += [
+            Plot(
+                "Size of missed objects",
+                "Reference objects by the side of a square of their area, in pixels of the picture:"
+                " found, answered wrongly, missed. Above each column the share missed.",
+                missed_by_size(placed),
+                "outcomes",
+            ),
+            Plot(
+                "Place of missed objects",
+                "Where in the picture the centres of the objects' boxes lie: missed of all there."
+                " The stronger the colour, the larger the share missed.",
+                missed_by_place(placed),
+            ),
+        ]
+    return shown
 
 
 def distributions(scores: Sequence[Column]) -> list[Plot]:
@@ -106,7 +122,7 @@ def distribution(score: Column, key: int) -> Plot:
     counts, edges = np.histogram(values, bins=_BINS, range=span)
     width, height, floor, tall = 200.0, 110.0, 88.0, 70.0
     step, most = (width - 16) / _BINS, int(counts.max())
-    times = factor(score.score)
+    times = score.spec.factor
     low, high = times * span[0], times * span[1]
     mean = times * float(values.mean())
     at = 8 + (mean - low) / (high - low) * (width - 16)
@@ -137,17 +153,19 @@ def distribution(score: Column, key: int) -> Plot:
         *([words(width - 8, 103, f"{high:.0f}", "tick", anchor="end")] if middle < 156 else []),
         words(middle, 103, f"{mean:.1f}", "tick strong", anchor="middle"),
     )
-    return Plot(name, "↓" if score.lower_is_better else "", svg)
+    return Plot(name, "↓" if score.spec.lower_is_better else "", svg)
 
 
-def scatter(diagnosis: Diagnosis) -> Plot:
+def scatter(mistakes: Mistakes) -> Plot:
     """Every predicted phrase by IoU and similarity with the closest reference phrase."""
     points = [
         _Point(finding.iou, max(finding.similarity, 0.0), finding.kind, number)
-        for number, image in enumerate(diagnosis.images)
+        for number, image in enumerate(mistakes.diagnosis.images)
         for finding in image.predicted
         if finding.similarity is not None
     ]
+    rule = match_rule(mistakes.protocol)
+    least_iou, least_similarity = across(rule.threshold_iou), up(rule.threshold_similarity)
     sparse = len(points) <= _POINTS
     svg = drawing(
         WIDTH,
@@ -155,49 +173,56 @@ def scatter(diagnosis: Diagnosis) -> Plot:
         "Scatter of IoU by similarity of the words",
         *frame("IoU of the masks", "similarity of the words"),
         *([_point(point) for point in points] if sparse else _density(points)),
-        line(across(0.5), up(0), across(0.5), up(1), "threshold"),
-        line(across(0.1), up(0), across(0.1), up(1), "threshold"),
-        line(across(0.1), up(0.5), across(1), up(0.5), "threshold"),
+        line(least_iou, up(0), least_iou, up(1), "threshold"),
+        line(across(NEAR), up(0), across(NEAR), up(1), "threshold"),
+        line(across(NEAR), least_similarity, across(1), least_similarity, "threshold"),
         *(words(across(x), up(y), name, "region", anchor="middle") for x, y, name in _REGIONS),
     )
     means = "A point is a phrase" if sparse else "The stronger the colour, the more phrases"
     caption = (
         "Every predicted phrase beside the reference phrase it was matched with or comes nearest"
-        f" to. {means}; left of 0.1 it is hallucinated. Similarity below 0 is drawn at 0."
+        f" to. {means}; left of {NEAR:g} it is hallucinated. Similarity below 0 is drawn at 0."
     )
-    return Plot("IoU by similarity", caption, svg)
+    return Plot("IoU by similarity", caption, svg, "kinds")
 
 
-def surface(pairs: Sequence[Pair]) -> Plot:
-    """Recall at every pair of thresholds, strict's own marked."""
-    found = recall_surface(pairs)
-    columns, rows = len(found.iou), len(found.similarity)
+def surface(pairs: Sequence[Pair], mistakes: Mistakes) -> Plot:
+    """Recall at every pair of thresholds; the cell of the protocol's own thresholds is framed.
+
+    Args:
+        pairs: with overlaps and similarity.
+        mistakes: of the pairs.
+    """
+    recalls = recall_surface(pairs)
+    columns, rows = len(recalls.iou), len(recalls.similarity)
     wide, high = (WIDTH - LEFT - RIGHT) / columns, (HEIGHT - TOP - BOTTOM) / rows
-    cells = []
-    for row, similarity in enumerate(found.similarity):
-        for column, iou in enumerate(found.iou):
+    rule = match_rule(mistakes.protocol)
+    cells, frames = [], []
+    for row, similarity in enumerate(recalls.similarity):
+        for column, iou in enumerate(recalls.iou):
             x, y = LEFT + column * wide, HEIGHT - BOTTOM - (row + 1) * high
-            recall = 100 * float(found.recall[row, column])
+            recall = 100 * float(recalls.recall[row, column])
             shade = min(int(recall / 10), 9)
-            told = f"IoU ≥ {iou}, similarity ≥ {similarity}: {recall:.1f}"
-            cells.append(box(x, y, wide, high, f"shade{shade}", hint(told)))
+            text = f"IoU ≥ {iou}, similarity ≥ {similarity}: {recall:.1f}"
+            cells.append(box(x, y, wide, high, f"shade{shade}", hint(text)))
             middle = (x + wide / 2, y + high / 2 + 3.5)
             cells.append(words(*middle, f"{recall:.0f}", f"cell on{shade}", anchor="middle"))
-    x = LEFT + found.iou.index(0.5) * wide
-    y = HEIGHT - BOTTOM - (found.similarity.index(0.5) + 1) * high
+            if (iou, similarity) == (rule.threshold_iou, rule.threshold_similarity):
+                frames.append(box(x + 1, y + 1, wide - 2, high - 2, "own"))
     svg = drawing(
         WIDTH,
         HEIGHT,
         "Recall at every pair of thresholds",
         *cells,
-        box(x + 1, y + 1, wide - 2, high - 2, "own"),
-        *_ticks(found.iou, found.similarity, wide, high),
+        *frames,
+        *_ticks(recalls.iou, recalls.similarity, wide, high),
         *labels("IoU at least", "similarity at least"),
     )
+    framed = f" The framed cell is {mistakes.protocol.name}'s." if frames else ""
     caption = (
         "Share of reference phrases, in percent, that can be matched when IoU and similarity must"
-        " reach these thresholds. The framed cell is strict's. What is lost to the right is lost to"
-        " loose masks, what is lost upwards to other words."
+        f" reach these thresholds.{framed} What is lost to the right is lost to loose masks, what"
+        " is lost upwards to other words."
     )
     return Plot("Recall over both thresholds", caption, svg)
 
@@ -219,13 +244,13 @@ def _ticks(
 
 
 def _point(point: _Point) -> Svg:
-    told = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, similarity {point.similarity:.2f}"
+    text = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, similarity {point.similarity:.2f}"
     place = f"translate({across(point.iou):.1f} {up(point.similarity):.1f})"
-    return _shape(point.kind, hint(told), transform=place, data_image=point.image)
+    return _shape(point.kind, hint(text), transform=place, data_image=point.image)
 
 
 def _shape(kind: str, *children: str, **attributes: object) -> Svg:
-    """A shape around the origin that tells its kind as well as its colour."""
+    """A shape around the origin that shows its kind without colour."""
     named = {"class_": f"point {kind}", **attributes}
     if kind not in _SHAPES:
         return element("circle", *children, r=3.2, **named)

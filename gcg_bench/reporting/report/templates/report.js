@@ -5,7 +5,8 @@
   const index = JSON.parse($("index").textContent);
   const sources = document.getElementsByClassName("record");
   const total = index.ids.length;
-  const KINDS = index.kinds.map((kind) => kind.name);
+  const KINDS = index.kinds.map((kind) => kind.name); // empty without a diagnosis
+  const DIAGNOSED = KINDS.length > 0, HAS_IMAGES = $("images") !== null;
   const APART = new Set(["hallucinated", "missed"]);
   const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#e5d432", "#0072b2", "#d55e00", "#cc79a7"];
   const DARK_INK = "#14161a", LIGHT_INK = "#ffffff", BLUE = 4;
@@ -226,7 +227,8 @@
 
   function fillChoices() {
     const option = (value, text) => make("option", { value }, text);
-    kindChoice.append(option("", "all images"), option("any", "with any mistake"), option("none", "without a mistake"));
+    kindChoice.append(option("", "all images"));
+    if (DIAGNOSED) kindChoice.append(option("any", "with any mistake"), option("none", "without a mistake"));
     KINDS.forEach((kind, at) => kindChoice.append(option(`kind${at}`, `with ${title(kind)}`)));
     if (index.failed.some(Boolean)) kindChoice.append(option("failed", "that failed"));
     rangeChoice.append(option("", "any score"));
@@ -234,7 +236,7 @@
       sortChoice.append(option(`metric${at}`, metric.label));
       rangeChoice.append(option(String(at), metric.label));
     });
-    sortChoice.append(option("mistakes", "number of mistakes"));
+    if (DIAGNOSED) sortChoice.append(option("mistakes", "number of mistakes"));
     KINDS.forEach((kind, at) => sortChoice.append(option(`kind${at}`, `number of ${title(kind)}`)));
     if (index.seconds.some((value) => value !== null)) sortChoice.append(option("seconds", "seconds"));
     sortChoice.append(option("order", "order of the data set"), option("id", "id"));
@@ -243,7 +245,7 @@
 
   function reset() {
     search.value = kindChoice.value = rangeChoice.value = low.value = high.value = "";
-    sortChoice.value = index.worst >= 0 ? `metric${index.worst}` : "mistakes";
+    sortChoice.value = index.worst >= 0 ? `metric${index.worst}` : DIAGNOSED ? "mistakes" : "order";
     ascending = true;
   }
 
@@ -344,21 +346,23 @@
     const score = metric < 0 ? "" : written(metric, k);
     const says = index.failed[k] ? record.error || "failed" : record.sides[1].captions[0].map((piece) => piece[0]).join("");
     const tally = make("span", { class: "tally", "aria-hidden": "true" });
-    const told = [];
+    const counts = [];
     KINDS.forEach((kind, at) => {
       const count = ofKind(at, k);
       if (!count) return;
       const part = make("i", { class: `k-${kind}` });
       part.style.flexGrow = count;
       tally.append(part);
-      told.push(`${count} ${title(kind)}`);
+      counts.push(`${count} ${title(kind)}`);
     });
+    const predicted = record.sides[1].phrases.length;
+    if (!DIAGNOSED && predicted) counts.push(plural(predicted, "phrase"));
     const canvas = make("canvas", { width: THUMB_W * 2, height: THUMB_H * 2, "aria-hidden": "true" });
     const row = make(
       "div",
       { class: "row", role: "option", id: `row${place}`, "aria-posinset": place + 1, "aria-setsize": order.length,
-        "aria-label": `${index.ids[k].slice(0, 200)}, ${score ? `${index.metrics[metric].label} ${score}, ` : ""}${told.join(", ") || "no phrases"}`,
-        title: told.join(", "), onclick: () => { open(k, true); list.focus({ preventScroll: true }); } },
+        "aria-label": `${index.ids[k].slice(0, 200)}, ${score ? `${index.metrics[metric].label} ${score}, ` : ""}${counts.join(", ") || "no phrases"}`,
+        title: counts.join(", "), onclick: () => { open(k, true); list.focus({ preventScroll: true }); } },
       canvas, make("span", { class: "id" }, bdi(index.ids[k].slice(0, 200))), make("span", { class: "score" }, score),
       make("span", { class: "says", dir: "auto" }, says.slice(0, 160)), tally,
     );
@@ -410,13 +414,13 @@
     parts = { record, stages: [reference, prediction], link: make("div", { class: "link", "aria-live": "polite" }) };
     parts.pair = make("div", { class: shown.reference ? "pair" : "pair alone" },
       reference.stage, prediction.stage, parts.link, reference.words, prediction.words);
-    parts.table = reckoning(record);
+    parts.table = DIAGNOSED ? mistakesTable(record) : phrasesTable(record);
     viewer.replaceChildren(
       chips(record, k),
       ...(record.error === null ? [] : [make("p", { class: "failure", role: "note" }, make("b", null, "Failed: "), bdi(record.error))]),
       parts.pair, parts.table, ...rawText(record));
     headline();
-    tellLink();
+    describeActive();
     drawStages();
     whenLoaded(pictures.get(k), () => { if (image === k) drawStages(); });
     if (order.includes(k)) scrollTo(order.indexOf(k));
@@ -428,9 +432,8 @@
   /** The image's own scores; the chosen one and the main ones first in sight. */
   function chips(record, k) {
     const chosen = sortChoice.value.startsWith("metric") ? Number(sortChoice.value.slice(6)) : -1;
-    const main = new Set(["F1", "Precision", "Recall", "mIoU", "METEOR", "CIDEr"]);
     const items = index.metrics.map((one, at) => {
-      const kind = [at === chosen ? "on" : "", at === chosen || main.has(one.label.split(" ")[0]) ? "" : "minor"].join(" ");
+      const kind = [at === chosen ? "on" : "", at === chosen || one.main ? "" : "minor"].join(" ");
       return make("li", { class: kind }, `${one.label} `, make("b", null, written(at, k)));
     });
     if (record.seconds !== null) items.push(make("li", { class: "minor" }, make("b", null, record.seconds.toFixed(2)), " seconds"));
@@ -508,7 +511,7 @@
   }
 
   const nameOf = (phrase) => (phrase.text === null ? "(no words)" : phrase.text || "(empty)");
-  const stateOf = (phrase) => { const kind = KINDS[phrase.kind]; return kind === "matched" ? "" : APART.has(kind) ? "apart" : "near"; };
+  const stateOf = (phrase) => { const kind = KINDS[phrase.kind]; return kind === undefined || kind === "matched" ? "" : APART.has(kind) ? "apart" : "near"; };
   const badge = (phrase) => make("span", { class: `badge c${colour(phrase.number)}` }, String(phrase.number));
 
   function phraseNode(record, side, at, text, nodes) {
@@ -522,7 +525,7 @@
         onclick: () => pin({ side, phrase: at }),
         onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pin({ side, phrase: at }); } } },
       badge(phrase), phrase.text ? text : make("span", { class: "wordless" }, text));
-    if (kind !== "matched") node.append(mark(kind), make("span", { class: "unseen" }, ` (${title(kind)})`));
+    if (kind !== undefined && kind !== "matched") node.append(mark(kind), make("span", { class: "unseen" }, ` (${title(kind)})`));
     nodes[at].push(node);
     return node;
   }
@@ -561,7 +564,7 @@
       const here = { side: Number(row.dataset.side), phrase: Number(row.dataset.phrase) };
       row.classList.toggle("lit", same(here, active) || same(here, partner));
     }
-    tellLink();
+    describeActive();
     drawStages();
   }
 
@@ -580,10 +583,11 @@
     return make("span", { class: "gauge" }, `${name} `, bar, make("b", null, value.toFixed(2)));
   }
 
-  function tellLink() {
+  function describeActive() {
     if (!active) {
       parts.link.classList.add("idle");
-      parts.link.replaceChildren(make("span", { class: "muted" }, "Point at a phrase or a mask to light its partner on the other side."));
+      parts.link.replaceChildren(make("span", { class: "muted" },
+        DIAGNOSED ? "Point at a phrase or a mask to light its partner on the other side." : "Point at a phrase or a mask to light it."));
       return;
     }
     parts.link.classList.remove("idle");
@@ -592,18 +596,19 @@
     const named = (one) => [badge(one), bdi(nameOf(one).slice(0, 120))];
     const [left, right] = active.side ? [other, phrase] : [phrase, other];
     const ends = make("span", { class: "ends" });
-    if (APART.has(kind)) ends.append(...named(phrase), ...(other ? [" closest: ", ...named(other)] : [" nothing on the other side"]));
+    if (kind === undefined) ends.append(...named(phrase));
+    else if (APART.has(kind)) ends.append(...named(phrase), ...(other ? [" closest: ", ...named(other)] : [" nothing on the other side"]));
     else ends.append(...named(left), " ↔ ", ...named(right));
     const extra = [phrase.masks === 0 ? "no mask" : phrase.masks > 1 ? `${phrase.masks} masks` : null, phrase.crowd ? "crowd" : null,
       phrase.score === null ? null : `confidence ${phrase.score.toFixed(2)}`].filter(Boolean).join(", ");
     parts.link.replaceChildren(
-      make("span", { class: `kind k-${kind}` }, mark(kind), title(kind)), ends,
+      ...(kind === undefined ? [] : [make("span", { class: `kind k-${kind}` }, mark(kind), title(kind))]), ends,
       ...(other ? [gauge("IoU", phrase.iou), gauge("similarity", phrase.similarity)] : []),
       ...(extra ? [make("span", { class: "muted" }, extra)] : []));
   }
 
   /** The table of every phrase: predicted ones first, then reference ones that were missed. */
-  function reckoning(record) {
+  function mistakesTable(record) {
     const [reference, predicted] = record.sides.map((side) => side.phrases);
     const body = make("tbody");
     const text = (phrase) => make("span", { class: "text" }, badge(phrase), bdi(nameOf(phrase).slice(0, 400)));
@@ -625,6 +630,24 @@
     return make("div", { class: "scroll" }, make("table", { class: "reckoning" },
       make("caption", { class: "unseen" }, "Every phrase of this image and what it was counted as"),
       make("thead", null, make("tr", null, heading("Predicted"), heading("Counted as"), heading("Reference"), heading("IoU", true), heading("Similarity", true), heading("Confidence", true))), body));
+  }
+
+  /** The table of every phrase without kinds: predicted ones first, then reference ones. */
+  function phrasesTable(record) {
+    const body = make("tbody");
+    for (const side of [1, 0]) {
+      record.sides[side].phrases.forEach((phrase, at) => body.append(make("tr", { "data-side": side, "data-phrase": at,
+        onpointerenter: () => point({ side, phrase: at }), onpointerleave: () => point(null), onclick: () => pin({ side, phrase: at }) },
+      make("td", null, side ? "prediction" : "reference"),
+      make("td", null, make("span", { class: "text" }, badge(phrase), bdi(nameOf(phrase).slice(0, 400)))),
+      make("td", { class: "num" }, String(phrase.masks)),
+      make("td", { class: "num" }, phrase.score === null ? "–" : phrase.score.toFixed(2)))));
+    }
+    if (!body.children.length) body.append(make("tr", null, make("td", { colspan: 4, class: "muted" }, "No phrase on either side.")));
+    const heading = (name, numeric) => make("th", { scope: "col", class: numeric ? "num" : null }, name);
+    return make("div", { class: "scroll" }, make("table", { class: "reckoning" },
+      make("caption", { class: "unseen" }, "Every phrase of this image"),
+      make("thead", null, make("tr", null, heading("Side"), heading("Phrase"), heading("Masks", true), heading("Confidence", true))), body));
   }
 
   /* ---- drawing ---- */
@@ -730,7 +753,7 @@
 
   /* ---- parts of the page, links, keys ---- */
 
-  const PARTS = ["images", "mistakes", "plots", "about"];
+  const PARTS = ["images", "mistakes", "plots", "about"].filter((name) => $(name) !== null);
 
   function show(part) {
     for (const name of PARTS) $(name).hidden = name !== part;
@@ -743,14 +766,14 @@
   /** Follows the address: a part's name, or an image. */
   function follow() {
     const hash = location.hash.slice(1);
-    if (hash.startsWith("image=")) {
+    if (HAS_IMAGES && hash.startsWith("image=")) {
       show("images");
       let id = hash.slice(6);
       try { id = decodeURIComponent(id); } catch (error) { if (!(error instanceof URIError)) throw error; }
       const k = index.ids.findIndex((one) => wellFormed(one) === id);
       if (k >= 0 && k !== image) open(k, false);
       scrollIntoPlace();
-    } else show(PARTS.includes(hash) ? hash : "images");
+    } else show(PARTS.includes(hash) ? hash : PARTS[0]);
   }
 
   function toggle(name) {
@@ -792,8 +815,7 @@
       if (way === "system") delete root.dataset.theme; else root.dataset.theme = way;
       button.lastElementChild.textContent = `Colours: ${way}`;
       button.setAttribute("aria-label", `Colours: ${way}`);
-      drawStages();
-      drawList(true);
+      if (HAS_IMAGES) { drawStages(); drawList(true); }
     };
     const before = kept(() => localStorage.getItem("gcg-bench-colours"));
     if (ways.includes(before)) way = before;
@@ -827,7 +849,6 @@
       requestAnimationFrame(() => { queued = false; drawList(false); });
     });
     new ResizeObserver(() => requestAnimationFrame(() => { drawStages(); drawList(false); })).observe(viewer);
-    addEventListener("hashchange", follow);
     addEventListener("keydown", onKey);
     $("show-failed").addEventListener("click", () => { reset(); kindChoice.value = "failed"; toImages(); });
     document.querySelector("main").addEventListener("click", (event) => {
@@ -850,13 +871,17 @@
     });
   }
 
-  $("tools").hidden = $("panes").hidden = $("theme").hidden = false;
-  $("show-failed").hidden = !index.failed.some(Boolean);
-  for (const button of document.querySelectorAll(".follow")) button.hidden = false;
-  fillChoices();
-  listen();
-  show("images");
-  arrange();
+  $("theme").hidden = false;
+  addEventListener("hashchange", follow);
+  if (HAS_IMAGES) {
+    $("tools").hidden = $("panes").hidden = false;
+    $("show-failed").hidden = !index.failed.some(Boolean);
+    for (const button of document.querySelectorAll(".follow")) button.hidden = false;
+    fillChoices();
+    listen();
+  }
+  show(PARTS[0]);
+  if (HAS_IMAGES) arrange();
   theme();
   follow();
 })();
