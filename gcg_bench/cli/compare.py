@@ -1,14 +1,36 @@
 """compare: two runs on the same images, score by score."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
+from gcg_bench.cli.options import OutputOptions
 from gcg_bench.errors import BadOption
+from gcg_bench.runs import Run
+
+
+@dataclass(frozen=True)
+class ComparisonOptions:
+    """What is compared, and how much of it is listed."""
+
+    protocols: tuple[str, ...]
+    by: str | None
+    top: int
+    draws: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """The file that is written, `--output` and `--force`."""
+
+    output: Path | None
+    force: bool
 
 
 @click.command()
@@ -18,9 +40,13 @@ from gcg_bench.errors import BadOption
     "--protocol",
     "protocols",
     multiple=True,
-    help="official or strict; repeat for both. [default: all that both were scored with]",
+    help="Name of a protocol; may be repeated. [default: all that both were scored with]",
 )
-@click.option("--by", default=None, help="Score by which images are compared. [default: gPQ]")
+@click.option(
+    "--by",
+    default=None,
+    help="Score by which images are compared. [default: the last protocol's choice]",
+)
 @click.option(
     "--top", type=click.IntRange(min=1), default=10, show_default=True, help="Images to list."
 )
@@ -42,49 +68,58 @@ from gcg_bench.errors import BadOption
 @click.option("--force", is_flag=True, help="Write over an existing file.")
 @options.quiet
 @options.as_json
-def compare(run_a: Path, run_b: Path, output: Path | None, **given: Any) -> None:
-    """What differs from RUN_A to RUN_B, and how sure that is: every score of both protocols.
+@options.given(ComparisonOptions, PageOptions, OutputOptions)
+def compare(
+    chosen: ComparisonOptions, page: PageOptions, shown: OutputOptions, *, run_a: Path, run_b: Path
+) -> None:
+    """What differs from RUN_A to RUN_B, and how sure that is: every score of every protocol.
 
     Both must be scored by the same measurement on the same images. Only stored rows are read.
     """
     from gcg_bench.analysis.run_comparison import compare as contrast_of
     from gcg_bench.cli.compare_tables import print_contrast
     from gcg_bench.reporting.compare_page import write_page
-    from gcg_bench.runs import Run
 
-    if output is not None and output.suffix != ".html":
-        raise BadOption(f"{output}: a comparison is written as .html")
-    if output is not None and output.exists() and not given["force"]:
-        raise BadOption(f"{output} exists; give another name, or --force to write over it")
+    _refuse_file(page)
     first, second = Run.open(run_a), Run.open(run_b)
-    found = contrast_of(
+    contrast = contrast_of(
         first,
         second,
-        protocols=given["protocols"] or None,
-        by=given["by"],
-        draws=given["draws"],
-        seed=given["seed"],
-        bar=partial(progress, quiet=given["quiet"] or given["as_json"]),
+        protocols=chosen.protocols or None,
+        by=chosen.by,
+        draws=chosen.draws,
+        seed=chosen.seed,
+        bar=partial(progress, quiet=shown.quiet or shown.as_json),
     )
-    if given["as_json"]:
-        print_json(found.to_json(given["top"]))
+    if shown.as_json:
+        print_json(contrast.to_json(chosen.top))
     else:
-        print_contrast(stdout(), found, given["top"])
-    if output is not None:
-        listed = {image.id for image in found.images.changed[: given["top"]]}
-        if found.phrases is not None:
-            listed |= {image.id for image in found.phrases.images[: given["top"]]}
+        print_contrast(stdout(), contrast, chosen.top)
+    if page.output is not None:
+        listed = {image.id for image in contrast.images.changed[: chosen.top]}
+        if contrast.phrases is not None:
+            listed |= {image.id for image in contrast.phrases.images[: chosen.top]}
         captions = _captions(first, second, listed)
-        write_page(found, output, top=given["top"], captions=captions)
-        say(f"wrote {output}", quiet=given["quiet"])
+        write_page(contrast, page.output, top=chosen.top, captions=captions)
+        say(f"wrote {page.output}", quiet=shown.quiet)
 
 
-def _captions(first: Any, second: Any, ids: set[str]) -> dict[str, tuple[str, str]]:
+def _refuse_file(page: PageOptions) -> None:
+    """Raises BadOption when the page cannot be written where it is asked for."""
+    if page.output is None:
+        return
+    if page.output.suffix != ".html":
+        raise BadOption(f"{page.output}: a comparison is written as .html")
+    if page.output.exists() and not page.force:
+        raise BadOption(f"{page.output} exists; give another name, or --force to write over it")
+
+
+def _captions(first: Run, second: Run, ids: set[str]) -> Mapping[str, tuple[str, str]]:
     """Both runs' captions of some images; empty where a run has no answer."""
     from gcg_bench.predictions import read_drafts
 
-    told = [
+    a, b = (
         {draft.id: draft.caption for draft in read_drafts(run.folder) if draft.id in ids}
         for run in (first, second)
-    ]
-    return {id_: (told[0].get(id_, ""), told[1].get(id_, "")) for id_ in ids}
+    )
+    return {image: (a.get(image, ""), b.get(image, "")) for image in ids}

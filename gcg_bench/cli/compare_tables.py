@@ -8,8 +8,9 @@ from rich.text import Text
 
 from gcg_bench.analysis.run_comparison import Contrast, ImageChange, ScoreChange
 from gcg_bench.cli.console import table
-from gcg_bench.reporting.compare_page import p_shown, times
-from gcg_bench.scoring.results import short_labels
+from gcg_bench.reporting.compare_page import p_shown
+from gcg_bench.runs.labels import short_labels
+from gcg_bench.types import scale_note
 
 _NUMERIC = ("A", "B", "B - A", "p", "p (Holm)")
 _STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equal": "dim"}
@@ -20,30 +21,29 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
     names = short_labels([contrast.a.model, contrast.b.model])
     for letter, name, side in zip("AB", names, (contrast.a, contrast.b), strict=True):
         console.print(Text(f"{letter}: {name} ({side.folder})"))
-    for key in contrast.protocols:
-        name, _, version = key.rpartition("-")
-        of = f"{contrast.dataset} {contrast.split}, {contrast.n} images"
-        console.print(Text(f"{name} v{version} on {of}", "bold"))
-        made = table(
+    for protocol in contrast.protocols:
+        data = f"{contrast.dataset} {contrast.split}, {contrast.n} images"
+        console.print(Text(f"{protocol.name} v{protocol.version} on {data}", "bold"))
+        rows = table(
             "",
             ["", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is"],
             numeric=_NUMERIC,
         )
-        for one in contrast.scores:
-            if one.protocol == key:
-                made.add_row(*_cells(one), Text(one.verdict, _STYLES.get(one.verdict, "")))
-        console.print(made)
+        for change in contrast.scores_of(protocol):
+            rows.add_row(*_cells(change), Text(change.verdict, _STYLES.get(change.verdict, "")))
+        console.print(rows)
+    scale = scale_note([change.spec for change in contrast.scores], times="x")
     console.print(
         Text(
-            f"Scores x 100, words as they are. Paired bootstrap and randomisation test,"
-            f" {contrast.draws} draws, Holm over {len(contrast.scores)} tests; called below .05.",
+            f"{scale} Paired bootstrap and randomisation test, {contrast.draws} draws, Holm over"
+            f" {len(contrast.scores)} tests; a difference is called below .05.",
             "dim",
         )
     )
     for note in contrast.notes:
         console.print(Text(f"{note}.", "dim"))
-    for name, was, now in contrast.answered:
-        console.print(Text(f"{name}: {was} for A, {now} for B", "dim"), soft_wrap=True)
+    for name, a, b in contrast.answered:
+        console.print(Text(f"{name}: {a} for A, {b} for B", "dim"), soft_wrap=True)
     _print_images(console, contrast, top)
     _print_phrases(console, contrast, top)
 
@@ -58,7 +58,7 @@ def _print_images(console: Console, contrast: Contrast, top: int) -> None:
         f" {len(images.changed)} of {contrast.n} changed"
     )
     console.print(Text(title, "bold"))
-    console.print(_listed(images.changed[:top], times(images.score), 1))
+    console.print(_listed(images.changed[:top], images.spec.factor, 1))
 
 
 def _print_phrases(console: Console, contrast: Contrast, top: int) -> None:
@@ -79,28 +79,27 @@ def _print_phrases(console: Console, contrast: Contrast, top: int) -> None:
 
 
 def _listed(images: Sequence[ImageChange], factor: int, digits: int) -> Table:
-    made = table("", ["image", "A", "B", "B - A"], numeric=_NUMERIC)
+    rows = table("", ["image", "A", "B", "B - A"], numeric=_NUMERIC)
     for image in images:
-        made.add_row(
+        rows.add_row(
             Text(image.id),
             f"{factor * image.a:.{digits}f}",
             f"{factor * image.b:.{digits}f}",
             _signed(factor * image.difference, digits),
         )
-    return made
+    return rows
 
 
-def _cells(one: ScoreChange) -> list[str]:
-    factor, found = times(one.score), one.difference
-    name = f"{one.score} (lower is better)" if one.lower_is_better else one.score
+def _cells(change: ScoreChange) -> list[str]:
+    factor, difference = change.spec.factor, change.difference
     return [
-        name,
-        f"{factor * one.a:.1f}",
-        f"{factor * one.b:.1f}",
-        _signed(factor * found.value),
-        rf"\[{_signed(factor * found.low)}, {_signed(factor * found.high)}]",
-        p_shown(found.p),
-        p_shown(one.holm),
+        change.spec.title,
+        change.spec.text(change.a),
+        change.spec.text(change.b),
+        _signed(factor * difference.value),
+        rf"\[{_signed(factor * difference.low)}, {_signed(factor * difference.high)}]",
+        p_shown(difference.p),
+        p_shown(change.holm),
     ]
 
 

@@ -1,16 +1,31 @@
 """leaderboard: many runs become a ranked board; a board is verified; a submission is checked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
+from gcg_bench.cli.options import DataOptions, OutputOptions
 from gcg_bench.errors import BadOption, UnknownName
+from gcg_bench.runs import Run
+from gcg_bench.runs.settings import limit_of
+
+
+@dataclass(frozen=True)
+class BoardOptions:
+    """Where a board is written, and how it is ranked."""
+
+    output: Path
+    by: str | None
+    published: bool
+    draws: int
+    seed: int
+    force: bool
 
 
 class Boards(click.Group):
@@ -18,8 +33,8 @@ class Boards(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         known = {*self.commands, *self.get_help_option_names(ctx)}
-        strange = args and args[0] not in known and not Path(args[0]).exists()
-        if strange and get_close_matches(args[0], self.commands, n=1):
+        unknown = args and args[0] not in known and not Path(args[0]).exists()
+        if unknown and get_close_matches(args[0], self.commands, n=1):
             raise UnknownName("command of leaderboard, and no run,", args[0], self.commands)
         return super().parse_args(ctx, args if args and args[0] in known else ["board", *args])
 
@@ -49,7 +64,7 @@ def leaderboard() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The board: FILE.csv, .md, .tex or .html.",
 )
-@click.option("--by", default=None, help="Score to rank by. [default: AP50, F1]")
+@click.option("--by", default=None, help="Score to rank by. [default: the one of each protocol]")
 @click.option(
     "--published", is_flag=True, help="Add the results that papers report, marked and unranked."
 )
@@ -63,7 +78,8 @@ def leaderboard() -> None:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--force", is_flag=True, help="Write over an existing file.")
 @options.quiet
-def board(runs: Sequence[Path], output: Path, published: bool, **given: Any) -> None:
+@options.given(BoardOptions)
+def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
     """One row a run and protocol, ranked among rows whose measurements agree (the default).
 
     Systems whose difference could be chance share a rank.
@@ -72,23 +88,21 @@ def board(runs: Sequence[Path], output: Path, published: bool, **given: Any) -> 
     from gcg_bench.reporting.leaderboard import Board, write_board
     from gcg_bench.reporting.leaderboard.writing import refuse_suffix
 
-    refuse_suffix(output)
-    if output.exists() and not given["force"]:
-        raise BadOption(f"{output} exists; give another name, or --force to write over it")
-    if not runs and not published:
+    file = chosen.output
+    refuse_suffix(file)
+    if file.exists() and not chosen.force:
+        raise BadOption(f"{file} exists; give another name, or --force to write over it")
+    if not runs and not chosen.published:
         raise BadOption("no runs: gcg-bench leaderboard RUN... -o board.csv")
-    made = Board.of_runs(runs).ranked(
-        given["by"],
-        draws=given["draws"],
-        seed=given["seed"],
-        bar=partial(progress, quiet=given["quiet"]),
+    ranked = Board.of_runs(runs).ranked(
+        chosen.by, draws=chosen.draws, seed=chosen.seed, bar=partial(progress, quiet=quiet)
     )
-    if published:
-        made = made.with_published()
-    write_board(made, output)
-    if not given["quiet"]:
-        print_board(stdout(), made)
-    say(f"wrote {output}", quiet=given["quiet"])
+    if chosen.published:
+        ranked = ranked.with_published()
+    write_board(ranked, file)
+    if not quiet:
+        print_board(stdout(), ranked)
+    say(f"wrote {file}", quiet=quiet)
 
 
 @leaderboard.command()
@@ -97,10 +111,9 @@ def board(runs: Sequence[Path], output: Path, published: bool, **given: Any) -> 
 @options.data_root
 @options.quiet
 @options.as_json
-def verify(
-    file: Path, dataset: str | None, data_root: Path | None, quiet: bool, as_json: bool
-) -> int:
-    """Score the runs of a board again from their predictions, and tell what differs.
+@options.given(OutputOptions)
+def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: Path | None) -> int:
+    """Score the runs of a board again from their predictions, and list what differs.
 
     The board is a .csv, which says where its runs are. The exit code is 2 when anything differs or
     cannot be checked.
@@ -112,14 +125,14 @@ def verify(
     if file.suffix != ".csv":
         raise BadOption(f"{file}: only a board that was written as .csv can be verified")
     read = Board.read(file)
-    bar = partial(progress, quiet=quiet or as_json)
+    bar = partial(progress, quiet=shown.quiet or shown.as_json)
     faults = faults_of(read, root=data_root, dataset=dataset, bar=bar)
-    if as_json:
-        told = [
-            {"row": one.row, "field": one.field, "board": one.board, "found": one.found}
-            for one in faults
+    if shown.as_json:
+        listed = [
+            {"row": fault.row, "field": fault.field, "board": fault.board, "found": fault.found}
+            for fault in faults
         ]
-        print_json({"board": str(file), "rows": len(read.rows), "faults": told})
+        print_json({"board": str(file), "rows": len(read.rows), "faults": listed})
     else:
         print_faults(stdout(), file, len(read.rows), faults)
     return 2 if faults else 0
@@ -132,40 +145,32 @@ def verify(
 @options.data_root
 @options.limit
 @options.as_json
-def check(
-    submission: Path,
-    dataset: str | None,
-    split: str | None,
-    data_root: Path | None,
-    limit: int | None,
-    as_json: bool,
-) -> int:
-    """Look at answers that somebody hands in: coverage, sizes, duplicates, hash, signature, layout.
+@options.given(DataOptions)
+def check(wanted: DataOptions, *, submission: Path, as_json: bool) -> int:
+    """Inspect answers that are handed in: coverage, sizes, duplicates, hash, signature, layout.
 
     SUBMISSION is a prediction file or folder in any published layout, or a run folder. The exit
     code is 2 when there is an error.
     """
     from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
-    from gcg_bench.cli.score import images_of, without_split
-    from gcg_bench.data import load_dataset
+    from gcg_bench.cli.score import without_split
+    from gcg_bench.pipeline.spec import DataSpec
     from gcg_bench.reporting.leaderboard import inspect
-    from gcg_bench.runs import Run
 
-    asked = Run.open(submission).settings if Run.is_run(submission) else {}
-    of = split or asked.get("split")
-    if of is None:
+    settings = Run.open(submission).settings if Run.is_run(submission) else {}
+    split = wanted.split or settings.get("split")
+    if split is None:
         raise without_split(submission)
-    name = dataset or asked.get("dataset", "grandf")
-    data = load_dataset(
-        name,
-        of,
-        data_root,
-        limit=limit or (images_of(asked) if asked else None),
-        shipped=dataset is None,
-    )
-    found = inspect(submission, data)
+    data = DataSpec(
+        dataset=wanted.dataset or settings.get("dataset", DataSpec.dataset),
+        split=split,
+        root=wanted.data_root,
+        limit=wanted.limit or (limit_of(settings) if settings else None),
+        shipped=wanted.dataset is None,
+    ).load()
+    inspected = inspect(submission, data)
     if as_json:
-        print_json(submission_json(found))
+        print_json(submission_json(inspected))
     else:
-        print_submission(stdout(), found)
-    return 0 if found.accepted else 2
+        print_submission(stdout(), inspected)
+    return 0 if inspected.accepted else 2

@@ -11,6 +11,7 @@ from gcg_bench.cli.console import table
 from gcg_bench.cli.data_tables import levels, problem_fields, problems_table
 from gcg_bench.reporting.leaderboard import Board, Fault, Submission
 from gcg_bench.reporting.leaderboard.layout import Entry, Section, sections
+from gcg_bench.scoring import signature
 
 
 def print_board(console: Console, board: Board) -> None:
@@ -18,22 +19,23 @@ def print_board(console: Console, board: Board) -> None:
     for section in sections(board):
         console.print(Text(section.title, "bold"))
         headings = ["rank", "model", section.by, "95% interval", "images", "failed", "provenance"]
-        made = table("", headings, numeric=["rank", section.by, "images", "failed"])
+        rows = table("", headings, numeric=["rank", section.by, "images", "failed"])
         for part in section.parts:
             if part.title:
-                made.add_section()
-                made.add_row("", Text(part.title, "dim"))
+                rows.add_section()
+                rows.add_row("", Text(part.title, "dim"))
             for entry in part.entries:
                 if entry.leads:
-                    made.add_section()
-                made.add_row(*_cells(entry, section))
-        console.print(made)
+                    rows.add_section()
+                rows.add_row(*_cells(entry, section))
+        console.print(rows)
         for note in section.notes:
             console.print(Text(note, "dim"))
 
 
 def _cells(entry: Entry, section: Section) -> list[Text]:
-    figure = entry.figures[section.scores.index(section.by)]
+    names = [spec.name for spec in section.scores]
+    figure = entry.figures[names.index(section.by)] if names else None
     value = "-" if figure is None else figure.value
     interval = "" if figure is None or not figure.low else f"{figure.low} to {figure.high}"
     model = f"{entry.model} ({entry.split})" if entry.split else entry.model
@@ -43,58 +45,68 @@ def _cells(entry: Entry, section: Section) -> list[Text]:
     return [Text(text) for text in texts]
 
 
-def print_faults(console: Console, file: Path, rows: int, faults: Sequence[Fault]) -> None:
-    """What of a board does not hold, or that all of it does."""
+def print_faults(console: Console, file: Path, count: int, faults: Sequence[Fault]) -> None:
+    """What of a board does not hold, or that all of it does.
+
+    Args:
+        console: where.
+        file: the board.
+        count: how many rows it has.
+        faults: what differs.
+    """
     if faults:
-        made = table("", ["row", "field", "the board says", "found"])
-        for one in faults:
-            made.add_row(*map(Text, (one.row, one.field or "(all)", one.board, one.found)))
-        console.print(made)
+        rows = table("", ["row", "field", "the board says", "found"])
+        for fault in faults:
+            cells = (fault.row, fault.field or "(all)", fault.board, fault.found)
+            rows.add_row(*map(Text, cells))
+        console.print(rows)
     differ = len({fault.row for fault in faults})
-    said = f"{differ} of {rows} rows differ" if faults else f"all {rows} rows hold"
-    console.print(Text(f"{file}: {said}"), soft_wrap=True)
+    outcome = f"{differ} of {count} rows differ" if faults else f"all {count} rows hold"
+    console.print(Text(f"{file}: {outcome}"), soft_wrap=True)
 
 
-def print_submission(console: Console, found: Submission) -> None:
-    """Everything that was found, and whether it can be accepted."""
-    if found.problems:
-        console.print(problems_table(found.path.name, found.path, found.problems))
-    answered = f"{found.answered} of {found.n} images of {found.dataset} {found.split}"
+def print_submission(console: Console, submission: Submission) -> None:
+    """Everything that is known of a submission, and whether it can be accepted."""
+    path = submission.path
+    if submission.problems:
+        console.print(problems_table(path.name, path, submission.problems))
+    images = f"{submission.n} images of {submission.dataset} {submission.split}"
     facts = {
-        "layout": found.layout,
-        "coverage": f"{answered}, {found.failed} of them failed",
-        "content": f"{found.phrases} phrases, {found.masks} masks, {found.captions} captions",
-        "sha256": found.content,
-        "signature": "|".join(f"{name}:{value}" for name, value in found.measured_on.items()),
-        "problems": levels(found.problems),
+        "layout": submission.layout,
+        "coverage": f"{submission.answered} of {images}, {submission.failed} of them failed",
+        "content": f"{submission.phrases} phrases, {submission.masks} masks,"
+        f" {submission.captions} captions",
+        "sha256": submission.content,
+        "signature": signature.line(submission.measured_on),
+        "problems": levels(submission.problems),
     }
-    made = table("", ["", ""])
-    made.show_header = False
+    rows = table("", ["", ""])
+    rows.show_header = False
     for name, fact in facts.items():
-        made.add_row(name, Text(fact))
-    console.print(made)
-    for note in found.notes:
+        rows.add_row(name, Text(fact))
+    console.print(rows)
+    for note in submission.notes:
         console.print(Text(f"{note}."))
-    said = "can be accepted" if found.accepted else "cannot be accepted as it is"
-    console.print(Text(f"{found.path}: {said}"), soft_wrap=True)
+    outcome = "can be accepted" if submission.accepted else "cannot be accepted as it is"
+    console.print(Text(f"{path}: {outcome}"), soft_wrap=True)
 
 
-def submission_json(found: Submission) -> dict[str, Any]:
+def submission_json(submission: Submission) -> dict[str, Any]:
     """A submission as JSON values."""
     return {
-        "submission": str(found.path),
-        "accepted": found.accepted,
-        "layout": found.layout,
-        "dataset": found.dataset,
-        "split": found.split,
-        "n": found.n,
-        "answered": found.answered,
-        "failed": found.failed,
-        "phrases": found.phrases,
-        "masks": found.masks,
-        "captions": found.captions,
-        "content_sha256": found.content,
-        "measured_on": dict(found.measured_on),
-        "problems": [problem_fields(*problem) for problem in found.problems],
-        "notes": list(found.notes),
+        "submission": str(submission.path),
+        "accepted": submission.accepted,
+        "layout": submission.layout,
+        "dataset": submission.dataset,
+        "split": submission.split,
+        "n": submission.n,
+        "answered": submission.answered,
+        "failed": submission.failed,
+        "phrases": submission.phrases,
+        "masks": submission.masks,
+        "captions": submission.captions,
+        "content_sha256": submission.content,
+        "measured_on": dict(submission.measured_on),
+        "problems": [problem_fields(*problem) for problem in submission.problems],
+        "notes": list(submission.notes),
     }

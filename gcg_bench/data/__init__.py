@@ -70,7 +70,9 @@ def load_dataset(
     card = replace(card, tasks=(task or card.tasks[0],))
     data_root = data_folder() if root is None else Path(root)
     plugin = module("data.formats", card.format, "data set format")
-    samples = tuple(_of_task(sample, card) for sample in plugin.read(card, split, data_root, limit=limit))
+    samples = tuple(
+        _of_task(sample, card) for sample in plugin.read(card, split, data_root, limit=limit)
+    )
     list_files = getattr(plugin, "annotation_files", None)
     files = () if list_files is None else list_files(card, split, data_root)
     return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files}, limit)

@@ -9,11 +9,9 @@ from typing import Any
 from gcg_bench import __version__
 from gcg_bench.analysis.run_comparison.changes import Contrast, ImageChange, ScoreChange
 from gcg_bench.reporting import pages
-from gcg_bench.scoring.results import short_labels
+from gcg_bench.runs.labels import short_labels
+from gcg_bench.types import ScoreSpec, scale_note
 
-# scores of a scale of their own: the unit of their intervals' drawing is not that of the rest
-_OWN_SCALE = ("CIDEr", "Words")
-_PLAIN = ("Words",)  # shown as they are: a number of words is no share
 _SIDE, _MARGIN = 300, 34  # of the scatter, in its own units
 
 
@@ -22,11 +20,10 @@ class Line:
     """One score as the page shows it.
 
     Attributes:
-        name: the score.
-        lower_is_better: whether it counts mistakes.
-        a: the score of A as text, times 100.
+        spec: what the score is.
+        a: the score of A as text.
         b: that of B.
-        change: B less A, signed.
+        change: B minus A, signed.
         low: of the interval.
         high: of the interval.
         p: as text.
@@ -37,8 +34,7 @@ class Line:
         drawn: where the interval's low end, value, high end and zero stand between 0 and 100.
     """
 
-    name: str
-    lower_is_better: bool
+    spec: ScoreSpec
     a: str
     b: str
     change: str
@@ -67,6 +63,7 @@ def write_page(
         EnvironmentProblem: the file cannot be written.
     """
     a, b = short_labels([contrast.a.model, contrast.b.model])
+    specs = [change.spec for change in contrast.scores]
     content = {
         "title": f"{b} against {a}",
         "names": (a, b),
@@ -75,14 +72,19 @@ def write_page(
             ("B", contrast.b, Path(contrast.b.folder).name),
         ],
         "contrast": contrast,
-        "tables": [(_titled(key), _lines(contrast, key)) for key in contrast.protocols],
+        "scale": scale_note(specs, end=""),
+        "own_scale": list(dict.fromkeys(spec.name for spec in specs if _has_own_scale(spec))),
+        "tables": [
+            (f"{protocol.name} v{protocol.version}", _lines(contrast, protocol.key))
+            for protocol in contrast.protocols
+        ],
         "changed": contrast.images.changed[:top],
         "phrases": () if contrast.phrases is None else contrast.phrases.images[:top],
         "captions": captions,
         "points": _points(contrast.images.images),
         "side": _SIDE,
         "margin": _MARGIN,
-        "factor": 1 if contrast.images.score in _PLAIN else 100,
+        "factor": contrast.images.spec.factor,
         "version": __version__,
     }
     pages.write(out, pages.render("gcg_bench.reporting", "compare.html", content))
@@ -95,56 +97,49 @@ def p_shown(p: float) -> str:
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
 
 
-def times(score: str) -> int:
-    """What a score is multiplied by when it is shown."""
-    return 1 if score in _PLAIN else 100
-
-
-def _titled(key: str) -> str:
-    name, _, version = key.rpartition("-")
-    return f"{name} v{version}"
+def _has_own_scale(spec: ScoreSpec) -> bool:
+    """Whether differences of the score are drawn in a unit of their own: it is no fraction."""
+    return spec.scale != "share"
 
 
 def _lines(contrast: Contrast, key: str) -> list[Line]:
-    reach = max((_reach(s) for s in contrast.scores if s.score not in _OWN_SCALE), default=0.0)
+    shared = [change for change in contrast.scores if not _has_own_scale(change.spec)]
+    reach = max(map(_reach, shared), default=0.0)
     return [
-        _line(one, _reach(one) if one.score in _OWN_SCALE else reach)
-        for one in contrast.scores
-        if one.protocol == key
+        _line(change, _reach(change) if _has_own_scale(change.spec) else reach)
+        for change in contrast.scores
+        if change.protocol == key
     ]
 
 
-def _reach(one: ScoreChange) -> float:
-    ends = (abs(one.difference.low), abs(one.difference.high), abs(one.difference.value))
+def _reach(change: ScoreChange) -> float:
+    """How far from 0 a difference and its interval reach."""
+    difference = change.difference
+    ends = (abs(difference.low), abs(difference.high), abs(difference.value))
     return max((end for end in ends if not math.isnan(end)), default=0.0)
 
 
-def _line(one: ScoreChange, reach: float) -> Line:
-    factor, found = times(one.score), one.difference
-    ends = (found.low, found.value, found.high)
+def _line(change: ScoreChange, reach: float) -> Line:
+    factor, difference = change.spec.factor, change.difference
+    ends = (difference.low, difference.value, difference.high)
     drawn = None
     if reach > 0 and not any(map(math.isnan, ends)):
         low, value, high = (50 + 46 * end / reach for end in ends)
         drawn = (low, value, high, 50.0)
     return Line(
-        name=one.score,
-        lower_is_better=one.lower_is_better,
-        a=_number(factor * one.a),
-        b=_number(factor * one.b),
-        change=_signed(factor * found.value),
-        low=_signed(factor * found.low),
-        high=_signed(factor * found.high),
-        p=p_shown(found.p),
-        holm=p_shown(one.holm),
-        verdict=one.verdict,
-        tone=one.verdict if one.verdict in ("better", "worse") else "",
-        numbers=(found.value, found.p, one.holm),
+        spec=change.spec,
+        a=change.spec.text(change.a),
+        b=change.spec.text(change.b),
+        change=_signed(factor * difference.value),
+        low=_signed(factor * difference.low),
+        high=_signed(factor * difference.high),
+        p=p_shown(difference.p),
+        holm=p_shown(change.holm),
+        verdict=change.verdict,
+        tone=change.verdict if change.verdict in ("better", "worse") else "",
+        numbers=(difference.value, difference.p, change.holm),
         drawn=drawn,
     )
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1f}"
 
 
 def _signed(value: float) -> str:
@@ -156,14 +151,14 @@ def _signed(value: float) -> str:
 
 def _points(images: Sequence[ImageChange]) -> list[Mapping[str, Any]]:
     """Where every image stands in the scatter of B over A; the scale is that of both."""
-    known = [one for one in images if not math.isnan(one.a + one.b)]
-    top = max([1.0, *(max(one.a, one.b) for one in known)])
+    known = [image for image in images if not math.isnan(image.a + image.b)]
+    top = max([1.0, *(max(image.a, image.b) for image in known)])
     span = _SIDE - 2 * _MARGIN
     return [
         {
-            "x": round(_MARGIN + span * one.a / top, 1),
-            "y": round(_SIDE - _MARGIN - span * one.b / top, 1),
-            "image": one,
+            "x": round(_MARGIN + span * image.a / top, 1),
+            "y": round(_SIDE - _MARGIN - span * image.b / top, 1),
+            "image": image,
         }
-        for one in known
+        for image in known
     ]

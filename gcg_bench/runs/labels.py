@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from gcg_bench.runs.run import Run
 
@@ -26,4 +27,19 @@ def short_labels(labels: Sequence[str]) -> list[str]:
     return [
         name if len(meanings[name]) == 1 else label
         for name, label in zip(short, labels, strict=True)
+    ]
+
+
+def distinct_labels(labels: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Labels by which every run can be told apart, for messages.
+
+    A label that several runs have is followed by the last part of the run's folder.
+
+    Args:
+        labels: what the runs are called.
+        folders: the path of each run, empty where it is not known.
+    """
+    return [
+        label if labels.count(label) == 1 else f"{label} ({PurePath(folder).name})"
+        for label, folder in zip(labels, folders, strict=True)
     ]

@@ -113,18 +113,8 @@ class Result:
     @property
     def signature(self) -> str:
         """Everything that decided the numbers, as one line."""
-        fields = self.measurement
-        after = ("encoder", "equal_phrases", "metrics")
         return signature.line(
-            {
-                **{name: value for name, value in fields.items() if name not in after},
-                **self.answered,
-                "encoder": fields["encoder"],
-                "confidences": self.confidences,
-                "by": self.evaluator,
-                "equal_phrases": fields["equal_phrases"],
-                "metrics": fields["metrics"],
-            }
+            signature.ordered(self.measurement, self.answered, self.confidences, self.evaluator)
         )
 
     def values(self) -> dict[str, float]:

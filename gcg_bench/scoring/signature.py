@@ -31,6 +31,30 @@ def line(fields: Mapping[str, Any]) -> str:
     return "|".join(f"{name}:{value}" for name, value in fields.items())
 
 
+def ordered(
+    measurement: Mapping[str, str], answered: Mapping[str, str], confidences: str, evaluator: str
+) -> dict[str, str]:
+    """The fields of a signature in their order.
+
+    Args:
+        measurement: see `Result.measurement`.
+        answered: how the answers were made, see `answered_by`.
+        confidences: whether the predicted masks carry scores.
+        evaluator: the program that scored.
+    """
+    after = ("encoder", "equal_phrases", "metrics")
+    later = {name: measurement[name] for name in after if name in measurement}
+    encoder = {name: later.pop(name) for name in after[:1] if name in later}
+    return {
+        **{name: value for name, value in measurement.items() if name not in after},
+        **answered,
+        **encoder,
+        "confidences": confidences,
+        "by": evaluator,
+        **later,
+    }
+
+
 def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
     """The fields of a signature that say how the answers were made.
 

@@ -7,7 +7,7 @@ package (masks, the readers) and trusted from there on.
 """
 
 from gcg_bench.types.grounding import SILENCE, Grounding, Mask, Phrase
-from gcg_bench.types.metric import Metric, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types.metric import Metric, Reason, Row, Rows, ScoreSpec, scale_note
 from gcg_bench.types.pair import FEATURES, FloatArray, Pair, PixelCounts, Tokens
 from gcg_bench.types.progress import Bar, no_bar
 from gcg_bench.types.sample import Box, Model, Picture, Pixels, Prediction, Query, Sample
@@ -36,4 +36,5 @@ __all__ = [
     "ScoreSpec",
     "Tokens",
     "no_bar",
+    "scale_note",
 ]

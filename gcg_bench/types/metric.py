@@ -1,7 +1,7 @@
 """Metrics: pairs with features go in; rows of counts, and scores, come out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
@@ -61,6 +61,23 @@ class ScoreSpec:
         if low is None or high is None:
             return ""
         return f"[{self.factor * low:.1f}, {self.factor * high:.1f}]"
+
+
+def scale_note(
+    specs: Iterable[ScoreSpec], *, intervals: bool = False, times: str = "×", end: str = "."
+) -> str:
+    """How the numbers of a table are to be read: what multiplies them, and what intervals are.
+
+    Args:
+        specs: the scores of the table; plain ones are named as what is not multiplied.
+        intervals: whether the table shows intervals.
+        times: the multiplication sign.
+        end: what ends the sentence.
+    """
+    plain = list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1))
+    drawn = " with 95% bootstrap intervals over images" if intervals else ""
+    listed = " and ".join(filter(None, [", ".join(plain[:-1]), *plain[-1:]]))
+    return f"Scores {times} 100{drawn}{f'; {listed} as they are' if plain else ''}{end}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a comparison of two runs found; the difference is always B less A."""
+"""What a comparison of two runs found; every difference is B minus A."""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcg_bench.statistics import Difference
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import ScoreSpec
 
 SURE = 0.05  # an adjusted p below it is called significant
 
@@ -15,7 +17,7 @@ class Side:
     """One of the two runs.
 
     Attributes:
-        model: its model.
+        model: its label, else its model.
         folder: where it lies.
         failed: images without an answer.
         signatures: protocol (`strict-1`) -> signature.
@@ -33,21 +35,24 @@ class ScoreChange:
 
     Attributes:
         protocol: e.g. `strict-1`.
-        score: its name, e.g. `F1`.
-        a: the score of A.
-        b: the score of B.
-        difference: B less A, with its paired interval and p.
+        spec: what the score is.
+        a: the score of A; NaN where it has no value.
+        b: the score of B; NaN where it has no value.
+        difference: B minus A, with its paired interval and p.
         holm: p adjusted for all scores of the table; NaN where there is none.
-        lower_is_better: whether it counts mistakes.
     """
 
     protocol: str
-    score: str
+    spec: ScoreSpec
     a: float
     b: float
     difference: Difference
     holm: float
-    lower_is_better: bool
+
+    @property
+    def score(self) -> str:
+        """The score's name, e.g. `F1`."""
+        return self.spec.name
 
     @property
     def sure(self) -> bool:
@@ -56,33 +61,37 @@ class ScoreChange:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, `equal` or `no difference shown`, of B; a length is neither.
+        """Of B, in words: `better`, `worse`, `equal` or `no difference shown`.
 
-        `equal` is said where the scores agree in every draw, as where no image differs.
+        A score of which neither direction is better is `higher` or `lower`. `equal` means that the
+        scores agree in every draw, as they do where no image differs.
         """
         if self.difference.value == self.difference.low == self.difference.high == 0:
             return "equal"
         if not self.sure:
             return "no difference shown"
-        if self.score == "Words":
-            return "longer" if self.difference.value > 0 else "shorter"
-        return "better" if (self.difference.value > 0) != self.lower_is_better else "worse"
+        rises = self.difference.value > 0
+        if self.spec.direction == "neither":
+            return "higher" if rises else "lower"
+        return "better" if rises != self.spec.lower_is_better else "worse"
 
     def to_json(self) -> dict[str, Any]:
         """Values as fractions; what is not a number is null."""
-        one = self.difference
         numbers = {
             "a": self.a,
             "b": self.b,
-            "difference": one.value,
-            "low": one.low,
-            "high": one.high,
-            "p": one.p,
+            "difference": self.difference.value,
+            "low": self.difference.low,
+            "high": self.difference.high,
+            "p": self.difference.p,
             "p_holm": self.holm,
         }
-        return {name: None if math.isnan(v) else v for name, v in numbers.items()} | {
+        return {
+            **{name: None if math.isnan(value) else value for name, value in numbers.items()},
             "significant": self.sure,
-            "lower_is_better": self.lower_is_better,
+            "direction": self.spec.direction,
+            "scale": self.spec.scale,
+            "lower_is_better": self.spec.lower_is_better,
         }
 
 
@@ -96,38 +105,48 @@ class ImageChange:
 
     @property
     def difference(self) -> float:
+        """B minus A."""
         return self.b - self.a
 
     def to_json(self) -> dict[str, Any]:
-        """The image's two numbers and B less A."""
+        """The image's two numbers and their difference."""
         return {"id": self.id, "a": self.a, "b": self.b, "difference": self.difference}
 
 
 @dataclass(frozen=True, slots=True)
 class ImageChanges:
-    """How the images changed in one score, taken of each image alone.
+    """How the images changed in one score, each image taken alone.
 
     Attributes:
-        score: the score's name.
+        spec: what the score is.
         protocol: whose, e.g. `strict-1`.
         images: all of them, those that changed most first; equal changes in the data's order.
     """
 
-    score: str
+    spec: ScoreSpec
     protocol: str
     images: tuple[ImageChange, ...]
 
     @property
+    def score(self) -> str:
+        """The score's name."""
+        return self.spec.name
+
+    @property
     def changed(self) -> tuple[ImageChange, ...]:
-        """Those that changed at all."""
-        return tuple(image for image in self.images if image.difference != 0)
+        """Those that changed; an image of which a run has no score is not among them."""
+        return tuple(
+            image
+            for image in self.images
+            if image.difference != 0 and not math.isnan(image.difference)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseChanges:
-    """Reference phrases that one run found and the other did not.
+    """Reference phrases that one run matched and the other did not.
 
-    Rows hold how many phrases of an image were matched, not which. So these are net numbers an
+    Rows hold how many phrases of an image were matched, not which. So these are net numbers of each
     image: one phrase gained and another lost in the same image cancel.
 
     Attributes:
@@ -175,11 +194,12 @@ class Contrast:
         n: images.
         draws: of the intervals, and of the tests.
         seed: of both.
-        scores: every score of every protocol that both were scored with.
+        protocols: those that both runs were scored with, in the order of their task.
+        scores: every score of every protocol.
         images: how the images changed.
-        phrases: gained and lost; None without a protocol that matches phrases.
-        answered: fields of the signatures that differ, all about how the answers were made: name,
-            A's, B's.
+        phrases: gained and lost; None without a metric that matches phrases.
+        answered: what the two signatures say differently, all about how the answers were made:
+            field, A's, B's.
         notes: what a reader must know beside the numbers.
     """
 
@@ -190,28 +210,29 @@ class Contrast:
     n: int
     draws: int
     seed: int
+    protocols: tuple[EvalProtocol, ...]
     scores: tuple[ScoreChange, ...]
     images: ImageChanges
     phrases: PhraseChanges | None
     answered: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
 
-    @property
-    def protocols(self) -> tuple[str, ...]:
-        """The protocols compared."""
-        return tuple(dict.fromkeys(one.protocol for one in self.scores))
+    def scores_of(self, protocol: EvalProtocol) -> tuple[ScoreChange, ...]:
+        """The scores of one protocol, in the order of tables."""
+        return tuple(change for change in self.scores if change.protocol == protocol.key)
 
     def to_json(self, top: int = 20) -> dict[str, Any]:
         """The whole as JSON values, with the `top` images that changed most."""
         protocols = [
             {
-                "protocol": key.rpartition("-")[0],
-                "version": int(key.rpartition("-")[2]),
-                "signature_a": self.a.signatures[key],
-                "signature_b": self.b.signatures[key],
-                "scores": {s.score: s.to_json() for s in self.scores if s.protocol == key},
+                "task": protocol.task,
+                "protocol": protocol.name,
+                "version": protocol.version,
+                "signature_a": self.a.signatures[protocol.key],
+                "signature_b": self.b.signatures[protocol.key],
+                "scores": {change.score: change.to_json() for change in self.scores_of(protocol)},
             }
-            for key in self.protocols
+            for protocol in self.protocols
         ]
         sides = {
             name: {"model": side.model, "run": side.folder, "failed": side.failed}

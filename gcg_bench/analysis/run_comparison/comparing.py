@@ -1,12 +1,11 @@
 """Two runs become a contrast: every score tested, and the images and phrases behind it."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from gcg_bench import statistics
+from gcg_bench import statistics, tasks
 from gcg_bench.analysis.run_comparison.changes import (
     SURE,
     Contrast,
@@ -18,29 +17,14 @@ from gcg_bench.analysis.run_comparison.changes import (
 )
 from gcg_bench.errors import BadOption, MissingData, UnknownName
 from gcg_bench.runs import Run
-from gcg_bench.scoring.results import (
-    Measured,
-    differences,
-    label_of,
-    refuse_other_images,
-    refuse_unlike,
-    stored,
-)
-from gcg_bench.scoring.signature import MEASUREMENT, fields_of
-from gcg_bench.types import FloatArray
+from gcg_bench.runs.labels import distinct_labels, label_of
+from gcg_bench.scoring.comparable import differences, refuse_other_images, refuse_unlike
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.signature import MEASUREMENT, ordered
+from gcg_bench.scoring.storage import load_result
+from gcg_bench.types import Bar, FloatArray, ScoreSpec, no_bar
 
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-RunPair = tuple[Measured, Measured]
-
-# what images are compared by unless the caller says otherwise: the first that both runs have; gPQ
-# is one number an image for place, words and count
-IMAGES_BY = ("gPQ", "F1", "mIoU", "Recall", "AP50")
-
-
-def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """The progress bar of callers who want none."""
-    del label, total
-    return nullcontext(lambda _: None)
+ResultPair = tuple[Result, Result]
 
 
 def compare(
@@ -53,13 +37,14 @@ def compare(
     seed: int = 0,
     bar: Bar = no_bar,
 ) -> Contrast:
-    """Run B held against run A, from their stored rows alone.
+    """Run B compared with run A, from their stored rows alone.
 
     Args:
         run_a: a scored run.
         run_b: another, scored by the same measurement on the same images.
-        protocols: names (`strict`) of those to compare; all that both have by default.
-        by: the score by which images are compared; gPQ by default, where there is one.
+        protocols: names of those to compare; all that both have by default.
+        by: the score by which images are compared; by default the one by which the last protocol
+            sorts images.
         draws: samples for each interval, and for each test.
         seed: of both.
         bar: a progress bar.
@@ -67,9 +52,15 @@ def compare(
     Raises:
         BadOption: the measurements differ (names the field), or there is no draw.
         MissingData: a run is not scored, or no protocol was used for both.
+        BadData: scores, rows and predictions of a run do not fit together.
         UnknownName: no score named `by`.
     """
-    pairs = [(stored(run_a, key), stored(run_b, key)) for key in _both(run_a, run_b, protocols)]
+    pairs = _in_order(
+        [
+            (load_result(run_a, folder), load_result(run_b, folder))
+            for folder in _folders_of_both(run_a, run_b, protocols)
+        ]
+    )
     _refuse(run_a, run_b, pairs)
     images = _images(pairs, by)
     changes: list[ScoreChange] = []
@@ -77,114 +68,142 @@ def compare(
         for a, b in pairs:
             changes += _changes(a, b, draws, seed)
             advance(1)
-    verdict = pairs[0][0].verdict
+    first = pairs[0][0]
+    phrases = [change for a, b in pairs for change in _phrases(a, b)]
     return Contrast(
         a=_side(run_a, [a for a, _ in pairs]),
         b=_side(run_b, [b for _, b in pairs]),
-        dataset=verdict["dataset"],
-        split=verdict["split"],
-        n=verdict["n"],
+        dataset=first.data.dataset,
+        split=first.data.split,
+        n=first.n,
         draws=draws,
         seed=seed,
+        protocols=tuple(a.protocol for a, _ in pairs),
         scores=_adjusted(changes),
         images=images,
-        phrases=next((p for a, b in pairs for p in [_phrases(a, b)] if p is not None), None),
+        phrases=phrases[0] if phrases else None,
         answered=_answered(pairs),
         notes=tuple(_notes(pairs, len(changes), draws)),
     )
 
 
-def _refuse(run_a: Run, run_b: Run, pairs: Sequence[RunPair]) -> None:
-    """Raises BadOption when the measurements or the images of two sides differ."""
+def _refuse(run_a: Run, run_b: Run, pairs: Sequence[ResultPair]) -> None:
+    """Raises BadOption when the measurements or the images of the two runs differ."""
+    folders = [str(run_a.folder), str(run_b.folder)]
     for a, b in pairs:
-        sides = [
-            {"model": one.label, "run": run.folder, "signature": one.verdict["signature"]}
-            for run, one in ((run_a, a), (run_b, b))
-        ]
-        refuse_unlike(sides, "compared")
+        names = distinct_labels([a.label, b.label], folders)
+        refuse_unlike([a.measurement, b.measurement], names, "compared")
         refuse_other_images(a, b)
 
 
-def _both(run_a: Run, run_b: Run, wanted: Sequence[str] | None) -> list[str]:
-    """The protocols that both runs were scored with, official before strict."""
-    have = [run.protocols() for run in (run_a, run_b)]
-    for run, keys in zip((run_a, run_b), have, strict=True):
-        if not keys:
+def _folders_of_both(run_a: Run, run_b: Run, wanted: Sequence[str] | None) -> list[str]:
+    """The folders of the protocols that both runs were scored with and that are wanted."""
+    known = [_protocols_of(run) for run in (run_a, run_b)]
+    for run, protocols in zip((run_a, run_b), known, strict=True):
+        if not protocols:
             raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
-    both = [key for key in have[0] if key in have[1]]
+    both = {folder: name for folder, (name, _) in known[0].items() if folder in known[1]}
+    listed = [", ".join(key for _, key in protocols.values()) for protocols in known]
+    have = f"{run_a.folder} has {listed[0]}, {run_b.folder} has {listed[1]}"
     for name in wanted or ():
-        if not any(key.rpartition("-")[0] == name for key in both):
-            raise MissingData(
-                f"not both runs were scored with {name}: {run_a.folder} has {', '.join(have[0])},"
-                f" {run_b.folder} has {', '.join(have[1])}"
-            )
-    chosen = [key for key in both if not wanted or key.rpartition("-")[0] in wanted]
+        if name not in both.values():
+            raise MissingData(f"not both runs were scored with {name}: {have}")
+    chosen = [folder for folder, name in both.items() if not wanted or name in wanted]
     if not chosen:
-        raise MissingData(
-            f"no protocol was used for both runs: {run_a.folder} has {', '.join(have[0])},"
-            f" {run_b.folder} has {', '.join(have[1])}. Score one of them again"
-        )
+        problem = f"no protocol was used for both runs: {have}"
+        raise MissingData(f"{problem}. Score one of them again")
     return chosen
 
 
-def _changes(a: Measured, b: Measured, draws: int, seed: int) -> list[ScoreChange]:
+def _protocols_of(run: Run) -> Mapping[str, tuple[str, str]]:
+    """The name, and the name with its version, of the protocol in each folder of a run."""
+    protocols = {}
+    for folder in run.protocols():
+        scores = run.scores(folder)
+        if scores is not None:
+            name = scores["protocol"]
+            protocols[folder] = (name, f"{name}-{scores['version']}")
+    return protocols
+
+
+def _in_order(pairs: Sequence[ResultPair]) -> list[ResultPair]:
+    """The pairs in the order in which their task lists protocols, then those of users."""
+
+    def place(pair: ResultPair) -> tuple[str, int]:
+        protocol = pair[0].protocol
+        keys = [known.key for known in tasks.load(protocol.task).protocols]
+        return protocol.task, keys.index(protocol.key) if protocol.key in keys else len(keys)
+
+    return sorted(pairs, key=place)
+
+
+def _changes(a: Result, b: Result, draws: int, seed: int) -> list[ScoreChange]:
     """Every score of one protocol, p not yet adjusted."""
     before, after = a.values(), b.values()
     return [
         ScoreChange(
             protocol=a.key,
-            score=name,
+            spec=a.protocol.spec(name),
             a=before[name],
             b=after[name],
-            difference=one,
-            holm=one.p,
-            lower_is_better=a.metric_of(name).lower_is_better,
+            difference=difference,
+            holm=difference.p,
         )
-        for name, one in differences(a, b, draws=draws, seed=seed).items()
+        for name, difference in differences(a, b, draws=draws, seed=seed).items()
     ]
 
 
 def _adjusted(changes: Sequence[ScoreChange]) -> tuple[ScoreChange, ...]:
-    adjusted = statistics.holm([one.difference.p for one in changes])
-    return tuple(replace(one, holm=p) for one, p in zip(changes, adjusted, strict=True))
+    adjusted = statistics.holm([change.difference.p for change in changes])
+    return tuple(replace(change, holm=p) for change, p in zip(changes, adjusted, strict=True))
 
 
-def _images(pairs: Sequence[RunPair], by: str | None) -> ImageChanges:
-    """The images by how much they changed, in the last protocol that has the score.
-
-    Strict comes last, and its numbers are the sound ones.
-    """
-    for name in (by,) if by is not None else IMAGES_BY:
-        for a, b in reversed(pairs):
-            if any(name in metric.scores for metric in a.metrics):
-                return _ordered(name, a, a.alone(name), b.alone(name))
-    known = [name for a, _ in pairs for metric in a.metrics for name in metric.scores]
-    if by is None:
-        by = known[-1]
-        return _images(pairs, by)
-    raise UnknownName("score that both runs have", by, set(known))
+def _images(pairs: Sequence[ResultPair], by: str | None) -> ImageChanges:
+    """The images by how much they changed, in the last protocol of the task that has the score."""
+    name = pairs[-1][0].protocol.images_by if by is None else by
+    for a, b in reversed(pairs):
+        if any(spec.name == name for spec in a.protocol.scores):
+            return _sorted(a.protocol.spec(name), a, a.alone(name), b.alone(name))
+    known = {spec.name for a, _ in pairs for spec in a.protocol.scores}
+    raise UnknownName("score that both runs have", name, known)
 
 
-def _ordered(name: str, of: Measured, a: FloatArray, b: FloatArray) -> ImageChanges:
-    # what only rounding keeps apart is equal
-    far = np.where(np.isclose(a, b, rtol=0, atol=1e-12), 0.0, np.abs(b - a))
+def _sorted(spec: ScoreSpec, result: Result, a: FloatArray, b: FloatArray) -> ImageChanges:
+    # what only rounding keeps apart is equal; an image without a score is last
+    far = np.where(np.isclose(a, b, rtol=0, atol=1e-12, equal_nan=True), 0.0, np.abs(b - a))
     order = np.argsort(-far, kind="stable")
     images = [
-        ImageChange(of.ids[k], float(a[k]), float(b[k]) if far[k] else float(a[k])) for k in order
+        ImageChange(result.ids[k], float(a[k]), float(b[k]) if far[k] else float(a[k]))
+        for k in order
     ]
-    return ImageChanges(name, of.key, tuple(images))
+    return ImageChanges(spec, result.key, tuple(images))
 
 
-def _phrases(a: Measured, b: Measured) -> PhraseChanges | None:
-    """Gained and lost, from how many phrases of each image were matched."""
-    if "phrase_f1" not in a.rows:
-        return None
-    before, after = (one.rows["phrase_f1"].columns["matched"] for one in (a, b))
+def _phrases(a: Result, b: Result) -> list[PhraseChanges]:
+    """Gained and lost phrases, one entry for each metric that matches phrases."""
+    return [
+        _phrases_of(a, b, metric.name, *metric.phrase_columns)
+        for metric in a.metrics
+        if metric.phrase_columns is not None
+    ]
+
+
+def _phrases_of(a: Result, b: Result, metric: str, matched: str, reference: str) -> PhraseChanges:
+    """Gained and lost phrases, from how many of each image were matched.
+
+    Args:
+        a: a result.
+        b: another on the same images.
+        metric: the metric's name.
+        matched: its column of phrases matched.
+        reference: its column of phrases in the reference.
+    """
+    before, after = (result.rows[metric].columns[matched] for result in (a, b))
     far = np.abs(after - before)
     order = [int(k) for k in np.argsort(-far, kind="stable") if far[k]]
     return PhraseChanges(
         protocol=a.key,
-        reference=int(a.rows["phrase_f1"].columns["reference"].sum()),
+        reference=int(a.rows[metric].columns[reference].sum()),
         a=int(before.sum()),
         b=int(after.sum()),
         gained=int(np.maximum(after - before, 0).sum()),
@@ -193,47 +212,38 @@ def _phrases(a: Measured, b: Measured) -> PhraseChanges | None:
     )
 
 
-def _side(run: Run, measured: Sequence[Measured]) -> Side:
+def _side(run: Run, results: Sequence[Result]) -> Side:
     return Side(
         model=label_of(run),
         folder=str(run.folder),
-        failed=int(measured[0].verdict["failed"]),
-        signatures={one.key: one.verdict["signature"] for one in measured},
+        failed=results[0].failed,
+        signatures={result.key: result.signature for result in results},
     )
 
 
-def _answered(pairs: Sequence[RunPair]) -> tuple[tuple[str, str, str], ...]:
+def _answered(pairs: Sequence[ResultPair]) -> tuple[tuple[str, str, str], ...]:
     """What the signatures say differently, all of it outside the measurement."""
-    found: dict[str, tuple[str, str, str]] = {}
+    different: dict[str, tuple[str, str, str]] = {}
     for pair in pairs:
-        a, b = (fields_of(one.verdict["signature"]) for one in pair)
+        a, b = (ordered({}, one.answered, one.confidences, one.evaluator) for one in pair)
         for name in dict.fromkeys((*a, *b)):
             if name not in MEASUREMENT and a.get(name) != b.get(name):
-                found.setdefault(name, (name, a.get(name, "not set"), b.get(name, "not set")))
-    return tuple(found.values())
+                change = (name, a.get(name, "not set"), b.get(name, "not set"))
+                different.setdefault(name, change)
+    return tuple(different.values())
 
 
-def _notes(pairs: Sequence[RunPair], tests: int, draws: int) -> list[str]:
-    """What a reader must know beside the numbers."""
+def _notes(pairs: Sequence[ResultPair], tests: int, draws: int) -> list[str]:
+    """What a reader must know beside the numbers, each sentence once."""
     if draws < 1:
         raise BadOption(f"draws is {draws}; at least one is needed")
-    said = []
+    notes = []
     if tests / (draws + 1) >= SURE:
-        said.append(
+        notes.append(
             f"with {draws} draws and {tests} tests no adjusted p can be below"
             f" {min(1.0, tests / (draws + 1)):.2f}: nothing can be significant. Take more draws"
         )
-    kinds = {metric.name for a, _ in pairs for metric in a.metrics}
-    if "cider" in kinds:
-        said.append("CIDEr keeps the document frequencies of the full reference set under draws")
     for a, b in pairs:
-        if any(getattr(metric, "ties", "") == "image_order" for metric in a.metrics):
-            said.append(f"AP50 of {a.key} depends on the order of the images, and so does its p")
-        scored = [fields_of(one.verdict["signature"]).get("confidences") for one in (a, b)]
-        ranks = any(getattr(metric, "scores_from", "") == "model" for metric in a.metrics)
-        if ranks and scored[0] != scored[1]:
-            said.append(
-                f"AP50 of {a.key}: {scored[0]} of A's masks carry a score, {scored[1]} of B's; the"
-                " test swaps answers between two scales"
-            )
-    return said
+        for metric in a.metrics:
+            notes += metric.paired_notes(a.key, a.confidences, b.confidences)
+    return list(dict.fromkeys(notes))

@@ -4,26 +4,19 @@ A rank is shared by systems whose difference could be chance. Reference baseline
 line, values from papers under another, both without a rank.
 """
 
-from gcg_bench.reporting.leaderboard.board import RANKED_BY, Board
+from gcg_bench.reporting.leaderboard.board import Board
 from gcg_bench.reporting.leaderboard.published import published_rows
 from gcg_bench.reporting.leaderboard.submission import Submission, inspect
 from gcg_bench.reporting.leaderboard.verifying import Fault, verify
 from gcg_bench.reporting.leaderboard.writing import SUFFIXES, write_board
-from gcg_bench.scoring.results import refuse_unlike
-from gcg_bench.scoring.signature import MEASUREMENT
-from gcg_bench.scoring.signature import fields_of as fields
 
 __all__ = [
-    "MEASUREMENT",
-    "RANKED_BY",
     "SUFFIXES",
     "Board",
     "Fault",
     "Submission",
-    "fields",
     "inspect",
     "published_rows",
-    "refuse_unlike",
     "verify",
     "write_board",
 ]

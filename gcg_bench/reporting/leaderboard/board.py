@@ -10,20 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import metrics
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files.html import table as html_table
-from gcg_bench.reporting.leaderboard import rows
+from gcg_bench.reporting.leaderboard import csv_file, rows
 from gcg_bench.reporting.leaderboard.published import published_beside
-from gcg_bench.reporting.leaderboard.ranking import Bar, Ranking, by_test, by_value, no_bar
+from gcg_bench.reporting.leaderboard.ranking import Ranking, by_test, by_value
 from gcg_bench.reporting.leaderboard.rows import BASELINE, PUBLISHED, Row
 from gcg_bench.runs import Run
-from gcg_bench.scoring.results import Measured, refuse_unlike, short_labels, stored
-from gcg_bench.tasks.protocols import OPTIONAL_METRICS, PROTOCOLS
-
-# what a protocol's rows are ranked by unless the caller says otherwise
-RANKED_BY = {"official": "AP50", "strict": "F1"}
-_PLAIN = ("Words",)  # shown as it is: a number of words is no share
+from gcg_bench.runs.labels import short_labels
+from gcg_bench.scoring.comparable import refuse_unlike
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.storage import load_result, load_results
+from gcg_bench.types import Bar, ScoreSpec, no_bar, scale_note
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Board:
     """Rows of scores, one a run and protocol, in no promised order until ranked.
 
     Attributes:
-        rows: column name -> value; scores are fractions, with `X_low` and `X_high` beside `X`. A
-            row does not name what it does not have.
+        rows: column name -> value, see `rows`; scores are fractions, with `X_low` and `X_high`
+            beside `X`. A row names only what it has.
     """
 
     rows: tuple[Row, ...]
@@ -43,15 +41,16 @@ class Board:
 
         Raises:
             MissingData: a folder is not a run, or has not been scored.
+            BadData: scores, rows and predictions of a run do not fit together.
         """
-        found: list[Row] = []
-        for folder in dict.fromkeys(Path(one).resolve() for one in folders):
+        board: list[Row] = []
+        for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
             run = Run.open(folder)
-            verdicts = run.all_scores()
-            if not verdicts:
+            results = load_results(run)
+            if not results:
                 raise MissingData(f"{folder}: not scored yet; gcg-bench score {folder}")
-            found += [rows.row_of(run, verdict) for verdict in verdicts]
-        return cls(tuple(found))
+            board += [rows.row_of(run, result) for result in results]
+        return cls(tuple(board))
 
     @classmethod
     def read(cls, file: Path) -> "Board":
@@ -61,7 +60,7 @@ class Board:
             MissingData: there is no such file.
             BadData: it is not a board; names line and column.
         """
-        return cls(rows.read_csv(file))
+        return cls(csv_file.read_csv(file))
 
     def with_published(self) -> "Board":
         """This board and, after its rows, values from papers."""
@@ -78,7 +77,7 @@ class Board:
         come last, as they are.
 
         Args:
-            by: the score to rank by; by default AP50 for official and F1 for strict.
+            by: the score to rank by; by default the one that each protocol is ranked by.
             draws: of the paired test; more are taken where there are many pairs.
             seed: of the test.
             bar: a progress bar.
@@ -89,19 +88,16 @@ class Board:
         """
         ranked: list[Row] = []
         measured = [row for row in self.rows if row.get("role") != PUBLISHED]
-        for name in dict.fromkeys(_protocol(row) for row in measured):
-            group = [_bare(row) for row in measured if _protocol(row) == name]
-            refuse_unlike(group)
-            score = by or RANKED_BY.get(name, "F1")
-            if any(score not in row for row in group):
-                known = ", ".join(rows.scores_in(group))
-                raise BadOption(f"not every {name} row has a score named {score!r}; known: {known}")
+        for task, name in dict.fromkeys(map(_protocol, measured)):
+            group = [_without_rank(row) for row in measured if _protocol(row) == (task, name)]
+            refuse_unlike([row.get("measurement", {}) for row in group], rows.names_of(group))
+            spec = _spec_to_rank_by(group, by, name)
             systems = [row for row in group if row.get("role") != BASELINE]
             below = [row for row in group if row.get("role") == BASELINE]
             if not systems:
                 systems, below = below, []
-            ranked += _ordered(systems, _ranking(systems, score, draws, seed, bar), score)
-            ranked += _best_first(below, score)
+            ranked += _ordered(systems, _ranking(systems, spec, draws, seed, bar), spec)
+            ranked += _best_first(below, spec)
         return Board((*ranked, *(row for row in self.rows if row.get("role") == PUBLISHED)))
 
     def frame(self) -> Any:
@@ -116,78 +112,88 @@ class Board:
         Raises:
             EnvironmentProblem: the file cannot be written.
         """
-        rows.write_csv(self.rows, file)
+        csv_file.write_csv(self.rows, file)
 
     def _repr_html_(self) -> str:
-        """A table for notebooks: scores times 100, words as they are."""
+        """A table for notebooks."""
         kept = ("rank", "model", "dataset", "split", "protocol", "provenance", "n", "failed")
         shown = [name for name in kept if any(name in row for row in self.rows)]
-        scores = rows.scores_in(self.rows)
+        specs = rows.specs_in(self.rows)
         labels = short_labels([row["model"] for row in self.rows])
         body = [
             [
                 *(label if name == "model" else row.get(name) for name in shown),
-                *(_cell(row.get(name), name) for name in scores),
+                *(spec.text(row[name]) if name in row else None for name, spec in specs.items()),
             ]
             for label, row in zip(labels, self.rows, strict=True)
         ]
-        return html_table([*shown, *scores], body, caption="Scores × 100, words as they are")
+        return html_table([*shown, *specs], body, caption=scale_note(specs.values(), end=""))
 
 
-def lower_is_better(score: str) -> bool:
-    """Whether a score counts mistakes."""
-    known = [metric for protocol in PROTOCOLS.values() for metric in protocol.metrics]
-    known += [metrics.load(name) for name in OPTIONAL_METRICS]
-    return any(metric.lower_is_better for metric in known if score in metric.scores)
+def results_of(systems: Sequence[Row]) -> list[Result] | None:
+    """The stored results that rows were made from; None when one is gone or was made again.
 
-
-def measured_of(systems: Sequence[Row]) -> list[Measured] | None:
-    """What the rows' runs keep, when it is there for all and is what the rows were made from."""
-    found = []
+    Raises:
+        BadData: scores, rows and predictions of a run do not fit together.
+    """
+    results = []
     for row in systems:
         folder = Path(row["run"]) if "run" in row else None
         if folder is None or not Run.is_run(folder):
             return None
         try:
-            one = stored(Run.open(folder), row["protocol"])
+            result = load_result(Run.open(folder), f"{row.get('task')}.{row['protocol']}")
         except (MissingData, BadOption):  # rows that are gone, or of another version's metrics
             return None
-        if one.verdict["signature"] != row.get("signature"):  # scored again since
+        same = (
+            result.measurement == row.get("measurement"),
+            result.answered == row.get("answered"),
+            result.digests.predictions == row.get("predictions"),
+        )
+        if not all(same):  # scored again since
             return None
-        found.append(one)
-    return found
+        results.append(result)
+    return results
 
 
-def _ranking(systems: Sequence[Row], score: str, draws: int, seed: int, bar: Bar) -> Ranking:
-    kept = measured_of(systems)
-    if kept is None:
-        values = [row[score] for row in systems]
-        return by_value(score, values, lower_is_better=lower_is_better(score))
-    return by_test(score, kept, draws=draws, seed=seed, bar=bar)
+def _spec_to_rank_by(group: Sequence[Row], by: str | None, protocol: str) -> ScoreSpec:
+    """The score that rows of one protocol are ranked by.
+
+    Raises:
+        BadOption: not every row has it.
+    """
+    specs = rows.specs_in(group)
+    name = by or rows.ranking_score(group[0]) or next(iter(specs), "")
+    if name not in specs or any(name not in row for row in group):
+        known = ", ".join(specs)
+        raise BadOption(f"not every {protocol} row has a score named {name!r}; known: {known}")
+    return specs[name]
 
 
-def _ordered(systems: Sequence[Row], ranking: Ranking, score: str) -> list[Row]:
+def _ranking(systems: Sequence[Row], spec: ScoreSpec, draws: int, seed: int, bar: Bar) -> Ranking:
+    results = results_of(systems)
+    if results is None:
+        return by_value(spec, [row[spec.name] for row in systems])
+    return by_test(spec, results, draws=draws, seed=seed, bar=bar)
+
+
+def _ordered(systems: Sequence[Row], ranking: Ranking, spec: ScoreSpec) -> list[Row]:
     ranked = [
         {"rank": rank, **row, "ranked_by": ranking.by}
         for rank, row in zip(ranking.ranks, systems, strict=True)
     ]
-    return sorted(_best_first(ranked, score), key=lambda row: int(row["rank"]))
+    return sorted(_best_first(ranked, spec), key=lambda row: int(row["rank"]))
 
 
-def _best_first(group: Sequence[Row], score: str) -> list[Row]:
-    sign = 1 if lower_is_better(score) else -1
-    return sorted(group, key=lambda row: sign * float(row[score]))
+def _best_first(group: Sequence[Row], spec: ScoreSpec) -> list[Row]:
+    sign = 1 if spec.lower_is_better else -1
+    return sorted(group, key=lambda row: sign * float(row[spec.name]))
 
 
-def _protocol(row: Row) -> str:
-    """The protocol's name without its version."""
-    return str(row["protocol"]).rpartition("-")[0]
+def _protocol(row: Row) -> tuple[str, str]:
+    """The task, and the protocol's name without its version."""
+    return str(row.get("task", "")), str(row["protocol"]).rpartition("-")[0]
 
 
-def _bare(row: Row) -> Row:
-    """A row without the rank that it had."""
+def _without_rank(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("rank", "ranked_by")}
-
-
-def _cell(value: float | None, score: str) -> str | None:
-    return None if value is None else f"{value if score in _PLAIN else 100 * value:.1f}"

@@ -8,6 +8,7 @@ what plain LaTeX cannot set is written as its code point.
 from collections.abc import Iterable, Sequence
 
 from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Part, Section
+from gcg_bench.types import ScoreSpec
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -57,12 +58,12 @@ def _letter(letter: str) -> str:
         return _SPECIAL[letter]
     if letter.isascii():
         return letter if letter.isprintable() else " "
-    known = ord(letter) in _LETTERS and letter.isalpha()
-    return letter if known else f"[U+{ord(letter):04X}]"
+    is_set = ord(letter) in _LETTERS and letter.isalpha()
+    return letter if is_set else f"[U+{ord(letter):04X}]"
 
 
 def _table(section: Section) -> str:
-    headings = [_headed(name, section) for name in section.scores]
+    headings = [_heading(spec) for spec in section.scores]
     columns = "rl" + "r" * len(headings) + "rrlll"
     width = len(columns)
     texts = ["", "Model", *headings, "Images", "Failed", "Protocol", "Evaluator", "Provenance"]
@@ -106,8 +107,8 @@ def _below(section: Section) -> list[str]:
     return lines
 
 
-def _headed(name: str, section: Section) -> str:
-    return rf"{escaped(name)} $\downarrow$" if name in section.lower else escaped(name)
+def _heading(spec: ScoreSpec) -> str:
+    return rf"{escaped(spec.name)} $\downarrow$" if spec.lower_is_better else escaped(spec.name)
 
 
 def _cells(entry: Entry) -> list[str]:

@@ -8,14 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gcg_bench.reporting.leaderboard.board import Board, lower_is_better
-from gcg_bench.reporting.leaderboard.rows import BASELINE, PUBLISHED, Row, scores_in
-from gcg_bench.scoring.results import short_labels
-from gcg_bench.scoring.signature import fields_of
-
-_PLAIN = ("Words",)  # shown as it is: a number of words is no share
-SCALE = "Scores × 100 with 95% bootstrap intervals over images; words as they are."
-_BARE_SCALE = "Scores × 100; words as they are."  # where no interval was drawn
+from gcg_bench import tasks
+from gcg_bench.reporting.leaderboard.board import Board
+from gcg_bench.reporting.leaderboard.rows import (
+    BASELINE,
+    PUBLISHED,
+    Row,
+    ranking_score,
+    signature_fields,
+    specs_in,
+)
+from gcg_bench.runs.labels import short_labels
+from gcg_bench.scoring import signature
+from gcg_bench.types import ScoreSpec, scale_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,7 @@ class Section:
     Attributes:
         title: e.g. `official v1, grandf val, 2,500 images`.
         by: the score that it is ranked by, else the first that there is.
-        scores: the names of the columns of scores.
-        lower: those of them that count mistakes.
+        scores: the columns of scores.
         parts: the first holds the ranked rows.
         notes: what a reader must know, one sentence each.
         sources: of published rows, `1` being the first.
@@ -93,8 +97,7 @@ class Section:
 
     title: str
     by: str
-    scores: tuple[str, ...]
-    lower: frozenset[str]
+    scores: tuple[ScoreSpec, ...]
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
@@ -102,65 +105,85 @@ class Section:
 
 
 def sections(board: Board) -> list[Section]:
-    """The board's sections; published rows stand in that of the official protocol, if any."""
-    measured = [row for row in board.rows if row.get("role") != PUBLISHED]
-    reported = [row for row in board.rows if row.get("role") == PUBLISHED]
-    groups: dict[str, list[Row]] = {}
-    for row in measured:
-        groups.setdefault(row["protocol"], []).append(row)
-    home = next((key for key in groups if key.startswith("official-")), None)
-    made = [_section(key, rows, reported if key == home else []) for key, rows in groups.items()]
-    if reported and home is None:
-        made.append(_section("", [], reported))
-    return made
+    """The board's sections.
+
+    Published rows stand in the section of the first protocol of their task, which is the published
+    computation; where the board has none, in a section of their own.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in board.rows:
+        if row.get("role") != PUBLISHED:
+            groups.setdefault((str(row.get("task", "")), row["protocol"]), []).append(row)
+    several = len({task for task, _ in groups}) > 1
+    published = [row for row in board.rows if row.get("role") == PUBLISHED]
+    laid_out = []
+    for (task, protocol), measured in groups.items():
+        first = _first_protocol(task)
+        joined = first is not None and first.key == protocol
+        reported = [row for row in published if joined and row.get("task") == task]
+        published = [row for row in published if row not in reported]
+        title = f"{task} " if several else ""
+        laid_out.append(_section(title + _title(protocol, measured), measured, reported))
+    if published:
+        laid_out.append(_section("Published results", [], published))
+    return laid_out
 
 
-def _section(key: str, measured: Sequence[Row], reported: Sequence[Row]) -> Section:
+def _first_protocol(task: str) -> tasks.EvalProtocol | None:
+    """The first protocol of a task, None when there is no such task here."""
+    return tasks.load(task).protocols[0] if task in tasks.names() else None
+
+
+def _section(title: str, measured: Sequence[Row], reported: Sequence[Row]) -> Section:
     everyone = [*measured, *reported]
-    scores = tuple(scores_in(everyone))
-    labels = dict(zip(map(id, everyone), short_labels([r["model"] for r in everyone]), strict=True))
+    specs = tuple(specs_in(everyone).values())
+    short = short_labels([row["model"] for row in everyone])
+    labels = dict(zip(map(id, everyone), short, strict=True))
     common = _common(measured)
-    sources = list(dict.fromkeys(map(_sourced, reported)))
+    sources = list(dict.fromkeys(map(_source_of, reported)))
     place = (measured[0].get("dataset"), measured[0].get("split")) if measured else ("", "")
-    made = {
-        id(row): _entry(row, labels[id(row)], scores, common, sources, place) for row in everyone
+    entries = {
+        id(row): _entry(row, labels[id(row)], specs, common, sources, place) for row in everyone
     }
     ranked = [row for row in measured if row.get("role") != BASELINE or "rank" in row]
     below = [row for row in measured if row.get("role") == BASELINE and "rank" not in row]
     parts = [
-        Part("", _led([made[id(row)] for row in ranked])),
-        Part("Reference baselines, not ranked", tuple(made[id(row)] for row in below)),
-        Part("As reported in papers, not measured here", tuple(made[id(row)] for row in reported)),
+        Part("", _grouped([entries[id(row)] for row in ranked])),
+        Part("Reference baselines, not ranked", tuple(entries[id(row)] for row in below)),
+        Part(
+            "As reported in papers, not measured here", tuple(entries[id(row)] for row in reported)
+        ),
     ]
     return Section(
-        title=_title(key, measured),
-        by=_by(measured, scores),
-        scores=scores,
-        lower=frozenset(name for name in scores if lower_is_better(name)),
+        title=title,
+        by=_by(measured, reported, [spec.name for spec in specs]),
+        scores=specs,
         parts=tuple(part for part in parts if part.entries),
-        notes=tuple(_notes(measured, reported)),
+        notes=tuple(_notes(measured, reported, specs)),
         sources=tuple(sources),
-        signature="|".join(f"{name}:{value}" for name, value in common.items()),
+        signature=signature.line(common),
     )
 
 
 def _title(key: str, measured: Sequence[Row]) -> str:
-    if not measured:
-        return "Published results"
     name, _, version = key.rpartition("-")
     row = measured[0]
-    counted = f", {row['n']:,} images" if "n" in row else ""
-    return f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{counted}"
+    images = f", {row['n']:,} images" if "n" in row else ""
+    return f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{images}"
 
 
-def _by(measured: Sequence[Row], scores: Sequence[str]) -> str:
-    told = [str(row["ranked_by"]).partition(":")[0] for row in measured if "ranked_by" in row]
-    return next((name for name in (*told, "AP50", *scores) if name in scores), "")
+def _by(measured: Sequence[Row], reported: Sequence[Row], names: Sequence[str]) -> str:
+    """The score that a section is ranked by; where nothing is ranked, the one it would be."""
+    ranked = [str(row["ranked_by"]).partition(":")[0] for row in measured if "ranked_by" in row]
+    usual = [name for name in map(ranking_score, measured) if name is not None]
+    firsts = [_first_protocol(str(row.get("task", ""))) for row in reported[:1]]
+    usual += [first.ranked_by for first in firsts if first is not None]
+    return next((name for name in (*ranked, *usual, *names) if name in names), "")
 
 
 def _common(measured: Sequence[Row]) -> dict[str, str]:
     """The fields that all signatures have alike."""
-    all_fields = [fields_of(row.get("signature", "")) for row in measured]
+    all_fields = [signature_fields(row) for row in measured]
     first = all_fields[0] if all_fields else {}
     return {
         name: value
@@ -172,75 +195,78 @@ def _common(measured: Sequence[Row]) -> dict[str, str]:
 def _entry(
     row: Row,
     label: str,
-    scores: Iterable[str],
+    specs: Iterable[ScoreSpec],
     common: Mapping[str, str],
     sources: Sequence[str],
     place: tuple[Any, Any],
 ) -> Entry:
-    own = {n: v for n, v in fields_of(row.get("signature", "")).items() if n not in common}
-    here = (row.get("dataset", ""), row.get("split", ""))
+    own = {name: value for name, value in signature_fields(row).items() if name not in common}
+    data = (row.get("dataset", ""), row.get("split", ""))
     return Entry(
         rank=str(row.get("rank", "")),
         model=label,
-        figures=tuple(_figure(row, name) for name in scores),
+        figures=tuple(_figure(row, spec) for spec in specs),
         images=f"{row['n']:,}" if "n" in row else "",
         failed=f"{row['failed']:,}" if "failed" in row else "",
         protocol=row["protocol"],
         evaluator=row.get("evaluator", ""),
         provenance=row.get("provenance", "measured"),
-        source=str(sources.index(_sourced(row)) + 1) if row.get("role") == PUBLISHED else "",
-        split="" if here == place else " ".join(here),
+        source=str(sources.index(_source_of(row)) + 1) if row.get("role") == PUBLISHED else "",
+        split="" if data == place else " ".join(data),
         answered=", ".join(f"{name}: {value}" for name, value in own.items() if name != "by"),
         leads=False,
     )
 
 
-def _figure(row: Row, score: str) -> Figure | None:
-    if score not in row:
+def _figure(row: Row, spec: ScoreSpec) -> Figure | None:
+    if spec.name not in row:
         return None
-    factor = 1 if score in _PLAIN else 100
-    value, low, high = (row.get(f"{score}{end}") for end in ("", "_low", "_high"))
-    texts = ["" if number is None else f"{factor * number:.1f}" for number in (value, low, high)]
-    return Figure(texts[0], texts[1], texts[2], row[score])
+    ends = (row.get(f"{spec.name}{end}") for end in ("_low", "_high"))
+    low, high = ("" if number is None else spec.text(number) for number in ends)
+    return Figure(spec.text(row[spec.name]), low, high, row[spec.name])
 
 
-def _led(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+def _grouped(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries, the first of each rank marked."""
     return tuple(
         replace(entry, leads=k > 0 and entry.rank != entries[k - 1].rank)
         for k, entry in enumerate(entries)
     )
 
 
-def _sourced(row: Row) -> str:
+def _source_of(row: Row) -> str:
     """Where a published value is from and what is known of how it was computed."""
     parts = (row.get("source", "source not stated"), row.get("note", ""))
     return ". ".join(part for part in parts if part)
 
 
-def _notes(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
-    said = ["Scores × 100, as their sources print them."]
+def _notes(
+    measured: Sequence[Row], reported: Sequence[Row], specs: Sequence[ScoreSpec]
+) -> list[str]:
+    """What a reader must know beside the numbers, one sentence each."""
+    notes = [scale_note(specs, end=", as their sources print them.")]
     if measured:
-        drawn = any(f"{name}_low" in row for row in measured for name in scores_in([row]))
-        said = [SCALE if drawn else _BARE_SCALE]
+        drawn = any(f"{spec.name}_low" in row for row in measured for spec in specs)
+        notes = [scale_note(specs, intervals=drawn)]
     by = {row["ranked_by"]: None for row in measured if "ranked_by" in row}
     for how in by:
-        said.append(f"Ranked by {how}.")
+        notes.append(f"Ranked by {how}.")
         if "paired" in how:
-            said.append(
+            notes.append(
                 "Systems share a rank unless every one above differs from every one below"
                 " (adjusted p < .05)."
             )
     gates = {row["false_accept"] for row in measured if "false_accept" in row}
     if len(gates) == 1:
-        said.append(f"The false-accept rate of the similarity gate is {100 * gates.pop():.1f}%.")
+        notes.append(f"The false-accept rate of the similarity gate is {100 * gates.pop():.1f}%.")
     if reported:
-        said.append(
+        notes.append(
             "Reported values are from papers, whose evaluators differ as their notes say; they have"
             " no rank and no interval."
         )
         if measured and {row.get("dataset") for row in measured} != {reported[0].get("dataset")}:
-            said.append(
+            notes.append(
                 f"Reported values are of {reported[0].get('dataset')}, not of the data measured"
                 " here: the two cannot be compared."
             )
-    return said
+    return notes

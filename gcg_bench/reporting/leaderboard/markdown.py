@@ -3,6 +3,7 @@
 import re
 
 from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Section
+from gcg_bench.types import ScoreSpec
 
 # all that means something inside a cell of GitHub's Markdown; escaped, it is itself
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
@@ -20,7 +21,7 @@ def markdown(sections: list[Section]) -> str:
 
 
 def _section(section: Section) -> str:
-    headings = [_headed(name, section) for name in section.scores]
+    headings = [_heading(spec) for spec in section.scores]
     texts = [
         "rank",
         "model",
@@ -42,16 +43,16 @@ def _section(section: Section) -> str:
     if section.signature:
         # a code span shows backslashes as they are, so nothing is escaped in it
         lines += ["", f"Signature: `{_code(section.signature)}`"]
-    own = [(e.model, e.answered) for part in section.parts for e in part.entries if e.answered]
-    lines += [f"- {escaped(model)}: {escaped(answered)}" for model, answered in own]
+    entries = [entry for part in section.parts for entry in part.entries if entry.answered]
+    lines += [f"- {escaped(entry.model)}: {escaped(entry.answered)}" for entry in entries]
     if section.sources:
         lines += ["", "Sources of reported values:", ""]
         lines += [f"{k}. {escaped(source)}" for k, source in enumerate(section.sources, 1)]
     return "\n".join([*lines, ""])
 
 
-def _headed(name: str, section: Section) -> str:
-    return f"{escaped(name)} ↓" if name in section.lower else escaped(name)
+def _heading(spec: ScoreSpec) -> str:
+    return f"{escaped(spec.name)} ↓" if spec.lower_is_better else escaped(spec.name)
 
 
 def _cells(entry: Entry) -> list[str]:

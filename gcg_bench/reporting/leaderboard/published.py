@@ -1,9 +1,9 @@
 """Values from papers, shown beside measured rows and never ranked among them.
 
-`published_results.csv` has one line a model and split: scores times 100 as printed, the source they
-were read from, and a note that says what is known of the evaluator. Repositories changed the
-published evaluator in different ways, so rows are comparable with each other only as far as their
-notes go.
+`published_results.csv` has one line a model and split: the task and the data set, scores times 100
+as printed, the source they were read from, and a note that says what is known of the evaluator.
+Repositories changed the published evaluator in different ways, so rows are comparable with each
+other only as far as their notes go.
 """
 
 import csv
@@ -13,11 +13,11 @@ from typing import Any
 
 from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row
 
-DATASET = "grandf"
-SCORES = ("METEOR", "CIDEr", "AP50", "mIoU", "Recall")
+_TEXTS = ("model", "task", "dataset", "split", "source", "note")
+_SPLITS = ("val", "test", "unspecified")
 
 
-def published_rows(splits: Iterable[str] = ("val", "test", "unspecified")) -> tuple[Row, ...]:
+def published_rows(splits: Iterable[str] = _SPLITS) -> tuple[Row, ...]:
     """The published rows of some splits, in the file's order."""
     wanted = set(splits)
     text = (files(__package__) / "published_results.csv").read_text(encoding="utf-8")
@@ -28,23 +28,27 @@ def published_rows(splits: Iterable[str] = ("val", "test", "unspecified")) -> tu
 
 def published_beside(rows: Iterable[Row]) -> tuple[Row, ...]:
     """The published rows that belong beside measured ones: of their splits, else of all."""
-    own = {row.get("split", "") for row in rows if row.get("dataset") == DATASET}
-    return published_rows([*own, "unspecified"]) if own else published_rows()
+    published = published_rows()
+    datasets = {row["dataset"] for row in published}
+    splits = {row.get("split", "") for row in rows if row.get("dataset") in datasets}
+    wanted = {*splits, _SPLITS[-1]} if splits else set(_SPLITS)
+    return tuple(row for row in published if row["split"] in wanted)
 
 
 def _row(line: dict[str, Any]) -> Row:
     row: dict[str, Any] = {
         "model": line["model"],
-        "dataset": DATASET,
+        "dataset": line["dataset"],
         "split": line["split"],
         "protocol": PUBLISHED,
         "role": PUBLISHED,
         "provenance": "reported",
         "evaluator": "as published",
+        "task": line["task"],
         "source": line["source"],
         "note": line["note"],
     }
-    for name in SCORES:
-        if line[name]:
-            row[name] = float(line[name]) / 100
+    for name, value in line.items():
+        if name not in _TEXTS and value:
+            row[name] = float(value) / 100
     return {name: value for name, value in row.items() if value != ""}

@@ -7,15 +7,14 @@ above it. So different ranks mean a shown difference, as in the clusters of the 
 (Bojar et al. 2013); the same rank does not mean that no two of the group differ.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from gcg_bench import statistics
-from gcg_bench.scoring.results import Measured, differences, refuse_other_images
-
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+from gcg_bench.scoring.comparable import differences, refuse_other_images
+from gcg_bench.scoring.results import Result
+from gcg_bench.types import Bar, ScoreSpec, no_bar
 
 SURE = 0.05  # an adjusted p below it tells two systems apart
 _DRAWS_A_PAIR = 40  # so that the smallest adjusted p is below .025, however many pairs there are
@@ -34,22 +33,16 @@ class Ranking:
     by: str
 
 
-def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """The progress bar of callers who want none."""
-    del label, total
-    return nullcontext(lambda _: None)
-
-
-def by_value(score: str, values: Sequence[float], *, lower_is_better: bool = False) -> Ranking:
+def by_value(spec: ScoreSpec, values: Sequence[float]) -> Ranking:
     """Ranks from the values alone; equal values share a rank."""
-    sign = -1 if lower_is_better else 1
+    sign = -1 if spec.lower_is_better else 1
     ranks = tuple(1 + sum(sign * other > sign * value for other in values) for value in values)
-    return Ranking(ranks, f"{score}: value alone")
+    return Ranking(ranks, f"{spec.name}: value alone")
 
 
 def by_test(
-    score: str,
-    systems: Sequence[Measured],
+    spec: ScoreSpec,
+    systems: Sequence[Result],
     *,
     draws: int = 1000,
     seed: int = 0,
@@ -58,8 +51,8 @@ def by_test(
     """Ranks of groups that a paired test tells apart.
 
     Args:
-        score: what to rank by.
-        systems: verdicts on the same images by the same metrics.
+        spec: the score to rank by.
+        systems: results on the same images by the same metrics.
         draws: at least so many; more where there are many pairs.
         seed: of the test.
         bar: a progress bar.
@@ -67,10 +60,11 @@ def by_test(
     Raises:
         BadOption: other images (names the first), or other columns.
     """
-    for one in systems[1:]:
-        refuse_other_images(systems[0], one)
-    values = [one.values()[score] for one in systems]
-    sign = -1 if systems and systems[0].metric_of(score).lower_is_better else 1
+    score = spec.name
+    for system in systems[1:]:
+        refuse_other_images(systems[0], system)
+    values = [system.values()[score] for system in systems]
+    sign = -1 if spec.lower_is_better else 1
     order = sorted(range(len(systems)), key=lambda k: -sign * values[k])
     pairs = list(combinations(order, 2))
     if not pairs:
@@ -79,15 +73,15 @@ def by_test(
     p_values = []
     with bar("rank", len(pairs)) as advance:
         for above, below in pairs:
-            found = differences(
+            difference = differences(
                 systems[above], systems[below], scores=[score], draws=drawn, seed=seed
-            )
-            p_values.append(found[score].p)
+            )[score]
+            p_values.append(difference.p)
             advance(1)
     adjusted = statistics.holm(p_values)
     apart = {pair: p < SURE for pair, p in zip(pairs, adjusted, strict=True)}
-    said = f"{score}: paired randomisation test, {drawn} draws, Holm over {len(pairs)}"
-    return Ranking(_grouped(order, apart), f"{said} {'pair' if len(pairs) == 1 else 'pairs'}")
+    test = f"{score}: paired randomisation test, {drawn} draws, Holm over {len(pairs)}"
+    return Ranking(_grouped(order, apart), f"{test} {'pair' if len(pairs) == 1 else 'pairs'}")
 
 
 def _grouped(order: Sequence[int], apart: Mapping[tuple[int, int], bool]) -> tuple[int, ...]:
@@ -101,7 +95,7 @@ def _grouped(order: Sequence[int], apart: Mapping[tuple[int, int], bool]) -> tup
     rank = 1
     for place, system in enumerate(order):
         above, below = order[:place], order[place:]
-        if all(apart[one, other] for one in above for other in below):
+        if all(apart[better, worse] for better in above for worse in below):
             rank = place + 1
         ranks[system] = rank
     return tuple(ranks)

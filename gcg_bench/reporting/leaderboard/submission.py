@@ -1,4 +1,4 @@
-"""Answers that somebody hands in, looked at before they are scored.
+"""Predictions that somebody hands in, inspected before they are scored.
 
 A maintainer wants to know of files from outside: do they answer every image once, are the masks of
 the images' sizes, is it the data that is asked for, and has the same content been handed in before.
@@ -9,24 +9,27 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadData
+from gcg_bench.errors import BadData, BadOption
 from gcg_bench.files.fields import CollectedFaults
-from gcg_bench.pipeline.evaluate import measured_on
+from gcg_bench.pipeline.score import measured_on
 from gcg_bench.predictions import Reading, read_predictions, write_line
 from gcg_bench.predictions.check import check
 from gcg_bench.runs import Run
-from gcg_bench.scoring.signature import fields_of
+from gcg_bench.scoring.storage import load_result
+from gcg_bench.scoring.values import MeasuredOn
 from gcg_bench.types import Prediction
 
 Problem = tuple[str, BadData]
 
+_DATA = ("dataset", "card", "split", "truth", "n")
+"""The fields of MeasuredOn that the data alone decide."""
+
 
 @dataclass(frozen=True)
 class Submission:
-    """What was found in files that were handed in.
+    """What is known of files that were handed in.
 
     Attributes:
         path: the files.
@@ -41,7 +44,7 @@ class Submission:
         captions: distinct captions of answers.
         content: sha256 of what is scored, whatever the layout, the order of the images and the
             times: the same for the same answers.
-        measured_on: the fields that a signature of these answers must have.
+        measured_on: what a result of these answers must say of its data, field by field.
         problems: pairs of level (`error`, `warning`) and problem.
         notes: what else a maintainer should know.
     """
@@ -57,7 +60,7 @@ class Submission:
     masks: int
     captions: int
     content: str
-    measured_on: Mapping[str, Any]
+    measured_on: Mapping[str, str | int]
     problems: Sequence[Problem]
     notes: Sequence[str]
 
@@ -68,7 +71,7 @@ class Submission:
 
 
 def inspect(path: Path, data: Dataset) -> Submission:
-    """Everything that is to be said of predictions or of a run folder, found in one go.
+    """Everything that can be said of predictions or of a run folder, with all problems at once.
 
     Args:
         path: a prediction file, a folder of them, or a run folder.
@@ -77,65 +80,84 @@ def inspect(path: Path, data: Dataset) -> Submission:
     Raises:
         MissingData: there is nothing at `path`.
     """
-    sizes = {one.id: (one.query.image.height, one.query.image.width) for one in data.samples}
+    sizes = {sample.id: sample.size for sample in data.samples}
     reading = Reading()
     problems = check(path, sizes=sizes, ids=sizes, reading=reading)
-    answers = [
-        answer
-        for answer in read_predictions(path, sizes=sizes, faults=CollectedFaults())
-        if answer.id in sizes
+    predictions = [
+        prediction
+        for prediction in read_predictions(path, sizes=sizes, faults=CollectedFaults())
+        if prediction.id in sizes
     ]
     facts = measured_on(data)
     if Run.is_run(path):
         problems += [("error", problem) for problem in _run_problems(Run.open(path), facts)]
-    captions = Counter(answer.grounding.caption for answer in answers if answer.error is None)
+    captions = Counter(
+        prediction.grounding.caption for prediction in predictions if prediction.error is None
+    )
     return Submission(
         path=path,
         layout=reading.layout or "nothing recognised",
         dataset=data.card.name,
         split=data.split,
         n=len(data.samples),
-        answered=len(answers),
-        failed=sum(answer.error is not None for answer in answers),
+        answered=len(predictions),
+        failed=sum(prediction.error is not None for prediction in predictions),
         phrases=reading.phrases,
         masks=reading.masks,
         captions=len(captions),
-        content=content_hash(answers),
-        measured_on=facts,
+        content=content_hash(predictions),
+        measured_on=_fields(facts),
         problems=problems,
         notes=[*reading.sentences(), *_notes(captions)],
     )
 
 
-def content_hash(answers: Sequence[Prediction]) -> str:
-    """The sha256 of answers as one canonical line an image, without raw text and times."""
-    lines = sorted(write_line(replace(one, raw=None, seconds=None)) for one in answers)
+def content_hash(predictions: Sequence[Prediction]) -> str:
+    """The sha256 of predictions as one canonical line an image, without raw text and times."""
+    lines = sorted(
+        write_line(replace(prediction, raw=None, seconds=None)) for prediction in predictions
+    )
     state = hashlib.sha256()
     for line in lines:
         state.update(line.encode("utf-8", "backslashreplace") + b"\n")
     return state.hexdigest()
 
 
-def _run_problems(run: Run, facts: Mapping[str, Any]) -> Iterator[BadData]:
-    """Where a run's settings and signatures say other data than these."""
+def _fields(facts: MeasuredOn) -> dict[str, str | int]:
+    """What the data decide, as signatures show it: of the sha256 its first eight digits."""
+    fields: dict[str, str | int] = {name: getattr(facts, name) for name in _DATA}
+    return {**fields, "truth": facts.truth if facts.truth == "generated" else facts.truth[:8]}
+
+
+def _run_problems(run: Run, facts: MeasuredOn) -> Iterator[BadData]:
+    """Where a run's settings and results say other data than these, or contradict themselves."""
     remedy = "Is it the right data set and split?"
-    for name in ("dataset", "split"):
-        if run.settings.get(name) != facts[name]:
-            problem = f"says {run.settings.get(name)!r}, the data here is {facts[name]!r}"
+    for name, value in (("dataset", facts.dataset), ("split", facts.split)):
+        if run.settings.get(name) != value:
+            problem = f"says {run.settings.get(name)!r}, the data here is {value!r}"
             yield BadData(problem, file=run.folder / "run.json", field=name, remedy=remedy)
-    for key in run.protocols():
-        told = fields_of((run.scores(key) or {}).get("signature", ""))
-        for name, value in facts.items():
-            if told.get(name) != str(value):
+    for folder in run.protocols():
+        file = run.folder / folder / "scores.json"
+        try:
+            result = load_result(run, folder)
+        except BadData as error:
+            yield error
+            continue
+        except BadOption as error:  # metrics that this version does not have
+            yield BadData(str(error), file=file)
+            continue
+        stated, right = _fields(result.data), _fields(facts)
+        for name in right:
+            if stated[name] != right[name]:
                 yield BadData(
-                    f"the signature says {told.get(name)}, the data here give {value}",
-                    file=run.folder / key / "scores.json",
+                    f"the result says {stated[name]}, the data here give {right[name]}",
+                    file=file,
                     field=name,
                     remedy="Score it again on these data",
                 )
 
 
 def _notes(captions: Mapping[str, int]) -> Iterator[str]:
-    most = max(captions.items(), key=lambda one: one[1], default=("", 0))
-    if most[1] > 1:
-        yield f"{most[1]} images have the same caption: {most[0]!r:.80}"
+    caption, count = max(captions.items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        yield f"{count} images have the same caption: {caption!r:.80}"

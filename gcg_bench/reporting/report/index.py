@@ -84,9 +84,7 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
     }
 
 
-def _counts(
-    kinds: Sequence[Kind], images: Sequence[ImageDiagnosis], side: str
-) -> list[list[int]]:
+def _counts(kinds: Sequence[Kind], images: Sequence[ImageDiagnosis], side: str) -> list[list[int]]:
     """For each kind the number of phrases of that kind in each image, on one side."""
     return [
         [sum(finding.kind == kind.name for finding in getattr(image, side)) for image in images]
