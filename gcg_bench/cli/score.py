@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 
 from gcg_bench import tasks
-from gcg_bench.analysis.errors import Diagnosis, diagnose
+from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.diagnosis_tables import print_diagnosis
@@ -247,9 +247,9 @@ def _diagnosis(
     wanted = scoring.diagnosis or not (output.as_json or output.quiet)
     if protocol is None or not wanted:
         return None
-    rule = next(metric for metric in protocol.metrics if metric.phrase_columns is not None)
     store = pair_up(evaluated.data.samples, evaluated.predictions)
-    return diagnose(store.with_features(rule.needs, phrase_rule(protocol)), rule)
+    pairs = store.with_features(NEEDS, phrase_rule(protocol))
+    return diagnose(pairs, match_rule(protocol))
 
 
 def _counting_mistakes(evaluated: Evaluated) -> EvalProtocol | None:

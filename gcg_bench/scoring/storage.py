@@ -151,7 +151,7 @@ def _protocol(record: Record, measured: Record) -> EvalProtocol:
         metrics=tuple(map(_metric, measured.records("metrics"))),
         task=record.text("task"),
         encoder=None if encoder is None else encoder[0],
-        equal_is_one=measured.truth("equal_is_one", default=False),
+        equal_is_one=measured.boolean("equal_is_one", default=False),
         ranked_by=measured.text("ranked_by"),
         images_by=measured.text("images_by"),
     )

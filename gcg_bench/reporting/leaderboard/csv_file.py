@@ -136,9 +136,9 @@ def _score(record: Record) -> dict[str, Any]:
         score[name] = record.text(name)
         if score[name] not in known:
             raise record.bad(name, f"is {score[name]!r:.40}; known: {', '.join(known)}")
-    if record.truth("ranks", default=False):
+    if record.boolean("ranks", default=False):
         score["ranks"] = True
-    record.nothing_else()
+    record.refuse_unknown()
     return score
 
 
