@@ -55,13 +55,17 @@ class Loading:
 
 
 def names(package: str) -> tuple[str, ...]:
-    """The plug-ins in a package, sorted, as file names without `.py`; nothing is imported.
+    """The plug-ins in a package, sorted, as file names without `.py`; no plug-in is imported.
+
+    A package that is imported already is searched in all folders of its `__path__`.
 
     Args:
-        package: `metrics`, `data.formats` or `adapters`.
+        package: e.g. `metrics`, `data.formats` or `adapters`.
     """
-    folder = Path(__file__).parent.joinpath(*package.split("."))
-    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(folder)])))
+    imported = sys.modules.get(f"gcg_bench.{package}")
+    own = [str(Path(__file__).parent.joinpath(*package.split(".")))]
+    folders = own if imported is None else list(imported.__path__)
+    return tuple(sorted({module.name for module in pkgutil.iter_modules(folders)}))
 
 
 def module(package: str, name: str, kind: str) -> ModuleType:
