@@ -6,14 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import scored
+from support.own_metric import add_metric
 
 from gcg_bench.cli import main
 from gcg_bench.data import load_dataset
+from gcg_bench.metrics.mask_recall import MaskRecall
+from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.predictions import read_predictions
 from gcg_bench.runs import Run
+from gcg_bench.scoring import score as scoring
+from gcg_bench.scoring import stored_rule
 from gcg_bench.scoring.storage import keep
-from gcg_bench.tasks import gcg
+from gcg_bench.tasks import EvalProtocol, gcg
 from gcg_bench.text.encoders import load_encoder
 from gcg_bench.types import Prediction, Rows
 
@@ -91,8 +96,7 @@ def test_a_run_must_be_scored_on_the_same_images(folder, typed):
 
 
 def test_a_run_must_be_told_with_its_own_encoder(folder, typed):
-    score(folder, [sample.id for sample in load_dataset("shapes", "val", limit=3).samples],
-          digest="00000000" + DIGEST[8:])  # fmt: skip
+    score(folder, ids(), digest="00000000" + DIGEST[8:])
     code, _, err = typed(folder)
     assert code == 2
     assert "encoder minilm 00000000" in " ".join(err.split())
@@ -123,3 +127,111 @@ def test_report_names_missing_pictures(folder, typed, monkeypatch):
     assert "no picture found, drawn on a blank canvas instead: val 0: no such image" in " ".join(
         err.split()
     )
+
+
+# parts of the page that make no sense are left out
+
+
+MASKS = EvalProtocol(name="masks", version=1, metrics=(MeanIoU(),))
+RECALL = replace(gcg.OFFICIAL, metrics=(MaskRecall(),), ranked_by="", images_by="")
+
+
+@pytest.fixture
+def unscored(folder):
+    (folder / "gcg.strict-1" / "scores.json").unlink()
+    return folder
+
+
+def ids():
+    return [sample.id for sample in load_dataset("shapes", "val", limit=3).samples]
+
+
+def page_of(folder, typed):
+    """The page's text, its index and its records."""
+    code, _, err = typed(folder)
+    assert code == 0, err
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    parts = html.split('<script type="application/json"')
+    texts = [part.split(">", 1)[1].split("</script>")[0] for part in parts[1:]]
+    index, *records = map(json.loads, texts)
+    return html, index, records
+
+
+def test_masks_alone_need_no_encoder_and_have_no_kinds_of_mistakes(unscored, typed, monkeypatch):
+    def refuse(name, **_):
+        raise AssertionError(f"the encoder {name} was asked for")
+
+    monkeypatch.setattr(stored_rule, "load_encoder", refuse)
+    monkeypatch.setattr(scoring, "load_encoder", refuse)
+    score(unscored, ids(), protocol=MASKS, miou=np.array([1.0, 0.5, 0.0]))
+    html, index, records = page_of(unscored, typed)
+    assert (index["kinds"], index["reference"], index["predicted"]) == ([], [], [])
+    assert index["metrics"][index["worst"]]["label"] == "mIoU"
+    assert index["values"] == [[1.0, 0.5, 0.0]]
+    assert 'id="mistakes"' not in html
+    assert 'href="#mistakes"' not in html
+    assert "IoU by similarity" not in html
+    assert "false-accept rate" not in html
+    assert "Scores of single images" in html
+    # phrases are numbered from 1, the reference first, and belong to nobody
+    phrases = [phrase for side in records[0]["sides"] for phrase in side["phrases"]]
+    assert [phrase["number"] for phrase in phrases] == list(range(1, len(phrases) + 1))
+    assert {(phrase["kind"], phrase["other"]) for phrase in phrases} == {(-1, -1)}
+
+
+def test_where_another_protocol_compares_words_mistakes_are_counted_all_the_same(unscored, typed):
+    score(unscored, ids(), protocol=RECALL)
+    html, index, _ = page_of(unscored, typed)
+    assert 'id="mistakes"' in html
+    assert "The framed cell is strict&#39;s." in html
+    matched, *_, missed = index["reference"]
+    assert sum(matched) > 0
+    assert missed[2] > 0
+
+
+def test_a_task_without_kinds_of_mistakes(folder, typed, monkeypatch):
+    monkeypatch.setattr(gcg, "TASK", replace(gcg.TASK, mistakes=None))
+    html, index, _ = page_of(folder, typed)
+    assert 'id="mistakes"' not in html
+    assert index["kinds"] == []
+
+
+@pytest.mark.parametrize(
+    ("left_out", "mark"),
+    [
+        ("scores", 'class="protocols"'),
+        ("mistakes", 'id="mistakes"'),
+        ("similarity", "IoU by similarity"),
+        ("distributions", "Scores of single images"),
+        ("images", 'id="images"'),
+    ],
+)
+def test_a_task_chooses_the_parts_of_the_page(folder, typed, monkeypatch, left_out, mark):
+    html, _, records = page_of(folder, typed)
+    assert mark in html
+    assert len(records) == 3
+    panels = tuple(panel for panel in gcg.TASK.panels if panel != left_out)
+    monkeypatch.setattr(gcg, "TASK", replace(gcg.TASK, panels=panels))
+    html, _, records = page_of(folder, typed)
+    assert mark not in html
+    assert len(records) == (0 if left_out == "images" else 3)
+    assert "strict-1|dataset:shapes" in html  # how it was scored is on every page
+
+
+def test_a_metric_added_by_one_file_is_shown_in_its_own_scale(
+    unscored, typed, tmp_path, monkeypatch
+):
+    (tmp_path / "own").mkdir()
+    surplus = add_metric(tmp_path / "own", monkeypatch)
+    own = EvalProtocol(name="own", version=1, metrics=(surplus,))
+    score(unscored, ids(), protocol=own, surplus=np.array([3.0, 0.0, 1.5]))
+    html, index, _ = page_of(unscored, typed)
+    assert index["metrics"] == [{"label": "Surplus", "lower": True, "factor": 1, "main": True}]
+    assert index["values"] == [[3.0, 0.0, 1.5]]
+    tile = html.split('class="tile">')[1].split("</div>")[0]
+    assert "<dt>Surplus <span" in tile
+    assert "lower is better" in tile
+    assert '<dd class="value">1.5</dd>' in tile  # the mean of 3, 0 and 1.5, not times 100
+    assert "Scores × 100 except Surplus" in html
+    assert '<h3>Surplus <span class="muted">↓</span></h3>' in html
+    assert "Histogram of Surplus; mean over images 1.5" in html
