@@ -104,8 +104,6 @@ def test_a_protocol_of_words_needs_them_and_says_so(folder):
 
 
 def test_the_guard_would_notice(folder):
-    done = evaluate(
-        folder, "--protocol", "./masks_alone.py:PROTOCOL", forbidden=("gcg_bench.metrics",)
-    )
+    done = evaluate(folder, "--protocol", "./masks_alone.py:PROTOCOL", forbidden=("pyarrow",))
     assert done.returncode != 0
     assert "forbidden here" in done.stderr

@@ -142,7 +142,7 @@ _RESULT: Mapping[str, Callable[[Any], bool]] = {
     "n": _is_whole(2**31),
     "failed": _is_whole(2**31),
     "scores": _is_object,
-    "words": _is_number,
+    "words": _is_optional_number,
     "false_accept": _is_optional_number,
     "notes": _is_texts,
     "seconds": _is_object,

@@ -292,7 +292,9 @@ class Run:
 
     def frame(self) -> Any:
         """The rows of all protocols as a pandas DataFrame, one row an image."""
-        return shown.frame({name: self.read_rows(name) for name in self.protocols()})
+        return shown.frame(
+            {name.partition(".")[2] or name: self.read_rows(name) for name in self.protocols()}
+        )
 
     def _repr_html_(self) -> str:
         return shown.html(self.folder.name, self.settings, self.all_scores())
