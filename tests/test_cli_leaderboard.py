@@ -3,11 +3,14 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from support.scored import rows, run_folder
 
 from gcg_bench.cli import main
+from gcg_bench.runs import Run
+from gcg_bench.scoring.storage import keep, load_result
 
 MODEL = """
 from gcg_bench import Grounding, Phrase, Prediction
@@ -345,16 +348,28 @@ def test_a_submission_with_everything_wrong(run, real):
     assert "cannot be accepted" in out
 
 
-def test_a_signature_of_other_data(run, real):
-    file = real / "left" / "gcg.strict-1" / "scores.json"
-    verdict = json.loads(file.read_text())
-    verdict["signature"] = verdict["signature"].replace("card:1", "card:7")
-    file.write_text(json.dumps(verdict))
+def test_a_result_of_other_data(run, real):
+    """All that a run says of the data is compared with the data here."""
+    scored = Run.open(real / "left")
+    stored = load_result(scored, "gcg.strict-1")
+    keep(scored, replace(stored, data=replace(stored.data, card="7")))
     code, told = check(run, "left")
     assert code == 2
     (problem,) = told["problems"]
     assert (problem["field"], problem["level"]) == ("card", "error")
     assert "says 7" in problem["problem"]
+
+
+def test_a_run_that_contradicts_itself_is_not_accepted(run, real):
+    file = real / "left" / "gcg.strict-1" / "scores.json"
+    scores = json.loads(file.read_text())
+    scores["scores"]["mIoU"]["value"] = 0.999
+    file.write_text(json.dumps(scores))
+    code, told = check(run, "left")
+    assert (code, told["accepted"]) == (2, False)
+    (problem,) = told["problems"]
+    assert problem["field"] == "scores.mIoU"
+    assert "the rows give" in problem["problem"]
 
 
 def test_check_asks_for_the_split(run, real):

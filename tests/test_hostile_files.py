@@ -28,7 +28,7 @@ from gcg_bench.masks import read_mask
 from gcg_bench.predictions import read_predictions
 from gcg_bench.predictions.check import check
 from gcg_bench.reporting.leaderboard import Board
-from gcg_bench.reporting.leaderboard.rows import read_csv, write_csv
+from gcg_bench.reporting.leaderboard.csv_file import read_csv, write_csv
 from gcg_bench.reporting.report.thumbnails import thumbnails
 
 
@@ -450,6 +450,7 @@ def test_no_cell_of_a_board_starts_a_formula(tmp_path):
 
     rows = tuple(
         {"model": name, "protocol": "strict-1", "F1": -0.5, "note": name, "signature": "x:y"}
+        | {"task": "gcg", "scores": {}, "measurement": {name: name}, "answered": {}}
         for name in FORMULAS
     )
     write_csv(rows, tmp_path / "board.csv")

@@ -2,28 +2,36 @@
 
 import json
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.scored import AP_STRICT, SMALL, confident, ids, measured, rows, run_folder
+from support.scored import (
+    AP_STRICT,
+    SMALL_OFFICIAL,
+    SMALL_STRICT,
+    confident,
+    ids,
+    result,
+    rows,
+    run_folder,
+)
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.analysis.run_comparison.changes import ScoreChange
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
-from gcg_bench.metrics.ap50 import AP50
-from gcg_bench.metrics.meteor import METEOR
-from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.reporting.compare_page import p_shown, write_page
-from gcg_bench.scoring.results import differences, short_labels, stored
-from gcg_bench.scoring.signature import spelt
+from gcg_bench.runs.labels import distinct_labels, short_labels
+from gcg_bench.scoring.comparable import differences
+from gcg_bench.scoring.storage import keep, load_result
 from gcg_bench.statistics import Difference
-from gcg_bench.tasks.gcg import OFFICIAL, STRICT, spelling
-from gcg_bench.types import Rows
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
+from gcg_bench.types import Rows, ScoreSpec
 
 GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg" / "coco_a"
-STRICT_SMALL = SMALL["strict-1"]
+STRICT_FOLDER = "gcg.strict-1"
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def test_scores_and_differences(two):
     assert [one.score for one in found.scores] == [
         "mIoU", "Precision", "Recall", "F1", "mIoU", "Hallucination",
     ]  # fmt: skip
-    assert found.protocols == ("official-1", "strict-1")
+    assert [protocol.key for protocol in found.protocols] == ["official-1", "strict-1"]
     assert (found.n, found.dataset, found.split) == (4, "shapes", "val")
 
 
@@ -66,8 +74,12 @@ def test_images_that_changed_most(two):
     assert [image.id for image in found.changed] == ["image_1", "image_0", "image_3"]
 
 
-def test_images_are_compared_by_f1_where_there_is_no_gpq_and_by_what_there_is(two):
-    assert compare(*two, draws=5).images.score == "F1"
+def test_images_are_compared_as_the_last_protocol_sorts_them(two):
+    found = compare(*two, draws=5).images
+    assert (found.score, found.protocol) == ("F1", "strict-1")
+    # both have mIoU; the last one in the order of the task is taken
+    both = compare(*two, by="mIoU", draws=5).images
+    assert (both.score, both.protocol) == ("mIoU", "strict-1")
     official = compare(*two, protocols=["official"], draws=5)
     assert (official.images.score, official.images.protocol) == ("mIoU", "official-1")
     assert official.phrases is None
@@ -115,19 +127,21 @@ def test_fewer_mistakes_are_better(tmp_path):
     found = compare(a, b, draws=199)
     one = of(found, "strict-1", "Hallucination")
     assert one.difference.value == pytest.approx(-0.6)
-    assert one.lower_is_better
+    assert one.spec.lower_is_better
     assert one.verdict == "better"
     assert of(compare(b, a, draws=199), "strict-1", "Hallucination").verdict == "worse"
 
 
 def test_a_length_is_neither_good_nor_bad():
-    change = ScoreChange("strict-1", "Words", 3, 5, Difference(2, 1, 3, 0.001), 0.01, False)
-    assert change.verdict == "longer"
+    words = ScoreSpec("Words", direction="neither", scale="plain")
+    more = ScoreChange("strict-1", words, 3, 5, Difference(2, 1, 3, 0.001), 0.01)
+    less = ScoreChange("strict-1", words, 5, 3, Difference(-2, -3, -1, 0.001), 0.01)
+    assert (more.verdict, less.verdict) == ("higher", "lower")
 
 
 def test_a_number_that_is_none_is_null():
-    nan = float("nan")
-    told = ScoreChange("x-1", "F1", nan, 1, Difference(nan, nan, nan, nan), nan, False).to_json()
+    nan, F1 = float("nan"), ScoreSpec("F1")
+    told = ScoreChange("x-1", F1, nan, 1, Difference(nan, nan, nan, nan), nan).to_json()
     assert told["a"] is told["p_holm"] is told["difference"] is None
     assert told["significant"] is False
     json.dumps(told, allow_nan=False)
@@ -185,14 +199,15 @@ def test_other_images_are_refused(tmp_path):
 
 
 def test_runs_without_a_common_protocol(tmp_path):
-    a = run_folder(tmp_path / "a", "first", rows([1]), protocols=[SMALL["official-1"]])
-    b = run_folder(tmp_path / "b", "second", rows([1]), protocols=[STRICT_SMALL])
+    a = run_folder(tmp_path / "a", "first", rows([1]), protocols=[SMALL_OFFICIAL])
+    b = run_folder(tmp_path / "b", "second", rows([1]), protocols=[SMALL_STRICT])
     both = run_folder(tmp_path / "c", "third", rows([1]))
     with pytest.raises(MissingData, match="no protocol was used for both"):
         compare(a, b, draws=5)
     with pytest.raises(MissingData, match="not both runs were scored with strict"):
         compare(a, both, protocols=["strict"], draws=5)
-    assert compare(a, both, draws=5).protocols == ("official-1",)
+    (protocol,) = compare(a, both, draws=5).protocols
+    assert protocol.key == "official-1"
     bare = run_folder(tmp_path / "d", "fourth", rows([1]), protocols=[])
     with pytest.raises(MissingData, match="gcg-bench score"):
         compare(bare, both, draws=5)
@@ -231,47 +246,24 @@ def test_what_was_asked_differently_is_listed(tmp_path):
 # --- stored rows
 
 
-@pytest.mark.parametrize("protocol", [OFFICIAL, STRICT], ids=["official", "strict"])
-def test_metrics_come_back_from_their_spelling(protocol):
-    text = "+".join(map(spelling, protocol.metrics))
-    assert spelt(text) == protocol.metrics
-
-
-def test_a_parameter_comes_back_with_its_type():
-    (metric,) = spelt(
-        "ap50(scores_from=constant,ties=one_step,threshold_iou=0.75,max_detections=7)"
-    )
-    assert metric == AP50("constant", "one_step", 0.75, 7)
-    assert isinstance(metric.max_detections, int)
-    assert spelt("meteor+miou(match=greedy,divide_by=taken)") == (
-        METEOR(),
-        MeanIoU("greedy", "taken"),
-    )
-    assert spelt("") == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("mlou", "'miou'"),
-        ("miou(match=greedy)", "spelt miou"),
-        ("cider(n=four,sigma=6.0)", "n=four"),
-        ("ap50(scores_from=constant,colour=red)", "spelt ap50"),
-    ],
-)
-def test_metrics_of_another_version_are_refused(text, words):
-    with pytest.raises(BadOption, match=words.replace("(", r"\(")):
-        spelt(text)
-
-
 def test_rows_that_are_gone_are_said(two, tmp_path):
-    two[0].write_rows("strict-1", {"miou": rows([1] * 4)["miou"]})
-    two[0].write_scores("strict-1", two[1].scores("strict-1"))
+    stored = load_result(two[0], STRICT_FOLDER)
+    keep(two[0], replace(stored, rows={"miou": stored.rows["miou"]}))
     with pytest.raises(BadData, match="no rows of phrase_f1"):
-        stored(two[0], "strict-1")
-    (tmp_path / "b" / "gcg.strict-1" / "rows.parquet").unlink()
-    with pytest.raises(MissingData, match=r"rows\.parquet"):
-        stored(two[1], "strict-1")
+        compare(*two, draws=5)
+    (tmp_path / "b" / STRICT_FOLDER / "rows.parquet").unlink()
+    with pytest.raises(BadData, match=r"scores\.json: sha256\.rows: belongs to other rows"):
+        compare(two[1], two[1], draws=5)
+
+
+def test_scores_of_other_predictions_are_refused(two, tmp_path):
+    with (tmp_path / "a" / "predictions.jsonl").open("a") as stream:
+        stream.write('{"id": "more", "caption": "a cat"}\n')
+    with pytest.raises(BadData, match=r"sha256\.predictions: belongs to other predictions"):
+        compare(*two, draws=5)
+    # the protocol that is not asked for is not read
+    (tmp_path / "b" / "gcg.official-1" / "rows.parquet").write_bytes(b"")
+    assert compare(two[1], two[1], protocols=["strict"], draws=5).scores
 
 
 def test_labels_are_short_where_they_can_be_told_apart():
@@ -282,6 +274,11 @@ def test_labels_are_short_where_they_can_be_told_apart():
     assert short_labels(alike) == alike
     assert short_labels(["a </b> / c <d>", "x/"]) == ["a </b> / c <d>", "x/"]
     assert short_labels(["glamm:/a/final"] * 2) == ["glamm:final"] * 2
+
+
+def test_labels_that_several_runs_have_name_their_folders():
+    assert distinct_labels(["a", "b"], ["/x/1", "/x/2"]) == ["a", "b"]
+    assert distinct_labels(["a", "b", "a"], ["/x/1", "/x/2", "/y/3"]) == ["a (1)", "b", "a (3)"]
 
 
 # --- simulated truth
@@ -299,7 +296,7 @@ def noisy(rng, n, shift=0.0):
     a, b = (np.clip(hard + rng.normal(0, 0.08, n), 0, 1) for _ in "AB")
     counts = [rng.binomial(5, hard) for _ in "AB"]
     return tuple(
-        measured(STRICT_SMALL, rows(count, miou=value))
+        result(SMALL_STRICT, rows(count, miou=value))
         for count, value in zip(counts, (a, b + shift), strict=True)
     )
 
@@ -340,7 +337,7 @@ def test_good_against_medium_is_significant_everywhere(tmp_path):
     """The published evaluator's own numbers, subtracted, and what the draws say of them."""
     from gcg_bench.data import load_dataset
     from gcg_bench.execution.models import load_model
-    from gcg_bench.pipeline.evaluate import evaluate
+    from gcg_bench.pipeline.interface import evaluate
     from gcg_bench.runs import Run
 
     data = load_dataset("grandf", "val", GOLDENS / "gt")
@@ -362,7 +359,7 @@ def test_good_against_medium_is_significant_everywhere(tmp_path):
     rest = [one for one in found.scores if one.score != "Ungrounded"]
     assert len(rest) == 18
     assert all(one.sure for one in rest)
-    assert {one.verdict for one in rest} == {"worse", "shorter"}
+    assert {one.verdict for one in rest} == {"worse", "lower"}
     assert (found.images.score, len(found.images.images)) == ("gPQ", 97)
     assert found.phrases.reference == 286
 

@@ -14,28 +14,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scored import SMALL, measured, rows, run_folder
+from support.scored import SMALL_STRICT, result, rows, run_folder
 
 from gcg_bench.errors import BadData, BadOption, MissingData
-from gcg_bench.reporting.leaderboard import (
-    RANKED_BY,
-    Board,
-    Fault,
-    fields,
-    published_rows,
-    refuse_unlike,
-    verify,
-    write_board,
-)
+from gcg_bench.reporting.leaderboard import Board, Fault, published_rows, verify, write_board
 from gcg_bench.reporting.leaderboard.latex import escaped as tex
 from gcg_bench.reporting.leaderboard.layout import sections
 from gcg_bench.reporting.leaderboard.markdown import escaped as md
 from gcg_bench.reporting.leaderboard.ranking import _grouped, by_test, by_value
 from gcg_bench.reporting.leaderboard.rows import is_baseline
 from gcg_bench.runs import Run
+from gcg_bench.scoring.comparable import refuse_unlike
+from gcg_bench.scoring.storage import keep, load_result
+from gcg_bench.types import ScoreSpec
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "published_results.csv"
-STRICT_SMALL = SMALL["strict-1"]
+STRICT_FOLDER = "gcg.strict-1"
 
 
 def counts(rate, seed, n=60):
@@ -48,7 +42,7 @@ def three(tmp_path):
     made = {"far": counts(0.9, 1), "near": counts(0.5, 2), "close": counts(0.5, 2)}
     made["close"][:3] = 5 - made["close"][:3]
     for name, matched in made.items():
-        run_folder(tmp_path / name, name, rows(matched), protocols=[STRICT_SMALL])
+        run_folder(tmp_path / name, name, rows(matched), protocols=[SMALL_STRICT])
     return [tmp_path / name for name in made]
 
 
@@ -76,24 +70,24 @@ def test_ranks_by_value_alone_without_the_runs(three, tmp_path):
     assert {row["ranked_by"] for row in board.rows} == {"F1: value alone"}
 
 
-def test_rows_scored_again_since_do_not_decide_ranks(three):
+@pytest.mark.parametrize("change", [{"answered": {}}, {"encoder": ("minilm", "0")}])
+def test_rows_scored_again_since_do_not_decide_ranks(three, change):
     board = Board.of_runs(three)
     run = Run.open(three[0])
-    verdict = run.scores("strict-1")
-    signature = verdict["signature"].replace("prompt:none", "prompt:other")
-    run.write_scores("strict-1", {**verdict, "signature": signature})
+    keep(run, replace(load_result(run, STRICT_FOLDER), **change))
     assert {row["ranked_by"] for row in board.ranked(draws=40).rows} == {"F1: value alone"}
 
 
 def test_equal_values_share_a_rank():
-    assert by_value("F1", [0.2, 0.5, 0.5, 0.1]).ranks == (3, 1, 1, 4)
-    assert by_value("Hallucination", [0.2, 0.5, 0.1], lower_is_better=True).ranks == (2, 3, 1)
+    assert by_value(ScoreSpec("F1"), [0.2, 0.5, 0.5, 0.1]).ranks == (3, 1, 1, 4)
+    fewer = ScoreSpec("Hallucination", direction="lower")
+    assert by_value(fewer, [0.2, 0.5, 0.1]).ranks == (2, 3, 1)
 
 
 def test_fewer_mistakes_rank_higher(tmp_path):
     for name, wrong in {"wild": 4, "tame": 1}.items():
         counted = rows([2] * 40, hallucinated=wrong)
-        run_folder(tmp_path / name, name, counted, protocols=[STRICT_SMALL])
+        run_folder(tmp_path / name, name, counted, protocols=[SMALL_STRICT])
     folders = [tmp_path / "wild", tmp_path / "tame"]
     board = Board.of_runs(folders).ranked("Hallucination", draws=200)
     assert [(row["model"], row["rank"]) for row in board.rows] == [("tame", 1), ("wild", 2)]
@@ -123,21 +117,20 @@ def test_groups_are_the_finest_that_keep_their_promise(many, chance):
 
 def test_many_systems_get_draws_enough_to_differ():
     """11 systems are 55 pairs: 1,000 draws could not show one difference, 2,200 can."""
-    systems = [measured(STRICT_SMALL, rows(np.full(30, 0.4 * k)), label=str(k)) for k in range(11)]
-    ranking = by_test("F1", systems, draws=50)
+    systems = [result(SMALL_STRICT, rows(np.full(30, 0.4 * k)), label=str(k)) for k in range(11)]
+    ranking = by_test(ScoreSpec("F1"), systems, draws=50)
     assert "2200 draws, Holm over 55 pairs" in ranking.by
     assert ranking.ranks == tuple(range(11, 0, -1))
 
 
 def test_other_images_are_refused_by_name(three, tmp_path):
-    other = run_folder(tmp_path / "o", "other", rows([1] * 60), protocols=[STRICT_SMALL])
-    held = {
-        name: type(one)(("stranger", *one.ids[1:]), one.columns)
-        for name, one in other.read_rows("strict-1").items()
+    other = run_folder(tmp_path / "o", "other", rows([1] * 60), protocols=[SMALL_STRICT])
+    stored = load_result(other, STRICT_FOLDER)
+    strange = {
+        name: replace(table, ids=("stranger", *table.ids[1:]), images=())
+        for name, table in stored.rows.items()
     }
-    scores = other.scores("strict-1")
-    other.write_rows("strict-1", held)
-    other.write_scores("strict-1", scores)
+    keep(other, replace(stored, rows=strange))
     with pytest.raises(BadOption, match="image 1 is 'image_0' for one and 'stranger'"):
         Board.of_runs([three[0], tmp_path / "o"]).ranked(draws=5)
 
@@ -149,30 +142,38 @@ def test_other_images_are_refused_by_name(three, tmp_path):
     ("field", "value"), [("encoder", "other@1"), ("truth", "x"), ("split", "test"), ("card", "9")]
 )
 def test_unlike_rows_are_refused_by_name(three, tmp_path, field, value):
-    run_folder(tmp_path / "x", "odd", rows([1] * 60), protocols=[STRICT_SMALL], **{field: value})
+    run_folder(tmp_path / "x", "odd", rows([1] * 60), protocols=[SMALL_STRICT], **{field: value})
     with pytest.raises(BadOption, match=f"far and odd cannot be ranked together: {field} is"):
         Board.of_runs([three[0], tmp_path / "x"]).ranked()
 
 
 def test_answers_made_otherwise_are_ranked_together(three, tmp_path):
     run_folder(
-        tmp_path / "x", "odd", rows([1] * 60), protocols=[STRICT_SMALL], prompt="other", decoding=3
+        tmp_path / "x", "odd", rows([1] * 60), protocols=[SMALL_STRICT], prompt="other", decoding=3
     )
     assert len(Board.of_runs([three[0], tmp_path / "x"]).ranked(draws=50).rows) == 2
 
 
 def test_refusing_needs_no_board():
-    like = {"model": "a", "signature": "protocol:strict-1|n:3|prompt:x"}
-    refuse_unlike([])
-    refuse_unlike([like, {"model": "b", "signature": "protocol:strict-1|n:3|prompt:y"}])
-    with pytest.raises(BadOption, match="n is 3 for one and None for the other"):
-        refuse_unlike([like, {"model": "b", "signature": "protocol:strict-1"}])
-    assert fields("a:b:c|d|e:f") == {"a": "b:c", "e": "f"}
+    like = {"protocol": "strict-1", "n": "3"}
+    refuse_unlike([], [])
+    refuse_unlike([like, dict(like)], ["a", "b"])
+    with pytest.raises(BadOption, match=r"a and b cannot .*: n is 3 for one and None for"):
+        refuse_unlike([like, {"protocol": "strict-1"}], ["a", "b"])
+
+
+def test_namesakes_are_told_apart_by_their_folders(tmp_path):
+    for name, split in (("one", "val"), ("two", "test")):
+        run_folder(tmp_path / name, "same", rows([1]), protocols=[SMALL_STRICT], split=split)
+    with pytest.raises(BadOption, match=r"same \(one\) and same \(two\) cannot be .*: split is"):
+        Board.of_runs([tmp_path / "one", tmp_path / "two"]).ranked()
 
 
 def test_a_score_that_rows_lack_is_refused(three):
     with pytest.raises(BadOption, match=r"no.* strict row has a score named 'CIDEr'; known: .*F1"):
         Board.of_runs(three).ranked("CIDEr")
+    with pytest.raises(BadOption, match=r"no.* strict row has a score named 'n'"):
+        Board.of_runs(three).ranked("n")
 
 
 def test_runs_that_are_none(tmp_path, three):
@@ -204,8 +205,8 @@ def test_who_is_a_baseline(settings, expected):
 
 def test_baselines_stand_under_the_line_without_a_rank(three, tmp_path):
     best = {"settings": {"oracle": True}}
-    run_folder(tmp_path / "t", "truth", rows([5] * 60), protocols=[STRICT_SMALL], **best)
-    run_folder(tmp_path / "s", "silent", rows([0] * 60), protocols=[STRICT_SMALL])
+    run_folder(tmp_path / "t", "truth", rows([5] * 60), protocols=[SMALL_STRICT], **best)
+    run_folder(tmp_path / "s", "silent", rows([0] * 60), protocols=[SMALL_STRICT])
     board = Board.of_runs([tmp_path / "s", tmp_path / "t", *three]).ranked(draws=50)
     names = [row["model"] for row in board.rows]
     assert names[0] == "far"
@@ -215,8 +216,8 @@ def test_baselines_stand_under_the_line_without_a_rank(three, tmp_path):
 
 
 def test_baselines_alone_are_ranked(tmp_path):
-    run_folder(tmp_path / "w", "whole-image", rows([1] * 30), protocols=[STRICT_SMALL])
-    run_folder(tmp_path / "s", "silent", rows([0] * 30), protocols=[STRICT_SMALL])
+    run_folder(tmp_path / "w", "whole-image", rows([1] * 30), protocols=[SMALL_STRICT])
+    run_folder(tmp_path / "s", "silent", rows([0] * 30), protocols=[SMALL_STRICT])
     board = Board.of_runs([tmp_path / "s", tmp_path / "w"]).ranked(draws=200)
     assert [(row["model"], row["rank"]) for row in board.rows] == [
         ("whole-image", 1),
@@ -289,12 +290,31 @@ TEXTS = st.text(
     max_size=12,
 )
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+FIELDS = st.dictionaries(TEXTS, TEXTS, max_size=3)
+DESCRIBED = st.dictionaries(
+    TEXTS,
+    st.fixed_dictionaries(
+        {
+            "direction": st.sampled_from(["higher", "lower", "neither"]),
+            "scale": st.sampled_from(["share", "CIDEr", "plain"]),
+        },
+        optional={"ranks": st.just(True)},
+    ),
+    max_size=3,
+)
 
 
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"model": TEXTS, "protocol": TEXTS, "signature": TEXTS},
+            {
+                "model": TEXTS,
+                "protocol": TEXTS,
+                "task": TEXTS,
+                "scores": DESCRIBED,
+                "measurement": FIELDS,
+                "answered": FIELDS,
+            },
             optional={
                 "rank": st.integers(1, 99),
                 "n": st.integers(0, 10**7),
@@ -302,6 +322,8 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
                 "F1_low": FLOATS,
                 "note": TEXTS,
                 "source": TEXTS,
+                "signature": TEXTS,
+                "confidences": TEXTS,
             },
         ),
         min_size=1,
@@ -328,6 +350,55 @@ def test_csv_of_runs_comes_back_as_it_was(three, tmp_path):
     assert lines[0]["signature"].startswith("protocol:strict-1|")
     assert len(lines[0]["predictions"]) == 64
     assert lines[0]["evaluator"] == "gcg-bench-0.1.0"
+    assert json.loads(lines[0]["answered"]) == {"prompt": "none"}
+    assert json.loads(lines[0]["measurement"])["encoder"] == "minilm@53aa5117"
+    assert json.loads(lines[0]["scores"])["F1"] == {
+        "direction": "higher", "scale": "share", "ranks": True,
+    }  # fmt: skip
+    assert json.loads(lines[0]["scores"])["Hallucination"]["direction"] == "lower"
+    assert lines[-1]["measurement"] == lines[-1]["scores"] == ""  # of a paper
+
+
+def test_a_board_of_papers_alone_comes_back(tmp_path):
+    Board(published_rows()).write(tmp_path / "papers.csv")
+    assert Board.read(tmp_path / "papers.csv").rows == published_rows()
+
+
+def test_a_board_of_an_earlier_version_is_refused_with_the_remedy(three, tmp_path):
+    """Its rows are only texts and numbers: it is made again from its runs."""
+    file = tmp_path / "board.csv"
+    file.write_text("model,protocol,F1,signature\nfar,strict-1,0.5,protocol:strict-1|n:60\n")
+    with pytest.raises(BadData, match=r"line 2: column task: is missing.*leaderboard RUN\.\.\."):
+        Board.read(file)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("measurement", "[1]", "should be an object"),
+        ("measurement", "{", "not JSON"),
+        ("measurement", '{"n": 3}', "n: should be text"),
+        ("answered", '{"prompt": null}', "prompt: is missing"),
+        ("answered", '{"a": "1", "a": "2"}', "twice"),
+        ("scores", '{"F1": 1}', "F1: should be an object"),
+        ("scores", '{"F1": {"direction": "up", "scale": "share"}}', "direction: is 'up'; known"),
+        ("scores", '{"F1": {"direction": "lower", "scale": "%"}}', "scale: is '%'; known"),
+        ("scores", '{"F1": {"direction": "lower"}}', "scale: is missing"),
+        ("scores", '{"F1": {"direction": "lower", "scale": "share", "x": 1}}', "no such field"),
+    ],
+)
+def test_mappings_that_no_board_holds(three, tmp_path, column, cell, words):
+    file = tmp_path / "board.csv"
+    Board.of_runs(three).write(file)
+    with file.open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, list(lines[0]))
+        table.writeheader()
+        table.writerows([lines[0], {**lines[1], column: cell}])
+    with pytest.raises(BadData, match=rf"line 3: column {column}.*{re.escape(words)}") as raised:
+        Board.read(file)
+    assert "leaderboard RUN" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -341,6 +412,7 @@ def test_csv_of_runs_comes_back_as_it_was(three, tmp_path):
         ("model,protocol,signature,rank\na,b,c,1.5\n", "whole number"),
         ("model,protocol,signature\na,b\n", "2 cells in a table of 3"),
         ("model,protocol,signature\n,b,c\n", "line 2: model"),
+        ("model,protocol,role\na,b,system\n", "line 2: column task: is missing"),
         ('model,protocol,signature\n"a,b,c\n', "not a board"),
     ],
 )
@@ -537,12 +609,12 @@ def test_a_board_shows_itself(hostile, three):
     assert frame["F1"].iloc[0] == Board.of_runs(three).rows[0]["F1"]
 
 
-def test_a_run_and_an_evaluation_show_themselves(tmp_path):
+def test_a_run_shows_itself(tmp_path):
     run = run_folder(tmp_path / "r", "<b>bold</b>", rows([2, 4, 1]))
     frame = run.frame()
     assert list(frame.index) == ["image_0", "image_1", "image_2"]
-    assert list(frame["strict-1.phrase_f1.matched"]) == [2, 4, 1]
-    assert "official-1.miou.miou" in frame.columns
+    assert list(frame["gcg.strict-1.phrase_f1.matched"]) == [2, 4, 1]
+    assert "gcg.official-1.miou.miou" in frame.columns
     shown = run._repr_html_()
     assert "&lt;b&gt;bold&lt;/b&gt;" in shown
     assert "<b>" not in shown
@@ -552,10 +624,8 @@ def test_a_run_and_an_evaluation_show_themselves(tmp_path):
     assert len(bare.frame()) == 0
 
 
-def test_an_evaluation_shows_its_scores_and_rows():
-    from support.scored import evaluation
-
-    made = evaluation(STRICT_SMALL, rows([5, 0]), prompt="<i>")
+def test_a_result_shows_its_scores_and_rows():
+    made = result(SMALL_STRICT, rows([5, 0]), prompt="<i>")
     assert "50.0 [0.0, 100.0]" in made._repr_html_()
     assert "&lt;i&gt;" in made._repr_html_()
     assert list(made.frame()["phrase_f1.matched"]) == [5, 0]
@@ -587,6 +657,13 @@ def test_rows_without_a_run_cannot_be_verified(three):
     assert "strict-9" in fault.found
 
 
-def test_what_ranks_by_default_is_a_score():
-    assert RANKED_BY == {"official": "AP50", "strict": "F1"}
-    json.dumps(RANKED_BY)
+def test_every_protocol_is_ranked_by_its_own_score(tmp_path):
+    for name, matched in {"few": [1] * 30, "many": [4] * 30}.items():
+        run_folder(tmp_path / name, name, rows(matched))
+    board = Board.of_runs([tmp_path / "few", tmp_path / "many"]).ranked(draws=200)
+    assert {row["protocol"]: row["ranked_by"].partition(":")[0] for row in board.rows} == {
+        "official-1": "mIoU", "strict-1": "F1",
+    }  # fmt: skip
+    assert [section.by for section in sections(board)] == ["mIoU", "F1"]
+    # a table of papers alone is ranked by nothing, and shows what its protocol is ranked by
+    assert [section.by for section in sections(Board(published_rows()))] == ["AP50"]

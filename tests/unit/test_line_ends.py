@@ -57,7 +57,11 @@ def test_a_card_says_the_same(tmp_path: Path) -> None:
 
 
 def test_a_board_says_the_same(tmp_path: Path) -> None:
-    row = {"model": "größer, 🐈", "protocol": "strict-1", "signature": "s", "F1": 0.5}
+    row = {
+        "model": "größer, 🐈", "protocol": "strict-1", "task": "gcg", "signature": "s", "F1": 0.5,
+        "scores": {"F1": {"direction": "higher", "scale": "share"}},
+        "measurement": {"split": "größer"}, "answered": {"prompt": "a\r\nb"},
+    }  # fmt: skip
     board = Board((row, {**row, "model": "b"}))
     board.write(tmp_path / "board.csv")
     resaved(tmp_path / "board.csv")
