@@ -142,6 +142,7 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
 @click.argument("submission", type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="Data card. [default: the run's, else grandf]")
 @click.option("--split", default=None, help="Split. [default: the run's]")
+@options.task
 @options.data_root
 @options.limit
 @options.as_json
@@ -166,6 +167,7 @@ def check(wanted: DataOptions, *, submission: Path, as_json: bool) -> int:
         split=split,
         root=wanted.data_root,
         limit=wanted.limit or (limit_of(settings) if settings else None),
+        task=wanted.task or settings.get("task"),
         shipped=wanted.dataset is None,
     ).load()
     inspected = inspect(submission, data)

@@ -29,11 +29,11 @@ def scores(verdicts: Sequence[Mapping[str, Any]]) -> str:
     names = dict.fromkeys(name for verdict in verdicts for name in verdict["scores"])
     headings = ["", *(f"{verdict['protocol']} v{verdict['version']}" for verdict in verdicts)]
     rows: list[list[object]] = [
-        [name, *(_cell(verdict["scores"].get(name)) for verdict in verdicts)] for name in names
+        [name, *(_cell(name, verdict) for verdict in verdicts)] for name in names
     ]
     for fact in ("n", "failed", "signature"):
         rows.append([fact, *(verdict[fact] for verdict in verdicts)])
-    return html_table(headings, rows, caption="Scores × 100 with intervals, words as they are")
+    return html_table(headings, rows, caption="Scores × 100 with intervals; lengths as they are")
 
 
 def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
@@ -56,10 +56,13 @@ def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
     return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=pd.Index([], name="id"))
 
 
-def _cell(score: Mapping[str, Any] | None) -> str:
+def _cell(name: str, verdict: Mapping[str, Any]) -> str:
+    """A score with its interval; its scale is what the verdict says of its measurement."""
+    score = verdict["scores"].get(name)
     if score is None or score["value"] is None:
         return ""
-    factor = 1 if score.get("scale") == "plain" else 100
+    specs = verdict.get("measurement", {}).get("scores", {})
+    factor = 1 if specs.get(name, {}).get("scale") == "plain" else 100
     value = f"{factor * score['value']:.1f}"
     low, high = score["low"], score["high"]
     if low is None or high is None:

@@ -169,6 +169,10 @@ class Result:
                 "equal_is_one": protocol.equal_is_one,
                 "ranked_by": protocol.ranked_by,
                 "images_by": protocol.images_by,
+                "scores": {
+                    spec.name: {"direction": spec.direction, "scale": spec.scale}
+                    for spec in protocol.scores
+                },
                 "metrics": [
                     {"name": metric.name, "parameters": metric.parameters}
                     for metric in protocol.metrics

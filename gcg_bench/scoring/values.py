@@ -36,14 +36,8 @@ class Score:
         return self.spec.name
 
     def to_json(self) -> dict[str, Any]:
-        """Value, interval, and how a table prints them."""
-        return {
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
-            "direction": self.spec.direction,
-            "scale": self.spec.scale,
-        }
+        """Value and interval."""
+        return {"value": self.value, "low": self.low, "high": self.high}
 
     def __str__(self) -> str:
         """As tables print it: `16.2 [15.8, 16.6]`."""
