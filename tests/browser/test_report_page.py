@@ -110,7 +110,8 @@ def test_worst_first(browser, page):
     assert browser.text("#count") == "4 images"
     assert browser.text("h1") == "a model on a set"
     # 3 + 1 + 0 + 1 matched of 12 reference and 9 predicted phrases: F1 = 10 / 21
-    assert browser.text(".tile .value") == "47.6"
+    assert browser.text(".tile:nth-of-type(3) dt") == "F1"
+    assert browser.text(".tile:nth-of-type(3) .value") == "47.6"
 
 
 def test_hovering_a_phrase_lights_its_partner(browser, page):
@@ -386,6 +387,39 @@ def test_everything_has_a_name(browser, page):
         "return [...document.querySelectorAll('h1, h2, h3')].filter((e) => !e.textContent.trim())"
     )
     assert browser.run(empty) == []
+
+
+def test_without_a_diagnosis_phrases_have_no_kinds(browser, tmp_path):
+    write_page(material(images(), mistakes=None), tmp_path / "plain.html")
+    browser.open(tmp_path / "plain.html", "#image=mixed")
+    tabs = "return [...document.querySelectorAll('.tabs a')].map((a) => a.textContent)"
+    assert browser.run(tabs) == ["Images", "Plots", "About"]
+    choices = "return [...document.getElementById(arguments[0]).options].map((o) => o.value)"
+    assert browser.run(choices, "kind") == ["", "failed"]
+    assert browser.run(choices, "sort")[-3:] == ["seconds", "order", "id"]
+    assert not browser.all(".mark.k-matched")
+    assert browser.text("#rail .row .tally") == ""
+    # three phrases a side, each on a line of its own; reference phrases count from 1
+    assert len(browser.all(".reckoning tbody tr")) == 6
+    assert browser.text(".reckoning tbody tr .badge") == "4"
+    browser.hover(phrases(browser, 1)[0])
+    assert browser.text(".link .ends").startswith("4")
+    assert not browser.all(".link .gauge")
+    assert len(browser.all(".reckoning tr.lit")) == 1
+
+
+def test_without_images_the_other_parts_are_there(browser, tmp_path):
+    panels = ("scores", "mistakes", "distributions")
+    write_page(material(images(), panels=panels), tmp_path / "bare.html")
+    browser.open(tmp_path / "bare.html", "#image=mixed")
+    shown = (
+        "return [...document.querySelectorAll('.part')].filter((p) => !p.hidden).map((p) => p.id)"
+    )
+    assert browser.run(shown) == ["mistakes"]
+    browser.run("location.hash = '#plots'")
+    browser.settle()
+    assert browser.run(shown) == ["plots"]
+    browser.click(browser.one("#theme"))
 
 
 def test_only_rows_in_sight_exist(browser, tmp_path):
