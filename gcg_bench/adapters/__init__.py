@@ -11,6 +11,7 @@ find, sizes  of the module, for models with weights on disk: `find(checkpoint)` 
             or raises with the remedy; `sizes(checkpoint)` is a GlammConfig, to plan with. Doctor
             calls them, without a checkpoint where the user gave none
 study       for oracles alone: called once with the samples, references and all
+CITATION    of the module: BibTeX of what it implements, a tuple of entries
 """
 
 from collections.abc import Sequence
@@ -23,15 +24,17 @@ from gcg_bench.types import Grounding, Picture, Sample
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a model needs, in words for a person.
+    """What a model is and what it needs, in words for a person.
 
     Attributes:
+        note: what it is, in a line.
         weights: where they come from and how large they are; empty for none.
         memory: of the device; empty for next to none.
         licence: of the weights; empty for none.
-        note: what it is, in a line.
-        oracle: it sees the references, so its scores say something of the metrics and the data,
-            and nothing of a model.
+        oracle: it sees the references, so its scores describe the metrics and the data, not a
+            model.
+        baseline: it looks at no image, so its scores describe the metrics and the data, not a
+            model.
     """
 
     note: str
@@ -39,6 +42,7 @@ class Needs:
     memory: str = ""
     licence: str = ""
     oracle: bool = False
+    baseline: bool = False
 
 
 @runtime_checkable

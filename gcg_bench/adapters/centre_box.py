@@ -6,7 +6,9 @@ from gcg_bench.adapters import Needs
 from gcg_bench.masks import from_box
 from gcg_bench.types import Grounding, Phrase, Prediction, Query
 
-NEEDS = Needs("baseline: one phrase whose mask is a centred box over a quarter of the image")
+NEEDS = Needs(
+    "baseline: one phrase whose mask is a centred box over a quarter of the image", baseline=True
+)
 
 _CAPTION = "An object in the middle of the image."
 _PHRASE = "An object"

@@ -17,6 +17,7 @@ from gcg_bench.files import checkpoints
 from gcg_bench.files.paths import expanded
 from gcg_bench.glamm.batching import out_of_memory
 from gcg_bench.types import Model
+from gcg_bench.types.citations import GLAMM
 
 NEEDS = Needs(
     "GLaMM, the published reference model; glamm:ID_OR_FOLDER for another of its family",
@@ -24,6 +25,8 @@ NEEDS = Needs(
     memory="18 GB of a GPU (bf16), more for larger batches; 35 GB on a CPU (float32), slowly",
     licence="on the models' pages; made from LLaMA (Meta's terms), SAM (Apache-2.0), CLIP (MIT)",
 )
+
+CITATION = (GLAMM,)
 
 FAMILY = "MBZUAI"
 DEFAULT = f"{FAMILY}/GLaMM-GCG"

@@ -7,6 +7,7 @@ from gcg_bench.adapters import Needs
 from gcg_bench.adapters.glamm import MAX_NEW_TOKENS, Place, answering
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.types import Model
+from gcg_bench.types.citations import GLAMM
 
 NEEDS = Needs(
     "a small GLaMM trained on rendered scenes: the quick start's model, of no use on photographs",
@@ -14,6 +15,8 @@ NEEDS = Needs(
     memory="under 1 GB, on a CPU",
     licence="Apache-2.0",
 )
+
+CITATION = (GLAMM,)
 
 FOLDER = Path(__file__).parent.parent / "glamm_tiny"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gcg_bench.adapters import Needs
 from gcg_bench.types import Prediction, Query
 
-NEEDS = Needs("baseline: no caption, no mask; the floor of every score")
+NEEDS = Needs("baseline: no caption, no mask; the floor of every score", baseline=True)
 
 
 class Silent:

@@ -6,7 +6,7 @@ from gcg_bench.adapters import Needs
 from gcg_bench.masks import from_box
 from gcg_bench.types import Grounding, Phrase, Prediction, Query
 
-NEEDS = Needs("baseline: one phrase whose mask is the whole image")
+NEEDS = Needs("baseline: one phrase whose mask is the whole image", baseline=True)
 
 
 class WholeImage:

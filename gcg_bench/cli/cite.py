@@ -7,7 +7,11 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import harmless, print_json, say
+from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
+from gcg_bench.reporting import pages
+from gcg_bench.reporting.citations import bibliography
+from gcg_bench.runs import Run
 
 
 @click.command()
@@ -24,6 +28,7 @@ from gcg_bench.errors import BadOption
 @options.quiet
 @options.as_json
 def cite(
+    *,
     runs: tuple[Path, ...],
     dataset: str | None,
     output: Path | None,
@@ -32,25 +37,20 @@ def cite(
     as_json: bool,
 ) -> None:
     """BibTeX of exactly the data, metrics and models of scored runs, and of this software."""
-    from gcg_bench.data.cards import load_card
-    from gcg_bench.reporting import pages
-    from gcg_bench.reporting.citations import bibliography
-    from gcg_bench.runs import Run
-
     if output is not None and output.exists() and not force:
         raise BadOption(f"{output} exists; give another name, or --force to write over it")
     card = None if dataset is None else load_card(dataset)
-    found = bibliography([Run.open(folder) for folder in runs], card=card)
+    works = bibliography([Run.open(folder) for folder in runs], card=card)
     if output is not None:
-        pages.write(output, found.bibtex())
+        pages.write(output, works.bibtex())
         say(f"wrote {output}", quiet=quiet)
     if as_json:
-        cited = [
-            {"key": one.key, "used": list(one.used), "bibtex": one.bibtex}
-            for one in found.citations
+        citations = [
+            {"key": citation.key, "used": list(citation.used), "bibtex": citation.bibtex}
+            for citation in works.citations
         ]
-        print_json({"citations": cited, "unknown": list(found.unknown)})
+        print_json({"citations": citations, "unknown": list(works.unknown)})
     elif output is None:
-        sys.stdout.write(harmless(found.bibtex()))
-    for line in found.unknown:
-        say(line, quiet=quiet)
+        sys.stdout.write(harmless(works.bibtex()))
+    for sentence in works.unknown:
+        say(sentence, quiet=quiet)

@@ -44,11 +44,13 @@ class Description:
         name: the name as users type it.
         needs: what the model needs.
         origin: the package that provides it; empty for the built-in models.
+        citation: BibTeX of what it implements, one entry each; empty when none is known.
     """
 
     name: str
     needs: Needs
     origin: str = ""
+    citation: tuple[str, ...] = ()
 
 
 def load_model(
@@ -102,15 +104,26 @@ def describe_models() -> list[Description]:
 
     No weights and no heavy package are loaded.
     """
-    built_in = [
-        Description(name, module("adapters", _ALIASES.get(name, name), "model").NEEDS)
-        for name in _built_in_names()
-    ]
+    built_in = [_describe(name) for name in _built_in_names()]
     external = [
         Description(point.name, Needs(point.value), point.dist.name if point.dist else "")
         for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
     ]
     return [*built_in, *external]
+
+
+def describe_model(spec: str) -> Description | None:
+    """The description of a built-in model by what --model takes, e.g. `glamm:CHECKPOINT`.
+
+    None for every other model: an entry point, a file, an import path.
+    """
+    name = spec.partition(":")[0].replace("_", "-")
+    return _describe(name) if name in _built_in_names() else None
+
+
+def _describe(name: str) -> Description:
+    adapter = module("adapters", _ALIASES.get(name, name), "model")
+    return Description(name, adapter.NEEDS, citation=getattr(adapter, "CITATION", ()))
 
 
 def _built_in_names() -> list[str]:

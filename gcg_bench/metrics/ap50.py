@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from gcg_bench import matching
 from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types.citations import COCO
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -62,6 +63,7 @@ class AP50(Metric):
     columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
     lists: ClassVar[tuple[str, ...]] = ("verdicts", "confidences")
     needs: ClassVar[frozenset[str]] = frozenset({"crowd_iou"})
+    citation: ClassVar[tuple[str, ...]] = (COCO,)
 
     @property
     def laws_broken(self) -> Mapping[str, str]:

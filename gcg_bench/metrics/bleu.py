@@ -24,6 +24,16 @@ _CORRECT = tuple(f"correct_{n}" for n in range(1, _N + 1))
 _GUESSED = tuple(f"guessed_{n}" for n in range(1, _N + 1))
 
 
+_CITATION = r"""@inproceedings{papineni2002bleu,
+  title = {{BLEU}: a Method for Automatic Evaluation of Machine Translation},
+  author = {Papineni, Kishore and Roukos, Salim and Ward, Todd and Zhu, Wei-Jing},
+  booktitle = {Proceedings of the 40th Annual Meeting of the Association for Computational
+               Linguistics},
+  pages = {311--318},
+  year = {2002}
+}"""
+
+
 @dataclass(frozen=True)
 class BLEU(Metric):
     """Corpus BLEU, closest reference length, up to 4-grams.
@@ -36,6 +46,7 @@ class BLEU(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = tuple(map(ScoreSpec, _SCORES))
     columns: ClassVar[tuple[str, ...]] = (*_CORRECT, *_GUESSED, "words", "words_reference")
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         words = pair.hypothesis.split()

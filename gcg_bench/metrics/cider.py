@@ -25,6 +25,16 @@ Captions = tuple[tuple[str, ...], str]
 IntArray = NDArray[np.int64]
 
 
+_CITATION = r"""@inproceedings{vedantam2015cider,
+  title = {{CIDEr}: Consensus-based Image Description Evaluation},
+  author = {Vedantam, Ramakrishna and Zitnick, C. Lawrence and Parikh, Devi},
+  booktitle = {Proceedings of the IEEE Conference on Computer Vision and Pattern Recognition
+               (CVPR)},
+  pages = {4566--4575},
+  year = {2015}
+}"""
+
+
 @dataclass(frozen=True)
 class CIDEr(Metric):
     """Mean CIDEr-D over the images, in its own scale of 0 to 10.
@@ -39,6 +49,7 @@ class CIDEr(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("CIDEr", scale="CIDEr"),)
     columns: ClassVar[tuple[str, ...]] = ("cider",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, since all are scored at once."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
 from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types.citations import COCO
 
 # in hundredths, so that .60 is the nearest float to 60 / 100 and not a sum of rounded steps
 _THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
@@ -32,6 +33,7 @@ class AveragedF1(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("F1_avg"),)
     columns: ClassVar[tuple[str, ...]] = (*_MATCHED, "predicted", "reference")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    citation: ClassVar[tuple[str, ...]] = (COCO,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         iou, similarity = pair.iou, pair.similarity

@@ -14,6 +14,16 @@ from gcg_bench import matching
 from gcg_bench.metrics import ratio
 from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
+_CITATION = r"""@inproceedings{kirillov2019panoptic,
+  title = {Panoptic Segmentation},
+  author = {Kirillov, Alexander and He, Kaiming and Girshick, Ross and Rother, Carsten and
+            Doll{\'a}r, Piotr},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition
+               (CVPR)},
+  pages = {9404--9413},
+  year = {2019}
+}"""
+
 
 @dataclass(frozen=True)
 class GroundedPQ(Metric):
@@ -35,6 +45,7 @@ class GroundedPQ(Metric):
     )
     columns: ClassVar[tuple[str, ...]] = ("quality", "matched", "predicted", "reference")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         iou, similarity = pair.iou, pair.similarity

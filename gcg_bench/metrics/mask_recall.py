@@ -15,6 +15,7 @@ import numpy as np
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
 from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types.citations import GLAMM
 
 _LAWS_BROKEN = {
     "junk": "recall asks only what was found, and its protocol has no precision",
@@ -41,6 +42,7 @@ class MaskRecall(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("Recall"),)
     columns: ClassVar[tuple[str, ...]] = ("found", "labels", "lost")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    citation: ClassVar[tuple[str, ...]] = (GLAMM,)
 
     @property
     def laws_broken(self) -> Mapping[str, str]:

@@ -37,6 +37,15 @@ _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
 _STAGE_WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
 
 
+_CITATION = r"""@inproceedings{denkowski2014meteor,
+  title = {Meteor Universal: Language Specific Translation Evaluation for Any Target Language},
+  author = {Denkowski, Michael and Lavie, Alon},
+  booktitle = {Proceedings of the Ninth Workshop on Statistical Machine Translation},
+  pages = {376--380},
+  year = {2014}
+}"""
+
+
 @dataclass(frozen=True)
 class METEOR(Metric):
     """METEOR 1.5, English, normalised, over the corpus.
@@ -59,6 +68,7 @@ class METEOR(Metric):
         "matched_reference",
     )
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, list[float]]:
         """The counts of all captions in one call to METEOR.

@@ -18,6 +18,7 @@ import numpy as np
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
 from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types.citations import GLAMM
 
 _BROKEN_BY_GREED = {
     "phrase order": "of pairs that fit equally well the first in the lists is taken",
@@ -45,6 +46,7 @@ class MeanIoU(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("mIoU"),)
     columns: ClassVar[tuple[str, ...]] = ("miou",)
     needs: ClassVar[frozenset[str]] = frozenset({"iou"})
+    citation: ClassVar[tuple[str, ...]] = (GLAMM,)
 
     @property
     def laws_broken(self) -> Mapping[str, str]:

@@ -15,6 +15,14 @@ import numpy as np
 from gcg_bench.metrics import ratio
 from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
+_CITATION = r"""@inproceedings{lin2004rouge,
+  title = {{ROUGE}: A Package for Automatic Evaluation of Summaries},
+  author = {Lin, Chin-Yew},
+  booktitle = {Text Summarization Branches Out},
+  pages = {74--81},
+  year = {2004}
+}"""
+
 
 @dataclass(frozen=True)
 class ROUGEL(Metric):
@@ -29,6 +37,7 @@ class ROUGEL(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("ROUGE_L"),)
     columns: ClassVar[tuple[str, ...]] = ("rouge_l",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         hypothesis = pair.hypothesis.split(" ")

@@ -32,6 +32,15 @@ _ARCHIVE = "https://nlp.stanford.edu/software/stanford-corenlp-full-2015-12-09.z
 _MODELS = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
 
 
+_CITATION = r"""@inproceedings{anderson2016spice,
+  title = {{SPICE}: Semantic Propositional Image Caption Evaluation},
+  author = {Anderson, Peter and Fernando, Basura and Johnson, Mark and Gould, Stephen},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  pages = {382--398},
+  year = {2016}
+}"""
+
+
 @dataclass(frozen=True)
 class SPICE(Metric):
     """Mean F-measure of scene-graph tuples.
@@ -43,6 +52,7 @@ class SPICE(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("SPICE"),)
     columns: ClassVar[tuple[str, ...]] = ("spice",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
         """Each image's score, by its captions, in one call to the program.
