@@ -298,8 +298,8 @@ BROKEN_VALUES = [
     ({"id": "/etc/passwd"}, r"a path that leads out"),
     ({"id": "C:\\x"}, r"a path that leads out"),
     ({"id": "~/x"}, r"a path that leads out"),
-    ({"id": "a\0b"}, r"holds a control character"),
-    ({"id": "a\nb"}, r"holds a control character"),
+    ({"id": "a\0b"}, r"contains a control character"),
+    ({"id": "a\nb"}, r"contains a control character"),
     ({"caption": None}, r"p\.jsonl:1: image a: caption: is missing"),
     ({"caption": ["x"]}, r"image a: caption: should be text, not a list"),
     ({"phrases": None}, r"image a: phrases: is missing"),
@@ -430,7 +430,7 @@ def test_two_answers_to_one_image(tmp_path: Path) -> None:
     record = json.dumps(glamm())
     both = tmp_path / "all.json"
     both.write_text(f'{{"a": {record}, "b": {record}, "a": {record}}}')
-    with pytest.raises(BadData, match="the key 'a' stands twice in one object"):
+    with pytest.raises(BadData, match="the key 'a' occurs twice in one object"):
         read(both)
 
 

@@ -37,7 +37,7 @@ class _Plain(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         made = super().construct_mapping(node, deep=deep)
         if len(made) < len(node.value):
-            self._refuse("a key stands twice in one object", node)
+            self._refuse("a key occurs twice in one object", node)
         return made
 
     def _refuse(self, problem: str, at: Any) -> None:
