@@ -81,7 +81,8 @@ class PredictionFile:
             )
         drafts = [self._drafts[id_] for id_ in ids if id_ in self._drafts]
         self._ready = {
-            prediction.id: prediction for prediction in finish(drafts, _sizes(queries), RAISE_FAULTS)
+            prediction.id: prediction
+            for prediction in finish(drafts, _sizes(queries), RAISE_FAULTS)
         }
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
