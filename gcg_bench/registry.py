@@ -62,7 +62,7 @@ def names(package: str) -> tuple[str, ...]:
     """The plug-ins of a package, sorted, as file names without `.py`; nothing is imported.
 
     Args:
-        package: `metrics`, `data.formats` or `adapters`.
+        package: e.g. `metrics`, `data.formats` or `predictions.layouts`.
     """
     folder = Path(__file__).parent.joinpath(*package.split("."))
     return tuple(sorted(module.name for module in pkgutil.iter_modules([str(folder)])))
@@ -72,7 +72,7 @@ def module(package: str, name: str, kind: str) -> ModuleType:
     """The plug-in module with a name.
 
     Args:
-        package: `metrics`, `data.formats` or `adapters`.
+        package: e.g. `metrics`, `data.formats` or `predictions.layouts`.
         name: file name without `.py`; dashes count as underscores.
         kind: what the plug-in is, for the message, e.g. `metric`.
 

@@ -9,7 +9,14 @@ from typing import Any, Literal
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.files.fields import RAISE_FAULTS
-from gcg_bench.predictions import Draft, Reading, finish, prediction_files, read_drafts
+from gcg_bench.predictions import (
+    PredictionDraft,
+    Reading,
+    finish,
+    prediction_files,
+    query_sizes,
+    read_drafts,
+)
 from gcg_bench.types import Model, Prediction, Query
 
 NEEDS = Needs("prediction files in any published layout, or a run folder: predictions:PATH")
@@ -82,7 +89,7 @@ class PredictionFile:
         drafts = [self._drafts[id_] for id_ in ids if id_ in self._drafts]
         self._ready = {
             prediction.id: prediction
-            for prediction in finish(drafts, _sizes(queries), RAISE_FAULTS)
+            for prediction in finish(drafts, query_sizes(queries), RAISE_FAULTS)
         }
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
@@ -109,13 +116,9 @@ def load(checkpoint: str | None = None) -> Model:
     return PredictionFile(Path(checkpoint))
 
 
-def _single_prediction(draft: Draft, query: Query) -> Prediction:
-    (prediction,) = finish([draft], _sizes([query]), RAISE_FAULTS)
+def _single_prediction(draft: PredictionDraft, query: Query) -> Prediction:
+    (prediction,) = finish([draft], query_sizes([query]), RAISE_FAULTS)
     return prediction
-
-
-def _sizes(queries: Sequence[Query]) -> dict[str, tuple[int, int]]:
-    return {query.id: (query.image.height, query.image.width) for query in queries}
 
 
 def _id_list(ids: Sequence[str]) -> str:
