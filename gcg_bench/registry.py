@@ -64,7 +64,7 @@ def names(package: str) -> tuple[str, ...]:
     A package that is imported already is searched in all folders of its `__path__`.
 
     Args:
-        package: e.g. `metrics`, `data.formats` or `adapters`.
+        package: e.g. `metrics`, `data.formats` or `predictions.layouts`.
     """
     imported = sys.modules.get(f"gcg_bench.{package}")
     own = [str(Path(__file__).parent.joinpath(*package.split(".")))]
@@ -76,7 +76,7 @@ def module(package: str, name: str, kind: str) -> ModuleType:
     """The plug-in module with a name.
 
     Args:
-        package: `metrics`, `data.formats` or `adapters`.
+        package: e.g. `metrics`, `data.formats` or `predictions.layouts`.
         name: file name without `.py`; dashes count as underscores.
         kind: what the plug-in is, for the message, e.g. `metric`.
 

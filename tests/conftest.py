@@ -23,14 +23,16 @@ settings.load_profile("patient")
 
 @pytest.fixture(autouse=True, scope="session")
 def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache folder a session, cold at its start: nothing on the machine can help or harm."""
-    before = os.environ.get("GCG_BENCH_CACHE")
-    os.environ["GCG_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    if before is None:
-        del os.environ["GCG_BENCH_CACHE"]
-    else:
-        os.environ["GCG_BENCH_CACHE"] = before
+    """One cache folder a session, cold at its start: nothing on the machine can help or harm.
+
+    Parallel workers share it, as parallel commands of a user do: Java starts once for a caption.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # then the folder is the worker's
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GCG_BENCH_CACHE", str(folder / "shared-cache"))
+        yield
 
 
 @pytest.fixture

@@ -200,8 +200,9 @@ def test_every_path_on_the_page_is_there():
 
 def test_check_does_what_the_page_says():
     text = (ROOT / "check").read_text(encoding="utf-8")
-    order = ["ruff check", "ruff format --check", "mypy", "lint-imports", 'pytest "$@"']
+    order = ["ruff check", "ruff format --check", "mypy", "lint-imports", "python -m pytest"]
     assert [text.index(step) for step in order] == sorted(text.index(step) for step in order)
+    assert text.splitlines()[-1].endswith(' "$@"')
     assert os.access(ROOT / "check", os.X_OK)
     assert "./check" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert fences(PAGE)[0].text.splitlines()[-1] == "./check"

@@ -59,6 +59,14 @@ def scores(text):
     return json.dumps(found, sort_keys=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Nobody else writes to the cache, which is copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GCG_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """A run of damaged answers to eight images, not scored."""

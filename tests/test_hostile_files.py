@@ -190,8 +190,8 @@ def test_a_million_problems_are_counted_and_not_kept(tmp_path):
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deeply"),
         ("9" * 5000, "Exceeds the limit"),
-        ('{"a": 1, "a": 2}', "the key 'a' stands twice in one object"),
-        ('[{"b": {"id": 1, "x": 2, "id": 1}}]', "the key 'id' stands twice"),
+        ('{"a": 1, "a": 2}', "the key 'a' occurs twice in one object"),
+        ('[{"b": {"id": 1, "x": 2, "id": 1}}]', "the key 'id' occurs twice"),
         ("\ufeff\ufeff{}", "not JSON"),
         ('{"a": 1}\0', "not JSON"),
     ],
@@ -250,7 +250,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
         ("origin: !!set {a, b}", "tags"),
         ("origin: !!bool x", "tags"),
         ("origin: !x y", "tags"),
-        ("name: other", "a key stands twice"),
+        ("name: other", "a key occurs twice"),
         ("origin: 0x_", "is not YAML"),
         (f"origin: {'9' * 5000}", "is not YAML"),
         (f"origin: {'[' * 1000}", "is not YAML"),
@@ -398,7 +398,7 @@ def test_a_table_that_is_small_on_disk_and_huge_in_memory(tmp_path):
     parquet.write_table(pa.table({"id": many, **columns}), tmp_path / "val.parquet")
     assert len(huge) == 1
     assert (tmp_path / "val.parquet").stat().st_size < 1 << 20
-    with pytest.raises(BadData, match="says that it holds 315,621,376 values"):
+    with pytest.raises(BadData, match="states 315,621,376 values"):
         load_dataset(tmp_path / "val.parquet", "val")
 
 

@@ -1,16 +1,17 @@
-"""Models: one file each, whose name is what --model takes (dashes count as underscores).
+"""Models: one file for each; its name is the value of --model (dashes count as underscores).
 
-A model's file has `load`, which gives an object with `answer`, and `NEEDS`. `load` takes by name
-whichever it has a use for of `checkpoint`, `device`, `seed`, `batch_size`, `workers` and options of
-its own; models.py passes no others. A model may also have
+A model's file has `load`, which returns an object with `answer`, and `NEEDS`. `load` accepts by
+name those of `checkpoint`, `device`, `seed`, `batch_size`, `workers` and options of its own that it
+uses; execution/models.py passes no others. A model may also have:
 
-settings    what decides its answers besides the checkpoint and the seed, as JSON takes it
+settings    values that decide its answers besides the checkpoint and the seed, as JSON objects
 prepare     called once with all queries (and `missing`, `limited`, see predictions_file) before the
-            first answer; what it raises stops the run
-find, sizes  of the module, for models with weights on disk: `find(checkpoint)` says where they lie,
-            or raises with the remedy; `sizes(checkpoint)` is a GlammConfig, to plan with. Doctor
-            calls them, without a checkpoint where the user gave none
-study       for oracles alone: called once with the samples, references and all
+            first answer; an error that it raises stops the run
+find, sizes  of the module, for models with weights on disk: `find(checkpoint)` returns the location
+            of the weights, or raises an error with the remedy; `sizes(checkpoint)` returns a
+            GlammConfig for planning. The doctor calls both, without a checkpoint when the user
+            gave none
+study       for oracles only: called once with the samples, including their references
 CITATION    of the module: BibTeX of what it implements, a tuple of entries
 """
 
@@ -24,16 +25,16 @@ from gcg_bench.types import Grounding, Picture, Sample
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a model is and what it needs, in words for a person.
+    """The requirements of a model, in words for a person.
 
     Attributes:
-        note: what it is, in a line.
-        weights: where they come from and how large they are; empty for none.
-        memory: of the device; empty for next to none.
+        note: a description of the model in one line.
+        weights: the origin and size of its weights; empty for none.
+        memory: of the device; empty for very little.
         licence: of the weights; empty for none.
-        oracle: it sees the references, so its scores describe the metrics and the data, not a
+        oracle: whether it sees the references; its scores describe the metrics and the data, not a
             model.
-        baseline: it looks at no image, so its scores describe the metrics and the data, not a
+        baseline: whether it looks at no image; its scores describe the metrics and the data, not a
             model.
     """
 
@@ -47,15 +48,15 @@ class Needs:
 
 @runtime_checkable
 class Oracle(Protocol):
-    """A model that declares that it must see the references."""
+    """A model that declares that it needs the references."""
 
     oracle: bool
 
     def study(self, samples: Sequence[Sample]) -> None: ...
 
 
-def lent(truth: Grounding, image: Picture) -> Grounding:
-    """A reference as an answer to some image: masks resized to it, crowds as plain masks."""
+def reference_as_answer(truth: Grounding, image: Picture) -> Grounding:
+    """A reference as an answer for an image: masks resized to it, crowds as plain masks."""
     phrases = tuple(
         replace(
             phrase,

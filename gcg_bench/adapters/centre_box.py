@@ -1,4 +1,4 @@
-"""What photographers do: the subject is in the middle."""
+"""A baseline: one box in the middle of the image, where photographers place the subject."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ _PHRASE = "An object"
 
 
 class CentreBox:
-    """Answers every query with one box, half as high and half as wide as the image."""
+    """Answers every query with one box of half the image's height and half its width."""
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
         for query in queries:

@@ -1,18 +1,18 @@
-"""The ceiling: answers with the reference itself."""
+"""An oracle that answers with the reference itself: the upper bound of every score."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from gcg_bench.adapters import Needs, lent
+from gcg_bench.adapters import Needs, reference_as_answer
 from gcg_bench.types import Grounding, Prediction, Query, Sample
 
-NEEDS = Needs("oracle: repeats the reference; the ceiling of every score", oracle=True)
+NEEDS = Needs("oracle: the reference itself; the upper bound of every score", oracle=True)
 
 
 class CopyTruth:
-    """Answers with the reference caption and masks of the image asked for.
+    """Answers with the reference caption and masks of the image.
 
-    An image that was not studied is a failure. That a reference is a crowd is not repeated, since
-    an answer has no crowds.
+    An image that was not studied is a failure. The crowd flag of a reference is dropped, because an
+    answer has no crowds.
     """
 
     oracle = True
@@ -29,7 +29,7 @@ class CopyTruth:
             if truth is None:
                 yield Prediction(query.id, error="no reference to copy")
             else:
-                yield Prediction(query.id, lent(truth, query.image))
+                yield Prediction(query.id, reference_as_answer(truth, query.image))
 
 
 load = CopyTruth

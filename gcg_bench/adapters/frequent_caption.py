@@ -1,10 +1,10 @@
-"""The prior: always the same answer, the one that the references give most often."""
+"""An oracle that always gives the same answer: the most frequent reference caption."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gcg_bench.adapters import Needs, lent
+from gcg_bench.adapters import Needs, reference_as_answer
 from gcg_bench.errors import BadOption
 from gcg_bench.types import SILENCE, Grounding, Prediction, Query, Sample
 
@@ -14,8 +14,9 @@ NEEDS = Needs("oracle: one answer for all images, the most frequent reference ca
 class FrequentCaption:
     """Answers every query with the most frequent reference caption of the split.
 
-    The phrases are those of the first image (by id) that has the caption, its masks resized. Among
-    equally frequent captions, all of them unique perhaps, the first image's is taken.
+    The phrases are those of the first image (by id) that has the caption, with resized masks. Among
+    equally frequent captions (possibly all, if each is unique) the caption of the first image is
+    used.
     """
 
     oracle = True
@@ -27,26 +28,26 @@ class FrequentCaption:
         """Counts the captions; the order of the samples does not matter.
 
         Raises:
-            BadOption: no samples.
+            BadOption: there are no samples.
         """
         if not samples:
             raise BadOption("frequent-caption needs at least one image")
         ordered = sorted(samples, key=lambda sample: sample.id)
-        times = Counter(caption for sample in ordered for caption in sample.captions)
-        caption = times.most_common(1)[0][0]  # in the order first met, where counts are equal
+        counts = Counter(caption for sample in ordered for caption in sample.captions)
+        caption = counts.most_common(1)[0][0]  # equal counts: the first one
         source = next(sample for sample in ordered if caption in sample.captions)
         phrases = source.truth.phrases
-        if caption != source.truth.caption:  # then the spans are of another text
+        if caption != source.truth.caption:  # the spans refer to another text
             phrases = tuple(replace(phrase, span=None) for phrase in phrases)
         self._answer = Grounding(caption, phrases)
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        fitted: dict[tuple[int, int], Grounding] = {}
+        by_size: dict[tuple[int, int], Grounding] = {}
         for query in queries:
             size = query.image.height, query.image.width
-            if size not in fitted:
-                fitted[size] = lent(self._answer, query.image)
-            yield Prediction(query.id, fitted[size])
+            if size not in by_size:
+                by_size[size] = reference_as_answer(self._answer, query.image)
+            yield Prediction(query.id, by_size[size])
 
 
 load = FrequentCaption

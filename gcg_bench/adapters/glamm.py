@@ -1,8 +1,8 @@
-"""GLaMM, the model that the task was published with: `glamm`, or `glamm:ID_OR_FOLDER`.
+"""GLaMM, the model that was published with the task: `glamm`, or `glamm:ID_OR_FOLDER`.
 
-The checkpoint is MBZUAI/GLaMM-GCG, any of its family by its id, or a local folder. Nothing is
-downloaded. Images are read ahead of the model in threads and masks are packed behind it; images go
-through it in blocks of the data set's order, so a run that was stopped goes on to the same answers.
+The checkpoint is MBZUAI/GLaMM-GCG, another model of its family by id, or a local folder. Nothing is
+downloaded. Threads read images ahead of the model and encode masks after it. Images are processed
+in blocks in the data set's order, so an interrupted run continues with the same answers.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from gcg_bench.types import Model
 from gcg_bench.types.citations import GLAMM
 
 NEEDS = Needs(
-    "GLaMM, the published reference model; glamm:ID_OR_FOLDER for another of its family",
+    "GLaMM, the published reference model; glamm:ID_OR_FOLDER for another model of its family",
     weights="MBZUAI/GLaMM-GCG and openai/clip-vit-large-patch14-336, about 18 GB: hf download",
-    memory="18 GB of a GPU (bf16), more for larger batches; 35 GB on a CPU (float32), slowly",
-    licence="on the models' pages; made from LLaMA (Meta's terms), SAM (Apache-2.0), CLIP (MIT)",
+    memory="18 GB on a GPU (bf16), more for larger batches; 35 GB on a CPU (float32), slow",
+    licence="on the models' pages; based on LLaMA (Meta's terms), SAM (Apache-2.0), CLIP (MIT)",
 )
 
 CITATION = (GLAMM,)
@@ -37,13 +37,13 @@ _WORKERS = 2
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a checkpoint lies.
+class CheckpointLocation:
+    """The location of a checkpoint.
 
     Attributes:
-        name: what runs and signatures call it.
-        folder: its config.json, weights and vocabulary.
-        tower: the folder of CLIP, where the checkpoint holds none of its own.
+        name: its name in runs and signatures.
+        folder: the folder of config.json, weights and vocabulary.
+        tower: the folder of CLIP; None when the checkpoint contains CLIP.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Place:
 
     @property
     def files(self) -> list[Path]:
-        """What decides its answers."""
+        """The files that decide the model's answers."""
         own = [self.folder / name for name in ("config.json", "tokenizer.model")]
         added = [self.folder / name for name in ("added_tokens.json", "tokenizer_config.json")]
         towers = [] if self.tower is None else [self.tower / "config.json"]
@@ -77,22 +77,22 @@ def load(
     """The model of a checkpoint.
 
     Args:
-        checkpoint: an id in the Hugging Face cache (that of the family may lack its `MBZUAI/`), or
-            a folder; MBZUAI/GLaMM-GCG by default.
-        device: `auto` is the first GPU, or else the CPU.
-        batch_size: images at a time; `auto` plans with the device's memory. Either is halved when
-            memory runs out.
+        checkpoint: an id in the Hugging Face cache (`MBZUAI/` may be left out), or a folder; the
+            default is MBZUAI/GLaMM-GCG.
+        device: `auto` is the first GPU, or the CPU when there is none.
+        batch_size: number of images at a time; `auto` derives it from the device's memory. It is
+            halved when memory runs out.
         workers: threads that read images ahead.
-        max_new_tokens: where an answer is cut off.
-        dtype: `bfloat16` or `float32`; `auto` is the first on a GPU, the second elsewhere.
+        max_new_tokens: the maximum length of an answer in tokens.
+        dtype: `bfloat16` or `float32`; `auto` is bfloat16 on a GPU and float32 elsewhere.
 
     Raises:
         EnvironmentProblem: the weights or the device are not there, or memory is too small.
-        MissingData: the folder is not there, or lacks a file.
-        BadData: a file is not what it should be.
-        BadOption: a batch size, token limit, precision or device that is none.
+        MissingData: the folder does not exist, or lacks a file.
+        BadData: a file is invalid.
+        BadOption: the batch size, token limit, precision or device is invalid.
     """
-    return answering(
+    return build_model(
         find(checkpoint),
         device=device,
         batch_size=batch_size,
@@ -102,8 +102,8 @@ def load(
     )
 
 
-def answering(
-    place: Place,
+def build_model(
+    location: CheckpointLocation,
     *,
     device: str = "auto",
     batch_size: int | str = "auto",
@@ -111,9 +111,9 @@ def answering(
     max_new_tokens: int = MAX_NEW_TOKENS,
     dtype: str = "auto",
 ) -> Model:
-    """The model of a checkpoint that was found; otherwise as `load`."""
+    """The model of a located checkpoint; arguments and errors as in `load`."""
     if max_new_tokens < 1:
-        raise BadOption(f"--max-new-tokens {max_new_tokens}: at least 1 is needed")
+        raise BadOption(f"--max-new-tokens {max_new_tokens}: must be at least 1")
 
     from gcg_bench.glamm import resources
     from gcg_bench.glamm.convert import read_config
@@ -123,69 +123,73 @@ def answering(
     from gcg_bench.glamm.tokens import Tokenizer
 
     size = resources.whole(batch_size)
-    where = machine.device_named(device)
-    precision = resources.precision(dtype, where)
-    config = read_config(place.folder, tower=place.tower)
-    processor = Processor(config, Tokenizer.load(place.folder))
-    planned = resources.batch(config, where, precision, max_new_tokens)
+    torch_device = machine.device_named(device)
+    precision = resources.precision(dtype, torch_device)
+    config = read_config(location.folder, tower=location.tower)
+    processor = Processor(config, Tokenizer.load(location.folder))
+    planned_size = resources.batch(config, torch_device, precision, max_new_tokens)
     return GlammAnswers(
-        _model(place, where, precision),
+        _model(location, torch_device, precision),
         processor,
         settings={
-            "checkpoint": place.name,
-            "weights": checkpoints.files_digest(place.files)[:16],
+            "checkpoint": location.name,
+            "weights": checkpoints.files_digest(location.files)[:16],
             "default_prompt": sha256(CAPTION_WITH_MASKS.encode()).hexdigest()[:8],
             "max_new_tokens": max_new_tokens,
             "decoding": "greedy",
             "dtype": precision,
         },
-        batch_size=planned if size is None else size,
+        batch_size=planned_size if size is None else size,
         workers=_WORKERS if workers is None else workers,
         max_new_tokens=max_new_tokens,
     )
 
 
-def find(checkpoint: str | None = None) -> Place:
-    """Where a checkpoint lies on this machine; reads no weights.
+def find(checkpoint: str | None = None) -> CheckpointLocation:
+    """The location of a checkpoint on this machine; reads no weights.
 
     Raises:
-        EnvironmentProblem: it is not there or not whole, with what to download and where it goes.
-        MissingData: a path that is no folder.
-        BadData: a file of it is not what it should be.
+        EnvironmentProblem: it is missing or incomplete; names the download and its target.
+        MissingData: the path is not a folder.
+        BadData: one of its files is invalid.
     """
-    wanted = checkpoint or DEFAULT
-    short = "/" not in wanted and not wanted.startswith((".", "~")) and not Path(wanted).is_dir()
-    name = f"{FAMILY}/{wanted}" if short else wanted
+    requested = checkpoint or DEFAULT
+    is_short = (
+        "/" not in requested
+        and not requested.startswith((".", "~"))
+        and not Path(requested).is_dir()
+    )
+    name = f"{FAMILY}/{requested}" if is_short else requested
     folder = checkpoints.find(name, remedy=_remedy(name))
     if expanded(name).is_dir():
         name = folder.resolve().name
-    return Place(name, folder, _tower(folder))
+    return CheckpointLocation(name, folder, _tower(folder))
 
 
 def sizes(checkpoint: str | None = None) -> Any:
-    """The sizes of a checkpoint; the published ones where it is not on this machine."""
+    """The sizes of a checkpoint; the published sizes when it is not on this machine."""
     from gcg_bench.glamm.configuration import GlammConfig
     from gcg_bench.glamm.convert import read_config
 
     try:
-        place = find(checkpoint)
+        location = find(checkpoint)
     except (EnvironmentProblem, MissingData):
         return GlammConfig()
-    return read_config(place.folder, tower=place.tower)
+    return read_config(location.folder, tower=location.tower)
 
 
 def _remedy(name: str) -> str:
-    local = name.startswith((".", "~")) or Path(name).is_absolute()
-    wanted = DEFAULT if local else name
+    is_path = name.startswith((".", "~")) or Path(name).is_absolute()
+    model = DEFAULT if is_path else name
     return (
-        f"`hf download {wanted}` and `hf download {CLIP}` put it into the Hugging Face cache"
-        " ($HF_HOME, else ~/.cache/huggingface), about 18 GB; or name a folder that holds it:"
+        f"`hf download {model}` and `hf download {CLIP}` put the model into the Hugging Face cache"
+        " ($HF_HOME, else ~/.cache/huggingface), about 18 GB; or use a folder that contains it:"
         " --model glamm:FOLDER. --model glamm-tiny needs no download"
     )
 
 
 def _tower(folder: Path) -> Path | None:
-    """The folder of CLIP; None when the checkpoint has its own, or only loading can tell."""
+    """The folder of CLIP; None when the checkpoint contains CLIP or only loading can tell."""
     from gcg_bench.glamm.convert import find_tower
     from gcg_bench.glamm.names import TOWER
     from gcg_bench.glamm.weights import read_json
@@ -194,34 +198,34 @@ def _tower(folder: Path) -> Path | None:
     if names is not None and any(name.startswith(TOWER) for name in names):
         return None
     settings = read_json(folder / "config.json")
-    beside = find_tower(folder, settings)
-    if beside is not None:
-        return beside
-    wanted = settings.get("mm_vision_tower") or settings.get("vision_tower") or CLIP
-    if names is None and checkpoints.snapshot(str(wanted)) is None:
+    local_tower = find_tower(folder, settings)
+    if local_tower is not None:
+        return local_tower
+    tower = settings.get("mm_vision_tower") or settings.get("vision_tower") or CLIP
+    if names is None and checkpoints.snapshot(str(tower)) is None:
         return None
-    last = str(wanted).rstrip("/").rsplit("/", 1)[-1]
+    folder_name = str(tower).rstrip("/").rsplit("/", 1)[-1]
     return checkpoints.find(
-        str(wanted),
-        remedy=f"{folder} has no CLIP weights of its own: `hf download {wanted}` puts them into"
-        f" the Hugging Face cache; or put that model into {folder / last}",
+        str(tower),
+        remedy=f"{folder} contains no CLIP weights: `hf download {tower}` puts them into"
+        f" the Hugging Face cache; or put that model into {folder / folder_name}",
     )
 
 
-def _model(place: Place, device: str, precision: str) -> Any:
+def _model(location: CheckpointLocation, device: str, precision: str) -> Any:
     """The model in evaluation mode."""
     import torch
 
-    from gcg_bench.glamm.convert import load as loaded
+    from gcg_bench.glamm.convert import load as load_checkpoint
 
     try:
-        return loaded(
-            place.folder, tower=place.tower, device=device, dtype=getattr(torch, precision)
+        return load_checkpoint(
+            location.folder, tower=location.tower, device=device, dtype=getattr(torch, precision)
         )
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
         raise EnvironmentProblem(
-            f"{place.name} does not fit the free memory of {device}: {error}. End what else runs"
-            " there, or name another --device"
+            f"{location.name} does not fit the free memory of {device}: {error}. End other programs"
+            " there, or use another --device"
         ) from error

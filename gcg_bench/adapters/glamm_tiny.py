@@ -1,16 +1,16 @@
-"""The small GLaMM inside the package: the same code as `glamm`, on any laptop."""
+"""The small GLaMM inside the package: the code of `glamm`, small enough for any laptop."""
 
 from pathlib import Path
 from typing import Any
 
 from gcg_bench.adapters import Needs
-from gcg_bench.adapters.glamm import MAX_NEW_TOKENS, Place, answering
+from gcg_bench.adapters.glamm import MAX_NEW_TOKENS, CheckpointLocation, build_model
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.types import Model
 from gcg_bench.types.citations import GLAMM
 
 NEEDS = Needs(
-    "a small GLaMM trained on rendered scenes: the quick start's model, of no use on photographs",
+    "a small GLaMM trained on rendered scenes, for the quick start; not useful on photographs",
     weights="inside the package, under 12 MB",
     memory="under 1 GB, on a CPU",
     licence="Apache-2.0",
@@ -21,28 +21,29 @@ CITATION = (GLAMM,)
 FOLDER = Path(__file__).parent.parent / "glamm_tiny"
 
 
-def find() -> Place:
-    """Where its files lie.
+def find() -> CheckpointLocation:
+    """The location of its files.
 
     Raises:
-        EnvironmentProblem: this build does not carry them.
+        EnvironmentProblem: this build of the package does not contain them.
     """
     files = ("config.json", "model.safetensors", "tokenizer.model", "added_tokens.json")
-    lost = [name for name in files if not (FOLDER / name).is_file()]
-    if lost:
+    missing = [name for name in files if not (FOLDER / name).is_file()]
+    if missing:
         raise EnvironmentProblem(
-            f"this build of gcg-bench does not carry glamm-tiny: {FOLDER / lost[0]} is missing."
+            "this build of gcg-bench does not contain glamm-tiny:"
+            f" {FOLDER / missing[0]} is missing."
             " Install a release (`pip install --force-reinstall gcg-bench`), or train it with"
             " tools/train_glamm_tiny.py"
         )
-    return Place("glamm-tiny", FOLDER)
+    return CheckpointLocation("glamm-tiny", FOLDER)
 
 
 def sizes() -> Any:
-    """Its sizes (a GlammConfig).
+    """Its configuration (a GlammConfig).
 
     Raises:
-        EnvironmentProblem: this build does not carry it.
+        EnvironmentProblem: this build of the package does not contain it.
     """
     from gcg_bench.glamm.convert import read_config
 
@@ -59,10 +60,10 @@ def load(
     """The model, ready to answer.
 
     Raises:
-        EnvironmentProblem: this build does not carry its weights.
-        BadOption: a batch size, token limit or device that is none.
+        EnvironmentProblem: this build of the package does not contain its weights.
+        BadOption: the batch size, token limit or device is invalid.
     """
-    return answering(
+    return build_model(
         find(),
         device=device,
         batch_size=batch_size,

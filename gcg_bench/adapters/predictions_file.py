@@ -1,4 +1,4 @@
-"""Somebody's prediction files in the place of a model: `--model predictions:PATH`."""
+"""Prediction files in place of a model: `--model predictions:PATH`."""
 
 import hashlib
 import os
@@ -9,24 +9,32 @@ from typing import Any, Literal
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.files.fields import RAISE_FAULTS
-from gcg_bench.predictions import Draft, Reading, finish, prediction_files, read_drafts
+from gcg_bench.predictions import (
+    PredictionDraft,
+    Reading,
+    finish,
+    prediction_files,
+    query_sizes,
+    read_drafts,
+)
 from gcg_bench.types import Model, Prediction, Query
 
 NEEDS = Needs("prediction files in any published layout, or a run folder: predictions:PATH")
 
-_SHOWN = 10  # ids in a message
+_MAX_IDS = 10  # ids in a message
 
 
 class PredictionFile:
-    """Answers with what files hold for the image; an image that is not in them is a failure.
+    """Answers with the files' prediction for an image; an image without one is a failure.
 
     Attributes:
         path: a file or folder, as `gcg_bench.predictions` reads it.
-        reading: what was met in it.
-        settings: a digest of the content, so that a run is not resumed from files that changed.
+        reading: the warnings and counts of reading.
+        settings: a digest of the content, so that a run is not resumed with changed files.
 
     Raises:
-        MissingData, BadData: when built, if the files are not there or not predictions.
+        MissingData: the files do not exist; raised when the object is created.
+        BadData: the files are not predictions; raised when the object is created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,11 +45,11 @@ class PredictionFile:
         self.settings: dict[str, Any] = {"predictions": _digest(path)}
 
     def missing(self, ids: Iterable[str]) -> list[str]:
-        """The ids that the files have no answer for, in their order."""
+        """The ids that the files have no prediction for, in the given order."""
         return [id_ for id_ in ids if id_ not in self._drafts]
 
-    def strangers(self, ids: Iterable[str]) -> list[str]:
-        """The files' ids that are not among these, in the files' order."""
+    def unknown_ids(self, ids: Iterable[str]) -> list[str]:
+        """The ids in the files that are not among the given ids, in the files' order."""
         known = set(ids)
         return [id_ for id_ in self._drafts if id_ not in known]
 
@@ -52,40 +60,45 @@ class PredictionFile:
         missing: Literal["error", "empty"] = "error",
         limited: bool = False,
     ) -> None:
-        """Holds the files against the images, and proves all masks in one go.
+        """Compares the files with the images, and checks all masks in one pass.
 
         Args:
-            queries: all that will be asked.
-            missing: whether images without an answer are an error here, or failures later.
-            limited: the queries are only some of their split, so answers to others are expected.
+            queries: all queries of the run.
+            missing: whether an image without a prediction is an error now or a failure later.
+            limited: the queries are a part of their split, so predictions for other images are
+                allowed.
 
         Raises:
-            MissingData: images without an answer, when that is an error.
-            BadData: a mask is none, or not of its image's size; answers to no query.
+            MissingData: images have no prediction, and `missing` is `error`.
+            BadData: a mask is invalid or does not have its image's size; predictions for no query.
         """
         ids = [query.id for query in queries]
-        absent, strange = self.missing(ids), self.strangers(ids)
-        if strange and not limited:
+        absent, unknown = self.missing(ids), self.unknown_ids(ids)
+        if unknown and not limited:
             raise BadData(
-                f"{len(strange)} answers are to images that are not in the split: {_some(strange)}",
+                f"{len(unknown)} predictions are for images that are not in the split:"
+                f" {_id_list(unknown)}",
                 file=self.path,
-                remedy="Is it the right data set and split?",
+                remedy="Check --dataset and --split",
             )
         if absent and missing == "error":
             raise MissingData(
                 f"{self.path}: no prediction for {len(absent)} of {len(ids)} images:"
-                f" {_some(absent)}. Predict them, or count them as empty with --missing empty"
+                f" {_id_list(absent)}. Add predictions, or count them as empty with --missing empty"
             )
         drafts = [self._drafts[id_] for id_ in ids if id_ in self._drafts]
-        self._ready = {found.id: found for found in finish(drafts, _sizes(queries), RAISE_FAULTS)}
+        self._ready = {
+            prediction.id: prediction
+            for prediction in finish(drafts, query_sizes(queries), RAISE_FAULTS)
+        }
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        """The files' answers; masks that `prepare` has not seen are checked now."""
+        """The files' predictions; masks that `prepare` has not checked are checked now."""
         for query in queries:
             if query.id in self._ready:
                 yield self._ready[query.id]
             elif query.id in self._drafts:
-                yield _finished(self._drafts[query.id], query)
+                yield _single_prediction(self._drafts[query.id], query)
             else:
                 yield Prediction(query.id, error=f"no prediction in {self.path}")
 
@@ -94,29 +107,26 @@ def load(checkpoint: str | None = None) -> Model:
     """The predictions at a path.
 
     Raises:
-        BadOption: no path.
-        MissingData, BadData: the files are not there or not predictions.
+        BadOption: there is no path.
+        MissingData: the files do not exist.
+        BadData: the files are not predictions.
     """
     if not checkpoint:
-        raise BadOption("say which prediction files: --model predictions:PATH")
+        raise BadOption("give the prediction files: --model predictions:PATH")
     return PredictionFile(Path(checkpoint))
 
 
-def _finished(draft: Draft, query: Query) -> Prediction:
-    (found,) = finish([draft], _sizes([query]), RAISE_FAULTS)
-    return found
+def _single_prediction(draft: PredictionDraft, query: Query) -> Prediction:
+    (prediction,) = finish([draft], query_sizes([query]), RAISE_FAULTS)
+    return prediction
 
 
-def _sizes(queries: Sequence[Query]) -> dict[str, tuple[int, int]]:
-    return {query.id: (query.image.height, query.image.width) for query in queries}
-
-
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(map(repr, ids[:_SHOWN])) + (", ..." if len(ids) > _SHOWN else "")
+def _id_list(ids: Sequence[str]) -> str:
+    return ", ".join(map(repr, ids[:_MAX_IDS])) + (", ..." if len(ids) > _MAX_IDS else "")
 
 
 def _digest(path: Path) -> str:
-    """16 hexadecimal digits of the names and contents of the files that are read."""
+    """16 hexadecimal digits of a hash of the names and contents of the files."""
     state = hashlib.sha256()
     for file in prediction_files(path):
         with file.open("rb") as stream:

@@ -1,11 +1,11 @@
-"""The floor: says nothing and points at nothing."""
+"""A baseline without caption and masks: the lower bound of every score."""
 
 from collections.abc import Iterable, Iterator
 
 from gcg_bench.adapters import Needs
 from gcg_bench.types import Prediction, Query
 
-NEEDS = Needs("baseline: no caption, no mask; the floor of every score", baseline=True)
+NEEDS = Needs("baseline: no caption, no mask; the lower bound of every score", baseline=True)
 
 
 class Silent:

@@ -1,4 +1,4 @@
-"""The least that can be said of an image: that it is one."""
+"""A baseline: one phrase whose mask is the whole image."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ NEEDS = Needs("baseline: one phrase whose mask is the whole image", baseline=Tru
 
 
 class WholeImage:
-    """Answers every query with one phrase over all pixels."""
+    """Answers every query with one phrase that covers all pixels."""
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
         for query in queries:

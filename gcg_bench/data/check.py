@@ -116,7 +116,7 @@ def _first_file(card: DataCard, split: str) -> str:
 
 def _count(found: int, stated: Split, file: str, faults: CollectedFaults) -> None:
     """Tells when no stated size fits; of sizes that were rounded or disagree, as a warning."""
-    told = stated.contradicted(found)
+    told = stated.size_conflict(found)
     if told:
         (faults.error if stated.exact else faults.warning)(BadData(told, file=file))
 

@@ -98,7 +98,7 @@ def _job_split(job: Job, root: Path) -> Iterator[Check]:
         return
     yield files
     split = load_card(job.dataset, split=job.split).split(job.split)
-    conflict = split.contradicted(len(samples)) if job.limit is None else ""
+    conflict = split.size_conflict(len(samples)) if job.limit is None else ""
     if conflict:
         status: Status = "missing" if split.exact else "optional"
         yield Check(f"card {job.dataset}", status, conflict, remedy)

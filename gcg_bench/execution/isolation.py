@@ -17,7 +17,7 @@ from gcg_bench.errors import BadData, BadOption
 from gcg_bench.execution.timeout import Alarm, ModelTimeout
 from gcg_bench.files.fields import RAISE_FAULTS, kind
 from gcg_bench.predictions import finish, write_line
-from gcg_bench.predictions.jsonl import draft
+from gcg_bench.predictions.layouts.lines import read as read_line
 from gcg_bench.types import Model, Prediction, Query
 
 _MAX_ERROR = 2000  # characters of an error message that are kept
@@ -202,7 +202,8 @@ def _verified(prediction: Prediction, query: Query, seconds: float) -> Predictio
     size = (query.image.height, query.image.width)
     try:
         line = json.loads(write_line(prediction))
-        (stored,) = finish([draft(line, "", None, RAISE_FAULTS)], {query.id: size}, RAISE_FAULTS)
+        draft = read_line(line, "", None, RAISE_FAULTS)
+        (stored,) = finish([draft], {query.id: size}, RAISE_FAULTS)
     except BadData as fault:
         cause = BadData(fault.problem, phrase=fault.phrase, field=fault.field, remedy=fault.remedy)
         return Prediction(query.id, error=_truncated(f"not an answer that can be kept: {cause}"))

@@ -1,6 +1,7 @@
-"""Files put in place whole: a crash leaves the old one, or none, never half of one.
+"""Atomic writing of files: after a crash, a file has its old content or does not exist.
 
-What a crash does leave is the draft, a hidden file beside it that nothing reads.
+The new content is first written to a draft, a hidden file in the same folder. A crash may leave the
+draft behind; nothing reads it.
 """
 
 import os
@@ -15,9 +16,14 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{16}")
 
 
 def replace_with(file: Path, write: Callable[[Path], None]) -> None:
-    """Puts a file in place whole: `write` fills another, which then takes its name.
+    """Creates or replaces a file atomically: `write` fills a draft, which is renamed to the file.
 
-    A symbolic link stays one; what is no file of a disk (`/dev/stdout`) is written to directly.
+    A symbolic link stays a link, and its target is replaced. A path that is not a regular file
+    (`/dev/stdout`) is written directly.
+
+    Args:
+        file: the file to create or replace.
+        write: writes the content to the path that it gets.
 
     Raises:
         EnvironmentProblem: the disk is full or the folder cannot be written.
@@ -40,5 +46,5 @@ def replace_with(file: Path, write: Callable[[Path], None]) -> None:
 
 
 def is_draft(file: Path) -> bool:
-    """Whether a file has the name of a draft: `.NAME.` and 16 hexadecimal digits."""
+    """Whether a file has a draft's name: `.NAME.` and 16 hexadecimal digits."""
     return _DRAFT.fullmatch(file.name) is not None

@@ -1,6 +1,7 @@
-"""Weights on this machine: where a model's files lie, whether they are whole, and their digest.
+"""Model weights on this machine: finds the files, checks that all exist, computes their digest.
 
-Nothing is downloaded. What `hf download ID` brought is found in the Hugging Face cache by its id.
+Nothing is downloaded. A model that `hf download ID` has stored in the Hugging Face cache is found
+by its id.
 """
 
 import hashlib
@@ -20,21 +21,21 @@ LAYOUTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""The files that a folder's weights begin with, in the order they are preferred."""
+"""The possible main files of a folder of weights; the first that exists is used."""
 
-_HEAD = 100_000_000  # bytes: what the safetensors library allows the head of a file
+_MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library for the header of a file
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
 def snapshot(identifier: str) -> Path | None:
-    """The folder of a model in the Hugging Face cache, None when it is not there."""
+    """The folder of a model in the Hugging Face cache; None when the cache does not have it."""
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        found = try_to_load_from_cache(identifier, "config.json")
-    except ValueError:  # not an id
+        config = try_to_load_from_cache(identifier, "config.json")
+    except ValueError:  # not a valid id
         return None
-    return Path(found).parent if isinstance(found, str | os.PathLike) else None
+    return Path(config).parent if isinstance(config, str | os.PathLike) else None
 
 
 def find(name_or_path: str, *, remedy: str) -> Path:
@@ -45,33 +46,36 @@ def find(name_or_path: str, *, remedy: str) -> Path:
         remedy: how to get the model, for the message.
 
     Raises:
-        MissingData: a path that is no folder.
-        EnvironmentProblem: the model is not on this machine, or only a part of it.
+        MissingData: the path is not an existing folder, or the name is not valid.
+        EnvironmentProblem: the model, or a part of it, is not on this machine.
+        BadData: an index of weights is damaged.
     """
     if paths.has_control(name_or_path) or paths.too_long(name_or_path):
         raise MissingData(f"{name_or_path[:80]!r}... names no folder and no model. {remedy}")
-    named = paths.expanded(name_or_path)
-    folder = named if named.is_dir() else None
-    if folder is None and (named.is_absolute() or name_or_path.startswith((".", "~"))):
-        raise MissingData(f"{named}: no such folder to load a model from. {remedy}")
+    path = paths.expanded(name_or_path)
+    folder = path if path.is_dir() else None
+    if folder is None and (path.is_absolute() or name_or_path.startswith((".", "~"))):
+        raise MissingData(f"{path}: no such folder to load a model from. {remedy}")
     folder = folder or snapshot(name_or_path)
     if folder is None:
         raise EnvironmentProblem(f"the weights of {name_or_path} are not on this machine. {remedy}")
-    lost = [file.name for file in weight_files(folder) if not file.is_file()]
+    missing = [file.name for file in weight_files(folder) if not file.is_file()]
     if not (folder / "config.json").is_file():
-        lost.insert(0, "config.json")
-    if lost:
+        missing.insert(0, "config.json")
+    if missing:
         raise EnvironmentProblem(
-            f"{folder}: {', '.join(lost[:3])} is not there, so the model is not whole. {remedy}"
+            f"{folder}: the model is incomplete, missing {', '.join(missing[:3])}. {remedy}"
         )
     return folder
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files of a folder's weights, there or not; where there are none, those hoped for.
+    """The files of a folder's weights, whether or not each exists.
+
+    A folder without weights gives the file of the first layout, which does not exist.
 
     Raises:
-        BadData: an index that is none.
+        BadData: an index of weights is damaged.
     """
     for layout in LAYOUTS:
         file = folder / layout
@@ -81,10 +85,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weight_names(folder: Path) -> set[str] | None:
-    """The names of a folder's weights as far as they can be told without reading them, else None.
+    """The names of a folder's weights; None when they cannot be known without loading the weights.
 
     Raises:
-        BadData: an index, or the head of a safetensors file, that is none.
+        BadData: an index, or the header of a safetensors file, is damaged.
     """
     first = weight_files(folder)[0]
     if first.suffix == ".json":
@@ -93,8 +97,8 @@ def weight_names(folder: Path) -> set[str] | None:
         return None
     with first.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        head = stream.read(length) if length <= min(_HEAD, first.stat().st_size) else b""
-    table = parse_json(head, first) if len(head) == length else None
+        header = stream.read(length) if length <= min(_MAX_HEADER, first.stat().st_size) else b""
+    table = parse_json(header, first) if len(header) == length else None
     if not isinstance(table, dict):
         raise BadData("damaged", file=first, remedy="Download it again")
     return set(table) - {"__metadata__"}
@@ -105,10 +109,10 @@ def _shards(index: Path) -> list[Path]:
 
 
 def shard_index(index: Path) -> dict[str, str]:
-    """Weight -> file name, of an index of shards; no name leads out of the index's folder.
+    """Weight name -> file name, from an index of shards; the files are in the index's folder.
 
     Raises:
-        BadData: it is no index, or a name in it cannot be a file's.
+        BadData: the file is not such an index, or contains an invalid file name.
     """
     remedy = "Download it again"
     content = read_json(index, most=limits.DOCUMENT)
@@ -117,29 +121,29 @@ def shard_index(index: Path) -> dict[str, str]:
         raise BadData("not an index of weights", file=index, field="weight_map", remedy=remedy)
     shards = {name: Path(shard).name for name, shard in table.items()}
     for shard in set(shards.values()):
-        if why := paths.file_name_problem(shard):
-            raise BadData(f"the file name {shard[:80]!r} {why}", file=index, remedy=remedy)
+        if problem := paths.file_name_problem(shard):
+            raise BadData(f"the file name {shard[:80]!r} {problem}", file=index, remedy=remedy)
     return shards
 
 
 def files_digest(files: Iterable[Path]) -> str:
-    """sha256 of the contents of files and of the order they are given in, hexadecimal."""
+    """sha256 of the contents of files and of their order, hexadecimal."""
     return digest(*(file_digest(file) for file in files)).hex()
 
 
 def file_digest(file: Path) -> str:
-    """sha256 of a large file, remembered until its size or time of change differ.
+    """sha256 of a large file, hexadecimal; cached until the file's size or change time differs.
 
-    The Hugging Face cache names large files by their sha256, which is believed.
+    The Hugging Face cache names a large file by its sha256; that name is used without a check.
     """
     file = file.resolve()
     if _BLOB.fullmatch(file.name) and file.parent.name == "blobs":
         return file.name
-    state, cache = file.stat(), Cache("digests")
-    key = digest(str(file), str(state.st_size), str(state.st_mtime_ns))
-    kept = cache.get_many([key])
-    if key not in kept:
+    status, cache = file.stat(), Cache("digests")
+    key = digest(str(file), str(status.st_size), str(status.st_mtime_ns))
+    digests = cache.get_many([key])
+    if key not in digests:
         with file.open("rb") as stream:
-            kept[key] = hashlib.file_digest(stream, "sha256").digest()
-        cache.put_many({key: kept[key]})
-    return kept[key].hex()
+            digests[key] = hashlib.file_digest(stream, "sha256").digest()
+        cache.put_many({key: digests[key]})
+    return digests[key].hex()

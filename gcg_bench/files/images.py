@@ -1,4 +1,4 @@
-"""Pictures from files: found in the folders where they may lie, opened only when looked at."""
+"""Image files: finds them in the image folders, and reads their pixels only when needed."""
 
 import struct
 import threading
@@ -17,11 +17,11 @@ from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
 from gcg_bench.types import Picture, Pixels
 
-# Pillow knows others, one of which it reads by starting a program (EPS)
+# Pillow supports more formats; for one of them (EPS) it starts an external program
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""The formats that are read, whatever a file is named."""
+"""The formats that are read, whatever the file's extension is."""
 
-# what Pillow's readers raise, format by format, when a file is not what its header says
+# the errors that Pillow's readers raise for damaged files of these formats
 _UNREADABLE = (
     OSError,
     SyntaxError,
@@ -38,16 +38,20 @@ _UNREADABLE = (
     Image.DecompressionBombError,
     Warning,
 )
-_OPENING = threading.Lock()  # the filters of warnings are one for all threads
-_SIDEWAYS = 5  # EXIF orientations from here on exchange rows and columns
+_OPEN_LOCK = threading.Lock()  # all threads share the warning filters
+_SIDEWAYS = 5  # EXIF orientations from this value on exchange rows and columns
 _ORIENTATION = 0x0112
 
 
 class ImageFinder:
-    """Finds image files by name in the folders where they may lie.
+    """Finds image files by name in a list of folders.
+
+    Attributes:
+        folders: all folders.
+        present: the folders that exist.
 
     Args:
-        folders: looked in in this order.
+        folders: the folders, in the order of the search.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
@@ -55,18 +59,19 @@ class ImageFinder:
         self.present = tuple(folder for folder in self.folders if folder.is_dir())
 
     def path(self, file_name: str) -> Path:
-        """Where the file is, or where it should be when it is nowhere.
+        """The path of a file in the first folder that has it.
 
-        With one folder present, the file is taken to be there without a look.
+        A file that no folder has gets a path in the first existing folder, else in the first
+        folder. When only one folder exists, the file is not looked for.
 
         Raises:
-            BadData: the name leads out of the folders, or is none that a file can have.
+            BadData: the name leads out of the folders, or is not a valid file name.
         """
-        if why := paths.file_name_problem(file_name):
+        if problem := paths.file_name_problem(file_name):
             raise BadData(
-                f"the file name {file_name[:80]!r} {why}",
+                f"the file name {file_name[:80]!r} {problem}",
                 field="file_name",
-                remedy="Images are named by their path under the card's image folders",
+                remedy="Give the path of the image relative to the card's image folders",
             )
         if not self.present:
             return (self.folders[0] if self.folders else Path()) / file_name
@@ -78,19 +83,30 @@ class ImageFinder:
 
 
 def file_picture(path: Path, height: int, width: int) -> Picture:
-    """The picture in a file, whose size an annotation file states; nothing is opened yet."""
+    """The picture in a file; the file is not opened yet.
+
+    Args:
+        path: the file.
+        height: height of the image according to the annotation file.
+        width: width of the image according to the annotation file.
+    """
     return Picture(height, width, partial(read_pixels, path, height, width), path)
 
 
 def read_pixels(path: Path, height: int, width: int) -> Pixels:
     """The pixels of a file, uint8 RGB of shape (height, width, 3).
 
-    EXIF orientation is followed, as OpenCV does, unless only the unturned image has the size that
-    the annotations were made for.
+    The image is rotated by its EXIF orientation, as OpenCV does. The rotation is left out when only
+    the image without it has the annotated size.
+
+    Args:
+        path: the file.
+        height: the annotated height.
+        width: the annotated width.
 
     Raises:
-        MissingData: there is no such file.
-        BadData: it is no image, or one of another size.
+        MissingData: the file does not exist.
+        BadData: the file is not an image, or has another size.
     """
     if not path.is_file():
         raise MissingData(
@@ -106,15 +122,20 @@ def _bytes(path: Path) -> bytes:
 
 @contextmanager
 def opened(source: Path | BytesIO, file: object) -> Iterator[Image.Image]:
-    """An image whose header is read; `file` is for messages.
+    """An open image, of which only the header is read.
+
+    Args:
+        source: the file or its content.
+        file: the file, for messages.
 
     Raises:
-        BadData: it is none of FORMATS, has more than limits.PIXELS, or turns out to be broken while
-            the block works on it.
+        BadData: the format is not in FORMATS, the image has more than limits.PIXELS pixels, or the
+            block finds that it is damaged.
     """
     try:
-        with _OPENING, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is stricter
+        with _OPEN_LOCK, warnings.catch_warnings():
+            # the limit below is stricter than that of Pillow
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(source, formats=FORMATS)
         with image:
             if image.width * image.height > limits.PIXELS:
@@ -129,34 +150,47 @@ def opened(source: Path | BytesIO, file: object) -> Iterator[Image.Image]:
 
 
 def decode(data: bytes, file: object, height: int, width: int) -> Pixels:
-    """The pixels of an encoded image, as `read_pixels`; `file` is for messages."""
+    """The pixels of an encoded image, uint8 RGB of shape (height, width, 3); see `read_pixels`.
+
+    Args:
+        data: the content of an image file.
+        file: the file, for messages.
+        height: the annotated height.
+        width: the annotated width.
+
+    Raises:
+        BadData: the data are not an image, or one of another size.
+    """
     with opened(BytesIO(data), file) as image:
-        turned = ImageOps.exif_transpose(image)
-        chosen = turned if turned.size == (width, height) else image
+        rotated = ImageOps.exif_transpose(image)
+        chosen = rotated if rotated.size == (width, height) else image
         pixels = np.array(chosen.convert("RGB"), dtype=np.uint8)
     if pixels.shape != (height, width, 3):
-        found = f"{pixels.shape[0]} x {pixels.shape[1]}"
+        size = f"{pixels.shape[0]} x {pixels.shape[1]}"
         raise BadData(
-            f"the image is {found}, the annotations are for {height} x {width} (height x width)",
+            f"the image is {size}, the annotations are for {height} x {width} (height x width)",
             file=file,
-            remedy="Use the images that the data set was annotated on",
+            remedy="Use the images that were annotated",
         )
     return pixels
 
 
 def image_sizes(path: Path) -> tuple[tuple[int, int], ...]:
-    """The (height, width) that a file's header states: first as EXIF turns it, then as it lies.
+    """The possible (height, width) of an image, from the header of its file.
+
+    It is one size; when the EXIF orientation exchanges rows and columns, it is two: first the size
+    after the rotation, then the one before.
 
     Raises:
-        MissingData: there is no such file.
-        BadData: it is no image.
+        MissingData: the file does not exist.
+        BadData: the file is not an image.
     """
     if not path.is_file():
         raise MissingData(f"{path}: no such image")
     with opened(path, path) as image:
         width, height = image.size
-        turned = is_sideways(image)
-    return ((width, height), (height, width)) if turned else ((height, width),)
+        sideways = is_sideways(image)
+    return ((width, height), (height, width)) if sideways else ((height, width),)
 
 
 def is_sideways(image: Image.Image) -> bool:
@@ -166,10 +200,10 @@ def is_sideways(image: Image.Image) -> bool:
 
 
 def encoded(picture: Picture) -> bytes:
-    """A picture as the bytes of an image file: its own file's, else a PNG made of its pixels.
+    """The bytes of an image file: the content of the picture's own file, else a PNG of its pixels.
 
     Raises:
-        BadData: its own file is no image; nothing else is ever copied.
+        BadData: the picture's own file is not an image; other files are never copied.
     """
     if picture.path is not None and picture.path.is_file():
         image_sizes(picture.path)

@@ -1,4 +1,4 @@
-"""JSON from files, whole or line by line, within the caps; what is none is told with its place."""
+"""Reads JSON files, whole or line by line, within the size limits; errors name file and line."""
 
 import json
 from collections import Counter
@@ -12,14 +12,14 @@ from gcg_bench.files import limits
 
 
 def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
-    """What a JSON file of at most `most` bytes holds.
+    """The content of a JSON file of at most `most` bytes.
 
     Raises:
-        MissingData: there is no such file, or it cannot be opened.
+        MissingData: the file does not exist, is not a regular file, or cannot be opened.
         BadData: it is too long, not UTF-8 or not JSON; names the line.
     """
     try:
-        if not file.is_file():  # a pipe, too, which would be waited for
+        if not file.is_file():  # reading a pipe would block
             raise MissingData(f"{file}: no such file")
         limits.refuse_long(file, most, "a JSON document")
         data = file.read_bytes()
@@ -29,33 +29,35 @@ def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
 
 
 def read_record(file: Path) -> dict[str, Any]:
-    """The object in a small JSON file: settings, scores, sizes; nested at most limits.DEPTH deep.
+    """The object in a small JSON file: settings, scores, sizes.
 
     Raises:
-        MissingData, BadData: as `read_json`.
+        MissingData: the file does not exist or cannot be opened.
+        BadData: it is longer than limits.RECORD, not JSON, not an object, or nested more than
+            limits.DEPTH deep.
     """
     value = read_json(file, most=limits.RECORD)
     if not isinstance(value, dict):
         raise BadData("should hold one JSON object", file=file)
     level: list[Any] = [value]
     for _ in range(limits.DEPTH):
-        level = [inner for one in level for inner in _within(one)]
+        level = [child for container in level for child in _containers(container)]
     if level:
         raise BadData(f"nested more than {limits.DEPTH} deep", file=file)
     return value
 
 
-def _within(value: Any) -> list[Any]:
-    """The objects and lists right inside a value."""
-    inner = value.values() if isinstance(value, dict) else value
-    return [one for one in inner if isinstance(one, dict | list)]
+def _containers(value: Any) -> list[Any]:
+    """The objects and lists that are direct children of a value."""
+    children = value.values() if isinstance(value, dict) else value
+    return [child for child in children if isinstance(child, dict | list)]
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, from 1, each with the line break that ends it.
+    """The lines of a file with their numbers, counted from 1; each line includes its line break.
 
     Raises:
-        BadData: a line is longer than limits.LINE; no more than that is read of it.
+        BadData: a line is longer than limits.LINE; only that many bytes of it are read.
     """
     with file.open("rb") as stream:
         for number in count(1):
@@ -64,7 +66,7 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 return
             if len(line) > limits.LINE:
                 raise BadData(
-                    f"longer than {limits.LINE:,} bytes, which is more than one image can need",
+                    f"longer than {limits.LINE:,} bytes, which is more than one image needs",
                     file=file,
                     field=f"line {number}",
                     remedy="Write one image a line",
@@ -72,25 +74,30 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-class _TwiceError(ValueError):
-    """A key stands twice in one object, and readers differ in which they take."""
+class _DuplicateKeyError(ValueError):
+    """An object has the same key twice; JSON readers differ in which value they use."""
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise _TwiceError(Counter(key for key, _ in pairs).most_common(1)[0][0])
-    return made
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _DuplicateKeyError(Counter(key for key, _ in pairs).most_common(1)[0][0])
+    return fields
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
-    """What some bytes of JSON hold; `line` says where they stand in the file, when only a line.
+    """The value of JSON text.
+
+    Args:
+        data: the text in UTF-8; a byte order mark is ignored.
+        file: the file, for messages.
+        line: the number of the line, when the data are one line of the file.
 
     Raises:
-        BadData: they are not UTF-8 or not JSON, or an object has two values under one key.
+        BadData: the data are not UTF-8 or not JSON, or an object has the same key twice.
     """
     text = ""
     remedy = "Fetch or write the file again"
@@ -100,13 +107,13 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 (byte {error.start})"
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
+        truncated = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
         problem = f"not JSON: {error.msg} in line {line or error.lineno} column {error.colno}"
-        problem += "; the file seems to be cut off" if cut else ""
+        problem += "; the file seems to be cut off" if truncated else ""
     except RecursionError:
         problem = "not JSON that can be read: nested too deeply"
-    except _TwiceError as error:
-        problem, remedy = f"the key {str(error)!r} stands twice in one object", "Keep one of them"
-    except ValueError as error:  # a whole number of more digits than Python converts
+    except _DuplicateKeyError as error:
+        problem, remedy = f"the key {str(error)!r} occurs twice in one object", "Keep one of them"
+    except ValueError as error:  # an integer with more digits than Python converts
         problem = f"not JSON that can be read: {error}"
     raise BadData(problem, file=file, field=None if line is None else f"line {line}", remedy=remedy)

@@ -1,6 +1,6 @@
-"""The caps: how much of anything from outside is read; SECURITY.md lists them.
+"""Limits on the size of input that is read; SECURITY.md lists them.
 
-They lie far above what any sound file holds, and below what would take a machine down.
+They are far larger than any valid file needs, and too small to exhaust the memory of a machine.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from gcg_bench.errors import BadData
 
 LINE = 2**26
-"""Bytes of a line of JSON; what it holds may take some twenty times as much in memory."""
+"""Bytes of a line of JSON; its values may take about twenty times as much memory."""
 
 DOCUMENT = 2**31
 """Bytes of a file that is read as a whole."""
@@ -17,28 +17,28 @@ CARD = 2**20
 """Bytes of a data card."""
 
 RECORD = 2**24
-"""Bytes of a file that describes one thing: settings, scores, sizes, a vocabulary."""
+"""Bytes of a file with one JSON object: settings, scores, sizes, a vocabulary."""
 
 DEPTH = 64
-"""Objects and lists within each other in such a file."""
+"""Levels of nested objects and lists in such a file."""
 
 PHRASES = 10_000
-"""Phrases of an image, and masks, captions and regions."""
+"""Phrases of an image; the same limit holds for its masks, captions and regions."""
 
 TEXT = 1_000_000
 """Characters of a caption or a phrase."""
 
 ALIGNMENT = 2**30
-"""Bytes that METEOR's search for the best alignment may take for a caption; it has two such."""
+"""Bytes of each of the two tables that METEOR's search for the best alignment of a caption uses."""
 
 SIGNATURE = 10_000
-"""Characters of a signature, and of a cell of a board."""
+"""Characters of a signature, and of a cell of a leaderboard."""
 
 IMAGES = 100_000
-"""Images that a run or a board may ask for; the command line may ask for more."""
+"""The largest `limit` in the file of a run or a leaderboard; the command line accepts more."""
 
 DRAWS = 100_000
-"""Draws that a run may ask for."""
+"""The largest number of bootstrap draws that the file of a run may state."""
 
 PICTURE = 2**29
 """Bytes of an image file."""
@@ -47,15 +47,21 @@ PIXELS = 2**26
 """Pixels of an image."""
 
 VALUES = 2**28
-"""Numbers, texts and the like in one table, counted by its own account."""
+"""Values of a parquet table, according to its own metadata."""
 
 
 def refuse_long(file: Path, most: int, what: str) -> None:
-    """Raises BadData when a file is longer than `most` bytes; nothing is read."""
+    """Raises BadData when a file is longer than `most` bytes; nothing is read.
+
+    Args:
+        file: an existing file.
+        most: the limit in bytes.
+        what: what the file is, for the message, e.g. `an image`.
+    """
     size = file.stat().st_size
     if size > most:
         raise BadData(
             f"has {size:,} bytes; {what} of more than {most:,} is not read",
             file=file,
-            remedy="Is it the right file? Split it if it is",
+            remedy="Is it the right file? If so, split it",
         )

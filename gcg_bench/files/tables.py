@@ -1,4 +1,4 @@
-"""Tables from outside: parquet files that are looked at before they are read."""
+"""Opens parquet files; their metadata are checked before anything else is read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,52 +8,53 @@ from typing import Any
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits
 
-_COLUMNS = 1000
+_MAX_COLUMNS = 1000
 
 
 @contextmanager
 def opened_table(file: Path, remedy: str = "Fetch or write the file again") -> Iterator[Any]:
-    """A parquet file, open; whatever goes wrong while the block reads it is told as BadData.
+    """An open parquet file; an error while the block reads it becomes BadData.
 
     Args:
         file: the parquet file.
-        remedy: what to do about one that cannot be read.
+        remedy: the remedy in the message when the file cannot be read.
 
     Raises:
-        MissingData: the file cannot be opened.
-        BadData: it is no parquet file, has a name twice or more than 1,000 columns, says that it
-            holds more than limits.VALUES values, or a group of rows more than limits.DOCUMENT
-            bytes, or breaks in the middle.
+        MissingData: the file does not exist.
+        BadData: the file is not a parquet file or is damaged; it has two columns with one name or
+            more than 1,000 columns; by its metadata it has more than limits.VALUES values, or more
+            than limits.DOCUMENT bytes in a row group.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    broken = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, ArithmeticError)
+    unreadable = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, ArithmeticError)
     try:
         with parquet.ParquetFile(file) as table:
-            _refuse_absurd(table, file)
+            _refuse_oversized(table, file)
             yield table
     except FileNotFoundError as error:
         raise MissingData(f"{file}: no such file") from error
-    except (*broken, MemoryError) as error:
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        problem = f"not a parquet file that can be read ({said})"
+    except (*unreadable, MemoryError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        problem = f"not a parquet file that can be read ({reason})"
         raise BadData(problem, file=file, remedy=remedy) from error
 
 
-def _refuse_absurd(table: Any, file: Path) -> None:
+def _refuse_oversized(table: Any, file: Path) -> None:
+    """Raises BadData when the metadata of a table state invalid or too many columns or values."""
     names = table.schema_arrow.names
-    if len(names) > _COLUMNS:
+    if len(names) > _MAX_COLUMNS:
         raise BadData(f"has {len(names):,} columns", file=file)
     if len(set(names)) < len(names):
-        raise BadData("has two columns of one name", file=file)
-    held = table.metadata  # what it says of single columns is not asked: pyarrow may end with it
-    sizes = [held.row_group(k).total_byte_size for k in range(held.num_row_groups)]
-    values = held.num_rows * held.num_columns
+        raise BadData("has two columns with the same name", file=file)
+    metadata = table.metadata  # its column metadata are not read: pyarrow may crash on damaged ones
+    sizes = [metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)]
+    values = metadata.num_rows * metadata.num_columns
     if values > limits.VALUES or max(sizes, default=0) > limits.DOCUMENT:
         raise BadData(
-            f"says that it holds {values:,} values, {max(sizes, default=0):,} bytes in a group of"
-            f" rows; more than {limits.VALUES:,}, or {limits.DOCUMENT:,}, are not read",
+            f"states {values:,} values and up to {max(sizes, default=0):,} bytes in a row group;"
+            f" more than {limits.VALUES:,} values or {limits.DOCUMENT:,} bytes are not read",
             file=file,
-            remedy="Write it in groups of fewer rows if it is sound",
+            remedy="If the file is valid, write it with fewer rows in a row group",
         )

@@ -1,9 +1,9 @@
-"""Binary masks as run lengths: checked on the way in, measured without decoding.
+"""Binary masks as run lengths: checked when they are read, measured without decoding.
 
-The only part of the package that knows pycocotools. What its native code does with run lengths
-that do not fit their image (endless loops, memory that is not its own) is why `read_mask` and its
-kin prove every mask from outside first: sizes above 0 and under MAX_PIXELS, runs >= 0 that sum to
-height x width. Everything else here trusts its masks.
+This is the only part of the package that imports pycocotools. Given run lengths that do not fit
+their image, its native code may loop forever or access invalid memory. So `read_mask` and the other
+readers check every mask from a file: its sides are above 0, it has at most MAX_PIXELS pixels, and
+its runs are >= 0 and sum to height x width. All other functions expect checked masks.
 """
 
 from gcg_bench.masks.algebra import area, boxes, decode, encode, iou, resize, runs, to_rle

@@ -1,7 +1,7 @@
-"""Masks made, measured and changed, on run lengths wherever that is exact.
+"""Encodes, decodes, measures and resizes masks, on run lengths wherever that is exact.
 
-All masks that come in are trusted (reading.py proved them); sizes that must agree are checked,
-since masks of two images are each valid alone.
+All masks must be valid (reading.py checks them). The functions only check that sizes agree, because
+two valid masks may belong to different images.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,13 @@ from gcg_bench.types import FloatArray, Mask
 
 
 def encode(bitmap: ArrayLike) -> Mask:
-    """The mask of a bitmap (height, width), boolean or of integers; what is not 0 belongs to it.
+    """The mask of a bitmap: all its pixels that are not 0.
+
+    Args:
+        bitmap: shape (height, width), booleans or integers.
 
     Raises:
-        BadMask: another shape or type, or more than MAX_PIXELS.
+        BadMask: the bitmap has another shape or type, or more than MAX_PIXELS pixels.
     """
     array = np.asarray(bitmap)
     if array.ndim != 2 or array.dtype.kind not in "bui":
@@ -37,32 +40,32 @@ def encode(bitmap: ArrayLike) -> Mask:
 
 
 def decode(mask: Mask) -> NDArray[np.bool_]:
-    """The bitmap of a mask, shape (height, width), in column-major memory."""
+    """The bitmap of a mask, shape (height, width), in column-major memory order."""
     lengths = runs(mask)
     column = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return column.reshape((mask.height, mask.width), order="F")
 
 
 def runs(mask: Mask) -> IntArray:
-    """The run lengths down the columns, zeros first; only the first may be 0."""
+    """The run lengths in column-major order, starting with zeros; only the first may be 0."""
     return expand([mask.counts]).runs(0)
 
 
 def area(masks: Sequence[Mask]) -> IntArray:
-    """Pixels of each mask, shape (n,)."""
-    found = np.zeros(len(masks), dtype=np.int64)
-    for start in range(0, len(masks), 255):  # with more, pycocotools overflows a byte
+    """The number of pixels of each mask, shape (n,)."""
+    areas = np.zeros(len(masks), dtype=np.int64)
+    for start in range(0, len(masks), 255):  # larger batches overflow a byte in pycocotools
         batch = masks[start : start + 255]
-        found[start : start + 255] = coco.area([native(mask) for mask in batch])
-    return found
+        areas[start : start + 255] = coco.area([native(mask) for mask in batch])
+    return areas
 
 
 def boxes(masks: Sequence[Mask]) -> FloatArray:
-    """The tightest box of each mask as x, y, width, height, shape (n, 4); zeros when empty."""
+    """The tightest box of each mask as x, y, width, height, shape (n, 4); zeros for empty masks."""
     if not masks:
         return np.zeros((0, 4))
-    tight: FloatArray = coco.toBbox([native(mask) for mask in masks])
-    return tight
+    table: FloatArray = coco.toBbox([native(mask) for mask in masks])
+    return table
 
 
 def iou(
@@ -73,11 +76,11 @@ def iou(
     Args:
         reference: R masks.
         predicted: P masks of the same size.
-        crowd: which references are crowds, R of them. A crowd's row is divided by the predicted
-            area alone (COCO). With this argument 0 / 0 is 0, without it NaN.
+        crowd: R flags, whether each reference is a crowd. For a crowd, the intersection is divided
+            by the predicted area alone (COCO). With this argument 0 / 0 is 0, without it NaN.
 
     Raises:
-        BadMask: masks of two sizes.
+        BadMask: the masks have different sizes.
     """
     check_one_size([*reference, *predicted])
     if not reference or not predicted:
@@ -88,7 +91,7 @@ def iou(
     )
     table = np.ascontiguousarray(table.T)
     if crowd is None:
-        # only a mask that meets nothing can be empty, so areas are seldom needed
+        # only a mask without any overlap can be empty, so few areas have to be computed
         rows = np.flatnonzero(~table.any(axis=1)).tolist()
         columns = np.flatnonzero(~table.any(axis=0)).tolist()
         if rows and columns:
@@ -99,12 +102,13 @@ def iou(
 
 
 def resize(mask: Mask, height: int, width: int) -> Mask:
-    """The mask at another size: each pixel is the one nearest to its centre.
+    """The mask at another size, by nearest-neighbour interpolation.
 
-    Row i shows row floor((i + 1/2) * old / new), as Pillow's NEAREST does but for rounding.
+    Row i of the result is row floor((i + 1/2) * old / new) of the mask, and the same for columns;
+    Pillow's NEAREST does the same, apart from rounding.
 
     Raises:
-        BadMask: no image has that size.
+        BadMask: the size is not valid.
     """
     height, width = checked_size((height, width), "size")
     if (height, width) == (mask.height, mask.width):
@@ -115,5 +119,5 @@ def resize(mask: Mask, height: int, width: int) -> Mask:
 
 
 def to_rle(mask: Mask) -> dict[str, Any]:
-    """COCO's run lengths for JSON: {"size": [height, width], "counts": text}."""
+    """The mask in COCO's format for JSON: {"size": [height, width], "counts": text}."""
     return {"size": [mask.height, mask.width], "counts": mask.counts.decode("ascii")}

@@ -1,7 +1,7 @@
-"""Numbers from outside: what a size or a list of numbers in a file may be, and what it may not.
+"""Checks of the sizes and lists of numbers in files.
 
-Booleans are numbers to Python but not here; floats may stand for whole numbers; numpy's numbers
-count as Python's.
+Booleans are not accepted as numbers. Floats are accepted as whole numbers when they have no
+fraction. Numbers of numpy are treated like those of Python.
 """
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy as np
 from gcg_bench.errors import BadMask
 
 MAX_PIXELS = 2**26
-"""The largest image, 8192 x 8192 pixels. Under it all native arithmetic stays within 32 bits, and
-pycocotools' encoder, which leaves no room for the final NUL, stays within what malloc rounds up."""
+"""Pixels of the largest image, 8192 x 8192. Up to this size all native arithmetic fits 32 bits, and
+the encoder of pycocotools, which allocates no byte for the final NUL, still writes only into the
+memory that malloc adds by rounding up."""
 
 Size = tuple[int, int]
 
@@ -18,10 +19,14 @@ REMEDY = "Write masks as pycocotools encodes them, size [height, width], or as p
 
 
 def checked_size(size: object, field: str) -> Size:
-    """A size (height, width) as plain integers.
+    """A size (height, width) as integers of Python.
+
+    Args:
+        size: the size as read from a file.
+        field: the name of the field, for messages.
 
     Raises:
-        BadMask: not two whole numbers above 0 with a product of at most MAX_PIXELS.
+        BadMask: it is not two whole numbers above 0 with a product of at most MAX_PIXELS.
     """
     sides = size.tolist() if isinstance(size, np.ndarray) else size
     if not isinstance(sides, list | tuple) or len(sides) != 2:
@@ -29,7 +34,7 @@ def checked_size(size: object, field: str) -> Size:
     height, width = (side if type(side) is int else _whole_side(side, field) for side in sides)
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise BadMask(
-            f"size is {shown(height)} x {shown(width)}",
+            f"size is {value_text(height)} x {value_text(width)}",
             field=field,
             remedy=f"Sides are at least 1, and height x width at most {MAX_PIXELS}",
         )
@@ -37,32 +42,38 @@ def checked_size(size: object, field: str) -> Size:
 
 
 def plain_numbers(values: object, field: str) -> list[int | float]:
-    """A list, tuple or array as Python's integers and floats; booleans are no numbers here."""
+    """A list, tuple or array as a list of Python integers and floats.
+
+    Args:
+        values: the list as read from a file.
+        field: the name of the field, for messages.
+
+    Raises:
+        BadMask: it is not a list, or an item is not a number; a boolean is not.
+    """
     if not isinstance(values, list | tuple | np.ndarray):
-        raise BadMask(f"{shown(values)} is no list of numbers", field=field, remedy=REMEDY)
-    listed = values.tolist() if isinstance(values, np.ndarray) else values
-    if not isinstance(listed, list | tuple):  # an array without dimensions
-        raise BadMask("an array of no dimensions is no list", field=field, remedy=REMEDY)
-    if not set(map(type, listed)) <= {int, float}:
-        listed = [v.item() if isinstance(v, np.generic) else v for v in listed]
-        for value in listed:
+        raise BadMask(f"{value_text(values)} is not a list of numbers", field=field, remedy=REMEDY)
+    numbers = values.tolist() if isinstance(values, np.ndarray) else values
+    if not isinstance(numbers, list | tuple):  # an array without dimensions
+        raise BadMask("an array without dimensions is not a list", field=field, remedy=REMEDY)
+    if not set(map(type, numbers)) <= {int, float}:
+        numbers = [v.item() if isinstance(v, np.generic) else v for v in numbers]
+        for value in numbers:
             if type(value) not in (int, float):
-                raise BadMask(
-                    f"{shown(value)} stands where a number should", field=field, remedy=REMEDY
-                )
-    return list(listed)
+                raise BadMask(f"{value_text(value)} is not a number", field=field, remedy=REMEDY)
+    return list(numbers)
 
 
 def _whole_side(value: object, field: str) -> int:
-    """A side of an image that is not an int already: a float or a number of numpy's."""
+    """A side of an image from a value that is not an int: a float or a number of numpy."""
     side = value.item() if isinstance(value, np.generic) else value
     if type(side) is int or (type(side) is float and side.is_integer()):
         return int(side)
-    raise BadMask(f"size holds {shown(side)}", field=field, remedy="Sides are whole numbers")
+    raise BadMask(f"size holds {value_text(side)}", field=field, remedy="Sides are whole numbers")
 
 
-def shown(value: object) -> str:
-    """A value in a message: short whatever it is, and without calling code of its own."""
+def value_text(value: object) -> str:
+    """A value as short text for a message; never calls code of the value's own class."""
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, int):

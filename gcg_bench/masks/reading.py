@@ -1,7 +1,7 @@
-"""Masks from outside: every claim is checked here, before native code sees it.
+"""Reads masks from files; every value is checked before native code gets it.
 
-Read are COCO's run lengths, compressed (text, bytes, or bytes printed as text: "b'...'") or as a
-list, and polygons. Sizes may be floats if they are whole. What comes out is canonical (codes.py).
+The formats are COCO's run lengths, compressed (text, bytes, or bytes printed as text: "b'...'") or
+as a list, and polygons. Sizes may be floats without a fraction. The result is canonical (codes.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,130 +10,141 @@ from typing import Any
 import numpy as np
 
 from gcg_bench.errors import BadMask
-from gcg_bench.masks.codes import Expanded, IntArray, chunks, compress, expand, merged
-from gcg_bench.masks.numbers import REMEDY, Size, checked_size, plain_numbers, shown
+from gcg_bench.masks.codes import Expanded, IntArray, chunks, compress, expand, without_inner_zeros
+from gcg_bench.masks.numbers import REMEDY, Size, checked_size, plain_numbers, value_text
 from gcg_bench.masks.polygons import from_polygons
 from gcg_bench.types import Mask
 
-_BATCH = 2**18  # characters expanded at a time; larger arrays fall out of the processor's cache
+_BATCH = 2**18  # characters expanded at a time; larger arrays exceed the cache of the CPU
 
 
 def read_mask(value: object, *, size: Size | None = None, field: str = "mask") -> Mask:
-    """One mask from outside.
+    """One mask from a file.
 
     Args:
         value: {"size": [height, width], "counts": text, bytes or list of runs}, or a list of
             polygons [x, y, x, y, ...] in pixels.
-        size: the image's (height, width); a mask of another size is refused. Polygons need it.
-        field: the name of the field in messages.
+        size: (height, width) of the image, which the mask must have; required for polygons.
+        field: the name of the field, for messages.
 
     Raises:
-        BadMask: no mask can be that.
+        BadMask: the value is not a valid mask.
     """
-    (mask,) = _sound(inspect_masks([value], [size], [field]))
+    (mask,) = _valid(inspect_masks([value], [size], [field]))
     return mask
 
 
 def read_masks(
     values: Sequence[object], *, size: Size | None = None, field: str = "masks"
 ) -> tuple[Mask, ...]:
-    """Many masks of one image from outside, checked together.
+    """The masks of one image from a file, checked together.
 
     Args:
-        values: as in `read_mask`, n of them.
-        size: the image's (height, width).
-        field: the name of the list in messages: `masks` gives `masks[2].counts`.
+        values: n values as in `read_mask`.
+        size: (height, width) of the image.
+        field: the name of the list, for messages: `masks` gives `masks[2].counts`.
 
     Raises:
-        BadMask: the first value that no mask can be.
+        BadMask: a value is not a valid mask; names the first one.
     """
     names = [f"{field}[{index}]" for index in range(len(values))]
-    return _sound(inspect_masks(values, [size] * len(values), names))
+    return _valid(inspect_masks(values, [size] * len(values), names))
 
 
 def inspect_masks(
     values: Sequence[object], sizes: Sequence[Size | None], fields: Sequence[str]
 ) -> tuple[Mask | BadMask, ...]:
-    """For each value its mask, or the error that says why it is none; a whole split in one call.
+    """The mask of each value, or the error that says why it is not valid.
+
+    One call may check the masks of a whole split. The result is in the order of the values, and no
+    BadMask is raised.
 
     Args:
-        values: as in `read_mask`, n of them, of any images.
-        sizes: the (height, width) of each one's image, None where it is not known.
-        fields: the name of each one's field in messages.
+        values: n values as in `read_mask`, of any images.
+        sizes: (height, width) of the image of each value; None when it is not known.
+        fields: the name of the field of each value, for messages.
     """
-    found: list[Mask | BadMask] = []
-    unproved: dict[int, Mask] = {}
+    results: list[Mask | BadMask] = []
+    unchecked: dict[int, Mask] = {}
     for index, (value, size, field) in enumerate(zip(values, sizes, fields, strict=True)):
         try:
-            mask, proved = _claim(value, size, field)
+            mask, is_checked = _parse(value, size, field)
         except BadMask as error:
-            found.append(error)
+            results.append(error)
         else:
-            found.append(mask)
-            if not proved:
-                unproved[index] = mask
-    verdicts = _prove(list(unproved.values()), [fields[index] for index in unproved])
-    for index, verdict in zip(unproved, verdicts, strict=True):
-        found[index] = verdict
-    return tuple(found)
+            results.append(mask)
+            if not is_checked:
+                unchecked[index] = mask
+    checked = _check(list(unchecked.values()), [fields[index] for index in unchecked])
+    for index, result in zip(unchecked, checked, strict=True):
+        results[index] = result
+    return tuple(results)
 
 
 def from_runs(runs: object, height: int, width: int, *, field: str = "mask") -> Mask:
-    """The mask of run lengths down the columns, zeros first; runs of 0 are allowed anywhere.
+    """The mask of run lengths in column-major order, starting with zeros; any run may be 0.
+
+    Args:
+        runs: a list of whole numbers.
+        height: rows of the image.
+        width: columns of the image.
+        field: the name of the field, for messages.
 
     Raises:
-        BadMask: a run is no whole number >= 0, or the runs do not sum to height x width.
+        BadMask: a run is not a whole number >= 0, or the runs do not sum to height x width.
     """
     height, width = checked_size((height, width), f"{field}.size")
     numbers = _whole_numbers(runs, f"{field}.counts")
-    return Mask(height, width, _settled(numbers, height * width, f"{field}.counts"))
+    return Mask(height, width, _canonical_text(numbers, height * width, f"{field}.counts"))
 
 
-def _sound(found: Sequence[Mask | BadMask]) -> tuple[Mask, ...]:
-    """The masks, if there is no error among them."""
+def _valid(results: Sequence[Mask | BadMask]) -> tuple[Mask, ...]:
+    """The masks; raises the first error among the results."""
     masks = []
-    for mask in found:
-        if isinstance(mask, BadMask):
-            raise mask
-        masks.append(mask)
+    for result in results:
+        if isinstance(result, BadMask):
+            raise result
+        masks.append(result)
     return tuple(masks)
 
 
-def _claim(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
-    """A mask, and whether its run lengths are proved; compressed ones wait for their batch."""
+def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
+    """A mask, and whether its run lengths are checked; compressed ones are checked in batches."""
     if isinstance(value, Mapping):
         height, width = _stated_size(value, size, field)
         counts = value.get("counts")
         if isinstance(counts, str | bytes | bytearray):
-            return Mask(height, width, _plain(counts, f"{field}.counts")), False
+            return Mask(height, width, _counts_bytes(counts, f"{field}.counts")), False
         return from_runs(counts, height, width, field=field), True
     if isinstance(value, list | tuple) and value:
         if size is None:
             raise BadMask("polygons without the image's size", field=field, remedy=REMEDY)
         return from_polygons(value, *size, field=field), True
     raise BadMask(
-        f"a mask is {shown(value)}, neither run lengths nor polygons", field=field, remedy=REMEDY
+        f"a mask is {value_text(value)}, neither run lengths nor polygons",
+        field=field,
+        remedy=REMEDY,
     )
 
 
 def _stated_size(value: Mapping[Any, Any], expected: Size | None, field: str) -> Size:
-    """The size that run lengths state, which is the image's."""
+    """The size that run lengths state; raises BadMask when it is not the size of the image."""
     size = checked_size(value.get("size"), f"{field}.size")
     if expected is not None and size != tuple(expected):
         raise BadMask(
             f"the mask is {size[0]} x {size[1]}, the image {expected[0]} x {expected[1]}"
             " (height x width)",
             field=f"{field}.size",
-            remedy="Masks have their image's size, height first",
+            remedy="Masks must have the size of their image, height first",
         )
     return size
 
 
-def _plain(counts: str | bytes | bytearray, field: str) -> bytes:
-    """Compressed counts as bytes; bytes printed as text lose their b'' and doubled backslashes."""
+def _counts_bytes(counts: str | bytes | bytearray, field: str) -> bytes:
+    """Compressed counts as bytes; from printed bytes, b'' and doubled backslashes are removed."""
     if not isinstance(counts, str):
         return bytes(counts)
-    if counts.startswith("b'") and counts.endswith("'"):  # no code has a ', so nothing is lost
+    if counts.startswith("b'") and counts.endswith("'"):  # the code itself never contains a quote
         counts = counts[2:-1].replace("\\\\", "\\")
     try:
         return counts.encode("ascii")
@@ -141,23 +152,29 @@ def _plain(counts: str | bytes | bytearray, field: str) -> bytes:
         raise BadMask("counts are not ASCII", field=field, remedy=REMEDY) from None
 
 
-def _prove(claims: Sequence[Mask], fields: Sequence[str]) -> Iterator[Mask | BadMask]:
-    """Each mask, canonical, if its runs are >= 0 and sum to height x width; else the error."""
-    for part in chunks([len(mask.counts) for mask in claims], _BATCH):
-        masks, names = claims[part], fields[part]
-        expanded = expand([mask.counts for mask in masks])
-        problems = _problems(expanded, [mask.height * mask.width for mask in masks])
-        for index, (mask, name) in enumerate(zip(masks, names, strict=True)):
+def _check(masks: Sequence[Mask], fields: Sequence[str]) -> Iterator[Mask | BadMask]:
+    """Each mask in canonical form if its runs are >= 0 and sum to height x width, else the error.
+
+    Args:
+        masks: n masks with unchecked counts.
+        fields: the name of the field of each mask, for messages.
+    """
+    for part in chunks([len(mask.counts) for mask in masks], _BATCH):
+        batch, names = masks[part], fields[part]
+        expanded = expand([mask.counts for mask in batch])
+        problems = _problems(expanded, [mask.height * mask.width for mask in batch])
+        for index, (mask, name) in enumerate(zip(batch, names, strict=True)):
             if problem := problems.get(index):
                 yield BadMask(problem, field=f"{name}.counts", remedy=REMEDY)
             elif expanded.canonical[index]:
                 yield mask
             else:
-                yield Mask(mask.height, mask.width, compress(merged(expanded.runs(index))))
+                runs = without_inner_zeros(expanded.runs(index))
+                yield Mask(mask.height, mask.width, compress(runs))
 
 
 def _problems(expanded: Expanded, pixels: Sequence[int]) -> dict[int, str]:
-    """What is wrong with the run lengths, by mask position."""
+    """The problems of run lengths: position of the mask -> problem; valid masks are left out."""
     start = expanded.first[:-1]
     sums = np.add.reduceat(expanded.zeros + expanded.ones, start)
     wrong = np.flatnonzero(sums != np.array(pixels)).tolist()
@@ -167,27 +184,36 @@ def _problems(expanded: Expanded, pixels: Sequence[int]) -> dict[int, str]:
     return problems | expanded.faulty
 
 
-def _settled(runs: IntArray, pixels: int, field: str) -> bytes:
-    """The canonical text of run lengths from a list."""
+def _canonical_text(runs: IntArray, pixels: int, field: str) -> bytes:
+    """The canonical text of run lengths from a list.
+
+    Args:
+        runs: shape (n,), unchecked.
+        pixels: height x width.
+        field: the name of the field, for messages.
+
+    Raises:
+        BadMask: a run is negative, or the sum is not `pixels`.
+    """
     if runs.size and int(runs.min()) < 0:
         raise BadMask("a run length is negative", field=field, remedy=REMEDY)
-    total = sum(runs.tolist())  # Python's integers: a list may hold anything under 2**63
+    total = sum(runs.tolist())  # as Python integers, because the sum may exceed 64 bits
     if total != pixels:
         raise BadMask(
-            f"run lengths sum to {shown(total)}, not to {pixels} pixels",
+            f"run lengths sum to {value_text(total)}, not to {pixels} pixels",
             field=field,
             remedy=REMEDY,
         )
-    return compress(merged(runs))
+    return compress(without_inner_zeros(runs))
 
 
 def _whole_numbers(values: object, field: str) -> IntArray:
-    """A list of whole numbers under 2**63 as int64."""
-    listed = plain_numbers(values, field)
-    if any(type(number) is float and not number.is_integer() for number in listed):
-        raise BadMask("a run length is not whole", field=field, remedy=REMEDY)
+    """A list of whole numbers as int64; raises BadMask for any other value, or a larger number."""
+    numbers = plain_numbers(values, field)
+    if any(type(number) is float and not number.is_integer() for number in numbers):
+        raise BadMask("a run length is not a whole number", field=field, remedy=REMEDY)
     try:
-        return np.array([int(number) for number in listed], dtype=np.int64)
+        return np.array([int(number) for number in numbers], dtype=np.int64)
     except OverflowError:
         raise BadMask(
             "counts hold a number too large for any image", field=field, remedy=REMEDY

@@ -1,26 +1,27 @@
-"""What was met while predictions were read, beyond the predictions themselves."""
+"""Counts and oddities of prediction files, beside the predictions themselves."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from gcg_bench.errors import BadData
 from gcg_bench.files.fields import Faults
-from gcg_bench.predictions.drafts import Draft
+from gcg_bench.predictions.drafts import PredictionDraft
 
 
 @dataclass(slots=True)
 class Reading:
-    """Counts of one reading, for a sentence or two beside the numbers.
+    """Counts of one reading, for a few sentences beside the numbers.
 
     Attributes:
-        layout: what the files were recognised as.
-        images: answers met, whole or in part.
+        layout: the form of the files, e.g. `JSON lines`.
+        images: predictions that were read, whole or in part.
         phrases: phrases with words.
-        masks: masks in them.
-        failed: answers with an error.
-        uneven: images whose phrases and masks, paired by position, differ in number.
+        masks: masks of all phrases.
+        failed: predictions with an error.
+        captionless: predictions without an error that state no caption.
+        uneven: predictions whose phrases and masks, paired by position, differ in number.
         broken_lines: captions that hold a line break of any kind.
-        unread: field name -> how many answers have it though nothing here reads it.
+        unread: field name -> how many predictions have it although their layout does not read it.
     """
 
     layout: str = ""
@@ -28,43 +29,50 @@ class Reading:
     phrases: int = 0
     masks: int = 0
     failed: int = 0
+    captionless: int = 0
     uneven: int = 0
     broken_lines: int = 0
     unread: Counter[str] = field(default_factory=Counter)
 
-    def count(self, draft: Draft, faults: Faults) -> None:
-        """Takes one more answer into account, and warns of what is odd in it."""
-        words = sum(phrase.text is not None for phrase in draft.phrases)
+    def count(self, draft: PredictionDraft, faults: Faults) -> None:
+        """Adds one prediction, and warns of what is odd in it."""
+        texts = sum(phrase.text is not None for phrase in draft.phrases)
         masks = sum(len(phrase.masks) for phrase in draft.phrases)
         self.images += 1
-        self.phrases += words
+        self.phrases += texts
         self.masks += masks
         self.failed += draft.error is not None
+        self.captionless += draft.error is None and not draft.captioned
         self.unread.update(draft.unread)
         if draft.uneven:
             self.uneven += 1
-            _warn(faults, draft, f"phrases: {words}, masks: {masks}; paired by position")
+            _warn(faults, draft, f"phrases: {texts}, masks: {masks}; paired by position")
         if draft.caption.splitlines() not in ([], [draft.caption]):
             self.broken_lines += 1
             _warn(faults, draft, "the caption holds a line break, which is scored as a space")
 
     def sentences(self) -> list[str]:
-        """What a person must know of it, one sentence each; empty when all was plain."""
-        said = []
+        """What a person must know of the files, one sentence each; empty when nothing is odd."""
+        sentences = []
         if self.uneven:
-            said.append(
+            sentences.append(
                 "images with unequal numbers of phrases and masks, paired by position as published:"
                 f" {self.uneven} of {self.images}"
             )
         if self.broken_lines:
-            said.append(f"captions that hold a line break, scored as a space: {self.broken_lines}")
-        if self.images > self.failed and not self.masks:
-            said.append("no answer holds a mask")
+            sentences.append(
+                f"captions that hold a line break, scored as a space: {self.broken_lines}"
+            )
+        answered = self.images - self.failed
+        if 0 < self.captionless < answered:
+            sentences.append(f"answers without a caption: {self.captionless} of {answered}")
+        if answered and not self.masks:
+            sentences.append("no answer holds a mask")
         if self.unread:
             listed = ", ".join(f"{name} ({count})" for name, count in self.unread.most_common(5))
-            said.append(f"fields that are not read: {listed}")
-        return said
+            sentences.append(f"fields that are not read: {listed}")
+        return sentences
 
 
-def _warn(faults: Faults, draft: Draft, oddity: str) -> None:
+def _warn(faults: Faults, draft: PredictionDraft, oddity: str) -> None:
     faults.warning(BadData(oddity, file=draft.file, image=draft.id))

@@ -8,7 +8,7 @@ from support.tiny import DATA, paint
 from gcg_bench import registry
 from gcg_bench.data import load_dataset
 from gcg_bench.data.cards import card_names, front_matter, load_card, read_card, write_card
-from gcg_bench.data.cards.places import card_folder
+from gcg_bench.data.cards.locations import card_folder
 from gcg_bench.masks import decode
 
 PUBLISHED_PROMPT = (

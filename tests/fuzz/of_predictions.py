@@ -11,45 +11,29 @@ from fuzz.target import Target
 from gcg_bench.errors import BadData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.predictions import Reading, read_predictions, write_line
+from gcg_bench.registry import module, names
 from gcg_bench.types import Prediction
 
-SIZES = {"a": (2, 2), "b": (4, 5), "c": (4, 5)}
-
-LEFT = {"size": [2, 2], "counts": [0, 2, 2]}
+SIZES = {"a": (2, 2), "b": (4, 5), "c": (4, 5), "example": (4, 5)}
 TEXT = {"size": [4, 5], "counts": "52="}  # runs 5, 2, 13
-PRINTED = {"size": [4.0, 5], "counts": "b'52='"}
-POLYGON = [[0, 0, 3, 0, 3, 3]]
+
+PLUGINS: dict[str, Any] = {
+    name: module("predictions.layouts", name, "prediction layout")
+    for name in names("predictions.layouts")
+}
+SAMPLES = {name: {**plugin.EXAMPLE} for name, plugin in PLUGINS.items()}
+"""Layout -> one sound record, whose masks have the size of the image `example`."""
 
 OURS = (
-    {
-        "id": "a",
-        "caption": "a cat and two dogs",
-        "phrases": [
-            {"text": "a cat", "span": [0, 5], "score": 0.5, "mask": LEFT},
-            {"text": "two dogs", "masks": [LEFT, LEFT], "crowd": True},
-            {"text": None, "mask": {"size": [2, 2], "counts": [4]}},
-        ],
-        "raw": "<p>a cat</p> [SEG]",
-        "seconds": 1.5,
-        "error": None,
-    },
+    SAMPLES["lines"],
     {"id": "b", "caption": "dog", "phrases": [{"text": "dog", "mask": TEXT}, {"text": "x"}]},
     {"id": "c", "error": "out of memory"},
 )
-GLAMM = {"caption": "a cat, a dog", "phrases": ["a cat", "a dog"], "pred_masks": [TEXT, PRINTED]}
-PANO = {**GLAMM, "image_id": "b", "pred_masks": [TEXT, TEXT, POLYGON], "phrase_seg_counts": [2, 1]}
-LISTED = {
-    "image_id": "c",
-    "file_name": "b.jpg",
-    "gcg_caption": "a cat",
-    "gcg_phrases": ["a cat"],
-    "segmentation": [TEXT],
-    "segments_info": [{"id": 1, "score": 0.5}],
-}
+GLAMM, LISTED = SAMPLES["glamm"], SAMPLES["x_sam"]
+PANO = {**SAMPLES["panocaps"], "pred_masks": [TEXT, TEXT, [[0, 0, 3, 0, 3, 3]]]}
 NAMES = (
-    "id", "image_id", "caption", "phrases", "pred_masks", "text", "span", "score", "mask",
-    "masks", "crowd", "raw", "seconds", "error", "size", "counts", "phrase_seg_counts",
-    "gcg_caption", "gcg_phrases", "segmentation", "segments_info", "a", "b",
+    "text", "span", "score", "mask", "masks", "crowd", "size", "counts", "a", "b",
+    *sorted({field for sample in SAMPLES.values() for field in sample}),
 )  # fmt: skip
 
 
@@ -101,7 +85,10 @@ TARGETS = (
     Target("predictions: published lines", _lines((PANO, LISTED)), _in_file("p.txt")),
     Target("predictions: folder", _documents(GLAMM, OURS[1]), _in_folder, 2),
     Target("predictions: nested", _documents({"any": GLAMM}, {"any": PANO}), _in_folder),
-    Target("predictions: PanoCaps", _documents(PANO), _in_folder),
     Target("predictions: one list", _documents([LISTED, PANO], [LISTED]), _in_file("p.json")),
     Target("predictions: one object", _documents({"c": GLAMM, "b": GLAMM}), _in_file("p.json")),
+    *(
+        Target(f"predictions: layout {name}", _documents(sample), _in_file("example.json"))
+        for name, sample in SAMPLES.items()
+    ),
 )

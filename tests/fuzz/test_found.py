@@ -57,7 +57,10 @@ def test_areas_and_boxes_beyond_floats_are_only_odd(tmp_path, changes):
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "b" * 5000, "/etc/passwd", "..", "~/x"])
 def test_file_names_that_no_system_has(tmp_path, name):
     refused(
-        of_annotations._COCO[1], coco(file_name=name), tmp_path, "the file name .*(holds|leads|is)"
+        of_annotations._COCO[1],
+        coco(file_name=name),
+        tmp_path,
+        "the file name .*(contains|leads|is)",
     )
 
 
@@ -154,7 +157,7 @@ def test_rows_with_a_name_twice(tmp_path):
     file = folder / "gcg.strict-1" / "rows.parquet"
     table = parquet.read_table(file)
     parquet.write_table(table.append_column("id", table.column("id")), file)
-    with pytest.raises(BadData, match="two columns of one name"):
+    with pytest.raises(BadData, match="two columns with the same name"):
         Run.open(folder).frame()
 
 

@@ -441,7 +441,7 @@ def test_paths_that_lead_nowhere(hub, tmp_path):
 
 def test_a_build_without_glamm_tiny_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(glamm_tiny, "FOLDER", tmp_path / "gone")
-    with pytest.raises(EnvironmentProblem, match="does not carry glamm-tiny"):
+    with pytest.raises(EnvironmentProblem, match="does not contain glamm-tiny"):
         load_model("glamm-tiny")
 
 

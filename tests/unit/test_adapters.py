@@ -1,4 +1,4 @@
-"""Each baseline answers what it says; models are found under every kind of name."""
+"""Each baseline gives its documented answer; models are found under every kind of name."""
 
 import json
 import subprocess
@@ -87,7 +87,7 @@ def test_shuffled_truth_gives_everybody_anothers() -> None:
     assert all(caption != s.truth.caption for caption, s in zip(lent, samples, strict=True))
     other = studied("shuffled-truth", samples, seed=2)
     assert lent != [answer.grounding.caption for answer in other.answer(s.query for s in samples)]
-    assert only(model, query("unknown")).error == "no reference to take"
+    assert only(model, query("unknown")).error == "no reference to use"
     with pytest.raises(BadOption, match="at least two images"):
         studied("shuffled-truth", samples[:1])
 
@@ -146,7 +146,7 @@ def test_prediction_files_answer_by_id(tmp_path: Path) -> None:
     model = load_model(f"predictions:{folder}")
     assert isinstance(model, PredictionFile)
     assert model.missing(["b", "x", "a"]) == ["x"]
-    assert model.strangers(["b", "x"]) == ["a"]
+    assert model.unknown_ids(["b", "x"]) == ["a"]
     for prepared in (False, True):
         if prepared:
             model.prepare([query("b"), query("x")], missing="empty", limited=True)
@@ -162,7 +162,9 @@ def test_prediction_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     model = PredictionFile(folder)
     with pytest.raises(MissingData, match=r"no prediction for 1 of 3 images: 'c'\. .*--missing"):
         model.prepare([query("a"), query("b", 8, 4), query("c")])
-    with pytest.raises(BadData, match=r"1 answers are to images that are not in the split: 'b'"):
+    with pytest.raises(
+        BadData, match=r"1 predictions are for images that are not in the split: 'b'"
+    ):
         model.prepare([query("a")])
     with pytest.raises(BadMask, match=r"b\.json: image b: phrase 0: pred_masks\[0\]\.size"):
         model.prepare([query("a"), query("b")])

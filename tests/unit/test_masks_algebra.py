@@ -290,9 +290,9 @@ def test_polygons_by_hand():
     corners = [1, 2, 4, 2, 4, 5, 1, 5]
     assert masks.from_polygons([corners], 6, 8) == masks.encode(square(2, 1, 5, 4))
     assert masks.from_polygons(np.array([corners]), 6, 8) == masks.encode(square(2, 1, 5, 4))
-    with pytest.raises(BadMask, match=r"^mask: None is no list of polygons"):
+    with pytest.raises(BadMask, match=r"^mask: None is not a list of polygons"):
         masks.from_polygons(None, 6, 8)
-    with pytest.raises(BadMask, match=r"^mask: 'xyxyxy' is no list of polygons"):
+    with pytest.raises(BadMask, match=r"^mask: 'xyxyxy' is not a list of polygons"):
         masks.from_polygons("xyxyxy", 6, 8)
     with pytest.raises(BadMask, match=r"^shape\[1\]: a polygon of 4 numbers"):
         masks.from_polygons([corners, corners[:4]], 6, 8, field="shape")

@@ -5,7 +5,7 @@ import pytest
 
 from gcg_bench import masks
 from gcg_bench.errors import BadMask
-from gcg_bench.masks.numbers import REMEDY, shown
+from gcg_bench.masks.numbers import REMEDY, value_text
 from gcg_bench.masks.polygons import MAX_OUTLINE, from_box, from_polygons
 
 
@@ -31,7 +31,7 @@ def refused(call, *arguments, **named):
     ],
 )
 def test_values_are_shown_shortly(value, words):
-    assert shown(value) == words
+    assert value_text(value) == words
 
 
 def test_sizes_are_named_as_they_were_given():
@@ -71,15 +71,15 @@ def test_the_longest_outline_that_is_drawn(left):
 
 
 def test_coordinates_from_two_to_the_28_are_none():
-    assert "far off" in str(refused(from_polygons, [[2**28] * 6], 4, 4))
+    assert "too large" in str(refused(from_polygons, [[2**28] * 6], 4, 4))
     assert masks.area([from_polygons([[2**28 - 1] * 6], 4, 4)]).tolist() == [0]
 
 
 def test_each_text_of_a_batch_has_its_own_fault():
     """Faults of one kind do not hide those of another; all are found in one pass."""
     endless = "counts hold a number too large for any image"
-    torn = "counts break off inside a number"
-    strange = "counts hold characters that no run length is written with"
+    torn = "counts end inside a number"
+    strange = "counts hold characters that are not valid in run lengths"
     texts = {"PPPPPPP1": endless, "P": torn, "321p3": strange, "32104/": strange, "32103": None}
     values = [{"size": [3, 4], "counts": text} for text in texts]
     fields = [f"m{k}" for k in range(len(values))]

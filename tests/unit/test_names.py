@@ -121,5 +121,5 @@ def test_no_image_is_looked_for_outside_of_its_folders(
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders[:present]:
         folder.mkdir()
-    with pytest.raises(BadData, match="Images are named by their path under the card's"):
+    with pytest.raises(BadData, match="Give the path of the image relative to the card's"):
         ImageFinder(folders).path(name)

@@ -196,6 +196,35 @@ def test_the_published_goldens(set_name: str) -> None:
     assert (len(found), reading.uneven) == (len(list(folder.iterdir())), uneven)
 
 
+def test_a_line_needs_a_caption_or_phrases_and_an_id_of_any_name(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "p.jsonl",
+        {"id": "a", "caption": "a cat"},
+        {"image_id": "b", "phrases": [{"text": None, "mask": LEFT}]},
+        {"image_id": 3, "phrases": []},
+        {"image_id": "d", "caption": "a cat"},
+        {"image_id": "e", "error": "out of memory"},
+        {"id": "f", "image_id": "g", "caption": ""},
+    )
+    reading = Reading()
+    assert read(path, reading=reading) == [
+        Prediction("a", Grounding("a cat")),
+        Prediction("b", Grounding("", (Phrase(None, (LEFT_MASK,)),))),
+        Prediction("3"),
+        Prediction("d", Grounding("a cat")),
+        Prediction("e", error="out of memory"),
+        Prediction("f"),
+    ]
+    assert reading.sentences() == ["answers without a caption: 2 of 5"]
+
+
+def test_captions_that_no_line_has_are_not_missed(tmp_path: Path) -> None:
+    reading = Reading()
+    path = lines(tmp_path / "p.jsonl", {"id": "a", "phrases": [{"text": None, "mask": LEFT}]})
+    read(path, reading=reading)
+    assert (reading.captionless, reading.sentences()) == (1, [])
+
+
 # --- round trip ------------------------------------------------------------------------------
 
 anything = st.text(st.characters(), max_size=30)
@@ -285,10 +314,11 @@ BROKEN_LINES = [
     ("null", r"p\.jsonl:1: no answer in a known layout"),
     ("[]", r"p\.jsonl:1: no answer in a known layout"),
     ('{"image": "a"}', r"no answer in a known layout\. Known are JSON lines"),
-    ('{"caption": "x", "phrases": [{"text": "x"}]}', r"p\.jsonl:1: id: an image id should be"),
+    ('{"id": "a", "raw": "x"}', r"image a: caption: neither caption nor phrases are given"),
+    ('{"caption": "x", "phrases": [{"text": "x"}]}', r"p\.jsonl:1: id: is missing\. Write"),
 ]
 BROKEN_VALUES = [
-    ({"id": None}, r"id: an image id should be text or a whole number, not null"),
+    ({"id": None}, r"id: is missing\. Write the query's id"),
     ({"id": True}, r"id: an image id should be"),
     ({"id": 1.5}, r"id: an image id should be"),
     ({"id": ""}, r"id: the image id '' is empty"),
@@ -298,8 +328,8 @@ BROKEN_VALUES = [
     ({"id": "/etc/passwd"}, r"a path that leads out"),
     ({"id": "C:\\x"}, r"a path that leads out"),
     ({"id": "~/x"}, r"a path that leads out"),
-    ({"id": "a\0b"}, r"holds a control character"),
-    ({"id": "a\nb"}, r"holds a control character"),
+    ({"id": "a\0b"}, r"contains a control character"),
+    ({"id": "a\nb"}, r"contains a control character"),
     ({"caption": None}, r"p\.jsonl:1: image a: caption: is missing"),
     ({"caption": ["x"]}, r"image a: caption: should be text, not a list"),
     ({"phrases": None}, r"image a: phrases: is missing"),
@@ -321,6 +351,7 @@ BROKEN_PHRASES = [
     ({"text": "x", "span": [3, 2]}, r"phrase 1: span: \[3, 2\] is no part"),
     ({"text": "x", "span": [0.5, 2]}, r"phrase 1: span: should be two whole numbers"),
     ({"text": "x", "span": [1]}, r"phrase 1: span: should be two whole numbers"),
+    ({"text": "x", "span": "ab"}, r"phrase 1: span: should be two whole numbers .* not 'ab'"),
     ({"text": "x", "mask": LEFT, "masks": []}, r"phrase 1: mask: both mask and masks"),
     ({"text": "x", "masks": LEFT}, r"phrase 1: masks: should be a list"),
     ({"text": "x", "mask": "m"}, r"phrase 1: mask: a mask is 'm'"),
@@ -370,7 +401,7 @@ def test_published_records_that_are_broken(tmp_path: Path, change, message) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image_id": None}, r"list\.json\[0\]: image_id: an image id should be"),
+        ({"image_id": None}, r"list\.json\[0\]: image_id: is missing"),
         ({"gcg_caption": None}, r"image a: gcg_caption: is missing"),
         ({"segmentation": None}, r"image a: segmentation: is missing"),
         ({"segments_info": [{}, {}]}, r"segments_info: 2 entries for 1 masks"),
@@ -430,7 +461,7 @@ def test_two_answers_to_one_image(tmp_path: Path) -> None:
     record = json.dumps(glamm())
     both = tmp_path / "all.json"
     both.write_text(f'{{"a": {record}, "b": {record}, "a": {record}}}')
-    with pytest.raises(BadData, match="the key 'a' stands twice in one object"):
+    with pytest.raises(BadData, match="the key 'a' occurs twice in one object"):
         read(both)
 
 

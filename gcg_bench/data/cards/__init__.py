@@ -1,8 +1,8 @@
-"""Data cards: one Markdown file a data set, whose front matter is read by the loader.
+"""Data cards: one Markdown file for each data set, with front matter for the loader.
 
-A card says what a reader wants to know (origin, licence, citation, known issues) and what the
-loader needs (format, splits, file names, the folders they may lie in, the prompt), in one place.
-Shipped cards are found by name; anybody's card is found by its path.
+A card describes a data set for readers (origin, licence, citation, known issues) and for the loader
+(format, splits, file names, folders, prompt) in one file. Shipped cards are found by name, all
+other cards by path.
 """
 
 from gcg_bench.data.cards.card import (
@@ -16,7 +16,7 @@ from gcg_bench.data.cards.card import (
     write_card,
 )
 from gcg_bench.data.cards.front_matter import front_matter
-from gcg_bench.data.cards.places import (
+from gcg_bench.data.cards.locations import (
     annotation_folders,
     card_folder,
     card_names,

@@ -1,4 +1,4 @@
-"""The card itself: its fields, and its Markdown file with YAML front matter read and written."""
+"""The data card, and reading and writing of its Markdown file with YAML front matter."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ NOT_STATED = "not stated by its owners"
 
 @dataclass(frozen=True, slots=True)
 class StatedSize:
-    """How many images somebody says a split has.
+    """A stated number of images of a split.
 
     Attributes:
-        count: the number stated.
-        within: how far a file may be from it, because the number was rounded.
+        count: the number.
+        within: the largest accepted difference, for numbers that were rounded.
         source: who states it.
     """
 
@@ -33,14 +33,14 @@ class StatedSize:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Where a split's files are and how large it should be.
+    """The files of a split and its size.
 
     Attributes:
         name: e.g. `val`.
-        files: role -> file name, the roles being the format's (`masks`, `captions`, ...); empty for
+        files: role -> file name; the format defines the roles (`masks`, `captions`, ...); empty for
             generated data.
-        images: folders, relative to the data root, where the images may lie.
-        sizes: the sizes stated for it; several where sources disagree.
+        images: folders, relative to the data root, that may contain the images.
+        sizes: the stated sizes; several when sources disagree.
     """
 
     name: str
@@ -48,22 +48,28 @@ class Split:
     images: tuple[str, ...] = ()
     sizes: tuple[StatedSize, ...] = ()
 
-    def contradicted(self, found: int) -> str:
-        """What is stated, when no stated size fits so many images; empty when one does."""
-        if not self.sizes or any(abs(found - size.count) <= size.within for size in self.sizes):
+    def size_conflict(self, count: int) -> str:
+        """The stated sizes when none of them fits a number of images, otherwise empty."""
+        if not self.sizes or any(abs(count - size.count) <= size.within for size in self.sizes):
             return ""
-        told = " or ".join(f"{size.count} ({size.source})" for size in self.sizes)
-        return f"{found} images, but the card states {told}"
+        stated = " or ".join(f"{size.count} ({size.source})" for size in self.sizes)
+        return f"{count} images, but the card states {stated}"
 
     @property
     def exact(self) -> bool:
-        """Whether one size is stated, to the image: then another number is an error."""
+        """Whether one size is stated without tolerance, so that another number is an error."""
         return len(self.sizes) == 1 and self.sizes[0].within == 0
 
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Something that no hub carries: what it is, where it is had, where to put it."""
+    """A download that no hub offers.
+
+    Attributes:
+        what: a description.
+        url: the address.
+        put: the target, relative to the data root.
+    """
 
     what: str
     url: str
@@ -72,7 +78,7 @@ class ByHand:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A data set repository on the Hugging Face hub and the files of it that the card needs.
+    """A data set repository on the Hugging Face hub, and the files that the card needs.
 
     Attributes:
         repo: `owner/name`.
@@ -88,25 +94,25 @@ class DataCard:
     """A data set as its card describes it.
 
     Attributes:
-        name: what it is called; a shipped card's file is named so, with `.md`.
-        version: rises when anything in the card could change a sample.
+        name: the name; the file of a shipped card has this name and the suffix `.md`.
+        version: rises when a change of the card could change a sample.
         title: one line for tables.
         format: the plug-in of `gcg_bench.data.formats` that reads it.
-        tasks: what it is for, e.g. `gcg`.
+        tasks: the tasks it serves, e.g. `gcg`.
         license: the licence of the annotations as their owners state it.
         image_license: the licence of the images as their owners state it.
-        origin: how it was made, by whom, from what.
+        origin: how, by whom and from what it was made.
         homepage: where its owners publish it.
         citation: BibTeX, one or more entries; empty for data that came without a card.
-        prompt: the instruction of every query that does not bring its own; empty means the model's
-            own default.
+        prompt: the instruction of every query without a prompt of its own; empty for the model's
+            default.
         splits: name -> split, in the card's order.
-        folders: folders, relative to the data root, where annotation files may lie.
+        folders: folders, relative to the data root, that may contain annotation files.
         known_issues: one sentence each.
-        hub: what can be downloaded, None when nothing can.
-        by_hand: what must be fetched by hand.
-        home: the folder of a card given by path: its files are looked for there before the data
-            root; None for shipped cards.
+        hub: the files to download; None when there are none.
+        by_hand: the files that the user must download.
+        home: the folder of a card given by path, which is searched before the data root; None for
+            shipped cards.
     """
 
     name: str
@@ -128,22 +134,30 @@ class DataCard:
     home: Path | None = None
 
     def split(self, name: str) -> Split:
-        """The split of that name; raises UnknownName."""
+        """The split with a name.
+
+        Raises:
+            UnknownName: there is no such split.
+        """
         if name not in self.splits:
             raise UnknownName(f"split of {self.name}", name, self.splits)
         return self.splits[name]
 
 
 def read_card(file: Path, *, home: Path | None) -> DataCard:
-    """The card in a Markdown file; `home` is where its own files are looked for first.
+    """The card in a Markdown file.
+
+    Args:
+        file: the Markdown file.
+        home: the folder that is searched first for the card's files; None for none.
 
     Raises:
         MissingData: the file cannot be opened.
-        BadData: a field is not what a card needs, or a path in it leads out of the data root.
+        BadData: a field is invalid, or a path leads out of the data root.
     """
     fields = Record(front_matter(file), file)
     card = DataCard(
-        name=_plain_name(fields, "name", fields.text("name", empty=False)),
+        name=_safe_name(fields, "name", fields.text("name", empty=False)),
         version=fields.text("version", empty=False),
         title=fields.text("title", empty=False),
         format=fields.text("format", empty=False),
@@ -159,7 +173,9 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
         known_issues=fields.texts("known_issues", optional=True),
         hub=_hub(fields.record("hub")) if fields.has("hub") else None,
         by_hand=tuple(
-            ByHand(part.text("what"), part.text("url"), _inside(part, "put", part.text("put")))
+            ByHand(
+                part.text("what"), part.text("url"), _relative_path(part, "put", part.text("put"))
+            )
             for part in fields.records("by_hand", optional=True)
         ),
         home=home,
@@ -169,25 +185,25 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
 
 
 def write_card(card: DataCard, file: Path, prose: str) -> None:
-    """Writes a card that `read_card` reads back, all but its home."""
-    fields = _plain(dataclasses.asdict(dataclasses.replace(card, home=None)))
+    """Writes a card that `read_card` reads back to an equal card, except for its home."""
+    fields = _to_yaml(dataclasses.asdict(dataclasses.replace(card, home=None)))
     for split in fields["splits"].values():
         del split["name"]
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
     file.write_text(f"---\n{text}---\n{prose}", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
-    """Tuples as lists and fields without a value left out, for YAML."""
+def _to_yaml(value: Any) -> Any:
+    """A value for YAML: tuples as lists, fields with the value None left out."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if item is not None}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+        return {key: _to_yaml(item) for key, item in value.items() if item is not None}
+    return [_to_yaml(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _splits(fields: Record) -> dict[str, Split]:
     splits = {}
     for key in fields.value:
-        name = _plain_name(fields, str(key), str(key))
+        name = _safe_name(fields, str(key), str(key))
         part = fields.record(key)
         splits[name] = Split(
             name=name,
@@ -215,31 +231,33 @@ def _hub(fields: Record) -> Hub:
 
 
 def _names(fields: Record, name: str) -> dict[str, str]:
-    """A field that maps texts to texts; empty when it is not there."""
+    """A field that maps texts to texts; empty when the field is missing."""
     if not fields.has(name):
         return {}
     part = fields.record(name)
     return {
-        _inside(part, key, str(key)): _inside(part, key, part.text(key, empty=False))
+        _relative_path(part, key, str(key)): _relative_path(part, key, part.text(key, empty=False))
         for key in part.value
     }
 
 
 def _folders(fields: Record, name: str) -> tuple[str, ...]:
-    """A list of folders; the empty text is the root itself."""
-    return tuple(_inside(fields, name, place) for place in fields.texts(name, optional=True))
+    """A list of folders; the empty text is the data root itself."""
+    return tuple(
+        _relative_path(fields, name, folder) for folder in fields.texts(name, optional=True)
+    )
 
 
-def _inside(fields: Record, name: str, place: str) -> str:
+def _relative_path(fields: Record, name: str, path: str) -> str:
     """A path under the data root; empty for the root itself."""
-    if place and (why := paths.file_name_problem(place)):
+    if path and (problem := paths.file_name_problem(path)):
         remedy = "Paths in a card are relative to the data root, or to the card"
-        raise fields.bad(name, f"{place[:80]!r} {why}", remedy)
-    return place
+        raise fields.bad(name, f"{path[:80]!r} {problem}", remedy)
+    return path
 
 
-def _plain_name(fields: Record, field: str, name: str) -> str:
-    """A name that files and folders are named by."""
+def _safe_name(fields: Record, field: str, name: str) -> str:
+    """A name that can be part of the name of a file or folder."""
     if not paths.is_plain(name):
         problem = f"{name[:80]!r} cannot be part of a file's name"
         raise fields.bad(field, problem, "Use letters, digits, - and _")

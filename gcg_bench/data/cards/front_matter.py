@@ -1,7 +1,7 @@
-"""Front matter: the YAML at the head of a card, of which only plain values are read.
+"""Front matter: the YAML at the start of a card, restricted to plain values.
 
-A card may come from anybody. So there are no tags (which would name Python's types), no aliases
-(which blow a line up to gigabytes), no dates, and no key twice.
+A card may come from an unknown author. So there are no tags (which can name Python types), no
+aliases (with which a short file can expand to gigabytes), no dates, and no repeated keys.
 """
 
 from collections.abc import Hashable
@@ -17,11 +17,11 @@ _REMEDY = "A card starts with YAML between two lines of ---"
 _DATE = "tag:yaml.org,2002:timestamp"
 
 
-class _Plain(yaml.SafeLoader):
-    """Texts, numbers, truth values, lists and objects."""
+class _PlainLoader(yaml.SafeLoader):
+    """Accepts texts, numbers, booleans, null, lists and objects."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the name and the kind that PyYAML looks for
-        first: [one for one in resolvers if one[0] != _DATE]
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML requires this name and type
+        first: [resolver for resolver in resolvers if resolver[0] != _DATE]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -35,13 +35,13 @@ class _Plain(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        made = super().construct_mapping(node, deep=deep)
-        if len(made) < len(node.value):
-            self._refuse("a key stands twice in one object", node)
-        return made
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            self._refuse("a key occurs twice in one object", node)
+        return mapping
 
-    def _refuse(self, problem: str, at: Any) -> None:
-        raise yaml.composer.ComposerError(None, None, problem, at.start_mark)
+    def _refuse(self, problem: str, node: Any) -> None:
+        raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
 
 
 def front_matter(file: Path) -> Any:
@@ -49,7 +49,8 @@ def front_matter(file: Path) -> Any:
 
     Raises:
         MissingData: the file cannot be opened.
-        BadData: there is none, or it is not plain YAML or not UTF-8, or too long; names the line.
+        BadData: there is no front matter, or it is not plain YAML, not UTF-8 or too long; names the
+            line.
     """
     try:
         limits.refuse_long(file, limits.CARD, "a data card")
@@ -58,28 +59,28 @@ def front_matter(file: Path) -> Any:
         raise BadData(f"not UTF-8 ({error})", file=file) from error
     except OSError as error:
         raise MissingData(f"{file}: cannot be read ({error})") from error
-    if not lines or lines[0].rstrip() != "---" or "---" not in (rest := lines[1:]):
+    if not lines or lines[0].rstrip() != "---" or "---" not in (after_first := lines[1:]):
         raise BadData("no front matter", file=file, remedy=_REMEDY)
     try:
-        value = yaml.load("\n".join(rest[: rest.index("---")]), _Plain)  # noqa: S506 - SafeLoader's
+        value = yaml.load("\n".join(after_first[: after_first.index("---")]), _PlainLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = "" if mark is None else f" (line {mark.line + 2})"
-        why = getattr(error, "problem", None)
-        problem = f"front matter is not YAML{place}" + (f": {why}" if why else "")
+        location = "" if mark is None else f" (line {mark.line + 2})"
+        detail = getattr(error, "problem", None)
+        problem = f"front matter is not YAML{location}" + (f": {detail}" if detail else "")
         raise BadData(problem, file=file, remedy=_REMEDY) from error
-    except (ValueError, RecursionError) as error:  # a number that is none; too many brackets
+    except (ValueError, RecursionError) as error:  # an invalid number; brackets nested too deeply
         raise BadData(f"front matter is not YAML ({error})", file=file, remedy=_REMEDY) from error
-    _refuse_half_letters(value, file)
+    _refuse_surrogates(value, file)
     return value
 
 
-def _refuse_half_letters(value: Any, file: Path) -> None:
-    """Raises BadData for half a surrogate pair, which no file and no path can hold."""
+def _refuse_surrogates(value: Any, file: Path) -> None:
+    """Raises BadData for an unpaired surrogate, which no file and no path can hold."""
     level = [value]
     while level:
-        texts = [one for one in level if isinstance(one, str)]
+        texts = [item for item in level if isinstance(item, str)]
         if any(0xD800 <= ord(letter) < 0xE000 for text in texts for letter in text):
-            raise BadData("a text holds half a surrogate pair", file=file)
-        inner = [[*one, *one.values()] if isinstance(one, dict) else one for one in level]
-        level = [part for one in inner if isinstance(one, list) for part in one]
+            raise BadData("a text contains half a surrogate pair", file=file)
+        inner = [[*item, *item.values()] if isinstance(item, dict) else item for item in level]
+        level = [part for item in inner if isinstance(item, list) for part in item]

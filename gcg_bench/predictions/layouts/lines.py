@@ -1,0 +1,146 @@
+"""Our own layout: one object a query, in JSON lines; runs keep it, and any model may write it.
+
+    {"id": "sa_10010541", "caption": "A man on a bench.", "phrases": [{"text": "A man",
+     "span": [0, 5], "score": 0.93, "mask": {"size": [480, 640], "counts": "..."}}],
+     "raw": "...", "seconds": 1.2, "error": null}
+
+`id` must be there, or `image_id` in its place, and so must `caption`, `phrases` or both, which are
+never null; a prediction with an `error` needs neither. Everything else may be left out or null.
+`phrases.py` says what a phrase holds. A prediction that was written is read back equal.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gcg_bench.files import limits
+from gcg_bench.files.fields import Faults, Record
+from gcg_bench.predictions import phrases as phrase_format
+from gcg_bench.predictions.drafts import DraftPhrase, PredictionDraft, read_id, read_or
+from gcg_bench.predictions.phrases import (
+    json_line,
+    optional_number,
+    optional_text,
+    phrase_fields,
+    read_phrases,
+)
+from gcg_bench.types import Prediction
+
+DESCRIPTION = "JSON lines with id, caption and phrases"
+RANK = 40
+EXAMPLE: Mapping[str, Any] = {
+    "id": "example",
+    "caption": "a cat and two dogs",
+    "phrases": [
+        {"text": "a cat", "span": [0, 5], "score": 0.5, "mask": {"size": [4, 5], "counts": "52="}},
+        {
+            "text": "two dogs",
+            "crowd": True,
+            "masks": [{"size": [4, 5], "counts": [20]}, {"size": [4, 5], "counts": [5, 2, 13]}],
+        },
+        {"text": None, "mask": {"size": [4, 5], "counts": [20]}},
+    ],
+    "raw": "<p>a cat</p> [SEG]",
+    "seconds": 1.5,
+    "error": None,
+}
+REPAIRS = {
+    "caption": "made empty",
+    "phrases": "made empty",
+    "mask": "no mask",
+    "masks": "no mask",
+    "text": "set to null",
+    "span": "set to null",
+    "score": "set to null",
+    "crowd": "set to false",
+    "raw": "set to null",
+    "seconds": "set to null",
+    "error": "set to null",
+}
+
+_FIELDS = frozenset({"id", "image_id", "caption", "phrases", "raw", "seconds", "error"})
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Whether the record has an id, or what a prediction holds and a place that may give the id.
+
+    The layouts whose masks are a list of their own are more specific and are asked first.
+    """
+    if "id" in record:
+        return True
+    if "image_id" in record:
+        return any(name in record for name in ("caption", "phrases", "error"))
+    return "caption" in record and record.get("phrases") is not None
+
+
+def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) -> PredictionDraft:
+    """The prediction in one object of this layout.
+
+    Args:
+        record: the object.
+        file: its place, for messages.
+        key: the id when the object has none of its own.
+        faults: takes what is wrong; where it returns, the faulty part is left out.
+
+    Raises:
+        BadData: there is no usable id, so that nothing can be kept.
+    """
+    ids = (record.get("id"), record.get("image_id"), key)
+    name = read_id(next((value for value in ids if value is not None), None), "id", file)
+    fields = Record(record, file, image=name)
+    error = read_or(faults, None, lambda: optional_text(fields, "error"))
+    failed = error is not None
+    caption = read_or(faults, "", lambda: _caption(fields, optional=failed))
+    if not failed and not {"caption", "phrases"} & set(record):
+        remedy = "Write a caption, phrases or both, or an error"
+        faults.error(fields.bad("caption", "neither caption nor phrases are given", remedy))
+    no_phrases: list[DraftPhrase] = []
+    return PredictionDraft(
+        id=name,
+        file=file,
+        caption=caption,
+        phrases=read_or(
+            faults,
+            no_phrases,
+            lambda: read_phrases(
+                fields, caption, faults, optional=failed or "phrases" not in record
+            ),
+        ),
+        raw=read_or(faults, None, lambda: optional_text(fields, "raw")),
+        seconds=read_or(faults, None, lambda: optional_number(fields, "seconds")),
+        error=error,
+        captioned=fields.has("caption"),
+        unread=_unread(record),
+    )
+
+
+def _caption(fields: Record, *, optional: bool) -> str:
+    if "caption" not in fields.value or (optional and not fields.has("caption")):
+        return ""
+    return fields.text("caption", most=limits.TEXT)
+
+
+def _unread(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that nothing reads, those of phrases as `phrases.NAME`."""
+    entries = record.get("phrases")
+    entries = entries[: limits.PHRASES] if isinstance(entries, list) else []
+    names = {name for entry in entries if isinstance(entry, dict) for name in entry}
+    return (
+        *(set(record) - _FIELDS),
+        *(f"phrases.{name}" for name in names - phrase_format.FIELDS),
+    )
+
+
+def write_line(prediction: Prediction) -> str:
+    """The prediction as one line of JSON, without the line break.
+
+    Raises:
+        BadData: a score or a time is NaN or infinite.
+    """
+    fields: dict[str, Any] = {
+        "id": prediction.id,
+        "caption": prediction.grounding.caption,
+        "phrases": [phrase_fields(phrase) for phrase in prediction.grounding.phrases],
+    }
+    optional = {"raw": prediction.raw, "seconds": prediction.seconds, "error": prediction.error}
+    fields.update({name: value for name, value in optional.items() if value is not None})
+    return json_line(fields)
