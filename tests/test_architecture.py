@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from support.fences import ROOT
 
+from gcg_bench import tasks
 from gcg_bench.cli import COMMANDS, cli
 
 PACKAGE = ROOT / "gcg_bench"
@@ -31,6 +32,24 @@ ONLY_IN = {
     "rich": "gcg_bench/cli/",
     "pycocotools": "gcg_bench/masks/",
 }
+PROTOCOLS = {
+    text
+    for task in tasks.names()
+    for protocol in tasks.load(task).protocols
+    for text in (protocol.name, protocol.key)
+}
+SCORES = set(tasks.known_scores())
+SPLITTING = {
+    "split",
+    "rsplit",
+    "partition",
+    "rpartition",
+    "match",
+    "search",
+    "findall",
+    "fullmatch",
+}
+ROOMS = 25  # on the top floor of the package
 EVERYTHING = {"Exception", "BaseException"}
 # the places that catch every exception, and what they do with it
 CATCH_ALLS = {
@@ -129,6 +148,36 @@ def hidden_arrows(name: str, text: str) -> Iterator[str]:
             yield f"{name}:{node.lineno}"
 
 
+# the scale of a score is named after it; the kinds of mistakes have an F1 of their own
+NAMED_ELSEWHERE = {
+    ("gcg_bench/types/metric.py", "CIDEr"),
+    ("gcg_bench/analysis/errors/costs.py", "F1"),
+}
+
+
+def names_of_scores_and_protocols(name: str, text: str) -> Iterator[str]:
+    """Texts that name a score or a protocol, outside tasks and metrics."""
+    if name.startswith(("gcg_bench/tasks/", "gcg_bench/metrics/")):
+        return
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        known = node.value in SCORES or node.value in PROTOCOLS
+        if known and (name, node.value) not in NAMED_ELSEWHERE:
+            yield f"{name}:{node.lineno}: {node.value}"
+
+
+def parsed_signatures(name: str, text: str) -> Iterator[str]:
+    """Calls that look into the text of a signature: regular expressions and splits."""
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        said = ast.unparse(node)
+        looks = ast.unparse(node.func).startswith("re.") or node.func.attr in SPLITTING
+        if looks and "signature" in said:
+            yield f"{name}:{node.lineno}: {said}"
+
+
 def broken(law: Law) -> list[str]:
     """Where the package breaks a law."""
     return [place for name in FILES for place in law(name, (ROOT / name).read_text("utf-8"))]
@@ -141,6 +190,8 @@ LAWS = [
     empty_names,
     imports_out_of_place,
     hidden_arrows,
+    names_of_scores_and_protocols,
+    parsed_signatures,
 ]
 
 
@@ -153,8 +204,16 @@ def test_only_known_places_catch_everything():
     assert [place.partition(":")[0] for place in broken(catch_alls)] == [*CATCH_ALLS]
 
 
+def test_the_top_floor_has_few_rooms():
+    rooms = {Path(name).parts[1].removesuffix(".py") for name in FILES} - {"__init__"}
+    assert {"tasks", "pipeline", "types"} <= rooms
+    assert len(rooms) <= ROOMS
+
+
 def test_the_files_are_all_there():
-    assert {"gcg_bench/__init__.py", "gcg_bench/types.py", "gcg_bench/metrics/ap50.py"} <= {*FILES}
+    assert {"gcg_bench/__init__.py", "gcg_bench/types/metric.py", "gcg_bench/metrics/ap50.py"} <= {
+        *FILES
+    }
     assert len(FILES) > 100
 
 
@@ -178,6 +237,10 @@ EXIT = "class A:\n    def __exit__(self, kind, error, traceback):\n        "
         (imports_out_of_place, "gcg_bench/metrics/miou.py", "from pycocotools import mask\n"),
         (imports_out_of_place, "gcg_bench/masks/reading.py", "import numpy, click\n"),
         (hidden_arrows, "gcg_bench/new.py", "from . import masks\n"),
+        (names_of_scores_and_protocols, "gcg_bench/cli/new.py", "x = ('mIoU', 'mAP')\n"),
+        (names_of_scores_and_protocols, "gcg_bench/cli/new.py", "x = a == 'strict'\n"),
+        (parsed_signatures, "gcg_bench/new.py", "x = re.findall('a', row['signature'])\n"),
+        (parsed_signatures, "gcg_bench/new.py", "x = result.signature.split('|')\n"),
         (hidden_arrows, "gcg_bench/new.py", "from gcg_bench.masks import *\n"),
         (hidden_arrows, "gcg_bench/new.py", "from __future__ import annotations\n"),
         (hidden_arrows, "gcg_bench/new.py", "if TYPE_CHECKING:\n    pass\n"),
@@ -294,7 +357,8 @@ def layers(folder: Path) -> tuple[int, str]:
     [
         ("metrics/miou.py", "from gcg_bench.pipeline.evaluate import score", "arrows point down"),
         ("metrics/miou.py", "from gcg_bench.metrics.ap50 import AP50", "do not know each other"),
-        ("adapters/silent.py", "from gcg_bench.data import Dataset", "cannot see answers"),
+        ("adapters/silent.py", "from gcg_bench.data import Dataset", "cannot see references"),
+        ("tasks/gcg.py", "from gcg_bench.adapters import Needs", "a task imports no model"),
         ("masks/reading.py", "import rich", "talks to terminals"),
     ],
 )
