@@ -8,8 +8,9 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import progress, say
-from gcg_bench.data import Dataset, load_dataset
+from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
+from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.reporting.report import of_run, write_page
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
@@ -44,13 +45,14 @@ def report(
     """
     opened = Run.open(run)
     settings = opened.settings
-    data = load_dataset(
-        dataset or settings["dataset"],
-        settings["split"],
-        data_root,
+    data = DataSpec(
+        dataset=dataset or settings["dataset"],
+        split=settings["split"],
+        root=data_root,
         limit=limit_of(settings),
+        task=settings.get("task"),
         shipped=dataset is None,
-    )
+    ).load()
     if data.card.name != settings["dataset"]:
         raise BadOption(f"the run answers dataset {settings['dataset']!r}, not {data.card.name!r}")
     out = output or run / "report.html"

@@ -1,11 +1,14 @@
-"""selftest: are the metrics sound? Laws that hold whatever the truth is, on any data set."""
-
-from typing import Any
+"""selftest: are the metrics sound? Laws that hold on any data set."""
 
 import click
 
+from gcg_bench import tasks
+from gcg_bench.analysis.invariants import check_laws
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.cli.options import DataOptions, OutputOptions
+from gcg_bench.cli.selftest_tables import print_law_report
+from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
 
 
 @click.command()
@@ -13,6 +16,7 @@ from gcg_bench.cli.console import print_json, say, stdout
     "--dataset", default="shapes", show_default=True, help="Name of a data card, or its path."
 )
 @click.option("--split", default="val", show_default=True, help="Split of the data set.")
+@options.task
 @options.data_root
 @click.option(
     "--limit",
@@ -29,27 +33,38 @@ from gcg_bench.cli.console import print_json, say, stdout
     help="Phrase encoder for every protocol: minilm, bert-base-uncased, or a folder.",
 )
 @options.also
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the damage.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the damage.")
 @options.quiet
 @options.as_json
-def selftest(**given: Any) -> int:
-    """Change answers in ways whose effect is known beforehand, and see whether every score obeys.
+@options.given(DataOptions, OutputOptions)
+def selftest(
+    source: DataOptions,
+    output: OutputOptions,
+    *,
+    protocols: tuple[str, ...],
+    encoder: str,
+    also: tuple[str, ...],
+    seed: int,
+) -> int:
+    """Change answers in ways whose effect is known beforehand, and check that every score obeys.
 
     The references are damaged into answers between truth and noise. Then phrases change places,
     masks lose a pixel, junk is added, and so on; every score of the protocols must move as the law
     says, or not at all. Exit code 0 when every law holds or is one that the metric is known to
     break, 1 when another is broken.
     """
-    from gcg_bench.analysis.invariants import check_laws
-    from gcg_bench.cli.score import chosen_protocols
-    from gcg_bench.cli.selftest_tables import print_law_report
-    from gcg_bench.data import load_dataset
-
-    data = load_dataset(given["dataset"], given["split"], given["data_root"], limit=given["limit"])
-    chosen = chosen_protocols(given)
-    say("checking the laws ...", quiet=given["quiet"])
-    report = check_laws(data.samples, chosen, seed=given["seed"])
-    if given["as_json"]:
+    data = DataSpec(
+        dataset=source.dataset or "shapes",
+        split=source.split or "val",
+        root=source.data_root,
+        limit=source.limit,
+        task=source.task,
+    ).load()
+    scoring = ScoringSpec(protocols=protocols or None, encoder=encoder, also=also)
+    chosen = scoring.of(tasks.load(data.task))
+    say("checking the laws ...", quiet=output.quiet)
+    report = check_laws(data.samples, chosen, seed=seed)
+    if output.as_json:
         about = {"dataset": data.card.name, "split": data.split}
         print_json({**about, **report.to_json()})
     else:

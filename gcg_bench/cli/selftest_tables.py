@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gcg_bench.analysis.invariants import LawReport, LawResult
 from gcg_bench.cli.console import table
-from gcg_bench.tasks.protocols import EvalProtocol
+from gcg_bench.tasks import EvalProtocol
 
 Column = tuple[str, str]
 """A metric and one of its scores."""
@@ -22,16 +22,18 @@ _STYLES = {
 _SHORT = {"no claim": "-", "nothing to change": "."}
 _LEGEND = (
     "holds: moved as the law says, or not at all; known: broken, as the metric declares; -: the law"
-    " makes no claim; .: nothing to change in this data. Moves x 100, words as they are."
+    " makes no claim; .: nothing to change in this data. Moves x 100"
 )
 
 
 def print_law_report(console: Console, title: str, report: LawReport) -> None:
     """A table for each protocol; below it, the known and the broken laws, and the outcome."""
     for protocol in report.protocols:
-        heading = f"{protocol.name} v{protocol.version} on {title}, encoder {protocol.encoder}"
+        heading = f"{protocol.name} v{protocol.version} on {title}"
+        if protocol.encoder is not None:
+            heading += f", encoder {protocol.encoder}"
         _print_protocol(console, heading, protocol, report)
-    console.print(Text(_LEGEND, "dim"))
+    console.print(Text(f"{_LEGEND}{_plain_scores(report)}.", "dim"))
     for verdict, heading in (("known", "Known to be broken"), ("BROKEN", "Broken")):
         results = [result for result in report.results if result.verdict == verdict]
         if results:
@@ -64,6 +66,13 @@ def _print_protocol(
         console.print(rows)
 
 
+def _plain_scores(report: LawReport) -> str:
+    """Says which scores are not multiplied by 100; empty when all are."""
+    specs = [spec for protocol in report.protocols for spec in protocol.scores]
+    names = list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1))
+    return f", {', '.join(names)} as they are" if names else ""
+
+
 def _side_by_side(widths: Mapping[Column, int], room: int) -> Iterator[list[Column]]:
     """Columns in as few tables as a line has room for; each column has a border."""
     part: list[Column] = []
@@ -87,7 +96,7 @@ def _cell(result: LawResult) -> Text:
 
 def _move(result: LawResult) -> str:
     """How far a score moved, with small moves shown too; a plain 0 when it did not move."""
-    move = (result.after - result.before) * (1 if result.score == "Words" else 100)
+    move = (result.after - result.before) * result.spec.factor
     if abs(move) < 1e-7:
         return "0"
     return f"{move:+.1f}" if abs(move) >= 1 else f"{move:+.2g}"

@@ -68,6 +68,7 @@ class METEOR(Metric):
         "matched_reference",
     )
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    fits_each_alone: ClassVar[bool] = True
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, list[float]]:

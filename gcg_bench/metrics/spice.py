@@ -52,6 +52,7 @@ class SPICE(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("SPICE"),)
     columns: ClassVar[tuple[str, ...]] = ("spice",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    fits_each_alone: ClassVar[bool] = True
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -133,9 +134,31 @@ def measure(metric: Metric, pairs: Sequence[Pair]) -> Rows:
     Raises:
         MissingFeature: it reads another.
     """
-    limited = [pair.limited_to(metric.needs) for pair in pairs]
-    fitted = metric.fit(limited)
-    counts = [metric.measure(pair, fitted) for pair in limited]
+    return measure_fitted(metric, pairs, fit(metric, pairs))
+
+
+def fit(metric: Metric, pairs: Sequence[Pair]) -> Any:
+    """What `measure_fitted` needs to know of all pairs.
+
+    Raises:
+        MissingFeature: the metric reads a feature that it does not name.
+    """
+    return metric.fit([pair.limited_to(metric.needs) for pair in pairs])
+
+
+def measure_fitted(metric: Metric, pairs: Sequence[Pair], fitted: Any) -> Rows:
+    """The metric's rows over pairs, as columns.
+
+    Args:
+        metric: sees only the features it names.
+        pairs: with these features.
+        fitted: what `fit` returned for the same pairs; for more pairs than these when the metric
+            fits each alone.
+
+    Raises:
+        MissingFeature: the metric reads a feature that it does not name.
+    """
+    counts = [metric.measure(pair.limited_to(metric.needs), fitted) for pair in pairs]
     columns = {}
     for name in metric.columns:
         values = [row[name] for row in counts]

@@ -149,6 +149,8 @@ class Metric(ABC):
         columns: the names of a row's columns.
         lists: those of them that hold lists; the lists of a pair are of one length.
         needs: the features that it reads, of `FEATURES`; it gets no others.
+        fits_each_alone: whether `fit` finds the same of a pair whatever other pairs it sees, so
+            that what it found of many pairs serves to measure any part of them.
         phrase_columns: the columns that count matched phrases and reference phrases, for a metric
             that matches phrases; None for others.
         citation: BibTeX of what it implements, one entry each; empty when it has no source.
@@ -159,6 +161,7 @@ class Metric(ABC):
     columns: ClassVar[tuple[str, ...]]
     lists: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[frozenset[str]] = frozenset()
+    fits_each_alone: ClassVar[bool] = False
     phrase_columns: ClassVar[tuple[str, str] | None] = None
     citation: ClassVar[tuple[str, ...]] = ()
 

@@ -34,9 +34,9 @@ from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.scoring.score import measure
-from gcg_bench.tasks import protocols
-from gcg_bench.tasks.gcg import OFFICIAL, STRICT, EvalProtocol
-from gcg_bench.types import Grounding, Pair, Phrase, Prediction
+from gcg_bench.tasks import EvalProtocol, gcg
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
+from gcg_bench.types import Grounding, Metric, Pair, Phrase, Prediction, ScoreSpec
 
 BY_NAME = {law.name: law for law in LAWS}
 INPUTS = ChangeInputs(seed=0, junk="junk")
@@ -51,19 +51,15 @@ def shapes():
 
 
 @dataclass(frozen=True)
-class Share:
+class Share(Metric):
     """A correct metric to derive wrong ones from: phrases matched by IoU alone over reference
     phrases.
     """
 
     name: ClassVar[str] = "share"
-    scores: ClassVar[tuple[str, ...]] = ("Share",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("Share"),)
     columns: ClassVar[tuple[str, ...]] = ("found", "asked")
-    laws_broken: ClassVar[Mapping[str, str]] = {}
-    lower_is_better: ClassVar[bool] = False
-
-    def fit(self, pairs):
-        return None
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "tokens"})
 
     def measure(self, pair, fitted):
         return {"found": self.found(pair), "asked": float(len(pair.iou))}
@@ -129,7 +125,7 @@ class WordsCounted(Share):
 
 def broken(metric, samples):
     """The laws that are broken and that the metric does not declare."""
-    mine = EvalProtocol("mine", 1, "minilm", True, (metric,))
+    mine = EvalProtocol("mine", 1, (metric,))
     return {finding.law for finding in check_laws(samples, [mine]).with_verdict("BROKEN")}
 
 
@@ -159,11 +155,11 @@ def test_a_wrong_metric_is_caught(metric, law, shapes):
 def test_what_a_metric_says_it_cannot_keep_is_known(shapes):
     @dataclass(frozen=True)
     class Frank(PhrasesCounted):
-        laws_broken: ClassVar[Mapping[str, str]] = {
-            "junk": "phrases are counted, whatever they say"
-        }
+        @property
+        def laws_broken(self) -> Mapping[str, str]:
+            return {"junk": "phrases are counted, whatever they say"}
 
-    mine = EvalProtocol("mine", 1, "minilm", True, (Frank(),))
+    mine = EvalProtocol("mine", 1, (Frank(),))
     trial = check_laws(shapes, [mine])
     (junk,) = [finding for finding in trial.results if finding.law == "junk"]
     assert (junk.verdict, junk.known) == ("known", "phrases are counted, whatever they say")
@@ -184,8 +180,8 @@ def test_laws_have_names_of_their_own_and_reasons():
 
 def test_claims_are_about_scores_that_there_are():
     every = [metrics.load(name) for name in registry.names("metrics")]
-    known = {score for metric in every for score in metric.scores}
-    known |= {f"{metric.name}.{score}" for metric in every for score in metric.scores}
+    known = {spec.name for metric in every for spec in metric.scores}
+    known |= {f"{metric.name}.{spec.name}" for metric in every for spec in metric.scores}
     assert {score for law in LAWS for score in law.claims} <= known
 
 
@@ -199,24 +195,32 @@ def test_sound_forms_break_no_law():
     assert [m.name for m in STRICT.metrics if m.laws_broken] == ["words"]
 
 
+def claimed(law, metric):
+    """The direction that a law claims of a metric's one score."""
+    (spec,) = metric.scores
+    return law.claim(metric, spec).direction
+
+
 def test_better_is_down_where_lower_is_better():
     @dataclass(frozen=True)
     class Mistakes(Share):
         name: ClassVar[str] = "mistakes"
-        scores: ClassVar[tuple[str, ...]] = ("Mistakes",)
-        lower_is_better: ClassVar[bool] = True
+        scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("Mistakes", direction="lower"),)
 
     law = BY_NAME["erosion"]
-    assert law.claim(Share(), "Share").direction == Direction.NOT_UP
-    assert law.claim(Mistakes(), "Mistakes").direction == Direction.NOT_DOWN
+    assert claimed(law, Share()) == Direction.NOT_UP
+    assert claimed(law, Mistakes()) == Direction.NOT_DOWN
     law = BY_NAME["truth is best"]
-    assert law.claim(Share(), "Share").direction == Direction.NOT_DOWN
-    assert law.claim(Mistakes(), "Mistakes").direction == Direction.NOT_UP
+    assert claimed(law, Share()) == Direction.NOT_DOWN
+    assert claimed(law, Mistakes()) == Direction.NOT_UP
 
 
 def test_captions_stand_still_where_a_law_leaves_them_alone():
-    assert BY_NAME["junk"].claim(metrics.load("cider"), "CIDEr").direction == Direction.UNCHANGED
-    assert BY_NAME["failure"].claim(metrics.load("cider"), "CIDEr").direction == Direction.NOT_UP
+    cider = metrics.load("cider")
+    assert claimed(BY_NAME["junk"], cider) == Direction.UNCHANGED
+    assert claimed(BY_NAME["failure"], cider) == Direction.NOT_UP
+    # one that reads masks as well as captions is not left alone
+    assert claimed(BY_NAME["junk"], Share()) == Direction.NOT_UP
 
 
 @pytest.mark.parametrize(
@@ -252,7 +256,7 @@ def table(iou_, similarity=None, order=0):
     reference = sample(str(order), Grounding("", tuple(things[: values.shape[0]])), order=order)
     answer = Prediction(str(order), Grounding("", tuple(things[: values.shape[1]])))
     alike_ = np.ones(values.shape) if similarity is None else np.array(similarity, dtype=float)
-    return Pair(reference, answer, values, values, alike_)
+    return Pair(reference, answer, {"iou": values, "crowd_iou": values, "similarity": alike_})
 
 
 def value(metric, *pairs):
@@ -338,9 +342,7 @@ def test_a_known_break_is_one(case):
     assert before == pytest.approx(expected_before, abs=1e-12)
     assert after == pytest.approx(expected_after, abs=1e-12)
     metric = {m.name: m for m in OFFICIAL.metrics}[case[0]]
-    (score,) = metric.scores
-    claim = BY_NAME[case[1]].claim(metric, score)
-    assert not is_allowed(claim.direction, before, after, share=0.25)
+    assert not is_allowed(claimed(BY_NAME[case[1]], metric), before, after, share=0.25)
 
 
 # Scenes and changes ------------------------------------------------------------------------------
@@ -495,7 +497,7 @@ def test_the_command_finds_official_wrong_where_it_is_known_to_be(capsys):
 
 def test_a_broken_law_is_told_and_exits_with_1(capsys, monkeypatch):
     wrong = replace(STRICT, metrics=(*STRICT.metrics, PhrasesCounted()))
-    monkeypatch.setitem(protocols.PROTOCOLS, "strict", wrong)
+    monkeypatch.setattr(gcg, "TASK", replace(gcg.TASK, protocols=(OFFICIAL, wrong)))
     code, out, _ = typed(capsys, "--protocol", "strict")
     assert code == 1
     assert "BROKEN" in out
@@ -508,6 +510,7 @@ def test_the_table_says_what_it_tried(capsys):
     code, out, _ = typed(capsys, "--protocol", "official")
     assert code == 0
     assert "official v1 on shapes val, encoder minilm" in out
+    assert "Moves x 100." in " ".join(out.split())
     assert "strict" not in out
     for name in NAMES:
         assert f"│{name}" in out

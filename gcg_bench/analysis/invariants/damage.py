@@ -39,8 +39,8 @@ def damaged_scenes(samples: Sequence[Sample], inputs: ChangeInputs) -> Scenes:
 
 
 def _with_captions(sample: Sample, index: int) -> Sample:
-    """The sample with all its captions; every second one with the truth's caption alone."""
-    return replace(sample, captions=(sample.truth.caption,)) if index % 2 else sample
+    """The sample with all its captions; every second one with its first caption alone."""
+    return replace(sample, captions=sample.captions[:1]) if index % 2 else sample
 
 
 def _answer(
@@ -55,7 +55,9 @@ def _answer(
     for phrase in truth.phrases:
         phrases += _damaged_phrase(phrase, rng, phrase_texts, occupied)
     if rng.random() < 0.25:
-        added = Phrase(_choice(phrase_texts, rng), (free_box(occupied, rng),))
+        added = Phrase(
+            _choice(phrase_texts, rng) if phrase_texts else None, (free_box(occupied, rng),)
+        )
         phrases.append(_with_confidence(added, rng, correct=False))
     phrases.sort(key=lambda phrase: not phrase.masks)
     return Grounding(_damaged_caption(truth.caption, rng, words), tuple(phrases))
@@ -76,7 +78,7 @@ def _damaged_phrase(
         return [Phrase(phrase.text)]
     if damage == "small":
         phrase = replace(phrase, masks=_smaller(phrase.masks, int(rng.integers(1, 4))))
-    if damage == "renamed":
+    if damage == "renamed" and phrase_texts:
         phrase = replace(phrase, text=_choice(phrase_texts, rng))
     if damage == "moved":
         phrase = replace(phrase, masks=(free_box(occupied, rng),))

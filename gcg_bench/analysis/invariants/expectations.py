@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gcg_bench.analysis.invariants.scenes import Change
-from gcg_bench.types import Metric
+from gcg_bench.types import Metric, ScoreSpec
 
 ROUNDING = 1e-9
 """Moves up to this share of a score (or of 1) are rounding errors of another order of summation."""
+
+_CAPTIONS = frozenset({"tokens"})  # the features of a metric that reads captions alone
 
 
 class Direction(StrEnum):
@@ -55,13 +57,13 @@ class Law:
     captions: Claim | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
 
-    def claim(self, metric: Metric, score: str) -> Claim:
+    def claim(self, metric: Metric, spec: ScoreSpec) -> Claim:
         """The claim about one score of a metric, with `better` and `worse` as up and down."""
-        named = self.claims.get(f"{metric.name}.{score}", self.claims.get(score))
-        if named is None and getattr(metric, "captions_only", False):
+        named = self.claims.get(f"{metric.name}.{spec.name}", self.claims.get(spec.name))
+        if named is None and metric.needs == _CAPTIONS:
             named = self.captions or Claim(Direction.UNCHANGED, "the captions are left as they are")
         claim = named or self.default
-        return Claim(_up_or_down(claim.direction, lower=metric.lower_is_better), claim.reason)
+        return Claim(_up_or_down(claim.direction, lower=spec.lower_is_better), claim.reason)
 
 
 def claims(*groups: tuple[Direction, str, str]) -> dict[str, Claim]:

@@ -113,7 +113,7 @@ def _with_truth(scene: Scene, truth: Grounding) -> Scene:
 
 
 def _with_name(scene: Scene, name: str) -> Scene:
-    query = replace(scene.sample.query, id=name)
+    query = replace(scene.sample.query, id=name, image_id=name)
     return replace(scene, sample=replace(scene.sample, query=query))
 
 

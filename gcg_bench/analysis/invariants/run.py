@@ -1,12 +1,14 @@
 """Checks laws: scores answers before and after each change, and compares every move with its law.
 
-Programs with a slow start are started once: the tokeniser gets all captions in one call, and each
-metric that learns from captions gets the captions of all changes in one call.
+The scenes before the changes and after each of them are the *variants*. Features of all variants
+are computed together, and a metric that fits each pair alone is fitted once on all variants, so
+that programs with a slow start (Java) are started once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -14,18 +16,20 @@ import numpy as np
 from gcg_bench.analysis.invariants.damage import damaged_scenes
 from gcg_bench.analysis.invariants.expectations import Claim, Direction, Law, is_allowed
 from gcg_bench.analysis.invariants.laws import LAWS
-from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scene, Scenes, usable
+from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scenes, usable
 from gcg_bench.errors import MissingData
-from gcg_bench.scoring.features import Evidence, gather
-from gcg_bench.scoring.score import measure
-from gcg_bench.tasks.protocols import EvalProtocol
-from gcg_bench.text import java, similarity
-from gcg_bench.text.encoders import Encoder, load_encoder
-from gcg_bench.types import Metric, Pair, Sample
+from gcg_bench.scoring.features import FeatureStore, PhraseRule
+from gcg_bench.scoring.score import fit, measure_fitted, phrase_rule
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.text import similarity
+from gcg_bench.types import Metric, Pair, Sample, ScoreSpec
 
 Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
 Scores = Mapping[tuple[str, str], float]
-"""(metric, score) -> value."""
+"""(metric, score) -> value, NaN where the score has none."""
+
+_BEFORE = ""
+"""The name of the variant before the changes; the others are named as their laws."""
 
 # phrases of things that images do not show; the first one that every encoder finds dissimilar to
 # all references is used
@@ -48,23 +52,44 @@ class LawResult:
         law: the law's name.
         protocol: the protocol's name.
         metric: the metric's name.
-        score: the score's name.
+        spec: the score.
         claim: the direction that the law states, and its reason.
         before: the score of the answers.
         after: the score of the changed answers; equal when nothing could be changed.
-        verdict: `known` is a broken law that the metric names in its `laws_broken`.
+        verdict: `known` is a broken law that the metric names in its `laws_broken`; there is no
+            claim about a score that has no value before or after the change.
         known: the metric's reason; None when it does not name this law.
     """
 
     law: str
     protocol: str
     metric: str
-    score: str
+    spec: ScoreSpec
     claim: Claim
     before: float
     after: float
     verdict: Verdict
     known: str | None
+
+    @property
+    def score(self) -> str:
+        """The score's name."""
+        return self.spec.name
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `findings`; a score without a value is null."""
+        return {
+            "law": self.law,
+            "protocol": self.protocol,
+            "metric": self.metric,
+            "score": self.score,
+            "must_move": str(self.claim.direction),
+            "why": self.claim.reason,
+            "before": None if isnan(self.before) else self.before,
+            "after": None if isnan(self.after) else self.after,
+            "verdict": self.verdict,
+            "laws_broken": self.known,
+        }
 
 
 @dataclass(frozen=True)
@@ -114,21 +139,7 @@ class LawReport:
                 {"law": law.name, "does": law.description, "images_changed": self.changed[law.name]}
                 for law in self.laws
             ],
-            "findings": [
-                {
-                    "law": result.law,
-                    "protocol": result.protocol,
-                    "metric": result.metric,
-                    "score": result.score,
-                    "must_move": str(result.claim.direction),
-                    "why": result.claim.reason,
-                    "before": result.before,
-                    "after": result.after,
-                    "verdict": result.verdict,
-                    "laws_broken": result.known,
-                }
-                for result in self.results
-            ],
+            "findings": [result.to_json() for result in self.results],
             "broken": len(self.with_verdict("BROKEN")),
             "known": len(self.with_verdict("known")),
         }
@@ -154,26 +165,26 @@ def check_laws(
         UnknownName: an encoder does not exist.
         EnvironmentProblem: an encoder or Java is not installed.
     """
-    usable_samples = [sample for sample in samples if usable(sample)]
+    words = any("similarity" in protocol.needs for protocol in protocols)
+    usable_samples = [sample for sample in samples if usable(sample, words=words)]
     if not usable_samples:
         raise MissingData(
-            "no image is usable: a reference needs phrases, each with words and a mask of some"
-            " pixels, and no crowd"
+            "no image is usable: a reference needs phrases, each with"
+            f" {'words and ' if words else ''}a mask of some pixels, and no crowd"
         )
-    encoders = {protocol.encoder: load_encoder(protocol.encoder) for protocol in protocols}
-    inputs = ChangeInputs(seed, _junk(usable_samples, list(encoders.values())))
+    rules = {protocol.folder: phrase_rule(protocol) for protocol in protocols}
+    inputs = ChangeInputs(seed, _junk(usable_samples, [rule for rule in rules.values() if rule]))
     before = damaged_scenes(usable_samples, inputs)
     after = {law.name: law.change(before, inputs) for law in laws}
-    evidence = _evidence_by_variant({"": before, **after})
+    variants = _Variants({_BEFORE: before, **after})
     scores = {
-        protocol.name: _scores_by_variant(protocol, encoders[protocol.encoder], evidence)
-        for protocol in protocols
+        protocol.folder: variants.scores(protocol, rules[protocol.folder]) for protocol in protocols
     }
     changed = {name: _changed_images(before, scenes) for name, scenes in after.items()}
     # a law with DOWN_BY_SHARE changes one phrase of an image
     phrases = sum(len(sample.truth.phrases) for sample in usable_samples)
     results = (
-        _law_results(law, protocol, scores[protocol.name], changed[law.name] / phrases)
+        _law_results(law, protocol, scores[protocol.folder], changed[law.name] / phrases)
         for law in laws
         for protocol in protocols
     )
@@ -194,20 +205,22 @@ def _law_results(
 ) -> Iterator[LawResult]:
     """The results of one law for the scores of one protocol; `share` is that of `is_allowed`."""
     for metric in protocol.metrics:
-        for score in metric.scores:
-            claim = law.claim(metric, score)
-            before, after = (scores[variant][metric.name, score] for variant in ("", law.name))
+        for spec in metric.scores:
+            claim = law.claim(metric, spec)
+            before, after = (
+                scores[variant][metric.name, spec.name] for variant in (_BEFORE, law.name)
+            )
             known = metric.laws_broken.get(law.name)
             if not share:
                 verdict: Verdict = "nothing to change"
-            elif claim.direction is Direction.NO_CLAIM:
+            elif claim.direction is Direction.NO_CLAIM or isnan(before) or isnan(after):
                 verdict = "no claim"
             elif is_allowed(claim.direction, before, after, share):
                 verdict = "holds"
             else:
                 verdict = "BROKEN" if known is None else "known"
             yield LawResult(
-                law.name, protocol.name, metric.name, score, claim, before, after, verdict, known
+                law.name, protocol.name, metric.name, spec, claim, before, after, verdict, known
             )
 
 
@@ -218,13 +231,13 @@ def _changed_images(before: Scenes, after: Scenes) -> int:
     return sum(old_scene != new_scene for old_scene, new_scene in zip(before, after, strict=True))
 
 
-def _junk(samples: Sequence[Sample], encoders: Sequence[Encoder]) -> str | None:
+def _junk(samples: Sequence[Sample], rules: Sequence[PhraseRule]) -> str | None:
     """The first candidate that every encoder finds dissimilar to all reference phrases, or None."""
     phrases = sorted({p.text for s in samples for p in s.truth.phrases if p.text is not None})
     texts = [*phrases, *_JUNK_CANDIDATES]
     highest = np.full(len(_JUNK_CANDIDATES), -1.0)
-    for encoder in encoders:
-        vectors = dict(zip(texts, encoder.vectors(texts), strict=True))
+    for rule in rules:
+        vectors = dict(zip(texts, rule.encoder.vectors(texts), strict=True))
         similarities = similarity.similarity(phrases, _JUNK_CANDIDATES, vectors, equal_is_one=False)
         highest = np.maximum(highest, similarities.max(axis=0))
     dissimilar = [
@@ -235,46 +248,47 @@ def _junk(samples: Sequence[Sample], encoders: Sequence[Encoder]) -> str | None:
     return dissimilar[0] if dissimilar else None
 
 
-def _evidence_by_variant(variants: Mapping[str, Scenes]) -> dict[str, Evidence]:
-    """The evidence of all variants; their captions are tokenised together first."""
-    all_scenes = chain.from_iterable(variants.values())
-    java.ptb_tokenise([text for scene in all_scenes for text in _captions(scene)])
-    return {
-        name: gather(
-            [scene.sample for scene in scenes],
-            {scene.sample.id: scene.prediction for scene in scenes},
+class _Variants:
+    """All variants of the scenes in one store, so that each feature is computed once for all.
+
+    Args:
+        scenes: variant -> its scenes.
+    """
+
+    def __init__(self, scenes: Mapping[str, Scenes]) -> None:
+        everything = chain.from_iterable(scenes.values())
+        self._store = FeatureStore(
+            tuple(Pair(scene.sample, scene.prediction) for scene in everything)
         )
-        for name, scenes in variants.items()
-    }
+        self._places: dict[str, slice] = {}
+        start = 0
+        for name, own in scenes.items():
+            self._places[name] = slice(start, start + len(own))
+            start += len(own)
 
-
-def _captions(scene: Scene) -> tuple[str, ...]:
-    return (*scene.sample.captions, scene.answer.caption)
-
-
-def _scores_by_variant(
-    protocol: EvalProtocol, encoder: Encoder, evidence: Mapping[str, Evidence]
-) -> dict[str, Scores]:
-    """The protocol's scores of every variant."""
-    pairs_by_variant = {
-        name: features.alike(encoder, equal_is_one=protocol.equal_is_one)
-        for name, features in evidence.items()
-    }
-    for metric in protocol.metrics:
-        if getattr(metric, "captions_only", False):
-            # this fills the metric's cache on disk
-            metric.fit(list(chain.from_iterable(pairs_by_variant.values())))
-    return {
-        name: {
-            (metric.name, score): value
-            for metric in protocol.metrics
-            for score, value in _metric_scores(metric, pairs).items()
+    def scores(self, protocol: EvalProtocol, rule: PhraseRule | None) -> dict[str, Scores]:
+        """Variant -> the protocol's scores of it."""
+        pairs = self._store.with_features(protocol.needs, rule)
+        fitted = {
+            metric.name: fit(metric, pairs) for metric in protocol.metrics if metric.fits_each_alone
         }
-        for name, pairs in pairs_by_variant.items()
-    }
+        return {
+            name: dict(
+                chain.from_iterable(
+                    _metric_scores(metric, pairs[place], fitted.get(metric.name))
+                    for metric in protocol.metrics
+                )
+            )
+            for name, place in self._places.items()
+        }
 
 
-def _metric_scores(metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
-    rows = measure(metric, pairs)
+def _metric_scores(
+    metric: Metric, pairs: Sequence[Pair], fitted: Any
+) -> Iterator[tuple[tuple[str, str], float]]:
+    """The scores of a metric on one variant; `fitted` counts when the metric fits each alone."""
+    known = fitted if metric.fits_each_alone else fit(metric, pairs)
+    rows = measure_fitted(metric, pairs, known)
     reduced = metric.reduce(rows, np.ones((1, len(rows))))
-    return {score: float(reduced[score][0]) for score in metric.scores}
+    for spec in metric.scores:
+        yield (metric.name, spec.name), float(reduced[spec.name][0])

@@ -68,13 +68,17 @@ class Match:
 Change = Callable[[Scenes, ChangeInputs], Scenes]
 
 
-def usable(sample: Sample) -> bool:
+def usable(sample: Sample, *, words: bool = True) -> bool:
     """Whether laws can be proved on an image.
 
-    The reference needs phrases, each with words and a mask of some pixels, and no crowd.
+    The reference needs phrases, each with a mask of some pixels, and no crowd.
+
+    Args:
+        sample: the image.
+        words: whether each phrase needs words too.
     """
     phrases = sample.truth.phrases
-    complete = all(phrase.text is not None and phrase.masks for phrase in phrases)
+    complete = all(phrase.masks and (phrase.text is not None or not words) for phrase in phrases)
     if not phrases or not complete or any(phrase.crowd for phrase in phrases):
         return False
     return all(area(phrase.masks).any() for phrase in phrases)
