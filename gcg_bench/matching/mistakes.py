@@ -150,18 +150,16 @@ def judge_image(
             here = charges.partner(column)
             predicted[column] = (kind, _closest(iou, similarity, table, column, here))
 
-    anything = np.ones_like(fits)
-    return ImageDiagnosis(
-        image_id,
-        reference=tuple(
-            _finding(iou.T, similarity.T, row, *charges.of_reference(row), anything.T)
-            for row in range(iou.shape[0])
-        ),
-        predicted=tuple(
-            _finding(iou, similarity, column, kind, other, anything)
-            for column, (kind, other) in enumerate(predicted)
-        ),
-    )
+    every = np.ones_like(fits)
+    reference = [
+        _finding(iou.T, similarity.T, row, *charges.of_reference(row), every.T)
+        for row in range(iou.shape[0])
+    ]
+    answered = [
+        _finding(iou, similarity, column, kind, other, every)
+        for column, (kind, other) in enumerate(predicted)
+    ]
+    return ImageDiagnosis(image_id, tuple(reference), tuple(answered))
 
 
 class _Charges:

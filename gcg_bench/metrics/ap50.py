@@ -14,30 +14,70 @@ is the value at the run's single operating point.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench import matching
-from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.matching.detections import FALSE, TRUE, coco_verdicts, stepwise_verdicts
+from gcg_bench.types import (
+    Claim,
+    Direction,
+    FloatArray,
+    Metric,
+    Pair,
+    Reason,
+    Row,
+    Rows,
+    ScoreSpec,
+    claims,
+)
 from gcg_bench.types.citations import COCO
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-_TRUE, _FALSE, _IGNORED = 1.0, 0.0, -1.0
 # COCO's spelling; the thresholds are compared with >=, so the last bit matters
 _RECALLS = np.linspace(0.0, 1.0, 101)
-# COCO caps the threshold just below 1 so that a perfect overlap passes
-_ALMOST_ONE = 1 - 1e-10
 
 _BROKEN_BY_IMAGE_ORDER = {
     "image order": "equal scores are ranked by the order of the images",
     "images twice": "equal scores are ranked by the order of the images, which are more",
     "phrase order": "equal scores of an image are ranked, and matched, in the order of its phrases",
     "reference order": "of references that fit equally well a detection takes the later one",
+}
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.NOT_UP, "AP50", "correct phrases are lost, and no wrong ones"),
+    ),
+    "erosion": claims(
+        (Direction.NOT_UP, "AP50", "pairs can only fall below the threshold"),
+    ),
+    "dropped phrase": claims(
+        (Direction.NOT_UP, "AP50", "there is one correct phrase less, and no wrong phrase less"),
+    ),
+    "dropped loosest": claims(
+        (Direction.NOT_UP, "AP50", "there is one correct phrase less, and no wrong phrase less"),
+    ),
+    "doubled phrases": claims(
+        (Direction.NOT_UP, "AP50", "the second phrase has no free reference to match"),
+    ),
+    "added phrase": claims(
+        (Direction.NOT_DOWN, "AP50", "there is one correct phrase more, and no wrong phrase more"),
+    ),
+    "junk": claims(
+        (Direction.NOT_UP, "AP50", "there are more wrong detections, and no correct one more"),
+    ),
+    "swapped words": claims(
+        (Direction.UNCHANGED, "AP50", "the score ignores words"),
+    ),
+    "wrong words": claims(
+        (Direction.UNCHANGED, "AP50", "the score ignores words"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "AP50", "the score ignores captions"),
+    ),
 }
 
 
@@ -63,6 +103,7 @@ class AP50(Metric):
     columns: ClassVar[tuple[str, ...]] = ("references", "verdicts", "confidences", "order")
     lists: ClassVar[tuple[str, ...]] = ("verdicts", "confidences")
     needs: ClassVar[frozenset[str]] = frozenset({"crowd_iou"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (COCO,)
 
     @property
@@ -90,9 +131,9 @@ class AP50(Metric):
         table = pair.crowd_iou[np.ix_(truth.masked, kept)]
         ranked = [confidences[d] or 0.0 for d in rank]
         if self.ties == "image_order":
-            verdicts = _coco_verdicts(table, crowd, self.threshold_iou)
+            verdicts = coco_verdicts(table, crowd, self.threshold_iou)
         else:
-            verdicts = _stepwise_verdicts(table, crowd, ranked, self.threshold_iou)
+            verdicts = stepwise_verdicts(table, crowd, ranked, self.threshold_iou)
         return {
             "references": float(np.sum(~crowd)),
             "verdicts": verdicts,
@@ -158,52 +199,6 @@ class AP50(Metric):
         ]
 
 
-def _coco_verdicts(table: FloatArray, crowd: BoolArray, threshold: float) -> list[float]:
-    """COCOeval's greedy matching: detections in rank order, each takes the best free reference.
-
-    References are tried with crowds last; among equal IoUs the later one wins, as in COCO's loop.
-    """
-    order = np.argsort(crowd, kind="stable")
-    taken = np.zeros(len(order), dtype=bool)
-    verdicts = []
-    for detection in range(table.shape[1]):
-        best, match = min(threshold, _ALMOST_ONE), -1
-        for reference in order:
-            if taken[reference] and not crowd[reference]:
-                continue
-            if match >= 0 and not crowd[match] and crowd[reference]:
-                break
-            if table[reference, detection] < best:
-                continue
-            best, match = table[reference, detection], reference
-        if match < 0:
-            verdicts.append(_FALSE)
-            continue
-        taken[match] = True
-        verdicts.append(_IGNORED if crowd[match] else _TRUE)
-    return verdicts
-
-
-def _stepwise_verdicts(
-    table: FloatArray, crowd: BoolArray, confidences: Sequence[float], threshold: float
-) -> list[float]:
-    """Rank by rank as COCO, but equal scores are matched together, as many as can be."""
-    taken = crowd.copy()
-    verdicts: list[float] = []
-    for _, group in groupby(range(table.shape[1]), key=lambda d: confidences[d]):
-        step = list(group)
-        block = table[:, step]
-        allowed = (block >= threshold) & ~taken[:, None]
-        matches = matching.admissible(block, allowed)
-        found = {detection for _, detection in matches}
-        taken[[reference for reference, _ in matches]] = True
-        on_crowd = set(np.nonzero(block[crowd] >= threshold)[1].tolist())
-        verdicts += [
-            _TRUE if d in found else _IGNORED if d in on_crowd else _FALSE for d in range(len(step))
-        ]
-    return verdicts
-
-
 def _flat(rows: Rows, order: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
     """All verdicts and confidences, images in `order`, and how many each image has."""
     verdicts = [rows.columns["verdicts"][image] for image in order]
@@ -226,8 +221,8 @@ def _in_image_order(rows: Rows, weights: FloatArray) -> FloatArray:
         total = int(ends[-1]) if len(ends) else 0
         place = np.arange(total) + np.repeat(starts[drawn] - (ends - lengths), lengths)
         here = verdicts[place]
-        true = np.cumsum(here == _TRUE, dtype=np.float64)
-        false = np.cumsum(here == _FALSE, dtype=np.float64)
+        true = np.cumsum(here == TRUE, dtype=np.float64)
+        false = np.cumsum(here == FALSE, dtype=np.float64)
         scores[draw] = _interpolated(true, false, positives[draw]) if positives[draw] else -1.0
     return scores
 
@@ -240,8 +235,8 @@ def _in_steps(rows: Rows, weights: FloatArray) -> FloatArray:
     verdicts, confidences, image = verdicts[rank], confidences[rank], image[rank]
     steps = np.flatnonzero(np.append(np.diff(confidences) != 0, True)) if len(image) else image
     positives = weights @ rows.stack(("references",))[:, 0]
-    true = _reached(weights, image, verdicts == _TRUE, steps)
-    false = _reached(weights, image, verdicts == _FALSE, steps)
+    true = _reached(weights, image, verdicts == TRUE, steps)
+    false = _reached(weights, image, verdicts == FALSE, steps)
     return np.array(
         [_interpolated(true[d], false[d], positives[d]) for d in range(len(weights))], dtype=float
     )

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 Captions = tuple[tuple[str, ...], str]
 IntArray = NDArray[np.int64]
@@ -33,6 +33,16 @@ _CITATION = r"""@inproceedings{vedantam2015cider,
   pages = {4566--4575},
   year = {2015}
 }"""
+
+_CLAIMS = {
+    "images twice": claims(
+        (
+            Direction.NOT_UP,
+            "CIDEr",
+            "words that no reference has get a higher weight when there are more images",
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class CIDEr(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("CIDEr", scale="CIDEr"),)
     columns: ClassVar[tuple[str, ...]] = ("cider",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:

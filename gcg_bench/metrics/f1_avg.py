@@ -11,12 +11,49 @@ from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 from gcg_bench.types.citations import COCO
 
 # in hundredths, so that .60 is the nearest float to 60 / 100 and not a sum of rounded steps
 _THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
 _MATCHED = tuple(f"matched_{threshold:.2f}" for threshold in _THRESHOLDS)
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "F1_avg", "matched phrases are lost, and their references still count"),
+    ),
+    "erosion": claims(
+        (Direction.NOT_UP, "F1_avg", "pairs can only fall below the threshold"),
+    ),
+    "dropped phrase": claims(
+        (Direction.DOWN, "F1_avg", "there is one match less, and its reference still counts"),
+    ),
+    "dropped loosest": claims(
+        (
+            Direction.NO_CLAIM,
+            "F1_avg",
+            "at thresholds above its IoU the phrase was a mistake, and its fit was poor",
+        ),
+    ),
+    "doubled phrases": claims(
+        (Direction.DOWN, "F1_avg", "the second phrase has no free reference to match"),
+    ),
+    "added phrase": claims(
+        (Direction.UP, "F1_avg", "there is one match more, and the references are the same"),
+    ),
+    "junk": claims(
+        (Direction.DOWN, "F1_avg", "there are more phrases for the same matches"),
+    ),
+    "swapped words": claims(
+        (Direction.NOT_UP, "F1_avg", "pairs can only fall below the threshold"),
+    ),
+    "wrong words": claims(
+        (Direction.DOWN, "F1_avg", "these matches are lost"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "F1_avg", "the score ignores captions"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +70,7 @@ class AveragedF1(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("F1_avg"),)
     columns: ClassVar[tuple[str, ...]] = (*_MATCHED, "predicted", "reference")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (COCO,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 _CITATION = r"""@inproceedings{kirillov2019panoptic,
   title = {Panoptic Segmentation},
@@ -23,6 +23,61 @@ _CITATION = r"""@inproceedings{kirillov2019panoptic,
   pages = {9404--9413},
   year = {2019}
 }"""
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "gPQ RQ", "matched phrases are lost, and their references still count"),
+        (Direction.NOT_UP, "SQ", "correct phrases are lost, and no wrong ones"),
+    ),
+    "erosion": claims(
+        (
+            Direction.DOWN,
+            "gPQ",
+            "the overlap of these pairs is smaller, and no other overlap is larger",
+        ),
+        (Direction.NOT_UP, "SQ RQ", "pairs can only fall below the threshold"),
+    ),
+    "dropped phrase": claims(
+        (Direction.DOWN, "gPQ RQ", "there is one match less, and its reference still counts"),
+        (Direction.NOT_UP, "SQ", "there is one correct phrase less, and no wrong phrase less"),
+    ),
+    "dropped loosest": claims(
+        (
+            Direction.NOT_UP,
+            "gPQ",
+            "the pair adds more to the numerator than half a phrase takes from it",
+        ),
+        (
+            Direction.NO_CLAIM,
+            "SQ",
+            "at thresholds above its IoU the phrase was a mistake, and its fit was poor",
+        ),
+        (Direction.DOWN, "RQ", "there is one match less, and its reference still counts"),
+    ),
+    "doubled phrases": claims(
+        (Direction.DOWN, "gPQ RQ", "the second phrase has no free reference to match"),
+        (Direction.UNCHANGED, "SQ", "the matches are the same"),
+    ),
+    "added phrase": claims(
+        (Direction.UP, "gPQ RQ", "there is one match more, and the references are the same"),
+        (Direction.NOT_DOWN, "SQ", "there is one correct phrase more, and no wrong phrase more"),
+    ),
+    "junk": claims(
+        (Direction.DOWN, "gPQ RQ", "there are more phrases for the same matches"),
+        (Direction.UNCHANGED, "SQ", "the matches are the same; precision counts the junk"),
+    ),
+    "swapped words": claims(
+        (Direction.DOWN, "gPQ", "the similarity of these pairs is smaller"),
+        (Direction.NOT_UP, "SQ RQ", "pairs can only fall below the threshold"),
+    ),
+    "wrong words": claims(
+        (Direction.DOWN, "gPQ RQ", "these matches are lost"),
+        (Direction.NOT_UP, "SQ", "these pairs were perfect"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "gPQ SQ RQ", "the score ignores captions"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +100,7 @@ class GroundedPQ(Metric):
     )
     columns: ClassVar[tuple[str, ...]] = ("quality", "matched", "predicted", "reference")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:

@@ -9,7 +9,60 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
+
+_CLAIMS = {
+    "failure": claims(
+        (
+            Direction.NOT_DOWN,
+            "Hallucination",
+            "the same mistakes are a larger share of fewer phrases",
+        ),
+    ),
+    "erosion": claims(
+        (Direction.UNCHANGED, "Hallucination", "the words and the number of masks are the same"),
+    ),
+    "dropped phrase": claims(
+        (
+            Direction.NOT_DOWN,
+            "Hallucination",
+            "the same mistakes are a larger share of fewer phrases",
+        ),
+    ),
+    "dropped loosest": claims(
+        (
+            Direction.NOT_DOWN,
+            "Hallucination",
+            "the same mistakes are a larger share of fewer phrases",
+        ),
+    ),
+    "doubled phrases": claims(
+        (
+            Direction.NOT_UP,
+            "Hallucination",
+            "the same mistakes are a smaller share of more phrases",
+        ),
+    ),
+    "added phrase": claims(
+        (
+            Direction.NOT_UP,
+            "Hallucination",
+            "the same mistakes are a smaller share of more phrases",
+        ),
+    ),
+    "junk": claims(
+        (Direction.UP, "Hallucination", "the junk words are similar to no reference phrase"),
+    ),
+    "swapped words": claims(
+        (Direction.UNCHANGED, "Hallucination", "the same words and masks are there"),
+    ),
+    "wrong words": claims(
+        (Direction.UP, "Hallucination", "the words are similar to no reference phrase"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "Hallucination", "the score ignores captions"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +86,7 @@ class Hallucination(Metric):
     )
     columns: ClassVar[tuple[str, ...]] = ("hallucinated", "predicted")
     needs: ClassVar[frozenset[str]] = frozenset({"similarity"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         predicted = pair.similarity.shape[1]

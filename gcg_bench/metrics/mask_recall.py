@@ -14,7 +14,18 @@ import numpy as np
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types import (
+    Claim,
+    Direction,
+    FloatArray,
+    Metric,
+    Pair,
+    Reason,
+    Row,
+    Rows,
+    ScoreSpec,
+    claims,
+)
 from gcg_bench.types.citations import GLAMM
 
 _LAWS_BROKEN = {
@@ -24,6 +35,43 @@ _LAWS_BROKEN = {
     "phrase order": "words and masks are two lists tied by position, which a phrase without a"
     " mask puts out of step; and of pairs that fit equally well the first can halt the loop",
     "reference order": "of pairs that fit equally well the first can halt the loop",
+}
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "Recall", "matched phrases are lost, and their references still count"),
+    ),
+    "erosion": claims(
+        (Direction.NOT_UP, "Recall", "pairs can only fall below the threshold"),
+    ),
+    "dropped phrase": claims(
+        (Direction.NOT_UP, "Recall", "there is one match less, unless the loop stopped before it"),
+    ),
+    "dropped loosest": claims(
+        (Direction.NOT_UP, "Recall", "there is one match less, unless the loop stopped before it"),
+    ),
+    "doubled phrases": claims(
+        (Direction.UNCHANGED, "Recall", "the matches are the same"),
+    ),
+    "added phrase": claims(
+        (
+            Direction.NOT_DOWN,
+            "Recall",
+            "there is one match more, unless the loop stopped before it",
+        ),
+    ),
+    "junk": claims(
+        (Direction.DOWN, "Recall", "without a precision beside it, recall must go down"),
+    ),
+    "swapped words": claims(
+        (Direction.NOT_UP, "Recall", "pairs can only fall below the threshold"),
+    ),
+    "wrong words": claims(
+        (Direction.DOWN_BY_SHARE, "Recall", "one wrong phrase must not cost more than one phrase"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "Recall", "the score ignores captions"),
+    ),
 }
 
 
@@ -42,6 +90,7 @@ class MaskRecall(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("Recall"),)
     columns: ClassVar[tuple[str, ...]] = ("found", "labels", "lost")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (GLAMM,)
 
     @property

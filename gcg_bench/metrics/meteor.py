@@ -18,7 +18,7 @@ from gcg_bench.errors import BadData, EnvironmentProblem, shortened
 from gcg_bench.files import limits
 from gcg_bench.metrics import ratio
 from gcg_bench.text import java
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 Captions = tuple[tuple[str, ...], str]
 
@@ -45,6 +45,15 @@ _CITATION = r"""@inproceedings{denkowski2014meteor,
   year = {2014}
 }"""
 
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "METEOR", "a caption that matched every word is lost"),
+    ),
+    "left-out word": claims(
+        (Direction.DOWN, "METEOR", "one word less is matched, and the reference still has it"),
+    ),
+}
+
 
 @dataclass(frozen=True)
 class METEOR(Metric):
@@ -68,6 +77,7 @@ class METEOR(Metric):
         "matched_reference",
     )
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     fits_each_alone: ClassVar[bool] = True
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 

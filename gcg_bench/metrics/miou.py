@@ -17,7 +17,18 @@ import numpy as np
 
 from gcg_bench import matching
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types import (
+    Claim,
+    Direction,
+    FloatArray,
+    Metric,
+    Pair,
+    Reason,
+    Row,
+    Rows,
+    ScoreSpec,
+    claims,
+)
 from gcg_bench.types.citations import GLAMM
 
 _BROKEN_BY_GREED = {
@@ -29,6 +40,43 @@ _BROKEN_BY_THE_TAKEN = {
     "dropped loosest": "the mean is over the pairs that were taken, so finding less can score more",
     "added phrase": "the mean is over the pairs that were taken, so finding more can score no more",
     "junk": "the mean is over the pairs that were taken, so masks of nothing are never counted",
+}
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "mIoU", "matched phrases are lost, and their references still count"),
+    ),
+    "erosion": claims(
+        (
+            Direction.DOWN,
+            "mIoU",
+            "the overlap of these pairs is smaller, and no other overlap is larger",
+        ),
+    ),
+    "dropped phrase": claims(
+        (Direction.DOWN, "mIoU", "there is one match less, and its reference still counts"),
+    ),
+    "dropped loosest": claims(
+        (Direction.DOWN, "mIoU", "there is one match less, and its reference still counts"),
+    ),
+    "doubled phrases": claims(
+        (Direction.NOT_UP, "mIoU", "the second phrase has no free reference to match"),
+    ),
+    "added phrase": claims(
+        (Direction.UP, "mIoU", "there is one match more, and the references are the same"),
+    ),
+    "junk": claims(
+        (Direction.DOWN, "mIoU", "there are more phrases for the same matches"),
+    ),
+    "swapped words": claims(
+        (Direction.UNCHANGED, "mIoU", "the score ignores words"),
+    ),
+    "wrong words": claims(
+        (Direction.UNCHANGED, "mIoU", "the score ignores words"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "mIoU", "the score ignores captions"),
+    ),
 }
 
 
@@ -46,6 +94,7 @@ class MeanIoU(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("mIoU"),)
     columns: ClassVar[tuple[str, ...]] = ("miou",)
     needs: ClassVar[frozenset[str]] = frozenset({"iou"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (GLAMM,)
 
     @property

@@ -13,7 +13,70 @@ from typing import ClassVar
 from gcg_bench import matching
 from gcg_bench.matching.mistakes import APART, KINDS, Finding, judge_image
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Reason, Row, Rows, ScoreSpec
+from gcg_bench.types import (
+    Claim,
+    Direction,
+    FloatArray,
+    Metric,
+    Pair,
+    Reason,
+    Row,
+    Rows,
+    ScoreSpec,
+    claims,
+)
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.NOT_UP, "Precision", "correct phrases are lost, and no wrong ones"),
+        (Direction.DOWN, "Recall F1", "matched phrases are lost, and their references still count"),
+    ),
+    "erosion": claims(
+        (Direction.NOT_UP, "Precision Recall F1", "pairs can only fall below the threshold"),
+    ),
+    "dropped phrase": claims(
+        (
+            Direction.NOT_UP,
+            "Precision",
+            "there is one correct phrase less, and no wrong phrase less",
+        ),
+        (Direction.DOWN, "Recall F1", "there is one match less, and its reference still counts"),
+    ),
+    "dropped loosest": claims(
+        (
+            Direction.NOT_UP,
+            "Precision",
+            "there is one correct phrase less, and no wrong phrase less",
+        ),
+        (Direction.DOWN, "Recall F1", "there is one match less, and its reference still counts"),
+    ),
+    "doubled phrases": claims(
+        (Direction.DOWN, "Precision F1", "the second phrase has no free reference to match"),
+        (Direction.UNCHANGED, "Recall", "the matches are the same"),
+    ),
+    "added phrase": claims(
+        (
+            Direction.NOT_DOWN,
+            "Precision",
+            "there is one correct phrase more, and no wrong phrase more",
+        ),
+        (Direction.UP, "Recall F1", "there is one match more, and the references are the same"),
+    ),
+    "junk": claims(
+        (Direction.DOWN, "Precision F1", "there are more phrases for the same matches"),
+        (Direction.UNCHANGED, "Recall", "the matches are the same; precision counts the junk"),
+    ),
+    "swapped words": claims(
+        (Direction.NOT_UP, "Precision Recall F1", "pairs can only fall below the threshold"),
+    ),
+    "wrong words": claims(
+        (Direction.DOWN, "Precision F1", "these matches are lost"),
+        (Direction.DOWN_BY_SHARE, "Recall", "one wrong phrase must not cost more than one phrase"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "Precision Recall F1", "the score ignores captions"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +99,7 @@ class PhraseF1(Metric):
     columns: ClassVar[tuple[str, ...]] = ("matched", "predicted", "reference")
     phrase_columns: ClassVar[tuple[str, str] | None] = ("matched", "reference")
     needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         iou, similarity = pair.iou, pair.similarity

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 _CITATION = r"""@inproceedings{lin2004rouge,
   title = {{ROUGE}: A Package for Automatic Evaluation of Summaries},
@@ -22,6 +22,15 @@ _CITATION = r"""@inproceedings{lin2004rouge,
   pages = {74--81},
   year = {2004}
 }"""
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "ROUGE_L", "a caption that matched every word is lost"),
+    ),
+    "left-out word": claims(
+        (Direction.DOWN, "ROUGE_L", "one word less is matched, and the reference still has it"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class ROUGEL(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("ROUGE_L"),)
     columns: ClassVar[tuple[str, ...]] = ("rouge_l",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:

@@ -5,7 +5,44 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.NOT_DOWN, "Ungrounded", "the same mistakes are a larger share of fewer phrases"),
+    ),
+    "erosion": claims(
+        (Direction.UNCHANGED, "Ungrounded", "the words and the number of masks are the same"),
+    ),
+    "dropped phrase": claims(
+        (Direction.NOT_DOWN, "Ungrounded", "the same mistakes are a larger share of fewer phrases"),
+    ),
+    "dropped loosest": claims(
+        (Direction.NOT_DOWN, "Ungrounded", "the same mistakes are a larger share of fewer phrases"),
+    ),
+    "doubled phrases": claims(
+        (Direction.NOT_UP, "Ungrounded", "the same mistakes are a smaller share of more phrases"),
+    ),
+    "added phrase": claims(
+        (Direction.NOT_UP, "Ungrounded", "the same mistakes are a smaller share of more phrases"),
+    ),
+    "junk": claims(
+        (
+            Direction.NOT_UP,
+            "Ungrounded",
+            "junk has masks, so the share of phrases without a mask is smaller",
+        ),
+    ),
+    "swapped words": claims(
+        (Direction.UNCHANGED, "Ungrounded", "the same words and masks are there"),
+    ),
+    "wrong words": claims(
+        (Direction.UNCHANGED, "Ungrounded", "the score ignores words"),
+    ),
+    "left-out word": claims(
+        (Direction.UNCHANGED, "Ungrounded", "the score ignores captions"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +58,7 @@ class Ungrounded(Metric):
     )
     columns: ClassVar[tuple[str, ...]] = ("maskless", "predicted")
     needs: ClassVar[frozenset[str]] = frozenset()
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         answer = pair.prediction.grounding

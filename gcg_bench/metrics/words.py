@@ -11,11 +11,20 @@ from typing import ClassVar
 import numpy as np
 
 from gcg_bench.metrics import ratio
-from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
+from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 _LAWS_BROKEN = {
     "truth is best": "a length is neither good nor bad",
     "more noise": "a length is neither good nor bad",
+}
+
+_CLAIMS = {
+    "failure": claims(
+        (Direction.DOWN, "Words", "a caption that matched every word is lost"),
+    ),
+    "left-out word": claims(
+        (Direction.DOWN, "Words", "the caption is shorter"),
+    ),
 }
 
 
@@ -32,6 +41,7 @@ class Words(Metric):
     )
     columns: ClassVar[tuple[str, ...]] = ("words",)
     needs: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
 
     @property
     def laws_broken(self) -> Mapping[str, str]:

@@ -1,9 +1,11 @@
 """The run folder: settings, predictions, and the rows and scores of each protocol.
 
-    RUN/run.json                            written first, never changed: settings and environment
-    RUN/predictions.jsonl                   one line an image, in completion order
-    RUN/<protocol>-<version>/rows.parquet   what the metrics counted, one row an image
-    RUN/<protocol>-<version>/scores.json    written last; if it exists, scoring is finished
+    RUN/run.json                settings and environment: written first, never changed
+    RUN/predictions.jsonl       one line a query, in completion order
+    RUN/PROTOCOL/rows.parquet   what the metrics counted, one row a query
+    RUN/PROTOCOL/scores.json    written last; if it exists, scoring is finished
+
+PROTOCOL is `<task>.<protocol>-<version>`, e.g. `gcg.strict-1`.
 
 Every file except predictions.jsonl is written whole or not at all. Predictions are only appended,
 one line at a time, by the one process that holds the lock.
@@ -153,9 +155,7 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Locks the run until the block ends; a run that is locked already stays locked after it.
 
-        Raises:
-            RunLocked: another process is working on the run.
-            EnvironmentProblem: the folder cannot be written.
+        Raises RunLocked (another process works on it) or EnvironmentProblem (not writable).
         """
         if self._lock is not None:
             self._lock.check()
@@ -171,11 +171,7 @@ class Run:
 
     @property
     def journal(self) -> Journal:
-        """The journal of images in flight: of this process, and of earlier ones that died.
-
-        Raises:
-            RunLocked: the run was opened only for reading.
-        """
+        """The images in flight of this process and of earlier ones; RunLocked when only read."""
         if self._journal is None:
             raise RunLocked(f"{self.folder}: open for reading only, so it has no journal")
         return self._journal
@@ -229,13 +225,12 @@ class Run:
         """Writes the rows of a protocol's metrics, and removes the scores of earlier rows.
 
         Args:
-            protocol: name and version, e.g. `official-1`; the name of the folder.
+            protocol: the name of the folder, e.g. `gcg.official-1`.
             rows: metric name -> its rows, all over the same images.
 
         Raises:
             BadOption: the rows belong to different images, or the name is not a valid folder name.
-            RunLocked: another process is working on the run.
-            EnvironmentProblem: the file cannot be written.
+            RunLocked, EnvironmentProblem: see `locked`; or the file cannot be written.
         """
         with self.locked():
             folder = self._protocol_folder(protocol, create=True)
@@ -254,15 +249,11 @@ class Run:
             raise MissingData(f"{file}: does not exist. Run gcg-bench score {self.folder}")
         return tables.read(file)
 
-    def predictions_digest(self) -> str:
-        """The sha256 of the predictions, hexadecimal; empty when there are none."""
-        file = self.folder / _PREDICTIONS
-        return file_sha256(file) if file.is_file() else ""
-
-    def rows_digest(self, protocol: str) -> str:
-        """The sha256 of a protocol's rows, hexadecimal; empty when there are none."""
-        file = self._protocol_folder(protocol) / _ROWS
-        return file_sha256(file) if file.is_file() else ""
+    def digests(self, protocol: str) -> tuple[str, str]:
+        """The sha256 of the predictions and of a protocol's rows; empty where there are none."""
+        files = (self.folder / _PREDICTIONS, self._protocol_folder(protocol) / _ROWS)
+        predictions, rows = (file_sha256(file) if file.is_file() else "" for file in files)
+        return predictions, rows
 
     def write_scores(self, protocol: str, scores: Mapping[str, Any]) -> None:
         """Writes scores.json, which marks that scoring with that protocol is finished.

@@ -32,11 +32,8 @@ _COUNTED = 1e15  # more than any metric counts in one image
 def keep(run: Run, result: Result) -> Result:
     """Writes a result's rows and then its scores into a run; gives the result as it is stored."""
     run.write_rows(result.protocol.folder, result.rows)
-    digests = replace(
-        result.digests,
-        predictions=run.predictions_digest(),
-        rows=run.rows_digest(result.protocol.folder),
-    )
+    predictions, rows = run.digests(result.protocol.folder)
+    digests = replace(result.digests, predictions=predictions, rows=rows)
     stored = replace(result, digests=digests)
     run.write_scores(result.protocol.folder, stored.to_json())
     return stored
@@ -64,9 +61,10 @@ def load_result(run: Run, folder: str) -> Result:
     result = from_json(scores, file)
     if folder != result.protocol.folder:
         raise _stale(file, f"is of {result.protocol.folder}, and lies in the folder {folder}")
-    if result.digests.rows != run.rows_digest(folder):
+    predictions, counted = run.digests(folder)
+    if result.digests.rows != counted:
         raise _stale(file, "belongs to other rows than those in rows.parquet", "sha256.rows")
-    if result.digests.predictions != run.predictions_digest():
+    if result.digests.predictions != predictions:
         problem = "belongs to other predictions than those in the run"
         raise _stale(file, problem, "sha256.predictions")
     rows = {metric.name: rows_of(metric, run, folder) for metric in result.metrics}

@@ -7,6 +7,7 @@ package (masks, the readers) and trusted from there on.
 """
 
 from gcg_bench.types.grounding import SILENCE, Grounding, Mask, Phrase
+from gcg_bench.types.laws import Claim, Direction, claims
 from gcg_bench.types.metric import Metric, Reason, Row, Rows, ScoreSpec, scale_note
 from gcg_bench.types.pair import FEATURES, FloatArray, Pair, PixelCounts, Tokens
 from gcg_bench.types.progress import Bar, no_bar
@@ -17,6 +18,8 @@ __all__ = [
     "SILENCE",
     "Bar",
     "Box",
+    "Claim",
+    "Direction",
     "FloatArray",
     "Grounding",
     "Mask",
@@ -35,6 +38,7 @@ __all__ = [
     "Sample",
     "ScoreSpec",
     "Tokens",
+    "claims",
     "no_bar",
     "scale_note",
 ]

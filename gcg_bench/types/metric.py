@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gcg_bench.types.laws import Claim
 from gcg_bench.types.pair import FloatArray, Pair
 
 Row = Mapping[str, float | Sequence[float]]
@@ -153,6 +154,8 @@ class Metric(ABC):
             that what it found of many pairs serves to measure any part of them.
         phrase_columns: the columns that count matched phrases and reference phrases, for a metric
             that matches phrases; None for others.
+        law_claims: law of `gcg-bench selftest` -> score -> how the score must move under it, where
+            the law's default says too little.
         citation: BibTeX of what it implements, one entry each; empty when it has no source.
     """
 
@@ -163,6 +166,7 @@ class Metric(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     fits_each_alone: ClassVar[bool] = False
     phrase_columns: ClassVar[tuple[str, str] | None] = None
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = {}
     citation: ClassVar[tuple[str, ...]] = ()
 
     @property

@@ -124,7 +124,8 @@ def test_a_stored_result_is_the_one_that_was_kept(run):
     # 12 of 15 phrases on both sides
     assert stored["F1"].value == pytest.approx(12 / 15)
     assert [result.key for result in load_results(run)] == ["official-1", "strict-1"]
-    assert stored.digests.predictions == run.predictions_digest() != ""
+    assert (stored.digests.predictions, stored.digests.rows) == run.digests("gcg.strict-1")
+    assert all(run.digests("gcg.strict-1"))
     with pytest.raises(UnknownName, match="no score of strict-1 named 'F2'"):
         _ = stored["F2"]
     with pytest.raises(MissingData, match=r"not scored with gcg\.mine-1"):
@@ -161,7 +162,7 @@ def forged_signature(run):
 
 def forged_rows_and_digest(run):
     other_rows(run)
-    change(run, lambda value: value["sha256"].update(rows=run.rows_digest("gcg.strict-1")))
+    change(run, lambda value: value["sha256"].update(rows=run.digests("gcg.strict-1")[1]))
 
 
 def fewer_images(run):

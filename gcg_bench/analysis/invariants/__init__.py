@@ -5,8 +5,9 @@ way whose effect is known beforehand (another order of phrases, an eroded mask, 
 score must then move in the direction that the law states, or stay equal.
 """
 
-from gcg_bench.analysis.invariants.expectations import Claim, Direction, Law
+from gcg_bench.analysis.invariants.expectations import Law
 from gcg_bench.analysis.invariants.laws import LAWS, NAMES
 from gcg_bench.analysis.invariants.run import LawReport, LawResult, check_laws
+from gcg_bench.types import Claim, Direction
 
 __all__ = ["LAWS", "NAMES", "Claim", "Direction", "Law", "LawReport", "LawResult", "check_laws"]

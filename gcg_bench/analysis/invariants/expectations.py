@@ -1,39 +1,14 @@
 """The direction in which a law lets a score move, and the reason for it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from gcg_bench.analysis.invariants.scenes import Change
-from gcg_bench.types import Metric, ScoreSpec
+from gcg_bench.types import Claim, Direction, Metric, ScoreSpec
 
 ROUNDING = 1e-9
 """Moves up to this share of a score (or of 1) are rounding errors of another order of summation."""
 
 _CAPTIONS = frozenset({"tokens"})  # the features of a metric that reads captions alone
-
-
-class Direction(StrEnum):
-    """How a score may move."""
-
-    UP = "up"
-    DOWN = "down"
-    NOT_UP = "not up"
-    NOT_DOWN = "not down"
-    UNCHANGED = "not at all"
-    ZERO = "to zero"
-    DOWN_BY_SHARE = "down by its share at most"
-    NOT_BETTER = "not for the better"
-    NOT_WORSE = "not for the worse"
-    NO_CLAIM = "no claim"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One direction and the reason for it, in one sentence."""
-
-    direction: Direction
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -44,10 +19,9 @@ class Law:
         name: the name in tables and in a metric's `laws_broken`.
         description: what is changed, as a sentence.
         change: returns the changed scenes; scenes that it cannot change stay equal.
-        default: the claim about scores that are not named.
+        default: the claim about scores of which their metric says nothing (`law_claims`).
         captions: the claim about unnamed scores of caption metrics; None when the law does not
             change captions, so that these scores must not move.
-        claims: score -> claim; the key `metric.score` has precedence over `score`.
     """
 
     name: str
@@ -55,24 +29,14 @@ class Law:
     change: Change
     default: Claim
     captions: Claim | None = None
-    claims: Mapping[str, Claim] = field(default_factory=dict)
 
     def claim(self, metric: Metric, spec: ScoreSpec) -> Claim:
         """The claim about one score of a metric, with `better` and `worse` as up and down."""
-        named = self.claims.get(f"{metric.name}.{spec.name}", self.claims.get(spec.name))
+        named = metric.law_claims.get(self.name, {}).get(spec.name)
         if named is None and metric.needs == _CAPTIONS:
             named = self.captions or Claim(Direction.UNCHANGED, "the captions are left as they are")
         claim = named or self.default
         return Claim(_up_or_down(claim.direction, lower=spec.lower_is_better), claim.reason)
-
-
-def claims(*groups: tuple[Direction, str, str]) -> dict[str, Claim]:
-    """Score -> claim, from (direction, names of scores separated by spaces, reason)."""
-    return {
-        score: Claim(direction, reason)
-        for direction, scores, reason in groups
-        for score in scores.split()
-    }
 
 
 def is_allowed(direction: Direction, before: float, after: float, share: float) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gcg_bench.analysis.invariants.damage import damaged_scenes
-from gcg_bench.analysis.invariants.expectations import Claim, Direction, Law, is_allowed
+from gcg_bench.analysis.invariants.expectations import Law, is_allowed
 from gcg_bench.analysis.invariants.laws import LAWS
 from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scenes, usable
 from gcg_bench.errors import MissingData
@@ -22,7 +22,7 @@ from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.score import fit, measure_fitted, phrase_rule
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text import similarity
-from gcg_bench.types import Metric, Pair, Sample, ScoreSpec
+from gcg_bench.types import Claim, Direction, Metric, Pair, Sample, ScoreSpec
 
 Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
 Scores = Mapping[tuple[str, str], float]
@@ -165,13 +165,7 @@ def check_laws(
         UnknownName: an encoder does not exist.
         EnvironmentProblem: an encoder or Java is not installed.
     """
-    words = any("similarity" in protocol.needs for protocol in protocols)
-    usable_samples = [sample for sample in samples if usable(sample, words=words)]
-    if not usable_samples:
-        raise MissingData(
-            "no image is usable: a reference needs phrases, each with"
-            f" {'words and ' if words else ''}a mask of some pixels, and no crowd"
-        )
+    usable_samples = _usable(samples, protocols)
     rules = {protocol.folder: phrase_rule(protocol) for protocol in protocols}
     inputs = ChangeInputs(seed, _junk(usable_samples, [rule for rule in rules.values() if rule]))
     before = damaged_scenes(usable_samples, inputs)
@@ -198,6 +192,17 @@ def check_laws(
         changed=changed,
         results=tuple(chain.from_iterable(results)),
     )
+
+
+def _usable(samples: Sequence[Sample], protocols: Sequence[EvalProtocol]) -> list[Sample]:
+    """The samples whose references can be damaged; raises MissingData when there is none."""
+    words = any("similarity" in protocol.needs for protocol in protocols)
+    usable_samples = [sample for sample in samples if usable(sample, words=words)]
+    if not usable_samples:
+        phrase = "words and a mask" if words else "a mask"
+        problem = f"no image is usable: a reference needs phrases, each with {phrase}"
+        raise MissingData(f"{problem} of some pixels, and no crowd")
+    return usable_samples
 
 
 def _law_results(

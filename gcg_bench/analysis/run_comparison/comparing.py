@@ -55,27 +55,21 @@ def compare(
         BadData: scores, rows and predictions of a run do not fit together.
         UnknownName: no score named `by`.
     """
-    pairs = _in_order(
-        [
-            (load_result(run_a, folder), load_result(run_b, folder))
-            for folder in _folders_of_both(run_a, run_b, protocols)
-        ]
-    )
-    _refuse(run_a, run_b, pairs)
+    pairs = _result_pairs(run_a, run_b, protocols)
     images = _images(pairs, by)
     changes: list[ScoreChange] = []
     with bar("compare", len(pairs)) as advance:
         for a, b in pairs:
             changes += _changes(a, b, draws, seed)
             advance(1)
-    first = pairs[0][0]
+    data = pairs[0][0].data
     phrases = [change for a, b in pairs for change in _phrases(a, b)]
     return Contrast(
         a=_side(run_a, [a for a, _ in pairs]),
         b=_side(run_b, [b for _, b in pairs]),
-        dataset=first.data.dataset,
-        split=first.data.split,
-        n=first.n,
+        dataset=data.dataset,
+        split=data.split,
+        n=data.n,
         draws=draws,
         seed=seed,
         protocols=tuple(a.protocol for a, _ in pairs),
@@ -85,6 +79,14 @@ def compare(
         answered=_answered(pairs),
         notes=tuple(_notes(pairs, len(changes), draws)),
     )
+
+
+def _result_pairs(run_a: Run, run_b: Run, protocols: Sequence[str] | None) -> list[ResultPair]:
+    """The results of both runs, protocol by protocol, that may be compared; see `compare`."""
+    folders = _folders_of_both(run_a, run_b, protocols)
+    pairs = _in_order([(load_result(run_a, one), load_result(run_b, one)) for one in folders])
+    _refuse(run_a, run_b, pairs)
+    return pairs
 
 
 def _refuse(run_a: Run, run_b: Run, pairs: Sequence[ResultPair]) -> None:

@@ -68,7 +68,7 @@ def row_of(run: Run, result: Result) -> Row:
         "failed": result.failed,
         "false_accept": result.false_accept,
         "run": str(run.folder.resolve()),
-        "predictions": run.predictions_digest(),
+        "predictions": result.digests.predictions,
         "task": result.protocol.task,
         "confidences": result.confidences,
         "scores": _described(result),
