@@ -13,6 +13,8 @@ from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.text import java
 
+pytestmark = pytest.mark.starts_java
+
 BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 CAPTIONS = [
