@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
+from support.live_meteor import LiveMeteor
 from support.typed import SIZE, answer, rle, write
+
+from gcg_bench.text import java
 
 # a machine that does something else meanwhile is no failure
 settings.register_profile("patient", deadline=None)
@@ -32,6 +35,25 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GCG_BENCH_CACHE", str(folder / "shared-cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def _live_meteor() -> Iterator[LiveMeteor]:
+    program = LiveMeteor()
+    yield program
+    program.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_meteor(request: pytest.FixtureRequest, _live_meteor: LiveMeteor) -> Iterator[None]:
+    """What this process scores asks one METEOR a session, since a program takes seconds to start.
+
+    A module that is marked `starts_java` has programs of its own, as users have.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("starts_java") is None:
+            patch.setattr(java, "_meteor", _live_meteor)
         yield
 
 

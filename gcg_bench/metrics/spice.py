@@ -91,7 +91,7 @@ def _scored(captions: Sequence[Captions]) -> list[float]:
         java.run_java(
             (*start, str(question), "-out", str(answer), "-silent"),
             what="SPICE (written for Java 8)",
-            patience=600 + 2.0 * len(captions),
+            timeout=600 + 2.0 * len(captions),
         )
         told = answer.read_bytes() if answer.is_file() else b""
     return _read(told, len(captions))

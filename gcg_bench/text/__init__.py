@@ -1,1 +1,1 @@
-"""Text: Java programs, tokenizer, phrase encoders and the similarity of phrases."""
+"""Text of captions and phrases: Java programs, phrase encoders, and the similarity of phrases."""

@@ -1,8 +1,8 @@
-"""Programs that die with the process that started them, however it ends.
+"""Child processes that end when this process ends, in whatever way it ends.
 
-A process that is killed cannot end its children, and a Java that goes on without a reader holds its
-memory for as long as it has work. Linux can be asked to end it; elsewhere it goes when it finds its
-input closed.
+A process that is killed cannot end its children. A Java program whose parent is dead keeps its
+memory until it has done its work. Linux can send a child a signal when its parent dies; on other
+systems the child ends when it notices that its input is closed.
 """
 
 import os
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Self
 
 CANNOT_START = 126
-"""The exit code when there is no such program; why stands on standard error."""
+"""The exit code when the program cannot be started; the reason is on standard error."""
 
-# 1 is PR_SET_PDEATHSIG, which outlasts exec; a parent that died before it was asked sends nothing
+# 1 is PR_SET_PDEATHSIG, which stays set after exec; when the parent died before the call, no signal
+# comes, so the parent's pid is checked
 _START = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -30,8 +31,10 @@ except OSError as error:
 """
 
 
-def tied(command: Sequence[str]) -> list[str]:
-    """The command that starts this one so that it does not outlive this process.
+def tied_command(command: Sequence[str]) -> list[str]:
+    """A command that starts another one, which the system then ends together with this process.
+
+    Outside Linux it is the command itself.
 
     Args:
         command: the path of a program, then its arguments.
@@ -42,55 +45,60 @@ def tied(command: Sequence[str]) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours; but where the locale knows ASCII alone, names of files are UTF-8 to a program."""
-    said = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
-    plain = next(filter(None, said), "C") in ("C", "POSIX")
-    return {**os.environ, "LC_ALL": "C.UTF-8"} if plain else dict(os.environ)
+    """This process's environment; an ASCII locale is replaced, so that file names are UTF-8."""
+    settings = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    is_ascii = next(filter(None, settings), "C") in ("C", "POSIX")
+    return {**os.environ, "LC_ALL": "C.UTF-8"} if is_ascii else dict(os.environ)
 
 
 class Programs:
-    """Programs that run in threads and are ended when the block around them ends by an exception.
+    """Programs that threads wait for; a context manager that kills them when its block ends.
 
-    A thread that waits for a program hears of nothing; so who interrupts the main thread would
-    have to wait for the program too.
+    A thread that waits for a program gets no interrupt. Without this, an interrupt of the main
+    thread would have to wait until the programs end.
     """
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._over = False
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        with self._changing:
-            self._over = True
+        with self._lock:
+            self._closed = True
             for program in self._running:
                 program.kill()
 
     def run(
-        self, command: Sequence[str], given: bytes, patience: float
+        self, command: Sequence[str], text: bytes, timeout: float
     ) -> subprocess.CompletedProcess[bytes]:
-        """What a program that reads `given` writes; it is ended when anything goes wrong.
+        """Runs a program to its end; kills it on a timeout or an interrupt.
+
+        Args:
+            command: the path of a program, then its arguments.
+            text: its standard input.
+            timeout: seconds until it is killed.
 
         Raises:
-            OSError: it cannot be started.
-            subprocess.TimeoutExpired: it took longer than `patience` seconds.
+            OSError: it cannot be started, or the block has ended.
+            subprocess.TimeoutExpired: it reached the timeout.
         """
         pipe = subprocess.PIPE
-        with self._changing:
-            if self._over:
-                raise OSError("what it was for is over")
+        with self._lock:
+            if self._closed:
+                raise OSError("the block that runs the programs has ended")
             program = subprocess.Popen(
-                tied(command), stdin=pipe, stdout=pipe, stderr=pipe, env=_environment()
+                tied_command(command), stdin=pipe, stdout=pipe, stderr=pipe, env=_environment()
             )
             self._running.add(program)
         with program:
             try:
-                written, complaints = program.communicate(given, timeout=patience)
+                output, errors = program.communicate(text, timeout=timeout)
             finally:
-                program.kill()  # nothing, where it has ended
-                with self._changing:
+                program.kill()  # does nothing when it has ended
+                with self._lock:
                     self._running.discard(program)
-        return subprocess.CompletedProcess(command, program.returncode, written, complaints)
+        return subprocess.CompletedProcess(command, program.returncode, output, errors)

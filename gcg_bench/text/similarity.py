@@ -1,6 +1,6 @@
-"""Similarity of phrases: the cosine of their vectors, and how often strangers would pass for alike.
+"""Similarity of phrases as the cosine of their vectors, and its false-accept rate.
 
-Vectors come from an encoder (`gcg_bench.text.encoders`); this file is arithmetic.
+The vectors come from an encoder (`gcg_bench.text.encoders`); this module only computes with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from gcg_bench.types import FloatArray
 
 Vectors = Mapping[str, NDArray[np.floating[Any]]]
-"""One vector for each distinct phrase."""
+"""Distinct phrase -> its vector."""
 
 _ARTICLES = frozenset(("a", "an", "the", "some"))
-_BLOCK = 8192  # pairs whose vectors are held at once
+_BLOCK = 8192  # pairs whose vectors are in memory at a time
 
 
 def normalise(phrase: str) -> str:
-    """The phrase in lower case, white space folded, without a leading a, an, the or some.
+    """The phrase in lower case, with single spaces, without a leading a, an, the or some.
 
-    A phrase that is only such a word keeps it.
+    A phrase that consists only of such a word keeps it.
     """
     words = phrase.lower().split()
     if len(words) > 1 and words[0] in _ARTICLES:
@@ -38,14 +38,14 @@ def similarity(
 ) -> FloatArray:
     """Similarity of every reference phrase with every predicted one, shape (R, P), in [-1, 1].
 
-    NaN where either phrase has no words. A vector of zeros is like nothing (0).
+    It is NaN when one of the phrases has no text, and 0 when the vector of one of them is 0.
 
     Args:
-        references: the reference phrases; None for a mask without words.
-        predicted: the predicted phrases.
-        vectors: the vector of every phrase that has words.
-        equal_is_one: whether phrases that are equal after `normalise` have similarity 1, whatever
-            their vectors say.
+        references: R reference phrases; None for a mask without text.
+        predicted: P predicted phrases; None for a mask without text.
+        vectors: the vector of every phrase that has text.
+        equal_is_one: whether phrases that are equal after `normalise` have similarity 1,
+            independent of their vectors.
     """
     return tables([(references, predicted)], vectors, equal_is_one=equal_is_one)[0]
 
@@ -56,24 +56,30 @@ def tables(
     *,
     equal_is_one: bool,
 ) -> list[FloatArray]:
-    """`similarity` of many images at once: each distinct phrase is normalised only once."""
+    """The tables of `similarity` for many images; each distinct phrase is normalised only once.
+
+    Args:
+        images: (reference phrases, predicted phrases) of each image.
+        vectors: as in `similarity`.
+        equal_is_one: as in `similarity`.
+    """
     distinct = list(
         dict.fromkeys(t for image in images for side in image for t in side if t is not None)
     )
-    place = {phrase: k for k, phrase in enumerate(distinct)}
+    index = {phrase: k for k, phrase in enumerate(distinct)}
     unit = _unit([vectors[phrase] for phrase in distinct]) if distinct else np.zeros((0, 0))
-    name = _names(distinct)
+    label = _labels(distinct)
 
     def table(image: tuple[Sequence[str | None], Sequence[str | None]]) -> FloatArray:
-        made = np.full((len(image[0]), len(image[1])), np.nan)
-        worded = [[k for k, phrase in enumerate(side) if phrase is not None] for side in image]
-        left, right = ([place[p] for p in side if p is not None] for side in image)
-        if left and right:
-            cosines = np.clip(unit[left] @ unit[right].T, -1.0, 1.0)
+        similarities = np.full((len(image[0]), len(image[1])), np.nan)
+        with_text = [[k for k, phrase in enumerate(side) if phrase is not None] for side in image]
+        rows, columns = ([index[p] for p in side if p is not None] for side in image)
+        if rows and columns:
+            cosines = np.clip(unit[rows] @ unit[columns].T, -1.0, 1.0)
             if equal_is_one:
-                cosines[name[left][:, None] == name[right]] = 1.0
-            made[np.ix_(*worded)] = cosines
-        return made
+                cosines[label[rows][:, None] == label[columns]] = 1.0
+            similarities[np.ix_(*with_text)] = cosines
+        return similarities
 
     return [table(image) for image in images]
 
@@ -87,19 +93,20 @@ def false_accept(
     seed: int,
     pairs: int = 100_000,
 ) -> float:
-    """Share of pairs of reference phrases from different images that pass the similarity gate.
+    """The false-accept rate: the share of unrelated phrase pairs that reach the threshold.
 
-    Mean-pooled vectors give strangers high cosines; this says how much the gate keeps out. All
-    pairs are counted when there are at most `pairs`, else so many are drawn, with replacement,
-    each pair as likely as any other. NaN when no two images have phrases.
+    The pairs are reference phrases from different images. Mean-pooled vectors of unrelated phrases
+    have high cosines; the rate says how many of them the threshold accepts. When there are at most
+    `pairs` pairs, all are counted. Otherwise that many are drawn with replacement, and every pair
+    has the same probability. The rate is NaN when fewer than two images have phrases.
 
     Args:
-        phrases_per_image: the reference phrases that have words, image by image.
+        phrases_per_image: the reference phrases that have text, for each image.
         vectors: the vector of every phrase.
-        threshold: the gate; a similarity equal to it passes.
+        threshold: the smallest similarity that is accepted.
         equal_is_one: as in `similarity`.
-        seed: of the draw.
-        pairs: how many to draw.
+        seed: seed of the draw.
+        pairs: the largest number of pairs.
     """
     phrases = [phrase for image in phrases_per_image for phrase in image]
     sizes = np.array([len(image) for image in phrases_per_image], dtype=np.int64)
@@ -107,41 +114,45 @@ def false_accept(
     if not total:
         return float("nan")
     if total <= pairs:
-        first, second = _all_strangers(sizes)
+        first, second = _all_pairs(sizes)
     else:
-        first, second = _strangers(sizes, pairs, np.random.default_rng(seed))
+        first, second = _drawn_pairs(sizes, pairs, np.random.default_rng(seed))
     distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys(phrases))}
-    number = np.array([distinct[phrase] for phrase in phrases])
+    index = np.array([distinct[phrase] for phrase in phrases])
     unit = _unit([vectors[phrase] for phrase in distinct])
-    passed = np.zeros(len(first), dtype=bool)
+    accepted = np.zeros(len(first), dtype=bool)
     for start in range(0, len(first), _BLOCK):
         block = slice(start, start + _BLOCK)
-        cosines = np.einsum("nd,nd->n", unit[number[first[block]]], unit[number[second[block]]])
-        passed[block] = cosines >= threshold
+        cosines = np.einsum("nd,nd->n", unit[index[first[block]]], unit[index[second[block]]])
+        accepted[block] = cosines >= threshold
     if equal_is_one:
-        name = _names(list(distinct))[number]
-        passed |= name[first] == name[second]
-    return float(passed.mean())
+        label = _labels(list(distinct))[index]
+        accepted |= label[first] == label[second]
+    return float(accepted.mean())
 
 
-def _all_strangers(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of phrases in all pairs from different images."""
+def _all_pairs(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All pairs of phrases from different images: positions of the first and the second phrase.
+
+    Args:
+        sizes: number of phrases of each image.
+    """
     begins, ends = np.cumsum(sizes) - sizes, np.cumsum(sizes)
-    filled = np.flatnonzero(sizes)
-    own = [np.arange(begins[k], ends[k]) for k in filled]
-    later = [np.arange(ends[k], ends[-1]) for k in filled]
+    nonempty = np.flatnonzero(sizes)
+    own = [np.arange(begins[k], ends[k]) for k in nonempty]
+    later = [np.arange(ends[k], ends[-1]) for k in nonempty]
     pairs = list(zip(own, later, strict=True))
     first = np.concatenate([np.repeat(mine, len(others)) for mine, others in pairs])
     return first, np.concatenate([np.tile(others, len(mine)) for mine, others in pairs])
 
 
-def _strangers(
+def _drawn_pairs(
     sizes: NDArray[np.int64], pairs: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of phrases in pairs from different images, uniform over all such pairs."""
+    """Pairs as in `_all_pairs`, drawn with replacement and equal probability."""
     others = int(sizes.sum()) - sizes
     image = np.repeat(np.arange(len(sizes)), sizes)
-    # a phrase comes first as often as it has partners, then each partner is as likely
+    # the first phrase is drawn in proportion to its number of partners, then a partner uniformly
     partners = np.cumsum(others[image])
     first = np.searchsorted(partners, rng.integers(partners[-1], size=pairs), side="right")
     second = rng.integers(others[image[first]])
@@ -149,15 +160,15 @@ def _strangers(
     return first, second + np.where(second >= begins, sizes[image[first]], 0)
 
 
-def _names(phrases: Sequence[str]) -> NDArray[np.int64]:
-    """A number for each phrase, equal where the phrases are equal after `normalise`."""
+def _labels(phrases: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each phrase; two are equal when the phrases are equal after `normalise`."""
     numbers: dict[str, int] = {}
-    spelt = [numbers.setdefault(normalise(phrase), len(numbers)) for phrase in phrases]
-    return np.array(spelt, dtype=np.int64)
+    labels = [numbers.setdefault(normalise(phrase), len(numbers)) for phrase in phrases]
+    return np.array(labels, dtype=np.int64)
 
 
 def _unit(vectors: Sequence[NDArray[np.floating[Any]]]) -> FloatArray:
-    """The vectors at length 1, one a row; a vector of zeros stays one."""
+    """The vectors scaled to length 1, one a row; a zero vector is not changed."""
     rows = np.stack(vectors).astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norms > 0, norms, 1.0)

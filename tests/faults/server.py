@@ -139,8 +139,10 @@ def become(asked, main, out, err):
         for limit, name in ((resource.RLIMIT_AS, "memory"), (resource.RLIMIT_FSIZE, "file_size")):
             if name in asked:
                 resource.setrlimit(limit, (asked[name], asked[name]))
-        # a shell that starts the tests in its background has them ignore Ctrl-C
+        # a shell that starts the tests in its background has them ignore Ctrl-C, and nohup SIGHUP
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        for name in ("SIGHUP", "SIGTERM"):
+            signal.signal(signal.Signals[name], signal.SIG_DFL)
         if "ignored" in asked:
             signal.signal(signal.Signals[asked["ignored"]], signal.SIG_IGN)
         if "crash_at" in asked:

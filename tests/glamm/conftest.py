@@ -1,6 +1,5 @@
 """Worlds for the model's tests: a small random model, and the published goldens where they lie."""
 
-import io
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,20 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support import small_glamm
 
-from gcg_bench.glamm.assembly import build
-from gcg_bench.glamm.configuration import (
-    GlammConfig,
-    GroundingConfig,
-    LanguageConfig,
-    RegionConfig,
-    VisionConfig,
-)
 from gcg_bench.glamm.convert import load
 from gcg_bench.glamm.images import ImageInputs
 from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.processing import Prepared, Processor
-from gcg_bench.glamm.tokens import ADDED_TOKENS, Tokenizer
+from gcg_bench.glamm.tokens import Tokenizer
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "glamm"
 
@@ -110,85 +102,25 @@ def goldens(request, shared):
     )
 
 
-SENTENCES = [
-    "A chat between a curious human and an artificial intelligence assistant.",
-    "The assistant gives helpful, detailed, and polite answers to the human's questions.",
-    "USER: The image provides an overview of the picture.\nASSISTANT: a red circle on the left.",
-    "Can you segment the blue square in this image? Sure, it is a green triangle & more.",
-    "a small yellow ring above the large purple star; it is near the black cross <on> white",
-]
+MORE = "a small yellow ring above the large purple star; it is near the black cross <on> white"
 
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    """A sentencepiece vocabulary of about a hundred pieces with the seven added tokens."""
-    from sentencepiece import SentencePieceTrainer
-
-    written = io.BytesIO()
-    SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 8),
-        model_writer=written,
-        vocab_size=380,
-        model_type="bpe",
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        minloglevel=2,
-    )
-    added = {token: 380 + place for place, token in enumerate(ADDED_TOKENS)}
-    return Tokenizer(written.getvalue(), added)
+    """A sentencepiece vocabulary of a few hundred pieces with the seven added tokens."""
+    return small_glamm.vocabulary([*small_glamm.SENTENCES, MORE], pieces=380)
 
 
 @pytest.fixture(scope="session")
 def small_config(tokenizer):
     """Every part in its smallest working size, region encoder included."""
-    return GlammConfig(
-        language=LanguageConfig(
-            vocab_size=tokenizer.vocabulary,
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            max_position_embeddings=512,
-        ),
-        vision=VisionConfig(
-            image_size=28,
-            patch_size=7,
-            hidden_size=16,
-            intermediate_size=24,
-            num_hidden_layers=4,
-            num_attention_heads=2,
-        ),
-        grounding=GroundingConfig(
-            image_size=64,
-            patch_size=16,
-            hidden_size=16,
-            mlp_size=24,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            window_size=3,
-            global_layers=(1,),
-            prompt_size=32,
-            decoder_mlp_size=32,
-            decoder_heads=4,
-            iou_size=16,
-        ),
-        region=RegionConfig(
-            levels=2, size=24, groups=4, rounds=2, roi_size=3, position_size=8, extent=28
-        ),
-    )
+    return small_glamm.sizes(tokenizer.vocabulary)
 
 
 @pytest.fixture(scope="session")
 def small(small_config):
-    """A random model that says different things to different images (weights drawn wide)."""
-    torch.manual_seed(0)
-    model = build(small_config).eval().requires_grad_(requires_grad=False)
-    for name, weight in model.named_parameters():
-        if weight.ndim > 1 and "embed" not in name:
-            weight.copy_(torch.randn_like(weight) * 1.5 / weight[0].numel() ** 0.5)
-    return model
+    """A random model that says different things to different images."""
+    return small_glamm.random_model(small_config)
 
 
 @pytest.fixture(scope="session")

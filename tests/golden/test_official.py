@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from support.live_meteor import live_meteor
 
 from gcg_bench.data import load_dataset
 from gcg_bench.pipeline.predict import complete
@@ -47,13 +46,6 @@ def assert_parity(evaluation, expected):
     assert lost == expected["swallowed_errors"]
 
 
-@pytest.fixture(scope="module")
-def _one_meteor_for_all_folders():
-    with live_meteor():
-        yield
-
-
-@pytest.mark.usefixtures("_one_meteor_for_all_folders")
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the full goldens are not beside this checkout")
 @pytest.mark.parametrize(("world", "name"), FOLDERS, ids=[name for _, name in FOLDERS])
 def test_every_golden_folder(world, name):

@@ -1,6 +1,7 @@
 """A GLaMM of the smallest working size, with random weights, written as a checkpoint folder."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gcg_bench.glamm.configuration import (
     RegionConfig,
     VisionConfig,
 )
+from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.tokens import ADDED_TOKENS, Tokenizer
 
 SENTENCES = [
@@ -25,26 +27,27 @@ SENTENCES = [
 ]
 
 
-def vocabulary() -> Tokenizer:
+def vocabulary(sentences: Sequence[str] = SENTENCES, pieces: int = 370) -> Tokenizer:
     """A few hundred pieces, letters among them, and the seven added tokens."""
     from sentencepiece import SentencePieceTrainer
 
     written = io.BytesIO()
     SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 8),
+        sentence_iterator=iter([*sentences] * 8),
         model_writer=written,
-        vocab_size=370,
+        vocab_size=pieces,
         model_type="bpe",
         byte_fallback=True,
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         minloglevel=2,
     )
-    added = {token: 370 + place for place, token in enumerate(ADDED_TOKENS)}
+    added = {token: pieces + place for place, token in enumerate(ADDED_TOKENS)}
     return Tokenizer(written.getvalue(), added)
 
 
 def sizes(tokens: int) -> GlammConfig:
+    """Every part in its smallest working size, region encoder included."""
     language = LanguageConfig(
         vocab_size=tokens,
         hidden_size=32,
@@ -82,16 +85,21 @@ def sizes(tokens: int) -> GlammConfig:
     return GlammConfig(language=language, vision=vision, grounding=grounding, region=region)
 
 
+def random_model(config: GlammConfig, seed: int = 0) -> Glamm:
+    """Weights drawn so wide that different images get different answers."""
+    torch.manual_seed(seed)
+    model = build(config).eval().requires_grad_(requires_grad=False)
+    for name, weight in model.named_parameters():
+        if weight.ndim > 1 and "embed" not in name:
+            weight.copy_(torch.randn_like(weight) * 1.5 / weight[0].numel() ** 0.5)
+    return model
+
+
 def write(folder: Path, *, regions: bool = True, seed: int = 0) -> Path:
     """A checkpoint that says different things of different images, tags and masks among them."""
     tokenizer = vocabulary()
     config = sizes(tokenizer.vocabulary)
-    torch.manual_seed(seed)
-    model = build(config if regions else replace(config, region=None)).eval()
-    model.requires_grad_(requires_grad=False)
-    for name, weight in model.named_parameters():
-        if weight.ndim > 1 and "embed" not in name:
-            weight.copy_(torch.randn_like(weight) * 1.5 / weight[0].numel() ** 0.5)
+    model = random_model(config if regions else replace(config, region=None), seed)
     noise = torch.Generator().manual_seed(8)
     head = model.language_model.lm_head.weight
     words = [number for number in range(370) if tokenizer.decode([2, number])[4:].isalpha()]

@@ -13,6 +13,8 @@ from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.text import java
 
+pytestmark = pytest.mark.starts_java
+
 BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 CAPTIONS = [
@@ -125,7 +127,7 @@ def test_the_named_java_is_used(tmp_path, monkeypatch):
 
 def test_a_named_java_that_is_not_there(monkeypatch, tmp_path):
     monkeypatch.setenv("GCG_BENCH_JAVA", str(tmp_path / "nowhere"))
-    with pytest.raises(EnvironmentProblem, match=r"GCG_BENCH_JAVA names .*nowhere"):
+    with pytest.raises(EnvironmentProblem, match=r"GCG_BENCH_JAVA is .*nowhere"):
         java.find_java()
 
 
@@ -176,7 +178,7 @@ def test_a_crash_tells_its_last_words_and_leaves_nothing_behind(tmp_path, monkey
 def test_a_program_that_hangs_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, "import time\ntime.sleep(60)"))
     with pytest.raises(EnvironmentProblem, match=r"it gave no answer in 0 s"):
-        java.run_java((), what="it", patience=0.2)
+        java.run_java((), what="it", timeout=0.2)
 
 
 def test_a_file_that_is_no_program(tmp_path, monkeypatch):

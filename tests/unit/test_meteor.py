@@ -40,6 +40,7 @@ def some_world():
 
 WORLD = some_world()
 
+pytestmark = pytest.mark.starts_java
 slow = pytest.mark.slow  # the program takes seconds to start
 
 

@@ -77,14 +77,14 @@ def test_the_program_is_started_with_its_own_classes_and_given_time(models, monk
     """As its README says: the scorer's class, 8 GB; two seconds more for each pair of captions."""
     asked = []
 
-    def ran(arguments, *, what, patience):
-        asked.append((list(arguments), what, patience))
+    def ran(arguments, *, what, timeout):
+        asked.append((list(arguments), what, timeout))
 
     monkeypatch.setattr(java, "package_folder", lambda: models / "package")
     monkeypatch.setattr(java, "run_java", ran)
     with pytest.raises(EnvironmentProblem, match="SPICE did not write"):
         scores(SPICE(), WORLD)
-    [(arguments, what, patience)] = asked
+    [(arguments, what, timeout)] = asked
     spice = models / "package" / "spice"
     classes = [spice / "spice-1.0.jar", spice / "lib" / "*"]
     classes += [models / "spice" / f"stanford-corenlp-3.6.0{part}.jar" for part in ("", "-models")]
@@ -92,7 +92,7 @@ def test_the_program_is_started_with_its_own_classes_and_given_time(models, monk
     assert arguments[3] == "edu.anu.spice.SpiceScorer"
     assert arguments[5] == "-out"
     assert arguments[7:] == ["-silent"]
-    assert (what, patience) == ("SPICE (written for Java 8)", 604.0)
+    assert (what, timeout) == ("SPICE (written for Java 8)", 604.0)
 
 
 def test_models_beside_the_program_are_as_good(models, monkeypatch, tmp_path_factory):
