@@ -264,6 +264,58 @@ def test_a_board_that_was_changed(run, board, column, value):
     )
 
 
+def changed(board, column, field, value):
+    """Writes another value into one field of a mapping of the first row."""
+    with board.open(newline="") as stream:
+        lines = list(csv.reader(stream))
+    at = lines[0].index(column)
+    mapping = json.loads(lines[1][at])
+    assert mapping.get(field) != value
+    lines[1][at] = json.dumps({**mapping, field: value})
+    with board.open("w", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(lines)
+
+
+@pytest.mark.parametrize(
+    ("column", "field", "value", "faults"),
+    [
+        ("measurement", "card", "7", {"signature: card", "signature"}),
+        ("measurement", "metrics", "miou", {"signature: metrics", "signature"}),
+        ("measurement", "encoder", "bert@1", {"signature: encoder", "signature"}),
+        ("answered", "prompt", "other", {"signature: prompt", "signature"}),
+        ("answered", "sampled", "no", {"signature: sampled", "signature"}),
+        ("scores", "mIoU", {"direction": "lower", "scale": "plain"}, {"scores"}),
+    ],
+)
+def test_what_a_board_says_of_its_scores_was_changed(run, board, column, field, value, faults):
+    changed(board, column, field, value)
+    code, out, _ = run("leaderboard", "verify", "board.csv", "--json")
+    assert code == 2
+    assert {fault["field"] for fault in json.loads(out)["faults"]} == faults
+
+
+def test_the_signature_of_a_board_is_that_of_its_other_columns(run, board):
+    text = board.read_text()
+    board.write_text(text.replace("|split:val|", "|split:test|", 1))
+    code, out, _ = run("leaderboard", "verify", "board.csv", "--json")
+    (fault,) = json.loads(out)["faults"]
+    assert (code, fault["field"]) == (2, "signature")
+    assert "|split:test|" in fault["board"]
+    assert "|split:val|" in fault["found"]
+
+
+def test_optional_metrics_and_another_encoder_are_verified_too(run, real):
+    arguments = ("--encoder", "minilm", "--also", "rouge_l", "--draws", "9", "--quiet")
+    assert run("score", "left", "--protocol", "strict", *arguments)[0] == 0
+    assert run("leaderboard", "left", "--by", "mIoU", "-o", "b.csv", "--quiet")[0] == 0
+    with (real / "b.csv").open(newline="") as stream:
+        lines = {line["protocol"]: line for line in csv.DictReader(stream)}
+    assert lines["strict-1"]["ROUGE_L"]
+    assert "minilm" in lines["official-1"]["signature"]  # its own encoder is another
+    code, out, _ = run("leaderboard", "verify", "b.csv", "--json")
+    assert (code, json.loads(out)["faults"]) == (0, [])
+
+
 def test_predictions_that_were_changed(run, board, real):
     file = real / "left" / "predictions.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]

@@ -1,5 +1,6 @@
 """Files made to hang, to fill the memory, to run code or to read what is not theirs."""
 
+import csv
 import io
 import json
 import os
@@ -446,8 +447,6 @@ FORMULAS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "'", "''", 
 
 
 def test_no_cell_of_a_board_starts_a_formula(tmp_path):
-    import csv
-
     rows = tuple(
         {"model": name, "protocol": "strict-1", "F1": -0.5, "note": name, "signature": "x:y"}
         | {"task": "gcg", "scores": {}, "measurement": {name: name}, "answered": {}}
@@ -472,10 +471,12 @@ def test_no_cell_of_a_board_starts_a_formula(tmp_path):
         ("run", "a\0b", "no path of a run"),
         ("run", "x" * 300, "no path of a run"),
         ("note", "x" * 10_001, "more than 10,000 characters"),
+        ("signature", "x" * 10_001, "more than 10,000 characters"),
     ],
 )
 def test_cells_that_no_board_has(tmp_path, column, cell, problem):
-    text = f"model,protocol,signature,{column}\nm,strict-1,a:b,{cell}\n"
-    (tmp_path / "board.csv").write_text(text)
+    headings = ["model", "protocol", "task", "scores", "measurement", "answered", column]
+    with (tmp_path / "board.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([headings, ["m", "strict-1", "gcg", "{}", "{}", "{}", cell]])
     with pytest.raises(BadData, match=problem):
         Board.read(tmp_path / "board.csv")

@@ -9,12 +9,13 @@ import json
 import re
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fuzz.hostile import TEXTS
+from support.scored import SMALL_STRICT, result, run_folder
 from support.scored import rows as counted
-from support.scored import run_folder
 
 from gcg_bench import masks
 from gcg_bench.cli import COMMANDS, main
@@ -23,6 +24,7 @@ from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
 from gcg_bench.predictions import read_predictions
 from gcg_bench.reporting.leaderboard import Board, verify, write_board
 from gcg_bench.runs import Run
+from gcg_bench.scoring.storage import keep, load_results
 from gcg_bench.types import Grounding, Prediction
 
 EVIL = """
@@ -181,19 +183,12 @@ def test_a_run_cannot_bring_its_own_encoder(tmp_path, monkeypatch):
     (tmp_path / "enc").mkdir()
     (tmp_path / "bert-base-uncased").mkdir()
     folder = answered(tmp_path / "run", "m")
-    scored = run_folder(tmp_path / "scored", "m", counted([1, 2, 3]))
     data = load_dataset("shapes", "val", limit=3)
     ids = tuple(sample.id for sample in data.samples)
+    rows = {name: replace(table, ids=ids, images=ids) for name, table in counted([1, 2, 3]).items()}
     for name in ("enc", "./enc", str(tmp_path / "enc")):
-        verdict = dict(scored.scores("gcg.strict-1"))
-        verdict["signature"] = verdict["signature"].replace("minilm@53aa5117", f"{name}@")
-        rows = {
-            metric: type(one)(ids, one.columns)
-            for metric, one in scored.read_rows("gcg.strict-1").items()
-        }
         run = Run.open(folder)
-        run.write_rows("gcg.strict-1", rows)
-        run.write_scores("gcg.strict-1", verdict)
+        keep(run, result(SMALL_STRICT, rows, label="m", encoder=f"{name}@"))
         with pytest.raises(UnknownName, match="no encoder named"):
             of_run(run, data)
         board = Board.of_runs([folder])
@@ -252,8 +247,8 @@ def test_settings_that_lack_what_is_asked_for(typed, tmp_path, lost):
         ({"scores": {"=1": {"value": 1, "low": 0, "high": 1}}}, "scores.=1: should be a score"),
         ({"scores": {"F1": {"value": "1"}}}, "scores.F1.value: cannot be"),
         ({"scores": {"F1": {"value": 10**400}}}, "scores.F1.value: cannot be"),
-        ({"scores": {"F1": {}}}, "scores.F1.value: is missing"),
-        ({"scores": {"run": {"value": 1, "low": 0, "high": 1}}}, "no score has that name"),
+        ({"scores": {"F1": {}}}, "scores: should be those of its metrics: Precision"),
+        ({"scores": {"run": {"value": 1, "low": 0, "high": 1}}}, "scores: should be those of its"),
         ({"resampling": {"draws": 10**9}}, "resampling.draws: cannot be"),
         ({"version": "1/../.."}, "version: cannot be"),
     ],
@@ -325,10 +320,13 @@ def hostile(tmp_path):
     """Two runs by a model of a hostile name, with hostile captions."""
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder, matched in zip(folders, ([1, 2, 3], [3, 4, 5]), strict=True):
-        run_folder(folder, HOSTILE, counted(matched))
+        run = run_folder(folder, HOSTILE, counted(matched))
+        results = load_results(run)
         text = (folder / "predictions.jsonl").read_text()
         spelt = json.dumps(HOSTILE)[1:-1]
         (folder / "predictions.jsonl").write_text(text.replace(" sees ", f" {spelt} "))
+        for stored in results:
+            keep(run, stored)
     return folders
 
 
@@ -379,15 +377,27 @@ def test_boards_show_a_hostile_name_as_it_is(hostile, tmp_path):
     assert r"\$x\$" in latex
 
 
+def given_board(file, **cells):
+    """A board of one row as somebody else may write it."""
+    described = {
+        "model": "m", "task": "gcg", "protocol": "strict-1", "scores": "{}", "answered": "{}",
+        "measurement": '{"encoder": "minilm@53aa5117"}', "signature": "a:b",
+    } | cells  # fmt: skip
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows([list(described), list(described.values())])
+
+
 def test_what_a_board_says_of_itself_is_shown_as_it_is(tmp_path):
-    cells = {"model": "m", "protocol": "strict-1", "signature": "a:b", "F1": "0.5", "n": "3",
-             "provenance": "<b>measured</b> | \\input{x}", "evaluator": "$x$"}  # fmt: skip
-    with (tmp_path / "given.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([list(cells), list(cells.values())])
+    given_board(
+        tmp_path / "given.csv", F1="0.5", n="3", provenance="<b>measured</b> | \\input{x}",
+        evaluator="$x$", task="<b>gcg</b>", answered='{"<b>": "\\\\input{x}"}',
+        measurement='{"<b>": "| \\\\input{x}"}',
+    )  # fmt: skip
     board = Board.read(tmp_path / "given.csv")
     for suffix in (".md", ".tex", ".html"):
         write_board(board, tmp_path / f"b{suffix}")
-    assert "<b>" not in (tmp_path / "b.md").read_text()
+    # a code span, as the signature's, shows what it holds as it is
+    assert "<b>" not in (tmp_path / "b.md").read_text().partition("Signature: `")[0]
     assert "<b>" not in (tmp_path / "b.html").read_text()
     assert r"\input{" not in (tmp_path / "b.tex").read_text()
 
@@ -448,10 +458,7 @@ def test_every_template_is_one_of_these_pages():
 @pytest.mark.parametrize("n", [10**9, 10**14])
 def test_a_board_cannot_ask_for_a_billion_images(tmp_path, n):
     answered(tmp_path / "run", "m")
-    (tmp_path / "b.csv").write_text(
-        "model,dataset,split,protocol,n,run,signature\n"
-        f"m,shapes,train,strict-1,{n},run,protocol:strict-1|encoder:minilm@53aa5117\n"
-    )
+    given_board(tmp_path / "b.csv", dataset="shapes", split="train", n=n, run="run")
     (fault,) = verify(Board.read(tmp_path / "b.csv"))
     assert "does not say a n that it could be scored with" in str(fault)
 
@@ -460,20 +467,32 @@ def test_a_board_cannot_bring_its_own_references(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     answered(tmp_path / "run", "m")
     (tmp_path / "mine.jsonl").write_text("{}")
-    (tmp_path / "b.csv").write_text(
-        "model,dataset,split,protocol,n,run,signature\n"
-        "m,mine.jsonl,val,strict-1,3,run,protocol:strict-1|encoder:minilm@53aa5117\n"
-    )
+    given_board(tmp_path / "b.csv", dataset="mine.jsonl", split="val", n=3, run="run")
     (fault,) = verify(Board.read(tmp_path / "b.csv"))
     assert "no data set named 'mine.jsonl'" in str(fault)
 
 
 def test_a_board_is_not_followed_to_what_is_no_run(tmp_path):
-    (tmp_path / "b.csv").write_text(
-        "model,protocol,run,signature\nm,strict-1,/etc,protocol:strict-1\n"
-    )
+    given_board(tmp_path / "b.csv", run="/etc")
     (fault,) = verify(Board.read(tmp_path / "b.csv"))
     assert "/etc: not a run folder" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "problem"),
+    [
+        ("task", "../../evil", "no task named '../../evil'"),
+        ("task", "gcg/../gcg", "no task named"),
+        ("protocol", "../strict-1", "it was scored with ../strict-1, and this gcg-bench has"),
+        ("protocol", "strict-2", "it was scored with strict-2, and this gcg-bench has"),
+    ],
+)
+def test_a_board_cannot_name_a_file_as_task_or_protocol(tmp_path, column, cell, problem):
+    answered(tmp_path / "run", "m")
+    about = {"dataset": "shapes", "split": "val", "n": 3, "run": "run", column: cell}
+    given_board(tmp_path / "b.csv", **about)
+    (fault,) = verify(Board.read(tmp_path / "b.csv"))
+    assert problem in str(fault)
 
 
 def test_what_is_not_there_is_told(tmp_path):

@@ -1,4 +1,4 @@
-"""One image drawn: masks on the picture, reference beside prediction, phrases in their colours."""
+"""Draws one image: masks on the picture, reference beside prediction, phrases in their colours."""
 
 import base64
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from gcg_bench import masks
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.types import Grounding, Picture, Pixels, Prediction, Sample
 
-# Okabe and Ito's colours, told apart by colour-blind readers
+# Okabe and Ito's colours, which colour-blind readers can distinguish
 COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -38,7 +38,7 @@ class Drawing:
     Attributes:
         image: the pictures side by side, masks on them, numbered as the phrases are.
         sides: title, caption and phrases (number, words) of each picture, left to right.
-        note: why there is no picture behind the masks, None when there is one.
+        note: why the picture behind the masks is blank, None when it is not.
     """
 
     image: Image.Image
@@ -64,23 +64,23 @@ class Drawing:
     def _repr_html_(self) -> str:
         """The pictures, and under each its caption and phrases as text in their colours."""
         address = base64.b64encode(self._repr_png_()).decode("ascii")
-        shown = [f'<img style="max-width:100%" src="data:image/png;base64,{address}">']
+        parts = [f'<img style="max-width:100%" src="data:image/png;base64,{address}">']
         if self.note is not None:
-            shown.append(f"<p><i>{escape(self.note)}</i></p>")
+            parts.append(f"<p><i>{escape(self.note)}</i></p>")
         for title, grounding in self.sides:
             phrases = " ".join(
                 f'<span style="border-bottom:3px solid rgb{COLOURS[k % len(COLOURS)]};'
-                f'margin-right:.6em"><b>{k + 1}</b> {escape(_named(phrase.text))}</span>'
+                f'margin-right:.6em"><b>{k + 1}</b> {escape(_words(phrase.text))}</span>'
                 for k, phrase in enumerate(grounding.phrases)
             )
-            shown.append(f"<p><b>{escape(title)}</b> {escape(grounding.caption)}<br>{phrases}</p>")
-        return f"<div>{''.join(shown)}</div>"
+            parts.append(f"<p><b>{escape(title)}</b> {escape(grounding.caption)}<br>{phrases}</p>")
+        return f"<div>{''.join(parts)}</div>"
 
 
 def show(sample: Sample, prediction: Prediction | None = None) -> Drawing:
-    """The reference on its picture, beside the prediction if one is given.
+    """Draws the reference on its picture, and the prediction beside it if there is one.
 
-    Where the picture cannot be read, masks are drawn on a blank canvas and the note says why.
+    When the picture cannot be read, masks are drawn on a blank canvas and the note says why.
 
     Raises:
         BadOption: the prediction is of another image, or its masks are of another size.
@@ -92,15 +92,16 @@ def show(sample: Sample, prediction: Prediction | None = None) -> Drawing:
     if prediction is not None:
         failed = "" if prediction.error is None else f" (failed: {prediction.error})"
         sides.append((f"prediction{failed}", prediction.grounding))
-    drawn = [_drawn(pixels, grounding) for _, grounding in sides]
+    images = [_drawn(pixels, grounding) for _, grounding in sides]
     height, width = pixels.shape[:2]
-    joined = Image.new("RGB", (len(drawn) * (width + _GAP) - _GAP, height), "white")
-    for k, one in enumerate(drawn):
-        joined.paste(one, (k * (width + _GAP), 0))
+    joined = Image.new("RGB", (len(images) * (width + _GAP) - _GAP, height), "white")
+    for k, image in enumerate(images):
+        joined.paste(image, (k * (width + _GAP), 0))
     return Drawing(joined, tuple(sides), note)
 
 
 def _pixels(picture: Picture) -> tuple[Pixels, str | None]:
+    """The picture's pixels and None; a blank canvas and the reason when it cannot be read."""
     try:
         return picture.read(), None
     except (MissingData, BadData) as error:
@@ -109,9 +110,9 @@ def _pixels(picture: Picture) -> tuple[Pixels, str | None]:
 
 
 def _drawn(pixels: Pixels, grounding: Grounding) -> Image.Image:
-    """Masks over the picture, large ones first, then outlines, then numbers."""
+    """The picture with masks over it, large ones first, then outlines, then numbers."""
     height, width = pixels.shape[:2]
-    mixed = pixels.astype(np.float64)
+    blended = pixels.astype(np.float64)
     united = {
         k: masks.union(phrase.masks) for k, phrase in enumerate(grounding.phrases) if phrase.masks
     }
@@ -122,25 +123,25 @@ def _drawn(pixels: Pixels, grounding: Grounding) -> Image.Image:
     bitmaps = {k: masks.decode(united[k]) for k in order}
     for k in order:
         colour = np.array(COLOURS[k % len(COLOURS)], dtype=np.float64)
-        mixed[bitmaps[k]] = (1 - _OPACITY) * mixed[bitmaps[k]] + _OPACITY * colour
+        blended[bitmaps[k]] = (1 - _OPACITY) * blended[bitmaps[k]] + _OPACITY * colour
     for k in order:
-        mixed[_edge(bitmaps[k])] = COLOURS[k % len(COLOURS)]
-    image = Image.fromarray(mixed.astype(np.uint8))
+        blended[_edge(bitmaps[k])] = COLOURS[k % len(COLOURS)]
+    image = Image.fromarray(blended.astype(np.uint8))
     _number(image, [(k, bitmaps[k]) for k in order if areas[k]])
     return image
 
 
 def _edge(bitmap: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of the mask, two deep, that touch what is not the mask."""
+    """The outline of a mask: its pixels at most two away from one outside of it."""
     edge = np.zeros_like(bitmap)
     for axis in (0, 1):
         for step in (-2, -1, 1, 2):
-            moved = np.roll(bitmap, step, axis=axis)
-            # what was rolled in from the other side of the image is no neighbour
-            inside: list[Any] = [slice(None), slice(None)]
-            inside[axis] = slice(0, step) if step > 0 else slice(step, None)
-            moved[tuple(inside)] = True
-            edge |= bitmap & ~moved
+            shifted = np.roll(bitmap, step, axis=axis)
+            # pixels that np.roll brings in from the opposite side of the image are no neighbours
+            wrapped: list[Any] = [slice(None), slice(None)]
+            wrapped[axis] = slice(0, step) if step > 0 else slice(step, None)
+            shifted[tuple(wrapped)] = True
+            edge |= bitmap & ~shifted
     return edge
 
 
@@ -161,7 +162,7 @@ def _number(image: Image.Image, bitmaps: Sequence[tuple[int, NDArray[np.bool_]]]
 
 
 def _middle(bitmap: NDArray[np.bool_]) -> tuple[float, float]:
-    """A place (x, y) in a mask that is not empty, where rows of pixels are about the longest."""
+    """A point (x, y) in a non-empty mask, in the middle of one of its longest rows of pixels."""
     padded = np.pad(bitmap, ((0, 0), (1, 1))).astype(np.int8)
     row, start = np.nonzero(np.diff(padded, axis=1) == 1)
     _, end = np.nonzero(np.diff(padded, axis=1) == -1)
@@ -171,5 +172,5 @@ def _middle(bitmap: NDArray[np.bool_]) -> tuple[float, float]:
     return float(start[chosen] + end[chosen]) / 2, float(row[chosen]) + 0.5
 
 
-def _named(text: str | None) -> str:
+def _words(text: str | None) -> str:
     return "(no words)" if text is None else text

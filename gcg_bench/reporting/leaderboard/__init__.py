@@ -5,9 +5,10 @@ line, values from papers under another, both without a rank.
 """
 
 from gcg_bench.reporting.leaderboard.board import Board
+from gcg_bench.reporting.leaderboard.faults import Fault
 from gcg_bench.reporting.leaderboard.published import published_rows
 from gcg_bench.reporting.leaderboard.submission import Submission, inspect
-from gcg_bench.reporting.leaderboard.verifying import Fault, verify
+from gcg_bench.reporting.leaderboard.verifying import verify
 from gcg_bench.reporting.leaderboard.writing import SUFFIXES, write_board
 
 __all__ = [

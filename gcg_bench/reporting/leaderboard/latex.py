@@ -1,8 +1,9 @@
 r"""A board as LaTeX: one booktabs table a section.
 
-A value with its interval is set by the command `\gcgci`, defined where the document has not done
-so (define it as `#1` to leave intervals out). The file needs booktabs and graphicx, and any engine:
-what plain LaTeX cannot set is written as its code point.
+The command `\gcgci` sets a value with its interval. The file defines it unless the document has
+done so; a document that defines it as `#1` leaves intervals out. The file needs the packages
+booktabs and graphicx, and works with any engine: a character that plain LaTeX cannot set is written
+as its code point.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,12 +45,12 @@ _HEAD = r"""% written by gcg-bench; needs \usepackage{booktabs,graphicx}
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX shows as it is, on one line."""
+    """Text as LaTeX source that shows exactly this text, on one line."""
     return "".join(map(_letter, " ".join(text.split()))).replace("--", "-{-}")
 
 
 def latex(sections: Sequence[Section]) -> str:
-    """The sections as tables, for an input command."""
+    """The sections as tables, for a document's \\input command."""
     return "\n".join([_HEAD, *(_table(section) for section in sections)])
 
 
@@ -58,8 +59,8 @@ def _letter(letter: str) -> str:
         return _SPECIAL[letter]
     if letter.isascii():
         return letter if letter.isprintable() else " "
-    is_set = ord(letter) in _LETTERS and letter.isalpha()
-    return letter if is_set else f"[U+{ord(letter):04X}]"
+    supported = ord(letter) in _LETTERS and letter.isalpha()
+    return letter if supported else f"[U+{ord(letter):04X}]"
 
 
 def _table(section: Section) -> str:
@@ -139,7 +140,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _signature(text: str) -> str:
-    """A signature that may break at its bars, pluses and commas."""
+    """A signature that LaTeX may break after its bars, pluses and commas."""
     for sign in ("|", "+", ","):
         text = text.replace(sign, f"{sign}\0")
     return r"\allowbreak{}".join(map(escaped, text.split("\0")))

@@ -5,13 +5,16 @@ import re
 from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Section
 from gcg_bench.types import ScoreSpec
 
-# all that means something inside a cell of GitHub's Markdown; escaped, it is itself
+# the characters with a meaning inside a cell of GitHub's Markdown; a backslash takes it away
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line; what moves a terminal is U+FFFD."""
+    """Text as Markdown that shows exactly this text, on one line.
+
+    Control characters, which could move a terminal's cursor, become U+FFFD.
+    """
     return _SPECIAL.sub(r"\\\1", _CONTROL.sub("\ufffd", " ".join(text.split())))
 
 
@@ -41,7 +44,7 @@ def _section(section: Section) -> str:
         lines += [_line(_cells(entry)) for entry in part.entries]
     lines += ["", *(f"- {escaped(note)}" for note in section.notes)]
     if section.signature:
-        # a code span shows backslashes as they are, so nothing is escaped in it
+        # nothing is escaped: a code span shows backslashes as they are
         lines += ["", f"Signature: `{_code(section.signature)}`"]
     entries = [entry for part in section.parts for entry in part.entries if entry.answered]
     lines += [f"- {escaped(entry.model)}: {escaped(entry.answered)}" for entry in entries]

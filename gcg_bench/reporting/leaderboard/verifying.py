@@ -5,10 +5,9 @@ What differs is listed, field by field. Times, notes and the version of gcg-benc
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
@@ -18,48 +17,22 @@ from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.reporting.leaderboard.board import Board
-from gcg_bench.reporting.leaderboard.published import published_rows
-from gcg_bench.reporting.leaderboard.ranking import by_test, by_value
-from gcg_bench.reporting.leaderboard.rows import (
-    PUBLISHED,
-    Row,
-    row_of,
-    scores_in,
-    signature_fields,
+from gcg_bench.reporting.leaderboard.faults import (
+    Fault,
+    differing,
+    label,
+    published_faults,
+    unverified,
 )
+from gcg_bench.reporting.leaderboard.ranking import by_test, by_value
+from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row, row_of
 from gcg_bench.runs import Run
-from gcg_bench.scoring import signature
 from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.signature import MEASUREMENT
 from gcg_bench.scoring.storage import from_json
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text.encoders import is_folder
 from gcg_bench.types import Bar, no_bar
-
-_SAME = 1e-9  # what another machine's sums may differ by
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One field of one row that is not what the predictions give.
-
-    Attributes:
-        row: whose, e.g. `glamm-tiny, strict-1`.
-        field: the column; empty when the row could not be checked at all.
-        board: what the board says.
-        found: what was found, or why nothing could be.
-    """
-
-    row: str
-    field: str
-    board: str
-    found: str
-
-    def __str__(self) -> str:
-        if not self.field:
-            return f"{self.row}: cannot be verified: {self.found}"
-        return f"{self.row}: {self.field} is {self.board}, should be {self.found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +48,23 @@ class References:
     dataset: str | None
 
     def of(self, row: Row) -> Dataset:
-        """The samples that a row says it was measured on."""
-        dataset = self.dataset or row["dataset"]
-        shipped = self.dataset is None
-        return DataSpec(dataset, row["split"], self.root, limit=row["n"], shipped=shipped).load()
+        """The samples that a row says it was measured on.
+
+        Raises:
+            BadOption: it does not say so, or says a number of images that nobody scores.
+        """
+        lacking = [name for name in ("dataset", "split", "n") if name not in row]
+        if lacking or not 1 <= row["n"] <= limits.IMAGES:
+            what = lacking[0] if lacking else "n"
+            raise BadOption(f"the board does not say a {what} that it could be scored with")
+        return DataSpec(
+            dataset=self.dataset or row["dataset"],
+            split=row["split"],
+            root=self.root,
+            limit=row["n"],
+            task=row["task"],
+            shipped=self.dataset is None,
+        ).load()
 
 
 def verify(
@@ -97,7 +83,7 @@ def verify(
     """
     measured = [row for row in board.rows if row.get("role") != PUBLISHED]
     published = [row for row in board.rows if row.get("role") == PUBLISHED]
-    faults = [fault for row in published for fault in _published_faults(row)]
+    faults = [fault for row in published for fault in published_faults(row)]
     results: dict[int, Result] = {}
     runs: dict[str, list[Row]] = {}
     for row in measured:
@@ -114,19 +100,22 @@ def _run_faults(
 ) -> list[Fault]:
     """The faults of one run's rows; `results` takes what was scored, by the row's identity."""
     if not folder:
-        return [_unverified(row, "the board does not say where its run is") for row in rows]
+        return [unverified(row, "the board does not say where its run is") for row in rows]
     try:
         run = Run.open(Path(folder))
+        known = [_protocol(row) for row in rows]
+        data = references.of(rows[0])
         stored = [_stored(run, row) for row in rows]
-        scored = _scored(run, rows, stored, references)
+        protocols = [_as_stored(*pair) for pair in zip(known, stored, strict=True)]
+        scored = _scored(run, rows, data, protocols, stored)
     except EnvironmentProblem:  # of the machine: nothing could be scored
         raise
     except GcgBenchError as error:  # of this run or its data
-        return [_unverified(row, str(error)) for row in rows]
+        return [unverified(row, str(error)) for row in rows]
     faults: list[Fault] = []
     for row, claim, result in zip(rows, stored, scored, strict=True):
         results[id(row)] = replace(result, label=row["model"])
-        faults += _differing(row, row_of(run, replace(result, answered=claim.answered)))
+        faults += differing(row, row_of(run, replace(result, answered=claim.answered)))
     return faults
 
 
@@ -134,10 +123,8 @@ def _stored(run: Run, row: Row) -> Result:
     """What the run stores of a row's protocol, without its rows; its numbers are not trusted.
 
     Raises:
-        BadOption: this gcg-bench has another version of the protocol.
         MissingData: the run was not scored with it.
     """
-    _protocol(row)
     folder = f"{row.get('task')}.{row['protocol']}"
     scores = run.scores(folder)
     if scores is None:
@@ -160,13 +147,12 @@ def _protocol(row: Row) -> EvalProtocol:
     raise BadOption(f"it was scored with {row['protocol']}, and this gcg-bench has {known}")
 
 
-def _measured_as(row: Row, stored: Result) -> EvalProtocol:
-    """The protocol of a row, with the encoder and the optional metrics of the stored result.
+def _as_stored(known: EvalProtocol, stored: Result) -> EvalProtocol:
+    """A protocol of this gcg-bench, with the encoder and the optional metrics of a stored result.
 
     Raises:
         BadOption: the encoder is a folder.
     """
-    known = _protocol(row)
     encoder = "" if stored.encoder is None else stored.encoder[0]
     if encoder and is_folder(encoder):
         raise BadOption(f"its encoder is the folder {encoder!r:.80}; a board's are not loaded")
@@ -176,18 +162,15 @@ def _measured_as(row: Row, stored: Result) -> EvalProtocol:
 
 
 def _scored(
-    run: Run, rows: Sequence[Row], stored: Sequence[Result], references: References
+    run: Run,
+    rows: Sequence[Row],
+    data: Dataset,
+    protocols: Sequence[EvalProtocol],
+    stored: Sequence[Result],
 ) -> list[Result]:
     """The run's predictions scored as each row says that they were."""
-    protocols = [_measured_as(row, claim) for row, claim in zip(rows, stored, strict=True)]
     resampling = [_resampling(row, claim) for row, claim in zip(rows, stored, strict=True)]
-    first = rows[0]
-    lacking = [name for name in ("dataset", "split", "n") if name not in first]
-    if lacking or not 1 <= first["n"] <= limits.IMAGES:
-        what = lacking[0] if lacking else "n"
-        raise BadOption(f"the board does not say a {what} that it could be scored with")
-    data = references.of(first)
-    empty = first.get("measurement", {}).get("missing") == "empty"
+    empty = rows[0].get("measurement", {}).get("missing") == "empty"
     missing: Missing = "empty" if empty else "error"
     sizes = {sample.id: sample.size for sample in data.samples}
     predictions = complete(data.samples, run.predictions(sizes=sizes), missing=missing)
@@ -205,28 +188,6 @@ def _resampling(row: Row, stored: Result) -> Resampling:
     return stored.resampling if drawn else Resampling(draws=0)
 
 
-def _differing(row: Row, expected: Row) -> Iterator[Fault]:
-    """The fields of a row that are not the expected ones."""
-    label = _label(row)
-    names = scores_in([row, expected])
-    numbers = ["n", "failed", "false_accept", *names]
-    numbers += [f"{name}{end}" for name in names for end in ("_low", "_high")]
-    for name in numbers:
-        if not _equal(row.get(name), expected.get(name)):
-            yield Fault(label, name, _text(row.get(name)), _text(expected.get(name)))
-    for name in ("model", "dataset", "split", "role", "provenance", "predictions", "scores"):
-        if row.get(name) != expected.get(name):
-            yield Fault(label, name, _text(row.get(name)), _text(expected.get(name)))
-    stated, right = signature_fields(row), signature_fields(expected)
-    for name in dict.fromkeys((*MEASUREMENT, *stated, *right)):
-        if name != "by" and stated.get(name) != right.get(name):
-            field = f"signature: {name}"
-            yield Fault(label, field, _text(stated.get(name)), _text(right.get(name)))
-    line = signature.line(stated)
-    if row.get("signature") != line:
-        yield Fault(label, "signature", _text(row.get("signature")), line)
-
-
 def _rank_faults(rows: Sequence[Row], results: Mapping[int, Result], bar: Bar) -> list[Fault]:
     """Ranks that the scores do not give; none where a row could not be scored."""
     faults = []
@@ -241,11 +202,11 @@ def _rank_faults(rows: Sequence[Row], results: Mapping[int, Result], bar: Bar) -
             continue
         ranks = _ranks(ranked_by, [results[id(row)] for row in group], bar)
         if ranks is None:
-            faults += [Fault(_label(row), "ranked_by", ranked_by, "a score") for row in group]
+            faults += [Fault(label(row), "ranked_by", ranked_by, "a score") for row in group]
             continue
         for row, rank in zip(group, ranks, strict=True):
             if row["rank"] != rank:
-                faults.append(Fault(_label(row), "rank", str(row["rank"]), str(rank)))
+                faults.append(Fault(label(row), "rank", str(row["rank"]), str(rank)))
     return faults
 
 
@@ -259,36 +220,3 @@ def _ranks(ranked_by: str, systems: Sequence[Result], bar: Bar) -> tuple[int, ..
     if drawn := re.search(r"paired .* (\d{1,9}) draws", ranked_by):
         return by_test(spec, systems, draws=min(int(drawn[1]), limits.DRAWS), bar=bar).ranks
     return by_value(spec, [scores[name] for scores in values]).ranks
-
-
-def _published_faults(row: Row) -> Iterator[Fault]:
-    """The fields of a published row that are not in the list of published results."""
-    same = [
-        known
-        for known in published_rows()
-        if (known["model"], known["split"]) == (row.get("model"), row.get("split"))
-    ]
-    if not same:
-        yield _unverified(row, "it is not in the list of published results")
-        return
-    for name in dict.fromkeys((*row, *same[0])):
-        if row.get(name) != same[0].get(name):
-            yield Fault(_label(row), name, _text(row.get(name)), _text(same[0].get(name)))
-
-
-def _unverified(row: Row, why: str) -> Fault:
-    return Fault(_label(row), "", "", why)
-
-
-def _label(row: Row) -> str:
-    return f"{row['model']}, {row['protocol']}"
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if a is None or b is None:
-        return a is b
-    return bool(abs(a - b) <= _SAME)
-
-
-def _text(value: Any) -> str:
-    return "not there" if value is None else str(value)

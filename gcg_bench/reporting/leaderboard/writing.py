@@ -1,4 +1,4 @@
-"""A board as a file: the suffix says how."""
+"""Writes a board as a file; the file's suffix decides the format."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Small pages and tables of HTML that need nothing beside themselves.
+"""Small HTML pages that consist of one file each.
 
-A page holds its style and its script, asks the network for nothing, and its content-security policy
-allows that style and script by their hashes alone. Text of models, files and images reaches the
-reader as text: everything is escaped that is not marked as markup here.
+A page holds its own style and script and loads nothing over the network. Its content-security
+policy allows exactly that style and script, by their hashes. Text of models, files and images is
+shown as text: everything is escaped that is not marked as markup here.
 """
 
 import base64
@@ -22,9 +22,10 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
     """A page as text.
 
     Args:
-        package: whose folder `templates` has the template; it extends `page.html` of this package.
+        package: the package with the template in its folder `templates`; the template extends
+            `page.html` of this package.
         template: the file's name.
-        content: what the template asks for; a name it does not get is an error.
+        content: the values of the template's names; a name without a value is an error.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -37,21 +38,23 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     folder = files(_PACKAGE) / "templates"
-    own = {name: (folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")}
+    style, script = (
+        (folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    )
     return environment.get_template(template).render(
         **content,
-        # both are files of this package and hold nothing from outside
-        page_style=Markup(own["page.css"]),  # noqa: S704
-        page_script=Markup(own["page.js"]),  # noqa: S704
-        page_style_hash=_hash(own["page.css"]),
-        page_script_hash=_hash(own["page.js"]),
+        # both are files of this package and hold no text from outside
+        page_style=Markup(style),  # noqa: S704
+        page_script=Markup(script),  # noqa: S704
+        page_style_hash=_hash(style),
+        page_script_hash=_hash(script),
     )
 
 
 def write(file: Path, text: str) -> int:
-    """Writes a text file as UTF-8, whole or not at all, and returns its bytes.
+    """Writes a text file as UTF-8, whole or not at all; returns the number of bytes.
 
-    Its folder is made if it is not there; half a surrogate pair becomes `?`.
+    A missing folder is created. Half a surrogate pair becomes `?`.
 
     Raises:
         EnvironmentProblem: it cannot be written.
@@ -70,5 +73,5 @@ def write(file: Path, text: str) -> int:
 
 
 def _hash(text: str) -> str:
-    """The hash by which a content-security policy knows an inline element."""
+    """The hash by which a content-security policy allows an inline element."""
     return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,91 @@
+"""What of a board's row does not hold: a row beside the row that it should be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gcg_bench.reporting.leaderboard.published import published_rows
+from gcg_bench.reporting.leaderboard.rows import Row, scores_in, signature_fields
+from gcg_bench.scoring import signature
+from gcg_bench.scoring.signature import MEASUREMENT
+
+_SAME = 1e-9  # what another machine's sums may differ by
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One field of one row that is not what the predictions give.
+
+    Attributes:
+        row: whose, e.g. `glamm-tiny, strict-1`.
+        field: the column; empty when the row could not be checked at all.
+        board: what the board says.
+        found: what was found, or why nothing could be.
+    """
+
+    row: str
+    field: str
+    board: str
+    found: str
+
+    def __str__(self) -> str:
+        if not self.field:
+            return f"{self.row}: cannot be verified: {self.found}"
+        return f"{self.row}: {self.field} is {self.board}, should be {self.found}"
+
+
+def differing(row: Row, expected: Row) -> Iterator[Fault]:
+    """The fields of a row that are not the expected ones."""
+    row_label = label(row)
+    names = scores_in([row, expected])
+    numbers = ["n", "failed", "false_accept", *names]
+    numbers += [f"{name}{end}" for name in names for end in ("_low", "_high")]
+    for name in numbers:
+        if not _equal(row.get(name), expected.get(name)):
+            yield Fault(row_label, name, _text(row.get(name)), _text(expected.get(name)))
+    for name in ("model", "dataset", "split", "role", "provenance", "predictions", "scores"):
+        if row.get(name) != expected.get(name):
+            yield Fault(row_label, name, _text(row.get(name)), _text(expected.get(name)))
+    stated, right = signature_fields(row), signature_fields(expected)
+    for name in dict.fromkeys((*MEASUREMENT, *stated, *right)):
+        if name != "by" and stated.get(name) != right.get(name):
+            field = f"signature: {name}"
+            yield Fault(row_label, field, _text(stated.get(name)), _text(right.get(name)))
+    line = signature.line(stated)
+    if row.get("signature") != line:
+        yield Fault(row_label, "signature", _text(row.get("signature")), line)
+
+
+def published_faults(row: Row) -> Iterator[Fault]:
+    """The fields of a published row that are not in the list of published results."""
+    same = [
+        known
+        for known in published_rows()
+        if (known["model"], known["split"]) == (row.get("model"), row.get("split"))
+    ]
+    if not same:
+        yield unverified(row, "it is not in the list of published results")
+        return
+    for name in dict.fromkeys((*row, *same[0])):
+        if row.get(name) != same[0].get(name):
+            yield Fault(label(row), name, _text(row.get(name)), _text(same[0].get(name)))
+
+
+def unverified(row: Row, why: str) -> Fault:
+    """The fault of a row that could not be checked."""
+    return Fault(label(row), "", "", why)
+
+
+def label(row: Row) -> str:
+    """What a row is called in faults."""
+    return f"{row['model']}, {row['protocol']}"
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(abs(a - b) <= _SAME)
+
+
+def _text(value: Any) -> str:
+    return "not there" if value is None else str(value)
