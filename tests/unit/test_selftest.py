@@ -188,7 +188,7 @@ def test_claims_are_about_laws_and_scores_that_there_are():
 
 
 def test_scores_of_one_name_and_two_metrics_have_their_own_claims():
-    """Words on the best-placed phrase stop the published loop; the sound recall has no such loop."""
+    """Junk costs the published recall nothing, and it should; precision counts it beside ours."""
     claims = [metrics.load(name).law_claims for name in ("mask_recall", "phrase_f1")]
     directions = [one["junk"]["Recall"].direction for one in claims]
     assert directions == ["down", "not at all"]
