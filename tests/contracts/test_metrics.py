@@ -8,17 +8,21 @@ import pytest
 from support.worlds import compare_all, random_grounding, random_world
 
 from gcg_bench import metrics, registry
-from gcg_bench.scoring.score import measure
-from gcg_bench.tasks.gcg import OFFICIAL, OPTIONAL_METRICS, STRICT, spelling
-from gcg_bench.types import Grounding, Phrase
+from gcg_bench.errors import MissingFeature
+from gcg_bench.metrics.cider import CIDEr
+from gcg_bench.metrics.miou import MeanIoU
+from gcg_bench.scoring.score import fit, measure, measure_fitted
+from gcg_bench.tasks import optional_metrics
+from gcg_bench.tasks.gcg import OFFICIAL, STRICT
+from gcg_bench.types import FEATURES, Grounding, Phrase
 
 # spice needs a download of its own, which its own test covers
 EVERY = {
-    spelling(metric): metric
+    metric.signature: metric
     for metric in (
         *OFFICIAL.metrics,
         *STRICT.metrics,
-        *(metrics.load(name) for name in OPTIONAL_METRICS if name != "spice"),
+        *(metrics.load(name) for name in optional_metrics() if name != "spice"),
     )
 }
 
@@ -39,9 +43,13 @@ def score(metric, pairs):
     return {name: float(values[0]) for name, values in reduced.items()}
 
 
-def better(metric, a, b):
+def better(spec, a, b):
     """Whether a is at least as good as b, up to rounding."""
-    return a <= b + 1e-12 if metric.lower_is_better else a >= b - 1e-12
+    return a <= b + 1e-12 if spec.lower_is_better else a >= b - 1e-12
+
+
+def names_of(metric):
+    return [spec.name for spec in metric.scores]
 
 
 def spoiled(truth: Grounding, rng, share: float) -> Grounding:
@@ -65,7 +73,7 @@ def test_parameters_are_frozen_fields_and_spelt_in_the_signature(metric):
     assert is_dataclass(metric)
     assert metric.__dataclass_params__.frozen
     for field in fields(metric):
-        assert f"{field.name}={getattr(metric, field.name)}" in spelling(metric)
+        assert f"{field.name}={getattr(metric, field.name)}" in metric.signature
 
 
 def test_rows_are_plain_numbers_in_the_columns_that_are_named(metric, world):
@@ -86,13 +94,13 @@ def test_truth_is_best(metric, world):
     best = score(metric, compare_all(world, [s.truth for s in world]))
     for _ in range(5):
         other = score(metric, compare_all(world, [random_grounding(rng) for _ in world]))
-        assert set(other) == set(metric.scores)
-        assert all(better(metric, best[name], other[name]) for name in other)
+        assert set(other) == set(names_of(metric))
+        assert all(better(spec, best[spec.name], other[spec.name]) for spec in metric.scores)
 
 
 def test_silence_is_zero(metric, world):
     silent = score(metric, compare_all(world, [Grounding("") for _ in world]))
-    assert silent == dict.fromkeys(metric.scores, 0.0)
+    assert silent == dict.fromkeys(names_of(metric), 0.0)
 
 
 def test_image_order_is_irrelevant(metric, world):
@@ -120,7 +128,7 @@ def test_more_noise_never_scores_more_on_average(metric, world):
         ]
         levels.append(score(metric, compare_all(references, [answer for _, answer in drawn])))
     for less, more in pairwise(levels):
-        assert all(better(metric, less[name], more[name]) for name in metric.scores)
+        assert all(better(spec, less[spec.name], more[spec.name]) for spec in metric.scores)
 
 
 def test_weights_are_repeated_rows(metric, world):
@@ -136,7 +144,7 @@ def test_weights_are_repeated_rows(metric, world):
             {name: column[index] for name, column in rows.columns.items()},
         )
         again = metric.reduce(repeated, np.ones((1, len(index))))
-        for name in metric.scores:
+        for name in names_of(metric):
             assert drawn[name][draw] == pytest.approx(again[name][0], abs=1e-12)
 
 
@@ -147,3 +155,76 @@ def test_scores_do_not_change_what_they_were_given(metric, world):
     score(metric, pairs)
     for pair, table in zip(pairs, before, strict=True):
         assert np.array_equal(pair.iou, table, equal_nan=True)
+
+
+# needs: a metric reads exactly the features that it names
+
+
+def answered(world):
+    """Pairs with all features, whose answers are neither right nor empty."""
+    rng = np.random.default_rng(13)
+    return compare_all(world, [random_grounding(rng) for _ in world])
+
+
+def reads(metric, pairs, features):
+    """Whether the metric measures and explains pairs that have these features alone."""
+    limited = [pair.limited_to(frozenset(features)) for pair in pairs]
+    try:
+        fitted = metric.fit(limited)
+        for pair in limited:
+            metric.measure(pair, fitted)
+            metric.explain(pair)
+    except MissingFeature:
+        return False
+    return True
+
+
+def test_the_features_that_a_metric_names_are_enough_and_all_of_them_are_read(metric, world):
+    pairs = answered(world)
+    assert metric.needs <= set(FEATURES)
+    assert reads(metric, pairs, metric.needs)
+    for feature in metric.needs:
+        assert not reads(metric, pairs, metric.needs - {feature})
+
+
+def test_scores_do_not_depend_on_features_that_are_not_named(metric, world):
+    pairs = answered(world)
+    limited = [pair.limited_to(metric.needs) for pair in pairs]
+    assert score(metric, pairs) == score(metric, limited)
+
+
+def test_a_feature_that_is_not_named_is_refused(world):
+    class Secretive(MeanIoU):
+        needs = frozenset()
+
+    class Demanding(MeanIoU):
+        needs = frozenset({"iou", "tokens"})
+
+    pairs = answered(world)
+    assert not reads(Secretive(), pairs, Secretive.needs)
+    with pytest.raises(MissingFeature, match="iou"):
+        measure(Secretive(), pairs)
+    # one that names what it does not read is caught too
+    assert reads(Demanding(), pairs, Demanding.needs - {"tokens"})
+
+
+# fits_each_alone: what many pairs teach serves any part of them
+
+
+def same_when_fitted_on_all(metric, pairs):
+    fitted = fit(metric, pairs)
+    own, shared = measure(metric, pairs[:3]), measure_fitted(metric, pairs[:3], fitted)
+    return all(
+        np.array_equal(np.vstack(own.columns[name]), np.vstack(shared.columns[name]))
+        for name in metric.columns
+        if name not in metric.lists
+    )
+
+
+def test_one_that_fits_each_alone_may_be_fitted_on_more(world):
+    alone = [metric for metric in EVERY.values() if metric.fits_each_alone]
+    assert [metric.name for metric in alone] == ["meteor"]
+    pairs = answered(world)
+    assert all(same_when_fitted_on_all(metric, pairs) for metric in alone)
+    # document frequencies are those of the pairs that were fitted
+    assert not same_when_fitted_on_all(CIDEr(), pairs)

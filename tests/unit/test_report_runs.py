@@ -232,6 +232,6 @@ def test_a_metric_added_by_one_file_is_shown_in_its_own_scale(
     assert "<dt>Surplus <span" in tile
     assert "lower is better" in tile
     assert '<dd class="value">1.5</dd>' in tile  # the mean of 3, 0 and 1.5, not times 100
-    assert "Scores × 100 except Surplus" in html
+    assert "Scores × 100 with 95% bootstrap intervals over images; Surplus as they are" in html
     assert '<h3>Surplus <span class="muted">↓</span></h3>' in html
     assert "Histogram of Surplus; mean over images 1.5" in html

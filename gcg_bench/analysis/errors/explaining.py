@@ -21,8 +21,9 @@ def explain(
 ) -> Explanation:
     """One image as every protocol sees it. Each metric gives its own reasons.
 
-    AP50 ranks by the image's own confidences when all of its masks have one. A run in which another
-    image's masks have none is scored without confidences (its signature says so).
+    Metrics that rank by confidence use the image's own confidences when all of its masks have one.
+    A run in which another image's masks have none is scored without confidences (its signature says
+    so).
 
     Args:
         protocols: at least one.

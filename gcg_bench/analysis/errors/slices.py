@@ -1,8 +1,8 @@
 """Where mistakes are made: the counts of every kind by a property of the phrases.
 
 A reference phrase is sorted by its own object and caption, a predicted phrase by its own mask and
-caption; only the number of phrases is the reference's for both sides. So a matched pair may stand
-in two slices, and a slice has a recall and a precision but no F1.
+caption; the number of phrases is that of the reference for both sides. So the two phrases of a
+matched pair may be in two slices, and a slice has a recall and a precision but no F1.
 """
 
 from collections import Counter
@@ -36,8 +36,8 @@ class Slice:
     Attributes:
         by: the property, one of `NAMES_OF`.
         name: one of its slices.
-        predicted: kind -> predicted phrases; kinds that do not occur are left out.
-        reference: kind -> reference phrases.
+        predicted: kind -> number of predicted phrases; kinds that do not occur are left out.
+        reference: kind -> number of reference phrases.
     """
 
     by: str
@@ -47,15 +47,16 @@ class Slice:
 
     @property
     def precision(self) -> float | None:
-        """Share of the predicted phrases that are matched, None without any."""
+        """The share of the predicted phrases that are matched, None without any."""
         return _share(self.predicted)
 
     @property
     def recall(self) -> float | None:
-        """Share of the reference phrases that are matched, None without any."""
+        """The share of the reference phrases that are matched, None without any."""
         return _share(self.reference)
 
     def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
         return {
             "by": self.by,
             "slice": self.name,
@@ -67,12 +68,17 @@ class Slice:
 
 
 def slices(pairs: Sequence[Pair], images: Sequence[ImageDiagnosis]) -> tuple[Slice, ...]:
-    """All slices that hold a phrase, property by property."""
+    """All slices that hold a phrase, property by property.
+
+    Args:
+        pairs: the images.
+        images: their diagnoses, in the same order.
+    """
     truths = [pair.sample.truth for pair in pairs]
     answers = [pair.prediction.grounding for pair in pairs]
     counts = [_number(len(truth.phrases), 6) for truth in truths]
-    predicted = _tallied(answers, [[f.kind for f in image.predicted] for image in images], counts)
-    reference = _tallied(truths, [[f.kind for f in image.reference] for image in images], counts)
+    predicted = _tallies(answers, [[f.kind for f in image.predicted] for image in images], counts)
+    reference = _tallies(truths, [[f.kind for f in image.reference] for image in images], counts)
     return tuple(
         Slice(name, part, _ordered(predicted[name, part]), _ordered(reference[name, part]))
         for name, parts in NAMES_OF.items()
@@ -81,25 +87,26 @@ def slices(pairs: Sequence[Pair], images: Sequence[ImageDiagnosis]) -> tuple[Sli
     )
 
 
-Tallied = dict[tuple[str, str], Counter[str]]
+_Tallies = dict[tuple[str, str], Counter[str]]
+"""(property, slice) -> kind -> number of phrases."""
 
 
-def _tallied(
+def _tallies(
     groundings: Sequence[Grounding], kinds: Sequence[Sequence[str]], counts: Sequence[str]
-) -> Tallied:
-    tallied: Tallied = {
+) -> _Tallies:
+    tallies: _Tallies = {
         (name, part): Counter() for name, parts in NAMES_OF.items() for part in parts
     }
     sizes = iter(_sizes(groundings))
-    for grounding, found, count in zip(groundings, kinds, counts, strict=True):
+    for grounding, kinds_here, count in zip(groundings, kinds, counts, strict=True):
         places = _places(grounding)
-        for phrase, kind, place in zip(grounding.phrases, found, places, strict=True):
+        for phrase, kind, place in zip(grounding.phrases, kinds_here, places, strict=True):
             length = len((phrase.text or "").split())
-            tallied[_SIZE, next(sizes)][kind] += 1
-            tallied[_COUNT, count][kind] += 1
-            tallied[_LENGTH, _number(length, 5) if length else _NO_WORDS][kind] += 1
-            tallied[_PLACE, place][kind] += 1
-    return tallied
+            tallies[_SIZE, next(sizes)][kind] += 1
+            tallies[_COUNT, count][kind] += 1
+            tallies[_LENGTH, _number(length, 5) if length else _NO_WORDS][kind] += 1
+            tallies[_PLACE, place][kind] += 1
+    return tallies
 
 
 def _number(count: int, last: int) -> str:
@@ -110,16 +117,16 @@ def _sizes(groundings: Sequence[Grounding]) -> list[str]:
     """The size of every phrase's object, grounding after grounding."""
     phrases = [phrase for grounding in groundings for phrase in grounding.phrases]
     areas = masks.area([masks.union(phrase.masks) for phrase in phrases if phrase.masks]).tolist()
-    left = iter(areas)
+    following = iter(areas)
     small, medium, large, none = NAMES_OF[_SIZE]
-    named = []
+    sizes = []
     for phrase in phrases:
-        area = next(left) if phrase.masks else None
+        area = next(following) if phrase.masks else None
         if area is None:
-            named.append(none)
+            sizes.append(none)
         else:
-            named.append(small if area < _SMALL else medium if area <= _LARGE else large)
-    return named
+            sizes.append(small if area < _SMALL else medium if area <= _LARGE else large)
+    return sizes
 
 
 def _places(grounding: Grounding) -> list[str]:

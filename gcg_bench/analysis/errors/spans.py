@@ -1,4 +1,4 @@
-"""Where in its caption every phrase stands."""
+"""The place of every phrase in its caption."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,13 @@ Span = tuple[int, int]
 def locate(grounding: Grounding) -> tuple[Span | None, ...]:
     """The characters [start, end) of every phrase in the caption; None where it does not occur.
 
-    A span that the phrase came with stands. Otherwise the first occurrence of the words is taken,
-    in any case and with any white space between them, that no earlier phrase has taken: behind the
-    phrase before it if there is one there, as whole words if there are such.
+    A span that the phrase has already is kept. Otherwise the phrase gets an occurrence of its words
+    that no earlier phrase has, in upper or lower case and with any white space between the words.
+    Whole words come before parts of words, then occurrences after the previous phrase, then the
+    first.
     """
-    found: list[Span | None] = [phrase.span for phrase in grounding.phrases]
-    taken = [span for span in found if span is not None]
+    spans: list[Span | None] = [phrase.span for phrase in grounding.phrases]
+    taken = [span for span in spans if span is not None]
     caption = _lower(grounding.caption)
     behind = 0
     for position, phrase in enumerate(grounding.phrases):
@@ -25,13 +26,13 @@ def locate(grounding: Grounding) -> tuple[Span | None, ...]:
             span = _search(_lower(phrase.text or ""), caption, behind, taken)
             if span is not None:
                 taken.append(span)
-                found[position] = span
+                spans[position] = span
         behind = behind if span is None else span[1]
-    return tuple(found)
+    return tuple(spans)
 
 
 def _lower(text: str) -> str:
-    """In lower case, of the same length: a letter that would become two stays as it is."""
+    """The text in lower case, of the same length: a letter that would become two is kept."""
     lower = text.lower()
     if len(lower) == len(text):
         return lower
@@ -47,7 +48,6 @@ def _search(text: str, caption: str, behind: int, taken: Sequence[Span]) -> Span
         for span in _occurrences(words, caption)
         if all(span[1] <= other[0] or other[1] <= span[0] for other in taken)
     ]
-    # whole words before parts of words, then behind before in front, then the first
     return min(
         free,
         key=lambda span: (not _whole(span, caption), span[0] < behind, span[0]),
@@ -67,7 +67,7 @@ def _occurrences(words: Sequence[str], caption: str) -> Iterator[Span]:
 
 
 def _whole(span: Span, caption: str) -> bool:
-    """Whether no letter, digit or underscore goes on at either end."""
+    """Whether no letter, digit or underscore is next to either end."""
     before = caption[span[0] - 1 : span[0]] if span[0] else ""
     return not any(
         sign.isalnum() or sign == "_" for sign in before + caption[span[1] : span[1] + 1]

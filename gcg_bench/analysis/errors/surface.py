@@ -1,4 +1,4 @@
-"""Recall as a surface over both thresholds: how strict is strict, and where does it hurt?"""
+"""Recall as a surface over the thresholds of IoU and similarity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Surface:
     """Recall at every pair of thresholds.
 
     Attributes:
-        iou: IoU thresholds, rising.
-        similarity: similarity thresholds, rising.
+        iou: IoU thresholds, in rising order.
+        similarity: similarity thresholds, in rising order.
         recall: reference phrases matched over reference phrases, shape (similarity, iou); 0 when
             there are none.
     """
@@ -38,7 +38,7 @@ def recall_surface(
     """The share of reference phrases that can be matched one to one at each pair of thresholds.
 
     Args:
-        pairs: with similarity tables.
+        pairs: with overlaps and similarity.
         iou: thresholds above 0.
         similarity: thresholds.
     """
@@ -54,7 +54,7 @@ def _matched(pair: Pair, iou: Sequence[float], similarity: Sequence[float]) -> F
     alike = pair.similarity >= np.reshape(similarity, (-1, 1, 1, 1))
     allowed = alike & (pair.iou >= np.reshape(iou, (1, -1, 1, 1)))
     counts: FloatArray = allowed.sum(axis=(2, 3)).astype(np.float64)
-    # where no phrase has two partners, all pairs can be made; few of the other sets differ
+    # where no phrase has two partners, all pairs are matched; few of the other tables differ
     contested = (allowed.sum(axis=2) > 1).any(axis=2) | (allowed.sum(axis=3) > 1).any(axis=2)
     known: dict[bytes, int] = {}
     for place in zip(*(axis.tolist() for axis in np.nonzero(contested)), strict=True):

@@ -112,7 +112,7 @@ def missed_by_place(objects: Objects) -> Svg:
 
 
 def objects(pairs: Sequence[Pair], diagnosis: Diagnosis) -> Objects:
-    """The objects of all images and what became of them."""
+    """The objects of all images, with the outcome of each."""
     united, sizes, outcomes = [], [], []
     for pair, image in zip(pairs, diagnosis.images, strict=True):
         for phrase, finding in zip(pair.sample.truth.phrases, image.reference, strict=True):

@@ -24,7 +24,7 @@ from gcg_bench.reporting.report.index import columns, index
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.reporting.report.svg import Svg
 from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
-from gcg_bench.types import Bar, no_bar
+from gcg_bench.types import Bar, no_bar, scale_note
 
 _FULL, _IMAGES = 18_000_000, 500  # characters for so many images; four times as many get twice that
 _SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
@@ -129,14 +129,14 @@ def _content(material: Material) -> Mapping[str, Any]:
     scores = columns(material.results)
     shown = protocols(material)
     specs = [spec for result in material.results for spec in result.protocol.scores]
+    intervals = any(tile.interval for protocol in shown for tile in protocol.tiles)
     return {
         "title": material.title,
         "version": material.version,
         "panels": [panel for panel in material.panels if material.shows(panel)],
         "summary": summary(material),
         "protocols": shown,
-        "intervals": any(tile.interval for protocol in shown for tile in protocol.tiles),
-        "plain": list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1)),
+        "scale": scale_note(specs, intervals=intervals, end=""),
         **_mistakes(material),
         "oracle": material.settings.get("oracle") is True,
         "settings": settings(material.settings),

@@ -1,4 +1,4 @@
-"""Masks made smaller on their run lengths, for pages that show them small."""
+"""Smaller masks, computed on run lengths, for pages that show them small."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from gcg_bench.types import Mask
 
 Size = tuple[int, int]
 
-_TOGETHER = 512  # masks whose texts are read in one go
+_TOGETHER = 512  # masks whose texts are read at once
 
 
 def fitted(height: int, width: int, longest: int) -> Size:
@@ -20,33 +20,35 @@ def fitted(height: int, width: int, longest: int) -> Size:
 
 
 def shrunk(masks: Sequence[Mask], sizes: Sequence[Size]) -> list[Mask]:
-    """What `masks.resize` gives for smaller sizes, without decoding.
+    """The masks that `masks.resize` gives for smaller sizes, without decoding.
 
     Args:
         masks: of any sizes.
-        sizes: one a mask, (height, width).
+        sizes: (height, width) of each mask.
     """
-    made = []
+    smaller = []
     for start in range(0, len(masks), _TOGETHER):
         some = masks[start : start + _TOGETHER]
         read = expand([mask.counts for mask in some])
         for k, (mask, size) in enumerate(zip(some, sizes[start:], strict=False)):
             same = (mask.height, mask.width) == size
-            made.append(mask if same else _shrunk(mask, read.runs(k), *size))
-    return made
+            smaller.append(mask if same else _shrunk(mask, read.runs(k), *size))
+    return smaller
 
 
 def _shrunk(mask: Mask, runs: IntArray, height: int, width: int) -> Mask:
-    """Sampled pixels keep their order, so a mask turns over at the sample that follows each place
-    where it turned over before; two turns at one sample cancel.
+    """The mask at a smaller size.
+
+    Sampled pixels keep their order, so the value changes at the first sample after each place where
+    it changed before; two changes at one sample cancel.
     """
     rows = (2 * np.arange(height) + 1) * mask.height // (2 * height)
     columns = (2 * np.arange(width) + 1) * mask.width // (2 * width)
     column, row = np.divmod(np.cumsum(runs)[:-1], mask.height)
     whole = np.searchsorted(columns, column)
     here = columns[np.minimum(whole, width - 1)] == column
-    turns = whole * height + np.where(here, np.searchsorted(rows, row), 0)
-    first = np.flatnonzero(np.diff(turns, prepend=-1))  # turns rise, so equal ones are neighbours
-    times = np.diff(first, append=len(turns))
-    kept = turns[first[times % 2 == 1]]
+    changes = whole * height + np.where(here, np.searchsorted(rows, row), 0)
+    first = np.flatnonzero(np.diff(changes, prepend=-1))  # equal ones are neighbours
+    times = np.diff(first, append=len(changes))
+    kept = changes[first[times % 2 == 1]]
     return from_changes(kept[kept < height * width], height, width)

@@ -4,31 +4,31 @@ from html import escape
 
 
 class Svg(str):
-    """Markup that was made by `element`; any other text is escaped when it becomes a child."""
+    """Markup that `element` wrote; any other text is escaped when it becomes a child."""
 
     __slots__ = ()
 
     def __html__(self) -> str:
-        """Tells Jinja that this is markup already."""
+        """The text itself: for Jinja this is markup already."""
         return str(self)
 
 
 def element(name: str, *children: str, **attributes: object) -> Svg:
-    """An element; `class_` is spelt `class`, other underscores become dashes, None is left out.
+    """An element; `class_` is written `class`, other underscores become dashes, None is left out.
 
     Coordinates are written with two decimals.
     """
-    spelt = "".join(
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_written(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inner = "".join(child if isinstance(child, Svg) else escape(child) for child in children)
-    return Svg(f"<{name}{spelt}>{inner}</{name}>")
+    return Svg(f"<{name}{written}>{inner}</{name}>")
 
 
 def drawing(width: float, height: float, label: str, *children: str) -> Svg:
-    """A picture of its own, with a label for those who cannot see it."""
+    """An `svg` element, with a label for readers who cannot see it."""
     return element(
         "svg",
         *children,
@@ -51,12 +51,12 @@ def line(x0: float, y0: float, x1: float, y1: float, kind: str) -> Svg:
 def box(
     x: float, y: float, width: float, height: float, kind: str, *children: str, **more: object
 ) -> Svg:
-    """A rectangle; a `title` child is what a pointer gets to read."""
+    """A rectangle; a `title` child is shown when the pointer rests on it."""
     return element("rect", *children, x=x, y=y, width=width, height=height, class_=kind, **more)
 
 
 def hint(text: str) -> Svg:
-    """What a pointer that rests on the parent gets to read."""
+    """The text that is shown when the pointer rests on the parent."""
     return element("title", text)
 
 

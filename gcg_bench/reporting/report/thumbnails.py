@@ -1,4 +1,4 @@
-"""Thumbnails: pictures as small JPEG files in data addresses, or the reason why there is none."""
+"""Thumbnails: pictures as small JPEG files in data addresses, or why there is none."""
 
 import base64
 import os
@@ -19,16 +19,16 @@ from gcg_bench.types import Picture
 LONGEST = 512
 """Pixels of a thumbnail's longer side, about."""
 
-_ROOMY = 20_000  # characters below which LONGEST would hardly ever do, so it is not tried
+_ROOMY = 20_000  # characters; a smaller budget hardly ever holds LONGEST, so it is not tried
 _CLOSE = 280  # the longer side then
-_ABOUT = 1.25  # a JPEG decoded to a size that is so many times off is taken as it is, not resized
+_ABOUT = 1.25  # a JPEG decoded to at most so many times the size is used without resizing
 # (share of the longer side, JPEG quality), tried in turn until one is small enough
 _STEPS = ((1.0, 80), (1.0, 66), (0.8, 66), (0.62, 62), (0.5, 58), (0.38, 55), (0.25, 50))
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A picture made small, or why there is none.
+    """A small picture, or why there is none.
 
     Attributes:
         address: a `data:` address; None without a picture.
@@ -46,16 +46,16 @@ def thumbnails(
 
     Args:
         pictures: read by a few threads.
-        budget: characters that each address should have at most; the smallest size is made even
-            where it does not suffice.
+        budget: the number of characters that an address should have at most; the smallest size is
+            used even where it has more.
         advance: called with 1 after each.
     """
-    made = []
+    small = []
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         for thumbnail in pool.map(_thumbnail, pictures, repeat(budget)):
-            made.append(thumbnail)
+            small.append(thumbnail)
             advance(1)
-    return made
+    return small
 
 
 def _thumbnail(picture: Picture, budget: int) -> Thumbnail:
@@ -88,7 +88,10 @@ def _small(picture: Picture, longest: int) -> Image.Image:
 
 
 def _drafted(picture: Picture, height: int, width: int) -> Image.Image | None:
-    """The file's image, decoded coarsely where the format can; None where `read` must decide."""
+    """The file's image, decoded to a smaller size where the format allows it.
+
+    None where the picture must be read in full: it has no file, or the file has another size.
+    """
     if picture.path is None or not picture.path.is_file():
         return None
     try:
