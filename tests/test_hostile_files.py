@@ -1,4 +1,4 @@
-"""Files made to hang, to fill the memory, to run code or to read what is not theirs."""
+"""Files made to hang the program, to fill the memory, to run code or to read foreign files."""
 
 import io
 import json
@@ -34,7 +34,7 @@ from gcg_bench.reporting.report.thumbnails import thumbnails
 
 @contextmanager
 def little_memory(extra: int):
-    """No more address space than is used now, and so many bytes; only Linux can."""
+    """Limits the address space to the current use plus a number of bytes; only on Linux."""
     if sys.platform != "linux":
         yield
         return
@@ -50,7 +50,7 @@ def little_memory(extra: int):
 
 
 def sparse(file: Path, size: int = 10 << 30, start: bytes = b"") -> Path:
-    """A file of 10 GB that takes no room on the disk."""
+    """A sparse file of 10 GB, which needs no disk space."""
     with file.open("wb") as stream:
         stream.write(start)
         stream.truncate(size)
