@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gcg_bench.data.cards import DataCard, data_folder, load_card
+from gcg_bench.data.cards import DataCard, data_folder, load_card, locate
 from gcg_bench.errors import BadOption
+from gcg_bench.predictions import query_sizes
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
@@ -26,6 +28,11 @@ class Dataset:
     split: str
     samples: tuple[Sample, ...]
     files: Mapping[str, str]
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Query id -> (height, width) of its image, which the masks of a prediction must have."""
+        return query_sizes(sample.query for sample in self.samples)
 
 
 def load_dataset(
@@ -59,9 +66,26 @@ def load_dataset(
     data_root = data_folder() if root is None else Path(root)
     plugin = module("data.formats", card.format, "data set format")
     samples = tuple(plugin.read(card, split, data_root, limit=limit))
-    list_files = getattr(plugin, "annotation_files", None)
-    files = () if list_files is None else list_files(card, split, data_root)
+    files = annotation_files(card, split, data_root)
     return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files})
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The annotation files of a split; none when it is generated, or when its files are too many.
+
+    A format plug-in may have a function of this name and signature. Otherwise the files are those
+    that the card names, among them the ones that the plug-in lists in ROLES.
+
+    Raises:
+        UnknownName: no such split, or no such format.
+        BadData: the card does not name a file that the format needs.
+        MissingData: a file is not there; names it and the folders where it was sought.
+    """
+    plugin: Any = module("data.formats", card.format, "data set format")
+    if hasattr(plugin, "annotation_files"):
+        files: tuple[Path, ...] = plugin.annotation_files(card, split, root)
+        return files
+    return tuple(locate(card, split, root, getattr(plugin, "ROLES", ())).values())
 
 
 def file_sha256(file: Path) -> str:
