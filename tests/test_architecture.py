@@ -1,7 +1,7 @@
-"""Laws of the house: sizes, names, who may import what, and what a command may load.
+"""Rules of the code base: sizes, names, allowed imports, and the modules that a command may load.
 
-Each law is a function from a parsed file to the places where it is broken; a twin test holds it
-against a file that breaks it.
+Each rule is a function from a file to the places that break it. A second test checks that the rule
+notices a file that breaks it.
 """
 
 import ast
@@ -138,7 +138,7 @@ def takes_exception_of_future(call: ast.Call) -> bool:
 
 
 def hidden_arrows(name: str, text: str) -> Iterator[str]:
-    """What hides who imports what: TYPE_CHECKING, relative and star imports, `__future__`."""
+    """Imports that hide dependencies: TYPE_CHECKING, relative and star imports, `__future__`."""
     for node in ast.walk(ast.parse(text)):
         hidden = (
             isinstance(node, ast.ImportFrom)
@@ -179,7 +179,7 @@ def parsed_signatures(name: str, text: str) -> Iterator[str]:
 
 
 def broken(law: Law) -> list[str]:
-    """Where the package breaks a law."""
+    """The places where the package breaks a rule."""
     return [place for name in FILES for place in law(name, (ROOT / name).read_text("utf-8"))]
 
 
@@ -291,7 +291,7 @@ print(json.dumps(sorted(sys.modules)))
 
 
 def loaded_by(*typed: Sequence[str], first: str = "") -> set[str]:
-    """The modules in memory after commands were typed in a fresh interpreter."""
+    """The modules that a fresh interpreter has loaded after running some commands."""
     done = subprocess.run(
         [sys.executable, "-c", HARNESS.format(first=first), json.dumps(typed)],
         cwd=ROOT,
@@ -313,7 +313,7 @@ LISTED = [name for name in COMMANDS if cli.get_command(None, name) is not None]
 def test_help_is_instant():
     modules = loaded_by(["--help"])
     assert heavy(modules) == set()
-    # numpy is not heavy, but nobody needs it to read a page of help
+    # numpy is not heavy, but help pages do not need it
     assert "numpy" not in modules
     assert "gcg_bench.cli" in modules
 
@@ -339,7 +339,7 @@ def test_the_harness_notices_what_is_heavy():
 
 
 def layers(folder: Path) -> tuple[int, str]:
-    """The exit code and the words of lint-imports in a copy of the project."""
+    """The exit code and the output of lint-imports in a copy of the project."""
     done = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()",
          "--no-cache"],

@@ -1,4 +1,4 @@
-"""Files made to hang, to fill the memory, to run code or to read what is not theirs."""
+"""Files made to hang the program, to fill the memory, to run code or to read foreign files."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ from gcg_bench.reporting.report.thumbnails import thumbnails
 
 @contextmanager
 def little_memory(extra: int):
-    """No more address space than is used now, and so many bytes; only Linux can."""
+    """Limits the address space to the current use plus a number of bytes; only on Linux."""
     if sys.platform != "linux":
         yield
         return
@@ -51,7 +51,7 @@ def little_memory(extra: int):
 
 
 def sparse(file: Path, size: int = 10 << 30, start: bytes = b"") -> Path:
-    """A file of 10 GB that takes no room on the disk."""
+    """A sparse file of 10 GB, which needs no disk space."""
     with file.open("wb") as stream:
         stream.write(start)
         stream.truncate(size)
@@ -164,14 +164,14 @@ def test_a_million_phrases_in_one_reference(tmp_path):
         "phrases": [{"text": "x"}] * 10**5,
     }
     (tmp_path / "val.jsonl").write_text(json.dumps(row))
-    with pytest.raises(BadData, match="100,000 phrases; more than 10,000 are not read"):
+    with pytest.raises(BadData, match="phrases: has 100,000 items; more than 10,000 are not"):
         load_dataset(tmp_path, "val")
 
 
 def test_a_million_characters_in_the_caption_that_phrases_belong_to(tmp_path):
     row = {"id": "a", "height": 2, "width": 2, "captions": ["a"], "phrases": []}
     (tmp_path / "val.jsonl").write_text(json.dumps({**row, "caption": "a" * (10**6 + 1)}))
-    with pytest.raises(BadData, match="image a: caption: a text of more than 1,000,000 characters"):
+    with pytest.raises(BadData, match="image a: caption: has 1,000,001 characters; more than"):
         load_dataset(tmp_path, "val")
 
 
@@ -378,7 +378,7 @@ def test_a_link_among_the_images_to_something_else_is_not_exported(tmp_path):
     ("columns", "problem"),
     [
         ({f"c{k}": [1] for k in range(1001)}, "1,001 columns"),
-        ({"id": [1.5]}, "id: should be text or a whole number"),
+        ({"id": [1.5]}, "id: an image id should be text or a whole number"),
         ({"id": ["a"], "image": [1]}, "not a parquet file that can be read"),
         ({"id": ["a"], "captions": [["x"]], "image": [{"bytes": "text"}]}, "phrases: is missing"),
     ],

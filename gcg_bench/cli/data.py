@@ -9,7 +9,8 @@ import click
 
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import as_json, data_root, limit, quiet
-from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card, locate
+from gcg_bench.data import annotation_files
+from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files import limits
 
@@ -216,13 +217,8 @@ def _check_dataset(
 
 def _here(card: DataCard, split: str, root: Path) -> bool:
     """Whether the split's annotations are on this machine; always, for generated data."""
-    from gcg_bench.registry import module
-
-    files = getattr(
-        module("data.formats", card.format, "data set format"), "annotation_files", None
-    )
     try:
-        locate(card, split, root) if files is None else files(card, split, root)
+        annotation_files(card, split, root)
     except MissingData:
         return False
     return True

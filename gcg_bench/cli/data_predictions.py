@@ -59,8 +59,7 @@ def _sizes(
         if dataset is not None:
             raise BadOption(f"--dataset {dataset}: say which --split the predictions answer")
         return None
-    samples = load_dataset(dataset or "grandf", split, data_root).samples
-    return {one.id: (one.query.image.height, one.query.image.width) for one in samples}
+    return load_dataset(dataset or "grandf", split, data_root).sizes
 
 
 def _as_json(path: Path, reading: Any, found: Found, fix: Path | None, done: Any) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from gcg_bench.data.cards import DataCard, data_folder, load_card
+from gcg_bench.data.cards import DataCard, data_folder, load_card, locate
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.digests import file_sha256
+from gcg_bench.predictions import query_sizes
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
@@ -33,6 +35,11 @@ class Dataset:
     def task(self) -> str:
         """The task of the queries."""
         return self.card.tasks[0]
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Query id -> (height, width) of its image, which the masks of a prediction must have."""
+        return query_sizes(sample.query for sample in self.samples)
 
 
 def load_dataset(
@@ -73,8 +80,7 @@ def load_dataset(
     samples = tuple(
         _of_task(sample, card) for sample in plugin.read(card, split, data_root, limit=limit)
     )
-    list_files = getattr(plugin, "annotation_files", None)
-    files = () if list_files is None else list_files(card, split, data_root)
+    files = annotation_files(card, split, data_root)
     return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files}, limit)
 
 
@@ -83,3 +89,21 @@ def _of_task(sample: Sample, card: DataCard) -> Sample:
     if sample.query.task:
         return sample
     return replace(sample, query=replace(sample.query, task=card.tasks[0]))
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The annotation files of a split; none when it is generated, or when its files are too many.
+
+    A format plug-in may have a function of this name and signature. Otherwise the files are those
+    that the card names, among them the ones that the plug-in lists in ROLES.
+
+    Raises:
+        UnknownName: no such split, or no such format.
+        BadData: the card does not name a file that the format needs.
+        MissingData: a file is not there; names it and the folders where it was sought.
+    """
+    plugin: Any = module("data.formats", card.format, "data set format")
+    if hasattr(plugin, "annotation_files"):
+        files: tuple[Path, ...] = plugin.annotation_files(card, split, root)
+        return files
+    return tuple(locate(card, split, root, getattr(plugin, "ROLES", ())).values())

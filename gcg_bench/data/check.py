@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gcg_bench.data import annotation_files
 from gcg_bench.data.cards import DataCard, Split, image_folders
-from gcg_bench.data.drafts import doubts
+from gcg_bench.data.drafts import oddities
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.files.images import image_sizes
@@ -70,7 +71,7 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         _count(len(samples), stated, files[-1], faults)
     for sample in samples:
         if sample.id not in broken:
-            for doubt in doubts(sample, file=files[-1], mask_file=files[0]):
+            for doubt in oddities(sample, file=files[-1], mask_file=files[0]):
                 faults.warning(doubt)
     there = _pictures(samples, image_folders(card, split, root), faults, pixels=pixels)
     phrases = [phrase for sample in samples for phrase in sample.truth.phrases]
@@ -91,8 +92,7 @@ def _samples(
     files: tuple[Path, ...] = ()
     samples: list[Sample] = []
     try:
-        if hasattr(plugin, "annotation_files"):
-            files = plugin.annotation_files(card, split, root)
+        files = annotation_files(card, split, root)
         if "faults" in inspect.signature(plugin.read).parameters:
             for sample in plugin.read(card, split, root, faults=faults):
                 samples.append(sample)  # one by one: those before a fatal fault are kept

@@ -1,91 +1,67 @@
-"""Samples in the making: readers draft them, masks are proved many at a time, then they are frozen.
+"""Drafts of samples: what a file format reads before masks are checked and sizes are known.
 
-A reader of a file format knows fields and folders; everything that is the same for all formats is
-done here once.
+A reader of a file format knows fields and folders. What is the same for all formats is done here.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.errors import BadData, BadMask, MissingData
+from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
 from gcg_bench.files.fields import RAISE_FAULTS, Faults
-from gcg_bench.files.images import image_sizes
-from gcg_bench.masks import area, inspect_masks
+from gcg_bench.files.images import file_picture, image_sizes
+from gcg_bench.masks import area
 from gcg_bench.masks.numbers import checked_size
-from gcg_bench.types import Grounding, Mask, Phrase, Picture, Query, Sample
+from gcg_bench.predictions.drafts import Draft, DraftPhrase, Size, groundings
+from gcg_bench.types import Picture, Query, Sample
 
-Size = tuple[int, int]
-
-_CHUNK = 512  # images whose masks are proved together
-
-
-@dataclass(slots=True)
-class DraftPhrase:
-    """A phrase whose masks are still JSON values.
-
-    Attributes:
-        text: as in Phrase.
-        masks: each value with the name of its field, for messages.
-        span: as in Phrase; not yet checked against the caption.
-        crowd: as in Phrase.
-        score: as in Phrase.
-    """
-
-    text: str | None
-    masks: list[tuple[str, Any]] = field(default_factory=list)
-    span: tuple[int, int] | None = None
-    crowd: bool = False
-    score: float | None = None
+_CHUNK = 512  # images whose masks are checked together
 
 
-@dataclass(slots=True)
-class Draft:
-    """A sample whose masks are still JSON values and whose size may not be known yet.
+@dataclass(slots=True, kw_only=True)
+class SampleDraft(Draft):
+    """A sample whose masks are JSON values and whose size may not be known yet.
 
     Attributes:
-        id: the image id.
-        file: the file that the masks were read from, for messages.
-        captions: all reference captions.
-        phrases: in order.
-        picture: makes the picture of a (height, width).
+        captions: all reference captions; `caption` is the one that the phrases belong to.
+        picture: makes the picture from (height, width); None means that of the file at `path`.
         path: where the image should be, None when it is not in a file of its own.
         size: (height, width); None means that of the first run lengths, else of the image file.
         prompt: as in Query.
-        order: as in Sample.
         regions: as in Query.
-        caption: the caption the phrases belong to; None means the first of `captions`.
+        order: as in Sample; `ranked` fills it where it is None.
+        typed_id: the id as the file has it, number or text, for `ranked`; the text by default.
     """
 
-    id: str
-    file: object
     captions: tuple[str, ...]
-    phrases: list[DraftPhrase]
-    picture: Callable[[int, int], Picture]
+    picture: Callable[[int, int], Picture] | None = None
     path: Path | None = None
     size: Size | None = None
     prompt: str = ""
-    order: int = 0
     regions: tuple[tuple[float, float, float, float], ...] = ()
-    caption: str | None = None
+    order: int | None = None
+    typed_id: int | str | None = None
 
 
-def finish(drafts: Iterable[Draft], faults: Faults = RAISE_FAULTS) -> Iterator[Sample]:
-    """Samples of drafts, in their order.
+def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iterator[Sample]:
+    """The samples of drafts, in their order.
 
-    Told as errors, and left out when the reader shall go on: an id that occurred before or can name
-    no image, an image whose size cannot be known or that is too large, more phrases or longer texts
-    than limits.py lets pass, a mask that is none, a span outside its caption.
+    `faults` takes errors for: an id that occurred before or cannot name an image, an image whose
+    size cannot be known or is too large, more phrases or longer texts than `limits` allows. Where
+    it returns, the sample is left out. It also takes the error of each mask that cannot be read;
+    where it returns, the mask is left out.
     """
     source = iter(drafts)
     seen: set[str] = set()
     while chunk := list(islice(source, _CHUNK)):
-        sized = []
+        sizes: list[Size] = []
+        sound: list[SampleDraft] = []
         for draft in chunk:
             with faults.caught(file=draft.file, image=draft.id):
                 if draft.id in seen:
@@ -93,21 +69,33 @@ def finish(drafts: Iterable[Draft], faults: Faults = RAISE_FAULTS) -> Iterator[S
                         "this image id occurred before", field="id", remedy="Give each image an id"
                     )
                 seen.add(draft.id)
-                _refuse(draft)
-                draft.size = checked_size(_size(draft), "size")
-                sized.append(draft)
-        yield from _frozen(sized, faults)
+                _refuse_excess(draft)
+                sizes.append(checked_size(_size(draft), "size"))
+                sound.append(draft)
+        grounded = groundings(sound, sizes, faults)
+        for draft, size, grounding in zip(sound, sizes, grounded, strict=True):
+            query = Query(draft.id, _picture(draft)(*size), draft.prompt, draft.regions)
+            yield Sample(query, grounding, draft.captions, draft.order or 0)
+
+
+def ranked(drafts: Iterable[SampleDraft]) -> list[SampleDraft]:
+    """The drafts, with the rank of the id among all where the file states no order."""
+    listed = list(drafts)
+    ids = [draft.id if draft.typed_id is None else draft.typed_id for draft in listed]
+    for draft, rank in zip(listed, ranks(ids), strict=True):
+        draft.order = rank if draft.order is None else draft.order
+    return listed
 
 
 def ranks(ids: Sequence[int | str]) -> list[int]:
     """The rank of each id among all: integers by value, strings (or a mixture) by code point."""
-    plain = all(isinstance(one, int) for one in ids)
-    keys: list[Any] = list(ids) if plain else [str(one) for one in ids]
+    are_numbers = all(isinstance(id_, int) for id_ in ids)
+    keys: list[Any] = list(ids) if are_numbers else [str(id_) for id_ in ids]
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    found = [0] * len(keys)
+    by_index = [0] * len(keys)
     for rank, index in enumerate(order):
-        found[index] = rank
-    return found
+        by_index[index] = rank
+    return by_index
 
 
 def merged(phrases: Iterable[DraftPhrase]) -> list[DraftPhrase]:
@@ -115,12 +103,12 @@ def merged(phrases: Iterable[DraftPhrase]) -> list[DraftPhrase]:
 
     Phrases without a span come last.
     """
-    found: dict[object, DraftPhrase] = {}
-    for at, phrase in enumerate(phrases):
-        first = found.setdefault(phrase.span or at, phrase)
+    by_span: dict[object, DraftPhrase] = {}
+    for position, phrase in enumerate(phrases):
+        first = by_span.setdefault(phrase.span or position, phrase)
         if first is not phrase:
             first.masks.extend(phrase.masks)
-    return sorted(found.values(), key=lambda phrase: phrase.span or (sys.maxsize, 0))
+    return sorted(by_span.values(), key=lambda phrase: phrase.span or (sys.maxsize, 0))
 
 
 def numbered(name: str, seen: Counter[str]) -> str:
@@ -132,13 +120,13 @@ def numbered(name: str, seen: Counter[str]) -> str:
     return name if seen[name] == 1 else f"{name}#{seen[name]}"
 
 
-def doubts(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]:
+def oddities(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]:
     """What is odd in a sample that can be scored all the same.
 
     Args:
         sample: the sample.
-        file: where its words come from, for messages.
-        mask_file: where its masks come from.
+        file: the file of its words, for messages.
+        mask_file: the file of its masks, for messages.
     """
 
     def odd(problem: str, phrase: int | None = None, remedy: str | None = None) -> BadData:
@@ -149,23 +137,31 @@ def doubts(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]
     if not sample.truth.phrases:
         yield odd("no phrase", remedy="Nothing can be found in this image")
     texts = sum(phrase.text is not None for phrase in sample.truth.phrases)
-    grounded = sum(bool(phrase.masks) for phrase in sample.truth.phrases)
-    if texts != grounded:
+    with_masks = sum(bool(phrase.masks) for phrase in sample.truth.phrases)
+    if texts != with_masks:
         yield odd(
-            f"labels: {texts}, masks: {grounded}",
+            f"labels: {texts}, masks: {with_masks}",
             remedy="The published evaluator may lose this image's recall",
         )
-    for at, phrase in enumerate(sample.truth.phrases):
+    for position, phrase in enumerate(sample.truth.phrases):
         if phrase.text is not None and not phrase.text.strip():
-            yield odd("the label is empty", at)
+            yield odd("the label is empty", position)
         if phrase.masks and not area(phrase.masks).sum():
-            found = odd("the mask is empty", at, "Nothing can match it: remove it or draw it")
-            found.file = str(mask_file)
-            yield found
+            remedy = "Nothing can match it: remove it or draw it"
+            empty = odd("the mask is empty", position, remedy)
+            empty.file = str(mask_file)
+            yield empty
 
 
-def _refuse(draft: Draft) -> None:
-    """Raises BadData when a draft is named or sized as no sound one is."""
+def _picture(draft: SampleDraft) -> Callable[[int, int], Picture]:
+    if draft.picture is not None:
+        return draft.picture
+    assert draft.path is not None, "a draft has a picture or a path"
+    return partial(file_picture, draft.path)
+
+
+def _refuse_excess(draft: SampleDraft) -> None:
+    """Raises BadData when the id cannot name an image, or there is more than `limits` allows."""
     if why := paths.name_problem(draft.id):
         raise BadData(f"the image id {draft.id[:80]!r} {why}", field="id")
     for what, count in (
@@ -178,12 +174,13 @@ def _refuse(draft: Draft) -> None:
             raise BadData(
                 f"{count:,} {what}; more than {limits.PHRASES:,} are not read", field=what
             )
-    texts = [*draft.captions, draft.caption or "", *(one.text or "" for one in draft.phrases)]
+    phrases = (phrase.text or "" for phrase in draft.phrases)
+    texts = [*draft.captions, draft.caption, *phrases]
     if max(map(len, texts)) > limits.TEXT:
         raise BadData(f"a text of more than {limits.TEXT:,} characters", field="caption")
 
 
-def _size(draft: Draft) -> Size:
+def _size(draft: SampleDraft) -> Size:
     """The image's (height, width): as stated, else of the run lengths, else of the image file."""
     if draft.size is not None:
         return draft.size
@@ -201,61 +198,3 @@ def _size(draft: Draft) -> Size:
             f"the image's size can only be read from {draft.path}, which is not there",
             remedy="Put the images under the data root (--data-root)",
         ) from error
-
-
-def _frozen(drafts: list[Draft], faults: Faults) -> Iterator[Sample]:
-    flat = [
-        (draft, name, value)
-        for draft in drafts
-        for phrase in draft.phrases
-        for name, value in phrase.masks
-    ]
-    found = iter(
-        inspect_masks(
-            [value for _, _, value in flat],
-            [draft.size for draft, _, _ in flat],
-            [name for _, name, _ in flat],
-        )
-    )
-    for draft in drafts:
-        assert draft.size is not None
-        caption = draft.captions[0] if draft.caption is None else draft.caption
-        phrases = []
-        for at, phrase in enumerate(draft.phrases):
-            masks = [next(found) for _ in phrase.masks]
-            phrases.append(_phrase(phrase, masks, caption, draft, at, faults))
-        yield Sample(
-            Query(draft.id, draft.picture(*draft.size), draft.prompt, draft.regions),
-            Grounding(caption, tuple(phrases)),
-            draft.captions,
-            draft.order,
-        )
-
-
-def _phrase(
-    phrase: DraftPhrase,
-    found: list[Mask | BadMask],
-    caption: str,
-    draft: Draft,
-    at: int,
-    faults: Faults,
-) -> Phrase:
-    sound = []
-    for mask in found:
-        if isinstance(mask, BadMask):
-            faults.error(mask.at(file=draft.file, image=draft.id, phrase=at))
-        else:
-            sound.append(mask)
-    span = phrase.span
-    if span is not None and not 0 <= span[0] <= span[1] <= len(caption):
-        faults.error(
-            BadData(
-                f"span {list(span)} lies outside its caption of {len(caption)} characters",
-                file=draft.file,
-                image=draft.id,
-                phrase=at,
-                field="span",
-            )
-        )
-        span = None
-    return Phrase(phrase.text, tuple(sound), phrase.score, span, phrase.crowd)

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from gcg_bench.data.cards import card_names, data_folder, load_card, locate
+from gcg_bench.data import annotation_files
+from gcg_bench.data.cards import card_names, data_folder, load_card
 from gcg_bench.doctor.check import Check, Status, gigabytes, run_check
 from gcg_bench.doctor.job import Job
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
@@ -115,10 +116,7 @@ def _is_available(name: str, split: str, root: Path) -> bool:
 def _annotations(name: str, split: str, root: Path) -> str:
     """The paths of a split's annotation files; the files are not read."""
     card = load_card(name, split=split)
-    files = getattr(
-        module("data.formats", card.format, "data set format"), "annotation_files", None
-    )
-    if files is None:
-        locate(card, split, root)
+    files = annotation_files(card, split, root)
+    if not files and not card.split(split).images:
         return "generated on demand"
-    return ", ".join(str(file) for file in files(card, split, root))
+    return ", ".join(str(file) for file in files)

@@ -232,6 +232,14 @@ def as_whole(value: object) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
+def two_whole(value: object) -> tuple[int, int] | None:
+    """A list of two whole numbers, None when it is none; for spans of characters."""
+    ends = [as_whole(end) for end in value] if isinstance(value, list) else []
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        return None
+    return ends[0], ends[1]
+
+
 def four_numbers(value: object) -> tuple[float, float, float, float] | None:
     """Four finite numbers between -1e15 and 1e15 from a list, for boxes; None for anything else."""
     if not isinstance(value, list) or len(value) != 4:

@@ -28,6 +28,22 @@ def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
     return parse_json(data, file)
 
 
+def read_list(file: Path, what: str) -> list[Any]:
+    """The list in a JSON file.
+
+    Args:
+        file: the file.
+        what: the list's content, for the message: `a list of images`.
+
+    Raises:
+        MissingData, BadData: as `read_json`; BadData too when the file holds no list.
+    """
+    value = read_json(file)
+    if not isinstance(value, list):
+        raise BadData(f"should be {what}", file=file)
+    return value
+
+
 def read_record(file: Path) -> dict[str, Any]:
     """The object in a small JSON file: settings, scores, sizes.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from gcg_bench.errors import BadData
 from gcg_bench.files import limits
-from gcg_bench.files.fields import Faults, Record, as_whole, kind
+from gcg_bench.files.fields import Faults, Record, kind, two_whole
 from gcg_bench.masks import to_rle
 from gcg_bench.predictions.drafts import DraftPhrase, read_or
 from gcg_bench.types import Phrase
@@ -52,17 +52,23 @@ def read_phrases(
     return phrases
 
 
-def phrase_fields(phrase: Phrase) -> dict[str, Any]:
-    """A phrase as JSON values; what is empty or default is left out, except `text`."""
+def phrase_fields(phrase: Phrase, *, listed: bool = False) -> dict[str, Any]:
+    """A phrase as JSON values; what is empty or default is left out, except `text`.
+
+    Args:
+        phrase: the phrase.
+        listed: whether the masks are always a list under `masks`, as a table needs it.
+    """
     fields: dict[str, Any] = {"text": phrase.text}
     if phrase.span is not None:
         fields["span"] = list(phrase.span)
     if phrase.score is not None:
         fields["score"] = phrase.score
-    if len(phrase.masks) == 1:
-        fields["mask"] = to_rle(phrase.masks[0])
-    elif phrase.masks:
-        fields["masks"] = [to_rle(mask) for mask in phrase.masks]
+    masks = [to_rle(mask) for mask in phrase.masks]
+    if len(masks) == 1 and not listed:
+        fields["mask"] = masks[0]
+    elif masks or listed:
+        fields["masks"] = masks
     if phrase.crowd:
         fields["crowd"] = True
     return fields
@@ -131,10 +137,10 @@ def _span(record: Record, caption: str) -> tuple[int, int] | None:
     if not record.has("span"):
         return None
     span = record.any("span")
-    ends = [as_whole(end) for end in span] if isinstance(span, list) else []
-    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+    ends = two_whole(span)
+    if ends is None:
         raise record.bad("span", f"should be two whole numbers [start, end], not {kind(span)}")
-    start, end = ends[0], ends[1]
+    start, end = ends
     if not 0 <= start <= end <= len(caption):
         raise record.bad(
             "span",

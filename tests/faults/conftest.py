@@ -1,4 +1,4 @@
-"""One server for all tests of a session: it has everything in memory and forks a child a run."""
+"""One server for all tests of a session: it forks a child for each run."""
 
 import pytest
 from faults.server import Server

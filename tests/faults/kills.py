@@ -1,10 +1,10 @@
-"""Kills runs with SIGKILL, many times, and holds what becomes of them against an undisturbed run.
+"""Kills runs with SIGKILL many times, and compares the finished runs with an undisturbed one.
 
     python tests/faults/kills.py --kills 200              a few minutes
-    python tests/faults/kills.py --kills 200 --points     and once before every act on a file
+    python tests/faults/kills.py --kills 200 --points     and once before every file operation
 
-Prints one JSON object: kills by phase, runs finished, and how long it took. Stops at the first
-difference. Kills are drawn from --seed over the time that a run takes.
+Prints one JSON object: kills by phase, finished runs, and the duration. Stops at the first
+difference. The times of the kills are drawn from --seed over the duration of a run.
 """
 
 import argparse
@@ -34,8 +34,8 @@ class Kills:
     """The runs of one seed.
 
     Attributes:
-        by_phase: where kills landed.
-        finished: runs that were brought to their end and compared.
+        by_phase: number of kills in each phase of a run.
+        finished: number of runs that were finished and compared.
     """
 
     def __init__(self, server, folder, *, images, seed):
@@ -83,7 +83,7 @@ class Kills:
         return self.run(place, command)["seconds"]
 
     def noted(self, done, place, kind):
-        """Counts a kill and looks at what it left; False when the child was faster."""
+        """Counts a kill and checks the files that it left; False when the child ended before it."""
         if done["code"] != -9:
             assert done["code"] == 0, done
             self.missed += 1
@@ -93,13 +93,13 @@ class Kills:
         return True
 
     def evaluate(self, kills, *, cold=False):
-        """One run, killed so often or until it is done, then finished and compared."""
+        """One run that is killed `kills` times or until it is done, then finished and compared."""
         place = self.fresh("killed")
         more = {}
         if cold:
             more = {"environment": {"GCG_BENCH_CACHE": str(self.fresh("cold"))}}
         for _ in range(kills):
-            # Java starts only where nothing is kept, and takes longer than all the rest
+            # Java starts only without cached results, and takes longer than everything else
             within = self.lasts["evaluate"] + (8.0 if cold else 0.0)
             after = self.random.uniform(0, within)
             done = self.run(place, "evaluate", kill_after=after, **more)
@@ -108,7 +108,7 @@ class Kills:
         self.finish(place, ["evaluate"], **more)
 
     def commands(self, kills):
-        """The same with predict, score and report one after another."""
+        """The same with predict, score and report as separate commands."""
         place = self.fresh("killed")
         for command in ("predict", "score", "report"):
             for _ in range(kills):
@@ -120,7 +120,7 @@ class Kills:
         self.finish(place, [])
 
     def fresh_process(self, kills):
-        """The same with processes that import everything themselves."""
+        """The same with fresh processes instead of forked ones."""
         place = self.fresh("killed")
         environment = {**os.environ, **self.environment}
         environment["GCG_BENCH_CACHE"] = str(self.server.folder / "cache")
@@ -133,7 +133,7 @@ class Kills:
                     command, cwd=place, env=environment, stdout=sink, stderr=sink
                 ) as child,
             ):
-                # its lock says that it works; before, it only imports
+                # before it takes the lock, it only imports
                 patience = time.monotonic() + 60
                 while time.monotonic() < patience and child.poll() is None:
                     file = place / "run" / ".lock"
@@ -155,7 +155,7 @@ class Kills:
         self.finished += 1
 
     def points(self, command, *, step=1, first=1):
-        """Kills before every act on a file, each time in a run of its own."""
+        """Kills before every file operation, each time in a new run."""
         number = first
         while True:
             place = self.fresh("killed")

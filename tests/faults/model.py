@@ -1,7 +1,7 @@
-"""Models for the fault harness: what they do to an image is said in the environment.
+"""Models for the fault tests; environment variables say what they do with an image.
 
 FAULTS_SLEEP    seconds for every image
-FAULTS_DO       what happens, names of ACTS with commas
+FAULTS_DO       what happens, names of ACTS separated by commas
 FAULTS_AT       the position, counted from 0, of the image at which the first happens; the others
                 happen at those after it
 FAULTS_GONE     a folder that is renamed at the image of FAULTS_AT
@@ -21,11 +21,11 @@ from gcg_bench.masks import from_box
 from gcg_bench.types import Grounding, Mask, Phrase, Prediction
 
 NOUNS = ("circle", "square", "triangle", "star", "ring", "cross")
-SECONDS = 0.25  # stated, so that two runs are equal to the byte
+SECONDS = 0.25  # a fixed value, so that two runs are equal byte by byte
 
 
 def said(query):
-    """An answer that follows from the id alone."""
+    """An answer that depends only on the id."""
     number = sum(map(ord, query.id))
     height, width = query.image.height, query.image.width
     words = f"a {NOUNS[number % len(NOUNS)]}"
@@ -55,7 +55,7 @@ class Unspeakable(Exception):
 
 
 class Panic(BaseException):
-    """As libraries written in Rust raise it."""
+    """An error as libraries written in Rust raise it."""
 
 
 def _deeper():
@@ -68,14 +68,14 @@ def _spin():
 
 
 def _stubborn():
-    """Does not let go at the first alarm."""
+    """Does not stop at the first alarm."""
     try:
         time.sleep(60)
     except BaseException:
         time.sleep(60)
 
 
-# what is not an answer: it costs the image
+# invalid answers: the image fails
 GARBAGE = {
     "none": lambda query: None,
     "text": lambda query: "a cat",
@@ -117,7 +117,7 @@ GARBAGE = {
     "cancelled": lambda query: _raise(__import__("asyncio").CancelledError()),
 }
 
-# strange, and yet an answer
+# unusual but valid answers
 ODD = {
     "surrogate": lambda query: Prediction(query.id, Grounding("half \ud800 a pair"), raw="\udfff"),
     "controls": lambda query: Prediction(query.id, Grounding("a\x00b\x1b[31m\r\n\u2028c")),
@@ -128,14 +128,14 @@ ODD = {
     ),
 }
 
-# never comes back, but can be interrupted
+# never returns, but can be interrupted
 HANG = {
     "sleep": lambda query: time.sleep(600),
     "spin": lambda query: _spin(),
     "stubborn": lambda query: _stubborn(),
 }
 
-# takes the process with it
+# ends the process
 DEADLY = {
     "os_exit": lambda query: os._exit(7),
     "os_exit_0": lambda query: os._exit(0),
@@ -144,7 +144,7 @@ DEADLY = {
     "abort": lambda query: os.abort(),
 }
 
-# asks the process to end while the image is worked on
+# asks the process to end while it works on the image
 ASKED_TO_END = {
     "sigterm": lambda query: _signalled(signal.SIGTERM),
     "sigterm_twice": lambda query: _signalled(signal.SIGTERM, again=True),
@@ -152,7 +152,7 @@ ASKED_TO_END = {
     "sigint": lambda query: _signalled(signal.SIGINT),
 }
 
-# native code that never returns: without the interpreter's lock, and with it
+# native code that never returns, without and with the interpreter lock
 NATIVE = {
     "native": lambda query: _masked_alarm(lambda: ctypes.CDLL(None).pause()),
     "native_locked": lambda query: _masked_alarm(lambda: ctypes.PyDLL(None).pause()),
@@ -164,13 +164,13 @@ def _signalled(number, again=False):
         os.kill(os.getpid(), number)
         time.sleep(60)
     finally:
-        if again:  # as timeout(1) does, to the process and to its group
+        if again:  # like timeout(1), to the process and to its group
             os.kill(os.getpid(), number)
             time.sleep(0.01)
 
 
 def _masked_alarm(hang):
-    """A call that no signal wakes."""
+    """A call that no signal interrupts."""
     import signal
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
@@ -181,7 +181,7 @@ ACTS = {**GARBAGE, **ODD, **HANG, **DEADLY, **NATIVE, **ASKED_TO_END}
 
 
 class Faulty:
-    """Answers every query from its id, slowly, but for those at which it does something else."""
+    """Answers every query from its id, slowly, except those for which FAULTS_DO names an act."""
 
     def __init__(self):
         self.sleep = float(os.environ.get("FAULTS_SLEEP", "0"))

@@ -1,15 +1,15 @@
-"""A process that has everything in memory and forks a child for each command line it is given.
+"""A process that has all modules loaded and forks a child for each command line.
 
-A child is a process of its own that was only spared the imports: it can be killed, run out of
-memory or exit, and leaves the server as it was. Requests and replies are JSON lines.
+A child is a separate process that needs no imports. It can be killed, run out of memory or exit
+without an effect on the server. Requests and replies are JSON lines.
 
     {"arguments": [...], "folder": ..., "environment": {...}, "kill_after": s, "memory": bytes,
      "file_size": bytes, "crash_at": n, "within": folder, "ignored": signal}
     {"code": exit code, or minus the signal, "out": ..., "err": ..., "left": [...], "seconds": s}
 
-`kill_after` sends SIGKILL. `crash_at` lets the child kill itself before its n-th act on files
-within a folder: opening, renaming, removing, making folders; a write is cut in half. `left` are
-processes of the child's session that are still there some seconds after its end.
+`kill_after` sends SIGKILL. With `crash_at` the child kills itself before its n-th file operation
+within a folder: opening, renaming, removing, creating folders; a write is done by half. `left` are
+processes of the child's session that are still alive some seconds after its end.
 """
 
 import json
@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PATIENCE = 5.0  # seconds in which what a dead child started must be gone
+PATIENCE = 5.0  # seconds after which the processes that a dead child started must have ended
 
 
 # the server's side ----------------------------------------------------------------------------
@@ -32,7 +32,7 @@ def serve():
     from gcg_bench.cli import main
     from gcg_bench.runs import disk_space
 
-    # the disks here look roomy when a run starts and are full later, as when others write to them
+    # the disks of these tests have free space when a run starts and are full later
     disk_space.require_disk = lambda *_: None
     model = Path(__file__).with_name("model.py")
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +55,7 @@ BASIC = ["--dataset", "shapes", "--split", "val", "--encoder", "minilm", "--draw
 
 
 def run_here(main, typed):
-    """A command in this process, whose output goes nowhere: it loads what later ones need."""
+    """Runs a command in this process without output, to load the modules that later ones need."""
     with tempfile.TemporaryFile() as sink:
         kept = os.dup(1)
         os.dup2(sink.fileno(), 1)
@@ -139,7 +139,7 @@ def become(asked, main, out, err):
         for limit, name in ((resource.RLIMIT_AS, "memory"), (resource.RLIMIT_FSIZE, "file_size")):
             if name in asked:
                 resource.setrlimit(limit, (asked[name], asked[name]))
-        # a shell that starts the tests in its background has them ignore Ctrl-C, and nohup SIGHUP
+        # a background job of a shell ignores Ctrl-C, and nohup makes it ignore SIGHUP
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for name in ("SIGHUP", "SIGTERM"):
             signal.signal(signal.Signals[name], signal.SIG_DFL)
@@ -163,7 +163,7 @@ ACTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate", "os.utime")
 
 
 def crash(number, within):
-    """Kills this process before its n-th act on a file within a folder; n counts from 1."""
+    """Kills this process before its n-th file operation within a folder; n counts from 1."""
     met, really, root = 0, os.write, str(within)
 
     def hook(event, given):

@@ -1,4 +1,4 @@
-"""What lies in a run folder after a crash: is each file whole, and as an undisturbed run's?"""
+"""Checks a run folder after a crash: files must be complete and equal to an undisturbed run."""
 
 import json
 import re
@@ -16,7 +16,7 @@ HIDDEN = re.compile(
 
 
 class Reference:
-    """An undisturbed run; others are held against it."""
+    """An undisturbed run, with which others are compared."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = settings(folder)
@@ -29,10 +29,10 @@ class Reference:
         }
 
     def check(self, folder: Path) -> str:
-        """The phase in which a crashed run is; raises AssertionError where something is not whole.
+        """The phase of a crashed run; raises AssertionError when a file is incomplete.
 
-        Every file under its own name must be whole and equal to the reference's. What is not whole
-        must have a hidden name that nothing reads.
+        Every file under its own name must be complete and equal to the reference's. An incomplete
+        file must have a hidden name that nothing reads.
         """
         if not folder.exists():
             return "start"
@@ -59,7 +59,7 @@ class Reference:
         return "report" if scored else "score"
 
     def same(self, folder: Path) -> None:
-        """Raises AssertionError unless a finished run is equal, and nothing else is left in it."""
+        """Raises AssertionError unless a finished run is equal and has no other files."""
         assert self.check(folder) == "report"
         assert kept(folder) == self.kept
         hidden = [file for file in folder.rglob("*") if file.name.startswith(".")]
@@ -75,14 +75,14 @@ def settings(folder: Path) -> dict:
 
 
 def answers(folder: Path) -> dict[str, dict]:
-    """Answers by id; only the last line may be torn, and no image may have two."""
+    """Answers by id; only the last line may be incomplete, and no image may have two."""
     file = folder / "predictions.jsonl"
     found: dict[str, dict] = {}
     if not file.exists():
         return found
     *lines, rest = file.read_bytes().split(b"\n")
     if rest:
-        with suppress(ValueError):  # torn, and recognised as such by its reader
+        with suppress(ValueError):  # incomplete, and the reader notices it
             lines.append(json.dumps(json.loads(rest)).encode())
     for line in lines:
         value = json.loads(line)
@@ -92,7 +92,7 @@ def answers(folder: Path) -> dict[str, dict]:
 
 
 def kept(folder: Path) -> dict[str, object]:
-    """What was made of the answers, without times of day, seconds and the folder's own path."""
+    """The results, without times of day, durations and the path of the folder."""
     found: dict[str, object] = {}
     for name in PROTOCOLS:
         rows, scores = folder / name / "rows.parquet", folder / name / "scores.json"

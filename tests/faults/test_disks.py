@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or gone: one message, nothing lost, and the run goes on later."""
+"""Full, read-only or missing disks: one message, nothing is lost, and the run can be resumed."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are re
 
 @pytest.fixture(scope="module")
 def kills(server, tmp_path_factory):
-    """A reference run, and commands for runs beside it."""
+    """A reference run, and commands for other runs in the same folder."""
     return Kills(server, tmp_path_factory.mktemp("disks"), images=4, seed=0)
 
 
@@ -104,7 +104,7 @@ def test_a_data_root_that_vanishes_stops_the_run_and_fails_no_image(server, tmp_
     refused(done, str(images), "where the images were", "run the same command")
     file = tmp_path / "run" / "predictions.jsonl"
     assert file.read_text().count("\n") == 2
-    if emptied:  # as a mount point is without its disk
+    if emptied:  # like a mount point without its disk
         images.mkdir()
         environment["FAULTS_GONE"] = str(tmp_path / "none")
         more = {"folder": tmp_path, "environment": environment}

@@ -1,4 +1,4 @@
-"""A short version of the kills; the long one is a command, see kills.py."""
+"""A short version of the kill tests; the long version is a command, see kills.py."""
 
 import sys
 
@@ -27,4 +27,4 @@ def test_a_kill_before_any_act_on_a_file_costs_nothing(kills):
 
 
 def test_java_dies_with_the_process_that_started_it(kills):
-    kills.evaluate(1, cold=True)  # fails by itself on a process or a half file left behind
+    kills.evaluate(1, cold=True)  # raises when a process or an incomplete file is left

@@ -1,4 +1,4 @@
-"""What a model does costs the images it does it to, and nothing else."""
+"""A failure of a model costs the image on which it fails, and nothing else."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ IMAGES, AT = 6, 2
 
 @pytest.fixture
 def predict(server, tmp_path):
-    """Types `predict` with a model that does something at the third image."""
+    """Runs `predict` with a model that fails in a given way at the third image."""
 
     def typed(act, *more, batch=1, at=AT, command="predict", quiet=True, **options):
         environment = {"FAULTS_DO": act, "FAULTS_AT": str(at), "FAULTS_BATCH": str(batch)}
@@ -47,7 +47,7 @@ def test_what_is_no_answer_costs_one_image(predict, act):
     failed = errors(predict.folder)
     assert list(failed) == [AT]
     assert 0 < len(failed[AT]) < 2100
-    assert predict("")["code"] == 1  # the run can be read and gone on with
+    assert predict("")["code"] == 1  # the run can be read and resumed
     assert not (predict.folder / ".asked").exists()
 
 
@@ -88,7 +88,7 @@ def test_a_hang_in_native_code_ends_the_process_and_costs_one_image(predict, act
 
 def test_a_hang_in_native_code_within_a_batch_is_cornered(predict):
     codes = [predict("native", "--timeout", "0.2", batch=3)["code"] for _ in range(3)]
-    assert codes == [-9, -9, 1]  # in its batch, then alone, then not at all
+    assert codes == [-9, -9, 1]  # in its batch, then alone, then given up
     assert errors(predict.folder) == {AT: "no answer within 0.2 s"}
 
 
@@ -101,7 +101,7 @@ def test_no_time_runs_out_for_a_model_that_answers(predict):
 def test_a_process_that_dies_loses_nothing_and_can_be_told_to_give_up(predict, act):
     for _ in range(2):
         assert predict(act)["code"] not in (1, 2)
-        assert len(lines(predict.folder)) == AT  # what was answered before is there
+        assert len(lines(predict.folder)) == AT  # the earlier predictions are kept
     done = predict(act, "--give-up-after", "2")
     assert done["code"] == 1
     assert errors(predict.folder) == {AT: "2 processes died while it was asked"}
@@ -114,7 +114,7 @@ def test_the_image_that_processes_die_of_is_named(server, tmp_path):
     assert "died" not in said[0] + said[1]
     assert "2 processes in a row died while the model had it" in " ".join(said[2].split())
     assert "--give-up-after 2" in " ".join(said[2].split())
-    done = server.run(*typed, folder=tmp_path)  # and it was not the image: the model is mended
+    done = server.run(*typed, folder=tmp_path)  # with a model that does not fail
     assert done["code"] == 0
     assert errors(tmp_path / "run") == {}
 

@@ -22,7 +22,7 @@ from gcg_bench.data.cards import (
     read_card,
     write_card,
 )
-from gcg_bench.data.drafts import doubts
+from gcg_bench.data.drafts import oddities
 from gcg_bench.errors import BadData, GcgBenchError, MissingData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.registry import module
@@ -57,7 +57,7 @@ def read(card: Any, split: str, root: Path) -> list[Sample]:
     except (BadData, MissingData) as error:
         stopped = error
     for sample in kept:
-        list(doubts(sample, "f", "g"))
+        list(oddities(sample, "f", "g"))
         path = sample.query.image.path
         assert path is None or root.resolve() in path.resolve().parents, f"{path} is outside"
     ids = [sample.id for sample in kept]

@@ -1,4 +1,4 @@
-"""The cache on disk: what was put is got, two processes share it, damage is told."""
+"""The cache on disk: entries are returned, two processes share it, damage raises an error."""
 
 import subprocess
 import sys

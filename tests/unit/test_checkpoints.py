@@ -1,4 +1,4 @@
-"""Checkpoints on disk: where they lie, whether they are whole, what their digest is."""
+"""Checkpoints on disk: finding them, checking that they are complete, their digest."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ def test_digests_are_those_of_the_contents(tmp_path):
 
 
 def test_the_hubs_own_digest_is_believed(tmp_path):
-    """Hashing 16 GB again would take a minute; the hub names its blobs by their sha256."""
+    """The Hugging Face cache names its files by sha256, so 16 GB are not hashed again."""
     blobs = tmp_path / "models--x" / "blobs"
     blobs.mkdir(parents=True)
     (blobs / ("ab" * 32)).write_bytes(b"large")

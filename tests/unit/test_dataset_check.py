@@ -194,8 +194,8 @@ def test_it_goes_on_after_lines_that_are_broken(tmp_path: Path) -> None:
     assert checkup.images == 2
     errors = [fault for level, fault in checkup.problems if level == "error"]
     places = [str(fault.file).rpartition("val.jsonl")[2] for fault in errors]
-    assert places[:4] == ["", ":4", ":3", ":6"]
-    assert [fault.image for fault in errors] == [None, None, "c", "a", "b"]  # b has no picture
+    assert places[:4] == ["", ":3", ":4", ":6"]
+    assert [fault.image for fault in errors] == [None, "c", None, "a", "b"]  # b has no picture
     assert errors[0].field == "line 1"
 
 

@@ -1,4 +1,4 @@
-"""Encoders against transformers used plainly, one string at a time, as the published code does."""
+"""Encoders compared with transformers, one string at a time, as in the published code."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def _own_cache(cache, monkeypatch):
 
 
 def one_at_a_time(folder: Path, texts, precision: str) -> np.ndarray:
-    """Mean of the last hidden state over all positions, each string alone."""
+    """The mean of the last hidden state over all positions, for each string alone."""
     import torch
     from transformers import BertModel, BertTokenizer
 
@@ -54,7 +54,7 @@ def one_at_a_time(folder: Path, texts, precision: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """A BERT of random weights in a folder, with minilm's tokenizer."""
+    """A folder with a BERT of random weights and the tokenizer of minilm."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -94,7 +94,7 @@ def test_weights_in_half_precision_are_used_in_double(tiny):
 
 
 def test_minilm_is_the_pinned_one():
-    # the address that DESIGN pins, and the package's own record of it
+    # the sha256 of the published model, and the one that the package records
     assert load_encoder("minilm").digest.startswith("53aa51172d142c89")
 
 
@@ -143,7 +143,7 @@ def test_another_tokenizer_or_other_weights_have_other_vectors(tiny, tmp_path):
 
 
 def test_nothing_is_written_on_the_terminal(tiny, tmp_path, capfd):
-    # a checkpoint with a head that an encoder does not use, as bert-base-uncased has one
+    # a checkpoint with a head that an encoder does not use, like bert-base-uncased
     from transformers import BertConfig, BertForMaskedLM
 
     config = BertConfig.from_pretrained(tiny)
@@ -164,7 +164,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def cached(hub: Path, identifier: str, folder: Path) -> None:
-    """Puts a model into the cache, as a download lays it out."""
+    """Puts a model into the cache in the layout of a download."""
     home = hub / f"models--{identifier.replace('/', '--')}"
     (home / "refs").mkdir(parents=True)
     (home / "refs" / "main").write_text("0" * 40)

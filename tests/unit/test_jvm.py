@@ -1,4 +1,4 @@
-"""Java's door: what it finds, tokens against pycocoevalcap's, what can go wrong."""
+"""Java: finding it, tokens compared with pycocoevalcap, and its errors."""
 
 import os
 import random
@@ -49,7 +49,7 @@ def no_java(monkeypatch):
 
 
 def java_that(tmp_path: Path, body: str) -> str:
-    """A program in the place of Java."""
+    """A program that replaces Java."""
     file = tmp_path / "java"
     file.write_text(f"#!{sys.executable}\nimport sys\n{body}\n")
     file.chmod(0o755)
@@ -64,7 +64,7 @@ def test_tokens_are_those_of_pycocoevalcap(monkeypatch):
 
 
 def test_a_captions_tokens_do_not_depend_on_its_neighbours(tmp_path, monkeypatch):
-    # the tokeniser itself looks at the next line: "no." keeps its full stop before a digit
+    # the tokeniser alone looks at the next line: "no." keeps its full stop before a digit
     captions = [*CAPTIONS, "is it? no.", "5 dogs", "fig.", "1/2", "a <b", "c> d", "Jan.", "3rd"]
     first = dict(zip(captions, java.ptb_tokenise(captions).captions, strict=True))
     for seed in (1, 2):
@@ -198,7 +198,7 @@ def test_answers_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
 
 
 def test_much_text_passes_both_ways(tmp_path, monkeypatch):
-    # more than any pipe holds, answered line by line while the rest is still being written
+    # more than fits into a pipe; the program answers line by line while the rest is written
     echo = "for line in sys.stdin:\n    print(line, end='', flush=True)"
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, echo))
     text = "".join(f"{k} {'word ' * 20}\n" for k in range(5000))

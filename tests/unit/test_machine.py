@@ -1,4 +1,4 @@
-"""Memory, disks and devices as the system tells them."""
+"""Memory, disks and devices as the system reports them."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MEMINFO = "MemTotal:  8000 kB\nMemFree:  1000 kB\nMemAvailable:  6000 kB\nHugePa
 
 @pytest.fixture
 def linux(tmp_path, monkeypatch):
-    """A Linux whose files can be written."""
+    """The memory files of Linux in a folder that the test can write."""
     (tmp_path / "meminfo").write_text(MEMINFO)
     monkeypatch.setattr(machine, "_MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(machine, "_CGROUP", tmp_path)
@@ -31,7 +31,7 @@ def test_memory_that_a_container_may_use(linux):
     assert machine.host_memory() == Memory(8_192_000, 6_144_000)
     (linux / "memory.max").write_text("4000000\n")
     assert machine.host_memory() == Memory(4_000_000, 1_000_000)
-    # what is charged for files that can be dropped is as good as free
+    # memory of cached files counts as free
     (linux / "memory.stat").write_text("anon 1\ninactive_file 500000\nactive_file 7\n")
     assert machine.host_memory() == Memory(4_000_000, 1_500_000)
     (linux / "memory.current").write_text("9000000\n")

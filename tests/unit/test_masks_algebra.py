@@ -1,4 +1,4 @@
-"""Masks made and measured, against decoded images and numpy, and against pycocotools."""
+"""Building and measuring masks, compared with decoded bitmaps in numpy and with pycocotools."""
 
 import warnings
 
@@ -19,16 +19,16 @@ bitmaps = shapes.flatmap(lambda shape: arrays(bool, shape))
 
 
 def stacks(least, most):
-    """Several bitmaps of one shape, (n, height, width)."""
+    """Several bitmaps of the same size, shape (n, height, width)."""
     return st.tuples(st.integers(least, most), shapes).flatmap(
         lambda drawn: arrays(bool, (drawn[0], *drawn[1]), elements=st.booleans())
     )
 
 
 def decoded(mask):
-    """The bitmap as pycocotools reads it."""
+    """The bitmap as an argument of pycocotools."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of numpy 2, about its __array__
+        warnings.simplefilter("ignore", DeprecationWarning)  # numpy 2 warns about its __array__
         return coco.decode(masks.to_rle(mask)).astype(bool)
 
 
@@ -128,7 +128,7 @@ def test_nothing_measured():
 
 @pytest.mark.parametrize("count", [1, 254, 255, 256, 257, 511, 1021])
 def test_many_are_measured_as_few(count):
-    """pycocotools keeps a number of masks in a byte where it measures areas."""
+    """pycocotools stores the number of masks in one byte when it computes areas."""
     stack = np.random.default_rng(count).random((count, 3, 4)) < 0.4
     encoded = [masks.encode(bitmap) for bitmap in stack]
     assert masks.area(encoded).tolist() == stack.sum(axis=(1, 2)).tolist()
@@ -299,7 +299,7 @@ def test_polygons_by_hand():
 
 
 def test_longest_outline():
-    """There and back, 5 steps a pixel, and 2 for each of 7 corners: 2**22 in all."""
+    """5 steps a pixel in both directions, and 2 for each of 7 corners: 2**22 in total."""
     there = (2**22 - 7 * 2) // (2 * 5)
     assert 2 * 5 * there + 7 * 2 == masks.MAX_OUTLINE
     rest = [0, 0] * 5

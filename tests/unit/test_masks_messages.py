@@ -1,4 +1,4 @@
-"""What errors about masks name, and inputs that lie on the edge between two of them."""
+"""Error messages about masks, and inputs at the boundary between two errors."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_sizes_are_named_as_they_were_given():
 
 
 def test_counts_are_refused_with_the_remedy():
-    # "M" is -3 behind three runs: 3, 2, 1, then 2 - 3
+    # "M" is -3 as the fourth run: 3, 2, 1, then 2 - 3
     error = refused(masks.read_mask, {"size": [3, 4], "counts": "321M"})
     assert (error.field, error.remedy) == ("mask.counts", REMEDY)
     assert "a run length is negative" in str(error)
@@ -64,7 +64,7 @@ def square(side, left=0.0):
 
 @pytest.mark.parametrize("left", [0.0, 300_000.0])
 def test_the_longest_outline_that_is_drawn(left):
-    """Four sides in fifths of a pixel and two points a corner: 20 x side + 8."""
+    """Four sides in steps of a fifth of a pixel and two points a corner: 20 x side + 8."""
     side = (MAX_OUTLINE - 8) // 20
     assert from_polygons([square(side, left)], 4, 4).height == 4
     assert "too long to draw" in str(refused(from_polygons, [square(side + 1, left)], 4, 4))
@@ -76,7 +76,7 @@ def test_coordinates_from_two_to_the_28_are_none():
 
 
 def test_each_text_of_a_batch_has_its_own_fault():
-    """Faults of one kind do not hide those of another; all are found in one pass."""
+    """A problem of one kind does not hide one of another kind; one pass reports all of them."""
     endless = "counts hold a number too large for any image"
     torn = "counts end inside a number"
     strange = "counts hold characters that are not valid in run lengths"

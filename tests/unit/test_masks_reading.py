@@ -1,7 +1,7 @@
-"""Masks from outside: what is read, what is refused, and that nothing hangs or crashes.
+"""Reading masks from files: what is accepted, what is refused, and that nothing hangs or crashes.
 
-Run as a program, this file prints a verdict for each hostile input; the tests start it as a child
-with a time limit, since no signal handler interrupts native code that loops.
+As a program, this file prints the result for each hostile input. The tests start it as a child
+process with a timeout, because no signal handler interrupts native code that loops.
 """
 
 import json
@@ -32,7 +32,7 @@ def rle(counts, height=3, width=4):
 
 
 class Strange:
-    """An object whose text cannot be had."""
+    """An object whose text conversion raises."""
 
     def __repr__(self):
         raise RuntimeError
@@ -45,7 +45,7 @@ for _ in range(10_000):
     DEEP = [DEEP]
 
 HUGE = 10**18
-DIGITS = 10**6000  # has more digits than Python is willing to print
+DIGITS = 10**6000  # has more digits than Python prints
 SIDES = {
     "zero": 0,
     "negative": -3,
@@ -77,7 +77,7 @@ COUNTS = {
     "empty list": [],
     "short": "3210",
     "long": TEXT + "0" + "1",
-    # what else could be
+    # other cases
     "inside a number": "P",
     "inside the last number": TEXT[:-1] + "S",
     "negative run": "3210M",  # M is -3: the last run is 1 - 3
@@ -204,7 +204,7 @@ def hostile():
 
 
 def verdict(value):
-    """The message of the refusal; None when the value was taken and measured."""
+    """The message of the error; None when the value was accepted and measured."""
     try:
         mask = masks.read_mask(value, size=(3, 4), field="masks[1]")
     except BadMask as error:
@@ -228,7 +228,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def verdicts():
-    """What a child said to each hostile value before it ended, crashed or ran out of time."""
+    """The output of a child process for each hostile value until it ended or timed out."""
     with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as child:
         try:
             said, _ = child.communicate(timeout=120)
@@ -247,7 +247,7 @@ def test_hostile_value_is_refused(verdicts, name):
     assert verdicts[name] is not None
     assert verdicts[name].startswith("masks[1]")
     assert len(verdicts[name]) < 300
-    # the child came through, so here is safe too
+    # the child process did not crash, so the value is safe here too
     assert verdict(HOSTILE[name]) == verdicts[name]
 
 
@@ -326,7 +326,7 @@ def test_refusal_names_field_and_problem(verdicts, name, words):
         {"size": np.array([3, 4]), "counts": TEXT},
         {"size": [np.int32(3), np.float32(4)], "counts": TEXT},
         {"size": [3, 4], "counts": TEXT, "more": "ignored"},
-        # runs of 0 anywhere, and numbers with a group more than they need
+        # runs of 0 at any position, and numbers with a redundant group
         rle([3, 2, 1, 2, 4, 0]),
         rle([3, 2, 1, 2, 4, 0, 0]),
         rle([3, 2, 0, 0, 1, 2, 4]),
@@ -339,7 +339,7 @@ def test_refusal_names_field_and_problem(verdicts, name, words):
         rle("SPPPP0" + TEXT[1:]),
         rle(TEXT[:-1] + "S0"),
         rle("321P03"),
-        # what pycocotools makes of it
+        # the result of pycocotools
         coco.encode(np.asfortranarray(np.array(SQUARE, dtype=np.uint8))),
         [[1, 0, 3, 0, 3, 2, 1, 2]],
         [np.array([1, 0, 3, 0, 3, 2, 1, 2])],
@@ -411,7 +411,7 @@ def test_lists_of_one_length():
         masks.inspect_masks([rle(TEXT)], [None, None], ["a"])
 
 
-# Characters near both ends of the code, so that most texts decode and some do not.
+# Characters near both ends of the valid range, so that most texts decode and some do not.
 texts = st.one_of(
     st.binary(max_size=12),
     st.text(alphabet=[chr(code) for code in range(47, 113)], max_size=12).map(str.encode),
@@ -424,7 +424,7 @@ texts = st.one_of(
 
 
 def plain_runs(text):
-    """The run lengths of a text in plain Python; None when it is no code of 30-bit numbers."""
+    """The run lengths of a text in plain Python; None when its code is not valid."""
     runs, number, groups = [], 0, 0
     for character in text:
         code = character - 48
@@ -448,7 +448,7 @@ def plain_pixels(runs):
 
 @given(st.lists(st.tuples(texts, st.integers(1, 1300), st.booleans()), max_size=8))
 def test_any_bytes_are_refused_or_read_as_they_are(claims):
-    """Texts in one batch, each beside right and wrong neighbours, against plain Python."""
+    """Valid and invalid texts in one batch, compared with plain Python."""
     values, expected = [], []
     for text, pixels, told in claims:
         runs = plain_runs(text)
@@ -490,7 +490,7 @@ def test_spare_groups_of_the_largest_and_least_that_need_none():
 
 
 def test_a_batch_is_canonical_mask_by_mask():
-    """Runs of 0 at every place, in texts of every length, beside each other."""
+    """Runs of 0 at every position, in texts of every length, in one batch."""
     rng = np.random.default_rng(2)
     listed = [rng.integers(0, 3, size=rng.integers(1, 7)).tolist() for _ in range(3000)]
     listed = [runs for runs in listed if any(runs)]
@@ -515,7 +515,7 @@ def test_batches_hold_at_most_six(sizes, parts):
 
 
 def test_spare_groups_beside_numbers_of_every_length():
-    """A number with a group too many must not hide behind one that needs its groups."""
+    """A redundant group is noticed next to numbers that need all their groups."""
     runs = [20_000_000, 600, 20, 603]  # 6, 3, 2 groups, and 3 as the difference to 600
     sound = masks.from_runs(runs, 1, sum(runs))
     assert len(sound.counts) == 12
@@ -525,7 +525,7 @@ def test_spare_groups_beside_numbers_of_every_length():
 
 
 def test_a_batch_is_cut_without_loss():
-    """More characters than one batch holds, and one text longer than a batch."""
+    """More characters than fit into one batch, and one text longer than a batch."""
     rng = np.random.default_rng(5)
     grids = [rng.random((40, 50)) < 0.5 for _ in range(900)]
     grids.insert(500, rng.random((600, 1000)) < 0.5)

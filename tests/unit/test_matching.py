@@ -1,4 +1,4 @@
-"""Matchers against every possible assignment, and against the published rules told once more."""
+"""Matching compared with all possible assignments, and with the published rules in plain code."""
 
 from itertools import combinations, permutations
 
@@ -13,7 +13,7 @@ from gcg_bench.matching import admissible, greedy, greedy_halting, optimal
 
 NAN = float("nan")
 
-# few distinct values, so that ties and thresholds hit exactly are common
+# few distinct values, so that ties and values equal to a threshold are common
 entries = st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.75, 1.0]) | st.floats(0, 1, width=32)
 with_nan = entries | st.just(NAN)
 
@@ -25,7 +25,7 @@ def tables(elements, most=(5, 4)):
 
 
 def matchings(rows, columns):
-    """Every one-to-one set of pairs, of any size."""
+    """All one-to-one sets of pairs, of any size."""
     for size in range(min(rows, columns) + 1):
         for chosen in combinations(range(rows), size):
             for order in permutations(range(columns), size):
@@ -38,7 +38,7 @@ def is_one_to_one(pairs):
 
 
 def unchanged(matcher, *given_tables):
-    """The matcher's answer, and the tables are as they were."""
+    """The result of a matcher; fails when it changes its tables."""
     before = [table.copy() for table in given_tables]
     answer = matcher(*given_tables)
     for table, copy in zip(given_tables, before, strict=True):
@@ -50,7 +50,7 @@ def unchanged(matcher, *given_tables):
 
 
 def told_greedy(table):
-    """The published rule with shrinking lists of the rows and columns that are left."""
+    """The published rule with lists of the remaining rows and columns."""
     rows, columns = list(range(table.shape[0])), list(range(table.shape[1]))
     taken = []
     while rows and columns:
@@ -75,7 +75,7 @@ def test_greedy_is_the_published_rule(table):
 @pytest.mark.parametrize(
     ("table", "taken"),
     [
-        ([[0.9, 0.8], [0.8, 0.1]], [(0, 0, 0.9), (1, 1, 0.1)]),  # though .8 + .8 would be more
+        ([[0.9, 0.8], [0.8, 0.1]], [(0, 0, 0.9), (1, 1, 0.1)]),  # although .8 + .8 is more
         ([[0.5, 0.5], [0.5, 0.5]], [(0, 0, 0.5), (1, 1, 0.5)]),
         ([[0.1, 0.5], [0.5, 0.1]], [(0, 1, 0.5), (1, 0, 0.5)]),
         ([[0.9, 0.0], [0.0, 0.0]], [(0, 0, 0.9)]),
@@ -107,7 +107,7 @@ def test_nothing_on_a_side(shape):
 
 
 def told_halting(iou, similarity):
-    """The published rule at 0.5 and 0.5 with plain lists; a row or column of zeros stays put."""
+    """The published rule with thresholds 0.5 on plain lists; used rows and columns become zeros."""
     rows, columns = iou.shape
     iou = {(r, c): iou[r, c] for r in range(rows) for c in range(columns)}
     alike = dict(np.ndenumerate(similarity))
@@ -149,12 +149,12 @@ ALIKE = np.ones((2, 2))
     [
         ([[0.9, 0.0], [0.0, 0.8]], ALIKE, [(0, 0), (1, 1)]),
         ([[0.8, 0.0], [0.0, 0.9]], ALIKE, [(1, 1), (0, 0)]),
-        # exactly at a threshold is enough
+        # a value equal to the threshold is enough
         ([[0.5, 0.0], [0.0, 0.4]], [[0.5, 0.0], [0.0, 1.0]], [(0, 0)]),
-        # the largest has the wrong words: everything after it is lost as well
+        # the largest has a low similarity: all later pairs are lost as well
         ([[0.9, 0.0], [0.0, 0.8]], [[0.4, 0.0], [0.0, 1.0]], []),
         ([[0.9, 0.0], [0.0, 0.8]], [[1.0, 0.0], [0.0, 0.4]], [(0, 0)]),
-        # NaN comes first, and is below nothing
+        # NaN is taken first and is not below any threshold
         ([[0.9, 0.0], [0.0, NAN]], ALIKE, [(1, 1), (0, 0)]),
         ([[0.9, 0.0], [0.0, 0.8]], [[NAN, 0.0], [0.0, NAN]], [(0, 0), (1, 1)]),
         ([[NAN, NAN], [NAN, NAN]], [[NAN, NAN], [NAN, NAN]], [(0, 0), (1, 1)]),
@@ -224,7 +224,7 @@ def test_optimal_beats_every_assignment(table):
         ([[NAN, 0.1], [0.1, NAN]], [(0, 1), (1, 0)]),
         ([[NAN, 0.3], [0.1, 0.2]], [(0, 1), (1, 0)]),
         ([[0.1, 0.2, 0.3]], [(0, 2)]),
-        # two pairs are not better than one for being two; a row that gets nothing has no pair
+        # two pairs are not better than one with a larger sum; a row without overlap has no pair
         ([[0.9, 0.1], [0.1, 0.0]], [(0, 0)]),
         ([[0.9, 0.8, 0.0], [0.9, 0.7, 0.0], [0.8, 0.6, 0.0]], [(0, 1), (1, 0)]),
         ([[1e-300]], [(0, 0)]),
@@ -261,15 +261,15 @@ def test_admissible_has_most_pairs_then_most_weight(both):
 @pytest.mark.parametrize(
     ("weight", "allowed", "pairs"),
     [
-        # two light pairs before one heavy one
+        # two pairs of small weight are better than one of large weight
         ([[1.0, 0.1], [0.1, 0.0]], [[1, 1], [1, 0]], [(0, 1), (1, 0)]),
         ([[9.0, 0.1], [0.1, 0.0]], [[1, 1], [1, 0]], [(0, 1), (1, 0)]),
-        # what is not allowed does not tempt, whatever it weighs
+        # a pair that is not allowed has no influence, whatever its weight
         ([[0.6, 9.0], [9.0, 0.7]], [[1, 0], [0, 1]], [(0, 0), (1, 1)]),
         ([[0.6, NAN], [NAN, 0.7]], [[1, 0], [0, 1]], [(0, 0), (1, 1)]),
         ([[0.6, NAN], [0.5, 0.7]], [[1, 0], [1, 1]], [(0, 0), (1, 1)]),
         ([[0.6, NAN], [0.7, NAN]], [[1, 0], [1, 0]], [(1, 0)]),
-        # equal weights still make pairs, weights of 0 too
+        # equal weights give pairs, also weights of 0
         ([[0.0, 0.0], [0.0, 0.0]], [[1, 1], [1, 1]], [(0, 0), (1, 1)]),
         ([[-2.0, -2.0], [-2.0, -2.0]], [[1, 1], [1, 1]], [(0, 0), (1, 1)]),
         ([[0.0, 0.0]], [[0, 1]], [(0, 1)]),
@@ -284,7 +284,7 @@ def test_admissible_by_hand(weight, allowed, pairs):
 
 
 def test_admissible_trades_all_weight_for_a_pair():
-    """A chain in which one pair more makes all others as light as they can be."""
+    """A chain in which one more pair gives all other pairs the smallest weight."""
     weight = np.zeros((5, 5))
     allowed = np.zeros((5, 5), dtype=bool)
     for step in range(4):

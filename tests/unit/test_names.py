@@ -1,4 +1,4 @@
-"""Names from outside: what can name an image or a file, and what would lead out of its folder."""
+"""Names from files: which are valid for an image or a file, and which lead out of the folder."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_what_leads_out(name: str) -> None:
     "name", ["a", "sa_1", "train2017/0001.jpg", "a..b", "...", "Bär 1", "#2", "a:b/c", "x" * 255]
 )
 def test_what_stays_inside(name: str) -> None:
-    assert not leads_out(name) or name == "a:b/c"  # a drive, on the system that has them
+    assert not leads_out(name) or name == "a:b/c"  # a drive on Windows
     assert name_problem(name) is None or name == "a:b/c"
 
 
@@ -70,7 +70,7 @@ def test_a_part_of_a_path_is_no_longer_than_file_systems_hold() -> None:
     assert file_name_problem("x" * 255) is None
     assert "more than 255 bytes" in str(file_name_problem("x" * 256))
     assert "more than 255 bytes" in str(file_name_problem("a/" + "ü" * 128 + "/b"))
-    assert name_problem("x" * 256) is None  # an id may be longer than a file's name
+    assert name_problem("x" * 256) is None  # an id may be longer than a file name
     assert too_long("a/" * 2001)
     assert not too_long("a/" * 1000)
 

@@ -1,4 +1,4 @@
-"""Pictures from files: found, opened only when looked at, and doubted then."""
+"""Image files: finding them, opening them only when needed, checking their content."""
 
 import pickle
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_truncated_image_has_a_size_but_no_pixels(tmp_path: Path) -> None:
 def test_exif_turns_an_image_unless_the_annotations_are_for_it_unturned(tmp_path: Path) -> None:
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held so that the picture must be turned clockwise
+    exif[0x0112] = 6  # the viewer must rotate the image by 90 degrees clockwise
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     assert (read_pixels(tmp_path / "a.png", 6, 4) == np.rot90(pixels, -1)).all()
     assert (read_pixels(tmp_path / "a.png", 4, 6) == pixels).all()

@@ -28,7 +28,7 @@ WORDS_ALONE = replace(STRICT, metrics=(Words(),), ranked_by="Words", images_by="
 
 
 class Careful:
-    """Answers everything, but does what a test wants with some ids."""
+    """Answers every query, except that the test decides what happens for some ids."""
 
     def __init__(self, *, bad=(), batch=1, quit_after=None):
         self.bad, self.batch, self.quit_after = set(bad), batch, quit_after
@@ -172,7 +172,7 @@ def test_two_predictions_of_one_image_are_refused():
 
 
 class Hanging:
-    """Answers all but one image, on which it hangs."""
+    """Answers all images but one, on which it hangs."""
 
     def __init__(self, id_):
         self.id = id_
@@ -201,7 +201,7 @@ def test_evaluate_gives_an_image_up_when_its_time_is_up(tmp_path):
 def test_evaluate_gives_an_image_up_of_which_processes_died(tmp_path, patience, convicted):
     evaluate(Careful(), SHAPES, tmp_path, protocols=())
     (tmp_path / "predictions.jsonl").write_text("")
-    died = [{"died": {SECOND: 2}}, {"asked": SECOND}]  # as three processes leave it
+    died = [{"died": {SECOND: 2}}, {"asked": SECOND}]  # after the death of three processes
     (tmp_path / ".asked").write_text("".join(json.dumps(line) + "\n" for line in died))
     evaluate(Careful(), SHAPES, tmp_path, protocols=(), give_up_after=patience)
     why = {SECOND: "3 processes died while it was asked"}

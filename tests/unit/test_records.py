@@ -1,4 +1,4 @@
-"""Objects from outside: every field checked, every fault told with its place."""
+"""Objects from files: every field is checked, and every error names its location."""
 
 import math
 from pathlib import Path

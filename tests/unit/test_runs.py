@@ -1,4 +1,4 @@
-"""The run directory: created, filled, killed, resumed, read."""
+"""The run folder: creating, filling, killing, resuming and reading it."""
 
 import errno
 import json
@@ -125,7 +125,8 @@ def test_answers_are_kept_in_completion_order(tmp_path: Path) -> None:
         assert list(run.predictions()) == []
         for one in made:
             run.append(one)
-            assert list(Run.open(tmp_path).predictions())[-1] == one  # flushed, and no lock needed
+            # written to disk at once, and readable without a lock
+            assert list(Run.open(tmp_path).predictions())[-1] == one
         assert run.done_ids() == {"a", "b", "c"}
         assert list(run.predictions()) == made
     with Run.create_or_resume(tmp_path, SETTINGS) as run:
@@ -159,7 +160,7 @@ def test_wherever_a_line_is_torn_the_rest_is_kept(tmp_path: Path) -> None:
         file.write_bytes(whole[:cut])
         survived = {"a", "b"} if cut == len(whole) - 1 else {"a"}
         assert Run.open(folder).done_ids() == survived
-        assert file.read_bytes() == whole[:cut]  # reading mends nothing
+        assert file.read_bytes() == whole[:cut]  # reading repairs nothing
         with Run.create_or_resume(folder, SETTINGS) as run:
             assert run.done_ids() == survived
             assert file.read_bytes() == (whole if "b" in survived else whole[:first])
@@ -179,7 +180,7 @@ def test_a_tail_of_zeros_after_a_power_cut(tmp_path: Path) -> None:
 def test_an_end_that_is_no_line_is_refused_and_not_read(tmp_path: Path) -> None:
     started(tmp_path, "a")
     file = tmp_path / "predictions.jsonl"
-    os.truncate(file, 2**34)  # no disk is needed for zeros that nobody wrote
+    os.truncate(file, 2**34)  # a sparse file, which needs no disk space
     with pytest.raises(BadData, match=r"predictions\.jsonl: .*67,108,864 bytes.*Cut that end off"):
         Run.create_or_resume(tmp_path, SETTINGS)
     assert file.stat().st_size == 2**34
@@ -260,9 +261,9 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
             for _ in range(20):
                 seen = int(writer.stdout.readline()) + 1
             writer.send_signal(signal.SIGKILL)
-        assert (folder / ".lock").exists()  # nobody was left to remove it
+        assert (folder / ".lock").exists()  # the killed process did not remove it
         run = Run.open(folder)
-        assert len(run.done_ids()) >= seen  # what was told to be done is there
+        assert len(run.done_ids()) >= seen  # every reported prediction is stored
     with Run.create_or_resume(folder, {"model": "writer"}) as run:
         ids = [one.id for one in run.predictions()]
     assert ids == [f"image {k}" for k in range(len(ids))]

@@ -1,4 +1,4 @@
-"""The lock file: whom it refuses, and when it is taken over."""
+"""The lock file: which processes it refuses, and when it is taken over."""
 
 import errno
 import json
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def held_by(file: Path, *, age: float = 0.0, **changes: object) -> None:
-    """A lock file as some other process would have left it."""
+    """A lock file as another process would leave it."""
     file.unlink(missing_ok=True)
     lock = Lock(file)
     value = {**asdict(lock.holder), "token": "other", **changes}
@@ -44,7 +44,7 @@ def dead_pid() -> int:
 
 
 def taken(file: Path) -> bool:
-    """Whether the lock can be had; leaves it as it was otherwise."""
+    """Whether the lock can be taken; a lock that can be taken is released again."""
     before = file.read_bytes()
     try:
         lock = Lock(file)
@@ -95,7 +95,7 @@ def test_another_users_process_is_alive(file: Path, monkeypatch) -> None:
 
 @pytest.mark.parametrize("elsewhere", [{"host": "node17"}, {"boot": "another boot"}])
 def test_another_host_is_believed_until_it_falls_silent(file: Path, elsewhere: dict) -> None:
-    pid = dead_pid()  # dead here, which says nothing of a process there
+    pid = dead_pid()  # dead on this host; the pid may be alive on the other one
     held_by(file, pid=pid, age=STALE_AFTER - 60, **elsewhere)
     with pytest.raises(RunLocked) as caught:
         Lock(file)
@@ -142,7 +142,7 @@ def test_only_one_takes_over(file: Path) -> None:
 
 
 def half_taken_over(file: Path, depth: int, content: bytes | None = None) -> list[Path]:
-    """A dead process's lock, claimed by a dead process, and so on; the claims."""
+    """The files of a lock of a dead process, of a dead process's claim on it, and so on."""
     held_by(file, pid=dead_pid())
     dead = json.loads(file.read_bytes())
     claims = []
@@ -158,7 +158,7 @@ def half_taken_over(file: Path, depth: int, content: bytes | None = None) -> lis
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_a_takeover_that_died_halfway_is_taken_over(file: Path, depth: int) -> None:
     assert len(set(half_taken_over(file, depth))) == depth
-    assert taken(file)  # and nothing is left beside it
+    assert taken(file)  # and no other file is left
 
 
 def test_a_living_takeover_is_refused_by_name(file: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_claim_on_a_lock_that_was_replaced_is_worth_nothing(file: Path, monkey
     create, winner = Lock._create, []
 
     def slow(self: Lock, claimed: Path) -> bool:
-        if claimed != file and not winner:  # the other is faster, from start to finish
+        if claimed != file and not winner:  # the other process takes the lock first
             winner.append(None)
             winner[0] = Lock(file)
         return create(self, claimed)
@@ -268,7 +268,7 @@ for turn in range(rounds):
                 os.write(tell, b"w")
             except RunLocked:
                 os.write(tell, b"r")
-            os.read(wait, 1)  # alive until all have tried
+            os.read(wait, 1)  # stays alive until all processes have tried
             os._exit(0)
         children.append(child)
     outcomes = b""
@@ -339,7 +339,7 @@ def test_systems_without_proc_are_asked_through_ps(file: Path, monkeypatch) -> N
 def test_systems_that_do_not_say_when_a_process_started(file: Path, monkeypatch) -> None:
     monkeypatch.setattr(lock_module, "_started", lambda pid: "")
     held_by(file)
-    assert not taken(file)  # it lives, and may be the one
+    assert not taken(file)  # a process with this pid is alive, and may be the holder
 
 
 def test_windows_goes_by_touches_alone(file: Path, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""Similarity of phrases against scipy's cosine, and by counting pairs on paper."""
+"""Similarity compared with the cosine of scipy, and the false-accept rate computed on paper."""
 
 import math
 
@@ -82,10 +82,10 @@ def accepted(images, **options):
 
 
 def test_false_accepts_on_paper():
-    # pairs of different images: cat-dog .71, cat-back -1, dog-back -.71; never cat-cat of one image
+    # pairs of different images: cat-dog .71, cat-back -1, dog-back -.71; not cat-cat of one image
     assert accepted([["a cat", "a cat"], ["dog"], ["back"]]) == pytest.approx(2 / 5)
     assert accepted([["a cat"], ["a cat"], [], ["back"]]) == pytest.approx(1 / 3)
-    # the gate lets through what lies on it: the cosine of cat and dog is sqrt(1/2)
+    # a similarity equal to the threshold is accepted: the cosine of cat and dog is sqrt(1/2)
     assert accepted([["a cat"], ["dog"]], threshold=0.72) == 0.0
 
 
@@ -101,12 +101,12 @@ def test_one_image_alone_has_no_strangers(images):
 
 
 def test_one_crowded_image_is_no_burden():
-    # a table of all phrases with all would take gigabytes
+    # a table of all phrase pairs would take gigabytes
     assert accepted([["a cat"] * 90_000, ["dog"]]) == 1.0
 
 
 def test_a_draw_agrees_with_all_pairs():
-    # very uneven images: each pair has to be as likely as any other
+    # images with very different numbers of phrases: all pairs must have the same probability
     images = [["a cat"] * 40, ["dog"], ["back", "a cat", "dog"], ["void"] * 7, ["a cat", "back"]]
     exact = accepted(images)
     drawn = [accepted(images, pairs=200, seed=seed) for seed in range(30)]

@@ -1,4 +1,4 @@
-"""Intervals, paired tests and their adjustment, against arithmetic and against simulated truth."""
+"""Intervals, paired tests and their adjustment, compared with arithmetic and with simulations."""
 
 import dataclasses
 import math
@@ -34,7 +34,7 @@ def alternating(a, b):
 
 
 def binomial_range(p, count, deviations=4.5):
-    """Shares that `count` tosses of probability p leave less than once in 100,000 times."""
+    """An interval for the share of successes of `count` draws, with error rate below 1e-5."""
     reach = deviations * math.sqrt(p * (1 - p) / count)
     return p - reach, p + reach
 
@@ -77,7 +77,7 @@ def test_memory_stays_small():
 
 
 def test_every_image_is_drawn_alike():
-    """Each image's count is binomial (n, 1/n): mean 1, absent with probability (1 - 1/n)^n."""
+    """The count of an image is binomial (n, 1/n): mean 1, and 0 with probability (1 - 1/n)^n."""
     n, count = 20, 4000
     counts = draws(n, count, seed=6)
     assert np.all(np.abs(counts.mean(axis=0) - 1) < 4.5 * math.sqrt((1 - 1 / n) / count))
@@ -132,7 +132,7 @@ def test_draws_without_a_score_are_left_out():
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
 def test_interval_covers_the_truth(level):
-    """Means of 80 normal numbers; the interval's own error at this n is below 0.02."""
+    """Means of 80 normal numbers; the error of the interval for this n is below 0.02."""
     rng = np.random.default_rng(7)
     sets = 500
     covered = 0
@@ -150,7 +150,7 @@ def test_interval_covers_the_truth(level):
 def test_difference_of_two_means():
     a, b = np.array([0.1, 0.5, 0.3, 0.9]), np.array([0.2, 0.6, 0.4, 1.0])
     found = paired(mean_of(alternating(a, b)), 4, draws=200)["mean"]
-    # every image gains 0.1, so every draw of images does
+    # every image gains 0.1, and so does every draw of images
     assert found.value == pytest.approx(0.1, abs=1e-12)
     assert found.low == pytest.approx(0.1, abs=1e-12)
     assert found.high == pytest.approx(0.1, abs=1e-12)
@@ -207,7 +207,7 @@ def test_least_p_counts_the_runs_themselves():
 
 
 def test_pooled_ratios_differ_as_ratios():
-    """A ratio of sums is not a mean of ratios: here 1 of 4 against 3 of 4."""
+    """A ratio of sums differs from a mean of ratios: here 1 of 4 and 3 of 4."""
     hits, total = np.array([1.0, 2.0, 0.0, 1.0]), np.array([3.0, 3.0, 1.0, 1.0])
 
     def reduce(weights):
@@ -229,7 +229,7 @@ def test_a_run_against_itself():
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
 def test_rounding_is_no_difference(scale):
-    """Sums in another order differ in the last digits, by more the larger the scores."""
+    """Sums in another order differ in the last digits; larger scores differ more."""
 
     def reduce(weights):
         wobble = 1e-15 * (weights @ np.array([1.0, -1.0] * 5))
@@ -362,7 +362,7 @@ def test_holm_keeps_the_order_and_lowers_nothing(given_p):
 
 
 def two_runs(a, b):
-    """A reducer over interleaved rows that knows both runs' scores beforehand."""
+    """A reducer over interleaved rows that returns fixed scores of both runs."""
 
     def reduce(weights):
         first = weights[:, 0::2].sum(axis=1) > weights[:, 1::2].sum(axis=1)
@@ -374,9 +374,9 @@ def two_runs(a, b):
 @pytest.mark.parametrize(
     ("a", "b", "differ"),
     [
-        (0.1, 0.1 + 5e-13, False),  # under a millionth of a millionth
+        (0.1, 0.1 + 5e-13, False),  # less than 1e-12
         (0.1, 0.1 + 1.5e-12, True),
-        (1e6, 1e6 + 5e-7, False),  # large scores are rounded as much more
+        (1e6, 1e6 + 5e-7, False),  # the tolerance grows with the scores
         (1e6, 1e6 + 2e-6, True),
     ],
 )

@@ -10,15 +10,15 @@ Annotations with one span become one phrase with several masks.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from gcg_bench.data.cards import DataCard, image_folders, locate
-from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged, ranks
+from gcg_bench.data.drafts import SampleDraft, finish, merged, ranks
 from gcg_bench.files import limits
-from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole, four_numbers
-from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, four_numbers, two_whole
+from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.json import read_json
+from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)
@@ -47,11 +47,6 @@ def read(
     yield from finish(_drafts(images, content, card, finder, limit, faults), faults)
 
 
-def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The one file of a split."""
-    return tuple(locate(card, split, root, ROLES).values())
-
-
 def _drafts(
     images: list[Record],
     content: Record,
@@ -59,7 +54,7 @@ def _drafts(
     finder: ImageFinder,
     limit: int | None,
     faults: Faults,
-) -> Iterator[Draft]:
+) -> Iterator[SampleDraft]:
     drawn: defaultdict[str, list[Record]] = defaultdict(list)
     for row in content.records("annotations", faults=faults):
         with faults.caught():
@@ -72,12 +67,12 @@ def _drafts(
             size = image.whole("height", least=1), image.whole("width", least=1)
             path = finder.path(image.text("file_name", empty=False))
             key = str(image.id("id"))
-            yield Draft(
+            yield SampleDraft(
                 id=key,
                 file=image.file,
+                caption=caption,
                 captions=(caption,),
                 phrases=_phrases(drawn[key], caption, size, faults),
-                picture=partial(file_picture, path),
                 path=path,
                 size=size,
                 prompt=card.prompt,
@@ -113,7 +108,7 @@ def _phrases(
             if start >= end:
                 raise row.bad("tokens_positive", "names nothing in the caption")
             values = [(f"{row.prefix}sam_mask", row.any("sam_mask"))]
-            phrases.append(DraftPhrase(caption[start:end], values, (start, end)))
+            phrases.append(DraftPhrase(caption[start:end], values, span=(start, end)))
     return merged(phrases)
 
 
@@ -129,8 +124,7 @@ def _has_extent(row: Record, size: tuple[int, int]) -> bool:
 
 def _first_span(row: Record) -> tuple[int, int]:
     spans = row.items("tokens_positive")
-    first = spans[0] if spans and isinstance(spans[0], list) else []
-    ends = [as_whole(value) for value in first]
-    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+    first = two_whole(spans[0]) if spans else None
+    if first is None:
         raise row.bad("tokens_positive", "should be a list of [start, end] with one at least")
-    return ends[0], ends[1]
+    return first

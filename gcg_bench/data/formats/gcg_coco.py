@@ -9,7 +9,6 @@ references.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ import numpy as np
 
 from gcg_bench.data import Dataset
 from gcg_bench.data.cards import DataCard, image_folders, locate
-from gcg_bench.data.drafts import Draft, DraftPhrase, finish, ranks
+from gcg_bench.data.drafts import SampleDraft, finish, ranks
 from gcg_bench.errors import BadMask, BadOption
 from gcg_bench.files import limits
 from gcg_bench.files.fields import RAISE_FAULTS, CollectedFaults, Faults, Record, four_numbers, kind
-from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.json import read_json
 from gcg_bench.masks import area, boxes, inspect_masks, to_rle, union
+from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Mask, Sample
 
 ROLES = ("masks", "captions")
@@ -51,11 +51,6 @@ def read(
     yield from finish(_drafts(card, paths, finder, limit, faults), faults)
 
 
-def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The two files of a split."""
-    return tuple(locate(card, split, root, ROLES).values())
-
-
 def write(
     dataset: Dataset, paths: Mapping[str, Path], *, names: Sequence[str | None], embed: bool
 ) -> None:
@@ -68,8 +63,8 @@ def write(
         embed: not for this layout.
 
     Raises:
-        BadOption: an image has both words without masks and masks without words, whose order could
-            not tell them apart.
+        BadOption: an image has no caption, or it has both words without masks and masks without
+            words, whose order could not tell them apart.
     """
     del embed
     ids = _typed_ids(dataset.samples)
@@ -81,6 +76,11 @@ def write(
         file_name = f"{one}.jpg" if name is None else name
         size = {"height": picture.height, "width": picture.width}
         images.append({"id": one, "file_name": file_name, **size})
+        if not sample.captions:
+            raise BadOption(
+                f"image {sample.id}: has no caption, which the layout gcg_coco needs; export it as"
+                " jsonl or parquet"
+            )
         labels, masks = _parallel(sample)
         for mask, crowd in masks:
             drawn.append(_annotation(len(drawn) + 1, one, mask, crowd=crowd))
@@ -133,7 +133,7 @@ def _drafts(
     finder: ImageFinder,
     limit: int | None,
     faults: Faults,
-) -> Iterator[Draft]:
+) -> Iterator[SampleDraft]:
     captions, masks = (
         Record(read_json(paths[role]), paths[role]) for role in ("captions", "masks")
     )
@@ -152,7 +152,7 @@ def _drafts(
 
 def _draft(
     key: str, image: Record, twin: Record | None, told: list[Record], finder: ImageFinder
-) -> Draft:
+) -> SampleDraft:
     """An image of the caption file; its size may stand in the mask file (`twin`) alone."""
     if not told:
         problem = "no annotation gives this image a caption"
@@ -160,12 +160,12 @@ def _draft(
     sized = next((one for one in (twin, image) if one is not None and one.has("height")), None)
     named = next((one for one in (image, twin) if one is not None and one.has("file_name")), None)
     path = finder.path(f"{key}.jpg" if named is None else named.text("file_name", empty=False))
-    return Draft(
+    captions = tuple(row.text("caption", most=limits.TEXT) for row in told)
+    return SampleDraft(
         id=key,
         file=image.file,
-        captions=tuple(row.text("caption", most=limits.TEXT) for row in told),
-        phrases=[],
-        picture=partial(file_picture, path),
+        caption=captions[0],
+        captions=captions,
         path=path,
         size=None
         if sized is None

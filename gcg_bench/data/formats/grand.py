@@ -9,17 +9,17 @@ whose id is its file's name without suffix; there are too many for the files to 
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gcg_bench.data.cards import DataCard, annotation_folders, image_folders
-from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged
+from gcg_bench.data.drafts import SampleDraft, finish, merged
 from gcg_bench.errors import MissingData
 from gcg_bench.files import limits
-from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole
-from gcg_bench.files.images import ImageFinder, file_picture
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, two_whole
+from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.json import read_json
+from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
 
@@ -62,7 +62,7 @@ def _files(card: DataCard, root: Path) -> list[Path]:
 
 def _drafts(
     files: list[Path], card: DataCard, finder: ImageFinder, limit: int | None, faults: Faults
-) -> Iterator[Draft]:
+) -> Iterator[SampleDraft]:
     made = 0
     for rank, file in enumerate(files):
         if made == limit:
@@ -81,12 +81,12 @@ def _drafts(
             made += 1
             path = finder.path(str(name))
             caption = told.text("caption", most=limits.TEXT)
-            yield Draft(
+            yield SampleDraft(
                 id=file.stem,
                 file=file,
+                caption=caption,
                 captions=(caption,),
                 phrases=merged(_phrases(told, _masks(entry), len(caption))),
-                picture=partial(file_picture, path),
                 path=path,
                 prompt=card.prompt,
                 order=rank,
@@ -116,14 +116,14 @@ def _phrases(
     for part in told.records("details", optional=True):
         ids = part.items("ids") if part.has("ids") else [part.id("id")]
         found = [masks[one] for one in ids if isinstance(one, int | str) and one in masks]
-        yield DraftPhrase(part.text("phrase"), found, _span(part, length))
+        yield DraftPhrase(part.text("phrase"), found, span=_span(part, length))
 
 
 def _span(part: Record, length: int) -> tuple[int, int] | None:
     if not part.has("tokens_positive"):
         return None
-    ends = [as_whole(value) for value in part.items("tokens_positive")]
-    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+    ends = two_whole(part.items("tokens_positive"))
+    if ends is None:
         raise part.bad("tokens_positive", "should be two whole numbers, start and end")
     start, end = max(ends[0], 0), min(ends[1], length)
     return (start, end) if start < end else None

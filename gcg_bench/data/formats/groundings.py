@@ -9,16 +9,15 @@ union is what the published code trains on.
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from gcg_bench.data.cards import DataCard, image_folders, locate
-from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged, numbered, ranks
-from gcg_bench.errors import BadData
+from gcg_bench.data.drafts import SampleDraft, finish, merged, numbered, ranked
 from gcg_bench.files import limits
-from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole
-from gcg_bench.files.images import ImageFinder, file_picture
-from gcg_bench.files.json import read_json
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, two_whole
+from gcg_bench.files.images import ImageFinder
+from gcg_bench.files.json import read_list
+from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)
@@ -40,21 +39,13 @@ def read(
     """
     file = locate(card, split, root, ROLES)["annotations"]
     finder = ImageFinder(image_folders(card, split, root))
-    entries = read_json(file)
-    if not isinstance(entries, list):
-        raise BadData("should be a list of images", file=file)
-    yield from finish(_drafts(entries[:limit], file, card, finder, faults), faults)
-
-
-def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The one file of a split."""
-    return tuple(locate(card, split, root, ROLES).values())
+    entries = read_list(file, "a list of images")[:limit]
+    yield from finish(ranked(_drafts(entries, file, card, finder, faults)), faults)
 
 
 def _drafts(
     entries: list[object], file: Path, card: DataCard, finder: ImageFinder, faults: Faults
-) -> Iterator[Draft]:
-    drafts = []
+) -> Iterator[SampleDraft]:
     seen: Counter[str] = Counter()
     for at, value in enumerate(entries):
         with faults.caught():
@@ -63,20 +54,15 @@ def _drafts(
             entry.image = numbered(PurePosixPath(name).stem, seen)
             caption = entry.text("caption", most=limits.TEXT).strip('"').strip()
             path = finder.path(name)
-            drafts.append(
-                Draft(
-                    id=entry.image,
-                    file=file,
-                    captions=(caption,),
-                    phrases=_phrases(entry, caption, faults),
-                    picture=partial(file_picture, path),
-                    path=path,
-                    prompt=card.prompt,
-                )
+            yield SampleDraft(
+                id=entry.image,
+                file=file,
+                caption=caption,
+                captions=(caption,),
+                phrases=_phrases(entry, caption, faults),
+                path=path,
+                prompt=card.prompt,
             )
-    for draft, rank in zip(drafts, ranks([draft.id for draft in drafts]), strict=True):
-        draft.order = rank
-        yield draft
 
 
 def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
@@ -89,7 +75,7 @@ def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
             values = part.items("rle_masks")
             span = _span(part, text, caption, shift)
             masks = [(f"{part.prefix}rle_masks[{at}]", one) for at, one in enumerate(values)]
-            phrases.append(DraftPhrase(text, masks, span))
+            phrases.append(DraftPhrase(text, masks, span=span))
             if span is None or caption[slice(*span)].lower() != text.lower():
                 odd = part.bad("token_positives", "does not spell the phrase in its caption")
                 faults.warning(odd)
@@ -102,10 +88,10 @@ def _span(part: Record, text: str, caption: str, shift: int) -> tuple[int, int] 
     Offsets count in the stripped caption; where they do not spell the phrase but would when counted
     in the caption as it was, they are moved. Ends beyond the caption are cut, as slices are.
     """
-    ends = [as_whole(value) for value in part.items("token_positives")]
-    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+    ends = two_whole(part.items("token_positives"))
+    if ends is None:
         raise part.bad("token_positives", "should be two whole numbers, start and end")
-    start, end = ends[0], ends[1]
+    start, end = ends
     moved = caption[max(start - shift, 0) : max(end - shift, 0)]
     if caption[max(start, 0) : max(end, 0)].lower() != text.lower() == moved.lower():
         start, end = start - shift, end - shift

@@ -13,11 +13,11 @@ from typing import Any
 
 from gcg_bench.data import Dataset
 from gcg_bench.data.cards import DataCard, annotation_folders, image_folders, locate
-from gcg_bench.data.drafts import Draft, finish, ranks
-from gcg_bench.data.formats.jsonl import to_draft, to_row
+from gcg_bench.data.drafts import SampleDraft, finish, ranked
+from gcg_bench.data.formats.jsonl import read_row, to_row
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
-from gcg_bench.files.images import ImageFinder, decode, encoded, file_picture
+from gcg_bench.files.images import ImageFinder, decode, encoded
 from gcg_bench.files.tables import opened_table
 from gcg_bench.types import Picture, Pixels, Sample
 
@@ -43,10 +43,8 @@ def read(
         BadData: not a parquet file, or a row is not what the format says; names image and field.
     """
     finder = ImageFinder(image_folders(card, split, root))
-    drafts = list(islice(_drafts(annotation_files(card, split, root), card, finder, faults), limit))
-    for draft, rank in zip(drafts, ranks([draft.id for draft in drafts]), strict=True):
-        draft.order = rank if draft.order < 0 else draft.order
-    yield from finish(drafts, faults)
+    drafts = _drafts(annotation_files(card, split, root), card, finder, faults)
+    yield from finish(ranked(islice(drafts, limit)), faults)
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
@@ -109,22 +107,13 @@ class _Embedded:
 
 def _drafts(
     files: tuple[Path, ...], card: DataCard, finder: ImageFinder, faults: Faults
-) -> Iterator[Draft]:
+) -> Iterator[SampleDraft]:
     for file in files:
         images = _Embedded(file)
         for group, at, value, embedded in _rows(file):
-            with faults.caught(file=file):
-                row = Record(value, file)
-                row.image = str(row.id("id"))
-                draft = to_draft(row, card, -1)
+            for draft in read_row(Record(value, file), card, finder, faults):
                 if embedded:
-                    pixels = partial(images.pixels, group, at)
-                    draft.picture = partial(_picture, pixels)
-                if row.has("file_name"):
-                    path = finder.path(row.text("file_name", empty=False))
-                    draft.path = path
-                    if not embedded:
-                        draft.picture = partial(file_picture, path)
+                    draft.picture = partial(_picture, partial(images.pixels, group, at))
                 yield draft
 
 

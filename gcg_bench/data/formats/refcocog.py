@@ -11,17 +11,16 @@ and equal expressions are one phrase with several masks.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from gcg_bench.data.cards import DataCard, image_folders, locate
-from gcg_bench.data.drafts import Draft, DraftPhrase, finish, merged, numbered, ranks
-from gcg_bench.errors import BadData
+from gcg_bench.data.drafts import SampleDraft, finish, merged, numbered, ranked
 from gcg_bench.files import limits
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
-from gcg_bench.files.images import ImageFinder, file_picture
-from gcg_bench.files.json import read_json
+from gcg_bench.files.images import ImageFinder
+from gcg_bench.files.json import read_list
+from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)
@@ -48,21 +47,13 @@ def read(
     """
     file = locate(card, split, root, ROLES)["annotations"]
     finder = ImageFinder(image_folders(card, split, root))
-    entries = read_json(file)
-    if not isinstance(entries, list):
-        raise BadData("should be a list of images", file=file)
-    yield from finish(_drafts(entries[:limit], file, card, finder, faults), faults)
-
-
-def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The one file of a split."""
-    return tuple(locate(card, split, root, ROLES).values())
+    entries = read_list(file, "a list of images")[:limit]
+    yield from finish(ranked(_drafts(entries, file, card, finder, faults)), faults)
 
 
 def _drafts(
     entries: list[object], file: Path, card: DataCard, finder: ImageFinder, faults: Faults
-) -> Iterator[Draft]:
-    drafts = []
+) -> Iterator[SampleDraft]:
     seen: Counter[str] = Counter()
     for at, value in enumerate(entries):
         with faults.caught():
@@ -72,22 +63,21 @@ def _drafts(
             key = next(iter(outer.value))
             entry = outer.record(key)
             entry.image = numbered(str(key), seen)
-            drafts.append(_draft(entry, entry.image, card, finder, faults))
-    for draft, rank in zip(drafts, ranks([draft.id for draft in drafts]), strict=True):
-        draft.order = rank
-        yield draft
+            yield _draft(entry, entry.image, card, finder, faults)
 
 
-def _draft(entry: Record, key: str, card: DataCard, finder: ImageFinder, faults: Faults) -> Draft:
+def _draft(
+    entry: Record, key: str, card: DataCard, finder: ImageFinder, faults: Faults
+) -> SampleDraft:
     caption = entry.text("caption", most=limits.TEXT).strip('"').strip()
     path = finder.path(entry.text("img_file_name", empty=False))
     stated = entry.has("height") and entry.has("width")
-    return Draft(
+    return SampleDraft(
         id=key,
         file=entry.file,
+        caption=caption,
         captions=(caption,),
         phrases=_phrases(entry, caption, faults),
-        picture=partial(file_picture, path),
         path=path,
         size=(entry.whole("height", least=1), entry.whole("width", least=1)) if stated else None,
         prompt=card.prompt,
@@ -104,7 +94,7 @@ def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
             continue
         outline = part.any("segmentation")
         masks = [(f"{part.prefix}segmentation", outline)] if outline else []
-        found.append(DraftPhrase(sentence, masks, place.span()))
+        found.append(DraftPhrase(sentence, masks, span=place.span()))
     return _trimmed(merged(found), caption)
 
 
