@@ -158,10 +158,9 @@ def _score_files(
     ).load()
     reading = Reading()
     chosen = scoring_spec(scoring)
-    sizes = {sample.id: sample.size for sample in data.samples}
     predictions = complete(
         data.samples,
-        read_predictions(path, sizes=sizes, reading=reading),
+        read_predictions(path, sizes=data.sizes, reading=reading),
         missing=chosen.missing,
         limited=options_.limit is not None,
     )

@@ -157,8 +157,7 @@ def predictions_of(
     run: Run, data: Dataset, scoring: ScoringSpec, *, limited: bool = False
 ) -> dict[str, Prediction]:
     """One prediction of a run for every sample; see `complete`."""
-    sizes = {sample.id: sample.size for sample in data.samples}
-    answers = run.predictions(sizes=sizes)
+    answers = run.predictions(sizes=data.sizes)
     return complete(data.samples, answers, missing=scoring.missing, limited=limited)
 
 

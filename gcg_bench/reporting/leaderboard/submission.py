@@ -80,8 +80,8 @@ def inspect(path: Path, data: Dataset) -> Submission:
     Raises:
         MissingData: there is nothing at `path`.
     """
-    sizes = {sample.id: sample.size for sample in data.samples}
     reading = Reading()
+    sizes = data.sizes
     problems = check(path, sizes=sizes, ids=sizes, reading=reading)
     predictions = [
         prediction

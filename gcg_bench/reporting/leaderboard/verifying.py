@@ -172,8 +172,7 @@ def _scored(
     resampling = [_resampling(row, claim) for row, claim in zip(rows, stored, strict=True)]
     empty = rows[0].get("measurement", {}).get("missing") == "empty"
     missing: Missing = "empty" if empty else "error"
-    sizes = {sample.id: sample.size for sample in data.samples}
-    predictions = complete(data.samples, run.predictions(sizes=sizes), missing=missing)
+    predictions = complete(data.samples, run.predictions(sizes=data.sizes), missing=missing)
     if len(set(resampling)) == 1:  # captions are measured once for all
         return score(data, predictions, protocols, missing=missing, resampling=resampling[0])
     return [

@@ -91,9 +91,8 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     if not results:
         raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
     _refuse_other_images(run, results, tuple(sample.id for sample in data.samples))
-    sizes = {sample.id: sample.size for sample in data.samples}
     # a run may have been scored while images were missing: they count as failures there
-    predictions = complete(data.samples, run.predictions(sizes=sizes), missing="empty")
+    predictions = complete(data.samples, run.predictions(sizes=data.sizes), missing="empty")
     store = pair_up(data.samples, predictions)
     pairs, mistakes = _diagnosed(store, *_rule_of_mistakes(run, results, task, encoder))
     return Material(
