@@ -90,6 +90,11 @@ class Sample:
         """The query's id."""
         return self.query.id
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """The image's (height, width), which all masks of the sample have."""
+        return self.query.image.height, self.query.image.width
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
