@@ -15,6 +15,10 @@ Row = Mapping[str, float | Sequence[float]]
 """What a metric counts in one pair: plain numbers, or lists of plain numbers, by column name."""
 
 
+Better = Literal["higher", "lower", "neither"]
+Scale = Literal["share", "CIDEr", "plain"]
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreSpec:
     """What a score is: its name, which direction is better, how it is printed.
@@ -32,8 +36,8 @@ class ScoreSpec:
     """
 
     name: str
-    direction: Literal["higher", "lower", "neither"] = "higher"
-    scale: Literal["share", "CIDEr", "plain"] = "share"
+    direction: Better = "higher"
+    scale: Scale = "share"
     headline: bool = True
     undefined: str = ""
     gameable: str = ""

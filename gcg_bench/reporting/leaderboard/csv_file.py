@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
@@ -22,12 +22,12 @@ from gcg_bench.reporting.leaderboard.rows import (
     Row,
     columns,
 )
+from gcg_bench.types import Better, Scale
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with in some spreadsheet
 _MOST = 1e15  # of whole numbers
 _NEEDED = ("model", "protocol")
 _JSON = 8 * limits.SIGNATURE  # characters of a mapping: JSON writes some characters as six
-_DIRECTIONS, _SCALES = ("higher", "lower", "neither"), ("share", "CIDEr", "plain")
 _REMEDY = "Make the board again from its runs: gcg-bench leaderboard RUN... -o board.csv"
 
 
@@ -132,7 +132,8 @@ def _mapping(name: str, cell: str, place: int, file: Path) -> dict[str, Any]:
 def _score(record: Record) -> dict[str, Any]:
     """What the column `scores` says of one score."""
     score: dict[str, Any] = {}
-    for name, known in (("direction", _DIRECTIONS), ("scale", _SCALES)):
+    for name, values in (("direction", Better), ("scale", Scale)):
+        known = get_args(values)
         score[name] = record.text(name)
         if score[name] not in known:
             raise record.bad(name, f"is {score[name]!r:.40}; known: {', '.join(known)}")

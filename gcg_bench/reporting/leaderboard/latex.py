@@ -50,7 +50,7 @@ def escaped(text: str) -> str:
 
 
 def latex(sections: Sequence[Section]) -> str:
-    r"""The sections as tables, for a document's \input command."""
+    """The sections as tables, for a document that inputs the file."""
     return "\n".join([_HEAD, *(_table(section) for section in sections)])
 
 
