@@ -1,5 +1,6 @@
 """The recipes of CONTRIBUTING.md, copied and run as a reader would, in a copy of the package."""
 
+import inspect
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from support.fences import ROOT, commands, fences, files
 
+from gcg_bench import types
 from gcg_bench.cli import cli
 from gcg_bench.data import load_dataset
 from gcg_bench.masks import decode
@@ -27,17 +29,21 @@ UPSIDE_DOWN = ("covered(truth) + covered(answer) - either", "either - covered(an
 NEW = {METRIC, MODEL, "pets/card.md", "pets/val.jsonl", "tests/unit/test_foreground.py"}
 SHIPPED = {"data_cards/pets.md", "tests/data/pets", "pets/images", "gcg_bench/data/formats/NAME.py"}
 
-# main() of the copy, line after line in one process, so that torch is imported once
+# main() of the copy, line after line in one process, so that torch and METEOR start once
 DRIVER = """
 import json, sys
 import gcg_bench
 from gcg_bench.cli import main
+from gcg_bench.text import java
+from support.live_meteor import LiveMeteor
+java._meteor = LiveMeteor()
 codes = []
 for arguments in json.loads(sys.argv[1]):
     try:
         main(arguments)
     except SystemExit as left:
         codes.append(left.code)
+java._meteor.close()
 print(json.dumps({"codes": codes, "package": gcg_bench.__file__}))
 """
 
@@ -52,7 +58,8 @@ def paint(file: Path, *things: tuple[int, int, int, int]) -> None:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join((str(folder), str(folder / "tests")))
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -206,3 +213,16 @@ def test_check_does_what_the_page_says():
     assert os.access(ROOT / "check", os.X_OK)
     assert "./check" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert fences(PAGE)[0].text.splitlines()[-1] == "./check"
+
+
+def test_the_glossary_has_every_value_that_the_package_shares():
+    glossary = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n## Glossary\n")[2]
+    terms = re.findall(r"\*([\w -]+)\*", glossary.partition("\n## ")[0])
+    values = {
+        name
+        for name, value in vars(types).items()
+        if inspect.isclass(value) and value.__module__ == types.__name__
+    }
+    assert {"Sample", "Pair", "Metric"} <= values
+    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower() for name in values}
+    assert {name.removesuffix("s") for name in names} <= {term.removesuffix("s") for term in terms}
