@@ -1,5 +1,6 @@
 """The recipes of CONTRIBUTING.md, copied and run as a reader would, in a copy of the package."""
 
+import inspect
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from support.fences import ROOT, commands, fences, files
 
+from gcg_bench import types
 from gcg_bench.cli import cli
 from gcg_bench.data import load_dataset
 from gcg_bench.masks import decode
@@ -23,21 +25,32 @@ PAGE = "CONTRIBUTING.md"
 METRIC = "gcg_bench/metrics/foreground.py"
 MODEL = "odd_pixels.py"
 # what a metric does that is wrong: it counts the pixels outside
-UPSIDE_DOWN = ("covered(truth) + covered(answer) - either", "either - covered(answer) + 1.0")
-NEW = {METRIC, MODEL, "pets/card.md", "pets/val.jsonl", "tests/unit/test_foreground.py"}
+UPSIDE_DOWN = (
+    "float(pair.pixels.intersection)",
+    "float(pair.pixels.union - pair.pixels.predicted + 1)",
+)
+TASK = "gcg_bench/tasks/saliency.py"
+LAYOUT = "gcg_bench/predictions/layouts/label_list.py"
+PETS = {"pets/card.md", "pets/val.jsonl", "pets/saliency.md", "pets/saliency.jsonl"}
+FILES = {METRIC, MODEL, TASK, LAYOUT, "pets/answers.json", *PETS}
+NEW = {*FILES, "tests/unit/test_foreground.py"}
 SHIPPED = {"data_cards/pets.md", "tests/data/pets", "pets/images", "gcg_bench/data/formats/NAME.py"}
 
-# main() of the copy, line after line in one process, so that torch is imported once
+# main() of the copy, line after line in one process, so that torch and METEOR start once
 DRIVER = """
 import json, sys
 import gcg_bench
 from gcg_bench.cli import main
+from gcg_bench.text import java
+from support.live_meteor import LiveMeteor
+java._meteor = LiveMeteor()
 codes = []
 for arguments in json.loads(sys.argv[1]):
     try:
         main(arguments)
     except SystemExit as left:
         codes.append(left.code)
+java._meteor.close()
 print(json.dumps({"codes": codes, "package": gcg_bench.__file__}))
 """
 
@@ -52,7 +65,8 @@ def paint(file: Path, *things: tuple[int, int, int, int]) -> None:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join((str(folder), str(folder / "tests")))
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -92,19 +106,19 @@ def typed(checkout: Path) -> Path:
 
 
 def scores(folder: Path, protocol: str) -> dict[str, float]:
-    (file,) = folder.glob(f"{protocol}-*/scores.json")
+    (file,) = folder.glob(f"*.{protocol}-*/scores.json")
     found = json.loads(file.read_text(encoding="utf-8"))
     assert found["failed"] == 0
     return {name: score["value"] for name, score in found["scores"].items()}
 
 
 def test_there_is_one_file_a_recipe_and_a_command_to_try_it():
-    assert set(files(PAGE)) == {METRIC, MODEL, "pets/card.md", "pets/val.jsonl"}
+    assert set(files(PAGE)) == FILES
     tried = [words[0] for words in commands(PAGE, "bash")]
-    assert tried == ["evaluate", "selftest", "predict", "data", "evaluate"]
+    assert tried == ["evaluate", "selftest", "predict", "data", "evaluate", "evaluate", "data"]
 
 
-@pytest.mark.parametrize("name", [METRIC, MODEL])
+@pytest.mark.parametrize("name", [METRIC, MODEL, TASK, LAYOUT])
 @pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=lambda c: c[0])
 def test_recipes_are_in_the_house_style(name, check):
     stands = name if "/" in name else f"gcg_bench/adapters/{name}"
@@ -149,6 +163,21 @@ def test_the_data_set_is_scored_to_what_paper_says(typed):
 
 
 @pytest.mark.slow
+def test_the_task_is_scored_without_words(typed):
+    # the animals are found exactly, and nothing else is marked
+    (run_folder,) = (typed / "runs").glob("odd_pixels*-pets-saliency-val")
+    folders = {file.parent.name for file in run_folder.glob("*/scores.json")}
+    assert folders == {"saliency.official-1", "saliency.strict-1"}
+    assert scores(run_folder, "strict") == {"mIoU": 1.0, "AP50": 1.0}
+    stored = json.loads((run_folder / "saliency.strict-1/scores.json").read_text("utf-8"))
+    assert (stored["words"], stored["false_accept"]) == (None, None)
+    assert json.loads((run_folder / "run.json").read_text("utf-8"))["prompt"] == (
+        "Mark everything that stands out."
+    )
+    assert (run_folder / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
 def test_what_is_copied_meets_the_laws_by_existing(checkout, tmp_path):
     # into a copy of the copy: the plug-ins in their last places, and a metric that is wrong
     folder = shutil.copytree(checkout, tmp_path / "shipped")
@@ -159,7 +188,7 @@ def test_what_is_copied_meets_the_laws_by_existing(checkout, tmp_path):
     wrong = files(PAGE)[METRIC].replace(*UPSIDE_DOWN).replace("foreground", "upside_down")
     (folder / "gcg_bench/metrics/upside_down.py").write_text(wrong, encoding="utf-8")
 
-    chosen = "foreground or upside_down or odd-pixels or pets"
+    chosen = "foreground or upside_down or odd-pixels or pets or saliency or label_list"
     report = tmp_path / "report.xml"
     done = run(
         folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
@@ -170,7 +199,11 @@ def test_what_is_copied_meets_the_laws_by_existing(checkout, tmp_path):
     for case in ET.parse(report).iter("testcase"):
         law, _, rest = case.attrib["name"].partition("[")
         outcomes.setdefault(rest.removesuffix("]"), {})[law] = case.find("failure") is None
-    assert set(outcomes) == {"foreground", "upside_down", "odd-pixels", "pets"}
+    assert set(outcomes) >= {"foreground", "upside_down", "odd-pixels", "pets", "saliency"}
+    assert "label_list" in outcomes
+    for name in ("saliency", "label_list"):
+        assert len(outcomes[name]) >= 3
+        assert all(outcomes[name].values()), done.stdout
     for name in ("foreground", "odd-pixels", "pets"):
         assert len(outcomes[name]) >= 7
         assert all(outcomes[name].values()), done.stdout
@@ -206,3 +239,16 @@ def test_check_does_what_the_page_says():
     assert os.access(ROOT / "check", os.X_OK)
     assert "./check" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert fences(PAGE)[0].text.splitlines()[-1] == "./check"
+
+
+def test_the_glossary_has_every_value_that_the_package_shares():
+    glossary = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n## Glossary\n")[2]
+    terms = re.findall(r"\*([\w -]+)\*", glossary.partition("\n## ")[0])
+    values = {
+        name
+        for name, value in vars(types).items()
+        if inspect.isclass(value) and value.__module__.startswith(f"{types.__name__}.")
+    }
+    assert {"Sample", "Pair", "Metric"} <= values
+    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower() for name in values}
+    assert {name.removesuffix("s") for name in names} <= {term.removesuffix("s") for term in terms}

@@ -56,7 +56,7 @@ def unpickling(text: str) -> Iterator[int]:
 def evaluating(text: str) -> Iterator[int]:
     """Text that becomes code, a command of a shell, or objects of Python's."""
     for name, call in calls(text):
-        tagged = name == "yaml.load" and ast.unparse(call.args[1]) != "_Plain"
+        tagged = name == "yaml.load" and ast.unparse(call.args[1]) != "_PlainLoader"
         if tagged or name in (*_CODE, *_YAML) or constant(call, "shell") is True:
             yield call.lineno
 
@@ -103,7 +103,7 @@ def test_a_line_that_breaks_the_law_is_noticed(law, line):
     [
         (remote_code, "M.from_pretrained(x, local_files_only=True, trust_remote_code=False)"),
         (unpickling, "torch.load(x, weights_only=True)"),
-        (evaluating, "yaml.load(x, _Plain)"),
+        (evaluating, "yaml.load(x, _PlainLoader)"),
         (evaluating, "re.compile(x)"),
     ],
 )

@@ -54,17 +54,17 @@ def load_dataset(
     """A split of a data set.
 
     Args:
-        name: a shipped card's name, or the path of a card, of a data file or of a folder with such
-            (see `load_card`).
+        name: a shipped card's name, or the path of a card, of a data file or of a folder with one
+            of them (see `load_card`).
         split: e.g. `val`.
         root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
-        limit: only so many images, the first of the file.
-        shipped: the name comes from a run or a board, not from the user: no path is followed.
+        limit: how many samples, the first of the file; None for all.
+        shipped: the name comes from a run or a board, not from the user; it cannot be a path.
         task: one of the card's tasks; the first by default.
 
     Raises:
         UnknownName: no such card, format or split, or the card has no such task.
-        MissingData: annotation files are not there; lists them and where they were sought.
+        MissingData: annotation files are not there; names them and the folders that were searched.
         BadData: a file cannot be read; names file, image, phrase and field.
         BadOption: a limit below 1, or none for a split without end.
     """
@@ -100,7 +100,7 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
     Raises:
         UnknownName: no such split, or no such format.
         BadData: the card does not name a file that the format needs.
-        MissingData: a file is not there; names it and the folders where it was sought.
+        MissingData: a file is not there; names it and the folders that were searched.
     """
     plugin: Any = module("data.formats", card.format, "data set format")
     if hasattr(plugin, "annotation_files"):

@@ -1,8 +1,8 @@
-"""Everything that is wrong or odd in a split of a data set, found in one go.
+"""All problems of a split of a data set in one list.
 
 An *error* is what loading refuses, a file or image that is missing or broken, or a count that
-contradicts its card. A *warning* is read as it stands, but a reader should know: it may cost an
-image its recall, or trip the published evaluator.
+contradicts the card. A *warning* is about something that is read as it stands, but may cost an
+image its recall or break the published evaluator.
 """
 
 import inspect
@@ -20,20 +20,20 @@ from gcg_bench.files.images import image_sizes
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
-_GENERATED = 100  # samples looked at where a generated split has no end
+_GENERATED = 100  # samples that are checked of a generated split without end
 
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found in a split, and how much there is of it.
+    """The problems of a split, and how much was read of it.
 
     Attributes:
         split: its name.
-        images: images that could be read.
+        images: samples that could be read.
         phrases: their phrases.
         masks: their masks.
-        pictures: images whose file is there (or that need none).
-        problems: in the order they were met, each with its level, `error` or `warning`.
+        pictures: samples whose image file is there, or that need none.
+        problems: in the order of the checks, each with its level, `error` or `warning`.
     """
 
     split: str
@@ -45,19 +45,19 @@ class Checkup:
 
     @property
     def sound(self) -> bool:
-        """Whether there is no error; warnings may be."""
+        """Whether there is no error; there may be warnings."""
         return all(level != "error" for level, _ in self.problems)
 
 
 def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = False) -> Checkup:
-    """A look at every file, image, phrase and mask of a split; nothing stops it.
+    """Checks every file, image, phrase and mask of a split; no problem stops it.
 
     Args:
         card: the data card.
         split: one of its splits.
         root: the data root.
-        pixels: whether every image is decoded as well, which finds truncated ones but takes long;
-            else only its header is read.
+        pixels: whether every image is decoded, which finds truncated ones but takes long; else
+            only its header is read.
 
     Raises:
         UnknownName: no such split, or no such format.
@@ -71,16 +71,16 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         _count(len(samples), stated, files[-1], faults)
     for sample in samples:
         if sample.id not in broken:
-            for doubt in oddities(sample, file=files[-1], mask_file=files[0]):
-                faults.warning(doubt)
-    there = _pictures(samples, image_folders(card, split, root), faults, pixels=pixels)
+            for oddity in oddities(sample, file=files[-1], mask_file=files[0]):
+                faults.warning(oddity)
+    pictures = _pictures(samples, image_folders(card, split, root), faults, pixels=pixels)
     phrases = [phrase for sample in samples for phrase in sample.truth.phrases]
     return Checkup(
         split,
         len(samples),
         len(phrases),
         sum(len(phrase.masks) for phrase in phrases),
-        there,
+        pictures,
         tuple(faults.collected),
     )
 
@@ -88,14 +88,14 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
 def _samples(
     plugin: Any, card: DataCard, split: str, root: Path, faults: CollectedFaults
 ) -> tuple[list[Sample], list[str]]:
-    """The samples that can be read, and the files to name: first of masks, last of words."""
+    """The samples that can be read, and files for messages: first of masks, last of words."""
     files: tuple[Path, ...] = ()
     samples: list[Sample] = []
     try:
         files = annotation_files(card, split, root)
         if "faults" in inspect.signature(plugin.read).parameters:
             for sample in plugin.read(card, split, root, faults=faults):
-                samples.append(sample)  # one by one: those before a fatal fault are kept
+                samples.append(sample)  # one by one, to keep those before a fatal error
         else:
             endless = not card.split(split).sizes
             limit = _GENERATED if endless else None
@@ -114,37 +114,36 @@ def _first_file(card: DataCard, split: str) -> str:
     return names[0] if names else f"{card.name} {split}"
 
 
-def _count(found: int, stated: Split, file: str, faults: CollectedFaults) -> None:
-    """Tells when no stated size fits; of sizes that were rounded or disagree, as a warning."""
-    told = stated.size_conflict(found)
-    if told:
-        (faults.error if stated.exact else faults.warning)(BadData(told, file=file))
+def _count(samples: int, stated: Split, file: str, faults: CollectedFaults) -> None:
+    """Reports a count that no stated size fits; a warning where sizes are rounded or disagree."""
+    problem = stated.size_conflict(samples)
+    if problem:
+        (faults.error if stated.exact else faults.warning)(BadData(problem, file=file))
 
 
 def _pictures(
     samples: list[Sample], folders: tuple[Path, ...], faults: CollectedFaults, *, pixels: bool
 ) -> int:
-    """How many pictures are there; the others are told."""
+    """How many samples have their image file; the others are reported."""
     paths = [sample.query.image.path for sample in samples]
     if any(path is not None for path in paths) and not any(folder.is_dir() for folder in folders):
-        sought = ", ".join(str(folder) for folder in folders)
         fault = BadData(
             "there is no folder of images",
-            file=sought,
+            file=", ".join(str(folder) for folder in folders),
             remedy="Predictions can be scored without images; models and reports need them",
         )
         faults.warning(fault)
         return sum(path is None for path in paths)
-    there = 0
+    sound = 0
     for sample in samples:
-        trouble = list(_picture_trouble(sample, pixels=pixels))
-        for fault in trouble:
-            faults.error(fault)
-        there += not trouble
-    return there
+        problems = list(_picture_problems(sample, pixels=pixels))
+        for problem in problems:
+            faults.error(problem)
+        sound += not problems
+    return sound
 
 
-def _picture_trouble(sample: Sample, *, pixels: bool) -> Iterator[BadData]:
+def _picture_problems(sample: Sample, *, pixels: bool) -> Iterator[BadData]:
     picture = sample.query.image
     try:
         if picture.path is not None:

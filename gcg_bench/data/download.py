@@ -1,4 +1,4 @@
-"""What a hub carries of a data set, downloaded to where the loader looks; the rest by hand."""
+"""Downloads the files of a data set that a hub has, to the places where the loader reads them."""
 
 import logging
 import shutil
@@ -17,12 +17,12 @@ Download = Callable[[str, str], Path]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch did and what it leaves to do.
+    """The files of a data set after a download.
 
     Attributes:
         new: files that were downloaded.
-        kept: files that were there already and were left as they are.
-        by_hand: what no hub carries.
+        kept: files that existed already and were not changed.
+        by_hand: parts that no hub has, which the user must fetch.
     """
 
     new: tuple[Path, ...]
@@ -31,12 +31,12 @@ class Fetched:
 
 
 def fetch(card: DataCard, root: Path, *, download: Download | None = None) -> Fetched:
-    """Downloads the files that the card's hub repository carries, unless they are there.
+    """Downloads the files of the card's hub repository, except those that exist already.
 
     Args:
         card: the data card.
-        root: the data root; files go where the card says, under their final name only when whole.
-        download: takes the place of the Hugging Face hub.
+        root: the data root; files go where the card says, and get their names when complete.
+        download: used in place of the Hugging Face hub.
 
     Raises:
         BadOption: the card names a path outside the data root.
@@ -65,7 +65,7 @@ def from_hub(repo: str, name: str) -> Path:
     """A file of a data set repository on the Hugging Face hub, in the hub's own cache.
 
     Raises:
-        EnvironmentProblem: it cannot be had, with the reason.
+        EnvironmentProblem: the download failed; names the reason.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
@@ -74,7 +74,7 @@ def from_hub(repo: str, name: str) -> Path:
         LocalEntryNotFoundError,
     )
 
-    # the error of the hub's HTTP library, which is another one from version to version
+    # the error of the hub's HTTP library, which differs between versions
     http_error: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         with _quiet("huggingface_hub"):
@@ -90,7 +90,7 @@ def from_hub(repo: str, name: str) -> Path:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Only errors of that logger for a while: each failed attempt is logged, we tell it once."""
+    """Silences the warnings of a logger: it logs each attempt, and we report the error once."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

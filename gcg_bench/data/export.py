@@ -2,7 +2,7 @@
 
 OUT/card.md           the card, so that prompt, licence and citation travel along
 OUT/SPLIT.jsonl       or SPLIT.parquet, or the two files of gcg_coco
-OUT/images/SPLIT/     the images, where they were asked for and the format has no room for them
+OUT/images/SPLIT/     the images, when they are asked for and the format cannot hold them
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from gcg_bench.types import Sample
 
 FORMATS = ("jsonl", "parquet", "gcg_coco")
 
-_PLAIN = re.compile(r"[\w-][\w.-]{0,100}")  # names that are safe as file names anywhere
+_PLAIN = re.compile(r"[\w-][\w.-]{0,100}")  # valid file names on every system
 
 
 def export(
@@ -29,11 +29,11 @@ def export(
 ) -> tuple[Path, ...]:
     """Writes a data set so that `load_dataset(out, split)` reads it back.
 
-    Nothing that exists is written over; files appear under their names when they are complete.
+    No existing file is overwritten; files get their names when they are complete.
 
     Args:
         dataset: what to write.
-        out: the folder; it may hold other splits of the same export.
+        out: the folder; it may hold other splits of the same data set.
         format_name: one of FORMATS.
         embed_images: whether the images are written as well.
 
@@ -41,9 +41,9 @@ def export(
         The files written.
 
     Raises:
-        BadOption: a file is there already, the folder holds another data set, a split is named as
-            no file can be, or the format cannot hold what the samples say.
-        MissingData: an image is asked for and is not there.
+        BadOption: a file exists already, the folder holds another data set, the name of a split
+            cannot be part of a file's name, or the format cannot hold the samples.
+        MissingData: the images are asked for, and one is not there.
     """
     if format_name not in FORMATS:
         raise BadOption(f"format {format_name!r}: one of {', '.join(FORMATS)} is written")
@@ -104,19 +104,19 @@ def _write_card(card: DataCard, file: Path) -> None:
 def _names(dataset: Dataset, *, separate: bool) -> list[str | None]:
     """The file name of each sample's image.
 
-    Where the images stay where they are, it is their path under the card's image folder; where they
-    are written, a name that no other has; None for a picture that has no file and gets none.
+    Where the images are not written, it is their path under the card's image folder, and None for
+    an image without a file. Where they are written, it is a unique name.
     """
     folders = dataset.card.split(dataset.split).images
     if not separate:
         return [_name_under(sample.query.image.path, folders) for sample in dataset.samples]
     names: list[str | None] = []
     taken: set[str] = set()
-    for at, sample in enumerate(dataset.samples):
+    for position, sample in enumerate(dataset.samples):
         path = sample.query.image.path
         name = f"{sample.id}.png" if path is None or not path.is_file() else path.name
         if not _PLAIN.fullmatch(name) or name.casefold() in taken:
-            name = f"{at:06d}{Path(name).suffix}"
+            name = f"{position:06d}{Path(name).suffix}"
         taken.add(name.casefold())
         names.append(name)
     return names
@@ -126,8 +126,8 @@ def _name_under(path: Path | None, folders: Sequence[str]) -> str | None:
     if path is None:
         return None
     for folder in filter(None, folders):
-        _, found, rest = path.as_posix().rpartition(f"/{folder.strip('/')}/")
-        if found:
+        _, separator, rest = path.as_posix().rpartition(f"/{folder.strip('/')}/")
+        if separator:
             return rest
     return path.name
 

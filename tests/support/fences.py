@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 _FENCE = re.compile(
-    r"(?:^<!-- (?P<mark>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<mark>[^\n]+?) -->\n)?^```(?P<language>[^\n`]*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -19,7 +19,7 @@ class Fence:
 
     Attributes:
         mark: the comment on the line before it; empty when there is none.
-        language: what stands after the backticks.
+        language: what stands after the backticks; a directive of the docs is in braces.
         text: its lines, each with its line break.
     """
 
@@ -57,5 +57,5 @@ def commands(page: str, *languages: str) -> list[list[str]]:
         if fence.language in languages
         for line in fence.text.replace("\\\n", " ").splitlines()
     ]
-    typed = [shlex.split(line, comments=True) for line in lines]
+    typed = [shlex.split(line.partition(" > ")[0], comments=True) for line in lines]
     return [words[1:] for words in typed if words and words[0] == "gcg-bench"]

@@ -379,7 +379,7 @@ def test_a_sample_without_captions_has_an_empty_one(tmp_path: Path) -> None:
 
 def test_the_published_layout_cannot_hold_a_sample_without_captions(tmp_path: Path) -> None:
     loaded = load_dataset(lines(tmp_path, {**ROW, "captions": []}), "val")
-    with pytest.raises(BadOption, match="image a: has no caption, which the layout gcg_coco needs"):
+    with pytest.raises(BadOption, match="image a: has no caption, which the format gcg_coco needs"):
         export(loaded, tmp_path / "out", "gcg_coco")
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+from pycocoevalcap.tokenizer import ptbtokenizer
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.text import java
@@ -56,10 +56,14 @@ def java_that(tmp_path: Path, body: str) -> str:
     return str(file)
 
 
-def test_tokens_are_those_of_pycocoevalcap(monkeypatch):
+def test_tokens_are_those_of_pycocoevalcap(monkeypatch, tmp_path):
+    # its wrapper writes beside its jar, where not everybody may write
+    jar = java.jar("stanford-corenlp-3.4.1.jar")
+    (tmp_path / jar.name).symlink_to(jar)
+    monkeypatch.setattr(ptbtokenizer, "__file__", str(tmp_path / "ptbtokenizer.py"))
     monkeypatch.setenv("PATH", str(java.find_java().parent), prepend=os.pathsep)
     asked = {k: [{"caption": caption}] for k, caption in enumerate(CAPTIONS)}
-    expected = [tokens for [tokens] in PTBTokenizer().tokenize(asked).values()]
+    expected = [tokens for [tokens] in ptbtokenizer.PTBTokenizer().tokenize(asked).values()]
     assert java.ptb_tokenise(CAPTIONS) == java.Tokenised(tuple(expected), 0)
 
 

@@ -1,10 +1,14 @@
 """Data set formats: one file each; a card names its format, and the file is imported then.
 
-A format plug-in has `read(card, split, root, *, limit=None) -> Iterator[Sample]` and, when it reads
-files, `annotation_files(card, split, root) -> tuple[Path, ...]`. It may have more:
+A format plug-in has `read(card, split, root, *, limit=None) -> Iterator[Sample]`. It may have:
 
+ROLES               the roles of the files that the card must name, for a format that reads files
 read(..., faults)   reports what is wrong instead of stopping, so that `data check` can list it all
-audit               looks for what only `data check` asks: `audit(card, split, root, faults)`
+annotation_files    `annotation_files(card, split, root) -> tuple[Path, ...]`, for a format whose
+                    files are not simply those that the card names
+audit               `audit(card, split, root, faults)`: checks that only `data check` needs
 write               for `data export`: `write(dataset, paths, *, names, embed)`, with FILES (role ->
-                    file name, `{split}` in it) and EMBEDS (whether images go into the files)
+                    file name, which holds `{split}`) and EMBEDS (whether images go into the files)
+
+A reader drafts samples (`gcg_bench.data.drafts`); `finish` checks ids, sizes and masks.
 """

@@ -2,10 +2,10 @@
 
 images[] has `id`, `file_name`, `height`, `width` and `caption`; annotations[] has `image_id`,
 `bbox` [x, y, width, height], `area`, `tokens_positive` [[start, end], ...] into the caption,
-`sam_mask` (run lengths) and `ignore`. As in the published training code, images with a caption of
-fewer than three words or a side under 32 pixels are dropped, and so are annotations that are
-ignored, without area, outside the image or under one pixel; a phrase is the first of its spans.
-Annotations with one span become one phrase with several masks.
+`sam_mask` (run lengths) and `ignore`. As in the published training code, images are dropped when
+their caption has fewer than three words or a side has fewer than 32 pixels, and annotations are
+dropped when they are ignored, without area, outside the image or under one pixel. A phrase is the
+first of its spans. Annotations with the same span become one phrase with several masks.
 """
 
 from collections import defaultdict
@@ -55,11 +55,11 @@ def _drafts(
     limit: int | None,
     faults: Faults,
 ) -> Iterator[SampleDraft]:
-    drawn: defaultdict[str, list[Record]] = defaultdict(list)
+    rows: defaultdict[str, list[Record]] = defaultdict(list)
     for row in content.records("annotations", faults=faults):
         with faults.caught():
             row.image = str(row.id("image_id"))
-            drawn[row.image].append(row)
+            rows[row.image].append(row)
     order = ranks([image.id("id") for image in images])
     for image, rank in zip(images[:limit], order, strict=False):
         with faults.caught(image=image.image):
@@ -72,7 +72,7 @@ def _drafts(
                 file=image.file,
                 caption=caption,
                 captions=(caption,),
-                phrases=_phrases(drawn[key], caption, size, faults),
+                phrases=_phrases(rows[key], caption, size, faults),
                 path=path,
                 size=size,
                 prompt=card.prompt,
@@ -95,10 +95,10 @@ def _kept(image: Record, faults: Faults) -> bool:
 
 
 def _phrases(
-    drawn: list[Record], caption: str, size: tuple[int, int], faults: Faults
+    rows: list[Record], caption: str, size: tuple[int, int], faults: Faults
 ) -> list[DraftPhrase]:
     phrases = []
-    for row in drawn:
+    for row in rows:
         with faults.caught():
             if row.boolean("ignore", default=False) or not _has_extent(row, size):
                 faults.warning(row.bad("bbox", "ignored, empty or outside the image; dropped"))

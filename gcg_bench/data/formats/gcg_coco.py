@@ -1,10 +1,9 @@
-"""The published layout of GranD-f's val and test: COCO masks in one file, captions in another.
+"""The published format of GranD-f's val and test: COCO masks in one file, captions in another.
 
 `masks` has images[] and annotations[] with `segmentation`; `captions` has images[] and
 annotations[] with `image_id`, `caption` and `labels`. The image set is images[] of `captions`.
-Label k of an image's first caption belongs to its mask k by order alone; a surplus of either stands
-at the end, as masks without words or words without masks. Further captions of an image are further
-references.
+Label k of an image's first caption belongs to its mask k by order alone; a surplus of either comes
+last, as masks without words or words without masks. More captions of an image are more references.
 """
 
 import json
@@ -54,13 +53,13 @@ def read(
 def write(
     dataset: Dataset, paths: Mapping[str, Path], *, names: Sequence[str | None], embed: bool
 ) -> None:
-    """Writes the samples in this layout, one mask a phrase; spans and scores have no place in it.
+    """Writes the samples in this format, which has one mask a phrase and no spans or scores.
 
     Args:
         dataset: what to write.
         paths: role -> file to write.
         names: the file name of each sample's image, None where it has none.
-        embed: not for this layout.
+        embed: has no effect; this format holds no images.
 
     Raises:
         BadOption: an image has no caption, or it has both words without masks and masks without
@@ -69,34 +68,29 @@ def write(
     del embed
     ids = _typed_ids(dataset.samples)
     images: list[dict[str, Any]] = []
-    drawn: list[dict[str, Any]] = []
-    told: list[dict[str, Any]] = []
-    for one, sample, name in zip(ids, dataset.samples, names, strict=True):
+    annotations: list[dict[str, Any]] = []
+    captions: list[dict[str, Any]] = []
+    for id_, sample, name in zip(ids, dataset.samples, names, strict=True):
         picture = sample.query.image
-        file_name = f"{one}.jpg" if name is None else name
+        file_name = f"{id_}.jpg" if name is None else name
         size = {"height": picture.height, "width": picture.width}
-        images.append({"id": one, "file_name": file_name, **size})
-        if not sample.captions:
-            raise BadOption(
-                f"image {sample.id}: has no caption, which the layout gcg_coco needs; export it as"
-                " jsonl or parquet"
-            )
+        images.append({"id": id_, "file_name": file_name, **size})
         labels, masks = _parallel(sample)
         for mask, crowd in masks:
-            drawn.append(_annotation(len(drawn) + 1, one, mask, crowd=crowd))
+            annotations.append(_annotation(len(annotations) + 1, id_, mask, crowd=crowd))
         for at, caption in enumerate(sample.captions):
-            row = {"id": len(told) + 1, "image_id": one, "caption": caption}
-            told.append({**row, "labels": labels if at == 0 else []})
+            row = {"id": len(captions) + 1, "image_id": id_, "caption": caption}
+            captions.append({**row, "labels": labels if at == 0 else []})
     categories = [{"id": 1, "name": "object"}]
-    _dump(paths["masks"], {"images": images, "annotations": drawn, "categories": categories})
-    _dump(paths["captions"], {"images": images, "annotations": told})
+    _dump(paths["masks"], {"images": images, "annotations": annotations, "categories": categories})
+    _dump(paths["captions"], {"images": images, "annotations": captions})
 
 
 def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
-    """Tells of boxes and areas in the mask file that disagree with the masks, as warnings."""
+    """Warns of boxes and areas in the mask file that disagree with the masks."""
     file = locate(card, split, root, ROLES)["masks"]
     content = Record(read_json(file), file)
-    known = CollectedFaults()  # what is wrong was told when the samples were read
+    known = CollectedFaults()  # these errors were reported when the samples were read
     sizes = {}
     for image in content.records("images", faults=known):
         with known.caught():
@@ -106,17 +100,19 @@ def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
         for row in content.records("annotations", faults=known)
         if isinstance(row.value.get("segmentation"), dict)
     ]
-    found = inspect_masks(
+    inspected = inspect_masks(
         [row.value["segmentation"] for row in rows],
-        [sizes.get(_named(row, "image_id")) for row in rows],
+        [sizes.get(_as_text(row, "image_id")) for row in rows],
         [""] * len(rows),
     )
     sound = [
-        (row, mask) for row, mask in zip(rows, found, strict=True) if not isinstance(mask, BadMask)
+        (row, mask)
+        for row, mask in zip(rows, inspected, strict=True)
+        if not isinstance(mask, BadMask)
     ]
     masks = [mask for _, mask in sound]
     for (row, _), pixels, box in zip(sound, area(masks), boxes(masks), strict=True):
-        owner = _named(row, "image_id")
+        owner = _as_text(row, "image_id")
         stated = row.value.get("area")
         if isinstance(stated, int | float) and _far(stated, pixels):
             problem = f"states an area of {kind(stated)}, the mask has {pixels} pixels"
@@ -138,44 +134,44 @@ def _drafts(
         Record(read_json(paths[role]), paths[role]) for role in ("captions", "masks")
     )
     images = _images(captions, faults)
-    drawn = _by_image(_one_category(masks, faults), images, faults)
-    told = _by_image(captions.records("annotations", faults=faults), images, faults)
+    mask_rows = _by_image(_one_category(masks, faults), images, faults)
+    caption_rows = _by_image(captions.records("annotations", faults=faults), images, faults)
     sizes = _images(masks, faults)
     order = ranks([image.id("id") for image in images.values()])
     for rank, (key, image) in zip(order[:limit], images.items(), strict=False):
         with faults.caught(image=key):
-            draft = _draft(key, image, sizes.get(key), told.get(key, []), finder)
-            draft.phrases = _phrases(told[key][0], drawn.get(key, []))
+            draft = _draft(key, image, sizes.get(key), caption_rows.get(key, []), finder)
+            draft.phrases = _phrases(caption_rows[key][0], mask_rows.get(key, []))
             draft.file, draft.order, draft.prompt = masks.file, rank, card.prompt
             yield draft
 
 
 def _draft(
-    key: str, image: Record, twin: Record | None, told: list[Record], finder: ImageFinder
+    key: str, image: Record, twin: Record | None, rows: list[Record], finder: ImageFinder
 ) -> SampleDraft:
-    """An image of the caption file; its size may stand in the mask file (`twin`) alone."""
-    if not told:
+    """The draft of an image of the caption file; its entry in the mask file is `twin`."""
+    if not rows:
         problem = "no annotation gives this image a caption"
         raise image.bad("id", problem, "Add one, or remove the image")
-    sized = next((one for one in (twin, image) if one is not None and one.has("height")), None)
-    named = next((one for one in (image, twin) if one is not None and one.has("file_name")), None)
+    entries = [entry for entry in (image, twin) if entry is not None]
+    sized = next((entry for entry in reversed(entries) if entry.has("height")), None)
+    named = next((entry for entry in entries if entry.has("file_name")), None)
     path = finder.path(f"{key}.jpg" if named is None else named.text("file_name", empty=False))
-    captions = tuple(row.text("caption", most=limits.TEXT) for row in told)
+    captions = tuple(row.text("caption", most=limits.TEXT) for row in rows)
+    size = (sized.whole("height", least=1), sized.whole("width", least=1)) if sized else None
     return SampleDraft(
         id=key,
         file=image.file,
         caption=captions[0],
         captions=captions,
         path=path,
-        size=None
-        if sized is None
-        else (sized.whole("height", least=1), sized.whole("width", least=1)),
+        size=size,
     )
 
 
-def _phrases(told: Record, drawn: list[Record]) -> list[DraftPhrase]:
+def _phrases(caption: Record, masks: list[Record]) -> list[DraftPhrase]:
     phrases = []
-    for label, row in zip_longest(told.texts("labels"), drawn):
+    for label, row in zip_longest(caption.texts("labels"), masks):
         values = [] if row is None else [(f"{row.prefix}segmentation", row.any("segmentation"))]
         crowd = row is not None and row.boolean("iscrowd", default=False)
         phrases.append(DraftPhrase(label, values, crowd=crowd))
@@ -183,21 +179,21 @@ def _phrases(told: Record, drawn: list[Record]) -> list[DraftPhrase]:
 
 
 def _images(file: Record, faults: Faults) -> dict[str, Record]:
-    """Id as text -> entry of images[]; an entry that only repeats another is told and dropped."""
-    found: dict[str, Record] = {}
+    """Id as text -> entry of images[]; an entry that repeats another is dropped with a warning."""
+    entries: dict[str, Record] = {}
     for entry in file.records("images", faults=faults):
         with faults.caught():
             key = str(entry.id("id"))
-            first = found.setdefault(key, entry)
+            first = entries.setdefault(key, entry)
             if first is entry:
                 continue
-            if not _alike(first.value, entry.value):
+            if not _are_equal(first.value, entry.value):
                 raise entry.bad("id", "two images have this id", "Rename one").at(image=key)
             faults.warning(entry.bad("id", "the image is listed twice").at(image=key))
-    return found
+    return entries
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _are_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     try:
         return one == other
     except RecursionError:  # nested as deep as Python can go
@@ -207,41 +203,41 @@ def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _by_image(
     rows: list[Record], images: Mapping[str, Record], faults: Faults
 ) -> dict[str, list[Record]]:
-    """Image id as text -> its annotations in order; each is told that pycocotools would trip on."""
-    found: dict[str, list[Record]] = {}
+    """Image id as text -> its annotations in order; warns of those that pycocotools would lose."""
+    by_image: dict[str, list[Record]] = {}
     seen: set[Any] = set()
     for row in rows:
         with faults.caught():
             key = str(row.id("image_id"))
             row.image = key
-            found.setdefault(key, []).append(row)
+            by_image.setdefault(key, []).append(row)
             if key not in images:
                 faults.warning(row.bad("image_id", "the caption file lists no such image"))
-            own = row.id("id") if row.has("id") else None
-            if own is None or own in seen:
-                why = "is missing" if own is None else f"{own!r} occurred before"
+            id_ = row.id("id") if row.has("id") else None
+            if id_ is None or id_ in seen:
+                why = "is missing" if id_ is None else f"{id_!r} occurred before"
                 faults.warning(row.bad("id", why, "pycocotools loses annotations by this"))
-            elif own == 0:
+            elif id_ == 0:
                 why = "is 0, which pycocotools counts as not found"
                 faults.warning(row.bad("id", why, "Number annotations from 1"))
-            seen.add(own)
-    return found
+            seen.add(id_)
+    return by_image
 
 
 def _one_category(file: Record, faults: Faults) -> list[Record]:
     """The annotations of category 1, or of the only category there is."""
     rows = file.records("annotations", faults=faults)
-    categories = [_named(row, "category_id", "1") for row in rows]
+    categories = [_as_text(row, "category_id", "1") for row in rows]
     if len(set(categories)) < 2:
         return rows
     for row, category in zip(rows, categories, strict=True):
         if category != "1":
             faults.warning(row.bad("category_id", "is not 1; the annotation is left out"))
-    return [row for row, one in zip(rows, categories, strict=True) if one == "1"]
+    return [row for row, category in zip(rows, categories, strict=True) if category == "1"]
 
 
-def _named(row: Record, field: str, default: str = "") -> str:
-    """What a field names as text; empty for what names nothing."""
+def _as_text(row: Record, field: str, default: str = "") -> str:
+    """A text or number in a field as text; empty for values of other types."""
     value = row.value.get(field, default)
     return str(value) if isinstance(value, str | int | float) else ""
 
@@ -256,28 +252,34 @@ def _disagrees(stated: object, box: Any) -> bool:
 
 
 def _parallel(sample: Sample) -> tuple[list[str], list[tuple[Mask, bool]]]:
-    """Labels and masks tied by position; what has only one of them comes last."""
+    """Labels, and masks with their crowd flag, tied by position; a surplus of either comes last.
+
+    Raises:
+        BadOption: the sample has no caption, or a surplus of both labels and masks.
+    """
     phrases = sample.truth.phrases
-    both = [one for one in phrases if one.text is not None and one.masks]
-    words = [one for one in phrases if one.text is not None and not one.masks]
-    shapes = [one for one in phrases if one.text is None and one.masks]
-    if words and shapes:
-        raise BadOption(
-            f"image {sample.id}: has words without masks and masks without words, which the layout"
-            " gcg_coco cannot hold; export it as jsonl or parquet"
+    both = [phrase for phrase in phrases if phrase.text is not None and phrase.masks]
+    words = [phrase for phrase in phrases if phrase.text is not None and not phrase.masks]
+    masks = [phrase for phrase in phrases if phrase.text is None and phrase.masks]
+    problem = "no caption, which the format gcg_coco needs" if not sample.captions else ""
+    if words and masks:
+        problem = (
+            "words without masks and masks without words, which the format gcg_coco cannot hold"
         )
-    labels = [one.text for one in (*both, *words) if one.text is not None]
-    return labels, [(union(one.masks), one.crowd) for one in (*both, *shapes)]
+    if problem:
+        raise BadOption(f"image {sample.id}: has {problem}; export it as jsonl or parquet")
+    labels = [phrase.text for phrase in (*both, *words) if phrase.text is not None]
+    return labels, [(union(phrase.masks), phrase.crowd) for phrase in (*both, *masks)]
 
 
 def _typed_ids(samples: Sequence[Sample]) -> list[int | str]:
-    """Ids as numbers when only so they sort in the samples' order, else as text."""
+    """The ids as numbers when numbers sort in the samples' order, else as text."""
     texts: list[int | str] = [sample.id for sample in samples]
-    if not all(one.id.isdecimal() and one.id == str(int(one.id)) for one in samples):
+    if not all(text.isdecimal() and text == str(int(text)) for text in map(str, texts)):
         return texts
-    numbers: list[int | str] = [int(sample.id) for sample in samples]
-    wanted = ranks([sample.order for sample in samples])
-    return numbers if ranks(numbers) == wanted else texts
+    numbers: list[int | str] = [int(text) for text in texts]
+    order = ranks([sample.order for sample in samples])
+    return numbers if ranks(numbers) == order else texts
 
 
 def _annotation(number: int, image: int | str, mask: Mask, *, crowd: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""GranD's own annotation files: one JSON file an image, made by its automated pipeline.
+"""GranD's own annotation files: one JSON file an image, written by its automated pipeline.
 
 `{file_name: {"objects": [{"id", "segmentation": run lengths, ...}], "floating_objects": [...],
 "dense_caption": {"caption", "details": [{"phrase", "tokens_positive": [start, end] or null, "ids":
@@ -43,7 +43,11 @@ def read(
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """None to be hashed; raises MissingData when there is no annotation file at all."""
+    """No file, since there are too many to hash.
+
+    Raises:
+        MissingData: there is no annotation file at all.
+    """
     card.split(split)
     folders = annotation_folders(card, root)
     if next((file for folder in folders for file in folder.rglob("*.json")), None) is None:
@@ -56,16 +60,16 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
 
 def _files(card: DataCard, root: Path) -> list[Path]:
     folders = annotation_folders(card, root)
-    found = {file for folder in folders for file in folder.rglob("*.json")}
-    return sorted(found, key=lambda file: file.stem)
+    files = {file for folder in folders for file in folder.rglob("*.json")}
+    return sorted(files, key=lambda file: file.stem)
 
 
 def _drafts(
     files: list[Path], card: DataCard, finder: ImageFinder, limit: int | None, faults: Faults
 ) -> Iterator[SampleDraft]:
-    made = 0
+    count = 0
     for rank, file in enumerate(files):
-        if made == limit:
+        if count == limit:
             return
         with faults.caught(file=file):
             outer = Record(read_json(file), file)
@@ -74,26 +78,27 @@ def _drafts(
             name = next(iter(outer.value))
             entry = outer.record(name)
             entry.image = file.stem
-            told = _caption(entry)
-            if told is None:
+            description = _description(entry)
+            if description is None:
                 faults.warning(entry.bad("dense_caption", "there is no caption; dropped"))
                 continue
-            made += 1
+            count += 1
             path = finder.path(str(name))
-            caption = told.text("caption", most=limits.TEXT)
+            caption = description.text("caption", most=limits.TEXT)
             yield SampleDraft(
                 id=file.stem,
                 file=file,
                 caption=caption,
                 captions=(caption,),
-                phrases=merged(_phrases(told, _masks(entry), len(caption))),
+                phrases=merged(_phrases(description, _masks(entry), len(caption))),
                 path=path,
                 prompt=card.prompt,
                 order=rank,
             )
 
 
-def _caption(entry: Record) -> Record | None:
+def _description(entry: Record) -> Record | None:
+    """The dense caption with its phrases, else the first short one; None when there is none."""
     if entry.has("dense_caption"):
         return entry.record("dense_caption")
     short = entry.records("short_captions", optional=True)
@@ -111,12 +116,12 @@ def _masks(entry: Record) -> dict[int | str, tuple[str, Any]]:
 
 
 def _phrases(
-    told: Record, masks: dict[int | str, tuple[str, Any]], length: int
+    description: Record, masks: dict[int | str, tuple[str, Any]], length: int
 ) -> Iterator[DraftPhrase]:
-    for part in told.records("details", optional=True):
+    for part in description.records("details", optional=True):
         ids = part.items("ids") if part.has("ids") else [part.id("id")]
-        found = [masks[one] for one in ids if isinstance(one, int | str) and one in masks]
-        yield DraftPhrase(part.text("phrase"), found, span=_span(part, length))
+        known = [masks[id_] for id_ in ids if isinstance(id_, int | str) and id_ in masks]
+        yield DraftPhrase(part.text("phrase"), known, span=_span(part, length))
 
 
 def _span(part: Record, length: int) -> tuple[int, int] | None:

@@ -2,9 +2,9 @@
 
 A list of `{"file_name", "caption", "groundings": {phrase: {"token_positives": [start, end],
 "rle_masks": [run lengths, ...]}}}`. The image id is the file name without its suffix, with `#2` and
-so on where an image occurs again. Quotes around a caption are stripped, and phrases stand in the
-order of their spans, as the published training code has it. A phrase's masks are its objects; their
-union is what the published code trains on.
+so on where an image occurs again. As in the published training code, quotes around a caption are
+stripped and phrases are in the order of their spans. A phrase has one mask an object; the published
+code trains on their union.
 """
 
 from collections import Counter
@@ -74,7 +74,7 @@ def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
             part = groundings.record(text)
             values = part.items("rle_masks")
             span = _span(part, text, caption, shift)
-            masks = [(f"{part.prefix}rle_masks[{at}]", one) for at, one in enumerate(values)]
+            masks = [(f"{part.prefix}rle_masks[{at}]", mask) for at, mask in enumerate(values)]
             phrases.append(DraftPhrase(text, masks, span=span))
             if span is None or caption[slice(*span)].lower() != text.lower():
                 odd = part.bad("token_positives", "does not spell the phrase in its caption")
@@ -83,10 +83,10 @@ def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
 
 
 def _span(part: Record, text: str, caption: str, shift: int) -> tuple[int, int] | None:
-    """Where the phrase stands in the stripped caption.
+    """The span of the phrase in the stripped caption; None when it is empty.
 
-    Offsets count in the stripped caption; where they do not spell the phrase but would when counted
-    in the caption as it was, they are moved. Ends beyond the caption are cut, as slices are.
+    Offsets count in the stripped caption. Where they do not spell the phrase there, but spell it in
+    the caption as the file has it, they are moved. Ends beyond the caption are cut, as in slices.
     """
     ends = two_whole(part.items("token_positives"))
     if ends is None:

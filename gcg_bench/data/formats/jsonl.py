@@ -1,4 +1,4 @@
-"""Our own data set format: JSON lines, one sample a line, in the manner of our prediction files.
+"""Our own data set format: JSON lines, one sample a line, with the phrases of our predictions.
 
     {"id": "sa_1", "file_name": "sa_1.jpg", "height": 480, "width": 640, "prompt": "Describe ...",
      "captions": ["A man on a bench."], "phrases": [{"text": "A man", "span": [0, 5],
@@ -64,7 +64,7 @@ def write(
         dataset: what to write.
         paths: role -> file to write.
         names: the file name of each sample's image, None where it has none.
-        embed: not for this format.
+        embed: has no effect; this format holds no images.
     """
     del embed
     with paths["samples"].open("w", encoding="utf-8", newline="\n") as stream:
@@ -130,7 +130,10 @@ def _draft(
         size=(row.whole("height", least=1), row.whole("width", least=1)),
         prompt=row.text("prompt") if row.has("prompt") else card.prompt,
         order=row.whole("order", least=0) if row.has("order") else None,
-        regions=tuple(_box(row, at) for at in range(len(row.items("regions", optional=True)))),
+        regions=tuple(
+            _box(row, position, box)
+            for position, box in enumerate(row.items("regions", optional=True))
+        ),
     )
 
 
@@ -140,7 +143,7 @@ def _default_caption(captions: Sequence[str]) -> str:
 
 
 def _no_image(image: str) -> NoReturn:
-    """What looking at a picture does that came without its image; raises MissingData."""
+    """Raises MissingData, when the pixels of a picture without an image are read."""
     raise MissingData(
         f"image {image}: the data set came without its image. Export it with --embed-images"
     )
@@ -155,9 +158,8 @@ def _rows(file: Path, faults: Faults) -> Iterator[Record]:
                 yield Record(parse_json(line, file, line=number), f"{file}:{number}")
 
 
-def _box(row: Record, at: int) -> tuple[float, float, float, float]:
-    corners = row.items("regions")[at]
-    box = four_numbers(corners)
+def _box(row: Record, position: int, value: Any) -> tuple[float, float, float, float]:
+    box = four_numbers(value)
     if box is None:
-        raise row.bad(f"regions[{at}]", "should be four numbers x0, y0, x1, y1")
+        raise row.bad(f"regions[{position}]", "should be four numbers x0, y0, x1, y1")
     return box

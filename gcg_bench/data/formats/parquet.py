@@ -1,8 +1,8 @@
 """Samples as a table that Hugging Face `datasets` loads: the fields of jsonl.py as columns.
 
 The column `image` holds encoded images where they were embedded, and is null otherwise. A split is
-one file or the shards that a hub makes of it, `SPLIT-00000-of-00002.parquet`. Written and read
-back, samples are equal; embedded pictures are decoded when they are looked at.
+one file or the shards that a hub makes of it, `SPLIT-00000-of-00002.parquet`. A sample that was
+written is read back equal; embedded images are decoded when their pixels are read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,14 +74,15 @@ def write(
     import pyarrow.parquet
 
     schema = _features().arrow_schema
-    rows = zip(dataset.samples, names, strict=True)
+    named = zip(dataset.samples, names, strict=True)
     with pyarrow.parquet.ParquetWriter(paths["samples"], schema) as writer:
-        while group := list(islice(rows, _ROWS)):
-            writer.write_table(_table([_row(one, name, embed=embed) for one, name in group]))
+        while group := list(islice(named, _ROWS)):
+            rows = [_row(sample, name, embed=embed) for sample, name in group]
+            writer.write_table(_table(rows))
 
 
 class _Embedded:
-    """The image column of a file, read a group of rows at a time; the last group is kept.
+    """The image column of a file, read one group of rows at a time; the last group is cached.
 
     Args:
         file: the parquet file.
@@ -110,10 +111,10 @@ def _drafts(
 ) -> Iterator[SampleDraft]:
     for file in files:
         images = _Embedded(file)
-        for group, at, value, embedded in _rows(file):
+        for group, position, value, embedded in _rows(file):
             for draft in read_row(Record(value, file), card, finder, faults):
                 if embedded:
-                    draft.picture = partial(_picture, partial(images.pixels, group, at))
+                    draft.picture = partial(_picture, partial(images.pixels, group, position))
                 yield draft
 
 
@@ -122,15 +123,15 @@ def _picture(pixels: Any, height: int, width: int) -> Picture:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, int, dict[str, Any], bool]]:
-    """Group, row in the group, the row's fields but the image, and whether it has an image."""
+    """Group, row in the group, the row's fields without the image, and whether it has an image."""
     with opened_table(file) as table:
         columns = [name for name in table.schema_arrow.names if name != "image"]
-        shown = "image" in table.schema_arrow.names
+        has_column = "image" in table.schema_arrow.names
         for group in range(table.num_row_groups):
             fields = table.read_row_group(group, columns=columns).to_pylist()
-            there = _embedded(table, group) if shown else [False] * len(fields)
-            for at, (value, has_image) in enumerate(zip(fields, there, strict=True)):
-                yield group, at, value, has_image
+            embedded = _embedded(table, group) if has_column else [False] * len(fields)
+            for position, (value, has_image) in enumerate(zip(fields, embedded, strict=True)):
+                yield group, position, value, has_image
 
 
 def _embedded(table: Any, group: int) -> list[bool]:
@@ -138,8 +139,8 @@ def _embedded(table: Any, group: int) -> list[bool]:
     from pyarrow import compute
 
     column = table.read_row_group(group, columns=["image.bytes"]).column("image")
-    found: list[bool] = compute.is_valid(compute.struct_field(column, "bytes")).to_pylist()
-    return found
+    valid: list[bool] = compute.is_valid(compute.struct_field(column, "bytes")).to_pylist()
+    return valid
 
 
 def _row(sample: Sample, name: str | None, *, embed: bool) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 A list of `{id: {"img_file_name", "caption", "refs": [{"sentence", "segmentation": [polygon,
 ...]}]}}` where an id that occurs again gets `#2` and so on. Quotes around a caption are stripped.
-As in the published training code, an expression is looked for in the caption whatever its case, one
-that is not found is dropped, and of two spans that overlap the earlier ends where the later starts.
-Unlike there, captions keep their capitals, expressions with capitals get their span instead of -1,
-and equal expressions are one phrase with several masks.
+As in the published training code, an expression is searched in the caption without regard to case
+and dropped when it is not found, and where two spans overlap, the earlier ends where the later
+starts. Different from that code, captions keep their capitals, expressions with capitals get their
+span instead of -1, and equal expressions are one phrase with several masks.
 """
 
 import re
@@ -24,7 +24,7 @@ from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)
-_SENTENCE = 2_000  # characters: it is looked for in its caption, at every place
+_SENTENCE = 2_000  # characters, because it is searched at every position of its caption
 
 
 def read(
@@ -85,23 +85,23 @@ def _draft(
 
 
 def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
-    found = []
+    phrases = []
     for part in entry.records("refs"):
         sentence = part.text("sentence", most=_SENTENCE)
-        place = re.search(re.escape(sentence), caption, re.IGNORECASE)
-        if place is None or not sentence.strip():
+        match = re.search(re.escape(sentence), caption, re.IGNORECASE)
+        if match is None or not sentence.strip():
             faults.warning(part.bad("sentence", f"{sentence!r} is not in the caption; dropped"))
             continue
         outline = part.any("segmentation")
         masks = [(f"{part.prefix}segmentation", outline)] if outline else []
-        found.append(DraftPhrase(sentence, masks, span=place.span()))
-    return _trimmed(merged(found), caption)
+        phrases.append(DraftPhrase(sentence, masks, span=match.span()))
+    return _trimmed(merged(phrases), caption)
 
 
 def _trimmed(phrases: list[DraftPhrase], caption: str) -> list[DraftPhrase]:
-    """Phrases in order of their starts, each ending where the next one starts at the latest.
+    """Phrases in the order of their starts; each ends at the latest where the next one starts.
 
-    Trailing blanks are cut; a phrase of which nothing is left keeps its words and loses its span.
+    Trailing blanks are cut. A phrase of which nothing is left keeps its words and loses its span.
     """
     for phrase, later in pairwise(phrases):
         start, end = _span(phrase)
