@@ -165,7 +165,7 @@ def test_the_data_set_is_scored_to_what_paper_says(typed):
 @pytest.mark.slow
 def test_the_task_is_scored_without_words(typed):
     # the animals are found exactly, and nothing else is marked
-    (run_folder,) = (typed / "runs").glob("odd_pixels*-pets-saliency-val")
+    (run_folder,) = (typed / "runs").glob("odd_pixels*-pets_saliency-val")
     folders = {file.parent.name for file in run_folder.glob("*/scores.json")}
     assert folders == {"saliency.official-1", "saliency.strict-1"}
     assert scores(run_folder, "strict") == {"mIoU": 1.0, "AP50": 1.0}
@@ -183,8 +183,10 @@ def test_what_is_copied_meets_the_laws_by_existing(checkout, tmp_path):
     folder = shutil.copytree(checkout, tmp_path / "shipped")
     shutil.copy(folder / MODEL, folder / "gcg_bench/adapters" / MODEL)
     shutil.copy(folder / "pets/card.md", folder / "data_cards/pets.md")
-    (folder / "tests/data/pets").mkdir()
-    shutil.copy(folder / "pets/val.jsonl", folder / "tests/data/pets")
+    shutil.copy(folder / "pets/saliency.md", folder / "data_cards/pets_saliency.md")
+    for name, file in (("pets", "val.jsonl"), ("pets_saliency", "saliency.jsonl")):
+        (folder / "tests/data" / name).mkdir()
+        shutil.copy(folder / "pets" / file, folder / "tests/data" / name)
     wrong = files(PAGE)[METRIC].replace(*UPSIDE_DOWN).replace("foreground", "upside_down")
     (folder / "gcg_bench/metrics/upside_down.py").write_text(wrong, encoding="utf-8")
 
