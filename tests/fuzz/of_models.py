@@ -138,7 +138,7 @@ def read_reply(given: tuple[list[int], list[int], list[float]], folder: Path) ->
     tokenizer = _tokenizer()
     answer = read_answer(tokenizer, prompt, reply, chances)
     owned = [mask for phrase in answer.phrases for mask in phrase.masks]
-    every = [*owned, *answer.loose]
+    every = [*owned, *answer.unassigned]
     masks = sum(token == tokenizer.seg for token in (*prompt, *reply))
     assert len(set(every)) == len(every)
     assert all(0 <= mask < masks for mask in every)

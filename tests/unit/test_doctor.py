@@ -325,7 +325,7 @@ def test_an_error_is_parted_into_problem_and_remedy():
 @pytest.fixture
 def h100(monkeypatch):
     """Makes this machine an H100 that does not measure itself."""
-    monkeypatch.setattr(resources, "measured", lambda device, dtype: H100)
+    monkeypatch.setattr(resources, "measure_machine", lambda device, dtype: H100)
 
 
 def test_images_are_counted_in_the_data_or_taken_from_the_card():
