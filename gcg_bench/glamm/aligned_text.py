@@ -40,12 +40,12 @@ class AlignedText:
 
     def without(self, pattern: str, keep: int = 0) -> "AlignedText":
         """The text without a pattern's matches, except for their first `keep` characters."""
-        kept: list[AlignedText] = []
+        parts: list[AlignedText] = []
         start = 0
         for match in re.finditer(pattern, self.text):
-            kept.append(self[start : match.start() + keep])
+            parts.append(self[start : match.start() + keep])
             start = match.end()
-        return AlignedText.joined([*kept, self[start:]])
+        return AlignedText.joined([*parts, self[start:]])
 
     def stripped(self, characters: str | None = None) -> "AlignedText":
         """The text stripped as by `str.strip`."""

@@ -76,8 +76,8 @@ def map_weights(required: Mapping[str, Shape], offered: Mapping[str, Shape]) -> 
 
 
 def _count_and_names(kind: str, names: list[str]) -> str:
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} {kind}: {shown}" if names else ""
+    listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{len(names)} {kind}: {listed}" if names else ""
 
 
 def read_config(folder: Path, *, tower: Path | None = None) -> GlammConfig:

@@ -126,13 +126,13 @@ def greedy(
         if not unfinished or step == limit - 1:
             break
         if 2 * len(unfinished) <= len(rows.active):
-            kept = torch.tensor(unfinished, device=tokens.device)
+            remaining = torch.tensor(unfinished, device=tokens.device)
             for layer in layers:
-                layer.keep(kept)
+                layer.keep(remaining)
             rows.active = [rows.active[position] for position in unfinished]
-            tokens = tokens[kept]
-            mask = None if mask is None else mask[kept]
-            positions = None if positions is None else positions[kept]
+            tokens = tokens[remaining]
+            mask = None if mask is None else mask[remaining]
+            positions = None if positions is None else positions[remaining]
         if mask is not None and positions is not None:
             mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
             positions = positions[:, -1:] + 1

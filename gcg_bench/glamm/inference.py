@@ -28,7 +28,7 @@ class BlockQuery:
     """A query of a block, and whether its answer is needed or it only completes the block."""
 
     query: Query
-    wanted: bool = True
+    needed: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ class GlammAnswers:
             release=self._release,
         )
         for result in batches.stream(self._blocks(queries)):
-            if result.item.wanted:
+            if result.item.needed:
                 yield _prediction(result)
 
     def _blocks(self, queries: Iterable[Query]) -> Iterator[list[BlockQuery]]:
         """Queries in blocks; a block with queries that `prepare` knows is always complete."""
-        for (known, number), group in groupby(enumerate(queries), self._block):
+        for (is_known, number), group in groupby(enumerate(queries), self._block):
             requested = [query for _, query in group]
-            if known:
+            if is_known:
                 ids = {query.id for query in requested}
                 block = self._order[number * self.batch_size : (number + 1) * self.batch_size]
                 yield [BlockQuery(query, query.id in ids) for query in block]
@@ -134,7 +134,7 @@ class GlammAnswers:
     def _parse(
         self, block_query: BlockQuery, prepared: Prepared, generated: GeneratedAnswer
     ) -> ParsedReply | None:
-        if not block_query.wanted:
+        if not block_query.needed:
             return None
         answer = self._processor.read(prepared, generated.ids, generated.probabilities)
         seg = self._processor.tokenizer.seg
