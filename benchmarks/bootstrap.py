@@ -23,21 +23,21 @@ IMAGES, DRAWS = 2500, 1000
 
 
 def main() -> None:
-    """Scores a made split once, then draws its intervals and prints what that took."""
+    """Scores a generated split once, then draws its intervals and prints the time."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         make(folder, IMAGES)
         data = load_dataset("grandf", "val", folder)
-        found = complete(data.samples, read_predictions(folder / "predictions"))
+        pairs = complete(data.samples, read_predictions(folder / "predictions"))
         protocol = OFFICIAL.using(encoder="minilm")
-        (verdict,) = score(data, found, [protocol], resampling=Resampling(draws=0))
-    reduce = reducer(protocol.metrics, verdict.rows)
+        (evaluation,) = score(data, pairs, [protocol], resampling=Resampling(draws=0))
+    reduce = reducer(protocol.metrics, evaluation.rows)
     values = reduce(np.ones((1, IMAGES)))
-    started = time.perf_counter()
-    spans = statistics.bootstrap(reduce, IMAGES, draws=DRAWS, seed=0)
-    seconds = time.perf_counter() - started
-    print(f"{DRAWS} draws of {len(spans)} numbers at {IMAGES} images: {seconds:.2f} s")
-    for name, (low, high) in spans.items():
+    start = time.perf_counter()
+    intervals = statistics.bootstrap(reduce, IMAGES, draws=DRAWS, seed=0)
+    seconds = time.perf_counter() - start
+    print(f"{DRAWS} draws of {len(intervals)} numbers at {IMAGES} images: {seconds:.2f} s")
+    for name, (low, high) in intervals.items():
         print(f"{name:>8} {values[name][0]:.4f} [{low:.4f}, {high:.4f}]")
 
 

@@ -1,21 +1,21 @@
-"""How much faster: the published way of generating against ours, at the golden configuration.
+"""Compares the speed of the published generation with that of this package, on the golden model.
 
     python benchmarks/glamm.py [--shared ../shared/glamm] [--threads 2] [--tokens 64] [--cpu-time]
 
-On a machine that others use too, `--threads 1 --cpu-time` counts processor seconds instead.
+On a shared machine, `--threads 1 --cpu-time` counts processor seconds instead.
 
-(a) As published: for every new token CLIP, projector and the whole sequence again, no cache; then
+(a) As published: CLIP, projector and the whole sequence again for every new token, no cache; then
     SAM and the masks. One image at a time.
-(b) Ours, one image at a time: encoded once, keys and values kept.
-(c) Ours, eight images in a batch.
+(b) This package, one image at a time: one encoding, keys and values kept.
+(c) This package, eight images in a batch.
 
 All three run the same modules with the same attention kernel on the same prompts, so the ratios
-are those of the algorithm alone. They are checked to say the same tokens before anything is timed.
-The end token is ignored, so that every answer is equally long.
+depend on the algorithm alone. Before the timing, the benchmark checks that all three generate the
+same tokens. The end token is ignored, so that all answers have the same length.
 
-The floor on one H100 (bf16, 989e12 op/s dense, 3.35e12 byte/s), computed by `glamm.estimate` for
-an image of one megapixel, a prompt of 90 tokens, an answer of 80 with 4 masks. Operations and
-bytes an image; bytes of weights are shared by the images of a batch, here 8:
+The lower bound on one H100 (bf16, 989e12 op/s dense, 3.35e12 byte/s), computed by `glamm.estimate`
+for an image of one megapixel, a prompt of 90 tokens, and an answer of 80 tokens with 4 masks.
+Operations and bytes are per image; the images of a batch, here 8, share the bytes of weights:
 
     stage             operations      bytes      floor
     CLIP              0.38e12         0.08e9     0.39 ms   577 rows, 24 layers of width 1024
@@ -28,10 +28,11 @@ bytes an image; bytes of weights are shared by the images of a batch, here 8:
     full-size masks   -               0.07e9     0.02 ms
     sum              16.2e12        167e9       64.3 ms
 
-So 2,500 images cannot take less than 161 s in batches of 8 (865 s one at a time, 111 s in batches
-of 16): decoding is bound by memory, everything else by arithmetic. Memory: 16.0e9 bytes of weights,
-0.39e9 an image of cache, 1.07e9 for SAM's global attention table. As published, every new token
-would cost CLIP and the prefill again, 80 x 9.2 ms, so 742 ms an image or 31 minutes at the least.
+So 2,500 images take at least 161 s in batches of 8 (865 s one at a time, 111 s in batches of 16).
+Decoding is limited by memory bandwidth, all other stages by arithmetic. Memory: 16.0e9 bytes of
+weights, 0.39e9 of cache for each image, 1.07e9 for SAM's global attention table. As published,
+every new token costs CLIP and the prefill again, 80 x 9.2 ms: at least 742 ms for each image, or 31
+minutes.
 """
 
 import argparse
@@ -44,7 +45,7 @@ import torch
 from PIL import Image
 
 from gcg_bench.glamm.convert import load
-from gcg_bench.glamm.generation import Generated, Spoken, draw, speak
+from gcg_bench.glamm.generation import GeneratedAnswer, GeneratedText, generate_masks, generate_text
 from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.processing import Prepared, Processor
 from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS
@@ -54,27 +55,27 @@ NEVER = -1
 
 
 @torch.inference_mode()
-def speak_as_published(model: Glamm, seg: int, prompt: Prepared, tokens: int) -> Spoken:
-    """The published loop: everything again for every new token."""
+def generate_as_published(model: Glamm, seg: int, prompt: Prepared, tokens: int) -> GeneratedText:
+    """The published loop: the whole computation again for every token."""
     ids = torch.tensor([prompt.ids])
     for _ in range(tokens):
-        sight = model.see(prompt.image.pixels[None])
+        features = model.encode_images(prompt.image.pixels[None])
         states = model.language_model.model(
-            inputs_embeds=model.embed(ids, sight), use_cache=False
+            inputs_embeds=model.embed(ids, features), use_cache=False
         ).last_hidden_state
-        new = model.language_model.lm_head(states[:, -1]).argmax(-1)
-        ids = torch.cat([ids, new[:, None]], 1)
-    # Index i of the ids is predicted by row i + 574; the last token's own row was never computed.
-    places = (ids[0] == seg).nonzero()[:, 0] + model.config.vision.tokens - 2
+        token = model.language_model.lm_head(states[:, -1]).argmax(-1)
+        ids = torch.cat([ids, token[:, None]], 1)
+    # Index i of the ids is predicted by row i + 574; the last token's own row is not computed.
+    positions = (ids[0] == seg).nonzero()[:, 0] + model.config.vision.tokens - 2
     reply = ids[0, len(prompt.ids) :].tolist()
-    return Spoken(tuple(reply), (1.0,) * tokens, states[0, places])
+    return GeneratedText(tuple(reply), (1.0,) * tokens, states[0, positions])
 
 
 Clock = Callable[[], float]
 
 
 def seconds(action: Callable[[], object], repeats: int, clock: Clock) -> float:
-    """The fastest of several runs."""
+    """The time of the fastest of several runs."""
     best = float("inf")
     for _ in range(repeats):
         start = clock()
@@ -84,7 +85,7 @@ def seconds(action: Callable[[], object], repeats: int, clock: Clock) -> float:
 
 
 def prompts(processor: Processor, folder: Path, count: int) -> list[Prepared]:
-    """The evaluation prompt about `count` images, none shared."""
+    """The evaluation prompt for `count` images; no two prompts share an image object."""
     files = sorted((folder / "inputs").glob("*.png"))
     pixels = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     return [
@@ -94,10 +95,10 @@ def prompts(processor: Processor, folder: Path, count: int) -> list[Prepared]:
 
 
 def options() -> argparse.Namespace:
-    """The command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    beside = Path(__file__).resolve().parents[2] / "shared" / "glamm"
-    parser.add_argument("--shared", type=Path, default=beside)
+    shared = Path(__file__).resolve().parents[2] / "shared" / "glamm"
+    parser.add_argument("--shared", type=Path, default=shared)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
@@ -106,48 +107,58 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Times the three ways and prints one table."""
-    given = options()
-    torch.set_num_threads(given.threads)
-    clock = time.process_time if given.cpu_time else time.perf_counter
-    folder = given.shared / "tiny_checkpoint" / "glamm"
+    """Times the three ways and prints a table."""
+    arguments = options()
+    torch.set_num_threads(arguments.threads)
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    folder = arguments.shared / "tiny_checkpoint" / "glamm"
     model, tokenizer = load(folder), Tokenizer.load(folder)
     tokenizer.eos = NEVER
-    batch = prompts(Processor(model.config, tokenizer), given.shared, 8)
-    one = batch[:1]
+    batch = prompts(Processor(model.config, tokenizer), arguments.shared, 8)
+    single = batch[:1]
 
-    def ours(some: list[Prepared]) -> list[Spoken]:
-        return speak(model, tokenizer, some, max_new_tokens=given.tokens)
+    def this_package(part: list[Prepared]) -> list[GeneratedText]:
+        return generate_text(model, tokenizer, part, max_new_tokens=arguments.tokens)
 
-    def published() -> Spoken:
-        return speak_as_published(model, tokenizer.seg, one[0], given.tokens)
+    def published() -> GeneratedText:
+        return generate_as_published(model, tokenizer.seg, single[0], arguments.tokens)
 
-    def timed(action: Callable[[], object], images: int = 1, repeats: int = given.repeats) -> float:
+    def timed(
+        action: Callable[[], object], images: int = 1, repeats: int = arguments.repeats
+    ) -> float:
         return seconds(action, repeats, clock) / images
 
-    spoken, many, loop = ours(one), ours(batch), published()
-    assert spoken[0].ids == many[0].ids == loop.ids, "the three ways do not say the same"
-    torch.testing.assert_close(spoken[0].states, loop.states, atol=1e-4, rtol=0)
-    masks: list[Generated] = draw(model, one, spoken)
-    encoder = timed(lambda: model.grounding.encode(one[0].image.grounding_pixels[None]))
-    drawn = timed(lambda: draw(model, one, spoken))
+    single_texts, batch_texts, loop = this_package(single), this_package(batch), published()
+    assert single_texts[0].ids == batch_texts[0].ids == loop.ids, (
+        "the three ways generate different tokens"
+    )
+    torch.testing.assert_close(single_texts[0].states, loop.states, atol=1e-4, rtol=0)
+    masks: list[GeneratedAnswer] = generate_masks(model, single, single_texts)
+    encoder_time = timed(lambda: model.grounding.encode(single[0].image.grounding_pixels[None]))
+    single_masks = timed(lambda: generate_masks(model, single, single_texts))
     table = {
-        "a  published loop, 1 image": (timed(published, repeats=1), drawn),
-        "b  ours, batch 1": (timed(lambda: ours(one)), drawn),
-        "c  ours, batch 8": (
-            timed(lambda: ours(batch), 8),
-            timed(lambda: draw(model, batch, many), 8),
+        "a  published loop, 1 image": (timed(published, repeats=1), single_masks),
+        "b  this package, batch 1": (timed(lambda: this_package(single)), single_masks),
+        "c  this package, batch 8": (
+            timed(lambda: this_package(batch), 8),
+            timed(lambda: generate_masks(model, batch, batch_texts), 8),
         ),
     }
-    kind = "processor seconds" if given.cpu_time else "seconds"
-    print(f"{given.tokens} new tokens, {len(masks[0].masks)} masks, {given.threads} threads, fp32")
-    print(f"{kind + ' an image':28s}{'generation':>12s}{'masks':>9s}{'whole':>9s}{'SAM':>7s}")
-    for name, (words, after) in table.items():
-        whole = words + after
-        print(f"{name:28s}{words:12.3f}{after:9.3f}{whole:9.3f}{encoder / whole:7.0%}")
+    kind = "processor seconds" if arguments.cpu_time else "seconds"
+    print(
+        f"{arguments.tokens} new tokens, {len(masks[0].masks)} masks,"
+        f" {arguments.threads} threads, fp32"
+    )
+    print(f"{kind + ' per image':28s}{'generation':>12s}{'masks':>9s}{'total':>9s}{'SAM':>7s}")
+    for name, (text_time, mask_time) in table.items():
+        total = text_time + mask_time
+        print(f"{name:28s}{text_time:12.3f}{mask_time:9.3f}{total:9.3f}{encoder_time / total:7.0%}")
     a, b, c = table.values()
-    for what, of in (("generation", lambda row: row[0]), ("whole image", sum)):
-        print(f"{what}: b is {of(a) / of(b):.1f} times as fast as a, c {of(b) / of(c):.1f} times b")
+    for name, figure in (("generation", lambda row: row[0]), ("whole image", sum)):
+        print(
+            f"{name}: b is {figure(a) / figure(b):.1f} times as fast as a,"
+            f" c {figure(b) / figure(c):.1f} times as fast as b"
+        )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Time and size of the report of a split as large as GranD-f's, with its pictures on the disk.
+"""Time and size of the report of a split as large as GranD-f's, with image files on disk.
 
-Makes the data set of benchmarks/score.py (images of 1440 x 1920, 2.8 reference masks and 3.2
-predicted masks an image) with JPEG files beside it, scores it, writes the report in a process of
-its own, and prints wall and processor seconds, size and peak memory. Where there is Chromium with
-its driver, the page is opened as well: from asking for it until its first image is drawn.
+Creates the data set of benchmarks/score.py (images of 1440 x 1920, 2.8 reference masks and 3.2
+predicted masks for each image) with JPEG files, scores it, writes the report in a separate process,
+and prints wall and processor seconds, size and peak memory. If Chromium and its driver are
+installed, the page is opened as well, and the time until its first image is drawn is measured.
 
-The pictures are 40 different ones, coarse shapes with the grain of a photograph, about 0.6 MB each,
-under as many names as there are images (hard links), so the disk is read as a warm cache gives it.
+There are 40 different images, coarse shapes with the grain of a photograph, about 0.6 MB each. Hard
+links give them as many names as there are images, so the disk reads come from a warm cache.
 
     python benchmarks/report.py                      2,500 images
     python benchmarks/report.py 500 2500
-    python benchmarks/report.py 2500 --keep FOLDER   made there once, and used again
+    python benchmarks/report.py 2500 --keep FOLDER   created there once, and used again
 """
 
 import argparse
@@ -40,7 +40,7 @@ return new Set(data.filter((_, k) => k % 4 === 0)).size > 8;
 
 
 def photograph(rng: np.random.Generator) -> Image.Image:
-    """Coarse shapes and fine grain, which JPEG makes about as large as a photograph."""
+    """Coarse shapes and fine grain, whose JPEG is about as large as that of a photograph."""
     coarse = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
     smooth = Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
     grain = rng.normal(0, 9, (HEIGHT // 2, WIDTH // 2, 1)).repeat(2, axis=0).repeat(2, axis=1)
@@ -60,35 +60,35 @@ def make_pictures(folder: Path, images: int) -> float:
 
 
 def gcg_bench(*arguments: object) -> tuple[float, float, float]:
-    """Runs the command line; wall seconds, processor seconds, peak memory in MiB."""
+    """Runs the command line; returns wall seconds, processor seconds and peak memory in MiB."""
     program = "from gcg_bench.cli import main; main()"
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    started = time.perf_counter()
+    start = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - started
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(f"{' '.join(command)} ended with {child.returncode}")
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def prepare(folder: Path, images: int) -> Path:
-    """The data set, its pictures and a scored run; what is there already is left."""
+    """The data set, its images and a scored run; existing files are kept."""
     run = folder / "run"
     if not (run / "gcg.strict-1" / "scores.json").is_file():
         make(folder, images)
         size = make_pictures(folder / "GranDf_HA_images" / "val_test", images)
         print(f"pictures: {HEIGHT} x {WIDTH}, {size:.2f} MB on average")
-        of = ("--dataset", "grandf", "--split", "val", "--data-root", folder)
-        answers = f"predictions:{folder / 'predictions'}"
-        gcg_bench("predict", "--model", answers, *of, "--out", run, "--quiet")
+        data_options = ("--dataset", "grandf", "--split", "val", "--data-root", folder)
+        model = f"predictions:{folder / 'predictions'}"
+        gcg_bench("predict", "--model", model, *data_options, "--out", run, "--quiet")
         gcg_bench("score", run, "--data-root", folder, "--encoder", "minilm", "--quiet")
     return run
 
 
 def openings(page: Path) -> list[float]:
-    """Seconds until the page's first image is drawn, once an opening; empty without a browser."""
+    """Seconds until the page's first image is drawn, for each opening; empty without a browser."""
     browser, control = shutil.which("chromium"), shutil.which("chromedriver")
     with contextlib.suppress(ImportError):
         from selenium import webdriver
@@ -105,17 +105,17 @@ def openings(page: Path) -> list[float]:
 
 
 def opening(driver: object, page: Path) -> float:
-    """Seconds from asking for the page until its first image is drawn."""
+    """Seconds from the request for the page until its first image is drawn."""
     driver.get("about:blank")
-    started = time.perf_counter()
+    start = time.perf_counter()
     driver.get(page.as_uri())
     while not driver.execute_script(DRAWN):
         time.sleep(0.01)
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 def measure(folder: Path, images: int) -> None:
-    """Writes and opens the report of so many images, and prints what it took."""
+    """Writes and opens the report of a number of images, and prints the measurements."""
     run = prepare(folder, images)
     page = folder / "report.html"
     wall, processor, peak = gcg_bench("report", run, "--data-root", folder, "-o", page, "--quiet")
@@ -123,22 +123,22 @@ def measure(folder: Path, images: int) -> None:
         f"{images} images: written in {wall:.1f} s wall, {processor:.1f} s of processor,"
         f" {page.stat().st_size / 1e6:.1f} MB, peak {peak:.0f} MiB, {os.cpu_count()} cores"
     )
-    if opened := openings(page):
-        shown = ", ".join(f"{seconds:.2f}" for seconds in opened)
-        print(f"{'':>8}opened in {median(opened):.2f} s ({shown})")
+    if times := openings(page):
+        listed = ", ".join(f"{seconds:.2f}" for seconds in times)
+        print(f"{'':>8}opened in {median(times):.2f} s ({listed})")
     else:
         print(f"{'':>8}not opened: no Chromium with chromedriver and selenium")
 
 
 def main() -> None:
-    """Measures each number of images that was asked for."""
+    """Measures each requested number of images."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images", type=int, nargs="*", default=[2500])
     parser.add_argument("--keep", type=Path, default=None)
-    given = parser.parse_args()
-    for images in given.images:
+    arguments = parser.parse_args()
+    for images in arguments.images:
         with tempfile.TemporaryDirectory() as temporary:
-            measure((given.keep or Path(temporary)) / str(images), images)
+            measure((arguments.keep or Path(temporary)) / str(images), images)
 
 
 if __name__ == "__main__":

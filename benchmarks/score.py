@@ -1,8 +1,9 @@
 """Time and memory of scoring a split as large as GranD-f's.
 
-Makes a data set in the published layout (images of 1440 x 1920, 2.8 reference masks and 3.2
-predicted masks an image, captions of about 30 words), scores it with both protocols in a process of
-its own, cold and then with warm caches, and prints seconds by stage and that process's peak memory.
+Creates a data set in the published layout (images of 1440 x 1920, 2.8 reference masks and 3.2
+predicted masks for each image, captions of about 30 words), scores it with both protocols in a
+separate process, first with cold and then with warm caches, and prints the seconds of each stage
+and the peak memory of the process.
 
     python benchmarks/score.py                      2,500 images
     python benchmarks/score.py 2500 5000 10000 25000
@@ -38,7 +39,7 @@ Region = tuple[int, np.ndarray, np.ndarray]
 
 
 def blob(rng: np.random.Generator) -> Region:
-    """A region with a wavy outline: its first column, and top and length in each column."""
+    """A region with a wavy outline: its first column, and the top and length of each column."""
     columns = int(rng.integers(60, 700))
     left = int(rng.integers(0, WIDTH - columns))
     middle = rng.integers(300, HEIGHT - 300)
@@ -50,7 +51,7 @@ def blob(rng: np.random.Generator) -> Region:
 
 
 def shifted(region: Region, by: int) -> Region:
-    """The same region some rows lower."""
+    """The same region `by` rows lower."""
     left, top, length = region
     top = np.clip(top + by, 0, HEIGHT - 2)
     return left, top, np.minimum(length, HEIGHT - 1 - top)
@@ -80,15 +81,17 @@ def sentence(rng: np.random.Generator, phrases: list[str]) -> str:
 
 
 def make(folder: Path, images: int) -> None:
-    """Writes references and predictions of so many images."""
+    """Writes references and predictions for a number of images."""
     rng = np.random.default_rng(0)
-    listed, captions, annotations = [], [], []
+    image_records, captions, annotations = [], [], []
     (folder / "predictions").mkdir(parents=True)
     for k in range(images):
         id_ = f"sa_{k:07}"
         regions = [blob(rng) for _ in range(rng.integers(1, 6))][: 5 if rng.random() < 0.7 else 2]
         labels = [thing(rng) for _ in regions]
-        listed.append({"id": id_, "file_name": f"{id_}.jpg", "height": HEIGHT, "width": WIDTH})
+        image_records.append(
+            {"id": id_, "file_name": f"{id_}.jpg", "height": HEIGHT, "width": WIDTH}
+        )
         captions.append(
             {"id": k + 1, "image_id": id_, "caption": sentence(rng, labels), "labels": labels}
         )
@@ -104,42 +107,42 @@ def make(folder: Path, images: int) -> None:
                     "iscrowd": 0,
                 }
             )
-        guessed = [shifted(region, int(rng.integers(0, 80))) for region in regions]
-        guessed += [blob(rng)] if rng.random() < 0.4 else []
+        predicted = [shifted(region, int(rng.integers(0, 80))) for region in regions]
+        predicted += [blob(rng)] if rng.random() < 0.4 else []
         phrases = [label if rng.random() < 0.6 else thing(rng) for label in labels]
-        phrases += [thing(rng)] * (len(guessed) - len(labels))
+        phrases += [thing(rng)] * (len(predicted) - len(labels))
         answer = {
             "image_id": id_,
             "caption": sentence(rng, phrases),
             "phrases": phrases,
-            "pred_masks": [rle(region) for region in guessed],
+            "pred_masks": [rle(region) for region in predicted],
         }
         (folder / "predictions" / f"{id_}.json").write_text(json.dumps(answer))
     (folder / "val_gcg_coco_mask_gt.json").write_text(
-        json.dumps({"images": listed, "annotations": annotations})
+        json.dumps({"images": image_records, "annotations": annotations})
     )
     (folder / "val_gcg_coco_caption_gt.json").write_text(
-        json.dumps({"images": listed, "annotations": captions})
+        json.dumps({"images": image_records, "annotations": captions})
     )
 
 
 def child(folder: Path) -> None:
-    """Scores the folder in this process and prints what it took as JSON."""
-    started = time.perf_counter()
+    """Scores the folder in this process and prints the measurements as JSON."""
+    start = time.perf_counter()
     from gcg_bench.cli import main as gcg_bench
 
     command = ["score", str(folder / "predictions"), "--split", "val", "--data-root", str(folder)]
-    keep = sys.stdout
+    stdout = sys.stdout
     with (folder / "scores.json").open("w") as out:
         sys.stdout = out
         with contextlib.suppress(SystemExit):
             gcg_bench([*command, "--encoder", "minilm", "--json", "--quiet"])
-    sys.stdout = keep
+    sys.stdout = stdout
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
         json.dumps(
             {
-                "seconds": time.perf_counter() - started,
+                "seconds": time.perf_counter() - start,
                 "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                 "torch": "torch" in sys.modules,
                 "java": children.ru_utime > 0,
@@ -150,40 +153,40 @@ def child(folder: Path) -> None:
 
 
 def timed(folder: Path, cache: Path) -> dict[str, object]:
-    """One scoring in a fresh process, start-up included."""
-    started = time.perf_counter()
-    run = subprocess.run(
+    """One scoring in a new process, including its start."""
+    start = time.perf_counter()
+    process = subprocess.run(
         [sys.executable, __file__, "--child", str(folder)],
         env={**os.environ, "GCG_BENCH_CACHE": str(cache)},
         capture_output=True,
         text=True,
         check=True,
     )
-    found: dict[str, object] = json.loads(run.stdout)
-    found["wall"] = time.perf_counter() - started
-    return found
+    measurements: dict[str, object] = json.loads(process.stdout)
+    measurements["wall"] = time.perf_counter() - start
+    return measurements
 
 
-def show(name: str, found: dict[str, object]) -> None:
-    """Two lines about one scoring."""
+def show(name: str, result: dict[str, object]) -> None:
+    """Prints two lines about one scoring."""
     stages: dict[str, float] = {}
-    for position, protocol in enumerate(found["stages"]):
+    for position, protocol in enumerate(result["stages"]):
         for stage, seconds in protocol.items():
-            shared = stage in ("tokenise", "overlaps")
-            if not (shared and position):
+            is_shared = stage in ("tokenise", "overlaps")
+            if not (is_shared and position):
                 stages[stage] = stages.get(stage, 0.0) + seconds
     java = sum(stages.get(stage, 0.0) for stage in STAGES_IN_JAVA)
     encoder = sum(stages.get(stage, 0.0) for stage in STAGES_IN_ENCODER)
     print(
-        f"{name:>12}: {found['wall']:6.1f} s wall, of which Java {java:.1f}, encoder {encoder:.1f},"
-        f" all else {found['wall'] - java - encoder:.1f};"
-        f" peak {found['peak_mib']:.0f} MiB; torch {found['torch']}, Java {found['java']}"
+        f"{name:>12}: {result['wall']:6.1f} s wall, of which Java {java:.1f},"
+        f" encoder {encoder:.1f}, all else {result['wall'] - java - encoder:.1f};"
+        f" peak {result['peak_mib']:.0f} MiB; torch {result['torch']}, Java {result['java']}"
     )
     print(" " * 14 + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in stages.items()))
 
 
 def main() -> None:
-    """Measures each number of images that was asked for."""
+    """Measures each requested number of images."""
     if sys.argv[1:2] == ["--child"]:
         child(Path(sys.argv[2]))
         return

@@ -408,7 +408,7 @@ def test_weights_that_grow_when_they_are_read(tmp_path):
 
     with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\0" * 10**7)
-    with pytest.raises(BadData, match="grows when it is read"):
+    with pytest.raises(BadData, match="expands when it is read"):
         Checkpoint(tmp_path)
 
 

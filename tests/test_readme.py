@@ -182,6 +182,13 @@ def headings(file: Path) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("page", [README, "SECURITY.md", *PAGES])
+def test_files_of_the_project_that_a_page_names_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:gcg_bench|tests|docs|data_cards|tools)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
 def test_a_source_archive_holds_what_its_pages_and_tests_speak_of():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     held = set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])

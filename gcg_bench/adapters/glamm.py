@@ -122,12 +122,12 @@ def build_model(
     from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS
     from gcg_bench.glamm.tokens import Tokenizer
 
-    size = resources.whole(batch_size)
+    size = resources.parse_batch_size(batch_size)
     torch_device = machine.device_named(device)
     precision = resources.precision(dtype, torch_device)
     config = read_config(location.folder, tower=location.tower)
     processor = Processor(config, Tokenizer.load(location.folder))
-    planned_size = resources.batch(config, torch_device, precision, max_new_tokens)
+    planned_size = resources.largest_batch(config, torch_device, precision, max_new_tokens)
     return GlammAnswers(
         _model(location, torch_device, precision),
         processor,

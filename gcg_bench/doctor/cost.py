@@ -5,7 +5,7 @@ from gcg_bench.data.cards import load_card
 from gcg_bench.doctor.inputs import adapter_of
 from gcg_bench.doctor.job import Job
 from gcg_bench.errors import EnvironmentProblem, MissingData
-from gcg_bench.glamm.resources import Forecast, batch, forecast, precision, whole
+from gcg_bench.glamm.resources import Forecast, forecast, largest_batch, parse_batch_size, precision
 
 _MAX_NEW_TOKENS = 512
 _CARD_PIXELS, _CARD_MASKS = 1_000_000, 4  # of an image, when only the card is there
@@ -32,10 +32,10 @@ def cost(job: Job) -> Forecast | None:
     if counts is None:
         return None
     device = machine.device_named(job.device)
-    size = whole(job.batch_size)
+    size = parse_batch_size(job.batch_size)
     if size is None:
         try:
-            size = batch(config, device, precision("auto", device), _MAX_NEW_TOKENS)
+            size = largest_batch(config, device, precision("auto", device), _MAX_NEW_TOKENS)
         except EnvironmentProblem:  # the memory of the forecast shows this
             size = 1
     images, pixels, masks = counts

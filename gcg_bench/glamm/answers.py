@@ -1,8 +1,8 @@
-"""What the model said: the published caption and phrases, and phrases tied to their own masks.
+"""Parses a reply: the published caption and phrases, and phrases with their own masks.
 
-The published script keeps captions, phrases and masks as three lists that match by order alone,
-and they part ways when the model forgets a tag. Here a [SEG] belongs to the phrase that it stands
-in or directly behind; one that stands elsewhere is loose.
+The published script keeps captions, phrases and masks as three lists that correspond by order
+alone, and the lists no longer correspond when the model omits a tag. Here a [SEG] belongs to the
+phrase that contains it or that ends directly before it; any other [SEG] is unassigned.
 """
 
 import re
@@ -10,24 +10,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gcg_bench.glamm.aligned_text import NO_TOKEN, SPACE, AlignedText
 from gcg_bench.glamm.tokens import Tokenizer
-from gcg_bench.glamm.traced import JOIN, NOWHERE, Traced
 
 Tags = Literal["paired", "unclosed", "unopened"]
 
-SPLIT = "ASSISTANT: "
+ANSWER_MARK = "ASSISTANT: "
 
 
 @dataclass(frozen=True)
-class SpokenPhrase:
+class AnswerPhrase:
     """A phrase of the answer.
 
     Attributes:
-        text: its words, `caption[span[0]:span[1]]`; empty when only tags were said.
+        text: its words, `caption[span[0]:span[1]]`; empty when the model wrote only tags.
         span: character offsets [start, end) in the caption.
-        masks: indices of its masks among all [SEG] of prompt and answer; often one, maybe none.
-        tags: `paired`, or which of the two tags the model left out.
-        probability: mean probability of its generated word tokens; None without any.
+        masks: indices of its masks among all [SEG] of prompt and reply; often one, possibly none.
+        tags: `paired`, or which of the two tags the model omitted.
+        probability: mean probability of its generated word tokens; None when there are none.
     """
 
     text: str
@@ -39,24 +39,24 @@ class SpokenPhrase:
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply, read.
+    """A parsed reply.
 
     Attributes:
         raw: prompt and reply decoded with all special tokens.
-        text: the reply with its tags, as the published script cuts it out of `raw`.
+        text: the reply with its tags, cut out of `raw` as in the published script.
         caption: `text` without tags, as published.
         published_phrases: the texts between `<p>` and `</p>`, as published.
-        phrases: the phrases with spans and masks, in order; more than the published ones where
-            the model left out tags.
-        loose: masks of the reply that no phrase owns.
+        phrases: the phrases with spans and masks, in order; more than the published ones when the
+            model omitted tags.
+        unassigned: masks of the reply that belong to no phrase.
     """
 
     raw: str
     text: str
     caption: str
     published_phrases: tuple[str, ...]
-    phrases: tuple[SpokenPhrase, ...]
-    loose: tuple[int, ...]
+    phrases: tuple[AnswerPhrase, ...]
+    unassigned: tuple[int, ...]
 
 
 def read_answer(
@@ -65,23 +65,26 @@ def read_answer(
     reply: Sequence[int],
     probabilities: Sequence[float] = (),
 ) -> Answer:
-    """The answer in token ids: `prompt` as the model was given it, `reply` as it went on.
+    """The answer in token ids.
 
     Args:
-        probabilities: of every token of `reply`; empty leaves the phrases' probabilities None.
+        tokenizer: the model's.
+        prompt: the ids of the prompt as the model received it.
+        reply: the ids that the model generated.
+        probabilities: of every token of `reply`; when empty, the phrases' probabilities are None.
     """
     ids = [*prompt, *reply]
-    raw = tokenizer.trace(ids)
+    raw = tokenizer.decode_aligned(ids)
     text = _reply_text(raw)
-    orders = {
-        place: k for k, place in enumerate(i for i, t in enumerate(ids) if t == tokenizer.seg)
+    mask_indices = {
+        index: k for k, index in enumerate(i for i, t in enumerate(ids) if t == tokenizer.seg)
     }
-    said, loose = _Reader(text, orders).read()
-    # The same clean-up again, this time remembering places in `text` instead of tokens.
-    caption = _caption(Traced(text.text, tuple(range(len(text.text)))))
-    chances = {
-        len(prompt) + index: chance
-        for index, (token, chance) in enumerate(zip(reply, probabilities, strict=False))
+    drafts, unassigned = _TagParser(text, mask_indices).parse()
+    # The same clean-up with positions in `text` as origins instead of tokens.
+    caption = _caption(AlignedText(text.text, tuple(range(len(text.text)))))
+    token_probabilities = {
+        len(prompt) + index: probability
+        for index, (token, probability) in enumerate(zip(reply, probabilities, strict=False))
         if token not in tokenizer.marks
     }
     return Answer(
@@ -89,28 +92,30 @@ def read_answer(
         text=text.text,
         caption=caption.text,
         published_phrases=tuple(match.strip() for match in re.findall(r"<p>(.*?)</p>", text.text)),
-        phrases=tuple(_spoken(part, caption, text, chances) for part in said),
-        loose=tuple(loose),
+        phrases=tuple(
+            _answer_phrase(draft, caption, text, token_probabilities) for draft in drafts
+        ),
+        unassigned=tuple(unassigned),
     )
 
 
-def _reply_text(raw: Traced) -> Traced:
-    """Line breaks out, double spaces to single in one pass, what follows the last `ASSISTANT: `."""
-    flat = raw.without("\n").without("  ", keep=1)
-    start = flat.text.rfind(SPLIT)
-    return flat if start < 0 else flat[start + len(SPLIT) :]
+def _reply_text(raw: AlignedText) -> AlignedText:
+    """The text after the last `ASSISTANT: `, without line breaks, double spaces replaced once."""
+    one_line = raw.without("\n").without("  ", keep=1)
+    start = one_line.text.rfind(ANSWER_MARK)
+    return one_line if start < 0 else one_line[start + len(ANSWER_MARK) :]
 
 
-def _caption(text: Traced) -> Traced:
-    """Tags and [SEG] out, white space folded, quotes stripped at the ends."""
-    bare = text.without(r"<.*?>").without(r"\[SEG\]")
-    words = [bare[match.start() : match.end()] for match in re.finditer(r"\S+", bare.text)]
-    return Traced.joined(words, JOIN).stripped("'").stripped()
+def _caption(text: AlignedText) -> AlignedText:
+    """The text without tags and [SEG], with white space folded and outer quotes removed."""
+    untagged = text.without(r"<.*?>").without(r"\[SEG\]")
+    words = [untagged[match.start() : match.end()] for match in re.finditer(r"\S+", untagged.text)]
+    return AlignedText.joined(words, SPACE).stripped("'").stripped()
 
 
 @dataclass
-class _Part:
-    """A phrase being read: its place [start, end) in the text and its masks."""
+class _PhraseDraft:
+    """A phrase during parsing: its range [start, end) in the text, and its masks."""
 
     start: int
     end: int
@@ -118,91 +123,106 @@ class _Part:
     masks: list[int]
 
 
-class _Reader:
-    """Walks the tags of a reply from left to right.
+class _TagParser:
+    """Parses the tags of a reply from left to right.
 
     Args:
         text: the reply.
-        orders: token index of every [SEG] -> its index among all [SEG].
+        mask_indices: token index of every [SEG] -> its index among all [SEG].
     """
 
-    def __init__(self, text: Traced, orders: dict[int, int]) -> None:
+    def __init__(self, text: AlignedText, mask_indices: dict[int, int]) -> None:
         self.text = text
-        self.orders = orders
-        self.parts: list[_Part] = []
-        self.loose: list[int] = []
-        self.open: _Part | None = None
-        self.behind = 0  # where the last tag or [SEG] ended
-        self.owner: _Part | None = None  # the closed phrase that a [SEG] right here belongs to
+        self.mask_indices = mask_indices
+        self.drafts: list[_PhraseDraft] = []
+        self.unassigned: list[int] = []
+        self.open_phrase: _PhraseDraft | None = None
+        self.last_end = 0  # end of the last tag or [SEG]
+        self.owner: _PhraseDraft | None = (
+            None  # the closed phrase that a [SEG] at this position belongs to
+        )
 
-    def read(self) -> tuple[list[_Part], list[int]]:
+    def parse(self) -> tuple[list[_PhraseDraft], list[int]]:
         for kind, start, end in self._events():
             if kind == "<p>":
-                self._leave_open(start)
-                self.open = _Part(end, -1, "unclosed", [])
+                self._end_unclosed(start)
+                self.open_phrase = _PhraseDraft(end, -1, "unclosed", [])
             elif kind == "</p>":
-                self._close(start)
+                self._close_phrase(start)
             else:
-                self._seg(start)
-            self.behind = end
-        self._leave_open(len(self.text.text))
-        return self.parts, self.loose
+                self._assign_mask(start)
+            self.last_end = end
+        self._end_unclosed(len(self.text.text))
+        return self.drafts, self.unassigned
 
     def _events(self) -> Iterator[tuple[str, int, int]]:
-        """Tags, and those [SEG] that a single [SEG] token wrote."""
+        """Tags, and each [SEG] that was written by a single [SEG] token."""
         for match in re.finditer(r"</?p>|\[SEG\]", self.text.text):
-            if match[0] != "[SEG]" or self.text.origins[match.start()] in self.orders:
+            if match[0] != "[SEG]" or self.text.origins[match.start()] in self.mask_indices:
                 yield match[0], match.start(), match.end()
 
-    def _close(self, place: int) -> None:
-        part = self.open
-        if part is None:
-            part = _Part(self.behind, place, "unopened", [])
+    def _close_phrase(self, position: int) -> None:
+        draft = self.open_phrase
+        if draft is None:
+            draft = _PhraseDraft(self.last_end, position, "unopened", [])
         else:
-            part.end, part.tags = place, "paired"
-        self.open = None
-        self.owner = part
-        self.parts.append(part)
+            draft.end, draft.tags = position, "paired"
+        self.open_phrase = None
+        self.owner = draft
+        self.drafts.append(draft)
 
-    def _seg(self, place: int) -> None:
-        mask = self.orders[self.text.origins[place]]
-        if self.open is not None:
-            self.open.masks.append(mask)
-            if self.open.end < 0:
-                self.open.end = place  # where the phrase ends should it never be closed
+    def _assign_mask(self, position: int) -> None:
+        mask = self.mask_indices[self.text.origins[position]]
+        if self.open_phrase is not None:
+            self.open_phrase.masks.append(mask)
+            if self.open_phrase.end < 0:
+                self.open_phrase.end = position  # the phrase ends here if it is never closed
             return
-        if self.text.text[self.behind : place].strip():
+        if self.text.text[self.last_end : position].strip():
             self.owner = None
         if self.owner is None:
-            self.loose.append(mask)
+            self.unassigned.append(mask)
         else:
             self.owner.masks.append(mask)
 
-    def _leave_open(self, place: int) -> None:
-        """Ends a phrase that was never closed: at its first [SEG], or else here."""
+    def _end_unclosed(self, position: int) -> None:
+        """Ends a phrase that was never closed: at its first [SEG], or at this position."""
         self.owner = None
-        if self.open is not None:
-            self.open.end = place if self.open.end < 0 else self.open.end
-            self.parts.append(self.open)
-            self.open = None
+        if self.open_phrase is not None:
+            self.open_phrase.end = position if self.open_phrase.end < 0 else self.open_phrase.end
+            self.drafts.append(self.open_phrase)
+            self.open_phrase = None
 
 
-def _spoken(part: _Part, caption: Traced, text: Traced, chances: dict[int, float]) -> SpokenPhrase:
-    """A phrase with its place in the caption, whose origins are places in the text."""
-    inside = [k for k, place in enumerate(caption.origins) if part.start <= place < part.end]
+def _answer_phrase(
+    draft: _PhraseDraft,
+    caption: AlignedText,
+    text: AlignedText,
+    token_probabilities: dict[int, float],
+) -> AnswerPhrase:
+    """A phrase with its span in the caption; the caption's origins are positions in the text."""
+    inside = [
+        k for k, position in enumerate(caption.origins) if draft.start <= position < draft.end
+    ]
     if inside:
         span = (inside[0], inside[-1] + 1)
     else:
-        before = sum(NOWHERE < place < part.start for place in caption.origins)
+        before = sum(NO_TOKEN < origin < draft.start for origin in caption.origins)
         span = (before, before)
-    # Words run on from the tag before them; a lone word boundary is a token that leaves no trace.
-    last = max((text.origins[place] for place in range(part.start, part.end)), default=NOWHERE)
-    first = text.origins[part.start - 1] + 1 if part.start else text.origins[0]
-    known = [chances[token] for token in range(first, last + 1) if token in chances]
-    return SpokenPhrase(
+    # Words follow the tag before them; a token that is only a word boundary writes no character.
+    last = max(
+        (text.origins[position] for position in range(draft.start, draft.end)), default=NO_TOKEN
+    )
+    first = text.origins[draft.start - 1] + 1 if draft.start else text.origins[0]
+    values = [
+        token_probabilities[token]
+        for token in range(first, last + 1)
+        if token in token_probabilities
+    ]
+    return AnswerPhrase(
         text=caption.text[slice(*span)],
         span=span,
-        masks=tuple(part.masks),
-        tags=part.tags,
-        probability=sum(known) / len(known) if known else None,
+        masks=tuple(draft.masks),
+        tags=draft.tags,
+        probability=sum(values) / len(values) if values else None,
     )

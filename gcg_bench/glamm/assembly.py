@@ -1,4 +1,4 @@
-"""A model from its sizes alone, with random weights: the door for training and for loading."""
+"""Builds a model from its sizes alone, with random weights, for training and for loading."""
 
 import torch
 from torch import nn
@@ -31,10 +31,10 @@ from gcg_bench.glamm.region import RegionEncoder
 
 
 def build(config: GlammConfig, *, attention: str = "sdpa") -> Glamm:
-    """A model with fresh random weights, in training mode, all of it trainable.
+    """A model with new random weights, in training mode, with all weights trainable.
 
-    Draws from torch's global generator (`torch.manual_seed` makes it repeat) and obeys
-    `torch.device(...)` as a context, so a model on the meta device costs no memory.
+    Random numbers come from torch's global generator (`torch.manual_seed` makes them reproducible).
+    `torch.device(...)` as a context is respected, so a model on the meta device needs no memory.
 
     Args:
         config: the sizes.
@@ -100,7 +100,7 @@ def grounding_model(sizes: GroundingConfig, *, attention: str = "sdpa") -> Groun
         num_pos_feats=sizes.prompt_size // 2,
         mlp_dim=sizes.mlp_size,
         layer_norm_eps=1e-6,
-        initializer_range=0.02,  # transformers' default of 1e-10 is meant for loading only
+        initializer_range=0.02,  # the default of 1e-10 is only for models that are then loaded
     )
     vision._attn_implementation = attention
     prompt = SamPromptEncoderConfig(
@@ -113,14 +113,14 @@ def grounding_model(sizes: GroundingConfig, *, attention: str = "sdpa") -> Groun
         num_attention_heads=sizes.decoder_heads,
         attention_downsample_rate=sizes.decoder_downsample,
         iou_head_hidden_dim=sizes.iou_size,
-        layer_norm_eps=1e-5,  # as SAM was trained; transformers' default is 1e-6
+        layer_norm_eps=1e-5,  # SAM's value in training; transformers' default is 1e-6
     )
     prompts = SamPromptEncoder(
         SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
     )
-    # The decoder is no PreTrainedModel, so nothing else hands it the attention kernel's name.
+    # The decoder is not a PreTrainedModel, so the attention kernel is set here.
     decoder._attn_implementation = attention
-    # SAM draws its position matrix with unit variance; transformers scales it by half the width.
+    # SAM's position matrix has unit variance; transformers scales it by half the width.
     nn.init.normal_(prompts.shared_embedding.positional_embedding)
     return GroundingModel(
         image_encoder=SamVisionEncoder(vision),
@@ -130,7 +130,7 @@ def grounding_model(sizes: GroundingConfig, *, attention: str = "sdpa") -> Groun
 
 
 def parameters(model: nn.Module) -> int:
-    """How many numbers the model's weights hold."""
+    """The number of weights of a model."""
     return sum(weight.numel() for weight in model.parameters())
 
 
@@ -139,15 +139,15 @@ COMPUTED = (
     "language_model.model.rotary_emb.original_inv_freq",
     "vision_tower.embeddings.position_ids",
 )
-"""Buffers that no checkpoint holds, because they follow from the sizes."""
+"""Buffers that no checkpoint contains, because they are computed from the sizes."""
 
 
 def buffers_from_sizes(model: Glamm, device: torch.device) -> None:
-    """Computes the `COMPUTED` buffers on `device`: a model that was built on meta has none.
+    """Computes the `COMPUTED` buffers on `device`; a model that was built on meta has none.
 
     Raises:
-        EnvironmentProblem: this transformers has another one, which would be left as it came out
-            of memory.
+        EnvironmentProblem: this version of transformers has another buffer, which would stay
+            uninitialised.
     """
     unknown = {name for name, _ in model.named_buffers()} - set(model.state_dict()) - set(COMPUTED)
     if unknown:

@@ -1,8 +1,8 @@
-"""Items through a model in batches: made ready ahead of it in threads, finished behind it.
+"""Runs items through a model in batches; threads prepare items before it and finish them after it.
 
-A model that waits for files, or for masks to be packed, is an accelerator that stands still. Here
-a block of items is read while the one before it runs, and the one before that is finished. What
-goes wrong with one item costs that item.
+A model that waits for files or for the encoding of masks leaves the accelerator idle. Here a block
+of items is read while the block before it runs, and the block before that is finished. An error of
+one item costs only that item.
 """
 
 from collections import deque
@@ -15,81 +15,82 @@ from typing import Any, Generic, TypeVar
 from gcg_bench.errors import GcgBenchError
 
 Item = TypeVar("Item")
-Ready = TypeVar("Ready")
-Out = TypeVar("Out")
-Done = TypeVar("Done")
+Prepared = TypeVar("Prepared")
+Output = TypeVar("Output")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Stages(Generic[Item, Ready, Out, Done]):
-    """What happens to an item, in three steps.
+class Stages(Generic[Item, Prepared, Output, Value]):
+    """The three steps of an item.
 
     Attributes:
-        prepare: in reading threads, several at a time.
-        run: many at once, in the caller's thread; gives one result an item, in order.
-        finish: in one thread, in order.
+        prepare: runs in reading threads, several items at a time.
+        run: runs many items at once in the caller's thread; returns one result for each, in order.
+        finish: runs in one thread, in order.
     """
 
-    prepare: Callable[[Item], Ready]
-    run: Callable[[Sequence[Ready]], Sequence[Out]]
-    finish: Callable[[Item, Ready, Out], Done]
+    prepare: Callable[[Item], Prepared]
+    run: Callable[[Sequence[Prepared]], Sequence[Output]]
+    finish: Callable[[Item, Prepared, Output], Value]
 
 
 @dataclass(frozen=True)
-class Result(Generic[Item, Done]):
-    """What became of an item.
+class Result(Generic[Item, Value]):
+    """The result of an item.
 
     Attributes:
         item: the item.
-        value: what `finish` gave; None when something went wrong.
-        error: what went wrong, in a line; None when nothing did.
-        seconds: its own preparing and finishing, and its share of the time its batch ran.
+        value: the value of `finish`; None when an error occurred.
+        error: the error in one line; None when there was none.
+        seconds: the time of its own preparing and finishing, and its share of its batch's time.
     """
 
     item: Item
-    value: Done | None
+    value: Value | None
     error: str | None
     seconds: float
 
 
 @dataclass(frozen=True)
-class _Timed(Generic[Done]):
-    value: Done
+class _Timed(Generic[Value]):
+    value: Value
     seconds: float
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """Stands in the place of what a stage should have given."""
+    """Takes the place of a stage's value when the stage failed."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class _Behind(Generic[Item, Done]):
-    """An item that has run: what its last stage will give, and the seconds spent before."""
+class _Pending(Generic[Item, Value]):
+    """An item that has run: the outcome of its last stage, and the seconds spent before it."""
 
     item: Item
-    outcome: Future[_Timed[Done]] | _Failure
+    outcome: Future[_Timed[Value]] | _Failure
     seconds: float = 0.0
 
 
-class Batches(Generic[Item, Ready, Out, Done]):
+class Batches(Generic[Item, Prepared, Output, Value]):
     """A stream of blocks through the stages.
 
     Attributes:
-        size: the most items that run at once; halved when memory runs out, and never raised again.
+        size: the maximum number of items that run at once; halved when memory runs out, never
+            raised.
 
     Args:
-        stages: what happens to an item.
-        size: at the start, at least 1.
-        workers: reading threads; below 1 counts as 1.
-        release: called after memory ran out, to give back what the failed attempt held.
+        stages: the steps of an item.
+        size: the initial size, at least 1.
+        workers: the number of reading threads; numbers below 1 count as 1.
+        release: called after memory ran out, to free the memory of the failed attempt.
     """
 
     def __init__(
         self,
-        stages: Stages[Item, Ready, Out, Done],
+        stages: Stages[Item, Prepared, Output, Value],
         *,
         size: int,
         workers: int,
@@ -100,117 +101,119 @@ class Batches(Generic[Item, Ready, Out, Done]):
         self._workers = max(1, workers)
         self._release = release
 
-    def stream(self, blocks: Iterable[Sequence[Item]]) -> Iterator[Result[Item, Done]]:
-        """One result an item, in the order given.
+    def stream(self, blocks: Iterable[Sequence[Item]]) -> Iterator[Result[Item, Value]]:
+        """One result for each item, in the given order.
 
-        A block is run as a whole, in halves of it when memory runs out, never together with another
-        block's items; so what an item runs beside follows from the blocks alone. At most three
+        A block runs as a whole, or in halves when memory runs out, and never together with items of
+        another block; so the items that run together follow from the blocks alone. At most three
         blocks are held at a time: one being read, one running, one being finished.
         """
         readers = ThreadPoolExecutor(self._workers, "gcg-bench-read")
         finisher = ThreadPoolExecutor(1, "gcg-bench-finish")
         try:
-            behind: list[_Behind[Item, Done]] = []
-            for block in self._ahead(readers, blocks):
-                current = self._through(finisher, block)
-                yield from map(_result, behind)
-                behind = current
-            yield from map(_result, behind)
+            pending: list[_Pending[Item, Value]] = []
+            for block in self._prefetch(readers, blocks):
+                next_pending = self._run_block(finisher, block)
+                yield from map(_to_result, pending)
+                pending = next_pending
+            yield from map(_to_result, pending)
         finally:
             for pool in (readers, finisher):
                 pool.shutdown(cancel_futures=True)
 
-    def _ahead(
+    def _prefetch(
         self, readers: ThreadPoolExecutor, blocks: Iterable[Sequence[Item]]
-    ) -> Iterator[list[tuple[Item, Future[_Timed[Ready]]]]]:
-        """Blocks in preparation, each handed over when the next is being prepared too."""
-        waiting: deque[list[tuple[Item, Future[_Timed[Ready]]]]] = deque()
+    ) -> Iterator[list[tuple[Item, Future[_Timed[Prepared]]]]]:
+        """Blocks in preparation; each is returned when the next one is being prepared too."""
+        queue: deque[list[tuple[Item, Future[_Timed[Prepared]]]]] = deque()
         for block in blocks:
             prepare = self.stages.prepare
-            waiting.append([(item, readers.submit(_timed, prepare, item)) for item in block])
-            if len(waiting) > 1:
-                yield waiting.popleft()
-        yield from waiting
+            queue.append([(item, readers.submit(_measure, prepare, item)) for item in block])
+            if len(queue) > 1:
+                yield queue.popleft()
+        yield from queue
 
-    def _through(
-        self, finisher: ThreadPoolExecutor, block: Sequence[tuple[Item, Future[_Timed[Ready]]]]
-    ) -> list[_Behind[Item, Done]]:
-        """Runs a block; what is left to do for it is in the finisher's hands."""
-        prepared = [_outcome(future) for _, future in block]
-        ready = [one for one in prepared if not isinstance(one, _Failure)]
+    def _run_block(
+        self, finisher: ThreadPoolExecutor, block: Sequence[tuple[Item, Future[_Timed[Prepared]]]]
+    ) -> list[_Pending[Item, Value]]:
+        """Runs a block; the finisher gets the remaining work."""
+        prepared = [_future_outcome(future) for _, future in block]
+        runnable = [entry for entry in prepared if not isinstance(entry, _Failure)]
         started = perf_counter()
-        outs = iter(self._run([one.value for one in ready]))
-        share = (perf_counter() - started) / max(1, len(ready))
-        left: list[_Behind[Item, Done]] = []
-        for (item, _), one in zip(block, prepared, strict=True):
-            if isinstance(one, _Failure):
-                left.append(_Behind(item, one))
+        outputs = iter(self._run([entry.value for entry in runnable]))
+        share = (perf_counter() - started) / max(1, len(runnable))
+        pending: list[_Pending[Item, Value]] = []
+        for (item, _), entry in zip(block, prepared, strict=True):
+            if isinstance(entry, _Failure):
+                pending.append(_Pending(item, entry))
                 continue
-            out, seconds = next(outs), one.seconds + share
+            output, seconds = next(outputs), entry.seconds + share
             outcome = (
-                out
-                if isinstance(out, _Failure)
-                else finisher.submit(_timed, self.stages.finish, item, one.value, out)
+                output
+                if isinstance(output, _Failure)
+                else finisher.submit(_measure, self.stages.finish, item, entry.value, output)
             )
-            left.append(_Behind(item, outcome, seconds))
-        return left
+            pending.append(_Pending(item, outcome, seconds))
+        return pending
 
-    def _run(self, ready: Sequence[Ready]) -> list[Out | _Failure]:
-        """The model's results; a part that fails is tried again in halves, down to single items."""
-        if len(ready) > self.size:
-            parts = [ready[k : k + self.size] for k in range(0, len(ready), self.size)]
-            return [out for part in parts for out in self._run(part)]
-        if not ready:
+    def _run(self, items: Sequence[Prepared]) -> list[Output | _Failure]:
+        """The model's results; a part that fails is run again in halves, down to single items."""
+        if len(items) > self.size:
+            parts = [items[k : k + self.size] for k in range(0, len(items), self.size)]
+            return [output for part in parts for output in self._run(part)]
+        if not items:
             return []
         try:
-            return list(self.stages.run(ready))
+            return list(self.stages.run(items))
         except (RuntimeError, MemoryError, GcgBenchError) as error:
-            short, reason = out_of_memory(error), described(error)
-        if short:
+            memory_ran_out, reason = out_of_memory(error), error_line(error)
+        if memory_ran_out:
             self._release()
-        if len(ready) == 1:
+        if len(items) == 1:
             return [_Failure(reason)]
-        half = (len(ready) + 1) // 2
-        if short:
+        half = (len(items) + 1) // 2
+        if memory_ran_out:
             self.size = half
-        return [*self._run(ready[:half]), *self._run(ready[half:])]
+        return [*self._run(items[:half]), *self._run(items[half:])]
 
 
-def _timed(action: Callable[..., Done], *given: Any) -> _Timed[Done]:
+def _measure(action: Callable[..., Value], *arguments: Any) -> _Timed[Value]:
     started = perf_counter()
-    value = action(*given)
+    value = action(*arguments)
     return _Timed(value, perf_counter() - started)
 
 
-def _outcome(future: Future[_Timed[Done]]) -> _Timed[Done] | _Failure:
-    """The result of a thread; an exception of any type becomes the failure of one item.
-
-    `future.exception()` returns every exception, so this is a place that catches everything.
-    """
+def _future_outcome(future: Future[_Timed[Value]]) -> _Timed[Value] | _Failure:
+    """The value of a thread; an exception of any kind is the failure of one item."""
     problem = future.exception()
-    return future.result() if problem is None else _Failure(described(problem))
+    return future.result() if problem is None else _Failure(error_line(problem))
 
 
-def _result(behind: _Behind[Item, Done]) -> Result[Item, Done]:
-    outcome = behind.outcome
-    done = outcome if isinstance(outcome, _Failure) else _outcome(outcome)
-    if isinstance(done, _Failure):
-        return Result(behind.item, None, done.reason, behind.seconds)
-    return Result(behind.item, done.value, None, behind.seconds + done.seconds)
+def _to_result(pending: _Pending[Item, Value]) -> Result[Item, Value]:
+    outcome = pending.outcome
+    finished = outcome if isinstance(outcome, _Failure) else _future_outcome(outcome)
+    if isinstance(finished, _Failure):
+        return Result(pending.item, None, finished.reason, pending.seconds)
+    return Result(pending.item, finished.value, None, pending.seconds + finished.seconds)
 
 
-def described(error: BaseException) -> str:
-    """An error in a line: our own speak for themselves, others with their kind."""
-    said = str(error) if isinstance(error, GcgBenchError) else f"{type(error).__name__}: {error}"
-    return " ".join(said.split())
+def error_line(error: BaseException) -> str:
+    """An error in one line; errors of other packages with their type."""
+    text = str(error) if isinstance(error, GcgBenchError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: Python's, the accelerator's or torch's on CPU."""
+    """Whether an error means that memory ran out: in Python, on the GPU, or in torch on a CPU."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    words = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, RuntimeError) and any(
-        sign in words
-        for sign in ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+        phrase in text
+        for phrase in (
+            "out of memory",
+            "can't allocate memory",
+            "not enough memory",
+            "alloc_failed",
+        )
     )

@@ -1,9 +1,9 @@
-"""The sizes of a GLaMM: four frozen values, read from a config.json by ourselves.
+"""The sizes of a GLaMM: four frozen dataclasses, read from a config.json without transformers.
 
-A published config.json says `model_type: llava`, which names another model in today's transformers,
-and it holds only the language model's sizes. So it is parsed here; what it leaves out comes from
-its own sections `vision`, `grounding` and `region` where a checkpoint of ours wrote them, else
-from the caller (shapes of the weights, the CLIP folder), else from the published sizes.
+A published config.json has `model_type: llava`, which is another model in current versions of
+transformers, and it has only the language model's sizes. So it is parsed here. Sizes that it lacks
+come from its sections `vision`, `grounding` and `region` if this package wrote them, or from the
+caller (shapes of the weights, the CLIP folder), or else from the published sizes.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from math import inf
 from typing import Any, Self, TypeVar
 
 from gcg_bench.errors import BadData
-from gcg_bench.glamm.plausible import check_each
+from gcg_bench.glamm.size_limits import check_sizes
 
 Sizes = TypeVar("Sizes", bound="LanguageConfig | VisionConfig | GroundingConfig | RegionConfig")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageConfig:
-    """The LLaMA: names and defaults as in the published config.json (7B, seven added tokens)."""
+    """The LLaMA; names and defaults as in the published config.json (7B, seven added tokens)."""
 
     vocab_size: int = 32007
     hidden_size: int = 4096
@@ -37,10 +37,10 @@ class VisionConfig:
     """The global image encoder: a CLIP vision tower (defaults: ViT-L/14 at 336 px).
 
     Attributes:
-        select_layer: index into the hidden states whose patches the language model sees; -2 is the
+        select_layer: index of the hidden state whose patches the language model gets; -2 is the
             output of the last block but one, without the final layer norm.
-        crop: the published preparation: shorter side to `image_size`, centre crop. False squeezes
-            the whole image into the square, for models trained that way.
+        crop: whether to prepare the image as published: shorter side to `image_size`, then a centre
+            crop. False scales the whole image to the square, for models trained that way.
     """
 
     image_size: int = 336
@@ -61,7 +61,7 @@ class VisionConfig:
 
     @property
     def tokens(self) -> int:
-        """Rows that an image takes in the language model's sequence (576 as published)."""
+        """Number of rows of an image in the language model's sequence (576 as published)."""
         return self.grid * self.grid
 
 
@@ -70,15 +70,16 @@ class RegionConfig:
     """The region encoder (defaults as published).
 
     Attributes:
-        levels: CLIP layers read; every third one downwards from the last but one.
-        size: width of a region vector before it is lifted to the language model's.
-        groups: groups of the GroupNorm in the fusing rounds.
-        rounds: fusing rounds over the pyramid.
+        levels: number of CLIP layers that are read; every third one, downwards from the last but
+            one.
+        size: width of a region vector before the projection to the language model's width.
+        groups: groups of the GroupNorm in the fusion rounds.
+        rounds: number of fusion rounds over the pyramid.
         roi_size: side of the grid that RoIAlign samples from a box.
-        position_size: hidden width of the box's own embedding.
-        extent: side in pixels that normalised boxes are multiplied by. As published it is 224
-            although the image has 336, so boxes reach the top left two thirds of the maps only;
-            a model trained afresh sets it to the image size.
+        position_size: hidden width of the embedding of the box's coordinates.
+        extent: side in pixels by which normalised boxes are multiplied. It is 224 as published,
+            although the image has 336, so boxes cover only the top left two thirds of the maps; a
+            newly trained model sets it to the image size.
     """
 
     levels: int = 4
@@ -90,9 +91,9 @@ class RegionConfig:
     extent: int = 224
 
     def layers(self, states: int) -> tuple[int, ...]:
-        """Indices of the hidden states read, lowest first, of a tower with `states` of them."""
-        chosen = range(states - 2, -1, -3)[: self.levels]
-        return tuple(reversed(chosen))
+        """Indices of the hidden states to read, lowest first; the tower has `states` of them."""
+        indices = range(states - 2, -1, -3)[: self.levels]
+        return tuple(reversed(indices))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +101,9 @@ class GroundingConfig:
     """SAM's image encoder, prompt embedding and mask decoder (defaults: ViT-H at 1024 px).
 
     Attributes:
-        global_layers: blocks that attend over the whole image; the others see windows.
+        global_layers: blocks with attention over the whole image; the others use windows.
         prompt_size: width of image embeddings and prompts (`out_dim` in config.json).
-        decoder_downsample: how much narrower the decoder's cross attention is.
+        decoder_downsample: the factor by which the decoder's cross attention is narrower.
     """
 
     image_size: int = 1024
@@ -127,13 +128,13 @@ class GroundingConfig:
 
     @property
     def mask_size(self) -> int:
-        """Side of the low-resolution masks: four logits a cell along each side."""
+        """Side of the low-resolution masks: four logits for each cell along each side."""
         return 4 * self.grid
 
 
 @dataclass(frozen=True, kw_only=True)
 class GlammConfig:
-    """All sizes of a model. `region` is None for a model that takes no boxes.
+    """All sizes of a model; `region` is None for a model without boxes.
 
     Raises:
         BadData: sizes that do not fit together.
@@ -147,7 +148,7 @@ class GlammConfig:
     def __post_init__(self) -> None:
         for part in ("language", "vision", "grounding", "region"):
             if getattr(self, part) is not None:
-                check_each(part, getattr(self, part))
+                check_sizes(part, getattr(self, part))
         for part, width, heads in (
             ("language", self.language.hidden_size, self.language.num_attention_heads),
             ("vision", self.vision.hidden_size, self.vision.num_attention_heads),
@@ -166,18 +167,18 @@ class GlammConfig:
             self._check_region(self.region)
 
     def _check_region(self, region: RegionConfig) -> None:
-        found = len(region.layers(self.vision.num_hidden_layers + 1))
-        if found < region.levels:
+        levels = len(region.layers(self.vision.num_hidden_layers + 1))
+        if levels < region.levels:
             raise BadData(
                 f"{region.levels} levels need {3 * region.levels - 2} CLIP layers, "
-                f"there are {self.vision.num_hidden_layers}",
+                f"but there are {self.vision.num_hidden_layers}",
                 field="region",
                 remedy="Set region to null for a model without boxes",
             )
         if self.vision.hidden_size % region.groups or self.vision.hidden_size % 4:
             raise BadData(
-                f"CLIP width {self.vision.hidden_size} does not split into {region.groups} groups "
-                "and quarters",
+                f"CLIP width {self.vision.hidden_size} is not a multiple of {region.groups} "
+                "(groups) and of 4",
                 field="region.groups",
             )
 
@@ -190,30 +191,32 @@ class GlammConfig:
         grounding: GroundingConfig | None = None,
         region: RegionConfig | None = None,
     ) -> Self:
-        """The sizes that a config.json names, completed by what the caller knows.
+        """The sizes of a config.json, completed by the caller's.
 
         Args:
             settings: the decoded config.json.
-            vision: used where `settings` has no section `vision`; likewise the other two.
+            vision: used when `settings` has no section `vision`.
+            grounding: used when `settings` has no section `grounding`.
+            region: used when `settings` has no section `region`.
 
         Raises:
-            BadData: a field is missing, of the wrong type, or means another model.
+            BadData: a field has the wrong type or a size that is not supported.
         """
         if settings.get("rope_scaling") is not None:
             raise BadData("scaled rotary positions are not supported", field="rope_scaling")
         language = _section(LanguageConfig, settings, strict=False)
         if "num_key_value_heads" not in settings:
             language = replace(language, num_key_value_heads=language.num_attention_heads)
-        tower = _chosen(VisionConfig, settings, "vision", vision)
+        tower = _section_or_default(VisionConfig, settings, "vision", vision)
         if "mm_vision_select_layer" in settings:
-            layer = _checked("mm_vision_select_layer", settings["mm_vision_select_layer"], int)
+            layer = _typed("mm_vision_select_layer", settings["mm_vision_select_layer"], int)
             tower = replace(tower, select_layer=layer)
         if settings.get("mm_vision_select_feature", "patch") != "patch":
             raise BadData("only patch features are supported", field="mm_vision_select_feature")
-        eye = _chosen(GroundingConfig, settings, "grounding", grounding)
+        sam = _section_or_default(GroundingConfig, settings, "grounding", grounding)
         if "out_dim" in settings:
-            eye = replace(eye, prompt_size=_checked("out_dim", settings["out_dim"], int))
-        return cls(language=language, vision=tower, grounding=eye, region=_region(settings, region))
+            sam = replace(sam, prompt_size=_typed("out_dim", settings["out_dim"], int))
+        return cls(language=language, vision=tower, grounding=sam, region=_region(settings, region))
 
     def to_json(self) -> dict[str, Any]:
         """A config.json that `parse` reads back to an equal value."""
@@ -229,48 +232,50 @@ class GlammConfig:
 
 
 def clip_config(settings: Mapping[str, Any]) -> VisionConfig:
-    """The tower's sizes from a CLIP folder's config.json (whole model or vision part)."""
-    inner = settings.get("vision_config")
-    return _section(VisionConfig, inner if isinstance(inner, Mapping) else settings, strict=False)
+    """The tower's sizes from a CLIP config.json, of the whole model or of its vision part."""
+    section = settings.get("vision_config")
+    return _section(
+        VisionConfig, section if isinstance(section, Mapping) else settings, strict=False
+    )
 
 
-def _chosen(
-    kind: type[Sizes], settings: Mapping[str, Any], name: str, known: Sizes | None
+def _section_or_default(
+    kind: type[Sizes], settings: Mapping[str, Any], name: str, default: Sizes | None
 ) -> Sizes:
     section = settings.get(name)
     if isinstance(section, Mapping):
         return _section(kind, section, strict=True)
-    return kind() if known is None else known
+    return kind() if default is None else default
 
 
-def _region(settings: Mapping[str, Any], known: RegionConfig | None) -> RegionConfig | None:
-    """The region encoder's sizes; None by `with_region: false` or `region: null`."""
-    absent = "region" in settings and settings["region"] is None
-    if absent or settings.get("with_region") is False:
+def _region(settings: Mapping[str, Any], default: RegionConfig | None) -> RegionConfig | None:
+    """The region encoder's sizes; None for `with_region: false` or `region: null`."""
+    is_null = "region" in settings and settings["region"] is None
+    if is_null or settings.get("with_region") is False:
         return None
-    region = _chosen(RegionConfig, settings, "region", known)
+    region = _section_or_default(RegionConfig, settings, "region", default)
     if "num_level_reg_features" in settings:
-        levels = _checked("num_level_reg_features", settings["num_level_reg_features"], int)
+        levels = _typed("num_level_reg_features", settings["num_level_reg_features"], int)
         region = replace(region, levels=levels)
     return region
 
 
 def _section(kind: type[Sizes], settings: Mapping[str, Any], *, strict: bool) -> Sizes:
-    """A value of `kind` from the fields of the same names; other fields are errors if `strict`."""
-    known = {field.name: field.type for field in fields(kind)}
-    unknown = sorted(set(settings) - set(known))
+    """A value of `kind` from the fields of the same names; `strict` refuses other fields."""
+    types = {field.name: field.type for field in fields(kind)}
+    unknown = sorted(set(settings) - set(types))
     if strict and unknown:
         raise BadData(f"{kind.__name__} has no such size", field=unknown[0])
-    given = {
-        name: _checked(name, settings[name], expected)
-        for name, expected in known.items()
+    values = {
+        name: _typed(name, settings[name], expected)
+        for name, expected in types.items()
         if name in settings
     }
-    return kind(**given)
+    return kind(**values)
 
 
-def _checked(name: str, value: Any, expected: Any) -> Any:
-    """`value` as the type a size has, or BadData naming the field."""
+def _typed(name: str, value: Any, expected: Any) -> Any:
+    """`value` with the type of a size; raises BadData with the field's name."""
     if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return float(value)
@@ -281,6 +286,6 @@ def _checked(name: str, value: Any, expected: Any) -> Any:
     if expected in (str, bool) and isinstance(value, expected):
         return value
     if expected == tuple[int, ...] and isinstance(value, list | tuple):
-        return tuple(_checked(name, item, int) for item in value)
-    told = getattr(expected, "__name__", expected)
-    raise BadData(f"expected {told}, got {type(value).__name__}", field=name)
+        return tuple(_typed(name, item, int) for item in value)
+    type_name = getattr(expected, "__name__", expected)
+    raise BadData(f"expected {type_name}, got {type(value).__name__}", field=name)

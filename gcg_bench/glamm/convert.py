@@ -1,8 +1,8 @@
-"""Published checkpoints into our model, and ours back into the published names, with an account.
+"""Loads published checkpoints into the model, and saves the model under the published names.
 
-Every entry of a checkpoint is loaded or listed with the reason for leaving it; an entry left over,
+Every entry of a checkpoint is loaded, or ignored for a stated reason; an entry that is unknown,
 missing or of another shape is an error. Published checkpoints usually lack CLIP (their merge script
-drops it) and mix precisions; both are expected.
+removes it) and mix precisions; both are supported.
 """
 
 import json
@@ -26,70 +26,70 @@ from gcg_bench.glamm.weights import Checkpoint, Shape, read_json
 
 
 @dataclass(frozen=True)
-class Account:
-    """What became of a checkpoint's entries.
+class WeightMap:
+    """The entries of a checkpoint.
 
     Attributes:
-        used: published name -> our name, for every weight loaded.
-        ignored: published name -> why it is deliberately not loaded.
+        used: published name -> our name, for every loaded weight.
+        ignored: published name -> the reason why it is not loaded.
     """
 
     used: Mapping[str, str]
     ignored: Mapping[str, str]
 
 
-def account(wanted: Mapping[str, Shape], offered: Mapping[str, Shape]) -> Account:
-    """Matches our weights with a checkpoint's entries, by name and shape.
+def map_weights(required: Mapping[str, Shape], offered: Mapping[str, Shape]) -> WeightMap:
+    """Matches the model's weights with a checkpoint's entries, by name and shape.
 
     Args:
-        wanted: our name -> shape.
+        required: our name -> shape.
         offered: published name -> shape.
 
     Raises:
-        BadData: an entry is left over, missing or of another shape; the message counts them and
-            names the first few.
+        BadData: an entry is unknown, missing or of another shape; the message counts them and names
+            the first few.
     """
-    names = {published_name(ours): ours for ours in wanted}
+    names = {published_name(name): name for name in required}
     ignored = {name: reason for name in offered if (reason := reason_to_ignore(name))}
-    left = sorted(set(offered) - set(names) - set(ignored))
+    unknown = sorted(set(offered) - set(names) - set(ignored))
     missing = sorted(set(names) - set(offered))
-    other = sorted(
+    mismatched = sorted(
         name
         for name in set(names) & set(offered)
-        if tuple(offered[name]) != tuple(wanted[names[name]])
+        if tuple(offered[name]) != tuple(required[names[name]])
     )
     problems = [
-        _few("left over", left),
-        _few("missing", missing),
-        _few(
+        _count_and_names("unknown", unknown),
+        _count_and_names("missing", missing),
+        _count_and_names(
             "of another shape",
-            [f"{name} {offered[name]} for {wanted[names[name]]}" for name in other],
+            [f"{name} {offered[name]} for {required[names[name]]}" for name in mismatched],
         ),
     ]
-    if left or missing or other:
+    if unknown or missing or mismatched:
         raise BadData(
             "; ".join(filter(None, problems)),
             field="weights",
-            remedy="This is not a checkpoint of these sizes, or of this model",
+            remedy="The checkpoint has other sizes, or is of another model",
         )
-    return Account(names, ignored)
+    return WeightMap(names, ignored)
 
 
-def _few(kind: str, names: list[str]) -> str:
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} {kind}: {shown}" if names else ""
+def _count_and_names(kind: str, names: list[str]) -> str:
+    listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{len(names)} {kind}: {listed}" if names else ""
 
 
 def read_config(folder: Path, *, tower: Path | None = None) -> GlammConfig:
-    """The sizes of a checkpoint folder: config.json, completed by CLIP's own and by the weights.
+    """The sizes of a checkpoint folder: config.json, completed by CLIP's config and by the weights.
 
     Args:
-        folder: holds config.json and the weights.
-        tower: a CLIP folder; None looks at the name in config.json (see `find_tower`).
+        folder: contains config.json and the weights.
+        tower: a CLIP folder; None uses the name in config.json (see `find_tower`).
 
     Raises:
-        MissingData: config.json, the weights or the needed CLIP folder are not there.
-        BadData: something there cannot be what it should be.
+        MissingData: config.json, the weights or the required CLIP folder are not there.
+        BadData: a file is invalid.
     """
     settings = read_json(folder / "config.json")
     return _config(settings, Checkpoint(folder).shapes, tower or find_tower(folder, settings))
@@ -110,15 +110,15 @@ def _config(
 
 
 def find_tower(folder: Path, settings: Mapping[str, Any]) -> Path | None:
-    """The CLIP folder that config.json names, sought beside and inside the checkpoint, or None."""
+    """The CLIP folder that config.json names, beside or inside the checkpoint; None when absent."""
     for field in ("mm_vision_tower", "vision_tower"):
         name = settings.get(field)
         if not isinstance(name, str) or not name or has_control(name) or too_long(name):
             continue
-        last = name.rstrip("/").rsplit("/", 1)[-1]
-        for place in (Path(name), folder.parent / last, folder / last):
-            if (place / "config.json").is_file():
-                return place
+        folder_name = name.rstrip("/").rsplit("/", 1)[-1]
+        for candidate in (Path(name), folder.parent / folder_name, folder / folder_name):
+            if (candidate / "config.json").is_file():
+                return candidate
     return None
 
 
@@ -129,63 +129,73 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Glamm:
-    """A checkpoint folder as a model in evaluation mode, every weight in `dtype` on `device`.
+    """A checkpoint folder as a model in evaluation mode, with every weight in `dtype` on `device`.
 
-    Give the precision here: casting the model later would round the rotary frequencies too.
+    The precision is given here, because a later cast of the model would round the rotary
+    frequencies too.
 
     Args:
         folder: config.json and weights, in any of `weights.LAYOUTS`.
         tower: a CLIP folder, for checkpoints without a tower that is not found by its name.
+        device: the device of the weights.
+        dtype: the precision of the weights.
 
     Raises:
-        MissingData: a file that is needed is not there, with what to put where.
-        BadData: entries that do not match the sizes, or files that cannot be read.
+        MissingData: a required file is not there; names the file and its target folder.
+        BadData: entries do not match the sizes, or a file cannot be read.
     """
     settings = read_json(folder / "config.json")
     checkpoint = Checkpoint(folder)
     tower = tower or find_tower(folder, settings)
-    own_tower = any(name.startswith(TOWER) for name in checkpoint.shapes)
-    if not own_tower and tower is None:
+    has_tower = any(name.startswith(TOWER) for name in checkpoint.shapes)
+    if not has_tower and tower is None:
         raise MissingData(
-            f"{folder} holds no CLIP weights, and its CLIP "
+            f"{folder} contains no CLIP weights, and its CLIP model "
             f"{settings.get('mm_vision_tower', settings.get('vision_tower'))!r} is not beside it; "
-            f"download that model into a folder of its last name in {folder.parent}"
+            f"download that model into a folder of the same name in {folder.parent}"
         )
     config = _config(settings, checkpoint.shapes, tower)
     with torch.device("meta"):
         model = build(config)
     model = model.to(dtype).to_empty(device=device).eval()
     buffers_from_sizes(model, torch.device(device))
-    _fill(model, checkpoint, None if own_tower else tower)
+    _copy_weights(model, checkpoint, None if has_tower else tower)
     return model.requires_grad_(requires_grad=False)
 
 
-def _fill(model: Glamm, checkpoint: Checkpoint, tower: Path | None) -> None:
-    """Copies every weight into its place after the account has found them all."""
+def _copy_weights(model: Glamm, checkpoint: Checkpoint, tower: Path | None) -> None:
+    """Copies every weight after `map_weights` has matched them all."""
     weights = model.state_dict()
-    offered = dict(checkpoint.shapes)
-    aside: Checkpoint | None = None
-    kept: dict[str, str] = {}
+    shapes = dict(checkpoint.shapes)
+    tower_checkpoint: Checkpoint | None = None
+    published_names: dict[str, str] = {}
     if tower is not None:
-        aside = Checkpoint(tower)
-        kept, _ = tower_names(aside.shapes)
-        offered |= {published: aside.shapes[name] for name, published in kept.items()}
-    names = account({name: tuple(w.shape) for name, w in weights.items()}, offered).used
+        tower_checkpoint = Checkpoint(tower)
+        published_names, _ = tower_names(tower_checkpoint.shapes)
+        shapes |= {
+            published: tower_checkpoint.shapes[name] for name, published in published_names.items()
+        }
+    names = map_weights(
+        {name: tuple(weight.shape) for name, weight in weights.items()}, shapes
+    ).used
     for name, tensor in checkpoint:
         if name in names:
             weights[names[name]].copy_(tensor)
-    for name, tensor in aside or ():
-        if name in kept:
-            weights[names[kept[name]]].copy_(tensor)
+    for name, tensor in tower_checkpoint or ():
+        if name in published_names:
+            weights[names[published_names[name]]].copy_(tensor)
 
 
 def save(model: Glamm, folder: Path, *, dtype: torch.dtype | None = None) -> None:
-    """Writes config.json and model.safetensors (published names, CLIP included) that `load` reads.
+    """Writes config.json and model.safetensors (published names, including CLIP), which `load`
+    reads.
 
-    The tokenizer's files are not the model's to write; see `tokens.Tokenizer.save`.
+    The files of the tokenizer are written by `tokens.Tokenizer.save`.
 
     Args:
-        dtype: the precision to store; None keeps the model's. `torch.bfloat16` halves the file.
+        model: the model.
+        folder: the target, which is created if needed.
+        dtype: the stored precision; None keeps the model's. `torch.bfloat16` halves the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {

@@ -1,9 +1,9 @@
-"""Time and memory that a model will need, from its sizes and what a machine can do: paper first.
+"""Estimates the time and memory of a model from its sizes and a machine's limits, without a run.
 
-Operations count a multiplication and an addition as two. A stage takes at least the longer of its
-operations at the machine's peak and its bytes at the machine's bandwidth; that sum is the floor.
-What to expect is more: kernels reach about half of a peak, and every decoding step costs the host
-time for each layer however small the work is.
+A multiplication and an addition count as two operations. A stage takes at least the longer of its
+operations at the machine's peak and its bytes at the machine's bandwidth; the sum over the stages
+is the lower bound (`floor`). The expected time is longer: kernels reach about half of a peak, and
+every decoding step costs the host time for each layer, even when the work is small.
 """
 
 import time
@@ -25,12 +25,13 @@ from gcg_bench.glamm.configuration import (
 
 @dataclass(frozen=True)
 class Machine:
-    """What a device can do at most.
+    """The limits of a device.
 
     Attributes:
-        flops: operations a second in the precision the model runs in.
-        bandwidth: bytes a second from its main memory.
-        layer_seconds: host time that one layer of one decoding step costs at least.
+        name: for people.
+        flops: operations per second in the precision of the model.
+        bandwidth: bytes per second from its main memory.
+        layer_seconds: the minimum host time of one layer in one decoding step.
     """
 
     name: str
@@ -40,18 +41,18 @@ class Machine:
 
 
 H100 = Machine("H100 SXM, bf16", 989e12, 3.35e12)
-"""NVIDIA's data sheet, dense tensor-core rate and HBM3."""
+"""NVIDIA's data sheet: dense tensor-core rate and HBM3."""
 
-REACHED = 0.5
+ACHIEVED_SHARE = 0.5
 """Share of a peak that well-shaped kernels reach; a rule of thumb for `likely`."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is asked of the model, an image.
+    """The work for the model; numbers other than `images` and `batch` are per image.
 
-    The defaults are those of grounded captions: the evaluation prompt, an answer of about 80
-    tokens with four masks, images of one megapixel.
+    The defaults are those of grounded captions: the evaluation prompt, an answer of about 80 tokens
+    with four masks, images of one megapixel.
     """
 
     images: int
@@ -65,7 +66,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage for one image: operations, bytes moved at least, seconds at least."""
+    """One stage for one image: operations, and the minimum of bytes moved and of seconds."""
 
     name: str
     flops: float
@@ -75,12 +76,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a workload costs.
+    """The cost of a workload.
 
     Attributes:
-        stages: per image, in the order they run.
-        floor: seconds for all images that no implementation on this machine can undercut.
-        likely: seconds for all images to expect of this one.
+        stages: per image, in the order of execution.
+        floor: the minimum seconds for all images of any implementation on this machine.
+        likely: the expected seconds for all images.
         memory: bytes of weights, cache and the largest working set at this batch size.
     """
 
@@ -96,23 +97,26 @@ def estimate(
     """The cost of a workload.
 
     Args:
+        config: the model's sizes.
+        machine: the limits of the device.
+        work: the workload.
         bytes_per_number: 2 in bf16, 4 in float32.
     """
     rows = work.prompt_tokens + config.vision.tokens - 1
     width = bytes_per_number
-    cached = _cache_numbers(config.language)
-    halfway = rows + work.new_tokens / 2
+    cache_size = _cache_numbers(config.language)
+    mean_rows = rows + work.new_tokens / 2
     steps = work.new_tokens
     weights = {name: count * width for name, count in parameter_counts(config).items()}
-    shared = {name: count / work.batch for name, count in weights.items()}
+    weight_share = {name: count / work.batch for name, count in weights.items()}
     parts = [
-        ("CLIP", _vision_flops(config.vision), shared["vision"]),
-        ("projector", _projector_flops(config), shared["projector"]),
-        ("prefill", _language_flops(config.language, rows, rows / 2), shared["language"]),
+        ("CLIP", _vision_flops(config.vision), weight_share["vision"]),
+        ("projector", _projector_flops(config), weight_share["projector"]),
+        ("prefill", _language_flops(config.language, rows, rows / 2), weight_share["language"]),
         (
             "decoding",
-            _language_flops(config.language, steps, halfway, logits=steps),
-            steps * (shared["language"] + cached * halfway * width),
+            _language_flops(config.language, steps, mean_rows, logits=steps),
+            steps * (weight_share["language"] + cache_size * mean_rows * width),
         ),
         ("SAM encoder", _grounding_flops(config.grounding), weights["grounding encoder"]),
         ("mask decoder", work.masks * _decoder_flops(config.grounding), weights["mask decoder"]),
@@ -120,15 +124,15 @@ def estimate(
     ]
     if config.region is not None and work.boxes:
         flops = _region_flops(config.vision, config.region, config.language, work.boxes)
-        parts.insert(2, ("region encoder", flops, shared["region"]))
+        parts.insert(2, ("region encoder", flops, weight_share["region"]))
     stages = tuple(
-        Stage(name, flops, moved, max(flops / machine.flops, moved / machine.bandwidth))
-        for name, flops, moved in parts
+        Stage(name, flops, bytes_moved, max(flops / machine.flops, bytes_moved / machine.bandwidth))
+        for name, flops, bytes_moved in parts
     )
     floor = sum(stage.seconds for stage in stages)
     decoding = next(stage.seconds for stage in stages if stage.name == "decoding")
     host = steps * config.language.num_hidden_layers * machine.layer_seconds / work.batch
-    likely = (floor - decoding) / REACHED + max(decoding / REACHED, host)
+    likely = (floor - decoding) / ACHIEVED_SHARE + max(decoding / ACHIEVED_SHARE, host)
     return Estimate(
         stages=stages,
         floor=floor * work.images,
@@ -137,10 +141,10 @@ def estimate(
     )
 
 
-def measured(device: torch.device | str, dtype: torch.dtype = torch.float32) -> Machine:
-    """A machine's peak and bandwidth as a large matrix product and a large copy reach them here.
+def measure_machine(device: torch.device | str, dtype: torch.dtype = torch.float32) -> Machine:
+    """A machine's peak and bandwidth, measured with a large matrix product and a large copy.
 
-    Takes about a second; not exact when other programs are running.
+    Takes about a second; other running programs make the figures too low.
     """
     device = torch.device(device)
     side = 4096 if device.type == "cuda" else 1024
@@ -171,13 +175,13 @@ def _fastest(action: Callable[[], Tensor], device: torch.device) -> float:
 
 
 def parameter_counts(config: GlammConfig) -> dict[str, int]:
-    """How many numbers each part's weights hold; their sum is the model's."""
+    """The number of weights of each part; their sum is that of the model."""
     v, s, g, D = config.vision, config.language, config.grounding, config.language.hidden_size
     C, H, E = v.hidden_size, g.hidden_size, g.prompt_size
     kv = D // s.num_attention_heads * s.num_key_value_heads
     layer = 2 * D * D + 2 * D * kv + 3 * D * s.intermediate_size + 2 * D
     block = 4 * C * C + 2 * C * v.intermediate_size + v.intermediate_size + 9 * C
-    reach = [
+    position_tables = [
         2 * (2 * side - 1) * (H // g.num_attention_heads)
         for side in (
             g.grid if i in g.global_layers else g.window_size for i in range(g.num_hidden_layers)
@@ -194,7 +198,7 @@ def parameter_counts(config: GlammConfig) -> dict[str, int]:
         "language": s.num_hidden_layers * layer + 2 * s.vocab_size * D + D,
         "seg projection": D * D + D + D * E + E,
         "grounding encoder": g.num_hidden_layers * sam
-        + sum(reach)
+        + sum(position_tables)
         + g.grid**2 * H
         + (3 * g.patch_size**2 + 1) * H
         + H * E
@@ -205,7 +209,7 @@ def parameter_counts(config: GlammConfig) -> dict[str, int]:
 
 
 def _decoder_parameters(g: GroundingConfig) -> int:
-    """Prompt encoder (its unused mask downscaling included) and mask decoder."""
+    """Prompt encoder (including its unused mask downscaling) and mask decoder."""
     E, inner, M = g.prompt_size, g.prompt_size // g.decoder_downsample, g.decoder_mlp_size
     prompt = 6 * E + 2 * (E // 2) + 16 * E + E + (16 + 4 + 8) + (16 * 4 * 4 + 16 + 32)
     attention = 4 * E * E + 4 * E
@@ -217,13 +221,13 @@ def _decoder_parameters(g: GroundingConfig) -> int:
     return prompt + 5 * E + g.decoder_layers * layer + cross + 2 * E + heads + quality + upscale
 
 
-def _region_parameters(v: VisionConfig, r: RegionConfig, lifted: int) -> int:
+def _region_parameters(v: VisionConfig, r: RegionConfig, width: int) -> int:
     C = v.hidden_size
     fuse = r.levels * (C * (C + 2) + C) + r.rounds * (9 * C * C + 2 * C)
-    cut = r.levels * (9 * C * C + C) + C * r.roi_size**2 * r.size + r.size
-    place = 5 * r.position_size + 2 * r.position_size
-    place += (r.position_size + 1) * r.size + 2 * r.size
-    return fuse + cut + place + (r.size + 1) * lifted
+    pooling = r.levels * (9 * C * C + C) + C * r.roi_size**2 * r.size + r.size
+    position = 5 * r.position_size + 2 * r.position_size
+    position += (r.position_size + 1) * r.size + 2 * r.size
+    return fuse + pooling + position + (r.size + 1) * width
 
 
 def _vision_flops(v: VisionConfig) -> float:
@@ -237,16 +241,16 @@ def _projector_flops(config: GlammConfig) -> float:
     return 2.0 * config.vision.tokens * (C * D + D * D)
 
 
-def _language_flops(s: LanguageConfig, rows: float, seen: float, *, logits: int = 1) -> float:
-    """`rows` new rows that attend to `seen` rows on average, `logits` of them through the head."""
+def _language_flops(s: LanguageConfig, rows: float, attended: float, *, logits: int = 1) -> float:
+    """`rows` new rows that attend to `attended` rows on average; `logits` of them use the head."""
     D = s.hidden_size
     kv = D // s.num_attention_heads * s.num_key_value_heads
-    layer = 2 * D * D + 2 * D * kv + 3 * D * s.intermediate_size + 2 * seen * D
+    layer = 2 * D * D + 2 * D * kv + 3 * D * s.intermediate_size + 2 * attended * D
     return 2.0 * rows * s.num_hidden_layers * layer + 2.0 * logits * D * s.vocab_size
 
 
 def _cache_numbers(s: LanguageConfig) -> int:
-    """Numbers that one row leaves in the key/value cache."""
+    """Numbers that one row adds to the key/value cache."""
     kv = s.hidden_size // s.num_attention_heads * s.num_key_value_heads
     return 2 * s.num_hidden_layers * kv
 
@@ -256,13 +260,13 @@ def _grounding_flops(g: GroundingConfig) -> float:
     padded = (ceil(g.grid / g.window_size) * g.window_size) ** 2
     total = 2.0 * N * 3 * g.patch_size**2 * H
     for index in range(g.num_hidden_layers):
-        rows, seen = (N, N) if index in g.global_layers else (padded, g.window_size**2)
-        total += 2.0 * rows * (4 * H * H + 2 * seen * H) + 2.0 * N * 2 * H * g.mlp_size
+        rows, attended = (N, N) if index in g.global_layers else (padded, g.window_size**2)
+        total += 2.0 * rows * (4 * H * H + 2 * attended * H) + 2.0 * N * 2 * H * g.mlp_size
     return total + 2.0 * N * (H * g.prompt_size + 9 * g.prompt_size**2)
 
 
 def _decoder_flops(g: GroundingConfig) -> float:
-    """For one mask; the few prompt tokens are left out beside the image's cells."""
+    """For one mask; the few prompt tokens are ignored beside the image's cells."""
     N, E, inner = g.grid**2, g.prompt_size, g.prompt_size // g.decoder_downsample
     crossings = 2.0 * N * 2 * E * inner
     upscale = 2.0 * N * (4 * E * (E // 4) + 16 * (E // 4) * (E // 8) + 64 * (E // 8))
@@ -273,8 +277,8 @@ def _region_flops(v: VisionConfig, r: RegionConfig, s: LanguageConfig, boxes: in
     C = v.hidden_size
     cells = sum((v.grid << level) ** 2 for level in range(r.levels))
     maps = 2.0 * cells * (C * (C + 2) + r.rounds * 9 * C * C)
-    cut = 2.0 * r.roi_size**2 * (r.levels * 9 * C * C + C * r.size)
-    return maps + boxes * (cut + 2.0 * r.size * s.hidden_size)
+    pooling = 2.0 * r.roi_size**2 * (r.levels * 9 * C * C + C * r.size)
+    return maps + boxes * (pooling + 2.0 * r.size * s.hidden_size)
 
 
 def _square(config: GlammConfig) -> int:

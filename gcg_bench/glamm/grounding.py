@@ -13,12 +13,13 @@ from transformers.models.sam.modeling_sam import (
 
 
 class GroundingModel(nn.Module):
-    """SAM with one prompt token per mask: the projected state that predicts [SEG].
+    """SAM with one prompt token for each mask: the projected state that predicts [SEG].
 
     Args:
         image_encoder: transformers' SamVisionEncoder.
-        prompt_encoder: transformers' SamPromptEncoder; of it only the empty mask's embedding and
-            the random position matrix are used, the rest is kept for the weights' sake.
+        prompt_encoder: transformers' SamPromptEncoder; only the empty mask's embedding and the
+            random position matrix are used, the rest is kept because checkpoints contain its
+            weights.
         mask_decoder: transformers' SamMaskDecoder.
     """
 
@@ -40,7 +41,7 @@ class GroundingModel(nn.Module):
         return embedded
 
     def positions(self, grid: int) -> Tensor:
-        """Position encoding [1, E, g, g] of the cells' centres, in the weights' own precision."""
+        """Position encoding [1, E, g, g] of the cells' centres, in the precision of the weights."""
         matrix: Tensor = self.prompt_encoder.shared_embedding.positional_embedding
         centres = (torch.arange(grid, device=matrix.device) + 0.5).to(matrix.dtype) / grid
         y, x = torch.meshgrid(centres, centres, indexing="ij")
@@ -52,7 +53,7 @@ class GroundingModel(nn.Module):
 
         Args:
             embedded: image embeddings [B, E, g, g].
-            prompts: projected [SEG] states [N, E], any number an image.
+            prompts: projected [SEG] states [N, E], any number for each image.
             owner: the image [N] of every prompt.
         """
         grid = embedded.shape[-1]
@@ -77,7 +78,7 @@ def full_size(
 ) -> Tensor:
     """Mask logits [n, H, W] in float32 at the image's own size; positive means inside.
 
-    Two resizes as published: to the encoder's square, cut off the padding, to the image.
+    Two resizes as published: to the encoder's square, then, without the padding, to the image.
 
     Args:
         low: low-resolution logits [n, h, w].
@@ -90,5 +91,5 @@ def full_size(
     square = functional.interpolate(
         low[:, None].float(), (side, side), mode="bilinear", align_corners=False
     )
-    cut = square[..., : resized[0], : resized[1]]
-    return functional.interpolate(cut, original, mode="bilinear", align_corners=False)[:, 0]
+    unpadded = square[..., : resized[0], : resized[1]]
+    return functional.interpolate(unpadded, original, mode="bilinear", align_corners=False)[:, 0]

@@ -1,7 +1,8 @@
-"""The two ways an image enters the model: cropped for CLIP, whole and padded for SAM.
+"""The two image inputs of the model: cropped for CLIP, whole and padded for SAM.
 
-Both follow the published code to the bit, PIL resampling on 8-bit pixels included. CLIP's crop
-loses the long sides of an oblong image, although boxes are later normalised by the whole image.
+Both are equal to the published code's bit for bit, including PIL resampling on 8-bit pixels. CLIP's
+crop loses the long sides of an oblong image, although boxes are later divided by the size of the
+whole image.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ SAM_STD = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True, eq=False)
 class ImageInputs:
-    """One image, ready for both encoders; shared by all prompts about it.
+    """One image, ready for both encoders; all prompts about it share this object.
 
     Attributes:
         pixels: for CLIP, float32 [3, s, s].
@@ -60,14 +61,14 @@ def image_inputs(image: Pixels, *, clip_size: int, sam_size: int, crop: bool = T
 def clip_pixels(image: Pixels, size: int, *, crop: bool = True) -> Tensor:
     """CLIP's input [3, size, size]: shorter side to `size` (bicubic), centre crop, normalised.
 
-    Without `crop` both sides are scaled to `size` and nothing is lost.
+    Without `crop` both sides are scaled to `size`, and nothing is cut off.
     """
     height, width = image.shape[:2]
     short, long = min(height, width), max(height, width)
-    stretched = int(size * long / short) if crop else size
-    wide, high = (size, stretched) if width <= height else (stretched, size)
-    scaled = Image.fromarray(image).resize((wide, high), Image.Resampling.BICUBIC)
-    left, top = (wide - size) // 2, (high - size) // 2
+    scaled_long = int(size * long / short) if crop else size
+    scaled_width, scaled_height = (size, scaled_long) if width <= height else (scaled_long, size)
+    scaled = Image.fromarray(image).resize((scaled_width, scaled_height), Image.Resampling.BICUBIC)
+    left, top = (scaled_width - size) // 2, (scaled_height - size) // 2
     cropped = np.asarray(scaled)[top : top + size, left : left + size]
     unit = (cropped.astype(np.float64) * (1 / 255)).astype(np.float32)
     mean, std = np.array(CLIP_MEAN, np.float32), np.array(CLIP_STD, np.float32)
@@ -75,15 +76,17 @@ def clip_pixels(image: Pixels, size: int, *, crop: bool = True) -> Tensor:
 
 
 def sam_pixels(image: Pixels, size: int) -> tuple[Tensor, tuple[int, int]]:
-    """SAM's input [3, size, size] and the image's height and width inside it.
+    """SAM's input [3, size, size], and the image's height and width inside it.
 
-    Longer side to `size` (bilinear, smaller images are enlarged), normalised, then padded with
-    zeros, so the padding is the mean colour.
+    Longer side to `size` (bilinear; smaller images are enlarged), normalised, then padded with
+    zeros, so the padding has the mean colour.
     """
     height, width = image.shape[:2]
     scale = size * 1.0 / max(height, width)
-    high, wide = int(height * scale + 0.5), int(width * scale + 0.5)
-    scaled = Image.fromarray(image).resize((wide, high), Image.Resampling.BILINEAR)
+    scaled_height, scaled_width = int(height * scale + 0.5), int(width * scale + 0.5)
+    scaled = Image.fromarray(image).resize((scaled_width, scaled_height), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.asarray(scaled).copy()).permute(2, 0, 1).float()
     mean, std = torch.tensor(SAM_MEAN).view(3, 1, 1), torch.tensor(SAM_STD).view(3, 1, 1)
-    return functional.pad((pixels - mean) / std, (0, size - wide, 0, size - high)), (high, wide)
+    return functional.pad(
+        (pixels - mean) / std, (0, size - scaled_width, 0, size - scaled_height)
+    ), (scaled_height, scaled_width)

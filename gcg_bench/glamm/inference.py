@@ -1,8 +1,8 @@
-"""Queries through a GLaMM to predictions: what an adapter does around the model.
+"""Turns queries into predictions with a GLaMM: the work of an adapter around the model.
 
-Images go through in blocks of the data set's order. Neighbours in a block move an answer by
-rounding only, but a pixel on an edge may turn over; so the blocks depend on nothing but the data
-set and the batch size, and a run that was stopped goes on to the same answers.
+Images are processed in blocks of the data set's order. Other images in a block change an answer by
+rounding only, but this can change a pixel on an edge. So the blocks depend on the data set and the
+batch size alone, and an interrupted run continues with the same answers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,27 +13,27 @@ from typing import Any
 
 from gcg_bench.errors import BadData
 from gcg_bench.glamm.batching import Batches, Result, Stages
-from gcg_bench.glamm.generation import Generated, generate
+from gcg_bench.glamm.generation import GeneratedAnswer, generate
 from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.processing import Prepared, Processor
-from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, DESCRIBE_REGION, as_evaluated
+from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, DESCRIBE_REGION, with_escaped_ampersands
 from gcg_bench.masks import encode
 from gcg_bench.types import Grounding, Phrase, Prediction, Query
 
-_DIGITS = 6  # of a score; single precision has no more
+_DIGITS = 6  # decimal digits of a score; single precision has no more
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A query, and whether its answer is wanted or it only fills up its block."""
+class BlockQuery:
+    """A query of a block, and whether its answer is needed or it only completes the block."""
 
     query: Query
-    wanted: bool = True
+    needed: bool = True
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What the model said, read."""
+class ParsedReply:
+    """The parsed reply of the model."""
 
     grounding: Grounding
     raw: str
@@ -42,23 +42,25 @@ class Reply:
 class GlammAnswers:
     """A GLaMM that answers queries.
 
-    A query's prompt is its instruction, as the published script hands it on; without one it is
-    asked for a grounded caption, or for a description of its regions when it has some. A [SEG]
-    belongs to its own phrase; one that belongs to none is a mask without words. Phrases whose tags
-    the model left unpaired are kept; `Prediction.unpaired` counts such tags in `raw`. A phrase's
-    score is the mean probability of its words, or that of its first [SEG] where it has none.
+    The instruction is the query's prompt, processed as in the published script. Without a prompt
+    the instruction asks for a grounded caption, or for a description of the query's regions when it
+    has any. A [SEG] belongs to its own phrase; a [SEG] of no phrase gives a mask without words.
+    Phrases with an unpaired tag are kept; `Prediction.unpaired` counts such tags in `raw`. A
+    phrase's score is the mean probability of its words, or the probability of its first [SEG] when
+    it has no words.
 
     Attributes:
-        settings: what decides the answers, for runs and signatures.
-        batch_size: the images of a block.
+        settings: the values that decide the answers, for runs and signatures.
+        batch_size: the number of images in a block.
 
     Args:
         model: in evaluation mode.
         processor: for the model's sizes and vocabulary.
         settings: as above.
-        batch_size: at least 1; what runs at once is halved when memory runs out.
+        batch_size: at least 1; the number of images that run at once is halved when memory runs
+            out.
         workers: threads that read images ahead.
-        max_new_tokens: where an answer is cut off.
+        max_new_tokens: the maximum length of an answer in tokens.
     """
 
     def __init__(
@@ -76,84 +78,95 @@ class GlammAnswers:
         self._model, self._processor = model, processor
         self._workers, self._limit = workers, max_new_tokens
         self._order: tuple[Query, ...] = ()
-        self._places: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
 
     def prepare(self, queries: Sequence[Query], **_: object) -> None:
-        """Fixes the blocks by all queries of the data set, whichever of them are asked later."""
+        """Derives the blocks from all queries of the data set, also from those that are never
+        asked.
+        """
         self._order = tuple(queries)
-        self._places = {query.id: place for place, query in enumerate(queries)}
+        self._positions = {query.id: position for position, query in enumerate(queries)}
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        """One prediction a query, in the order asked; what fails alone carries an `error`.
+        """One prediction for each query, in order; a query that fails gets an `error`.
 
-        Up to two blocks of queries are taken ahead of the answers.
+        Up to two blocks of queries are read ahead of the answers.
         """
         batches = Batches(
-            Stages(self._ready, self._generated, self._reply),
+            Stages(self._prepare, self._generate, self._parse),
             size=self.batch_size,
             workers=self._workers,
             release=self._release,
         )
         for result in batches.stream(self._blocks(queries)):
-            if result.item.wanted:
+            if result.item.needed:
                 yield _prediction(result)
 
-    def _blocks(self, queries: Iterable[Query]) -> Iterator[list[Asked]]:
-        """Queries in blocks; where `prepare` knows a query, its block is whole, as it ever was."""
-        for (known, number), group in groupby(enumerate(queries), self._block):
-            asked = [query for _, query in group]
-            if known:
-                wanted = {query.id for query in asked}
+    def _blocks(self, queries: Iterable[Query]) -> Iterator[list[BlockQuery]]:
+        """Queries in blocks; a block with queries that `prepare` knows is always complete."""
+        for (is_known, number), group in groupby(enumerate(queries), self._block):
+            requested = [query for _, query in group]
+            if is_known:
+                ids = {query.id for query in requested}
                 block = self._order[number * self.batch_size : (number + 1) * self.batch_size]
-                yield [Asked(query, query.id in wanted) for query in block]
+                yield [BlockQuery(query, query.id in ids) for query in block]
             else:
-                yield [Asked(query) for query in asked]
+                yield [BlockQuery(query) for query in requested]
 
     def _block(self, numbered: tuple[int, Query]) -> tuple[bool, int]:
         """Whether `prepare` knows the query, and the number of its block."""
-        counted, query = numbered
-        place = self._places.get(query.id)
-        if place is None or self._order[place] != query:
-            return False, counted // self.batch_size
-        return True, place // self.batch_size
+        index, query = numbered
+        position = self._positions.get(query.id)
+        if position is None or self._order[position] != query:
+            return False, index // self.batch_size
+        return True, position // self.batch_size
 
-    def _ready(self, asked: Asked) -> Prepared:
-        query = asked.query
+    def _prepare(self, block_query: BlockQuery) -> Prepared:
+        query = block_query.query
         if query.regions and self._model.region_encoder is None:
             raise BadData("the model has no region encoder, and the query has regions")
         image = self._processor.image(query.image.read())
         return self._processor.prepare(image, instruction(query), boxes=query.regions)
 
-    def _generated(self, batch: Sequence[Prepared]) -> list[Generated]:
+    def _generate(self, batch: Sequence[Prepared]) -> list[GeneratedAnswer]:
         return generate(self._model, self._processor.tokenizer, batch, max_new_tokens=self._limit)
 
-    def _reply(self, asked: Asked, prepared: Prepared, said: Generated) -> Reply | None:
-        if not asked.wanted:
+    def _parse(
+        self, block_query: BlockQuery, prepared: Prepared, generated: GeneratedAnswer
+    ) -> ParsedReply | None:
+        if not block_query.needed:
             return None
-        answer = self._processor.read(prepared, said.ids, said.probabilities)
+        answer = self._processor.read(prepared, generated.ids, generated.probabilities)
         seg = self._processor.tokenizer.seg
-        chances = [
+        seg_probabilities = [
             *(1.0 for token in prepared.ids if token == seg),
-            *(p for token, p in zip(said.ids, said.probabilities, strict=True) if token == seg),
+            *(
+                probability
+                for token, probability in zip(generated.ids, generated.probabilities, strict=True)
+                if token == seg
+            ),
         ]
-        masks = {k: encode(said.masks[k].numpy()) for k in range(len(said.masks))}
-        spoken = [
+        masks = {k: encode(generated.masks[k].numpy()) for k in range(len(generated.masks))}
+        phrases = [
             (
-                part.masks,
+                phrase.masks,
                 Phrase(
-                    part.text,
-                    tuple(masks[k] for k in part.masks),
-                    _score(part.probability, [chances[k] for k in part.masks]),
-                    part.span,
+                    phrase.text,
+                    tuple(masks[k] for k in phrase.masks),
+                    _score(phrase.probability, [seg_probabilities[k] for k in phrase.masks]),
+                    phrase.span,
                 ),
             )
-            for part in answer.phrases
+            for phrase in answer.phrases
         ]
-        loose = [(k, Phrase(None, (masks[k],), _score(None, [chances[k]]))) for k in answer.loose]
-        return Reply(Grounding(answer.caption, _in_order(spoken, loose)), answer.text)
+        unassigned = [
+            (k, Phrase(None, (masks[k],), _score(None, [seg_probabilities[k]])))
+            for k in answer.unassigned
+        ]
+        return ParsedReply(Grounding(answer.caption, _in_order(phrases, unassigned)), answer.text)
 
     def _release(self) -> None:
-        """Gives back what a failed attempt left with the accelerator's allocator."""
+        """Frees the memory that a failed attempt left in the accelerator's allocator."""
         if self._model.device.type == "cuda":
             import torch
 
@@ -161,37 +174,39 @@ class GlammAnswers:
 
 
 def instruction(query: Query) -> str:
-    """What a query asks the model, one `<bbox>` a region where it has no words of its own."""
+    """The instruction of a query; without a prompt, one `<bbox>` for each region."""
     if query.prompt:
-        return as_evaluated(query.prompt)
+        return with_escaped_ampersands(query.prompt)
     if query.regions:
         return DESCRIBE_REGION.replace("<bbox>", ", ".join(["<bbox>"] * len(query.regions)))
     return CAPTION_WITH_MASKS
 
 
 def _in_order(
-    spoken: Sequence[tuple[tuple[int, ...], Phrase]], loose: Sequence[tuple[int, Phrase]]
+    phrases_with_masks: Sequence[tuple[tuple[int, ...], Phrase]],
+    unassigned: Sequence[tuple[int, Phrase]],
 ) -> tuple[Phrase, ...]:
-    """Phrases as they were said, with masks that belong to none where their [SEG] stood."""
+    """Phrases in the order of the reply; masks without words at the position of their [SEG]."""
     phrases: list[Phrase] = []
-    waiting = list(loose)
-    for masks, phrase in spoken:
-        while waiting and masks and waiting[0][0] < masks[0]:
-            phrases.append(waiting.pop(0)[1])
+    remaining = list(unassigned)
+    for masks, phrase in phrases_with_masks:
+        while remaining and masks and remaining[0][0] < masks[0]:
+            phrases.append(remaining.pop(0)[1])
         phrases.append(phrase)
-    return (*phrases, *(phrase for _, phrase in waiting))
+    return (*phrases, *(phrase for _, phrase in remaining))
 
 
 def _score(probability: float | None, others: Sequence[float]) -> float | None:
-    """The probability, else the first of the others, rounded; None for none or what is no number.
+    """The probability, or else the first of the others, rounded; None when there is none or it is
+    not finite.
 
-    A model in half precision may overflow to NaN, which no prediction file can hold.
+    A model in half precision may overflow to NaN, which a prediction file cannot hold.
     """
-    known = [*(() if probability is None else (probability,)), *others]
-    return round(known[0], _DIGITS) if known and isfinite(known[0]) else None
+    values = [*(() if probability is None else (probability,)), *others]
+    return round(values[0], _DIGITS) if values and isfinite(values[0]) else None
 
 
-def _prediction(result: Result[Asked, Reply | None]) -> Prediction:
+def _prediction(result: Result[BlockQuery, ParsedReply | None]) -> Prediction:
     query, reply = result.item.query, result.value
     if reply is None:
         return Prediction(query.id, seconds=result.seconds, error=result.error)

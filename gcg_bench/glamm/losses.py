@@ -1,4 +1,4 @@
-"""The paper's training loss: words by cross-entropy, masks by cross-entropy and overlap.
+"""The training loss of the paper: cross-entropy of words, cross-entropy and overlap of masks.
 
 loss = 1.0 ce + 2.0 bce + 0.5 dice (GLaMM, arXiv 2311.03356, as its code computes it).
 """
@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from gcg_bench.errors import BadData
-from gcg_bench.glamm.modeling import Forced
-from gcg_bench.glamm.splicing import IGNORE, image_places, spread
+from gcg_bench.glamm.modeling import ForcedOutput
+from gcg_bench.glamm.splicing import IGNORE, image_positions, spread
 
 CE, BCE, DICE = 1.0, 2.0, 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Losses:
-    """The parts of the loss, each already weighted; scalars that carry gradients."""
+    """The parts of the loss, each already weighted; scalars with gradients."""
 
     ce: Tensor
     bce: Tensor
@@ -35,13 +35,13 @@ def word_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: [B, L, V]; row r predicts the label of row r + 1.
-        labels: [B, L], IGNORE where nothing is learnt.
+        labels: [B, L], IGNORE for rows without a label.
     """
-    wanted = labels[:, 1:].flatten()
+    targets = labels[:, 1:].flatten()
     losses = functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1).float(), wanted, ignore_index=IGNORE, reduction="sum"
+        logits[:, :-1].flatten(0, 1).float(), targets, ignore_index=IGNORE, reduction="sum"
     )
-    return losses / (wanted != IGNORE).sum().clamp(min=1)
+    return losses / (targets != IGNORE).sum().clamp(min=1)
 
 
 def mask_bce(logits: Tensor, truth: Tensor) -> Tensor:
@@ -53,11 +53,12 @@ def mask_bce(logits: Tensor, truth: Tensor) -> Tensor:
 def mask_dice(logits: Tensor, truth: Tensor, *, scale: float = 1000, eps: float = 1e-6) -> Tensor:
     """One minus the soft Dice overlap [n] of masks [n, H, W].
 
-    Areas are divided by `scale` before `eps` smooths the quotient, so empty against empty is 0.
+    Areas are divided by `scale` before `eps` is added to numerator and denominator, so the loss of
+    two empty masks is 0.
     """
-    said, wanted = logits.sigmoid().flatten(1), truth.flatten(1)
-    overlap = 2 * (said / scale * wanted).sum(1)
-    areas = (said / scale).sum(1) + (wanted / scale).sum(1)
+    predicted, target = logits.sigmoid().flatten(1), truth.flatten(1)
+    overlap = 2 * (predicted / scale * target).sum(1)
+    areas = (predicted / scale).sum(1) + (target / scale).sum(1)
     return 1 - (overlap + eps) / (areas + eps)
 
 
@@ -65,32 +66,32 @@ def mask_losses(logits: Sequence[Tensor], truth: Sequence[Tensor]) -> tuple[Tens
     """Unweighted bce and dice, each the mean over all masks; 0 when there is none.
 
     Args:
-        logits: [n_i, H_i, W_i] per image or row, any sizes.
-        truth: masks of the same sizes, 0 and 1 of any dtype; surplus ones at the end are unused.
+        logits: [n_i, H_i, W_i] for each image or row, any sizes.
+        truth: masks of the same sizes, 0 and 1 of any dtype; surplus masks at the end are not used.
 
     Raises:
-        BadData: more masks predicted than there are true ones, or other sizes.
+        BadData: there are more predicted than true masks, or their sizes differ.
     """
     count = 0
     bce: list[Tensor] = []
     dice: list[Tensor] = []
-    for place, (said, wanted) in enumerate(zip(logits, truth, strict=True)):
-        if len(said) > len(wanted) or said.shape[1:] != wanted.shape[1:]:
+    for index, (predicted, masks) in enumerate(zip(logits, truth, strict=True)):
+        if len(predicted) > len(masks) or predicted.shape[1:] != masks.shape[1:]:
             raise BadData(
-                f"masks {tuple(said.shape)} predicted for {tuple(wanted.shape)} true ones",
-                field=f"masks[{place}]",
+                f"masks {tuple(predicted.shape)} predicted for {tuple(masks.shape)} true ones",
+                field=f"masks[{index}]",
             )
-        target = wanted[: len(said)].to(said)
-        count += len(said)
-        bce.append(mask_bce(said, target).sum())
-        dice.append(mask_dice(said, target).sum())
-    nothing = torch.zeros(())
+        target = masks[: len(predicted)].to(predicted)
+        count += len(predicted)
+        bce.append(mask_bce(predicted, target).sum())
+        dice.append(mask_dice(predicted, target).sum())
+    zero = torch.zeros(())
     share = count + 1e-8
-    return torch.stack(bce or [nothing]).sum() / share, torch.stack(dice or [nothing]).sum() / share
+    return torch.stack(bce or [zero]).sum() / share, torch.stack(dice or [zero]).sum() / share
 
 
 def training_losses(
-    forced: Forced,
+    forced: ForcedOutput,
     *,
     ids: Tensor,
     labels: Tensor,
@@ -100,13 +101,13 @@ def training_losses(
     """All weighted parts for one teacher-forced batch.
 
     Args:
-        forced: the pass.
-        ids: the token ids [B, n] it was given.
-        labels: [B, n], the ids to learn and IGNORE elsewhere (prompt and padding).
-        logits: mask logits to be judged, e.g. `forced.masks` split by row, or `full_size` of them.
+        forced: the output of the pass.
+        ids: the token ids [B, n] of the pass.
+        labels: [B, n], the ids to learn, IGNORE elsewhere (prompt and padding).
+        logits: mask logits, e.g. `forced.masks` split by row, or `full_size` of them.
         truth: the true masks of the same sizes.
     """
     patches = forced.logits.shape[1] - ids.shape[1] + 1
-    spliced = spread(labels, image_places(ids), patches, IGNORE)
+    spliced = spread(labels, image_positions(ids), patches, IGNORE)
     bce, dice = mask_losses(logits, truth)
     return Losses(CE * word_loss(forced.logits, spliced), BCE * bce, DICE * dice)

@@ -1,7 +1,7 @@
-"""Which published name every weight of ours has; one direction, total, so that nothing can hide.
+"""The published name of every weight of the model; each name has exactly one published name.
 
-The parts come from today's transformers, whose names for CLIP and SAM differ from the ones the
-published checkpoints were saved with. Projector, region encoder and [SEG] projection keep theirs.
+The parts come from current transformers, whose names for CLIP and SAM differ from those in
+published checkpoints. Projector, region encoder and [SEG] projection keep their published names.
 """
 
 import re
@@ -44,47 +44,51 @@ _GROUNDING = tuple(
     )
 )
 
-# A three-layer head is numbered through in SAM; transformers names its first and last layer.
+# SAM numbers the layers of a three-layer head; transformers names the first and the last one.
 _HEAD = re.compile(
     r"^(mask_decoder\.(?:iou_prediction_head|output_hypernetworks_mlps\.\d+))"
     r"\.(proj_in|layers\.\d+|proj_out)\."
 )
 
 
-def published_name(ours: str) -> str:
-    """The published name of one of our model's weights, e.g. `model.mm_projector.0.weight`."""
+def published_name(name: str) -> str:
+    """The published name of a weight of the model, e.g. `model.mm_projector.0.weight`.
+
+    Raises:
+        KeyError: the model has no such weight.
+    """
     for prefix, published in PREFIXES:
-        if ours.startswith(prefix):
-            rest = ours.removeprefix(prefix)
+        if name.startswith(prefix):
+            rest = name.removeprefix(prefix)
             return published + (_grounding_name(rest) if prefix == "grounding." else rest)
-    raise KeyError(ours)
+    raise KeyError(name)
 
 
-def _grounding_name(ours: str) -> str:
-    if head := _HEAD.match(ours):
-        place = {"proj_in": 0, "layers.0": 1, "proj_out": 2}[head[2]]
-        return f"{head[1]}.layers.{place}.{ours[head.end() :]}"
+def _grounding_name(name: str) -> str:
+    if head := _HEAD.match(name):
+        index = {"proj_in": 0, "layers.0": 1, "proj_out": 2}[head[2]]
+        return f"{head[1]}.layers.{index}.{name[head.end() :]}"
     for pattern, published in _GROUNDING:
-        renamed, hits = pattern.subn(published, ours)
-        if hits:
+        renamed, count = pattern.subn(published, name)
+        if count:
             return renamed
-    return ours
+    return name
 
 
 _IGNORED = (
     (
         re.compile(r"^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$"),
-        "rotary frequencies follow from the sizes",
+        "rotary frequencies are computed from the sizes",
     ),
     (
         re.compile(r"^model\.vision_tower\..*\.embeddings\.position_ids$"),
-        "a row of consecutive numbers that older versions stored",
+        "consecutive numbers that older versions stored",
     ),
 )
 
 
 def reason_to_ignore(published: str) -> str | None:
-    """Why a published entry is deliberately not loaded; None when it must be."""
+    """The reason why a published entry is not loaded; None when it must be loaded."""
     for pattern, reason in _IGNORED:
         if pattern.match(published):
             return reason
@@ -92,19 +96,19 @@ def reason_to_ignore(published: str) -> str | None:
 
 
 TOWER = PREFIXES[1][1]
-"""What the names of CLIP's weights start with in a checkpoint that holds them."""
+"""The prefix of CLIP's weights in a checkpoint that contains them."""
 
 
 def tower_names(names: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """A CLIP folder's entries as (name there -> published name, ignored name -> reason)."""
-    kept, ignored = {}, {}
-    whole = any(name.startswith("vision_model.") for name in names)
+    """The entries of a CLIP folder as (name there -> published name, ignored name -> reason)."""
+    used, ignored = {}, {}
+    is_full_model = any(name.startswith("vision_model.") for name in names)
     for name in names:
         inner = name.removeprefix("vision_model.")
-        if whole and inner == name:
-            ignored[name] = "CLIP's text half and its projections are never run"
+        if is_full_model and inner == name:
+            ignored[name] = "CLIP's text encoder and projections are not used"
         elif reason := reason_to_ignore(TOWER + inner):
             ignored[name] = reason
         else:
-            kept[name] = TOWER + inner
-    return kept, ignored
+            used[name] = TOWER + inner
+    return used, ignored

@@ -1,4 +1,4 @@
-"""Images and words in, phrases out: all that happens before and after the model runs."""
+"""Images and words in, phrases out: the steps before and after the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Prepared:
     """One prompt about one image, ready for `generation.generate`.
 
     Attributes:
-        image: the image; prompts that share this very object share its encoding.
-        ids: token ids of the prompt, IMAGE once among them.
+        image: the image; prompts that share this object share its encoding.
+        ids: token ids of the prompt, with IMAGE once.
         boxes: [n, 4], xyxy divided by the image's width and height, or None.
     """
 
@@ -34,11 +34,14 @@ class Prepared:
 
 
 class Processor:
-    """Prepares prompts for a model of these sizes and reads its answers.
+    """Prepares prompts for a model and parses its replies.
 
     Args:
         config: the model's sizes.
         tokenizer: the checkpoint's.
+
+    Raises:
+        BadData: the tokenizer has more tokens than the model.
     """
 
     def __init__(self, config: GlammConfig, tokenizer: Tokenizer) -> None:
@@ -52,7 +55,7 @@ class Processor:
         self.tokenizer = tokenizer
 
     def image(self, pixels: Pixels) -> ImageInputs:
-        """Both inputs of an RGB image [H, W, 3] of 8-bit values; safe to call in any thread."""
+        """Both inputs of an RGB image [H, W, 3] of 8-bit values; may be called in any thread."""
         return image_inputs(
             pixels,
             clip_size=self.config.vision.image_size,
@@ -72,21 +75,24 @@ class Processor:
 
         Args:
             image: from `image`.
-            instruction: what to ask, with one `<bbox>` for every box (one box may serve several).
+            instruction: the instruction, with one `<bbox>` for every box (one box may serve
+                several).
             boxes: xyxy in pixels of the original image.
-            history: earlier (instruction, answer) turns; their [SEG] yield masks again.
+            history: earlier (instruction, answer) turns; their [SEG] give masks again.
 
         Raises:
-            BadData: the words hold `<image>`, boxes and `<bbox>` do not match, or a box is not
+            BadData: the text contains `<image>`, boxes and `<bbox>` do not match, or a box is not
                 four finite numbers.
         """
         turns: list[tuple[str, str | None]] = [*history, (instruction, None)]
-        words = [word for turn in turns for word in turn if word]
-        if any(IMAGE_MARK in word for word in words):
-            raise BadData("the image has its own place in the prompt", field="<image>")
-        wanted = sum(word.count("<bbox>") for word in words)
-        if boxes and wanted != len(boxes) and not (len(boxes) == 1 and wanted):
-            raise BadData(f"{wanted} <bbox> for {len(boxes)} boxes", field="<bbox>")
+        texts = [text for turn in turns for text in turn if text]
+        if any(IMAGE_MARK in text for text in texts):
+            raise BadData(
+                "the prompt must not contain it: the image has a fixed position", field="<image>"
+            )
+        marks = sum(text.count("<bbox>") for text in texts)
+        if boxes and marks != len(boxes) and not (len(boxes) == 1 and marks):
+            raise BadData(f"{marks} <bbox> for {len(boxes)} boxes", field="<bbox>")
         ids = self.tokenizer.encode_prompt(conversation(turns))
         placed = normalised(boxes, image.original) if boxes else None
         return Prepared(image, tuple(ids), placed)
@@ -94,12 +100,12 @@ class Processor:
     def read(
         self, prepared: Prepared, reply: Sequence[int], probabilities: Sequence[float] = ()
     ) -> Answer:
-        """The reply's caption and phrases; see `answers.read_answer`."""
+        """The caption and phrases of a reply; see `answers.read_answer`."""
         return read_answer(self.tokenizer, prepared.ids, reply, probabilities)
 
 
 def normalised(boxes: Sequence[Box], original: tuple[int, int]) -> Tensor:
-    """Boxes [n, 4] over the image's width and height, rounded to half precision as published."""
+    """Boxes [n, 4] divided by the image's width and height, in half precision as published."""
     for index, box in enumerate(boxes):
         if len(box) != 4 or not all(isfinite(side) for side in box):
             raise BadData(f"expected four finite numbers, got {list(box)}", field=f"boxes[{index}]")

@@ -1,4 +1,4 @@
-"""The words that GLaMM was trained and evaluated with, to the letter, oddities included."""
+"""The texts that GLaMM was trained and evaluated with, character for character."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ SYSTEM = (
 )
 
 OVERVIEW = "The <im_start><image><im_end> provides an overview of the picture.\n"
-"""Stands before the first instruction of a conversation."""
+"""The text before the first instruction of a conversation."""
 
 CAPTION_WITH_MASKS = (
     "Could you please give me a detailed description of the image? Please respond with interleaved"
     "     segmentation masks for the corresponding parts of the answer."
 )
-"""The evaluation instruction of grounded conversation generation; five spaces, as published."""
+"""The evaluation instruction of grounded conversation generation, with five spaces as published."""
 
 DESCRIBE_REGION = (
     "Can you provide me with a detailed description of the region in the picture marked by <bbox>?"
@@ -30,9 +30,9 @@ def segment(expression: str) -> str:
 
 
 def conversation(turns: Sequence[tuple[str, str | None]]) -> str:
-    """A prompt from (instruction, answer) turns; an answer of None is left for the model to give.
+    """A prompt from (instruction, answer) turns; the answer None is left for the model.
 
-    The first turn is told of the image. A finished turn ends in `</s>`, with no space before the
+    The first turn mentions the image. A finished turn ends in `</s>`, without a space before the
     next `USER:`; a prompt that waits for an answer ends in `ASSISTANT:` without a space.
     """
     parts = []
@@ -46,10 +46,10 @@ def conversation(turns: Sequence[tuple[str, str | None]]) -> str:
 _BARE_AMPERSAND = re.compile(r"&(?!(?:[A-Za-z][A-Za-z0-9]*|#[0-9]+|#[xX][0-9A-Fa-f]+);)")
 
 
-def as_evaluated(instruction: str) -> str:
-    """An instruction as the published evaluation script hands it on: `&` is written `&amp;`.
+def with_escaped_ampersands(instruction: str) -> str:
+    """An instruction as in the published evaluation script: `&` becomes `&amp;`.
 
-    The script cleans HTML and turns angle brackets back, so ampersands that are no character
-    reference are all that its cleaning leaves changed in plain text.
+    The script cleans HTML and restores angle brackets, so in plain text it changes only ampersands
+    that do not start a character reference.
     """
     return _BARE_AMPERSAND.sub("&amp;", instruction)

@@ -1,32 +1,32 @@
-"""How a GLaMM will run on this machine: precision, batch, time and memory, from its sizes alone."""
+"""How a GLaMM runs on this machine: precision, batch size, time and memory, from its sizes."""
 
 from dataclasses import dataclass
 
 from gcg_bench import machine
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.glamm.configuration import GlammConfig
-from gcg_bench.glamm.estimate import H100, Workload, estimate, measured
+from gcg_bench.glamm.estimate import H100, Workload, estimate, measure_machine
 
-_LARGEST = {"cuda": 32}  # batch to begin with; elsewhere 8, which fills a few cores
-_PLANNED = 0.8  # of a device's memory; the rest is for what no plan knows
-_MASKS = 16  # in an answer, at most, for planning
+_MAX_BATCH = {"cuda": 32}  # the first batch size to try; on other devices 8, which uses a few cores
+_MEMORY_SHARE = 0.8  # share of a device's memory; the rest is for unplanned needs
+_MAX_MASKS = 16  # maximum in an answer, for planning
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a split will cost.
+    """The cost of a split.
 
     Attributes:
-        images: how many.
+        images: the number of images.
         batch: images at a time.
-        device: where it runs, as torch names it.
-        machine: the same for people.
-        precision: of the numbers.
-        floor: seconds that no program on this machine can undercut.
-        likely: seconds to expect.
-        memory: bytes that are needed.
-        available: bytes that the device has, None where it does not tell.
-        h100: the floor and the likely seconds on one H100 in bfloat16, in batches of 32.
+        device: the device, as torch names it.
+        machine: the device, for people.
+        precision: the precision of the numbers.
+        floor: the minimum seconds of any program on this machine.
+        likely: the expected seconds.
+        memory: the required bytes.
+        available: the device's bytes; None when it does not report them.
+        h100: the minimum and the expected seconds on one H100 in bfloat16, in batches of 32.
     """
 
     images: int
@@ -42,15 +42,15 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        """Whether the device has the memory."""
+        """Whether the device has enough memory."""
         return self.available is None or self.memory <= self.available
 
 
-def whole(batch_size: int | str) -> int | None:
-    """The images at a time that a user asks for; None for `auto`.
+def parse_batch_size(batch_size: int | str) -> int | None:
+    """The batch size of the user; None for `auto`.
 
     Raises:
-        BadOption: anything else.
+        BadOption: it is neither `auto` nor a whole number from 1.
     """
     if batch_size == "auto":
         return None
@@ -59,58 +59,59 @@ def whole(batch_size: int | str) -> int | None:
     except ValueError:
         size = 0
     if size < 1:
-        raise BadOption(f"--batch-size {batch_size}: a whole number from 1, or auto")
+        raise BadOption(f"--batch-size {batch_size}: must be a whole number from 1, or auto")
     return size
 
 
 def precision(dtype: str, device: str) -> str:
-    """The precision as torch calls it; `auto` is bfloat16 on a GPU and float32 elsewhere.
+    """The precision as torch names it; `auto` is bfloat16 on a GPU and float32 elsewhere.
 
     Raises:
-        BadOption: a precision that the model does not run in.
+        BadOption: a precision that is not supported.
     """
     if dtype == "auto":
         return "bfloat16" if device.startswith("cuda") else "float32"
     if dtype not in ("bfloat16", "float32"):
-        raise BadOption(f"dtype {dtype!r}: bfloat16, float32 or auto")
+        raise BadOption(f"dtype {dtype!r}: must be bfloat16, float32 or auto")
     return dtype
 
 
-def batch(config: GlammConfig, device: str, number: str, limit: int) -> int:
-    """The largest power of two whose answers fit the device's memory, all of it, free or not.
+def largest_batch(config: GlammConfig, device: str, number: str, limit: int) -> int:
+    """The largest power of two whose answers fit into the device's total memory.
 
-    What is free changes from hour to hour, and a run that goes on should go on with the same batch.
+    The total is used and not the free memory, which changes all the time: a resumed run should use
+    the same batch size.
 
     Args:
         config: the model's sizes.
-        device: one that is there.
-        number: the precision's name.
-        limit: new tokens of an answer, at most.
+        device: an existing device.
+        number: the name of the precision.
+        limit: the maximum number of new tokens of an answer.
 
     Raises:
         EnvironmentProblem: not even one image fits.
     """
-    size = _LARGEST.get(device.partition(":")[0], 8)
+    size = _MAX_BATCH.get(device.partition(":")[0], 8)
     memory = machine.memory_of(device)
     if memory is None:
         return size
-    while size > 1 and _needed(config, number, size, limit) > _PLANNED * memory.total:
+    while size > 1 and _memory_needed(config, number, size, limit) > _MEMORY_SHARE * memory.total:
         size //= 2
-    needed = _needed(config, number, size, limit)
+    needed = _memory_needed(config, number, size, limit)
     if needed > memory.total:
         raise EnvironmentProblem(
             f"the model needs {needed / 1e9:.3g} GB of memory in {number}, and {device} has"
-            f" {memory.total / 1e9:.3g}. Run it on a larger GPU; glamm-tiny runs anywhere"
+            f" {memory.total / 1e9:.3g}. Run it on a larger GPU, or use glamm-tiny"
         )
     return size
 
 
-def _needed(config: GlammConfig, number: str, size: int, limit: int) -> int:
-    work = Workload(images=1, batch=size, new_tokens=limit, masks=_MASKS)
-    return estimate(config, H100, work, bytes_per_number=_width(number)).memory
+def _memory_needed(config: GlammConfig, number: str, size: int, limit: int) -> int:
+    work = Workload(images=1, batch=size, new_tokens=limit, masks=_MAX_MASKS)
+    return estimate(config, H100, work, bytes_per_number=_bytes_per_number(number)).memory
 
 
-def _width(number: str) -> int:
+def _bytes_per_number(number: str) -> int:
     return 4 if number == "float32" else 2
 
 
@@ -123,33 +124,33 @@ def forecast(
     device: str,
     size: int,
 ) -> Forecast:
-    """What a split will cost here; measures the machine for a second or two.
+    """The cost of a split on this machine, which is measured for a second or two.
 
     Args:
         config: the model's sizes.
-        images: how many.
-        pixels: of an image, on average.
-        masks: of an answer, on average.
-        device: one that is there.
+        images: the number of images.
+        pixels: mean pixels of an image.
+        masks: mean masks of an answer.
+        device: an existing device.
         size: images at a time.
     """
     import torch
 
     number = precision("auto", device)
-    here = measured(device, getattr(torch, number))
+    host = measure_machine(device, getattr(torch, number))
     work = Workload(images=images, batch=size, masks=masks, pixels=pixels)
-    cost = estimate(config, here, work, bytes_per_number=_width(number))
-    there = estimate(config, H100, Workload(images, batch=32, masks=masks, pixels=pixels))
+    cost = estimate(config, host, work, bytes_per_number=_bytes_per_number(number))
+    h100_cost = estimate(config, H100, Workload(images, batch=32, masks=masks, pixels=pixels))
     memory = machine.memory_of(device)
     return Forecast(
         images=images,
         batch=size,
         device=device,
-        machine=here.name,
+        machine=host.name,
         precision=number,
         floor=cost.floor,
         likely=cost.likely,
         memory=cost.memory,
         available=None if memory is None else memory.total,
-        h100=(there.floor, there.likely),
+        h100=(h100_cost.floor, h100_cost.likely),
     )

@@ -1,8 +1,9 @@
-"""The published vocabulary's tokeniser: sentencepiece with added tokens, as the slow one behaved.
+"""The tokeniser of the published vocabulary: sentencepiece with added tokens, as the slow one
+worked.
 
-Added tokens are cut out of the text first and swallow the white space on both sides; every piece in
-between is encoded on its own, with a leading space each. Decoding joins runs of ordinary tokens and
-added tokens with single spaces. Today's transformers does neither for these files.
+Added tokens are cut out of the text first, with the white space on both sides. Every piece between
+them is encoded separately, with a leading space each. Decoding joins runs of ordinary tokens and
+added tokens with single spaces. Current versions of transformers do neither for these files.
 """
 
 import json
@@ -15,26 +16,34 @@ from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits
 from gcg_bench.files.fields import Record
 from gcg_bench.files.json import read_record
+from gcg_bench.glamm.aligned_text import SPACE, AlignedText
 from gcg_bench.glamm.splicing import IMAGE
-from gcg_bench.glamm.traced import JOIN, Traced
 
 ADDED_TOKENS = ("<im_start>", "<im_end>", "<bbox>", "<point>", "[SEG]", "<p>", "</p>")
-"""Added behind the base vocabulary in this order, which fixes their ids."""
+"""Added after the base vocabulary in this order, which determines their ids."""
 
 IMAGE_MARK = "<image>"
 
-_MOST = 2**24  # ids: ten times the largest vocabulary
+_MAX_ID = 2**24  # ids: ten times the largest vocabulary
 
 
 class Tokenizer:
-    """Text to token ids and back.
+    """Converts text to token ids and back.
+
+    Attributes:
+        added: added token -> id.
+        unk, bos, eos: the ids of the unknown, start and end tokens.
+        seg: the id of [SEG].
+        bbox: the id of <bbox>; None when the vocabulary has none.
+        marks: the ids of all tokens that are not words.
 
     Args:
         model: the bytes of a sentencepiece model.
         added: added token -> id.
 
     Raises:
-        BadData: the bytes are no sentencepiece model, a needed token is missing, or an id is none.
+        BadData: the bytes are not a sentencepiece model, a required token is missing, or an id is
+            invalid.
     """
 
     def __init__(self, model: bytes, added: Mapping[str, int]) -> None:
@@ -46,39 +55,39 @@ class Tokenizer:
         except RuntimeError as error:
             raise BadData("not a sentencepiece model", field="tokenizer.model") from error
         self.added = dict(added)
-        for token, number in self.added.items():
-            if not token or type(number) is not int or not 0 <= number < _MOST:
-                raise BadData(f"the id of {token[:40]!r} is none", field="added_tokens.json")
-        if lost := [token for token in ("[SEG]", "<p>", "</p>") if token not in self.added]:
-            raise BadData(f"no added token {lost[0]}", field="added_tokens.json")
+        for token, id_ in self.added.items():
+            if not token or type(id_) is not int or not 0 <= id_ < _MAX_ID:
+                raise BadData(f"the id of {token[:40]!r} is invalid", field="added_tokens.json")
+        if missing := [token for token in ("[SEG]", "<p>", "</p>") if token not in self.added]:
+            raise BadData(f"no added token {missing[0]}", field="added_tokens.json")
         self.unk: int = self._pieces.unk_id()
         self.bos: int = self._pieces.bos_id()
         self.eos: int = self._pieces.eos_id()
-        if not all(0 <= one < self._pieces.get_piece_size() for one in self._own):
+        if not all(0 <= id_ < self._pieces.get_piece_size() for id_ in self._control_ids):
             raise BadData("no unknown, start or end token", field="tokenizer.model")
         self.seg = self.added["[SEG]"]
         self.bbox = self.added.get("<bbox>")
-        try:  # of all, since an answer may need any of them
-            spelt = [self._pieces.id_to_piece(i) for i in range(self._pieces.get_piece_size())]
+        try:  # all pieces, because an answer may need any of them
+            pieces = [self._pieces.id_to_piece(i) for i in range(self._pieces.get_piece_size())]
         except UnicodeDecodeError as error:
             raise BadData("a piece is not UTF-8", field="tokenizer.model") from error
-        # Cut out like added tokens, but without their appetite for white space.
-        plain = {spelt[i]: i for i in self._own}
-        self._special = {**plain, **self.added}
-        self.marks = frozenset(self._special.values())
-        """Ids of all tokens that are no words."""
-        self._names = {number: token for token, number in self._special.items()}
-        longest_first = sorted(self._special, key=len, reverse=True)
-        self._cut = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
+        # Cut out like added tokens, but without the white space around them.
+        control = {pieces[i]: i for i in self._control_ids}
+        self._special_ids = {**control, **self.added}
+        self.marks = frozenset(self._special_ids.values())
+        """Ids of all tokens that are not words."""
+        self._token_by_id = {id_: token for token, id_ in self._special_ids.items()}
+        longest_first = sorted(self._special_ids, key=len, reverse=True)
+        self._special_pattern = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
 
     @property
-    def _own(self) -> tuple[int, int, int]:
-        """The vocabulary's own tokens that are no words."""
+    def _control_ids(self) -> tuple[int, int, int]:
+        """The vocabulary's own tokens that are not words."""
         return self.unk, self.bos, self.eos
 
     @property
     def pad(self) -> int:
-        """What rows are filled up with: the unknown token, as published; attention hides it."""
+        """The padding token: the unknown token, as published; attention masks hide it."""
         return self.unk
 
     @property
@@ -89,11 +98,11 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
-        """From tokenizer.model and the added tokens beside it.
+        """Reads tokenizer.model and the added tokens of a folder.
 
         Raises:
-            MissingData: tokenizer.model is not there.
-            BadData: a file cannot be read as what it should be.
+            MissingData: there is no tokenizer.model.
+            BadData: a file is invalid.
         """
         file = folder / "tokenizer.model"
         if not file.is_file():
@@ -109,8 +118,8 @@ class Tokenizer:
         (folder / "added_tokens.json").write_text(text + "\n", encoding="utf-8")
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text without a start token; the empty text has none."""
-        pieces = self._cut.split(text)
+        """The ids of a text, without a start token; the empty text has no ids."""
+        pieces = self._special_pattern.split(text)
         for index in range(1, len(pieces), 2):
             if pieces[index] in self.added:
                 pieces[index - 1] = pieces[index - 1].rstrip()
@@ -118,13 +127,13 @@ class Tokenizer:
         ids: list[int] = []
         for index, piece in enumerate(pieces):
             if index % 2:
-                ids.append(self._special[piece])
+                ids.append(self._special_ids[piece])
             elif piece:
                 ids.extend(self._pieces.encode(piece))
         return ids
 
     def encode_prompt(self, prompt: str) -> list[int]:
-        """Ids with a start token and IMAGE for every `<image>`; the parts are encoded apart."""
+        """The ids with a start token and with IMAGE for `<image>`; parts are encoded separately."""
         first, *rest = prompt.split(IMAGE_MARK)
         ids = [self.bos, *self.encode(first)]
         for part in rest:
@@ -132,59 +141,63 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids, special tokens kept; IMAGE is left out."""
-        return self.trace(ids).text
+        """The text of ids, including special tokens; IMAGE is left out."""
+        return self.decode_aligned(ids).text
 
-    def trace(self, ids: Sequence[int]) -> Traced:
-        """`decode` that remembers which index of `ids` every character came from."""
-        parts: list[Traced] = []
+    def decode_aligned(self, ids: Sequence[int]) -> AlignedText:
+        """As `decode`; every character has the index in `ids` of its token."""
+        parts: list[AlignedText] = []
         run: list[tuple[int, int]] = []
-        for index, number in enumerate(ids):
-            if number in self._names and number not in (self.unk, self.bos, self.eos):
-                parts += [self._run(run)] if run else []
+        for index, id_ in enumerate(ids):
+            if id_ in self._token_by_id and id_ not in (self.unk, self.bos, self.eos):
+                parts += [self._decode_run(run)] if run else []
                 run = []
-                parts.append(Traced.of(self._names[number], index))
-            elif number != IMAGE:
-                run.append((index, number))
-        parts += [self._run(run)] if run else []
-        return Traced.joined(parts, JOIN)
+                parts.append(AlignedText.from_token(self._token_by_id[id_], index))
+            elif id_ != IMAGE:
+                run.append((index, id_))
+        parts += [self._decode_run(run)] if run else []
+        return AlignedText.joined(parts, SPACE)
 
-    def _run(self, run: Sequence[tuple[int, int]]) -> Traced:
-        """A run without added tokens: start, end and unknown verbatim, with a space before them.
+    def _decode_run(self, run: Sequence[tuple[int, int]]) -> AlignedText:
+        """A run without added tokens; start, end and unknown tokens are written with a space before
+        them.
 
-        The space stands before the words in front of the special token, not behind them: that is
-        how the published tokeniser decodes.
+        The space comes before the words in front of the special token and not after them, because
+        the published tokeniser decodes this way.
         """
-        parts: list[Traced] = []
+        parts: list[AlignedText] = []
         words: list[tuple[int, int]] = []
         after_special = False
-        for place, (index, number) in enumerate(run):
-            if number not in (self.unk, self.bos, self.eos):
-                words.append((index, number))
+        for position, (index, id_) in enumerate(run):
+            if id_ not in (self.unk, self.bos, self.eos):
+                words.append((index, id_))
                 after_special = False
                 continue
-            if place and not after_special:
-                parts.append(JOIN)
-            parts += [self._words(words), Traced.of(self._names[number], index)]
+            if position and not after_special:
+                parts.append(SPACE)
+            parts += [
+                self._decode_words(words),
+                AlignedText.from_token(self._token_by_id[id_], index),
+            ]
             words, after_special = [], True
-        return Traced.joined([*parts, self._words(words)])
+        return AlignedText.joined([*parts, self._decode_words(words)])
 
-    def _words(self, run: Sequence[tuple[int, int]]) -> Traced:
-        """Ordinary tokens through sentencepiece, every character with the token it came from."""
-        numbers = [number for _, number in run]
-        ends = [len(self._pieces.decode(numbers[: place + 1])) for place in range(len(run))]
-        text: str = self._pieces.decode(numbers)
-        # A character spelt by several byte tokens reads as several until its last one is there.
-        for place in range(len(ends) - 2, -1, -1):
-            ends[place] = min(ends[place], ends[place + 1])
+    def _decode_words(self, run: Sequence[tuple[int, int]]) -> AlignedText:
+        """Ordinary tokens decoded by sentencepiece; every character has the index of its token."""
+        ids = [id_ for _, id_ in run]
+        ends = [len(self._pieces.decode(ids[: last + 1])) for last in range(len(run))]
+        text: str = self._pieces.decode(ids)
+        # A character of several byte tokens decodes to several until its last token is there.
+        for position in range(len(ends) - 2, -1, -1):
+            ends[position] = min(ends[position], ends[position + 1])
         origins: list[int] = []
         for (index, _), end in zip(run, ends, strict=True):
             origins += [index] * (end - len(origins))
-        return Traced(text, tuple(origins))
+        return AlignedText(text, tuple(origins))
 
 
 def _added_tokens(folder: Path) -> Iterator[tuple[str, int]]:
-    """Added tokens from added_tokens.json, or from tokenizer_config.json of newer writers."""
+    """The added tokens of added_tokens.json, or of tokenizer_config.json in newer folders."""
     for name in ("added_tokens.json", "tokenizer_config.json"):
         file = folder / name
         if not file.is_file():
@@ -195,9 +208,9 @@ def _added_tokens(folder: Path) -> Iterator[tuple[str, int]]:
             return
         if not Record(content, file).has("added_tokens_decoder"):
             return
-        listed = Record(content, file).record("added_tokens_decoder")
-        for number in listed.value:
-            if not re.fullmatch(r"\d{1,9}", number):
-                raise listed.bad(number[:40], "is no token's id")
-            if int(number) > 2:
-                yield listed.record(number).text("content"), int(number)
+        decoder = Record(content, file).record("added_tokens_decoder")
+        for id_ in decoder.value:
+            if not re.fullmatch(r"\d{1,9}", id_):
+                raise decoder.bad(id_[:40], "is not the id of a token")
+            if int(id_) > 2:
+                yield decoder.record(id_).text("content"), int(id_)

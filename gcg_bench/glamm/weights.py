@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint folder, one at a time, whatever layout it was saved in."""
+"""The tensors of a checkpoint folder, one at a time, in any layout."""
 
 import struct
 import zipfile
@@ -17,8 +17,8 @@ from gcg_bench.files.json import read_record
 
 Shape = tuple[int, ...]
 
-# what torch's unpickler raises when a file is damaged, or made to do harm
-_DAMAGED = (
+# exceptions of torch's unpickler for a damaged or malicious file
+_UNPICKLING_ERRORS = (
     UnpicklingError,
     RuntimeError,
     EOFError,
@@ -38,11 +38,11 @@ _DAMAGED = (
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """A JSON file that holds one object.
+    """A JSON file that contains one object.
 
     Raises:
         MissingData: there is no such file.
-        BadData: it holds something else.
+        BadData: it contains something else.
     """
     if not file.is_file():
         raise MissingData(f"no {file.name} in {file.parent}")
@@ -53,11 +53,11 @@ class Checkpoint:
     """A folder's weights: names and shapes at once, tensors shard by shard.
 
     Args:
-        folder: holds one of `LAYOUTS`.
+        folder: contains one of `LAYOUTS`.
 
     Raises:
-        MissingData: no layout is there, or a shard that the index names is not.
-        BadData: a shard is damaged, or two shards hold the same name, or index and shard disagree.
+        MissingData: there is no such file, or a shard of the index is missing.
+        BadData: a shard is damaged, two shards contain the same name, or index and shard disagree.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,12 +71,12 @@ class Checkpoint:
             self._files.update(dict.fromkeys(shapes, file))
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
-        """Every (name, tensor), in the dtype it was saved in; one shard is open at a time."""
+        """Every (name, tensor), in its stored dtype; one shard is open at a time."""
         for file in dict.fromkeys(self._files.values()):
             yield from _tensors(file)
 
     def _shards(self) -> dict[Path, set[str] | None]:
-        """Files to read, each with the names that an index promises in it."""
+        """The files to read, each with the names that an index lists for it, or with None."""
         for layout in LAYOUTS:
             file = self.folder / layout
             if not file.is_file():
@@ -92,18 +92,18 @@ class Checkpoint:
             file = self.folder / shard
             if not file.is_file():
                 raise MissingData(f"{index.name} names {shard}, which is not in {self.folder}")
-            promised = shards.setdefault(file, set())
-            assert promised is not None
-            promised.add(name)
+            listed = shards.setdefault(file, set())
+            assert listed is not None
+            listed.add(name)
         return shards
 
-    def _compare(self, file: Path, found: set[str], promised: set[str] | None) -> None:
-        if twice := sorted(found & set(self.shapes)):
-            raise BadData("also in another shard", file=file, field=twice[0])
-        if promised is not None and found != promised:
-            odd = sorted(found ^ promised)[0]
-            where = "in the index only" if odd in promised else "in the shard only"
-            raise BadData(where, file=file, field=odd)
+    def _compare(self, file: Path, names: set[str], listed: set[str] | None) -> None:
+        if repeated := sorted(names & set(self.shapes)):
+            raise BadData("also in another shard", file=file, field=repeated[0])
+        if listed is not None and names != listed:
+            name = sorted(names ^ listed)[0]
+            problem = "in the index only" if name in listed else "in the shard only"
+            raise BadData(problem, file=file, field=name)
 
 
 def _shapes(file: Path) -> Iterator[tuple[str, Shape]]:
@@ -111,7 +111,7 @@ def _shapes(file: Path) -> Iterator[tuple[str, Shape]]:
         yield from ((name, tuple(tensor.shape)) for name, tensor in _tensors(file))
         return
     with _opened(file) as weights:
-        for name in weights.keys():  # noqa: SIM118 - the handle is no mapping
+        for name in weights.keys():  # noqa: SIM118 - the handle is not a mapping
             yield name, tuple(weights.get_slice(name).get_shape())
 
 
@@ -120,7 +120,7 @@ def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
         yield from _unpickled(file).items()
         return
     with _opened(file) as weights:
-        for name in weights.keys():  # noqa: SIM118 - the handle is no mapping
+        for name in weights.keys():  # noqa: SIM118 - the handle is not a mapping
             yield name, weights.get_tensor(name)
 
 
@@ -132,13 +132,13 @@ def _opened(file: Path) -> Any:
 
 
 def _unpickled(file: Path) -> dict[str, Tensor]:
-    """A .bin shard through torch's restricted unpickler, which runs no code from the file."""
+    """A .bin shard, read by torch's restricted unpickler, which runs no code from the file."""
     try:
-        zipped = zipfile.is_zipfile(file)
-        if zipped:
-            _refuse_packed(file)
-        content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
-    except _DAMAGED as error:
+        is_zip = zipfile.is_zipfile(file)
+        if is_zip:
+            _refuse_compressed(file)
+        content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
+    except _UNPICKLING_ERRORS as error:
         reason = next(iter(str(error).splitlines()), "empty")
         raise BadData(
             f"damaged, or not readable without running code from it ({reason})",
@@ -150,12 +150,12 @@ def _unpickled(file: Path) -> dict[str, Tensor]:
     return content
 
 
-def _refuse_packed(file: Path) -> None:
-    """Raises BadData for an archive that says it holds more than it has bytes.
+def _refuse_compressed(file: Path) -> None:
+    """Raises BadData for an archive whose content is larger than the file.
 
-    Torch packs nothing, so what grows when it is read was made to.
+    Torch does not compress, so an archive that expands was made with intent.
     """
     with zipfile.ZipFile(file) as archive:
-        held = sum(entry.file_size for entry in archive.infolist())
-    if held > file.stat().st_size:
-        raise BadData("an archive that grows when it is read", file=file, remedy="Do not use it")
+        content_size = sum(entry.file_size for entry in archive.infolist())
+    if content_size > file.stat().st_size:
+        raise BadData("an archive that expands when it is read", file=file, remedy="Do not use it")

@@ -1,4 +1,4 @@
-"""What every model promises, held against all that need no weights."""
+"""Laws that every model must satisfy, tested on all models without weights."""
 
 import re
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def sample(k: int, size: tuple[int, int]) -> Sample:
 
 
 SAMPLES = [sample(k, size) for k, size in enumerate(SIZES)]
-WEIGHTLESS = [one.name for one in describe_models() if not one.needs.weights]
+WEIGHTLESS = [model.name for model in describe_models() if not model.needs.weights]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def spec(request: pytest.FixtureRequest, tmp_path) -> str:
 every_model = pytest.mark.parametrize("spec", WEIGHTLESS, indirect=True)
 
 
-def made(spec: str, samples: Iterable[Sample] = SAMPLES, seed: int = 0) -> Model:
+def loaded_model(spec: str, samples: Iterable[Sample] = SAMPLES, seed: int = 0) -> Model:
     model = load_model(spec, device="cpu", seed=seed)
     if isinstance(model, Oracle):
         model.study(list(samples))
@@ -67,16 +67,16 @@ def test_there_are_models_without_weights() -> None:
 
 @every_model
 def test_one_answer_a_query(spec: str) -> None:
-    found = answers(made(spec))
+    found = answers(loaded_model(spec))
     assert sorted(answer.id for answer in found) == sorted(sample.id for sample in SAMPLES)
     assert [answer.error for answer in found] == [None] * len(SAMPLES)
-    assert answers(made(spec), []) == []
+    assert answers(loaded_model(spec), []) == []
 
 
 @every_model
 def test_masks_have_the_size_of_their_image(spec: str) -> None:
     sizes = {sample.id: (sample.query.image.height, sample.query.image.width) for sample in SAMPLES}
-    for answer in answers(made(spec)):
+    for answer in answers(loaded_model(spec)):
         for phrase in answer.grounding.phrases:
             for mask in phrase.masks:
                 assert (mask.height, mask.width) == sizes[answer.id]
@@ -84,7 +84,7 @@ def test_masks_have_the_size_of_their_image(spec: str) -> None:
 
 @every_model
 def test_spans_lie_in_the_caption(spec: str) -> None:
-    for answer in answers(made(spec)):
+    for answer in answers(loaded_model(spec)):
         for phrase in answer.grounding.phrases:
             if phrase.span is not None:
                 assert 0 <= phrase.span[0] <= phrase.span[1] <= len(answer.grounding.caption)
@@ -92,9 +92,11 @@ def test_spans_lie_in_the_caption(spec: str) -> None:
 
 @every_model
 def test_the_same_seed_gives_the_same_answers_in_any_order(spec: str) -> None:
-    first = {answer.id: answer for answer in answers(made(spec, seed=3))}
+    first = {answer.id: answer for answer in answers(loaded_model(spec, seed=3))}
     backwards = SAMPLES[::-1]
-    again = {answer.id: answer for answer in answers(made(spec, backwards, seed=3), backwards)}
+    again = {
+        answer.id: answer for answer in answers(loaded_model(spec, backwards, seed=3), backwards)
+    }
     assert first == again
 
 
@@ -107,13 +109,13 @@ def test_an_answer_is_given_before_all_questions_are_asked(spec: str) -> None:
             asked.append(sample.id)
             yield sample.query
 
-    next(made(spec).answer(queries()))
+    next(loaded_model(spec).answer(queries()))
     assert asked == [SAMPLES[0].id]
 
 
 @every_model
 def test_answers_survive_their_file(spec: str, tmp_path) -> None:
-    for answer in answers(made(spec)):
+    for answer in answers(loaded_model(spec)):
         assert write_line(answer)
         assert not any(phrase.crowd for phrase in answer.grounding.phrases) or "predictions" in spec
 

@@ -1,4 +1,4 @@
-"""Laws that every data card meets by existing."""
+"""Laws that every data card must satisfy."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PUBLISHED_PROMPT = (
     + 5 * " "
     + "segmentation masks for the corresponding parts of the answer."
 )
-SIZES = {  # of the images that a tiny data set needs before it can be loaded
+SIZES = {  # of the images that a tiny data set needs for loading
     "refcocog_gcg": {"coco_2014/train2014/COCO_train2014_000000000005.jpg": (8, 10)},
 }
 
@@ -28,7 +28,7 @@ def card(request):
 
 @pytest.fixture
 def root(card, tmp_path):
-    """A data root with the card's tiny data set and the images without which it has no sizes."""
+    """A data root with the card's tiny data set and the images that give it its sizes."""
     for name, size in SIZES.get(card.name, {}).items():
         paint(tmp_path / name, *size)
     if (DATA / card.name).is_dir():
@@ -40,7 +40,7 @@ def root(card, tmp_path):
 
 
 def here(card, root):
-    """The splits of the card that the tiny data set has."""
+    """The splits of the card that exist in the tiny data set."""
     if card.format == "shapes":
         return ["val"]
     if card.format == "grand":

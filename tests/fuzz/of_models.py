@@ -1,4 +1,4 @@
-"""Checkpoints and what a model says: sizes, vocabularies, tables of weights, marked-up answers."""
+"""Fuzz targets of checkpoints and replies: sizes, vocabularies, weight tables, tagged answers."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def _config() -> Any:
 
 
 def make_config(rng: Random) -> tuple[bytes, bool]:
-    """A config.json, and whether it is CLIP's."""
+    """A config.json, and whether it is that of CLIP."""
     published = {
         "model_type": "llava",
         "vocab_size": 32007,
@@ -43,7 +43,7 @@ def make_config(rng: Random) -> tuple[bytes, bool]:
 
 
 def read_config(given: tuple[bytes, bool], folder: Path) -> None:
-    """Sizes that fit together, which read back from what they are written as."""
+    """Sizes that fit together; written and read again, they are equal."""
     from gcg_bench.glamm.configuration import GlammConfig, clip_config
     from gcg_bench.glamm.weights import read_json
 
@@ -85,7 +85,7 @@ def make_vocabulary(rng: Random) -> dict[str, bytes]:
 
 
 def read_vocabulary(files: dict[str, bytes], folder: Path) -> None:
-    """A vocabulary that can spell what it reads."""
+    """A vocabulary whose ids are below its size and can be decoded."""
     from gcg_bench.glamm.tokens import Tokenizer
 
     for name in ("tokenizer.model", "added_tokens.json", "tokenizer_config.json"):
@@ -98,7 +98,7 @@ def read_vocabulary(files: dict[str, bytes], folder: Path) -> None:
     tokenizer.decode(ids)
 
 
-# What a model says ----------------------------------------------------------------------------
+# Replies -------------------------------------------------------------------------------------
 
 
 @cache
@@ -130,7 +130,7 @@ def make_reply(rng: Random) -> tuple[list[int], list[int], list[float]]:
 
 
 def read_reply(given: tuple[list[int], list[int], list[float]], folder: Path) -> None:
-    """Phrases that lie in their caption, and every mask of the reply at one of them or loose."""
+    """Phrases inside the caption; each mask of the reply belongs to one phrase or is unassigned."""
     from gcg_bench.glamm.answers import read_answer
 
     del folder
@@ -138,7 +138,7 @@ def read_reply(given: tuple[list[int], list[int], list[float]], folder: Path) ->
     tokenizer = _tokenizer()
     answer = read_answer(tokenizer, prompt, reply, chances)
     owned = [mask for phrase in answer.phrases for mask in phrase.masks]
-    every = [*owned, *answer.loose]
+    every = [*owned, *answer.unassigned]
     masks = sum(token == tokenizer.seg for token in (*prompt, *reply))
     assert len(set(every)) == len(every)
     assert all(0 <= mask < masks for mask in every)
@@ -194,7 +194,7 @@ def _bomb(rng: Random) -> bytes:
 
 
 def read_weights(files: dict[str, bytes], folder: Path) -> None:
-    """Names, shapes and tensors of a folder that somebody hands over as a checkpoint."""
+    """Names, shapes and tensors of a folder that is given as a checkpoint."""
     from gcg_bench.glamm.weights import Checkpoint
 
     for file in list(folder.iterdir()):
@@ -236,7 +236,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def read_shapes(shapes: dict[str, tuple[int, ...]], folder: Path) -> None:
-    """Sizes from the shapes of weights, which may be anybody's."""
+    """Sizes from the shapes of arbitrary weights."""
     from gcg_bench.glamm.configuration import GlammConfig
     from gcg_bench.glamm.shapes import grounding_sizes, region_sizes, vision_sizes
 

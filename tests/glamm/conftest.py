@@ -1,4 +1,4 @@
-"""Worlds for the model's tests: a small random model, and the published goldens where they lie."""
+"""Fixtures of the model's tests: a small random model, and the published goldens if present."""
 
 import json
 from dataclasses import dataclass
@@ -43,13 +43,13 @@ def published_shapes(shared):
 
 @dataclass(frozen=True)
 class Goldens:
-    """The golden checkpoint, running, beside what the published code computed with it."""
+    """The golden checkpoint as a model, and the published code's results for it."""
 
     root: Path
     folder: Path
     model: Glamm
     processor: Processor
-    exact: bool  # float32: held to the tolerances of float32
+    exact: bool  # float32, with the tolerances of float32
 
     @cached_property
     def table(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def goldens(request, shared):
     checkpoint = shared / "tiny_checkpoint" / "glamm"
     exact = dtype == torch.float32
     if device == "cuda":
-        # TensorFloat-32 keeps ten bits: not the arithmetic that the float32 goldens were made in.
+        # TensorFloat-32 keeps ten bits; the float32 goldens were computed with full precision.
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
     model = load(checkpoint, device=device, dtype=dtype)
@@ -113,7 +113,7 @@ def tokenizer():
 
 @pytest.fixture(scope="session")
 def small_config(tokenizer):
-    """Every part in its smallest working size, region encoder included."""
+    """Every part at its smallest working size, including the region encoder."""
     return small_glamm.sizes(tokenizer.vocabulary)
 
 

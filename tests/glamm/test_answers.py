@@ -1,4 +1,4 @@
-"""Replies read: as published, and with every [SEG] at the phrase it belongs to."""
+"""Parsed replies: as published, and with every [SEG] at its own phrase."""
 
 import re
 
@@ -20,7 +20,7 @@ def seen(answer):
 
 
 @pytest.mark.parametrize(
-    ("reply", "phrases", "loose"),
+    ("reply", "phrases", "unassigned"),
     [
         (
             "<p> a red circle </p> [SEG] is near <p> a star </p> [SEG].</s>",
@@ -57,20 +57,20 @@ def seen(answer):
         ("", [], ()),
     ],
 )
-def test_masks_stay_with_their_phrases(tokenizer, reply, phrases, loose):
+def test_masks_stay_with_their_phrases(tokenizer, reply, phrases, unassigned):
     answer = read(tokenizer, reply)
     assert seen(answer) == phrases
-    assert answer.loose == loose
+    assert answer.unassigned == unassigned
 
 
 def test_masks_of_the_prompt_are_counted_but_not_owned(tokenizer):
-    """The indices run over all [SEG], so the reply's begin behind those of earlier turns."""
+    """The indices count all [SEG], so those of the reply follow those of earlier turns."""
     answer = read(tokenizer, "<p> a </p> [SEG]", "USER: say ASSISTANT: [SEG]</s>USER: ASSISTANT:")
     assert answer.phrases[0].masks == (1,)
 
 
 def test_spelt_out_seg_is_no_mask(tokenizer):
-    """Ordinary tokens that read `[SEG]` are dropped from the caption, yet stand for no mask."""
+    """Ordinary tokens that spell `[SEG]` are removed from the caption but have no mask."""
     spelt = [number for part in ("[", "SEG", "]") for number in tokenizer._pieces.encode(part)]
     numbers = tokenizer.encode("<p> a </p>")
     text = tokenizer.decode([*numbers, *spelt])
@@ -90,7 +90,7 @@ def test_probabilities_are_those_of_the_phrase_words(tokenizer):
 
 
 def published(text):
-    """The clean-up as the specification words it, on the text alone."""
+    """The clean-up as in the specification, on the text alone."""
     phrases = [match.strip() for match in re.findall(r"<p>(.*?)</p>", text)]
     caption = re.sub(r"<.*?>", "", text).replace("[SEG]", "")
     return " ".join(caption.split()).strip("'").strip(), phrases
@@ -127,7 +127,7 @@ def test_any_reply_is_cleaned_as_published_and_loses_no_mask(tokenizer, reply):
     assert answer.raw == raw
     assert answer.text == text
     assert (answer.caption, list(answer.published_phrases)) == published(text)
-    owned = [mask for phrase in answer.phrases for mask in phrase.masks] + list(answer.loose)
+    owned = [mask for phrase in answer.phrases for mask in phrase.masks] + list(answer.unassigned)
     assert sorted(owned) == sorted(set(owned))
     last = ids.count(tokenizer.seg)
     assert sorted(owned) == list(range(last - len(owned), last))

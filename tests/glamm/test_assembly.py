@@ -1,4 +1,4 @@
-"""A model from sizes alone: seeded, trainable, small where it must be small."""
+"""A model from sizes alone: reproducible from a seed, trainable, with the right initial scale."""
 
 from dataclasses import replace
 
@@ -68,7 +68,7 @@ def test_a_few_millions_with_64_image_tokens():
 
 
 def test_a_batch_without_seg_runs_without_sam(small, small_config, pictures, monkeypatch):
-    monkeypatch.setattr(small.grounding, "encode", None)  # calling it would fail
+    monkeypatch.setattr(small.grounding, "encode", None)  # a call would fail
     forced = small.teacher_forced(
         pixels=pictures[0].pixels[None],
         grounding_pixels=pictures[0].grounding_pixels[None],
@@ -88,7 +88,7 @@ def test_one_seed_gives_one_model(small_config):
 
 
 def test_weights_start_at_working_sizes(small_config):
-    """Transformers' own defaults would start SAM's layers at 1e-10 and its positions at 8."""
+    """With transformers' defaults SAM's layers would start at 1e-10 and its positions at 8."""
     model = build(small_config)
     assert model.grounding.image_encoder.layers[0].mlp.lin1.weight.std() > 0.01
     positions = model.grounding.prompt_encoder.shared_embedding.positional_embedding
@@ -104,7 +104,7 @@ def test_a_buffer_nobody_computes_is_an_error(small_config):
 
 
 def test_attention_kernels_agree(small_config, pictures):
-    """The fused kernel and the written-out one give the same masks and words."""
+    """The fused kernel and the explicit one give the same masks and words."""
     outputs = []
     for kernel in ("sdpa", "eager"):
         torch.manual_seed(2)

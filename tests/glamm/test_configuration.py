@@ -1,4 +1,4 @@
-"""Sizes: what a config.json says, what it leaves out, and what cannot be."""
+"""Sizes: stated in config.json, missing from it, and impossible ones."""
 
 import json
 from dataclasses import replace
@@ -38,7 +38,7 @@ def test_round_trip_through_json(small_config):
 
 
 def test_region_levels_of_the_published_tower():
-    """ViT-L has 25 hidden states; the specification names 14, 17, 20 and 23."""
+    """ViT-L has 25 hidden states; the specification lists 14, 17, 20 and 23."""
     assert RegionConfig().layers(25) == (14, 17, 20, 23)
     assert RegionConfig().layers(13) == (2, 5, 8, 11)
 

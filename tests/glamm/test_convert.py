@@ -1,4 +1,4 @@
-"""Weights in and out: every layout, every entry accounted for, every damage named."""
+"""Loading and saving of weights: every layout, every entry matched, every kind of damage named."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.glamm.assembly import build
 from gcg_bench.glamm.configuration import GlammConfig
-from gcg_bench.glamm.convert import account, load, read_config, save
+from gcg_bench.glamm.convert import load, map_weights, read_config, save
 from gcg_bench.glamm.names import TOWER, tower_names
 from gcg_bench.glamm.shapes import grounding_sizes, region_sizes, vision_sizes
 
@@ -29,7 +29,7 @@ def real():
 
 def test_every_key_of_the_real_configuration(real, published_shapes):
     assert len(published_shapes) == 1359
-    found = account(state(real), published_shapes)
+    found = map_weights(state(real), published_shapes)
     assert len(found.used) == 1327
     assert len(found.ignored) == 32
     assert set(found.used) | set(found.ignored) == set(published_shapes)
@@ -49,7 +49,7 @@ def test_real_sizes_from_shapes_alone(published_shapes):
     ("change", "words"),
     [
         (lambda s: s.pop("lm_head.weight"), "1 missing: lm_head.weight"),
-        (lambda s: s.update({"model.extra": (1,)}), "1 left over: model.extra"),
+        (lambda s: s.update({"model.extra": (1,)}), "1 unknown: model.extra"),
         (lambda s: s.update({"lm_head.weight": (32000, 4096)}), "1 of another shape: lm_head"),
         (lambda s: s.pop("model.text_hidden_fcs.0.0.bias"), "1 missing: model.text_hidden"),
     ],
@@ -58,7 +58,7 @@ def test_an_account_that_does_not_add_up(real, published_shapes, change, words):
     shapes = dict(published_shapes)
     change(shapes)
     with pytest.raises(BadData, match=words.replace(".", r"\.")):
-        account(state(real), shapes)
+        map_weights(state(real), shapes)
 
 
 def weights_of(folder):
@@ -107,7 +107,7 @@ def golden_weights(shared):
 def test_golden_checkpoint_in_every_layout(golden_weights, tmp_path, layout, with_tower, mixed):
     source, own, tower, expected = golden_weights
     tensors = dict(own) | (tower if with_tower else {})
-    if mixed:  # as the published merge leaves them: SAM and the [SEG] projection in float32
+    if mixed:  # as after the published merge: SAM and the [SEG] projection in float32
         tensors = {
             name: weight.float() if "grounding" in name or "text_hidden" in name else weight
             for name, weight in tensors.items()
@@ -116,7 +116,7 @@ def test_golden_checkpoint_in_every_layout(golden_weights, tmp_path, layout, wit
     folder.mkdir()
     shutil.copy(source / "config.json", folder)
     layout(folder, tensors)
-    # Beside it lies the tower's config.json, its weights only where they are needed.
+    # The tower's config.json is beside it; its weights only when they are needed.
     aside = folder.parent / "clip-vit-tiny-patch14-336"
     shutil.copytree(source.parent / aside.name, aside)
     if with_tower:
@@ -132,7 +132,7 @@ def test_golden_checkpoint_in_every_layout(golden_weights, tmp_path, layout, wit
 def test_a_missing_tower_says_what_to_put_where(golden_weights, tmp_path):
     source, *_ = golden_weights
     shutil.copytree(source, tmp_path / "glamm")
-    with pytest.raises(MissingData, match=re.escape(f"of its last name in {tmp_path}")):
+    with pytest.raises(MissingData, match=re.escape(f"of the same name in {tmp_path}")):
         load(tmp_path / "glamm")
 
 
@@ -161,7 +161,7 @@ def saved(small, tmp_path):
 
 
 def taken(folder):
-    """The tensors of a folder, whose file is gone."""
+    """The tensors of a folder, after their file is deleted."""
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     return tensors
@@ -184,7 +184,7 @@ def test_damage_is_named(saved):
 
 
 def test_a_bin_file_runs_no_code(saved, tmp_path):
-    """A pickle that names a function is refused, not called."""
+    """A pickle that names a function is refused, and the function is not called."""
     taken(saved)
     torch.save({"a": print}, saved / "pytorch_model.bin")
     with pytest.raises(BadData, match="without running code"):
@@ -267,6 +267,6 @@ def test_a_checkpoint_without_region_encoder(small_config, tmp_path):
     bare = build(replace(small_config, region=None))
     save(bare, tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text())
-    del settings["region"]  # as in a published config.json, which never says
+    del settings["region"]  # as in a published config.json, which never has it
     (tmp_path / "config.json").write_text(json.dumps(settings))
     assert load(tmp_path).region_encoder is None

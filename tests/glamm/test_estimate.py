@@ -1,4 +1,4 @@
-"""Estimates: counted weights are the model's, and costs move as they must."""
+"""Estimates: counted weights are those of the model, and costs change in the expected direction."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 
 from gcg_bench.glamm.assembly import build, parameters
 from gcg_bench.glamm.configuration import GlammConfig
-from gcg_bench.glamm.estimate import H100, Workload, estimate, measured, parameter_counts
+from gcg_bench.glamm.estimate import H100, Workload, estimate, measure_machine, parameter_counts
 
 
 def parts(model):
@@ -36,7 +36,7 @@ def test_counted_weights_are_the_models(which, small_config):
 
 
 def test_published_parts_as_listed(shared):
-    """Parameters and buffers a part, from the header of the published key list."""
+    """Parameters and buffers of each part, from the header of the published key list."""
     counted = parameter_counts(GlammConfig())
     rotary = 32 * 64  # frequencies that the published checkpoints store
     assert counted["language"] + rotary == 6738475008
@@ -46,13 +46,13 @@ def test_published_parts_as_listed(shared):
 
 
 def test_floor_on_one_h100():
-    """On paper: decoding reads 13.5 GB of weights 80 times, 27 GB of cache: 331 ms at 3.35 TB/s."""
+    """Decoding reads 13.5 GB of weights 80 times and 27 GB of cache: 331 ms at 3.35 TB/s."""
     cost = estimate(GlammConfig(), H100, Workload(images=2500))
     stages = {stage.name: stage for stage in cost.stages}
     assert stages["decoding"].seconds == pytest.approx(0.331, rel=0.01)
     # SAM ViT-H: 2.98e12 multiplications and additions are the known figure.
     assert stages["SAM encoder"].flops == pytest.approx(2 * 2.98e12, rel=0.02)
-    # 2 operations a weight and row, and the causal half of attention.
+    # 2 operations for each weight and row, and the causal half of attention.
     rows = 665 * 2 * 6.607e9 + 665 * 665 * 2 * 32 * 4096
     assert stages["prefill"].flops == pytest.approx(rows, rel=0.02)
     assert cost.floor == pytest.approx(2500 * sum(s.seconds for s in cost.stages))
@@ -76,6 +76,6 @@ def test_costs_move_as_they_must(small_config):
 
 
 def test_a_machine_measures_itself():
-    machine = measured("cpu")
+    machine = measure_machine("cpu")
     assert machine.flops > 1e8
     assert machine.bandwidth > 1e8

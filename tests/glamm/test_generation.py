@@ -1,7 +1,7 @@
-"""Generation on a random model: the cache, the batch and the boxes change nothing.
+"""Generation on a random model: cache, batch and boxes do not change the results.
 
-Self-contained: the published goldens are not needed. The reference is the slow way, which runs the
-whole sequence again for every token, and `teacher_forced`, which shares no loop with `generate`.
+The published goldens are not needed. The references are the slow way, which runs the whole sequence
+again for every token, and `teacher_forced`, which shares no loop with `generate`.
 """
 
 import copy
@@ -21,9 +21,9 @@ BOX = (3.0, 4.0, 20.0, 18.0)
 
 
 def slowly(model, tokenizer, prompt, limit):
-    """Everything again for every token, one prompt, no cache, no padding."""
+    """Runs the whole sequence for every token: one prompt, no cache, no padding."""
     ids = torch.tensor([prompt.ids])
-    sight = model.see(prompt.image.pixels[None])
+    sight = model.encode_images(prompt.image.pixels[None])
     boxes = None if prompt.boxes is None else [prompt.boxes]
     for _ in range(limit):
         embedded = model.embed(ids, sight, boxes=boxes, bbox=tokenizer.bbox)
@@ -36,7 +36,7 @@ def slowly(model, tokenizer, prompt, limit):
 
 @pytest.fixture(scope="module")
 def prompts(processor, pictures):
-    """Different lengths, an earlier turn with a mask, boxes, and two prompts on one image."""
+    """Prompts of several lengths, an earlier turn with a mask, boxes, two prompts on one image."""
     return [
         processor.prepare(pictures[0], "describe it"),
         processor.prepare(pictures[1], "a much longer instruction, with masks please"),
@@ -48,7 +48,7 @@ def prompts(processor, pictures):
 
 @pytest.fixture(scope="module", params=["random", "speaking"])
 def speaker(request, small, tokenizer):
-    """The random model as it is, and one whose head favours [SEG] and the end of an answer."""
+    """The random model, and one with a higher probability of [SEG] and of the end token."""
     if request.param == "random":
         return small
     model = copy.deepcopy(small)
@@ -83,7 +83,7 @@ def test_cached_generation_equals_running_everything_again(speaker, tokenizer, p
         expected = [chances[row, token].item() for row, token in zip(rows, reply.ids, strict=True)]
         assert reply.probabilities == pytest.approx(expected, abs=1e-4)
         segs += len(reply.masks)
-    assert segs >= 1  # at least the one in the prompt: the comparison was not empty
+    assert segs >= 1  # at least the one in the prompt, so the comparison is not empty
 
 
 def test_a_batch_says_what_each_says_alone(speaker, tokenizer, prompts):
@@ -97,7 +97,7 @@ def test_a_batch_says_what_each_says_alone(speaker, tokenizer, prompts):
 
 
 def test_finished_rows_leave_and_the_others_go_on(small, tokenizer, prompts, monkeypatch):
-    """Whatever token is taken for the end, every row stops at its first and nobody else notices."""
+    """For any end token, every row stops at its first one and the other rows do not change."""
 
     def replies(batch, end):
         monkeypatch.setattr(tokenizer, "eos", end)
@@ -133,9 +133,9 @@ def test_sam_runs_once_an_image_and_only_when_asked(
 
 
 def test_boxes_change_what_is_said(small, tokenizer, processor, pictures):
-    """A box is seen: two boxes give two different states at `<bbox>`, and none gives a third."""
+    """A box has an effect: two boxes give two different states at `<bbox>`, no box a third."""
     ids = torch.tensor([processor.prepare(pictures[0], "what is <bbox>?", boxes=[BOX]).ids])
-    sight = small.see(pictures[0].pixels[None])
+    sight = small.encode_images(pictures[0].pixels[None])
     rows = [
         small.embed(ids, sight, boxes=boxes, bbox=tokenizer.bbox)
         for boxes in ([torch.tensor([[0.1, 0.1, 0.5, 0.5]])], [torch.tensor([[0.5, 0.2, 1, 1]])])
@@ -152,7 +152,7 @@ def test_one_box_serves_all_marks_and_surplus_boxes_are_unused(
     small, tokenizer, processor, pictures
 ):
     ids = torch.tensor([processor.prepare(pictures[0], "<bbox> or <bbox>?", boxes=[BOX]).ids])
-    sight = small.see(pictures[0].pixels[None])
+    sight = small.encode_images(pictures[0].pixels[None])
     one = torch.tensor([[0.1, 0.1, 0.5, 0.5]])
     both = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.5, 0.2, 1, 1]])
     more = torch.cat([both, one])
@@ -184,7 +184,7 @@ def test_nothing_to_do_is_an_error(small, tokenizer, prompts):
 
 
 def test_padding_tokens_in_a_prompt_are_attended_to(small, tokenizer, processor, pictures):
-    """The published generation has no attention mask, so an unknown word counts like any other."""
+    """The published generation has no attention mask, so an unknown word is used like any other."""
     rng = np.random.default_rng(1)
     image = processor.image(rng.integers(0, 256, (30, 30, 3), dtype=np.uint8))
     prompt = processor.prepare(image, "a <unk> b")

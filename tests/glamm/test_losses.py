@@ -1,4 +1,4 @@
-"""The losses against their formulas on paper, and the one thing they are for: learning."""
+"""The losses against hand-computed values, and their purpose: training reduces them."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_weights_of_the_paper():
 
 
 def test_word_loss_counts_labelled_rows_only():
-    """Uniform logits over 8 words cost log 8 wherever a label stands."""
+    """Uniform logits over 8 words have a loss of log 8 at every label."""
     logits = torch.zeros(2, 4, 8)
     labels = torch.tensor([[IGNORE, 3, IGNORE, 1], [IGNORE] * 4])
     assert word_loss(logits, labels).item() == pytest.approx(math.log(8))
@@ -76,7 +76,7 @@ def test_surplus_truth_is_unused_and_surplus_masks_are_an_error():
 def test_a_small_model_learns_two_sentences_and_their_masks(
     small_config, tokenizer, processor, pictures
 ):
-    """Forty steps over all parts: words and masks of two images are learnt by heart."""
+    """In forty steps over all parts the model memorises words and masks of two images."""
     torch.manual_seed(1)
     model = build(small_config)
     images = pictures[:2]

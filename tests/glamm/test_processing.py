@@ -1,4 +1,4 @@
-"""Prompts, boxes and images at the door."""
+"""Preparation of prompts, boxes and images."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,12 @@ from gcg_bench.errors import BadData
 from gcg_bench.glamm.configuration import GlammConfig, LanguageConfig
 from gcg_bench.glamm.images import SAM_MEAN, SAM_STD, image_inputs
 from gcg_bench.glamm.processing import Processor, normalised
-from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, as_evaluated, conversation, segment
+from gcg_bench.glamm.prompts import (
+    CAPTION_WITH_MASKS,
+    conversation,
+    segment,
+    with_escaped_ampersands,
+)
 
 
 def test_five_spaces_as_published():
@@ -16,7 +21,7 @@ def test_five_spaces_as_published():
 
 
 def test_conversation_of_two_turns():
-    """Written out from the specification: no space between `</s>` and the next `USER:`."""
+    """As in the specification: no space between `</s>` and the next `USER:`."""
     written = conversation([("Say.", "Yes."), ("Again?", None)])
     assert written == (
         "A chat between a curious human and an artificial intelligence assistant. The assistant "
@@ -36,7 +41,7 @@ def test_conversation_of_two_turns():
     ],
 )
 def test_the_evaluation_script_escapes_ampersands(said, heard):
-    assert as_evaluated(said) == heard
+    assert with_escaped_ampersands(said) == heard
 
 
 def test_referring_instruction():
@@ -102,7 +107,7 @@ def test_shapes_of_both_inputs(size):
 
 
 def test_clip_crops_the_centre():
-    """An image whose outer thirds are white and whose middle third is black comes out black."""
+    """An image with white outer thirds and a black middle third becomes black."""
     image = np.full((30, 90, 3), 255, np.uint8)
     image[:, 25:65] = 0
     pixels = image_inputs(image, clip_size=30, sam_size=64).pixels

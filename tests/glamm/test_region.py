@@ -1,4 +1,4 @@
-"""The region encoder's parts against arithmetic that says the same in another way."""
+"""The region encoder's parts against an independent computation."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from gcg_bench.glamm.region import resized, roi_align
 
 
 def bilinear(map_, y, x):
-    """One sample by definition: outside by more than a cell is 0, else clamped to the border."""
+    """One sample by definition: 0 when outside by more than a cell, else clamped to the border."""
     height, width = map_.shape
     if y < -1 or y > height or x < -1 or x > width:
         return 0.0
@@ -64,8 +64,8 @@ def test_resizing_aligns_corners():
 
 
 def test_each_image_keeps_its_own_boxes(small, pictures):
-    """Vectors of a batch are those of every image alone; an image without boxes has none."""
-    sight = small.see(torch.stack([picture.pixels for picture in pictures[:3]]))
+    """A batch gives the vectors of every single image; an image without boxes has none."""
+    sight = small.encode_images(torch.stack([picture.pixels for picture in pictures[:3]]))
     boxes = [
         torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.2, 0.1, 0.9, 1.0]]),
         torch.zeros(0, 4),
@@ -85,5 +85,5 @@ def test_each_image_keeps_its_own_boxes(small, pictures):
 def test_levels_are_patches_without_the_class_token(small, pictures, level):
     pixels = pictures[0].pixels[None]
     states = small.vision_tower(pixels, output_hidden_states=True).hidden_states
-    # Five states; every third from the last but one: 0 and 3.
-    assert torch.equal(small.see(pixels).levels[level], states[(0, 3)[level]][:, 1:])
+    # There are five states; every third from the last but one: 0 and 3.
+    assert torch.equal(small.encode_images(pixels).levels[level], states[(0, 3)[level]][:, 1:])

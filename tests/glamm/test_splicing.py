@@ -1,4 +1,4 @@
-"""Where image rows go, in small numbers that can be read."""
+"""Positions of image rows, with small numbers."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from gcg_bench.errors import BadData
 from gcg_bench.glamm.splicing import (
     IGNORE,
     IMAGE,
-    image_places,
+    image_positions,
     padded,
     seg_rows,
     splice,
@@ -29,7 +29,7 @@ def test_padding_on_either_side():
 @pytest.mark.parametrize("row", [[1, 2, 3], [1, IMAGE, IMAGE]])
 def test_exactly_one_image_a_row(row):
     with pytest.raises(BadData, match="prompt 1 of the batch"):
-        image_places(torch.tensor([[1, IMAGE, 2], row]))
+        image_positions(torch.tensor([[1, IMAGE, 2], row]))
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=4), st.integers(1, 5))
@@ -46,7 +46,7 @@ def test_splice_is_cut_and_paste(places, patches):
 
 
 def test_seg_rows_are_the_predicting_ones():
-    """576 patches: the specification's row is k + 574 for [SEG] at index k."""
+    """576 patches: the row in the specification is k + 574 for [SEG] at index k."""
     ids = torch.tensor([[1, IMAGE, 5, 9, 5, 9], [1, IMAGE, 9, 5, 5, 5]])
     owner, rows = seg_rows(ids, 9, 576)
     assert owner.tolist() == [0, 0, 1]

@@ -1,4 +1,4 @@
-"""The slow tokeniser's habits, on a vocabulary made here; the goldens hold the published one."""
+"""The slow tokeniser's behaviour on a small vocabulary; the goldens test the published one."""
 
 import json
 
@@ -41,7 +41,7 @@ def test_prompt_keeps_one_start_and_marks_the_image(tokenizer):
 def test_empty_text(tokenizer):
     assert tokenizer.encode("") == []
     assert tokenizer.decode([]) == ""
-    assert tokenizer.trace([IMAGE]).text == ""
+    assert tokenizer.decode_aligned([IMAGE]).text == ""
 
 
 def test_decoding_joins_with_single_spaces(tokenizer):
@@ -53,7 +53,7 @@ def test_decoding_joins_with_single_spaces(tokenizer):
 @settings(max_examples=60, deadline=None)
 def test_every_character_has_an_origin_in_order(tokenizer, text):
     ids = [*tokenizer.encode(text), tokenizer.seg, *tokenizer.encode(text), tokenizer.eos]
-    traced = tokenizer.trace(ids)
+    traced = tokenizer.decode_aligned(ids)
     known = [origin for origin in traced.origins if origin >= 0]
     assert len(traced.text) == len(traced.origins)
     assert known == sorted(known)
@@ -63,7 +63,7 @@ def test_every_character_has_an_origin_in_order(tokenizer, text):
 
 def test_origins_point_at_the_token_that_wrote_the_character(tokenizer):
     ids = tokenizer.encode("a small yellow ring")
-    traced = tokenizer.trace(ids)
+    traced = tokenizer.decode_aligned(ids)
     for index, number in enumerate(ids):
         written = "".join(c for c, o in zip(traced.text, traced.origins, strict=True) if o == index)
         assert written.strip() == tokenizer._pieces.id_to_piece(number).replace("▁", " ").strip()
@@ -72,7 +72,7 @@ def test_origins_point_at_the_token_that_wrote_the_character(tokenizer):
 def test_a_character_of_several_byte_tokens_is_whole(tokenizer):
     ids = tokenizer.encode("a 好 b")
     assert tokenizer.decode(ids) == "a 好 b"
-    assert len(tokenizer.trace(ids).origins) == len("a 好 b")
+    assert len(tokenizer.decode_aligned(ids).origins) == len("a 好 b")
 
 
 def test_files_round_trip(tokenizer, tmp_path):

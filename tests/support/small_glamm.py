@@ -28,7 +28,7 @@ SENTENCES = [
 
 
 def vocabulary(sentences: Sequence[str] = SENTENCES, pieces: int = 370) -> Tokenizer:
-    """A few hundred pieces, letters among them, and the seven added tokens."""
+    """A few hundred pieces, including letters, and the seven added tokens."""
     from sentencepiece import SentencePieceTrainer
 
     written = io.BytesIO()
@@ -96,7 +96,7 @@ def random_model(config: GlammConfig, seed: int = 0) -> Glamm:
 
 
 def write(folder: Path, *, regions: bool = True, seed: int = 0) -> Path:
-    """A checkpoint that says different things of different images, tags and masks among them."""
+    """A checkpoint whose replies differ between images and contain tags and masks."""
     tokenizer = vocabulary()
     config = sizes(tokenizer.vocabulary)
     model = random_model(config if regions else replace(config, region=None), seed)

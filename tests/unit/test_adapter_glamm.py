@@ -1,7 +1,7 @@
-"""GLaMM as a model of the benchmark, on a random checkpoint written on the fly.
+"""GLaMM as a model of the benchmark, on a random checkpoint that the test writes.
 
-What it says is checked against the model asked one image at a time, and, where the published
-goldens lie beside the repository, against what the published code said.
+Its answers are compared with those of single images, and with the published code's answers if the
+published goldens are beside the repository.
 """
 
 import json
@@ -56,7 +56,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def download(hub: Path, identifier: str, folder: Path) -> Path:
-    """Puts a folder into the cache, as a download lays it out."""
+    """Copies a folder into the cache, in the layout of a download."""
     home = hub / f"models--{identifier.replace('/', '--')}"
     (home / "refs").mkdir(parents=True)
     (home / "refs" / "main").write_text("0" * 40)
@@ -84,13 +84,13 @@ def timeless(predictions):
 
 @pytest.fixture(scope="module")
 def alone(folder):
-    """Every query's answer, asked on its own."""
+    """The answer to every query, one query at a time."""
     speaker = model(folder, batch_size=1)
     return [answer for query in QUERIES for answer in speaker.answer([query])]
 
 
 def same(found: Prediction, wanted: Prediction) -> None:
-    """Equal, but for rounding in scores and pixels on edges."""
+    """Equal, except for rounding of scores and pixels on edges."""
     assert (found.id, found.error, found.raw) == (wanted.id, wanted.error, wanted.raw)
     assert found.grounding.caption == wanted.grounding.caption
     for one, other in zip(found.grounding.phrases, wanted.grounding.phrases, strict=True):
@@ -100,11 +100,11 @@ def same(found: Prediction, wanted: Prediction) -> None:
             assert (decode(a) != decode(b)).mean() <= 1e-3
 
 
-# --- what is answered ------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------
 
 
 def test_the_random_model_says_something(alone):
-    """The other tests would prove nothing of a model that never points."""
+    """The other tests would prove nothing if the model never gave a mask."""
     phrases = [phrase for answer in alone for phrase in answer.grounding.phrases]
     assert sum(bool(phrase.masks) for phrase in phrases) >= 5
     assert any(phrase.text is None for phrase in phrases)
@@ -130,14 +130,14 @@ def test_one_answer_a_query_in_order_with_masks_of_its_image(folder):
 
 
 def test_masks_and_scores_are_the_models_own(folder, alone):
-    """Beside the model itself: every [SEG] of the reply is one mask, in order; scores as said."""
+    """Compared with the model itself: each [SEG] is one mask, in order, with the stated scores."""
     speaker = model(folder, batch_size=1)
     processor, seg = speaker._processor, speaker._processor.tokenizer.seg
     for query, answer in zip(QUERIES, alone, strict=True):
         prompt = processor.prepare(processor.image(query.image.read()), "describe")
         (said,) = generate(speaker._model, processor.tokenizer, [prompt], max_new_tokens=TOKENS)
         masks = [decode(m) for phrase in answer.grounding.phrases for m in phrase.masks]
-        # a mask of an earlier part, cut off by a spelt "ASSISTANT: ", would be lost; none is here
+        # a reply that contains "ASSISTANT: " would lose masks; there is none here
         assert len(masks) == said.ids.count(seg) == len(said.masks)
         for mask, wanted in zip(masks, said.masks, strict=True):
             assert (mask == wanted.numpy()).all()
@@ -180,7 +180,7 @@ def test_scores_can_be_written(probability, others, score):
     assert inference._score(probability, others) == score
 
 
-# --- prompts ---------------------------------------------------------------------------------
+# --- prompts ----------------------------------------------------------------------------------
 
 
 def test_instructions():
@@ -217,11 +217,11 @@ def test_a_model_without_regions_says_so_and_goes_on(tmp_path):
     assert answered.error is None
 
 
-# --- what goes wrong -------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------
 
 
 class Short:
-    """`generate` on a machine with room for so many images, of which some never fit."""
+    """`generate` on a machine with memory for `room` images; images of `never` never fit."""
 
     def __init__(self, room, never=(), error=torch.OutOfMemoryError):
         self.room, self.never, self.error = room, never, error
@@ -275,11 +275,11 @@ def test_an_image_too_narrow_to_be_scaled_is_a_failure(folder):
     assert [bool(answer.error) for answer in answers] == [True, False]
 
 
-# --- going on --------------------------------------------------------------------------------
+# --- resuming ---------------------------------------------------------------------------------
 
 
 def beside(model, tokenizer, batch, *, max_new_tokens):
-    """`generate` by a model whose every probability tells with whom an image ran."""
+    """`generate` with probabilities that depend on the images of the batch."""
     said = generate(model, tokenizer, batch, max_new_tokens=max_new_tokens)
     tell = sum(float(prompt.image.pixels.sum()) for prompt in batch) % 1
     return [replace(one, probabilities=tuple(tell for _ in one.probabilities)) for one in said]
@@ -287,7 +287,7 @@ def beside(model, tokenizer, batch, *, max_new_tokens):
 
 @pytest.mark.parametrize("done", [1, 4, 5, 11])
 def test_a_run_that_goes_on_gives_the_same_bytes(folder, monkeypatch, done):
-    """Even if neighbours mattered much: a block that was begun is run whole again."""
+    """Even if the other images had a large effect: an interrupted block runs again as a whole."""
     monkeypatch.setattr(inference, "generate", beside)
 
     def lines(asked):
@@ -325,7 +325,7 @@ def test_queries_are_taken_as_answers_are_wanted(folder):
     answers.close()
 
 
-# --- checkpoints -----------------------------------------------------------------------------
+# --- checkpoints ------------------------------------------------------------------------------
 
 
 def test_settings_say_what_decides_the_answers(folder, tmp_path):
@@ -345,7 +345,7 @@ def test_batches_follow_from_the_device_not_from_what_is_free(folder, monkeypatc
     monkeypatch.setattr(machine, "memory_of", lambda device: read.append(device) or None)
     assert model(folder).batch_size == 8
     assert read == ["cpu"]
-    # on paper: weights, 16 masks at 64 x 64 and twice at a megapixel, and in the cache of an image
+    # expected: weights, 16 masks at 64 x 64 and twice at a megapixel, and, in an image's cache,
     # 90 + 16 - 1 + 24 rows of 2 layers' keys and values of width 32, all in four bytes
     weights = sum(weight.numel() for weight in model(folder)._model.parameters())
     fixed, image = 4 * (weights + 16 * (64 * 64 + 2_000_000)), 4 * 129 * 2 * 2 * 32
@@ -381,7 +381,7 @@ def test_devices_that_are_none(folder):
 
 
 def without_tower(folder: Path, to: Path) -> Path:
-    """The checkpoint as it is published: CLIP's weights are another model's, named in config."""
+    """The checkpoint as published: CLIP's weights are in another model, which config.json names."""
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(folder, to)
@@ -464,7 +464,7 @@ def test_on_a_gpu_it_runs_in_bfloat16_and_says_the_same_in_float32(folder, alone
         same(found, wanted)
 
 
-# --- the command line ------------------------------------------------------------------------
+# --- the command line -------------------------------------------------------------------------
 
 
 SHAPES = ("--dataset", "shapes", "--split", "val", "--limit", "5", "--device", "cpu", "--quiet")
@@ -495,7 +495,7 @@ def test_a_run_records_the_checkpoint_and_goes_on_to_the_same_bytes(run, folder,
     assert run(*typed, "--out", "cut")[0] == 0
     file = tmp_path / "cut" / "predictions.jsonl"
     kept = file.read_text().splitlines(keepends=True)
-    file.write_text(kept[0] + kept[1][:30])  # torn in the middle of the first block
+    file.write_text(kept[0] + kept[1][:30])  # cut off in the middle of the first block
     assert run(*typed, "--out", "cut")[0] == 0
 
     def lines(name):
@@ -509,7 +509,7 @@ def test_a_run_records_the_checkpoint_and_goes_on_to_the_same_bytes(run, folder,
     assert "was 'describe'" in err
 
 
-# --- the published code's own answers ---------------------------------------------------------
+# --- the published code's answers -------------------------------------------------------------
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/glamm beside the repository")
@@ -522,7 +522,7 @@ def test_answers_are_those_of_the_published_code():
         with Image.open(file) as image:
             width, height = image.size
         boxes = entry.get("raw_boxes_xyxy") or [entry[k] for k in ("raw_box_xyxy",) if k in entry]
-        # the default prompts must be the published ones; the referring one is the user's
+        # the default prompts must be the published ones; the referring prompt is the user's
         prompt = entry["instruction"] if name.startswith("refseg") else ""
         regions = tuple(tuple(float(side) for side in box) for box in boxes)
         asked[name] = Query(name, file_picture(file, height, width), prompt, regions)

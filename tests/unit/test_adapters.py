@@ -202,7 +202,7 @@ from gcg_bench.types import Prediction
 
 @dataclass
 class Echo:
-    """A model of a user's."""
+    """A model from a user's file."""
     checkpoint: str | None = None
     seed: int = 7
 

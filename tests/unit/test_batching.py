@@ -1,4 +1,4 @@
-"""Blocks through stages: nothing lost, nothing reordered, and one fault costs one item."""
+"""Blocks through stages: all items in order, and an error costs one item."""
 
 import threading
 import time
@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcg_bench.errors import BadData
-from gcg_bench.glamm.batching import Batches, Stages, described, out_of_memory
+from gcg_bench.glamm.batching import Batches, Stages, error_line, out_of_memory
 
 
 class OutOfMemoryError(RuntimeError):
-    """As torch's accelerators raise it."""
+    """The error that torch raises on accelerators."""
 
 
 class Model:
-    """Squares numbers; notes what it was given; fails where it is told to."""
+    """Squares numbers, records its inputs, and fails for the given numbers."""
 
     def __init__(self, *, room=100, bad=(), error=OutOfMemoryError):
         self.room, self.bad, self.error = room, set(bad), error
@@ -71,7 +71,7 @@ def test_memory_that_runs_out_halves_the_size_for_good():
 
 def test_another_error_is_cornered_without_smaller_batches_afterwards():
     model = Model(bad={2}, error=ValueError)
-    with pytest.raises(ValueError, match="no room"):  # a mistake in the program is not hidden
+    with pytest.raises(ValueError, match="no room"):  # a programming error is not hidden
         list(batches(model).stream([[0, 1, 2, 3]]))
     model = Model(bad={2}, error=RuntimeError)
     run = batches(model)
@@ -119,13 +119,13 @@ def test_at_most_two_blocks_are_taken_ahead_of_the_answers():
 
     stream = batches(Model(), size=2).stream(asked())
     next(stream)
-    assert len(taken) == 6  # its own block, the one that ran meanwhile, the one being read
+    assert len(taken) == 6  # its own block, the block that ran meanwhile, and the block being read
     stream.close()
     assert len(taken) == 6
 
 
 def test_reading_goes_on_while_the_model_runs():
-    """Reading takes as long as running: one after the other it would be twice the time."""
+    """Reading takes as long as running, so a sequential order would take twice the time."""
     events = []
     lock = threading.Lock()
 
@@ -186,5 +186,5 @@ def test_torch_has_these_words():
 
 
 def test_an_error_is_told_in_one_line():
-    assert described(BadData("no\nsuch", file="a")) == "a: no such"
-    assert described(KeyError("x")) == "KeyError: 'x'"
+    assert error_line(BadData("no\nsuch", file="a")) == "a: no such"
+    assert error_line(KeyError("x")) == "KeyError: 'x'"

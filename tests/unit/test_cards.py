@@ -1,4 +1,4 @@
-"""Cards by name and by path, their faults, and where files are looked for."""
+"""Cards by name and by path, invalid cards, and the folders that are searched."""
 
 from pathlib import Path
 

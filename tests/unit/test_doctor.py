@@ -25,7 +25,7 @@ from gcg_bench.glamm.estimate import H100
 from gcg_bench.machine import Memory
 from gcg_bench.text import encoders, java
 
-MINILM = "53aa51172d14"  # how the package's weights are pinned in DESIGN and pyproject
+MINILM = "53aa51172d14"  # the start of the pinned digest of the package's weights
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def world(tmp_path, tmp_path_factory, monkeypatch, weights):
-    """An empty machine but for what is installed, and a glamm-tiny."""
+    """A machine with the installed packages and a small glamm-tiny, and with empty folders."""
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -178,7 +178,7 @@ def test_full_and_closed_disks(monkeypatch, tmp_path):
 
 
 def test_a_disk_too_small_for_the_run_that_is_planned(monkeypatch):
-    """On paper: 2500 answers of 4096 bytes and four masks of 4000, and 0.2 GB: 250.24 MB."""
+    """Expected: 2500 answers of 4096 bytes and four masks of 4000, and 0.2 GB: 250.24 MB."""
     job = Job(dataset="grandf", split="val", encoder="minilm")
     monkeypatch.setattr(machine, "free_disk", lambda folder: 250_239_999)
     found = examined(job)
@@ -325,7 +325,7 @@ def test_an_error_is_parted_into_problem_and_remedy():
 @pytest.fixture
 def h100(monkeypatch):
     """Makes this machine an H100 that does not measure itself."""
-    monkeypatch.setattr(resources, "measured", lambda device, dtype: H100)
+    monkeypatch.setattr(resources, "measure_machine", lambda device, dtype: H100)
 
 
 def test_images_are_counted_in_the_data_or_taken_from_the_card():

@@ -47,14 +47,12 @@ def shapes():
     return load_dataset("shapes", "val", limit=12).samples
 
 
-# A metric that is wrong ------------------------------------------------------------------------
+# Wrong metrics ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Share(Metric):
-    """A correct metric to derive wrong ones from: phrases matched by IoU alone over reference
-    phrases.
-    """
+    """A correct metric, the base of wrong ones: phrases matched by IoU over reference phrases."""
 
     name: ClassVar[str] = "share"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("Share"),)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from gcg_bench.glamm.losses import BCE, CE, DICE, mask_losses, training_losses, word_loss
-from gcg_bench.glamm.modeling import Forced, Glamm
-from gcg_bench.glamm.splicing import IGNORE, image_places, seg_rows, spread
+from gcg_bench.glamm.modeling import ForcedOutput, Glamm
+from gcg_bench.glamm.splicing import IGNORE, image_positions, seg_rows, spread
 from tiny_training.batches import Batch
 from tiny_training.oracle import Oracle
 from tiny_training.probe import Probe
@@ -63,7 +63,7 @@ class TrainingModel(nn.Module):
     def losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
         """The weighted losses of a stage; their sum is minimised."""
         if stage.name == "see":
-            return self._probe_losses(self.model.see(batch.pixels).patches, batch)
+            return self._probe_losses(self.model.encode_images(batch.pixels).patches, batch)
         if stage.name == "words":
             return self._caption_losses(batch)
         return self._mask_losses(batch) if stage.name == "eyes" else self._paper_losses(batch)
@@ -92,7 +92,7 @@ class TrainingModel(nn.Module):
     def caption_logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits [B, L, V] and [SEG] prompts [N, E], without masks."""
         model = self.model
-        features = model.see(batch.pixels)
+        features = model.encode_images(batch.pixels)
         states = model.language_model.model(
             inputs_embeds=model.embed(batch.ids, features), use_cache=False
         ).last_hidden_state
@@ -102,9 +102,9 @@ class TrainingModel(nn.Module):
 
     def _spliced_labels(self, batch: Batch, logits: Tensor) -> Tensor:
         patches = logits.shape[1] - batch.ids.shape[1] + 1
-        return spread(batch.labels, image_places(batch.ids), patches, IGNORE)
+        return spread(batch.labels, image_positions(batch.ids), patches, IGNORE)
 
-    def forced(self, batch: Batch) -> Forced:
+    def forced(self, batch: Batch) -> ForcedOutput:
         """The teacher-forced pass of all parts; padding comes after the words and needs no mask."""
         return self.model.teacher_forced(
             pixels=batch.pixels,
@@ -140,7 +140,7 @@ class TrainingModel(nn.Module):
 
     def _batch_figures(self, stage: str, batch: Batch) -> dict[str, Tensor]:
         if stage == "see":
-            return self.probe(self.model.see(batch.pixels).patches, batch)
+            return self.probe(self.model.encode_images(batch.pixels).patches, batch)
         figures: dict[str, Tensor] = {}
         prompts = self.oracle(batch.facts)
         if stage != "eyes":

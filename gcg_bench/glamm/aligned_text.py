@@ -1,28 +1,30 @@
-"""Text whose characters know the token they came from, through the published clean-up too."""
+"""Text in which each character has the index of its token, also after the published clean-up."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-NOWHERE = -1
+NO_TOKEN = -1
 """The origin of a character that no token wrote, such as a joining space."""
 
 
 @dataclass(frozen=True)
-class Traced:
+class AlignedText:
     """A string and, for every character, the index of the token that wrote it."""
 
     text: str
     origins: tuple[int, ...]
 
     @classmethod
-    def of(cls, text: str, origin: int) -> "Traced":
+    def from_token(cls, text: str, origin: int) -> "AlignedText":
         """A text written by one token."""
         return cls(text, (origin,) * len(text))
 
     @classmethod
-    def joined(cls, parts: Iterable["Traced"], between: "Traced | None" = None) -> "Traced":
-        """Parts in a row, with `between` between them."""
+    def joined(
+        cls, parts: Iterable["AlignedText"], between: "AlignedText | None" = None
+    ) -> "AlignedText":
+        """The parts in a row, with `between` between them."""
         text: list[str] = []
         origins: list[int] = []
         for index, part in enumerate(parts):
@@ -33,22 +35,22 @@ class Traced:
             origins.extend(part.origins)
         return cls("".join(text), tuple(origins))
 
-    def __getitem__(self, place: slice) -> "Traced":
-        return Traced(self.text[place], self.origins[place])
+    def __getitem__(self, part: slice) -> "AlignedText":
+        return AlignedText(self.text[part], self.origins[part])
 
-    def without(self, pattern: str, keep: int = 0) -> "Traced":
-        """Every match of a regular expression cut out, but for its first `keep` characters."""
-        kept: list[Traced] = []
+    def without(self, pattern: str, keep: int = 0) -> "AlignedText":
+        """The text without a pattern's matches, except for their first `keep` characters."""
+        parts: list[AlignedText] = []
         start = 0
         for match in re.finditer(pattern, self.text):
-            kept.append(self[start : match.start() + keep])
+            parts.append(self[start : match.start() + keep])
             start = match.end()
-        return Traced.joined([*kept, self[start:]])
+        return AlignedText.joined([*parts, self[start:]])
 
-    def stripped(self, characters: str | None = None) -> "Traced":
-        """As `str.strip`."""
+    def stripped(self, characters: str | None = None) -> "AlignedText":
+        """The text stripped as by `str.strip`."""
         left = len(self.text) - len(self.text.lstrip(characters))
         return self[left : left + len(self.text.strip(characters))]
 
 
-JOIN = Traced(" ", (NOWHERE,))
+SPACE = AlignedText(" ", (NO_TOKEN,))
