@@ -613,8 +613,8 @@ def test_a_run_shows_itself(tmp_path):
     run = run_folder(tmp_path / "r", "<b>bold</b>", rows([2, 4, 1]))
     frame = run.frame()
     assert list(frame.index) == ["image_0", "image_1", "image_2"]
-    assert list(frame["gcg.strict-1.phrase_f1.matched"]) == [2, 4, 1]
-    assert "gcg.official-1.miou.miou" in frame.columns
+    assert list(frame["strict-1.phrase_f1.matched"]) == [2, 4, 1]
+    assert "official-1.miou.miou" in frame.columns
     shown = run._repr_html_()
     assert "&lt;b&gt;bold&lt;/b&gt;" in shown
     assert "<b>" not in shown

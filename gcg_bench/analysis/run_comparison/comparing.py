@@ -43,8 +43,7 @@ def compare(
         run_a: a scored run.
         run_b: another, scored by the same measurement on the same images.
         protocols: names of those to compare; all that both have by default.
-        by: the score by which images are compared; by default the one by which the last protocol
-            sorts images.
+        by: the score that images are sorted by; the choice of the last protocol by default.
         draws: samples for each interval, and for each test.
         seed: of both.
         bar: a progress bar.
@@ -57,13 +56,8 @@ def compare(
     """
     pairs = _result_pairs(run_a, run_b, protocols)
     images = _images(pairs, by)
-    changes: list[ScoreChange] = []
-    with bar("compare", len(pairs)) as advance:
-        for a, b in pairs:
-            changes += _changes(a, b, draws, seed)
-            advance(1)
+    changes = _all_changes(pairs, draws, seed, bar)
     data = pairs[0][0].data
-    phrases = [change for a, b in pairs for change in _phrases(a, b)]
     return Contrast(
         a=_side(run_a, [a for a, _ in pairs]),
         b=_side(run_b, [b for _, b in pairs]),
@@ -75,7 +69,7 @@ def compare(
         protocols=tuple(a.protocol for a, _ in pairs),
         scores=_adjusted(changes),
         images=images,
-        phrases=phrases[0] if phrases else None,
+        phrases=_phrases(pairs),
         answered=_answered(pairs),
         notes=tuple(_notes(pairs, len(changes), draws)),
     )
@@ -139,6 +133,16 @@ def _in_order(pairs: Sequence[ResultPair]) -> list[ResultPair]:
     return sorted(pairs, key=place)
 
 
+def _all_changes(pairs: Sequence[ResultPair], draws: int, seed: int, bar: Bar) -> list[ScoreChange]:
+    """Every score of every protocol, p not yet adjusted."""
+    changes: list[ScoreChange] = []
+    with bar("compare", len(pairs)) as advance:
+        for a, b in pairs:
+            changes += _changes(a, b, draws, seed)
+            advance(1)
+    return changes
+
+
 def _changes(a: Result, b: Result, draws: int, seed: int) -> list[ScoreChange]:
     """Every score of one protocol, p not yet adjusted."""
     before, after = a.values(), b.values()
@@ -181,13 +185,15 @@ def _sorted(spec: ScoreSpec, result: Result, a: FloatArray, b: FloatArray) -> Im
     return ImageChanges(spec, result.key, tuple(images))
 
 
-def _phrases(a: Result, b: Result) -> list[PhraseChanges]:
-    """Gained and lost phrases, one entry for each metric that matches phrases."""
-    return [
+def _phrases(pairs: Sequence[ResultPair]) -> PhraseChanges | None:
+    """Gained and lost phrases by the first metric that matches phrases; None without one."""
+    changes = (
         _phrases_of(a, b, metric.name, *metric.phrase_columns)
+        for a, b in pairs
         for metric in a.metrics
         if metric.phrase_columns is not None
-    ]
+    )
+    return next(changes, None)
 
 
 def _phrases_of(a: Result, b: Result, metric: str, matched: str, reference: str) -> PhraseChanges:

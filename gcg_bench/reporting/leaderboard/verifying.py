@@ -115,7 +115,10 @@ def _run_faults(
     faults: list[Fault] = []
     for row, claim, result in zip(rows, stored, scored, strict=True):
         results[id(row)] = replace(result, label=row["model"])
-        faults += differing(row, row_of(run, replace(result, answered=claim.answered)))
+        predictions, _ = run.digests(result.protocol.folder)
+        digests = replace(result.digests, predictions=predictions)
+        expected = replace(result, answered=claim.answered, digests=digests)
+        faults += differing(row, row_of(run, expected))
     return faults
 
 
