@@ -12,6 +12,8 @@ from gcg_bench.text import java
 
 # a machine that does something else meanwhile is no failure
 settings.register_profile("patient", deadline=None)
+# on CI nobody waits, and what fails must be repeatable from its log alone
+settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
 # for mutants: a few examples, the same ones each time; nobody reads the smallest that fails
 settings.register_profile(
     "few",
@@ -21,7 +23,7 @@ settings.register_profile(
     database=None,
     phases=[Phase.explicit, Phase.generate],
 )
-settings.load_profile("patient")
+settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -250,10 +250,11 @@ def read_shapes(shapes: dict[str, tuple[int, ...]], folder: Path) -> None:
     )
 
 
+_NEEDS = ("torch", "safetensors.torch", "sentencepiece")
 TARGETS = (
-    Target("models: config.json", make_config, read_config, 2),
-    Target("models: shapes", make_shapes, read_shapes, 0.3),
-    Target("models: vocabulary", make_vocabulary, read_vocabulary, 0.5),
-    Target("models: weights", make_weights, read_weights, 0.5),
-    Target("models: answers", make_reply, read_reply, 2),
+    Target("models: config.json", make_config, read_config, 2, _NEEDS),
+    Target("models: shapes", make_shapes, read_shapes, 0.3, _NEEDS),
+    Target("models: vocabulary", make_vocabulary, read_vocabulary, 0.5, _NEEDS),
+    Target("models: weights", make_weights, read_weights, 0.5, _NEEDS),
+    Target("models: answers", make_reply, read_reply, 2, _NEEDS),
 )

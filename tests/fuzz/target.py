@@ -17,9 +17,12 @@ class Target:
         read: takes an input and a folder of its own, and reads it. Our errors mean that the input
             was refused; whatever else is raised, a failed assertion too, is a finding.
         share: how many inputs it gets in proportion to the others.
+        needs: libraries that it imports and that take seconds: they are in memory before an input
+            is timed.
     """
 
     name: str
     make: Callable[[Random], Any]
     read: Callable[[Any, Path], None]
     share: float = 1.0
+    needs: tuple[str, ...] = ()

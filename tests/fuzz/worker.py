@@ -16,6 +16,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -46,6 +47,8 @@ def known(name: str) -> Target:
 def work(order: Path) -> None:
     """Does the jobs of an order, from its first input on, and writes what it found beside it."""
     told = json.loads(order.read_text())
+    for library in {library for name, _, _ in told["jobs"] for library in known(name).needs}:
+        import_module(library)
     warnings.simplefilter("error")
     _limit_memory(told["memory"])
     signal.signal(signal.SIGALRM, _hang)
