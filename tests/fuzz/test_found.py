@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from fuzz import of_annotations, of_models, of_predictions, of_runs
 from pyarrow import parquet
-from support.scored import AP_STRICT, confident, run_folder
+from support.scored import AP_STRICT, SMALL_STRICT, confident, result, run_folder
 from support.scored import rows as counted
 
 from gcg_bench.data import load_dataset
@@ -20,9 +20,9 @@ from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadData, GcgBenchError, MissingData, UnknownName
 from gcg_bench.files.images import read_pixels
 from gcg_bench.reporting.report.header import protocols, settings
-from gcg_bench.reporting.report.material import Judged, Material
+from gcg_bench.reporting.report.material import Material
 from gcg_bench.runs import Run
-from gcg_bench.scoring.results import stored
+from gcg_bench.scoring.storage import load_result
 
 FOUND = Path(__file__).parent / "found"
 HUGE = 10**400
@@ -148,8 +148,9 @@ def test_rows_of_other_things(tmp_path, name, column):
     file = folder / "gcg.strict-1" / "rows.parquet"
     kept = parquet.read_table(file).to_pydict()
     parquet.write_table(pa.table({**kept, name: column}), file)
+    of_runs.refit(folder)
     with pytest.raises(BadData):
-        stored(Run.open(folder), "strict-1")
+        load_result(Run.open(folder), "gcg.strict-1")
 
 
 def test_rows_with_a_name_twice(tmp_path):
@@ -164,29 +165,30 @@ def test_rows_with_a_name_twice(tmp_path):
 def test_lists_of_one_image_that_are_not_of_one_length(tmp_path):
     found = {"ap50": confident([[(0.9, True)], [(0.8, False)]])}
     folder = run_folder(tmp_path / "run", "m", found, protocols=[AP_STRICT]).folder
-    stored(Run.open(folder), "strict-1")
+    load_result(Run.open(folder), "gcg.strict-1")
     file = folder / "gcg.strict-1" / "rows.parquet"
     kept = parquet.read_table(file).to_pydict()
     parquet.write_table(pa.table({**kept, "ap50.confidences": [[0.9, 0.1], [0.8]]}), file)
+    of_runs.refit(folder)
     with pytest.raises(BadData, match="the lists of ap50 are not of one length"):
-        stored(Run.open(folder), "strict-1")
+        load_result(Run.open(folder), "gcg.strict-1")
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 20 + b"PAR1", b"\xff" * 100])
 def test_rows_that_are_no_table(tmp_path, data):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
     (folder / "gcg.strict-1" / "rows.parquet").write_bytes(data)
+    of_runs.refit(folder)
     with pytest.raises(BadData, match="Delete it and score the run again"):
-        stored(Run.open(folder), "strict-1")
+        load_result(Run.open(folder), "gcg.strict-1")
 
 
 # Runs ------------------------------------------------------------------------------------------
 
 
 def test_a_report_of_one_image_does_not_know_the_gate():
-    verdict = {"protocol": "strict", "version": 1, "scores": {}, "words": 3.0, "notes": [],
-               "false_accept": None, "signature": "a:b"}  # fmt: skip
-    material = Material("t", (), None, (Judged(verdict, {}),), {}, {})
+    alone = replace(result(SMALL_STRICT, counted([3])), false_accept=None)
+    material = Material("t", (), (alone,), None, {}, {})
     assert dict(protocols(material)[0].facts)["false-accept rate"] == "–"
 
 
@@ -194,9 +196,12 @@ def test_a_report_of_one_image_does_not_know_the_gate():
 def test_scores_of_another_protocol_than_their_folder(tmp_path, change):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
     file = folder / "gcg.strict-1" / "scores.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    text = file.read_text()
+    if "version" in change:  # which the signature says as well
+        text = text.replace("protocol:strict-1|", "protocol:strict-7|")
+    file.write_text(json.dumps({**json.loads(text), **change}))
     with pytest.raises(BadData, match=r"lies in the folder|protocol: cannot be"):
-        stored(Run.open(folder), "strict-1")
+        load_result(Run.open(folder), "gcg.strict-1")
 
 
 def test_settings_are_no_deeper_than_a_page_shows(tmp_path):
@@ -212,7 +217,8 @@ def test_settings_are_no_deeper_than_a_page_shows(tmp_path):
 
 @pytest.mark.parametrize("cell", ["9" * 4000, "-" + "9" * 400, "1e400", "nan"])
 def test_a_board_of_absurd_numbers(tmp_path, cell):
-    board = f"model,protocol,signature,n,F1\nm,strict-1,a:b,{cell},0.5\n".encode()
+    headings = "model,protocol,task,scores,measurement,answered,n,F1"
+    board = f"{headings}\nm,strict-1,gcg,{{}},{{}},{{}},{cell},0.5\n".encode()
     refused(of_runs.read_board, board, tmp_path, "no whole number")
 
 
