@@ -251,6 +251,9 @@ def test_settings_that_lack_what_is_asked_for(typed, tmp_path, lost):
         ({"scores": {"run": {"value": 1, "low": 0, "high": 1}}}, "scores: should be those of its"),
         ({"resampling": {"draws": 10**9}}, "resampling.draws: cannot be"),
         ({"version": "1/../.."}, "version: cannot be"),
+        ({"measurement": [1]}, "measurement: cannot be"),
+        ({"measurement": {"scores": "x"}}, "measurement: cannot be"),
+        ({"measurement": {"scores": {"F1": "plain"}}}, "measurement: cannot be"),
     ],
 )
 def test_scores_of_another_kind(tmp_path, change, problem):

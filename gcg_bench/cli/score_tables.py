@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gcg_bench.cli.console import table
 from gcg_bench.scoring.results import Result
-from gcg_bench.types import ScoreSpec
+from gcg_bench.types import ScoreSpec, scale_note
 
 
 def print_scores(console: Console, title: str, results: Sequence[Result]) -> None:
@@ -29,22 +29,11 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
         rows.add_row("false-accept rate", *map(_false_accept, results))
     console.print(rows)
     drawn = any(score.low is not None for result in results for score in result.scores)
-    console.print(Text(scale_note(list(specs.values()), intervals=drawn), "dim"))
+    console.print(Text(scale_note(specs.values(), intervals=drawn, times="x"), "dim"))
     for note, protocols in _noted(results).items():
         console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
     for result in results:
         console.print(Text(result.signature, "dim"), soft_wrap=True)
-
-
-def scale_note(specs: Sequence[ScoreSpec], *, intervals: bool) -> str:
-    """How the numbers of a table are to be read: what they were multiplied by, and intervals."""
-    drawn = " with 95% bootstrap intervals over images" if intervals else ""
-    plain = [spec.name for spec in specs if spec.factor == 1]
-    return f"Scores x 100{drawn}{f'; {_listed(plain)} as they are' if plain else ''}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _noted(results: Sequence[Result]) -> dict[str, list[str]]:

@@ -120,6 +120,12 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _is_measurement(value: Any) -> bool:
+    """An object; what it says of each of its scores, if anything, is an object."""
+    scores = value.get("scores", {}) if isinstance(value, dict) else None
+    return isinstance(scores, dict) and all(map(_is_object, scores.values()))
+
+
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
@@ -147,6 +153,7 @@ _RESULT: Mapping[str, Callable[[Any], bool]] = {
     "notes": _is_texts,
     "seconds": _is_object,
     "resampling": _is_object,
+    "measurement": _is_measurement,
 }
 _SCORE: Mapping[str, Callable[[Any], bool]] = {
     "value": _is_optional_number,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gcg_bench.files.html import table as html_table
-from gcg_bench.types import Rows
+from gcg_bench.types import Rows, ScoreSpec, scale_note
 
 _SETTINGS = ("model", "dataset", "split", "limit", "seed")
 
@@ -33,7 +33,9 @@ def scores(verdicts: Sequence[Mapping[str, Any]]) -> str:
     ]
     for fact in ("n", "failed", "signature"):
         rows.append([fact, *(verdict[fact] for verdict in verdicts)])
-    return html_table(headings, rows, caption="Scores × 100 with intervals; lengths as they are")
+    specs = [_spec(name, verdict) for verdict in verdicts for name in verdict["scores"]]
+    drawn = any(score["low"] is not None for v in verdicts for score in v["scores"].values())
+    return html_table(headings, rows, caption=scale_note(specs, intervals=drawn, end=""))
 
 
 def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
@@ -56,15 +58,16 @@ def frame(tables: Mapping[str, Mapping[str, Rows]]) -> Any:
     return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=pd.Index([], name="id"))
 
 
+def _spec(name: str, verdict: Mapping[str, Any]) -> ScoreSpec:
+    """A score as far as its printing goes: its scale is what the verdict says of it."""
+    described = verdict.get("measurement", {}).get("scores", {}).get(name, {})
+    return ScoreSpec(name, scale="plain" if described.get("scale") == "plain" else "share")
+
+
 def _cell(name: str, verdict: Mapping[str, Any]) -> str:
-    """A score with its interval; its scale is what the verdict says of its measurement."""
+    """A score with its interval; empty where the verdict has none."""
     score = verdict["scores"].get(name)
     if score is None or score["value"] is None:
         return ""
-    specs = verdict.get("measurement", {}).get("scores", {})
-    factor = 1 if specs.get(name, {}).get("scale") == "plain" else 100
-    value = f"{factor * score['value']:.1f}"
-    low, high = score["low"], score["high"]
-    if low is None or high is None:
-        return value
-    return f"{value} [{factor * low:.1f}, {factor * high:.1f}]"
+    spec = _spec(name, verdict)
+    return f"{spec.text(score['value'])} {spec.interval(score['low'], score['high'])}".rstrip()
