@@ -18,6 +18,8 @@ import gcg_bench.metrics
 from gcg_bench import tasks
 from gcg_bench.errors import UnknownName
 from gcg_bench.reporting.leaderboard import Board, write_board
+from gcg_bench.runs import Run
+from gcg_bench.scoring.storage import load_result
 from gcg_bench.types import Rows
 
 N = 40
@@ -141,10 +143,15 @@ def test_html(board, tmp_path):
     assert wild["data-value"] == "3.5"
 
 
-def test_notebooks(board):
+def test_notebooks(board, runs):
     shown = board._repr_html_()
     assert "<td><bdi>3.5</bdi></td>" in shown
     assert "Scores × 100; Drift as they are" in shown
+    run = Run.open(runs[0])
+    for table in (run, load_result(run, "gcg.strict-1")):
+        shown = table._repr_html_()
+        assert "<td><bdi>Drift</bdi></td><td><bdi>3.5 [3." in shown
+        assert "bootstrap intervals over images; Drift as they are" in shown
 
 
 def test_a_board_is_shown_rightly_where_the_metric_is_not(board, tmp_path, monkeypatch):
