@@ -142,8 +142,7 @@ def test_a_command_that_does_not_exist_would_be_noticed():
 def test_the_prediction_file_is_read_as_the_page_describes(tmp_path):
     file = tmp_path / "predictions.jsonl"
     file.write_text(files(README)["predictions.jsonl"], encoding="utf-8")
-    samples = load_dataset("shapes", "val", limit=2).samples
-    sizes = {one.id: (one.query.image.height, one.query.image.width) for one in samples}
+    sizes = load_dataset("shapes", "val", limit=2).sizes
     first, second = read_predictions(file, sizes=sizes)
     (square,) = first.grounding.phrases
     assert (square.text, square.score) == ("A large black square", 0.9)

@@ -71,7 +71,7 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         _count(len(samples), stated, files[-1], faults)
     for sample in samples:
         if sample.id not in broken:
-            for oddity in oddities(sample, file=files[-1], mask_file=files[0]):
+            for oddity in oddities(sample, files[-1], files[0], card.tasks[0]):
                 faults.warning(oddity)
     pictures = _pictures(samples, image_folders(card, split, root), faults, pixels=pixels)
     phrases = [phrase for sample in samples for phrase in sample.truth.phrases]

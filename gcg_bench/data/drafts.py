@@ -6,20 +6,20 @@ A reader of a file format knows fields and folders. What is the same for all for
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gcg_bench.errors import BadData, MissingData
+from gcg_bench.errors import BadData, BadMask, MissingData
 from gcg_bench.files import limits, paths
 from gcg_bench.files.fields import RAISE_FAULTS, Faults
 from gcg_bench.files.images import file_picture, image_sizes
 from gcg_bench.masks import area
 from gcg_bench.masks.numbers import checked_size
-from gcg_bench.predictions.drafts import Draft, DraftPhrase, Size, groundings
-from gcg_bench.types import Picture, Query, Sample
+from gcg_bench.predictions.drafts import Draft, DraftPhrase, Size, groundings, inspect_lists
+from gcg_bench.types import Mask, Picture, Query, Sample
 
 _CHUNK = 512  # images whose masks are checked together
 
@@ -35,6 +35,12 @@ class SampleDraft(Draft):
         size: (height, width); None means that of the first run lengths, else of the image file.
         prompt: as in Query.
         regions: as in Query.
+        image_id: as in Query.
+        task: as in Query.
+        expression: as in Query.
+        turns: as in Query.
+        forced: as in Query.
+        ignore: the masks to ignore: pairs of the field's name, for messages, and the JSON value.
         order: as in Sample; `ranked` fills it where it is None.
         typed_id: the id as the file has it, number or text, for `ranked`; the text by default.
     """
@@ -45,6 +51,12 @@ class SampleDraft(Draft):
     size: Size | None = None
     prompt: str = ""
     regions: tuple[tuple[float, float, float, float], ...] = ()
+    image_id: str = ""
+    task: str = ""
+    expression: str | None = None
+    turns: tuple[str, ...] = ()
+    forced: str | None = None
+    ignore: list[tuple[str, Any]] = field(default_factory=list)
     order: int | None = None
     typed_id: int | str | None = None
 
@@ -73,9 +85,10 @@ def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iter
                 sizes.append(checked_size(_size(draft), "size"))
                 sound.append(draft)
         grounded = groundings(sound, sizes, faults)
-        for draft, size, grounding in zip(sound, sizes, grounded, strict=True):
-            query = Query(draft.id, _picture(draft)(*size), draft.prompt, draft.regions)
-            yield Sample(query, grounding, draft.captions, draft.order or 0)
+        ignored = _ignored(sound, sizes, faults)
+        for draft, size, grounding, ignore in zip(sound, sizes, grounded, ignored, strict=True):
+            query = _query(draft, _picture(draft)(*size))
+            yield Sample(query, grounding, draft.captions, draft.order or 0, ignore)
 
 
 def ranked(drafts: Iterable[SampleDraft]) -> list[SampleDraft]:
@@ -120,29 +133,33 @@ def numbered(name: str, seen: Counter[str]) -> str:
     return name if seen[name] == 1 else f"{name}#{seen[name]}"
 
 
-def oddities(sample: Sample, file: object, mask_file: object) -> Iterator[BadData]:
+def oddities(
+    sample: Sample, file: object, mask_file: object, task: str = "gcg"
+) -> Iterator[BadData]:
     """What is odd in a sample that can be scored all the same.
 
     Args:
         sample: the sample.
         file: the file of its words, for messages.
         mask_file: the file of its masks, for messages.
+        task: the data set's task, for a sample that names none.
     """
 
     def odd(problem: str, phrase: int | None = None, remedy: str | None = None) -> BadData:
         return BadData(problem, file=file, image=sample.id, phrase=phrase, remedy=remedy)
 
-    if not sample.truth.caption.strip():
-        yield odd("the caption is empty", remedy="Metrics of captions give such an image 0")
-    if not sample.truth.phrases:
-        yield odd("no phrase", remedy="Nothing can be found in this image")
-    texts = sum(phrase.text is not None for phrase in sample.truth.phrases)
-    with_masks = sum(bool(phrase.masks) for phrase in sample.truth.phrases)
-    if texts != with_masks:
-        yield odd(
-            f"labels: {texts}, masks: {with_masks}",
-            remedy="The published evaluator may lose this image's recall",
-        )
+    if (sample.query.task or task) == "gcg":
+        if not sample.truth.caption.strip():
+            yield odd("the caption is empty", remedy="Metrics of captions give such an image 0")
+        if not sample.truth.phrases:
+            yield odd("no phrase", remedy="Nothing can be found in this image")
+        texts = sum(phrase.text is not None for phrase in sample.truth.phrases)
+        with_masks = sum(bool(phrase.masks) for phrase in sample.truth.phrases)
+        if texts != with_masks:
+            yield odd(
+                f"labels: {texts}, masks: {with_masks}",
+                remedy="The published evaluator may lose this image's recall",
+            )
     for position, phrase in enumerate(sample.truth.phrases):
         if phrase.text is not None and not phrase.text.strip():
             yield odd("the label is empty", position)
@@ -160,6 +177,32 @@ def _picture(draft: SampleDraft) -> Callable[[int, int], Picture]:
     return partial(file_picture, draft.path)
 
 
+def _query(draft: SampleDraft, picture: Picture) -> Query:
+    return Query(
+        draft.id,
+        picture,
+        draft.prompt,
+        draft.regions,
+        image_id=draft.image_id,
+        task=draft.task,
+        expression=draft.expression,
+        turns=draft.turns,
+        forced=draft.forced,
+    )
+
+
+def _ignored(
+    drafts: Sequence[SampleDraft], sizes: Sequence[Size], faults: Faults
+) -> Iterator[tuple[Mask, ...]]:
+    """The masks that each draft ignores; `faults` takes errors, after which a mask is left out."""
+    inspected = inspect_lists([draft.ignore for draft in drafts], sizes)
+    for draft, masks in zip(drafts, inspected, strict=True):
+        for mask in masks:
+            if isinstance(mask, BadMask):
+                faults.error(mask.at(file=draft.file, image=draft.id))
+        yield tuple(mask for mask in masks if isinstance(mask, Mask))
+
+
 def _refuse_excess(draft: SampleDraft) -> None:
     """Raises BadData when the id cannot name an image, or there is more than `limits` allows."""
     if why := paths.name_problem(draft.id):
@@ -169,6 +212,8 @@ def _refuse_excess(draft: SampleDraft) -> None:
         ("masks", sum(len(phrase.masks) for phrase in draft.phrases)),
         ("captions", len(draft.captions)),
         ("regions", len(draft.regions)),
+        ("turns", len(draft.turns)),
+        ("masks to ignore", len(draft.ignore)),
     ):
         if count > limits.PHRASES:
             raise BadData(

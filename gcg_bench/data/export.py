@@ -105,21 +105,30 @@ def _names(dataset: Dataset, *, separate: bool) -> list[str | None]:
     """The file name of each sample's image.
 
     Where the images are not written, it is their path under the card's image folder, and None for
-    an image without a file. Where they are written, it is a unique name.
+    an image without a file. Where they are written, each image has a unique name, which the samples
+    of the image share.
     """
     folders = dataset.card.split(dataset.split).images
     if not separate:
         return [_name_under(sample.query.image.path, folders) for sample in dataset.samples]
-    names: list[str | None] = []
+    names: dict[Path | str, str] = {}
     taken: set[str] = set()
     for position, sample in enumerate(dataset.samples):
-        path = sample.query.image.path
-        name = f"{sample.id}.png" if path is None or not path.is_file() else path.name
+        image = _image_key(sample)
+        if image in names:
+            continue
+        name = image.name if isinstance(image, Path) else f"{image}.png"
         if not _PLAIN.fullmatch(name) or name.casefold() in taken:
             name = f"{position:06d}{Path(name).suffix}"
         taken.add(name.casefold())
-        names.append(name)
-    return names
+        names[image] = name
+    return [names[_image_key(sample)] for sample in dataset.samples]
+
+
+def _image_key(sample: Sample) -> Path | str:
+    """What samples of one image have in common: its file, or its id when there is no file."""
+    path = sample.query.image.path
+    return sample.query.image_id if path is None or not path.is_file() else path
 
 
 def _name_under(path: Path | None, folders: Sequence[str]) -> str | None:
@@ -134,6 +143,7 @@ def _name_under(path: Path | None, folders: Sequence[str]) -> str | None:
 
 def _save_images(samples: Sequence[Sample], names: Sequence[str | None], folder: Path) -> None:
     folder.mkdir(parents=True)
-    for sample, name in zip(samples, names, strict=True):
+    by_name = dict(zip(names, samples, strict=True))  # one of the samples of each image
+    for name, sample in by_name.items():
         assert name is not None
         (folder / name).write_bytes(encoded(sample.query.image))

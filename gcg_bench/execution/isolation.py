@@ -16,7 +16,7 @@ from typing import TypedDict
 from gcg_bench.errors import BadData, BadOption
 from gcg_bench.execution.timeout import Alarm, ModelTimeout
 from gcg_bench.files.fields import RAISE_FAULTS, kind
-from gcg_bench.predictions import finish, write_line
+from gcg_bench.predictions import finish, query_sizes, write_line
 from gcg_bench.predictions.layouts.lines import read as read_line
 from gcg_bench.types import Model, Prediction, Query
 
@@ -199,11 +199,10 @@ def _verified(prediction: Prediction, query: Query, seconds: float) -> Predictio
     """
     if prediction.seconds is None:
         prediction = replace(prediction, seconds=seconds)
-    size = (query.image.height, query.image.width)
     try:
         line = json.loads(write_line(prediction))
         draft = read_line(line, "", None, RAISE_FAULTS)
-        (stored,) = finish([draft], {query.id: size}, RAISE_FAULTS)
+        (stored,) = finish([draft], query_sizes([query]), RAISE_FAULTS)
     except BadData as fault:
         cause = BadData(fault.problem, phrase=fault.phrase, field=fault.field, remedy=fault.remedy)
         return Prediction(query.id, error=_truncated(f"not an answer that can be kept: {cause}"))

@@ -7,6 +7,7 @@ reading the masks.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 from gcg_bench.errors import BadData, BadMask
@@ -63,6 +64,7 @@ class PredictionDraft(Draft):
         raw: the model's text before it was parsed.
         seconds: time spent.
         error: why there is no answer.
+        refused: as in Prediction.
         captioned: the record states a caption, which may be empty.
         uneven: phrases and masks were paired by position, and their counts differ.
         unread: names of the fields that the layout does not read.
@@ -71,6 +73,7 @@ class PredictionDraft(Draft):
     raw: str | None = None
     seconds: float | None = None
     error: str | None = None
+    refused: bool = False
     captioned: bool = True
     uneven: bool = False
     unread: tuple[str, ...] = ()
@@ -91,7 +94,9 @@ def finish(
     known = sizes or {}
     grounded = groundings(drafts, [known.get(draft.id) for draft in drafts], faults)
     return [
-        Prediction(draft.id, grounding, draft.raw, draft.seconds, draft.error)
+        Prediction(
+            draft.id, grounding, draft.raw, draft.seconds, draft.error, refused=draft.refused
+        )
         for draft, grounding in zip(drafts, grounded, strict=True)
     ]
 
@@ -108,41 +113,61 @@ def groundings(
         faults: takes the error of each mask that cannot be read, with file, image and phrase; if it
             returns, the mask is left out.
     """
-    places = [
-        (field_name, value, size)
+    by_phrase = [
+        (phrase.masks, size)
         for draft, size in zip(drafts, sizes, strict=True)
         for phrase in draft.phrases
-        for field_name, value in phrase.masks
     ]
-    inspected = iter(
-        inspect_masks(
-            [value for _, value, _ in places],
-            [size for _, _, size in places],
-            [field_name for field_name, _, _ in places],
-        )
-    )
+    inspected = inspect_lists([masks for masks, _ in by_phrase], [size for _, size in by_phrase])
     for draft in drafts:
         first: Mask | None = None
         phrases = []
         for position, phrase in enumerate(draft.phrases):
             masks = []
-            for field_name, _ in phrase.masks:
-                mask = next(inspected)
+            for (field_name, _), mask in zip(phrase.masks, next(inspected), strict=True):
                 if isinstance(mask, Mask):
                     first = first or mask
-                    mask = _of_size(mask, first, field_name)
-                if isinstance(mask, Mask):
-                    masks.append(mask)
+                sized = _of_size(mask, first, field_name)
+                if isinstance(sized, Mask):
+                    masks.append(sized)
                 else:
-                    faults.error(mask.at(file=draft.file, image=draft.id, phrase=position))
+                    faults.error(sized.at(file=draft.file, image=draft.id, phrase=position))
             phrases.append(
                 Phrase(phrase.text, tuple(masks), phrase.score, phrase.span, phrase.crowd)
             )
         yield Grounding(draft.caption, tuple(phrases))
 
 
-def _of_size(mask: Mask, first: Mask, field_name: str) -> Mask | BadMask:
+def inspect_lists(
+    lists: Sequence[Sequence[tuple[str, Any]]], sizes: Sequence[Size | None]
+) -> Iterator[list[Mask | BadMask]]:
+    """For each list of masks the masks, or the errors in their places; all checked in one call.
+
+    Args:
+        lists: n lists of pairs: the field's name, and the mask as a JSON value.
+        sizes: the (height, width) that the masks of each list must have, n of them; None where it
+            is not known.
+    """
+    values = [
+        (field_name, value, size)
+        for masks, size in zip(lists, sizes, strict=True)
+        for field_name, value in masks
+    ]
+    inspected = iter(
+        inspect_masks(
+            [value for _, value, _ in values],
+            [size for _, _, size in values],
+            [field_name for field_name, _, _ in values],
+        )
+    )
+    for masks in lists:
+        yield list(islice(inspected, len(masks)))
+
+
+def _of_size(mask: Mask | BadMask, first: Mask | None, field_name: str) -> Mask | BadMask:
     """The mask, or an error when its size differs from that of the first mask of its image."""
+    if isinstance(mask, BadMask) or first is None:
+        return mask
     if (mask.height, mask.width) == (first.height, first.width):
         return mask
     return BadMask(

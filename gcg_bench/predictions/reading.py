@@ -18,7 +18,8 @@ class Reading:
         phrases: phrases with words.
         masks: masks of all phrases.
         failed: predictions with an error.
-        captionless: predictions without an error that state no caption.
+        captionless: answers (no error, not refused) that state no caption.
+        refused: predictions that say that nothing fits the query.
         uneven: predictions whose phrases and masks, paired by position, differ in number.
         broken_lines: captions that hold a line break of any kind.
         unread: field name -> how many predictions have it although their layout does not read it.
@@ -30,6 +31,7 @@ class Reading:
     masks: int = 0
     failed: int = 0
     captionless: int = 0
+    refused: int = 0
     uneven: int = 0
     broken_lines: int = 0
     unread: Counter[str] = field(default_factory=Counter)
@@ -42,7 +44,9 @@ class Reading:
         self.phrases += texts
         self.masks += masks
         self.failed += draft.error is not None
-        self.captionless += draft.error is None and not draft.captioned
+        self.refused += draft.refused and draft.error is None
+        silent = draft.refused or draft.error is not None
+        self.captionless += not (silent or draft.captioned)
         self.unread.update(draft.unread)
         if draft.uneven:
             self.uneven += 1
@@ -63,7 +67,7 @@ class Reading:
             sentences.append(
                 f"captions that hold a line break, scored as a space: {self.broken_lines}"
             )
-        answered = self.images - self.failed
+        answered = self.images - self.failed - self.refused
         if 0 < self.captionless < answered:
             sentences.append(f"answers without a caption: {self.captionless} of {answered}")
         if answered and not self.masks:

@@ -1,4 +1,4 @@
-"""Data sets: annotation files of every format, tables, and the cards that name them."""
+"""Data sets: annotation files of every format, and tables."""
 
 import io
 import json
@@ -9,24 +9,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 from fuzz import hostile
 from fuzz.mutations import document, lines, mutated, scrambled
 from fuzz.target import Target
 
 from gcg_bench.data import Dataset
-from gcg_bench.data.cards import (
-    annotation_folders,
-    card_folder,
-    image_folders,
-    load_card,
-    read_card,
-    write_card,
-)
+from gcg_bench.data.cards import load_card
 from gcg_bench.data.drafts import oddities
 from gcg_bench.errors import BadData, GcgBenchError, MissingData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.registry import module
-from gcg_bench.types import Sample
+from gcg_bench.types import Picture, Sample
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -36,7 +30,7 @@ NAMES = (
     "groundings", "token_positives", "tokens_positive", "rle_masks", "refs", "sentence",
     "sam_mask", "ignore", "objects", "floating_objects", "short_captions", "dense_caption",
     "details", "phrase", "ids", "phrases", "text", "span", "mask", "masks", "crowd", "score",
-    "order", "prompt", "regions", "size", "counts",
+    "order", "prompt", "regions", "size", "counts", "task", "expression", "turns", "forced",
 )  # fmt: skip
 
 
@@ -116,7 +110,20 @@ ROWS = [
     {**json.loads(line), **more}
     for line, more in zip(
         (DATA / "jsonl" / "val.jsonl").read_text().splitlines(),
-        ({"order": 1, "regions": [[0, 0, 5, 5]], "caption": "A cat sleeps."}, {}),
+        (
+            {
+                "order": 1,
+                "regions": [[0, 0, 5, 5]],
+                "caption": "A cat sleeps.",
+                "image_id": "b.png",
+                "task": "referring",
+                "expression": "the cat",
+                "turns": ["Who?", "A cat."],
+                "forced": "[SEG]",
+                "ignore": [{"size": [8, 10], "counts": [0, 80]}],
+            },
+            {},
+        ),
         strict=True,
     )
 ]
@@ -165,9 +172,14 @@ def _read_rows(data: bytes, folder: Path) -> None:
         embed=False,
     )
     read_again = list(plugin.read(card, "val", again.parent))
-    assert [(one.truth, one.captions, one.order) for one in read_again] == [
-        (one.truth, one.captions, one.order) for one in samples
-    ]
+    assert [_plain(sample) for sample in read_again] == [_plain(sample) for sample in samples]
+
+
+def _plain(sample: Sample) -> tuple[Any, ...]:
+    """All of a sample but its picture."""
+    picture = Picture(1, 1, lambda: np.zeros((1, 1, 3), dtype=np.uint8))
+    query = replace(sample.query, image=picture)
+    return query, sample.truth, sample.captions, sample.order, sample.ignore
 
 
 # Tables ---------------------------------------------------------------------------------------
@@ -192,7 +204,8 @@ def _table_rows() -> list[dict[str, Any]]:
             for phrase in row["phrases"]
         ]
         image = {"bytes": _PNG, "path": "a.png"}
-        rows.append({"regions": [], "order": 0, **row, "phrases": phrases, "image": image})
+        blank = {"regions": [], "order": 0, "turns": [], "ignore": []}
+        rows.append({**blank, **row, "phrases": phrases, "image": image})
     return rows
 
 
@@ -233,56 +246,6 @@ def _read_table(data: bytes, folder: Path) -> None:
     read(card, "val", folder)
 
 
-# Cards ----------------------------------------------------------------------------------------
-
-_CARDS = [(DATA / "jsonl" / "card.md").read_bytes()]
-_CARDS += [file.read_bytes() for file in sorted(card_folder().glob("*.md"))]
-_YAML = (
-    b"&x [*x]", b"&a [1, 2]", b"*a", b"!!python/object/apply:os.system [echo]", b"!!set {a, b}",
-    b"!!binary x", b"!!timestamp x", b"!!float x", b"!!int ''", b"!!bool x", b"2024-13-45",
-    b"2024-01-01", b"1:2:3", b"0x", b"0b", b"._", b".nan", b".inf", b"-.inf", b"~", b"<<: [1]",
-    b"=", b"? [a]\n: b", b"{? a}", b"[" * 900, b"- " * 400, b"9" * 5000, b"null", b"|", b">",
-    b"'", b'"\\ud800"', b'"\\0"', b"../../x", b"/etc/passwd", b"[..]", b"[/]", b"{a: ../x}",
-)  # fmt: skip
-
-
-def make_card(rng: Random) -> bytes:
-    """A card with some of its values or bytes changed."""
-    data = rng.choice(_CARDS[:1] * 3 + _CARDS)
-    head, _, prose = data.partition(b"\n---\n")
-    rows = head.split(b"\n")
-    for _ in range(rng.choice((0, 1, 1, 2, 3))):
-        at = rng.randrange(len(rows))
-        name, colon, _ = rows[at].partition(b":")
-        kind = rng.randrange(5)
-        if kind < 3 and colon:
-            odd = hostile.text(rng).encode("utf-8", "surrogatepass")
-            rows[at] = name + b": " + rng.choice((*_YAML, odd, b'"' + odd + b'"'))
-        elif kind == 3:
-            rows[at:at] = [rows[rng.randrange(len(rows))]]
-        else:
-            del rows[at]
-            rows = rows or [b""]
-    head = b"\n".join(rows)
-    return (scrambled(rng, head) if rng.random() < 0.4 else head) + b"\n---\n" + prose[:20]
-
-
-def _read_card(data: bytes, folder: Path) -> None:
-    file = folder / "card.md"
-    file.write_bytes(data)
-    card = read_card(file, home=folder)
-    for split in card.splits:
-        places = [*annotation_folders(card, folder), *image_folders(card, split, folder)]
-        places += [one / name for one in places for name in card.splits[split].files.values()]
-        for place in places:
-            inside = place.resolve()
-            assert inside == folder.resolve() or folder.resolve() in inside.parents, place
-        assert Path(split).name == split
-    assert Path(card.name).name == card.name
-    write_card(card, folder / "again.md", "")
-    assert read_card(folder / "again.md", home=folder) == card
-
-
 TARGETS = (
     Target("data: gcg_coco", *_COCO, 2),
     Target("data: groundings", *_HUMAN),
@@ -291,5 +254,4 @@ TARGETS = (
     Target("data: grand", _make_grand, _read_grand),
     Target("data: jsonl", _make_rows, _read_rows, 2),
     Target("data: parquet", make_table, _read_table),
-    Target("data: cards", make_card, _read_card, 0.5),
 )

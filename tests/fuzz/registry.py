@@ -2,6 +2,7 @@
 
 from fuzz import (
     of_annotations,
+    of_cards,
     of_masks,
     of_models,
     of_nothing,
@@ -12,7 +13,15 @@ from fuzz import (
 
 TARGETS = {
     target.name: target
-    for module in (of_predictions, of_annotations, of_runs, of_masks, of_models, of_pictures)
+    for module in (
+        of_predictions,
+        of_annotations,
+        of_cards,
+        of_runs,
+        of_masks,
+        of_models,
+        of_pictures,
+    )
     for target in module.TARGETS
 }
 PROOFS = {target.name: target for target in of_nothing.TARGETS}

@@ -33,7 +33,7 @@ FOLDERS = [
 
 def evaluated(references: Path, predictions: Path):
     data = load_dataset("grandf", "val", references)
-    sizes = {s.id: (s.query.image.height, s.query.image.width) for s in data.samples}
+    sizes = data.sizes
     found = complete(data.samples, read_predictions(predictions, sizes=sizes))
     protocol = OFFICIAL.using(encoder="minilm", also=["bleu", "rouge_l"])
     return score(data, found, [protocol], resampling=Resampling(draws=0))[0]

@@ -74,6 +74,7 @@ def test_shards_are_one_split(tmp_path: Path) -> None:
         (("format: jsonl\n", ""), "format", "is missing"),
         (('version: "1"', "version: 1"), "version", "should be text"),
         (("tasks: [gcg]", "tasks: [1]"), r"tasks\[0\]", "should be text"),
+        (("tasks: [gcg]", "tasks: []"), "tasks", "names no task"),
         (("license: Apache-2.0\nimage", "license: ' '\nimage"), "license", "is empty"),
         (("homepage: none", "homepage: none\nhomepgae: x"), "homepgae", "no such field"),
         (("files: {samples: val.jsonl}", "files: [a]"), r"splits.val.files", "an object"),

@@ -199,6 +199,20 @@ def test_it_goes_on_after_lines_that_are_broken(tmp_path: Path) -> None:
     assert errors[0].field == "line 1"
 
 
+def test_samples_of_other_tasks_need_no_caption_and_no_label(tmp_path: Path) -> None:
+    whole = {"size": [8, 10], "counts": [0, 80]}
+    row = {"height": 8, "width": 10, "captions": [], "phrases": [{"text": None, "mask": whole}]}
+    rows = [{**row, "id": task, "task": task} for task in ("gcg", "referring")]
+    rows.append({**row, "id": "none", "task": "referring", "phrases": []})
+    (tmp_path / "val.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    checkup = check_dataset(load_card(tmp_path), "val", tmp_path)
+    assert checkup.sound
+    assert said(checkup, "warning") == [
+        ("gcg", None, "the caption is empty"),
+        ("gcg", None, "labels: 0, masks: 1"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "split", "warnings"),
     [

@@ -59,12 +59,23 @@ def samples(draw: st.DrawFn, id_: str, order: int) -> Sample:
     corner = numbers(0, 9)
     boxes = st.lists(st.tuples(corner, corner, corner, corner), max_size=2).map(tuple)
     prompt = draw(words)
+    image_id = draw(st.sampled_from(["", "image 1", "train/2.jpg"]))
+    query_fields = st.fixed_dictionaries(
+        {
+            "image_id": st.just(image_id),
+            "task": st.sampled_from(["gcg", "referring", "reasoning"]),
+            "expression": st.none() | words,
+            "turns": st.lists(words, max_size=2).map(tuple),
+            "forced": st.none() | words,
+        }
+    )
     picture = Picture(height, width, lambda: np.zeros((height, width, 3), dtype=np.uint8))
     return Sample(
-        Query(id_, picture, prompt, draw(boxes), task="gcg"),
+        Query(id_, picture, prompt, draw(boxes), **draw(query_fields)),
         Grounding(caption, tuple(draw(st.lists(phrase, max_size=3)))),
         captions,
         order,
+        draw(st.lists(bitmaps(height, width), max_size=2).map(tuple)),
     )
 
 
@@ -329,6 +340,14 @@ def test_a_file_alone_needs_no_card(tmp_path: Path) -> None:
          ' [{"text": "a", "score": NaN}]}', r"phrase 0: score: is nan, should be finite"),
         ({**ROW, "regions": [[1, 2, 3]]}, r"regions\[0\]: should be four numbers"),
         ({**ROW, "order": -1}, r"order: is -1, should be at least 0"),
+        ({**ROW, "image_id": "../a"}, r"image a: image_id: the image id '\.\./a' is a path that"),
+        ({**ROW, "task": " "}, r"image a: task: is empty"),
+        ({**ROW, "expression": ["x"]}, r"image a: expression: should be text, not a list"),
+        ({**ROW, "turns": [None]}, r"image a: turns\[0\]: should be text, not null"),
+        ({**ROW, "forced": 1}, r"image a: forced: should be text, not 1"),
+        ({**ROW, "ignore": {}}, r"image a: ignore: should be a list"),
+        ({**ROW, "ignore": [{"size": [8, 10], "counts": [80]}, 1]}, r"a: ignore\[1\]: a mask"),
+        ({**ROW, "ignore": [{"size": [1, 1], "counts": [1]}]}, r"ignore\[0\]\.size: .*1 x 1"),
     ],
 )  # fmt: skip
 def test_a_broken_line_is_refused_with_the_place(tmp_path: Path, row: Any, message: str) -> None:
@@ -375,6 +394,65 @@ def test_a_sample_without_captions_has_an_empty_one(tmp_path: Path) -> None:
     told = {**row, "caption": "a cat", "phrases": [phrase("a cat", span=[0, 5])]}
     (sample,) = load_dataset(lines(tmp_path, told), "val").samples
     assert (sample.captions, sample.truth.caption) == ((), "a cat")
+
+
+def test_what_a_query_holds_beside_its_image(tmp_path: Path) -> None:
+    corner = {"size": [8, 10], "counts": [1, 1, 78]}
+    row = {
+        **ROW, "id": "a/2", "image_id": "a", "task": "referring", "expression": "the left cat",
+        "turns": ["Who?", "A cat."], "forced": "It is [SEG].", "ignore": [corner], "captions": [],
+    }  # fmt: skip
+    full, bare = load_dataset(lines(tmp_path, row, {**ROW, "id": 7}), "val").samples
+    query = full.query
+    assert (query.id, query.image_id, query.task) == ("a/2", "a", "referring")
+    assert (query.expression, query.turns) == ("the left cat", ("Who?", "A cat."))
+    assert (query.forced, full.ignore) == ("It is [SEG].", (rect(1, 0, 1, 1),))
+    query = bare.query
+    assert (query.id, query.image_id, query.task) == ("7", "7", "gcg")
+    assert (query.expression, query.turns, query.forced, bare.ignore) == (None, (), None, ())
+
+
+@pytest.mark.parametrize("format_name", ["jsonl", "parquet"])
+def test_the_first_task_of_the_card_is_that_of_its_queries(tmp_path: Path, format_name) -> None:
+    card = dataclasses.replace(CARD, tasks=("referring", "gcg"))
+    picture = Picture(1, 1, lambda: np.zeros((1, 1, 3), dtype=np.uint8))
+    world = (Sample(Query("a", picture, task="gcg"), Grounding("x"), ("x",)),)
+    export(Dataset(card, "val", world, {}), tmp_path / "out", format_name)
+    (stated,) = load_dataset(tmp_path / "out", "val").samples
+    assert stated.query.task == "gcg"
+    if format_name == "jsonl":
+        stated_tasks = [{}, {"task": "gcg"}, {"task": None}]
+        rows = [{**ROW, "id": k, **more} for k, more in enumerate(stated_tasks)]
+        samples = load_dataset(lines(tmp_path / "out", *rows), "val").samples
+        assert [one.query.task for one in samples] == ["referring", "gcg", "referring"]
+
+
+def test_a_picture_that_queries_share_is_written_once(tmp_path: Path) -> None:
+    root = copy("grandf", tmp_path)
+    paint(root / "GranDf_HA_images/val_test" / "sa_3.jpg", 8, 10)
+    (first, *_) = load_dataset("grandf", "val", root, limit=1).samples
+    drawn = Picture(8, 10, lambda: np.full((8, 10, 3), 9, dtype=np.uint8))
+    queries = [
+        *(dataclasses.replace(first.query, id=name, image_id="sa_3") for name in "ab"),
+        *(Query(name, drawn, image_id="drawn") for name in "cd"),
+    ]
+    world = tuple(dataclasses.replace(first, query=query) for query in queries)
+    export(Dataset(CARD, "val", world, {}), tmp_path / "out", "jsonl", embed_images=True)
+    assert {path.name for path in (tmp_path / "out/images/val").iterdir()} == {
+        "sa_3.jpg",
+        "drawn.png",
+    }
+    again = load_dataset(tmp_path / "out", "val").samples
+    assert [one.query.image.path.name for one in again if one.query.image.path] == [
+        "sa_3.jpg", "sa_3.jpg", "drawn.png", "drawn.png",
+    ]  # fmt: skip
+    assert (again[3].query.image.read() == 9).all()
+
+
+def test_the_published_layout_holds_no_other_task(tmp_path: Path) -> None:
+    loaded = load_dataset(lines(tmp_path, {**ROW, "task": "referring"}), "val")
+    with pytest.raises(BadOption, match="image a: has the task referring, which the format gcg_co"):
+        export(loaded, tmp_path / "out", "gcg_coco")
 
 
 def test_the_published_layout_cannot_hold_a_sample_without_captions(tmp_path: Path) -> None:

@@ -64,8 +64,9 @@ def test_our_json_lines_with_every_field(tmp_path: Path) -> None:
         error=None,
     )
     failed = {"id": "b", "error": "out of memory"}
+    refusing = {"id": "c", "raw": "There is none.", "refused": True}
     reading = Reading()
-    found = read(lines(tmp_path / "p.jsonl", full, failed), reading=reading)
+    found = read(lines(tmp_path / "p.jsonl", full, failed, refusing), reading=reading)
     phrases = (
         Phrase("a cat", (LEFT_MASK,), 0.5, (0, 5)),
         Phrase("two dogs", (LEFT_MASK, RIGHT_MASK)),
@@ -75,9 +76,10 @@ def test_our_json_lines_with_every_field(tmp_path: Path) -> None:
     assert found == [
         Prediction("a", Grounding("a cat and two dogs", phrases), "<p>a cat</p>", 1.0),
         Prediction("b", error="out of memory"),
+        Prediction("c", raw="There is none.", refused=True),
     ]
-    assert (reading.layout, reading.images, reading.phrases) == ("JSON lines", 2, 3)
-    assert (reading.masks, reading.failed) == (4, 1)
+    assert (reading.layout, reading.images, reading.phrases) == ("JSON lines", 3, 3)
+    assert (reading.masks, reading.failed, reading.refused) == (4, 1, 1)
     assert reading.sentences() == []
 
 
@@ -252,6 +254,7 @@ def predictions(draw: st.DrawFn) -> Prediction:
         draw(st.none() | anything),
         draw(st.none() | finite),
         draw(st.none() | anything),
+        refused=draw(st.booleans()),
     )
 
 
@@ -338,6 +341,7 @@ BROKEN_VALUES = [
     ({"seconds": "1"}, r"image a: seconds: should be a number"),
     ({"raw": 1}, r"image a: raw: should be text"),
     ({"error": False}, r"image a: error: should be text"),
+    ({"refused": "yes"}, r"image a: refused: should be true or false"),
 ]
 BROKEN_PHRASES = [
     ({}, r"image a: phrase 1: text: is missing\. Write null"),

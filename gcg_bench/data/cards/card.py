@@ -161,7 +161,7 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
         version=fields.text("version", empty=False),
         title=fields.text("title", empty=False),
         format=fields.text("format", empty=False),
-        tasks=fields.texts("tasks"),
+        tasks=_tasks(fields),
         license=fields.text("license", empty=False),
         image_license=fields.text("image_license", empty=False),
         origin=fields.text("origin", empty=False),
@@ -198,6 +198,13 @@ def _to_yaml(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _to_yaml(item) for key, item in value.items() if item is not None}
     return [_to_yaml(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tasks(fields: Record) -> tuple[str, ...]:
+    tasks = fields.texts("tasks")
+    if not tasks:
+        raise fields.bad("tasks", "names no task", "Write [gcg] when in doubt")
+    return tasks
 
 
 def _splits(fields: Record) -> dict[str, Split]:

@@ -43,7 +43,7 @@ def read(
 
     Raises:
         MissingData: a file is not there.
-        BadData: not what the layout says; names the file, image, phrase and field.
+        BadData: not what the format says; names the file, image, phrase and field.
     """
     paths = locate(card, split, root, ROLES)
     finder = ImageFinder(image_folders(card, split, root))
@@ -62,8 +62,8 @@ def write(
         embed: has no effect; this format holds no images.
 
     Raises:
-        BadOption: an image has no caption, or it has both words without masks and masks without
-            words, whose order could not tell them apart.
+        BadOption: a sample has another task or no caption, or it has both words without masks and
+            masks without words, which cannot be told apart by their order.
     """
     del embed
     ids = _typed_ids(dataset.samples)
@@ -72,15 +72,15 @@ def write(
     captions: list[dict[str, Any]] = []
     for id_, sample, name in zip(ids, dataset.samples, names, strict=True):
         picture = sample.query.image
-        file_name = f"{id_}.jpg" if name is None else name
         size = {"height": picture.height, "width": picture.width}
-        images.append({"id": id_, "file_name": file_name, **size})
+        images.append({"id": id_, "file_name": name or f"{id_}.jpg", **size})
         labels, masks = _parallel(sample)
         for mask, crowd in masks:
             annotations.append(_annotation(len(annotations) + 1, id_, mask, crowd=crowd))
-        for at, caption in enumerate(sample.captions):
+        for caption in sample.captions:
             row = {"id": len(captions) + 1, "image_id": id_, "caption": caption}
-            captions.append({**row, "labels": labels if at == 0 else []})
+            captions.append({**row, "labels": labels})
+            labels = []
     categories = [{"id": 1, "name": "object"}]
     _dump(paths["masks"], {"images": images, "annotations": annotations, "categories": categories})
     _dump(paths["captions"], {"images": images, "annotations": captions})
@@ -254,14 +254,15 @@ def _disagrees(stated: object, box: Any) -> bool:
 def _parallel(sample: Sample) -> tuple[list[str], list[tuple[Mask, bool]]]:
     """Labels, and masks with their crowd flag, tied by position; a surplus of either comes last.
 
-    Raises:
-        BadOption: the sample has no caption, or a surplus of both labels and masks.
+    Raises BadOption for a sample that the format cannot hold.
     """
     phrases = sample.truth.phrases
     both = [phrase for phrase in phrases if phrase.text is not None and phrase.masks]
     words = [phrase for phrase in phrases if phrase.text is not None and not phrase.masks]
     masks = [phrase for phrase in phrases if phrase.text is None and phrase.masks]
     problem = "no caption, which the format gcg_coco needs" if not sample.captions else ""
+    if sample.query.task not in ("", "gcg"):
+        problem = f"the task {sample.query.task}, which the format gcg_coco cannot hold"
     if words and masks:
         problem = (
             "words without masks and masks without words, which the format gcg_coco cannot hold"

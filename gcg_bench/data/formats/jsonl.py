@@ -2,13 +2,17 @@
 
     {"id": "sa_1", "file_name": "sa_1.jpg", "height": 480, "width": 640, "prompt": "Describe ...",
      "captions": ["A man on a bench."], "phrases": [{"text": "A man", "span": [0, 5],
-     "masks": [{"size": [480, 640], "counts": "..."}], "crowd": false}], "order": 0}
+     "masks": [{"size": [480, 640], "counts": "..."}], "crowd": false}], "order": 0,
+     "image_id": "sa_1", "task": "gcg", "regions": [[0.0, 0.0, 9.0, 9.0]], "expression": null,
+     "turns": [], "forced": null, "ignore": []}
 
 `id`, `height`, `width`, `captions` and `phrases` must be there; `captions` may be an empty list.
 `gcg_bench/predictions/phrases.py` says what a phrase holds. `prompt` defaults to the card's,
 `order` to the rank of the id. `file_name` is looked for in the card's image folders. `caption` is
-written only where the phrases do not belong to the first of `captions`, `regions` (boxes) only
-where there are any. A sample that was written is read back equal.
+written only where the phrases do not belong to the first of `captions`. `image_id` defaults to the
+id, `task` to that of the data set; what the last two lines hold may be left out, and `ignore` is a
+list of masks. `Query` and `Sample` say what the fields mean. A sample that was written is read back
+equal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +29,9 @@ from gcg_bench.files import limits
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, four_numbers
 from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.json import numbered_lines, parse_json
+from gcg_bench.masks import to_rle
 from gcg_bench.predictions.drafts import read_id
-from gcg_bench.predictions.phrases import json_line, phrase_fields, read_phrases
+from gcg_bench.predictions.phrases import json_line, optional_text, phrase_fields, read_phrases
 from gcg_bench.types import Picture, Sample
 
 ROLES = ("samples",)
@@ -74,21 +79,29 @@ def write(
 
 def to_row(sample: Sample, file_name: str | None) -> dict[str, Any]:
     """A sample as JSON values; what is empty or default is left out."""
-    picture = sample.query.image
+    query, picture = sample.query, sample.query.image
     row: dict[str, Any] = {
         "id": sample.id,
         "file_name": file_name,
         "height": picture.height,
         "width": picture.width,
-        "prompt": sample.query.prompt,
+        "prompt": query.prompt,
         "captions": list(sample.captions),
         "phrases": [phrase_fields(phrase, listed=True) for phrase in sample.truth.phrases],
         "order": sample.order,
     }
+    optional: dict[str, Any] = {
+        "image_id": None if query.image_id == sample.id else query.image_id,
+        "task": query.task or None,
+        "regions": [list(box) for box in query.regions],
+        "expression": query.expression,
+        "turns": list(query.turns),
+        "forced": query.forced,
+        "ignore": [to_rle(mask) for mask in sample.ignore],
+    }
+    row.update({name: value for name, value in optional.items() if value not in (None, [])})
     if sample.truth.caption != _default_caption(sample.captions):
         row["caption"] = sample.truth.caption
-    if sample.query.regions:
-        row["regions"] = [list(box) for box in sample.query.regions]
     return row
 
 
@@ -117,6 +130,7 @@ def _draft(
     captions = row.texts("captions", most=limits.TEXT)
     default = _default_caption(captions)
     caption = row.text("caption", most=limits.TEXT) if row.has("caption") else default
+    image_id = row.value["image_id"] if row.has("image_id") else name
     named = row.has("file_name")
     return SampleDraft(
         id=name,
@@ -134,6 +148,15 @@ def _draft(
             _box(row, position, box)
             for position, box in enumerate(row.items("regions", optional=True))
         ),
+        image_id=read_id(image_id, "image_id", row.file),
+        task=row.text("task", empty=False) if row.has("task") else "",
+        expression=optional_text(row, "expression", most=limits.TEXT),
+        turns=row.texts("turns", optional=True, most=limits.TEXT),
+        forced=optional_text(row, "forced", most=limits.TEXT),
+        ignore=[
+            (f"ignore[{position}]", mask)
+            for position, mask in enumerate(row.items("ignore", optional=True))
+        ],
     )
 
 

@@ -145,7 +145,9 @@ def _embedded(table: Any, group: int) -> list[bool]:
 
 def _row(sample: Sample, name: str | None, *, embed: bool) -> dict[str, Any]:
     image = {"bytes": encoded(sample.query.image), "path": name} if embed else None
-    row = {"caption": None, "regions": [], **to_row(sample, name), "image": image}
+    absent: dict[str, Any] = dict.fromkeys(("caption", "image_id", "task", "expression", "forced"))
+    empty: dict[str, Any] = {"regions": [], "turns": [], "ignore": []}
+    row = {**absent, **empty, **to_row(sample, name), "image": image}
     blank = {"span": None, "crowd": False, "score": None}
     row["phrases"] = [{**blank, **phrase} for phrase in row["phrases"]]
     return row
@@ -188,5 +190,11 @@ def _features() -> Any:
             "captions": [Value("string")],
             "phrases": [phrase],
             "regions": [[Value("float64")]],
+            "image_id": Value("string"),
+            "task": Value("string"),
+            "expression": Value("string"),
+            "turns": [Value("string")],
+            "forced": Value("string"),
+            "ignore": [mask],
         }
     )

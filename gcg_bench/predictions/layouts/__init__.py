@@ -6,7 +6,8 @@ DESCRIPTION   how the layout looks, in one line; messages list all descriptions
 RANK          a whole number that no other layout has. Where several layouts recognise a record, the
               one with the smallest rank reads it. Specific layouts have small ranks, general ones
               large ranks
-EXAMPLE       one record, as JSON values, with an id and masks; tests read it
+EXAMPLE       one record as JSON values, for tests: its id is `example`, its masks are of an image
+              4 pixels high and 5 wide
 REPAIRS       field -> what `data check --fix` makes of a prediction when the field cannot be read,
               in a few words
 recognises    `recognises(record) -> bool`: whether a JSON object has this layout; never raises

@@ -2,11 +2,12 @@
 
     {"id": "sa_10010541", "caption": "A man on a bench.", "phrases": [{"text": "A man",
      "span": [0, 5], "score": 0.93, "mask": {"size": [480, 640], "counts": "..."}}],
-     "raw": "...", "seconds": 1.2, "error": null}
+     "raw": "...", "seconds": 1.2, "error": null, "refused": false}
 
 `id` must be there, or `image_id` in its place, and so must `caption`, `phrases` or both, which are
-never null; a prediction with an `error` needs neither. Everything else may be left out or null.
-`phrases.py` says what a phrase holds. A prediction that was written is read back equal.
+never null; a prediction with an `error`, or one that is `refused`, needs neither. Everything else
+may be left out or null. `phrases.py` says what a phrase holds. A prediction that was written is
+read back equal.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ EXAMPLE: Mapping[str, Any] = {
     "raw": "<p>a cat</p> [SEG]",
     "seconds": 1.5,
     "error": None,
+    "refused": False,
 }
 REPAIRS = {
     "caption": "made empty",
@@ -55,9 +57,10 @@ REPAIRS = {
     "raw": "set to null",
     "seconds": "set to null",
     "error": "set to null",
+    "refused": "set to false",
 }
 
-_FIELDS = frozenset({"id", "image_id", "caption", "phrases", "raw", "seconds", "error"})
+_FIELDS = frozenset({"id", "image_id", "caption", "phrases", "raw", "seconds", "error", "refused"})
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
@@ -88,9 +91,10 @@ def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) 
     name = read_id(next((value for value in ids if value is not None), None), "id", file)
     fields = Record(record, file, image=name)
     error = read_or(faults, None, lambda: optional_text(fields, "error"))
-    failed = error is not None
-    caption = read_or(faults, "", lambda: _caption(fields, optional=failed))
-    if not failed and not {"caption", "phrases"} & set(record):
+    refused = read_or(faults, False, lambda: fields.boolean("refused", default=False))
+    silent = error is not None or refused
+    caption = read_or(faults, "", lambda: _caption(fields, optional=silent))
+    if not silent and not {"caption", "phrases"} & set(record):
         remedy = "Write a caption, phrases or both, or an error"
         faults.error(fields.bad("caption", "neither caption nor phrases are given", remedy))
     no_phrases: list[DraftPhrase] = []
@@ -102,12 +106,13 @@ def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) 
             faults,
             no_phrases,
             lambda: read_phrases(
-                fields, caption, faults, optional=failed or "phrases" not in record
+                fields, caption, faults, optional=silent or "phrases" not in record
             ),
         ),
         raw=read_or(faults, None, lambda: optional_text(fields, "raw")),
         seconds=read_or(faults, None, lambda: optional_number(fields, "seconds")),
         error=error,
+        refused=refused,
         captioned=fields.has("caption"),
         unread=_unread(record),
     )
@@ -143,4 +148,6 @@ def write_line(prediction: Prediction) -> str:
     }
     optional = {"raw": prediction.raw, "seconds": prediction.seconds, "error": prediction.error}
     fields.update({name: value for name, value in optional.items() if value is not None})
+    if prediction.refused:
+        fields["refused"] = True
     return json_line(fields)
