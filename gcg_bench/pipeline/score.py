@@ -40,10 +40,13 @@ def score(
     Raises:
         BadOption: `answered` names a field that says how answers are measured.
         MissingData: the split has no images.
+        BadData: a sample lacks what the task needs.
         EnvironmentProblem: Java or an encoder is needed and missing.
     """
     if not dataset.samples:
         raise MissingData(f"{dataset.card.name} {dataset.split}: no images to score")
+    task = tasks.load(dataset.task)
+    task.refuse_incomplete(dataset.samples)
     given = {name: str(value) for name, value in (answered or {}).items()}
     if taken := sorted(given.keys() & {*MEASUREMENT, *MEASURED_TOO}):
         raise BadOption(f"answered has {taken[0]!r}, which a signature says of the measurement")
@@ -52,7 +55,7 @@ def score(
     shared: dict[Metric, Rows] = {}
     return [
         score_protocol(store, protocol, facts, resampling or Resampling(), shared=shared)
-        for protocol in (tasks.load(dataset.task).protocols if protocols is None else protocols)
+        for protocol in (task.protocols if protocols is None else protocols)
     ]
 
 

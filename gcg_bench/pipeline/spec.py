@@ -40,12 +40,16 @@ class DataSpec:
         """The data set.
 
         Raises:
-            UnknownName, MissingData, BadData: see `load_dataset`.
+            UnknownName, MissingData, BadData: see `load_dataset`; or a sample lacks what the task
+                needs.
             BadOption: no split, or a loaded data set has another split or task.
         """
         data = self._loaded()
-        instruction = tasks.load(data.task).instruction
-        samples = tuple(_with_prompt(sample, self.prompt, instruction) for sample in data.samples)
+        task = tasks.load(data.task)
+        samples = tuple(
+            _with_prompt(sample, self.prompt, task.instruction) for sample in data.samples
+        )
+        task.refuse_incomplete(samples)
         return replace(data, samples=samples)
 
     def _loaded(self) -> Dataset:

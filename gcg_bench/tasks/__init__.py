@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gcg_bench import metrics, registry
-from gcg_bench.errors import BadOption, GcgBenchError, UnknownName
-from gcg_bench.types import Metric, ScoreSpec
+from gcg_bench.errors import BadData, BadOption, GcgBenchError, UnknownName
+from gcg_bench.types import Metric, Sample, ScoreSpec
 
 DEFAULT = "gcg"
 """The task of data that do not name one."""
@@ -126,8 +126,8 @@ class Task:
         name: the file's name.
         title: what it is, in a few words.
         instruction: what a model is asked when neither the data set nor the user says.
-        query: the fields of Query, beside id and image, that must be filled.
-        reference: what a reference must hold, of `captions`, `phrases`, `masks`.
+        query: the fields of Query, beside id and image, that no query may leave empty.
+        reference: what no reference may leave empty, of `captions` and `phrases`.
         protocols: the first is the published computation, the others are this project's own.
         mistakes: the name of the protocol in whose terms kinds of mistakes are counted; None where
             the task has no such kinds.
@@ -142,6 +142,22 @@ class Task:
     protocols: tuple[EvalProtocol, ...]
     mistakes: str | None = None
     panels: tuple[str, ...] = ()
+
+    def refuse_incomplete(self, samples: Iterable[Sample]) -> None:
+        """Raises BadData, with sample and field, when a sample lacks what the task needs."""
+        for sample in samples:
+            empty = [name for name in sorted(self.query) if not getattr(sample.query, name)]
+            if "captions" in self.reference and not sample.captions:
+                empty.append("captions")
+            if "phrases" in self.reference and not sample.truth.phrases:
+                empty.append("phrases")
+            if empty:
+                raise BadData(
+                    "is empty",
+                    image=sample.id,
+                    field=empty[0],
+                    remedy=f"The task {self.name} needs it: choose another --task, or fill it",
+                )
 
     def protocol(self, name: str) -> EvalProtocol:
         """The protocol of that name; raises UnknownName."""
