@@ -188,7 +188,7 @@ def test_what_can_be_saved_of_predictions_is_written_once(run: Run, tmp_path: Pa
     ("arguments", "message"),
     [
         (["grandf", "--fix", "x.jsonl"], "--fix and --dataset are for predictions"),
-        (["p.jsonl", "--dataset", "grandf"], "say which --split"),
+        (["p.jsonl", "--dataset", "grandf"], "give the --split"),
         (["p.jsonl", "--pixels"], "--pixels is for data sets"),
         (["p.jsonl"], "no such file"),
     ],

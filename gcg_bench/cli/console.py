@@ -36,7 +36,7 @@ class _Harmless(Console):
 
 def harmless(text: str) -> str:
     """Text with its control characters spelt out, but for line breaks and tabs."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def stdout() -> Console:
@@ -61,17 +61,19 @@ def print_json(value: Any) -> None:
     """
     plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
     text = json.dumps(value, ensure_ascii=plain, indent=2, allow_nan=False)
-    escaped = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    escaped = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     sys.stdout.write(escaped + "\n")
 
 
 def table(title: str, headings: Iterable[str], *, numeric: Iterable[str] = ()) -> Table:
     """An empty table in the house style; the `numeric` headings are aligned to the right."""
     right = set(numeric)
-    made = Table(title=escape(title) if title else None, title_justify="left", header_style="bold")
+    result = Table(
+        title=escape(title) if title else None, title_justify="left", header_style="bold"
+    )
     for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    return made
+        result.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return result
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
     card = load_card(name)
     here = {split: _here(card, split, root) for split in card.splits}
     if as_json:
-        print_json({**_full(card), "here": [split for split, found in here.items() if found]})
+        print_json({**_full(card), "here": [split for split, present in here.items() if present]})
         return
     print_parts(card_page(card, here))
 
@@ -193,7 +193,7 @@ def _check_dataset(
 
     root = data_root or data_folder()
     splits = [split] if split is not None else list(card.splits)
-    found = [check_dataset(card, one, root, pixels=pixels) for one in splits]
+    checkups = [check_dataset(card, name, root, pixels=pixels) for name in splits]
     if as_json:
         print_json(
             [
@@ -206,13 +206,13 @@ def _check_dataset(
                     "pictures": checkup.pictures,
                     "problems": [problem_fields(*problem) for problem in checkup.problems],
                 }
-                for checkup in found
+                for checkup in checkups
             ]
         )
     else:
-        for checkup in found:
+        for checkup in checkups:
             print_parts(checkup_lines(card.name, card.home or root, checkup))
-    return 0 if all(checkup.sound for checkup in found) else 2
+    return 0 if all(checkup.sound for checkup in checkups) else 2
 
 
 def _here(card: DataCard, split: str, root: Path) -> bool:

@@ -1,22 +1,37 @@
-"""doctor: what is missing on this machine, and the remedy; what a job will cost."""
+"""doctor: checks whether this machine can run a job, and estimates time and memory."""
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, stdout, table
-from gcg_bench.errors import BadOption
+from gcg_bench.doctor import QUICK_START, Check, Forecast, Job, cost, examine, ready
+from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
 
 _COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
 
+@dataclass(frozen=True)
+class JobOptions:
+    """The job that is checked."""
+
+    model: str | None
+    dataset: str | None
+    split: str | None
+    data_root: Path | None
+    limit: int | None
+    encoder: str | None
+    device: str
+    batch_size: str
+
+
 @click.command()
-@click.option("--model", default=None, help="The model to be run. [default: glamm-tiny]")
-@click.option("--dataset", default=None, help="The data set to run it on; with --split.")
+@click.option("--model", default=None, help="Name of the model. [default: glamm-tiny]")
+@click.option("--dataset", default=None, help="Name of a data card, or its path; needs --split.")
 @click.option("--split", default=None, help="Split of the data set.")
 @options.data_root
 @options.limit
@@ -24,30 +39,28 @@ _COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
     "--encoder", default=None, help="Phrase encoder. [default: minilm; with a split, both]"
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--batch-size", default="auto", show_default=True, help="Images at a time.")
+@click.option("--batch-size", default="auto", show_default=True, help="Images in a batch.")
 @options.as_json
-def doctor(**given: Any) -> int:
-    """What is missing on this machine for a job, with the remedy; and what the job will cost.
+@options.given(JobOptions)
+def doctor(wanted: JobOptions, *, as_json: bool) -> int:
+    """Check whether this machine can run a job, with a remedy for each missing part.
 
-    Without options the job is the quick start: glamm-tiny on shapes, with the encoder inside the
-    package. With --model, --dataset and --split it is that, and time and memory are estimated.
-    Nothing is downloaded, changed or started but Java, once. Exit code 0 when the job can run, 2
-    when something that it needs is missing.
+    The default job is the quick start: glamm-tiny on shapes, scored with the encoder inside the
+    package. With --model, --dataset and --split the command checks that job and estimates its time
+    and memory. The command downloads and changes nothing; it starts Java once. The exit code is 0
+    when the job can run, and 2 when something that it needs is missing.
     """
-    from gcg_bench.doctor import Job, cost, examine, ready
-    from gcg_bench.errors import BadData, EnvironmentProblem
-
-    if (given["dataset"] is None) != (given["split"] is None):
-        raise BadOption("--dataset and --split belong together")
+    if (wanted.dataset is None) != (wanted.split is None):
+        raise BadOption("--dataset and --split belong together: give both or neither")
     job = Job(
-        model=given["model"],
-        dataset=given["dataset"],
-        split=given["split"],
-        root=given["data_root"],
-        encoder=given["encoder"],
-        device=given["device"],
-        batch_size=given["batch_size"],
-        limit=given["limit"],
+        model=wanted.model,
+        dataset=wanted.dataset,
+        split=wanted.split,
+        root=wanted.data_root,
+        encoder=wanted.encoder,
+        device=wanted.device,
+        batch_size=wanted.batch_size,
+        limit=wanted.limit,
     )
     checks = list(examine(job))
     try:
@@ -55,7 +68,7 @@ def doctor(**given: Any) -> int:
     except (EnvironmentProblem, BadData):  # one of the checks reports this
         forecast = None
     able = ready(checks) and (forecast is None or forecast.fits)
-    if given["as_json"]:
+    if as_json:
         print_json(
             {
                 "ready": able,
@@ -68,7 +81,8 @@ def doctor(**given: Any) -> int:
     return 0 if able else 2
 
 
-def _print(checks: Sequence[Any], forecast: Any, job: Any, *, able: bool) -> None:
+def _print(checks: Sequence[Check], forecast: Forecast | None, job: Job, *, able: bool) -> None:
+    """Prints the checks as a table, then the forecast and the verdict."""
     from rich.text import Text
 
     rows = table("", ["What", "State", "Found", "Remedy"])
@@ -81,8 +95,8 @@ def _print(checks: Sequence[Any], forecast: Any, job: Any, *, able: bool) -> Non
         stdout().print(Text(line), soft_wrap=True)
 
 
-def _forecast_lines(forecast: Any) -> list[str]:
-    """The cost in words."""
+def _forecast_lines(forecast: Forecast) -> list[str]:
+    """Time and memory of the job as sentences."""
     floor, likely = forecast.h100
     room = "" if forecast.available is None else f" of the {forecast.available / 1e9:.1f} GB there"
     short = "" if forecast.fits else ": too little"
@@ -91,14 +105,13 @@ def _forecast_lines(forecast: Any) -> list[str]:
         f" ({forecast.device}, {forecast.precision}): at least {_time(forecast.floor)}, likely"
         f" {_time(forecast.likely)}; {forecast.memory / 1e9:.1f} GB{room}{short}",
         f"on one H100 (bfloat16): at least {_time(floor)}, likely {_time(likely)}",
-        "(without scoring; answers of about 80 tokens; the least is what arithmetic and memory"
-        " allow)",
+        "(without scoring; for answers of about 80 tokens; the lower bound is set by arithmetic and"
+        " memory bandwidth)",
     ]
 
 
-def _verdict(checks: Sequence[Any], job: Any, *, able: bool) -> str:
-    from gcg_bench.doctor import QUICK_START
-
+def _verdict(checks: Sequence[Check], job: Job, *, able: bool) -> str:
+    """One line: the command to run, or the names of what is missing."""
     if not able:
         missing = [check.name for check in checks if check.status == "missing"]
         return f"missing: {', '.join(missing)}" if missing else "missing: memory"
@@ -119,7 +132,7 @@ def _verdict(checks: Sequence[Any], job: Any, *, able: bool) -> str:
 
 
 def _time(seconds: float) -> str:
-    """Seconds as people read them."""
+    """A duration as text, in the largest unit that it fills at least twice; else in seconds."""
     for unit, length in (("days", 86400.0), ("hours", 3600.0), ("min", 60.0)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"

@@ -1,7 +1,7 @@
-"""The end that the system asks for: SIGTERM and SIGHUP stop a command as Ctrl-C does.
+"""Signal handling: SIGTERM and SIGHUP stop a command in the same way as Ctrl-C.
 
-A scheduler asks before it kills. So answers are kept, locks are given back, and programs that were
-started end with the command.
+A scheduler sends SIGTERM before SIGKILL. The command then keeps its predictions, releases its locks
+and ends the programs that it has started.
 """
 
 import os
@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 
-_ASKING = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
-_ONCE = 10.0  # seconds in which all signals are one wish: timeout(1) sends two at a time
+_SIGNALS = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+_REPEAT = 10.0  # seconds in which later signals are ignored: timeout(1) sends two at once
 
 
 class Ended(KeyboardInterrupt):
-    """The system asks this process to end.
+    """The process received a signal that asks it to end.
 
-    It is a KeyboardInterrupt for all who let one through, the loop around a model among them.
+    This is a KeyboardInterrupt, so code that lets one pass, such as the loop around a model, lets
+    this pass too.
 
     Attributes:
-        name: the signal's.
-        code: what the process exits with, as shells count: 128 and the signal's number.
+        name: the name of the signal.
+        code: the exit code, by the convention of shells: 128 plus the number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -33,30 +34,30 @@ class Ended(KeyboardInterrupt):
 
 
 @contextmanager
-def heard() -> Iterator[None]:
-    """Signals that ask for an end raise `Ended` within the block; only in the main thread.
+def stop_signals_raised() -> Iterator[None]:
+    """Raises `Ended` within the block on SIGTERM and SIGHUP; does nothing outside the main thread.
 
-    One that is ignored (nohup) or has a handler stays as it is.
+    A signal that is ignored (nohup) or already has a handler keeps its behaviour.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    owner, last = os.getpid(), -_ONCE
+    owner, last = os.getpid(), -_REPEAT
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         nonlocal last
         del frame
-        if os.getpid() != owner:  # a child that a model forked ends as it would without us
+        if os.getpid() != owner:  # a child process that a model forked: default behaviour
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        elif monotonic() - last >= _ONCE:
+        elif monotonic() - last >= _REPEAT:
             last = monotonic()
             raise Ended(number)
 
-    numbers = [getattr(signal, name) for name in _ASKING if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     ours = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
     for number in ours:
-        signal.signal(number, hear)
+        signal.signal(number, handle)
     try:
         yield
     finally:

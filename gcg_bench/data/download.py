@@ -43,7 +43,7 @@ def fetch(card: DataCard, root: Path, *, download: Download | None = None) -> Fe
         EnvironmentProblem: no network, no such repository, or no space.
     """
     wanted = {} if card.hub is None else dict(card.hub.files)
-    targets = {name: _inside(root, place) for name, place in wanted.items()}
+    targets = {name: _inside(root, relative) for name, relative in wanted.items()}
     kept = tuple(path for path in targets.values() if path.exists())
     new = []
     for name, path in targets.items():
@@ -107,7 +107,7 @@ def _cannot(repo: str, name: str, reason: str) -> EnvironmentProblem:
     )
 
 
-def _inside(root: Path, place: str) -> Path:
-    if paths.file_name_problem(place):
-        raise BadOption(f"{place}: the card would write outside the data root")
-    return root / place
+def _inside(root: Path, relative: str) -> Path:
+    if paths.file_name_problem(relative):
+        raise BadOption(f"{relative}: the card would write outside the data root")
+    return root / relative

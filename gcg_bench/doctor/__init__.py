@@ -13,9 +13,10 @@ from gcg_bench.doctor.inputs import data, models
 from gcg_bench.doctor.job import Job
 from gcg_bench.doctor.software import encoders, java_runtime, packages, python
 from gcg_bench.errors import BadData
+from gcg_bench.glamm.resources import Forecast
 from gcg_bench.runs.disk_space import run_size
 
-__all__ = ["QUICK_START", "Check", "Job", "Status", "cost", "examine", "ready"]
+__all__ = ["QUICK_START", "Check", "Forecast", "Job", "Status", "cost", "examine", "ready"]
 
 QUICK_START = "gcg-bench evaluate --model glamm-tiny --dataset shapes --split val --encoder minilm"
 

@@ -56,10 +56,10 @@ def stepwise_verdicts(
         block = table[:, step]
         allowed = (block >= threshold) & ~taken[:, None]
         matches = admissible(block, allowed)
-        found = {detection for _, detection in matches}
+        matched = {detection for _, detection in matches}
         taken[[reference for reference, _ in matches]] = True
         on_crowd = set(np.nonzero(block[crowd] >= threshold)[1].tolist())
         verdicts += [
-            TRUE if d in found else IGNORED if d in on_crowd else FALSE for d in range(len(step))
+            TRUE if d in matched else IGNORED if d in on_crowd else FALSE for d in range(len(step))
         ]
     return verdicts

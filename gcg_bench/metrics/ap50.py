@@ -184,14 +184,14 @@ class AP50(Metric):
         verdicts = np.asarray(self.measure(pair, ranked)["verdicts"])
         confidence = [(answer.phrases[k].score or 0.0) if ranked else 1.0 for k in answer.masked]
         order = sorted(range(len(confidence)), key=lambda detection: -confidence[detection])
-        said = {1.0: "finds an object", 0.0: "finds none that is free", -1.0: "lies on a crowd"}
+        meanings = {1.0: "finds an object", 0.0: "finds none that is free", -1.0: "lies on a crowd"}
         return [
             Reason(
                 "AP50",
                 None,
                 answer.masked[detection],
                 counted=verdict > 0,
-                why=f"rank {rank} at confidence {confidence[detection]:.3f}: {said[verdict]}",
+                why=f"rank {rank} at confidence {confidence[detection]:.3f}: {meanings[verdict]}",
             )
             for rank, (detection, verdict) in enumerate(
                 zip(order[: len(verdicts)], verdicts.tolist(), strict=True), 1
@@ -219,8 +219,8 @@ def _in_image_order(rows: Rows, weights: FloatArray) -> FloatArray:
         lengths = sizes[drawn]
         ends = np.cumsum(lengths)
         total = int(ends[-1]) if len(ends) else 0
-        place = np.arange(total) + np.repeat(starts[drawn] - (ends - lengths), lengths)
-        here = verdicts[place]
+        positions = np.arange(total) + np.repeat(starts[drawn] - (ends - lengths), lengths)
+        here = verdicts[positions]
         true = np.cumsum(here == TRUE, dtype=np.float64)
         false = np.cumsum(here == FALSE, dtype=np.float64)
         scores[draw] = _interpolated(true, false, positives[draw]) if positives[draw] else -1.0

@@ -113,8 +113,8 @@ class MaskRecall(Metric):
         }
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
-        found, labels = (weights @ rows.stack(("found", "labels"))).T
-        return {"Recall": ratio(found, labels)}
+        matched, labels = (weights @ rows.stack(("found", "labels"))).T
+        return {"Recall": ratio(matched, labels)}
 
     def explain(self, pair: Pair) -> list[Reason]:
         """The published loop, step by step, up to where it halts."""

@@ -159,8 +159,8 @@ def _score(total: FloatArray) -> FloatArray:
     weighted = np.einsum("s,dskh->dkh", _STAGE_WEIGHTS, matches)
     function = total[:, 2:4]
     words = _DELTA * (total[:, :2] - function) + (1 - _DELTA) * function
-    found = _DELTA * weighted[:, 0] + (1 - _DELTA) * weighted[:, 1]
-    precision, recall = ratio(found, words).T
+    matched = _DELTA * weighted[:, 0] + (1 - _DELTA) * weighted[:, 1]
+    precision, recall = ratio(matched, words).T
     mean = ratio(precision * recall, _ALPHA * precision + (1 - _ALPHA) * recall)
     chunks = ratio(total[:, 20], (total[:, 21] + total[:, 22]) / 2)
     return mean * (1 - _GAMMA * chunks**_BETA)

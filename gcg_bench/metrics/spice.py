@@ -93,8 +93,8 @@ def _scored(captions: Sequence[Captions]) -> list[float]:
             what="SPICE (written for Java 8)",
             timeout=600 + 2.0 * len(captions),
         )
-        told = answer.read_bytes() if answer.is_file() else b""
-    return _read(told, len(captions))
+        output = answer.read_bytes() if answer.is_file() else b""
+    return _read(output, len(captions))
 
 
 def _models(carried: Path) -> list[Path]:
@@ -110,11 +110,11 @@ def _models(carried: Path) -> list[Path]:
     )
 
 
-def _read(told: bytes, expected: int) -> list[float]:
+def _read(output: bytes, expected: int) -> list[float]:
     try:
-        items: list[dict[str, Any]] = json.loads(told)
-        found = {int(item["image_id"]): float(item["scores"]["All"]["f"]) for item in items}
-        return [found[k] for k in range(expected)]
+        items: list[dict[str, Any]] = json.loads(output)
+        scores = {int(item["image_id"]): float(item["scores"]["All"]["f"]) for item in items}
+        return [scores[k] for k in range(expected)]
     except (ValueError, TypeError, KeyError) as error:
         raise EnvironmentProblem(
             f"SPICE did not write a score for each of {expected} captions ({error!r}). Name a Java"

@@ -47,7 +47,7 @@ def predict(
     prepare = getattr(model, "prepare", None)
     if prepare is not None:
         with Loading("prepare the model"):
-            prepare([one.query for one in dataset.samples], missing=missing, limited=limited)
+            prepare([sample.query for sample in dataset.samples], missing=missing, limited=limited)
     done = run.done_ids()
     pending = {sample.id: sample.query for sample in dataset.samples if sample.id not in done}
     count = len(pending)
@@ -75,7 +75,9 @@ def _answers(
         timeout=timeout,
         journal=run.journal.file,
         record=run.journal.record,
-        alone_first=[id_ for id_, one in suspects if one.ended is not None or one.deaths > 1],
+        alone_first=[
+            id_ for id_, suspect in suspects if suspect.ended is not None or suspect.deaths > 1
+        ],
     )
 
 
@@ -129,30 +131,30 @@ def complete(
         BadData: predictions of images that are not in the split, or two of one image.
     """
     wanted = {sample.id for sample in samples}
-    found: dict[str, Prediction] = {}
+    by_id: dict[str, Prediction] = {}
     strangers = []
     for prediction in predictions:
         if prediction.id not in wanted:
             strangers.append(prediction.id)
-        elif prediction.id in found:
+        elif prediction.id in by_id:
             raise BadData("two predictions of one image", image=prediction.id)
         else:
-            found[prediction.id] = prediction
+            by_id[prediction.id] = prediction
     if strangers and not limited:
         raise BadData(
             f"{len(strangers)} predictions are of images that are not in the split:"
             f" {_first_ten(strangers)}",
             remedy="Is it the right data set and split?",
         )
-    absent = [sample.id for sample in samples if sample.id not in found]
+    absent = [sample.id for sample in samples if sample.id not in by_id]
     if absent and missing == "error":
         raise MissingData(
             f"{len(absent)} of {len(samples)} images have no prediction: {_first_ten(absent)}."
             " Predict them, or score them as empty with --missing empty"
         )
     for id_ in absent:
-        found[id_] = Prediction(id_, error="no prediction")
-    return found
+        by_id[id_] = Prediction(id_, error="no prediction")
+    return by_id
 
 
 def _first_ten(ids: Sequence[str]) -> str:

@@ -94,10 +94,10 @@ def entries(bibtex: str) -> Iterator[tuple[str, str]]:
     """
     for start in re.finditer(r"^[ \t]*@\w+\s*\{\s*([^,\s]+)\s*,", bibtex, re.MULTILINE):
         depth, at = 0, bibtex.index("{", start.start())
-        for place in range(at, len(bibtex)):
-            depth += {"{": 1, "}": -1}.get(bibtex[place], 0)
+        for position in range(at, len(bibtex)):
+            depth += {"{": 1, "}": -1}.get(bibtex[position], 0)
             if depth == 0:
-                yield start[1], bibtex[start.start() : place + 1].strip()
+                yield start[1], bibtex[start.start() : position + 1].strip()
                 break
         else:
             raise BadOption(f"the BibTeX entry {start[1]} has no end: a brace does not close")
@@ -132,7 +132,7 @@ def _data(run: Run, card: DataCard | None) -> tuple[str, tuple[str, ...]]:
 
 
 def _place(used: str) -> int:
-    return next(place for place, start in enumerate(_ORDER) if used.startswith(start))
+    return next(position for position, start in enumerate(_ORDER) if used.startswith(start))
 
 
 def _comment(text: str) -> str:

@@ -41,11 +41,12 @@ def refuse_other_images(a: Result, b: Result) -> None:
     """Raises BadOption when two results are of other queries, naming the first."""
     if a.ids == b.ids:
         return
-    place = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
+    position = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
     what = (
         f"{len(a.ids)} images for one and {len(b.ids)} for the other"
-        if place is None
-        else f"image {place + 1} is {a.ids[place]!r} for one and {b.ids[place]!r} for the other"
+        if position is None
+        else f"image {position + 1} is {a.ids[position]!r} for one and {b.ids[position]!r} for the"
+        " other"
     )
     raise BadOption(
         f"{a.label} and {b.label} were not scored on the same images in the same order: {what}"
@@ -82,5 +83,7 @@ def differences(
         for metric in chosen
     }
     reduce, count = statistics.over_clusters(reducer(chosen, mixed), a.images, sides=2)
-    found = statistics.paired(reduce, count, draws=draws, seed=seed)
-    return {name: one for name, one in found.items() if scores is None or name in scores}
+    paired = statistics.paired(reduce, count, draws=draws, seed=seed)
+    return {
+        name: difference for name, difference in paired.items() if scores is None or name in scores
+    }

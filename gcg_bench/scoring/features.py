@@ -80,8 +80,8 @@ class FeatureStore:
             elif name in needs:
                 columns[name] = self._value(name)
         return tuple(
-            pair.having(**{name: column[place] for name, column in columns.items()})
-            for place, pair in enumerate(self.pairs)
+            pair.having(**{name: column[position] for name, column in columns.items()})
+            for position, pair in enumerate(self.pairs)
         )
 
     def false_accept(self, rule: PhraseRule, *, seed: int) -> float:

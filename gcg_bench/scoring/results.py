@@ -60,13 +60,13 @@ class Result:
     digests: Digests = field(default_factory=Digests)
     label: str = field(default="", compare=False)
 
-    def __getitem__(self, score: str) -> Score:
+    def __getitem__(self, name: str) -> Score:
         """The score of that name, e.g. `result["AP50"]`; raises UnknownName."""
-        for one in self.scores:
-            if one.name == score:
-                return one
-        names = [one.name for one in self.scores]
-        raise UnknownName(f"score of {self.protocol.key}", score, names)
+        for score in self.scores:
+            if score.name == name:
+                return score
+        names = [score.name for score in self.scores]
+        raise UnknownName(f"score of {self.protocol.key}", name, names)
 
     @property
     def key(self) -> str:
@@ -137,9 +137,9 @@ class Result:
             dtype=np.float64,
         )
 
-    def of_query(self, place: int) -> dict[str, float]:
+    def of_query(self, position: int) -> dict[str, float]:
         """Every score of one query as if it were the only one, see `alone`."""
-        rows = {name: table.only(place) for name, table in self.rows.items()}
+        rows = {name: table.only(position) for name, table in self.rows.items()}
         reduced = reducer(self.metrics, rows)(np.ones((1, 1)))
         return {name: float(value[0]) for name, value in reduced.items()}
 
@@ -155,7 +155,7 @@ class Result:
             "split": data.split,
             "n": data.n,
             "failed": self.failed,
-            "scores": {one.name: one.to_json() for one in self.scores},
+            "scores": {score.name: score.to_json() for score in self.scores},
             "words": self.words,
             "false_accept": self.false_accept,
             "notes": list(self.notes),

@@ -170,7 +170,7 @@ def _metric(record: Record) -> Metric:
             f"the metric {name} has other parameters in this version of gcg-bench than"
             f" {record.file} says: score the run again"
         )
-    allowed = {one.name for one in fields(default)} if usual else set()
+    allowed = {parameter.name for parameter in fields(default)} if usual else set()
     metric: Metric = replace(default, **{key: given[key] for key in allowed}) if usual else default
     return metric
 

@@ -112,10 +112,10 @@ class Rows:
         """The named plain columns side by side, shape (n, len(names))."""
         return np.stack([np.asarray(self.columns[name], dtype=np.float64) for name in names], 1)
 
-    def only(self, place: int) -> "Rows":
+    def only(self, position: int) -> "Rows":
         """The row at one position, as rows of a single pair."""
-        columns = {name: column[place : place + 1] for name, column in self.columns.items()}
-        return Rows((self.ids[place],), columns, (self.images[place],))
+        columns = {name: column[position : position + 1] for name, column in self.columns.items()}
+        return Rows((self.ids[position],), columns, (self.images[position],))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,9 @@ class Metric(ABC):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters by name, in the order of the fields."""
-        names: list[str] = [one.name for one in fields(self)] if is_dataclass(self) else []
+        names: list[str] = (
+            [parameter.name for parameter in fields(self)] if is_dataclass(self) else []
+        )
         return {name: getattr(self, name) for name in names}
 
     @property

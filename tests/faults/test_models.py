@@ -135,7 +135,9 @@ SAID = {"sigint": "\nstopped", "sighup": "ended by SIGHUP"}
 def test_who_is_asked_to_end_keeps_what_is_finished_and_counts_no_image(predict, act, timeout):
     done = predict(act, *timeout)
     how = SAID.get(act, "ended by SIGTERM")
-    assert done["err"] == (f"{how}; what was finished is kept, run the same command to go on\n")
+    assert done["err"] == (
+        f"{how}; finished work is kept, run the same command again to continue\n"
+    )
     assert (done["code"], done["left"], done["out"]) == (CODES[act], [], "")
     assert len(lines(predict.folder)) == AT
     assert sorted(file.name for file in predict.folder.iterdir()) == [

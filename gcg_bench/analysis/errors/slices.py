@@ -100,12 +100,12 @@ def _tallies(
     sizes = iter(_sizes(groundings))
     for grounding, kinds_here, count in zip(groundings, kinds, counts, strict=True):
         places = _places(grounding)
-        for phrase, kind, place in zip(grounding.phrases, kinds_here, places, strict=True):
+        for phrase, kind, location in zip(grounding.phrases, kinds_here, places, strict=True):
             length = len((phrase.text or "").split())
             tallies[_SIZE, next(sizes)][kind] += 1
             tallies[_COUNT, count][kind] += 1
             tallies[_LENGTH, _number(length, 5) if length else _NO_WORDS][kind] += 1
-            tallies[_PLACE, place][kind] += 1
+            tallies[_PLACE, location][kind] += 1
     return tallies
 
 

@@ -57,10 +57,10 @@ def _matched(pair: Pair, iou: Sequence[float], similarity: Sequence[float]) -> F
     # where no phrase has two partners, all pairs are matched; few of the other tables differ
     contested = (allowed.sum(axis=2) > 1).any(axis=2) | (allowed.sum(axis=3) > 1).any(axis=2)
     known: dict[bytes, int] = {}
-    for place in zip(*(axis.tolist() for axis in np.nonzero(contested)), strict=True):
-        table = allowed[place]
+    for cell in zip(*(axis.tolist() for axis in np.nonzero(contested)), strict=True):
+        table = allowed[cell]
         key = table.tobytes()
         if key not in known:
             known[key] = len(matching.admissible(np.ones(table.shape), table))
-        counts[place] = known[key]
+        counts[cell] = known[key]
     return counts

@@ -265,10 +265,10 @@ class _Variants:
         self._store = FeatureStore(
             tuple(Pair(scene.sample, scene.prediction) for scene in everything)
         )
-        self._places: dict[str, slice] = {}
+        self._blocks: dict[str, slice] = {}
         start = 0
         for name, own in scenes.items():
-            self._places[name] = slice(start, start + len(own))
+            self._blocks[name] = slice(start, start + len(own))
             start += len(own)
 
     def scores(self, protocol: EvalProtocol, rule: PhraseRule | None) -> dict[str, Scores]:
@@ -280,11 +280,11 @@ class _Variants:
         return {
             name: dict(
                 chain.from_iterable(
-                    _metric_scores(metric, pairs[place], fitted.get(metric.name))
+                    _metric_scores(metric, pairs[block], fitted.get(metric.name))
                     for metric in protocol.metrics
                 )
             )
-            for name, place in self._places.items()
+            for name, block in self._blocks.items()
         }
 
 

@@ -78,7 +78,9 @@ def compare(
 def _result_pairs(run_a: Run, run_b: Run, protocols: Sequence[str] | None) -> list[ResultPair]:
     """The results of both runs, protocol by protocol, that may be compared; see `compare`."""
     folders = _folders_of_both(run_a, run_b, protocols)
-    pairs = _in_order([(load_result(run_a, one), load_result(run_b, one)) for one in folders])
+    pairs = _in_order(
+        [(load_result(run_a, folder), load_result(run_b, folder)) for folder in folders]
+    )
     _refuse(run_a, run_b, pairs)
     return pairs
 
@@ -125,12 +127,12 @@ def _protocols_of(run: Run) -> Mapping[str, tuple[str, str]]:
 def _in_order(pairs: Sequence[ResultPair]) -> list[ResultPair]:
     """The pairs in the order in which their task lists protocols, then those of users."""
 
-    def place(pair: ResultPair) -> tuple[str, int]:
+    def sort_key(pair: ResultPair) -> tuple[str, int]:
         protocol = pair[0].protocol
         keys = [known.key for known in tasks.load(protocol.task).protocols]
         return protocol.task, keys.index(protocol.key) if protocol.key in keys else len(keys)
 
-    return sorted(pairs, key=place)
+    return sorted(pairs, key=sort_key)
 
 
 def _all_changes(pairs: Sequence[ResultPair], draws: int, seed: int, bar: Bar) -> list[ScoreChange]:
@@ -233,7 +235,9 @@ def _answered(pairs: Sequence[ResultPair]) -> tuple[tuple[str, str, str], ...]:
     """What the signatures say differently, all of it outside the measurement."""
     different: dict[str, tuple[str, str, str]] = {}
     for pair in pairs:
-        a, b = (ordered({}, one.answered, one.confidences, one.evaluator) for one in pair)
+        a, b = (
+            ordered({}, result.answered, result.confidences, result.evaluator) for result in pair
+        )
         for name in dict.fromkeys((*a, *b)):
             if name not in MEASUREMENT and a.get(name) != b.get(name):
                 change = (name, a.get(name, "not set"), b.get(name, "not set"))

@@ -193,9 +193,9 @@ def _images(file: Record, faults: Faults) -> dict[str, Record]:
     return entries
 
 
-def _are_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _are_equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     try:
-        return one == other
+        return left == right
     except RecursionError:  # nested as deep as Python can go
         return False
 

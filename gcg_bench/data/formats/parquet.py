@@ -99,11 +99,11 @@ class _Embedded:
             with opened_table(self._file) as table:
                 column = table.read_row_group(group, columns=["image"]).column("image")
                 self._images, self._group = column.to_pylist(), group
-        place = f"{self._file}, row {row} of group {group}"
+        location = f"{self._file}, row {row} of group {group}"
         image = self._images[row]
         if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
-            raise BadData("holds no encoded image", file=place, field="image")
-        return decode(image["bytes"], place, height, width)
+            raise BadData("holds no encoded image", file=location, field="image")
+        return decode(image["bytes"], location, height, width)
 
 
 def _drafts(

@@ -73,51 +73,51 @@ def read_csv(file: Path) -> tuple[Row, ...]:
     if len(set(headings)) < len(headings):
         twice = next(name for name in headings if headings.count(name) > 1)
         raise BadData(f"two columns {twice!r:.80}", file=file)
-    return tuple(_row(headings, line, place, file) for place, line in enumerate(lines[1:], 2))
+    return tuple(_row(headings, line, number, file) for number, line in enumerate(lines[1:], 2))
 
 
-def _row(headings: Sequence[str], line: Sequence[str], place: int, file: Path) -> Row:
+def _row(headings: Sequence[str], line: Sequence[str], line_number: int, file: Path) -> Row:
     if len(line) != len(headings):
         raise BadData(
             f"{len(line)} cells in a table of {len(headings)} columns",
             file=file,
-            field=f"line {place}",
+            field=f"line {line_number}",
         )
     row: dict[str, Any] = {}
     for name, cell in zip(headings, line, strict=True):
         most = _JSON if name in MAPPINGS else limits.SIGNATURE
         if len(cell) > most:
             problem = f"a cell of more than {most:,} characters"
-            raise BadData(problem, file=file, field=f"line {place}: column {name:.40}")
+            raise BadData(problem, file=file, field=f"line {line_number}: column {name:.40}")
         if cell != "":
-            row[name] = _value(name, cell, place, file)
+            row[name] = _value(name, cell, line_number, file)
     for name in _NEEDED:
         if name not in row:
-            raise BadData("is empty", file=file, field=f"line {place}: {name}")
+            raise BadData("is empty", file=file, field=f"line {line_number}: {name}")
     lacking = [name for name in MEASURED if name not in row]
     if lacking and row.get("role") != PUBLISHED:
         raise BadData(
             "is missing; boards of earlier versions have no such column",
             file=file,
-            field=f"line {place}: column {lacking[0]}",
+            field=f"line {line_number}: column {lacking[0]}",
             remedy=_REMEDY,
         )
     if "run" in row:
-        row["run"] = _placed(row["run"], file, place)
+        row["run"] = _placed(row["run"], file, line_number)
     return row
 
 
-def _value(name: str, cell: str, place: int, file: Path) -> Any:
+def _value(name: str, cell: str, line_number: int, file: Path) -> Any:
     if name in TEXT:
         return _as_it_was(cell)
     if name in MAPPINGS:
-        return _mapping(name, cell, place, file)
-    return _number(name, cell, place, file)
+        return _mapping(name, cell, line_number, file)
+    return _number(name, cell, line_number, file)
 
 
-def _mapping(name: str, cell: str, place: int, file: Path) -> dict[str, Any]:
+def _mapping(name: str, cell: str, line_number: int, file: Path) -> dict[str, Any]:
     """The mapping that a cell holds as JSON, its types checked."""
-    prefix = f"line {place}: column {name}: "
+    prefix = f"line {line_number}: column {name}: "
     try:
         record = Record(parse_json(cell.encode("utf-8", "replace"), file), file, prefix=prefix)
         if name == "scores":
@@ -143,10 +143,10 @@ def _score(record: Record) -> dict[str, Any]:
     return score
 
 
-def _placed(path: str, file: Path, place: int) -> str:
+def _placed(path: str, file: Path, line_number: int) -> str:
     """The absolute path of a run that a board names, wherever it lies: it is only read."""
     if paths.has_control(path) or paths.too_long(path):
-        raise BadData("no path of a run", file=file, field=f"line {place}: column run")
+        raise BadData("no path of a run", file=file, field=f"line {line_number}: column run")
     return str((file.parent / path).resolve())
 
 
@@ -173,7 +173,7 @@ def _quoted(cell: str) -> str:
     return cell
 
 
-def _number(name: str, cell: str, place: int, file: Path) -> float:
+def _number(name: str, cell: str, line_number: int, file: Path) -> float:
     convert: Callable[[str], float] = int if name in WHOLE else float
     try:
         number = convert(cell)
@@ -181,7 +181,8 @@ def _number(name: str, cell: str, place: int, file: Path) -> float:
         number = math.nan
     if not abs(number) < (_MOST if name in WHOLE else math.inf):  # false for NaN too
         kind = "whole number" if name in WHOLE else "number"
-        raise BadData(f"{cell!r:.40} is no {kind}", file=file, field=f"line {place}: column {name}")
+        field = f"line {line_number}: column {name}"
+        raise BadData(f"{cell!r:.40} is no {kind}", file=file, field=field)
     return number
 
 

@@ -86,12 +86,12 @@ def _table(section: Section) -> str:
     return "\n".join(lines)
 
 
-def _part(part: Part, width: int, place: int) -> Iterable[str]:
+def _part(part: Part, width: int, index: int) -> Iterable[str]:
     yield r"\midrule"
     if part.title:
         yield rf"\multicolumn{{{width}}}{{@{{}}l@{{}}}}{{\emph{{{escaped(part.title)}}}}} \\"
     for entry in part.entries:
-        if entry.leads and place == 0:
+        if entry.leads and index == 0:
             yield r"\addlinespace"
         yield _row(_cells(entry))
 

@@ -141,9 +141,10 @@ def _section(title: str, measured: Sequence[Row], reported: Sequence[Row]) -> Se
     labels = dict(zip(map(id, everyone), short, strict=True))
     common = _common(measured)
     sources = list(dict.fromkeys(map(_source_of, reported)))
-    place = (measured[0].get("dataset"), measured[0].get("split")) if measured else ("", "")
+    dataset_split = (measured[0].get("dataset"), measured[0].get("split")) if measured else ("", "")
     entries = {
-        id(row): _entry(row, labels[id(row)], specs, common, sources, place) for row in everyone
+        id(row): _entry(row, labels[id(row)], specs, common, sources, dataset_split)
+        for row in everyone
     }
     ranked = [row for row in measured if row.get("role") != BASELINE or "rank" in row]
     below = [row for row in measured if row.get("role") == BASELINE and "rank" not in row]
@@ -198,7 +199,7 @@ def _entry(
     specs: Iterable[ScoreSpec],
     common: Mapping[str, str],
     sources: Sequence[str],
-    place: tuple[Any, Any],
+    dataset_split: tuple[Any, Any],
 ) -> Entry:
     own = {name: value for name, value in signature_fields(row).items() if name not in common}
     data = (row.get("dataset", ""), row.get("split", ""))
@@ -212,7 +213,7 @@ def _entry(
         evaluator=row.get("evaluator", ""),
         provenance=row.get("provenance", "measured"),
         source=str(sources.index(_source_of(row)) + 1) if row.get("role") == PUBLISHED else "",
-        split="" if data == place else " ".join(data),
+        split="" if data == dataset_split else " ".join(data),
         answered=", ".join(f"{name}: {value}" for name, value in own.items() if name != "by"),
         leads=False,
     )

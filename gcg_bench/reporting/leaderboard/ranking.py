@@ -93,9 +93,9 @@ def _grouped(order: Sequence[int], apart: Mapping[tuple[int, int], bool]) -> tup
     """
     ranks = [0] * len(order)
     rank = 1
-    for place, system in enumerate(order):
-        above, below = order[:place], order[place:]
+    for index, system in enumerate(order):
+        above, below = order[:index], order[index:]
         if all(apart[better, worse] for better in above for worse in below):
-            rank = place + 1
+            rank = index + 1
         ranks[system] = rank
     return tuple(ranks)

@@ -110,11 +110,11 @@ def _in_order(results: Sequence[Result], task: Task) -> list[Result]:
     """The results of the task's own protocols in the task's order, then the others by name."""
     names = [protocol.name for protocol in task.protocols]
 
-    def place(result: Result) -> tuple[int, str]:
+    def sort_key(result: Result) -> tuple[int, str]:
         name = result.protocol.name
         return (names.index(name) if name in names else len(names), result.key)
 
-    return sorted(results, key=place)
+    return sorted(results, key=sort_key)
 
 
 def _rule_of_mistakes(

@@ -41,18 +41,18 @@ def missed_by_size(objects: Objects) -> Svg:
     wide = (_WIDTH - left - 8) / len(_EDGES)
     most = max(int(counts.sum(axis=1).max()), 1)
     cells: list[Svg] = []
-    for k, (found, wrong, missed) in enumerate(counts.tolist()):
+    for k, (matched, wrong, missed) in enumerate(counts.tolist()):
         name = (
             f"{_EDGES[k]} to {_EDGES[k + 1]} px" if k + 1 < len(_EDGES) else f"over {_EDGES[k]} px"
         )
-        text = f"{name}: {found} found, {wrong} answered wrongly, {missed} missed"
+        text = f"{name}: {matched} found, {wrong} answered wrongly, {missed} missed"
         x, y = left + k * wide, floor
-        for count, kind in ((found, "found"), (wrong, "wrong"), (missed, "lost")):
+        for count, kind in ((matched, "found"), (wrong, "wrong"), (missed, "lost")):
             tall = high * count / most
             y -= tall
             if count:
                 cells.append(box(x + 1, y, wide - 2, tall, kind, hint(text)))
-        if total := found + wrong + missed:
+        if total := matched + wrong + missed:
             share = f"{100 * missed / total:.0f}%"
             cells.append(words(x + wide / 2, y - 5, share, "tick", anchor="middle"))
     ticks = [

@@ -245,8 +245,8 @@ def _ticks(
 
 def _point(point: _Point) -> Svg:
     text = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, similarity {point.similarity:.2f}"
-    place = f"translate({across(point.iou):.1f} {up(point.similarity):.1f})"
-    return _shape(point.kind, hint(text), transform=place, data_image=point.image)
+    position = f"translate({across(point.iou):.1f} {up(point.similarity):.1f})"
+    return _shape(point.kind, hint(text), transform=position, data_image=point.image)
 
 
 def _shape(kind: str, *children: str, **attributes: object) -> Svg:
