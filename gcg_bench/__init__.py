@@ -10,8 +10,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Board": "reporting.leaderboard",
+    "Claim": "types",
     "DataCard": "data.cards",
     "Dataset": "data",
+    "Direction": "types",
     "EvalProtocol": "tasks",
     "GcgBenchError": "errors",
     "Grounding": "types",

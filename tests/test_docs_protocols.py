@@ -55,7 +55,7 @@ ROWS = {
 
 def hundredfold(protocol, name: str, worlds) -> list[str]:
     """One of a protocol's scores in each world, as the page prints it."""
-    metric = next(metric for metric in protocol.metrics if name in metric.scores)
+    metric = protocol.metric_of(name)
     found = []
     for references, answers in worlds:
         rows = measure(metric, compare_all(references, answers))
@@ -91,8 +91,7 @@ def test_the_page_names_every_score_and_encoder(text):
     (line,) = [line for line in text.splitlines() if line.startswith("| computes |")]
     _, official, strict = line.strip("|").split("|")
     for protocol, cell in ((OFFICIAL, official), (STRICT, strict)):
-        for metric in protocol.metrics:
-            assert all(re.search(rf"\b{name}\b", cell) for name in metric.scores)
+        assert all(re.search(rf"\b{spec.name}\b", cell) for spec in protocol.scores)
     (line,) = [line for line in text.splitlines() if line.startswith("| similarity of phrases |")]
     assert [f"`{OFFICIAL.encoder}`" in line, f"`{STRICT.encoder}`" in line] == [True, True]
 
@@ -103,7 +102,7 @@ def test_the_page_on_the_table_defines_every_score():
     for line in rows.strip().splitlines()[1:]:
         name, _, protocol = (cell.strip() for cell in line.strip("|").split("|"))
         defined[name] = protocol.partition(",")[0]
-    names = [{name for m in p.metrics for name in m.scores} for p in (OFFICIAL, STRICT)]
+    names = [{spec.name for spec in protocol.scores} for protocol in (OFFICIAL, STRICT)]
     expected = {name: "both" if name in names[0] else "strict" for name in names[0] | names[1]}
     assert defined == expected
 
