@@ -187,9 +187,9 @@ def test_what_can_be_saved_of_predictions_is_written_once(run: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["grandf", "--fix", "x.jsonl"], "--fix and --dataset are for predictions"),
+        (["grandf", "--fix", "x.jsonl"], "--fix and --dataset are only for predictions"),
         (["p.jsonl", "--dataset", "grandf"], "give the --split"),
-        (["p.jsonl", "--pixels"], "--pixels is for data sets"),
+        (["p.jsonl", "--pixels"], "--pixels is only for data sets"),
         (["p.jsonl"], "no such file"),
     ],
 )

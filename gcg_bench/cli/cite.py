@@ -1,4 +1,4 @@
-"""cite: BibTeX of what runs rest on."""
+"""cite: prints BibTeX of the data, metrics and models of runs."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ from gcg_bench.runs import Run
     default=None,
     help="FILE.bib to write. [default: stdout]",
 )
-@click.option("--force", is_flag=True, help="Write over an existing file.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @options.quiet
 @options.as_json
 def cite(
@@ -36,9 +36,9 @@ def cite(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """BibTeX of exactly the data, metrics and models of scored runs, and of this software."""
+    """Print BibTeX of the data, metrics and models of scored runs, and of this software."""
     if output is not None and output.exists() and not force:
-        raise BadOption(f"{output} exists; give another name, or --force to write over it")
+        raise BadOption(f"{output} exists; give another name, or --force to overwrite it")
     card = None if dataset is None else load_card(dataset)
     works = bibliography([Run.open(folder) for folder in runs], card=card)
     if output is not None:

@@ -1,4 +1,4 @@
-"""compare: two runs on the same images, score by score."""
+"""compare: compares two runs on the same images, score by score."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gcg_bench.runs import Run
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """What is compared, and how much of it is listed."""
+    """What is compared, and how many images are listed."""
 
     protocols: tuple[str, ...]
     by: str | None
@@ -27,7 +27,7 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """The file that is written, `--output` and `--force`."""
+    """The page that is written: `--output`, `--force`."""
 
     output: Path | None
     force: bool
@@ -40,12 +40,12 @@ class PageOptions:
     "--protocol",
     "protocols",
     multiple=True,
-    help="Name of a protocol; may be repeated. [default: all that both were scored with]",
+    help="Name of a protocol; can be repeated. [default: every protocol of both runs]",
 )
 @click.option(
     "--by",
     default=None,
-    help="Score by which images are compared. [default: the last protocol's choice]",
+    help="Score that orders the images. [default: the last protocol's choice]",
 )
 @click.option(
     "--top", type=click.IntRange(min=1), default=10, show_default=True, help="Images to list."
@@ -55,7 +55,7 @@ class PageOptions:
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
-    help="Draws of the intervals and of the tests.",
+    help="Draws for the intervals and the tests.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -63,18 +63,19 @@ class PageOptions:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="FILE.html to write as well.",
+    help="FILE.html to write in addition.",
 )
-@click.option("--force", is_flag=True, help="Write over an existing file.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @options.quiet
 @options.as_json
 @options.given(ComparisonOptions, PageOptions, OutputOptions)
 def compare(
     chosen: ComparisonOptions, page: PageOptions, shown: OutputOptions, *, run_a: Path, run_b: Path
 ) -> None:
-    """What differs from RUN_A to RUN_B, and how sure that is: every score of every protocol.
+    """Compare every score of every protocol of RUN_A and RUN_B, with intervals and tests.
 
-    Both must be scored by the same measurement on the same images. Only stored rows are read.
+    Both runs must have been scored in the same way on the same images. The command reads the stored
+    rows and scores nothing again.
     """
     from gcg_bench.analysis.run_comparison import compare as contrast_of
     from gcg_bench.cli.compare_tables import print_contrast
@@ -105,17 +106,17 @@ def compare(
 
 
 def _refuse_file(page: PageOptions) -> None:
-    """Raises BadOption when the page cannot be written where it is asked for."""
+    """Raises BadOption when the file is not .html, or exists and --force is not given."""
     if page.output is None:
         return
     if page.output.suffix != ".html":
-        raise BadOption(f"{page.output}: a comparison is written as .html")
+        raise BadOption(f"{page.output}: the page of a comparison must be named .html")
     if page.output.exists() and not page.force:
-        raise BadOption(f"{page.output} exists; give another name, or --force to write over it")
+        raise BadOption(f"{page.output} exists; give another name, or --force to overwrite it")
 
 
 def _captions(first: Run, second: Run, ids: set[str]) -> Mapping[str, tuple[str, str]]:
-    """Both runs' captions of some images; empty where a run has no answer."""
+    """The captions of both runs for some images; empty where a run has no prediction."""
     from gcg_bench.predictions import read_drafts
 
     a, b = (

@@ -1,4 +1,4 @@
-"""Two runs side by side as a terminal shows them."""
+"""Tables that compare two runs in a terminal."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equ
 
 
 def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
-    """Scores, then images, then phrases, then what qualifies them."""
+    """Prints scores with their notes, then the images and phrases that changed."""
     names = short_labels([contrast.a.model, contrast.b.model])
     for letter, name, side in zip("AB", names, (contrast.a, contrast.b), strict=True):
         console.print(Text(f"{letter}: {name} ({side.folder})"))

@@ -1,4 +1,4 @@
-"""What people see in a terminal: consoles, bars and the house style of tables.
+"""Output on a terminal: consoles, progress bars and the style of tables.
 
 Results go to stdout; progress and messages go to stderr, so that `--json` output stays clean.
 """
@@ -19,13 +19,13 @@ from rich.text import Text
 
 Advance = Callable[[int], None]
 
-# what moves a cursor, colours, or renames a window, in the one byte or in the other
-_ESCAPED = re.compile("[\x7f-\x9f\ud800-\udfff]")  # in JSON, where the others are already
+# control characters can move the cursor, change colours or rename the window
+_ESCAPED = re.compile("[\x7f-\x9f\ud800-\udfff]")  # json.dumps escapes the others
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class _Harmless(Console):
-    """A console on which text from files cannot do what only a program may: it is spelt out."""
+    """A console that escapes the control characters in text, because text can come from files."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -35,7 +35,7 @@ class _Harmless(Console):
 
 
 def harmless(text: str) -> str:
-    """Text with its control characters spelt out, but for line breaks and tabs."""
+    """The text with its control characters as escapes, except line breaks and tabs."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
@@ -50,14 +50,15 @@ def stderr(*, quiet: bool = False) -> Console:
 
 
 def say(message: str, *, quiet: bool = False) -> None:
-    """One message on stderr; text from files is never read as markup."""
+    """Prints a message on stderr; the message is not read as markup."""
     stderr(quiet=quiet).print(Text(message))
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on stdout, nothing else.
+    """Prints a value as JSON on stdout.
 
-    Control characters and half letters are escaped, and all signs that stdout does not take.
+    Control characters and surrogates are escaped; so are all characters beyond ASCII when stdout is
+    not UTF-8.
     """
     plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
     text = json.dumps(value, ensure_ascii=plain, indent=2, allow_nan=False)
@@ -66,7 +67,7 @@ def print_json(value: Any) -> None:
 
 
 def table(title: str, headings: Iterable[str], *, numeric: Iterable[str] = ()) -> Table:
-    """An empty table in the house style; the `numeric` headings are aligned to the right."""
+    """An empty table in the common style; the columns named in `numeric` are aligned right."""
     right = set(numeric)
     result = Table(
         title=escape(title) if title else None, title_justify="left", header_style="bold"
@@ -78,7 +79,7 @@ def table(title: str, headings: Iterable[str], *, numeric: Iterable[str] = ()) -
 
 @contextmanager
 def progress(label: str, total: int | None, *, quiet: bool = False) -> Iterator[Advance]:
-    """A bar on stderr, if a terminal; yields a function that takes how many more are done."""
+    """A progress bar on stderr if it is a terminal; yields a function that adds to the count."""
     console = stderr(quiet=quiet)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -87,7 +88,7 @@ def progress(label: str, total: int | None, *, quiet: bool = False) -> Iterator[
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=quiet or not console.is_terminal,  # in a log it would be but an empty line
+        disable=quiet or not console.is_terminal,  # in a log a bar would be an empty line
     )
     with bar:
         task = bar.add_task(label, total=total)

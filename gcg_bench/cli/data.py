@@ -1,4 +1,4 @@
-"""`gcg-bench data`: the data cards, and what can be done with the data they describe."""
+"""`gcg-bench data`: lists, checks, downloads and exports data sets."""
 
 import dataclasses
 import os
@@ -19,14 +19,14 @@ EXPORTS = ("jsonl", "parquet", "gcg_coco")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def data() -> None:
-    """Data cards: list, show, check, fetch, export."""
+    """List, show, check, fetch and export data sets."""
 
 
 @data.command("list")
 @data_root
 @as_json
 def list_cards(data_root: Path | None, *, as_json: bool) -> None:
-    """The data sets that ship with a card, and which of their splits are on this machine."""
+    """List the data sets that have a card, and which of their splits are on this machine."""
     from gcg_bench.cli.data_tables import cards_table
 
     root = data_root or data_folder()
@@ -46,7 +46,7 @@ def list_cards(data_root: Path | None, *, as_json: bool) -> None:
 @data_root
 @as_json
 def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
-    """One card: origin, licence, citation, prompt, splits, known issues."""
+    """Show a card: origin, licence, citation, prompt, splits, known issues."""
     from gcg_bench.cli.data_tables import card_page, print_parts
 
     root = data_root or data_folder()
@@ -61,16 +61,14 @@ def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
 @data.command()
 @click.argument("name")
 @click.option("--split", default=None, help="Only this split. [default: all]")
-@click.option(
-    "--dataset", default=None, help="For predictions: the data set whose images they are of."
-)
+@click.option("--dataset", default=None, help="For predictions: the data set that they answer.")
 @click.option(
     "--fix",
     type=click.Path(path_type=Path),
     default=None,
-    help="For predictions: write what can be repaired to this file.",
+    help="For predictions: write a repaired copy to this file.",
 )
-@click.option("--pixels", is_flag=True, help="Decode every image as well; finds truncated ones.")
+@click.option("--pixels", is_flag=True, help="Also decode every image; this finds truncated files.")
 @data_root
 @as_json
 def check(
@@ -83,19 +81,19 @@ def check(
     pixels: bool,
     as_json: bool,
 ) -> int:
-    """Lists every problem of a data set, or of somebody's prediction file or folder.
+    """List every problem of a data set, or of a prediction file or folder.
 
-    NAME is a data card, the path of a data set, or a path with predictions. Exit code 2 when there
-    is an error, 0 when there are none or only warnings.
+    NAME is a data card, the path of a data set, or the path of predictions. The exit code is 2 when
+    there is an error, and 0 when there are only warnings or no problems.
     """
     if not is_dataset(name):
         from gcg_bench.cli.data_predictions import check_path
 
         if pixels:
-            raise BadOption("--pixels is for data sets; predictions have no images")
+            raise BadOption("--pixels is only for data sets: predictions have no images")
         return check_path(Path(name), dataset, split, data_root, fix, as_json=as_json)
     if fix is not None or dataset is not None:
-        raise BadOption("--fix and --dataset are for predictions; a data set is not rewritten")
+        raise BadOption("--fix and --dataset are only for predictions: a data set is not repaired")
     return _check_dataset(load_card(name, split=split), split, data_root, pixels, as_json=as_json)
 
 
@@ -105,29 +103,29 @@ def check(
 @quiet
 @as_json
 def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> None:
-    """Downloads what a hub carries of a data set, and says what must be fetched by hand."""
+    """Download the files of a data set that are on a hub, and list those to download by hand."""
     from gcg_bench.cli.data_tables import by_hand_lines, print_parts
     from gcg_bench.data.download import fetch as fetch_card
 
     root = data_root or data_folder()
     card = load_card(name)
     if card.hub is not None:
-        if quiet:  # read by huggingface_hub when it is imported, which is later than this
+        if quiet:  # huggingface_hub reads this when it is imported, in fetch_card
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         count = len(card.hub.files)
         say(f"{card.name}: {count} files of huggingface.co/datasets/{card.hub.repo}", quiet=quiet)
-    done = fetch_card(card, root)
+    fetched = fetch_card(card, root)
     if as_json:
         print_json(
             {
                 "root": str(root),
-                "new": [str(path) for path in done.new],
-                "kept": [str(path) for path in done.kept],
-                "by_hand": [dataclasses.asdict(part) for part in done.by_hand],
+                "new": [str(path) for path in fetched.new],
+                "kept": [str(path) for path in fetched.kept],
+                "by_hand": [dataclasses.asdict(part) for part in fetched.by_hand],
             }
         )
         return
-    print_parts(by_hand_lines(card, root, done))
+    print_parts(by_hand_lines(card, root, fetched))
 
 
 @data.command()
@@ -137,7 +135,7 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
 @click.option(
     "--format", "format_name", type=click.Choice(EXPORTS), default="jsonl", show_default=True
 )
-@click.option("--embed-images", is_flag=True, help="Write the images as well.")
+@click.option("--embed-images", is_flag=True, help="Also write the images.")
 @data_root
 @limit
 @quiet
@@ -152,7 +150,7 @@ def export(
     embed_images: bool,
     quiet: bool,
 ) -> None:
-    """Writes a split of DATASET to the folder OUT in another format; nothing is written over."""
+    """Write a split of DATASET to the folder OUT in another format; no file is overwritten."""
     from gcg_bench.data import load_dataset
     from gcg_bench.data.export import export as export_dataset
 
@@ -163,10 +161,10 @@ def export(
 
 
 def is_dataset(name: str) -> bool:
-    """Whether a name or path means a data set rather than predictions.
+    """Whether a name or path is that of a data set and not of predictions.
 
-    A `.jsonl` file is a data set when its first line has reference captions, a folder when it has a
-    card or such files.
+    A `.jsonl` file is a data set when its first line has reference captions. A folder is a data set
+    when it has a card, a `.parquet` file, or such a `.jsonl` file.
     """
     path = Path(name)
     if name.replace("-", "_") in card_names() or path.suffix in (".md", ".parquet"):
@@ -216,7 +214,7 @@ def _check_dataset(
 
 
 def _here(card: DataCard, split: str, root: Path) -> bool:
-    """Whether the split's annotations are on this machine; always, for generated data."""
+    """Whether the annotations of a split are on this machine; always true for generated data."""
     try:
         annotation_files(card, split, root)
     except MissingData:

@@ -1,4 +1,4 @@
-"""The tables of the diagnosis: the cost of each kind of mistake, and where mistakes are made."""
+"""Tables of the diagnosis: the cost of each kind of mistake, and mistakes by phrase property."""
 
 from itertools import groupby
 
@@ -13,9 +13,9 @@ _BAR = 16  # characters of the longest bar: the table fits a terminal of 80
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis, *, slices: bool = True) -> None:
-    """Prints kinds with counts and costs; with `slices` also recall and precision by property."""
+    """Prints kinds with counts and costs; with `slices`, also recall and precision by property."""
     headings = ["mistake", "predicted", "reference", "F1 without", "cost", ""]
-    rows = table("What kind of mistake cost what", headings, numeric=headings[1:5])
+    rows = table("Cost of each kind of mistake", headings, numeric=headings[1:5])
     highest = max(tally.f1_without - diagnosis.f1 for tally in diagnosis.tallies)
     for kind, tally in zip(KINDS, diagnosis.tallies, strict=True):
         rows.add_row(kind.title, *_counts(tally), *_cost(tally, diagnosis.f1, highest))
@@ -24,8 +24,8 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis, *, slices: bool = Tr
     console.print(rows)
     console.print(
         Text(
-            f"F1 is {100 * diagnosis.f1:.1f}. Without a kind: reference phrases charged to it are"
-            " answered right, its other predicted phrases are removed, missed ones are found.",
+            f"F1 is {100 * diagnosis.f1:.1f}. F1 without a kind: reference phrases charged to it"
+            " are matched, and its other predicted phrases are removed.",
             "dim",
         )
     )

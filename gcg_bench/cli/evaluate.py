@@ -1,4 +1,4 @@
-"""evaluate and predict: a model runs over a split, and is scored."""
+"""evaluate and predict: run a model on a split, with and without scoring."""
 
 import sys
 from functools import partial
@@ -39,7 +39,7 @@ def evaluate(
 ) -> int:
     """Run a model on a split, score it, and write its leaderboard row and report.
 
-    The run folder keeps every answer; running the same command again goes on where it stopped.
+    The run folder keeps every prediction. The same command continues an interrupted run.
     """
     silent = _silent(output)
     specification = _specification(model, data, scoring_spec(scoring))
@@ -67,7 +67,7 @@ def evaluate(
 @options.as_json
 @options.given(ModelOptions, DataOptions, OutputOptions)
 def predict(model: ModelOptions, data: DataOptions, output: OutputOptions) -> int:
-    """Only run the model: a run folder with one line an image."""
+    """Run a model without scoring; write a run folder with one line for each image."""
     silent = _silent(output)
     specification = _specification(model, data, spec.ScoringSpec())
     with predicted(

@@ -1,4 +1,4 @@
-"""score --explain: one image with the reasons behind its scores, for a run or for files."""
+"""score --explain: shows one image with the reasons for its scores, for a run or for files."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,25 +28,25 @@ def explain(
     encoder: str | None = None,
     output: OutputOptions,
 ) -> None:
-    """Prints all pairs of one image, and why each phrase counted or did not, by every protocol.
+    """Prints all pairs of one image and, for every protocol, why each phrase counts or not.
 
-    The image's own scores come from the results that the run keeps. All images are scored with the
-    protocols of which it keeps none.
+    The scores of the image come from the results in the run. For a protocol without a result in the
+    run, all images are scored.
 
     Args:
         data: the data set.
-        predictions: one for every image of it, by id.
-        protocols: what is explained.
+        predictions: the prediction of every image, by id.
+        protocols: the protocols to explain.
         image: the id of the image.
         run: the run that the predictions belong to, None for files.
-        encoder: the name or folder of the phrase encoder that was asked for.
-        output: what is shown.
+        encoder: the name or folder of the phrase encoder that the user chose, or None.
+        output: the options of the output.
 
     Raises:
         MissingData: the data set has no such image.
         RunConflict: the run was scored with another encoder than `encoder`.
     """
-    index = index_of(data.samples, image)  # first: the rest may take minutes
+    index = index_of(data.samples, image)  # before the scoring, which can take minutes
     kept = [_kept(run, data, protocol) for protocol in protocols]
     rules = [
         phrase_rule(protocol)
@@ -70,7 +70,7 @@ def _scored(
     kept: Sequence[Result | None],
     output: OutputOptions,
 ) -> list[Result]:
-    """The results of the protocols of which none is kept, without intervals."""
+    """The results, without intervals, of the protocols that have no result in the run."""
     chosen = [protocol for protocol, result in zip(protocols, kept, strict=True) if result is None]
     if not chosen:
         return []
@@ -79,7 +79,7 @@ def _scored(
 
 
 def _kept(run: Run | None, data: Dataset, protocol: EvalProtocol) -> Result | None:
-    """The result that a run keeps of a protocol; None when it is of other images, or missing."""
+    """The result of a protocol in a run; None when it is absent or has other images."""
     if run is None or protocol.folder not in run.protocols():
         return None
     result = load_result(run, protocol.folder)

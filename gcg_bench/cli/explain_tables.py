@@ -1,4 +1,4 @@
-"""One image as tables: both sides, the overlaps, and every metric's reasons."""
+"""Tables of one image: both sides, the IoU of the masks, and the reasons of every metric."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _LONGEST = 48  # characters of a phrase in a cell
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """Prints everything about one image; text from files is never read as markup."""
+    """Prints the explanation of one image; text from files is not read as markup."""
     console.print(Text(f"image {explanation.id}", "bold"))
     if explanation.error is not None:
         console.print(Text(f"failed: {explanation.error}", "red"))
@@ -72,7 +72,7 @@ def _print_view(console: Console, view: ProtocolView, explanation: Explanation) 
 
 
 def _numbers(title: str, numbers: FloatArray) -> Table:
-    """References down, predictions across; values from 0.5 are bold, NaN is a dash."""
+    """A table of references by predictions; values of 0.5 or more are bold, NaN is a dash."""
     across = [f"P{number}" for number in range(1, numbers.shape[1] + 1)]
     rows = table(title, ["", *across], numeric=across)
     for number, row in enumerate(numbers.tolist(), 1):
@@ -94,7 +94,7 @@ def _phrase(letter: str, position: int | None, phrases: Sequence[str | None]) ->
 
 
 def _words(text: str | None) -> Text:
-    """The words of a phrase, shortened."""
+    """The words of a phrase, cut to `_LONGEST` characters."""
     if text is None:
         return Text("(no words)", "italic dim")
     return Text(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")

@@ -1,4 +1,4 @@
-"""leaderboard: many runs become a ranked board; a board is verified; a submission is checked."""
+"""leaderboard: ranks runs on a board, verifies a board, checks a submission."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from gcg_bench.runs.settings import limit_of
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """Where a board is written, and how it is ranked."""
+    """The file of a board, and how the board is ranked."""
 
     output: Path
     by: str | None
@@ -29,7 +29,7 @@ class BoardOptions:
 
 
 class Boards(click.Group):
-    """A group whose command may be left out: without one, a board is made."""
+    """A group with the default command `board`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         known = {*self.commands, *self.get_help_option_names(ctx)}
@@ -39,7 +39,7 @@ class Boards(click.Group):
         return super().parse_args(ctx, args if args and args[0] in known else ["board", *args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The options of the board as well as those of the group."""
+        """Lists the options of `board`, then the commands."""
         board.format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
@@ -48,10 +48,10 @@ class Boards(click.Group):
     cls=Boards, options_metavar="[OPTIONS]", subcommand_metavar="RUN... -o BOARD | COMMAND ..."
 )
 def leaderboard() -> None:
-    """One row a run and protocol, ranked among rows whose measurements agree.
+    """Rank runs: one row for each run and protocol; rows with equal measurements are compared.
 
-    gcg-bench leaderboard RUN... -o BOARD writes .csv, .md, .tex or .html. A run folder that is
-    named like a command is given as ./check.
+    gcg-bench leaderboard RUN... -o BOARD writes .csv, .md, .tex or .html. A run folder with the
+    name of a command must be written as a path, for example ./check.
     """
 
 
@@ -64,25 +64,28 @@ def leaderboard() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The board: FILE.csv, .md, .tex or .html.",
 )
-@click.option("--by", default=None, help="Score to rank by. [default: the one of each protocol]")
 @click.option(
-    "--published", is_flag=True, help="Add the results that papers report, marked and unranked."
+    "--by", default=None, help="Score that ranks the rows. [default: the choice of each protocol]"
+)
+@click.option(
+    "--published", is_flag=True, help="Add the results that papers report, marked and not ranked."
 )
 @click.option(
     "--draws",
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
-    help="Draws of the paired test; more are taken for many runs.",
+    help="Draws for the paired test; many runs use more.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--force", is_flag=True, help="Write over an existing file.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @options.quiet
 @options.given(BoardOptions)
 def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
-    """One row a run and protocol, ranked among rows whose measurements agree (the default).
+    """Rank runs: one row for each run and protocol (the default command).
 
-    Systems whose difference could be chance share a rank.
+    Only rows with equal measurements are compared. Systems without a significant difference share a
+    rank.
     """
     from gcg_bench.cli.leaderboard_tables import print_board
     from gcg_bench.reporting.leaderboard import Board, write_board
@@ -91,7 +94,7 @@ def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
     file = chosen.output
     refuse_suffix(file)
     if file.exists() and not chosen.force:
-        raise BadOption(f"{file} exists; give another name, or --force to write over it")
+        raise BadOption(f"{file} exists; give another name, or --force to overwrite it")
     if not runs and not chosen.published:
         raise BadOption("no runs: gcg-bench leaderboard RUN... -o board.csv")
     ranked = Board.of_runs(runs).ranked(
@@ -113,17 +116,17 @@ def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
 @options.as_json
 @options.given(OutputOptions)
 def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: Path | None) -> int:
-    """Score the runs of a board again from their predictions, and list what differs.
+    """Score the runs of a board again from their predictions, and list the differences.
 
-    The board is a .csv, which says where its runs are. The exit code is 2 when anything differs or
-    cannot be checked.
+    The board is a .csv file, which contains the paths of its runs. The exit code is 2 when a value
+    differs or cannot be checked.
     """
     from gcg_bench.cli.leaderboard_tables import print_faults
     from gcg_bench.reporting.leaderboard import Board
     from gcg_bench.reporting.leaderboard import verify as faults_of
 
     if file.suffix != ".csv":
-        raise BadOption(f"{file}: only a board that was written as .csv can be verified")
+        raise BadOption(f"{file}: only a .csv board can be verified")
     read = Board.read(file)
     bar = partial(progress, quiet=shown.quiet or shown.as_json)
     faults = faults_of(read, root=data_root, dataset=dataset, bar=bar)
@@ -148,7 +151,7 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
 @options.as_json
 @options.given(DataOptions)
 def check(wanted: DataOptions, *, submission: Path, as_json: bool) -> int:
-    """Inspect answers that are handed in: coverage, sizes, duplicates, hash, signature, layout.
+    """Check a submission: coverage, sizes, duplicates, hash, signature, layout.
 
     SUBMISSION is a prediction file or folder in any published layout, or a run folder. The exit
     code is 2 when there is an error.

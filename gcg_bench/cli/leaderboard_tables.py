@@ -1,4 +1,4 @@
-"""Boards, what verifying them found, and submissions as a terminal shows them."""
+"""Tables of boards, of the faults of a board, and of submissions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from gcg_bench.scoring import signature
 
 
 def print_board(console: Console, board: Board) -> None:
-    """Each section in short: rank, model, the score it is ranked by, and what qualifies it."""
+    """Prints each section: rank, model, the score that ranks it, and the notes."""
     for section in sections(board):
         console.print(Text(section.title, "bold"))
         headings = ["rank", "model", section.by, "95% interval", "images", "failed", "provenance"]
@@ -46,13 +46,13 @@ def _cells(entry: Entry, section: Section) -> list[Text]:
 
 
 def print_faults(console: Console, file: Path, count: int, faults: Sequence[Fault]) -> None:
-    """What of a board does not hold, or that all of it does.
+    """Prints the fields of a board that differ, and how many rows differ.
 
     Args:
-        console: where.
-        file: the board.
-        count: how many rows it has.
-        faults: what differs.
+        console: the console.
+        file: the file of the board.
+        count: the number of its rows.
+        faults: the fields that differ; empty when all rows hold.
     """
     if faults:
         rows = table("", ["row", "field", "the board says", "found"])
@@ -66,7 +66,7 @@ def print_faults(console: Console, file: Path, count: int, faults: Sequence[Faul
 
 
 def print_submission(console: Console, submission: Submission) -> None:
-    """Everything that is known of a submission, and whether it can be accepted."""
+    """Prints the facts and problems of a submission, and whether it can be accepted."""
     path = submission.path
     if submission.problems:
         console.print(problems_table(path.name, path, submission.problems))

@@ -1,4 +1,4 @@
-"""models: what --model takes, and what each needs."""
+"""models: lists the models and what each needs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,12 +14,12 @@ from gcg_bench.execution.models import Description, describe_models
 @click.command()
 @as_json
 def models(*, as_json: bool) -> None:
-    """What --model takes, and what each needs: weights, memory, licence.
+    """List the names for --model, and what each model needs: weights, memory, licence.
 
-    Besides these names, --model takes predictions:PATH (prediction files in any published layout),
-    ./file.py or package.module:attribute (a model of your own), and glamm:ID_OR_FOLDER (another
-    checkpoint of the family). Weights are not downloaded here: `hf download ID` downloads them, and
-    `gcg-bench doctor --model NAME` says whether they are there.
+    --model also accepts predictions:PATH (prediction files in any published layout), ./file.py or
+    package.module:attribute (your own model), and glamm:ID_OR_FOLDER (another checkpoint of the
+    family). gcg-bench does not download weights: use `hf download ID`, and check with
+    `gcg-bench doctor --model NAME`.
     """
     described = describe_models()
     if as_json:
@@ -34,7 +34,7 @@ def models(*, as_json: bool) -> None:
 
 
 def _print(described: Sequence[Description]) -> None:
-    """Models with weights first: they are what is benchmarked."""
+    """Prints models with weights, then the models that need none."""
     rows = table("Models with weights", ["Name", "What it is", "Weights", "Memory", "Licence"])
     for model in described:
         needs = model.needs

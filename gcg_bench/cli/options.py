@@ -1,7 +1,7 @@
-"""Options that several commands share: each written once, and handed over as dataclasses.
+"""Options that several commands share, and their values as dataclasses.
 
-A command that is decorated with `given(DataOptions, OutputOptions)` takes one argument for each of
-these classes, in their order, after its own arguments.
+A command with the decorator `given(DataOptions, OutputOptions)` takes one positional argument for
+each of these classes, in this order.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Decorator = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which samples: `--dataset`, `--split`, `--task`, `--data-root`, `--limit`."""
+    """The samples: `--dataset`, `--split`, `--task`, `--data-root`, `--limit`."""
 
     dataset: str | None
     split: str | None
@@ -29,7 +29,7 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model, and how it is run."""
+    """The model and how it runs."""
 
     model: str
     out: Path | None
@@ -58,16 +58,16 @@ class ScoringOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What is shown: `--quiet`, `--json`."""
+    """How results are shown: `--quiet`, `--json`."""
 
     quiet: bool
     as_json: bool
 
 
 def given(*groups: type) -> Callable[[Command], Command]:
-    """Hands the options of these dataclasses to a command as one value each, by position.
+    """Passes the options of each dataclass to a command as one positional argument.
 
-    The other options of the command stay keyword arguments.
+    The other options of the command remain keyword arguments.
     """
 
     def decorate(command: Command) -> Command:
@@ -85,7 +85,7 @@ def given(*groups: type) -> Callable[[Command], Command]:
 
 
 def stacked(*decorators: Decorator) -> Callable[[Command], Command]:
-    """Several decorators as one; the first is the first in --help."""
+    """Combines decorators; --help lists their options in this order."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -112,7 +112,9 @@ task = click.option(
 
 quiet = click.option("--quiet", is_flag=True, help="No progress, no messages.")
 
-as_json = click.option("--json", "as_json", is_flag=True, help="The result as JSON on stdout.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+)
 
 dataset = stacked(
     click.option(
@@ -132,16 +134,18 @@ model = stacked(
         default=None,
         help="Run folder. [default: runs/<model>-<dataset>-<split>]",
     ),
-    click.option("--batch-size", default="auto", show_default=True, help="Images at a time."),
+    click.option("--batch-size", default="auto", show_default=True, help="Images in a batch."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."),
     click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True),
-    click.option("--prompt", default=None, help="Instruction, in the place of the data card's."),
+    click.option(
+        "--prompt", default=None, help="Instruction that replaces the one of the data card."
+    ),
     click.option(
         "--name",
         "label",
         default="",
         metavar="LABEL",
-        help="What the run is called in tables; no part of the signature. [default: the model]",
+        help="Name of the run in tables; not part of the signature. [default: the model]",
     ),
     click.option("--max-new-tokens", type=click.IntRange(min=1), default=None),
     click.option("--seed", type=int, default=0, show_default=True),
@@ -150,16 +154,16 @@ model = stacked(
         type=click.FloatRange(min=0, min_open=True),
         default=None,
         metavar="SECONDS",
-        help="An image on which the model works longer counts as failed; a batch may take as many"
-        " times that as it has images. [default: no timeout]",
+        help="Time limit for one image, after which it counts as failed; the limit of a batch is"
+        " this number times its images. [default: no timeout]",
     ),
     click.option(
         "--give-up-after",
         type=click.IntRange(min=1),
         default=None,
         metavar="N",
-        help="An image counts as failed when N processes in a row died while they worked on it"
-        " alone: killed, out of memory, a crash in native code. [default: ask again]",
+        help="An image counts as failed when N processes in a row died on this image alone: killed,"
+        " out of memory, or a crash in native code. [default: no limit]",
     ),
 )
 
@@ -167,8 +171,8 @@ protocols = click.option(
     "--protocol",
     "protocols",
     multiple=True,
-    help="A protocol of the task, e.g. official or strict, or the path of one of your own"
-    " (./file.py:NAME); may be repeated. [default: all of the task]",
+    help="A protocol of the task, e.g. official or strict, or the path of your own protocol"
+    " (./file.py:NAME); can be repeated. [default: all protocols of the task]",
 )
 
 also = click.option("--also", multiple=True, help="Optional metric: bleu, rouge_l or spice.")
@@ -186,19 +190,19 @@ scoring = stacked(
         type=click.Choice(["error", "empty"]),
         default="error",
         show_default=True,
-        help="What an image without a prediction is: an error, or an empty answer.",
+        help="An image without a prediction is an error, or counts as an empty answer.",
     ),
     click.option(
         "--draws",
         type=click.IntRange(min=0),
         default=1000,
         show_default=True,
-        help="Bootstrap draws of the intervals; 0 for none.",
+        help="Bootstrap draws for the intervals; 0 for no intervals.",
     ),
     click.option(
         "--diagnosis",
         is_flag=True,
-        help="Also the kinds of mistakes by size, number, length and place of phrases; in JSON the"
-        " key `diagnosis` of the protocol that counts them.",
+        help="Also show the kinds of mistakes by size, number, length and position of phrases; in"
+        " JSON they are the key `diagnosis` of the protocol that counts them.",
     ),
 )

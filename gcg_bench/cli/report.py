@@ -1,4 +1,4 @@
-"""report: one page with every image, its masks and its mistakes."""
+"""report: writes one page with every image, its masks and its mistakes."""
 
 from contextlib import nullcontext
 from functools import partial
@@ -38,10 +38,10 @@ def report(
     data_root: Path | None,
     quiet: bool,
 ) -> int:
-    """Write a scored run as one page that opens without a network: scores, mistakes, every image.
+    """Write a scored run as one page: scores, mistakes, and every image.
 
-    The page loads nothing from elsewhere. Pictures come from the data root; without them masks are
-    drawn on a blank canvas.
+    The page needs no network and no other file. Images come from the data root; without them the
+    masks are drawn on a blank canvas.
     """
     opened = Run.open(run)
     settings = opened.settings
@@ -68,20 +68,19 @@ def write_report(
     encoder: str | None = None,
     quiet: bool = False,
 ) -> None:
-    """Writes the page of a scored run; the run is locked meanwhile if the page is in its folder.
+    """Writes the page of a scored run; locks the run if the page is in its folder.
 
     Args:
         run: the run.
         out: the file to write.
         data: the run's data set.
-        encoder: the name or folder of the encoder, when its name in the run does not say where it
-            is.
-        quiet: no progress, no messages.
+        encoder: the name or folder of the phrase encoder; the one of the scores by default.
+        quiet: show no progress and no messages.
 
     Raises:
         MissingData: the run is not scored.
-        RunConflict: it was scored on other images, or with another encoder.
-        RunLocked: another process is working on it.
+        RunConflict: the run was scored on other images or with another encoder.
+        RunLocked: another process uses the run.
     """
     inside = out.resolve().parent == run.folder.resolve()
     with run.locked() if inside else nullcontext():

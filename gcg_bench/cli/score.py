@@ -1,4 +1,4 @@
-"""score: only the numbers, for a run or for anybody's prediction files."""
+"""score: scores a run folder or prediction files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -46,7 +46,7 @@ from gcg_bench.types import Prediction
     "--explain",
     default=None,
     metavar="IMAGE_ID",
-    help="Only show one image: its pairs, and why each phrase counted or not.",
+    help="Show only one image: its pairs, and why each phrase counts or not.",
 )
 @options.quiet
 @options.as_json
@@ -61,10 +61,12 @@ def score(
 ) -> int:
     """Score a run folder, or prediction files in any published layout.
 
-    Scores of a run are written into it; scores of prediction files are only shown.
+    The scores of a run are shown and written into its folder; those of prediction files are shown.
     """
     if explain is not None and scoring.diagnosis:
-        raise BadOption("--explain shows one image, --diagnosis all of them: give one of the two")
+        raise BadOption(
+            "--explain shows one image and --diagnosis all images: give only one of them"
+        )
     if Run.is_run(predictions):
         return _score_run(Run.open(predictions), data, scoring, output, explain)
     if data.split is None:
@@ -73,14 +75,14 @@ def score(
 
 
 def without_split(answers: Path) -> GcgBenchError:
-    """The error of a path that is no run, where no --split is given."""
+    """The error for a path that is not a run folder, when --split is missing."""
     if not answers.exists():
         return MissingData(f"{answers}: no such run folder, file or folder of predictions")
-    return BadOption(f"{answers} is not a run folder: say which --split it answers")
+    return BadOption(f"{answers} is not a run folder: give the --split that it answers")
 
 
 def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
-    """How predictions are scored, as the options say."""
+    """The specification of the scoring that the options describe."""
     missing: Literal["error", "empty"] = "empty" if scoring.missing == "empty" else "error"
     return spec.ScoringSpec(
         protocols=scoring.protocols or None,
@@ -92,7 +94,7 @@ def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
 
 
 def refuse_diagnosis(scoring: ScoringOptions, specification: spec.EvaluationSpec) -> None:
-    """Raises BadOption when --diagnosis is asked for without the protocol that counts mistakes."""
+    """Raises BadOption when --diagnosis is given without the protocol that counts mistakes."""
     if scoring.diagnosis:
         data = replace(specification.data, limit=1) if specification.data.split else None
         task = tasks.load((data or specification.data).load().task)
@@ -205,20 +207,20 @@ def _explain(
 
 
 def write_board(run: Run) -> None:
-    """Writes a run's own rows of a leaderboard into its folder."""
+    """Writes the leaderboard rows of a run into its folder."""
     with run.locked():
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
 
 
 def title_of(evaluated: Evaluated) -> str:
-    """The title of a table of scores: whose, on which data."""
+    """The title of a table of scores: the run, the data set and the split."""
     assert evaluated.run is not None
     data = evaluated.data
     return f"{label_of(evaluated.run)} on {data.card.name} {data.split}"
 
 
 def show(title: str, evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions) -> int:
-    """Shows results as a table or as JSON; 1 when images failed, else 0."""
+    """Shows results as a table or as JSON; returns 1 when images failed, else 0."""
     diagnosis = _diagnosis(evaluated, scoring, output)
     task = tasks.load(evaluated.data.task)
     if output.as_json:
@@ -241,7 +243,7 @@ def _as_json(result: Result, task: tasks.Task, diagnosis: Diagnosis | None) -> d
 def _diagnosis(
     evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions
 ) -> Diagnosis | None:
-    """The kinds of mistakes if they are to be shown and a protocol counts them, else None."""
+    """The kinds of mistakes; None when they are not shown or no protocol counts them."""
     protocol = _counting_mistakes(evaluated)
     wanted = scoring.diagnosis or not (output.as_json or output.quiet)
     if protocol is None or not wanted:
@@ -258,7 +260,7 @@ def _counting_mistakes(evaluated: Evaluated) -> EvalProtocol | None:
 
 
 def say_failed(predictions: Iterable[Prediction], *, quiet: bool) -> None:
-    """Says on stderr how many images failed, and what happened to the first of them."""
+    """Reports on stderr how many images failed, and the error of the first."""
     failed = [prediction for prediction in predictions if prediction.error is not None]
     if failed:
         count, first = len(failed), failed[0]

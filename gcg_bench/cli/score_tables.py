@@ -1,4 +1,4 @@
-"""The table of scores: protocols side by side, printed as papers print them."""
+"""The table of scores, with one column for each protocol."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gcg_bench.types import ScoreSpec, scale_note
 
 
 def print_scores(console: Console, title: str, results: Sequence[Result]) -> None:
-    """The scores of all protocols beside each other, and below them what qualifies them."""
+    """Prints the scores of all protocols as columns, then the notes and signatures."""
     specs: dict[str, ScoreSpec] = {}
     for result in results:
         for score in result.scores:
@@ -37,7 +37,7 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
 
 
 def _noted(results: Sequence[Result]) -> dict[str, list[str]]:
-    """Each note once, with the protocols it is about."""
+    """Note -> the names of the protocols that have it."""
     protocols: dict[str, list[str]] = {}
     for result in results:
         for note in result.notes:

@@ -1,4 +1,4 @@
-"""selftest: are the metrics sound? Laws that hold on any data set."""
+"""selftest: checks the metrics against laws that hold on any data set."""
 
 import click
 
@@ -33,7 +33,7 @@ from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
     help="Phrase encoder for every protocol: minilm, bert-base-uncased, or a folder.",
 )
 @options.also
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the damage.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the changes.")
 @options.quiet
 @options.as_json
 @options.given(DataOptions, OutputOptions)
@@ -46,12 +46,12 @@ def selftest(
     also: tuple[str, ...],
     seed: int,
 ) -> int:
-    """Change answers in ways whose effect is known beforehand, and check that every score obeys.
+    """Change predictions in ways with a known effect, and check every score against it.
 
-    The references are damaged into answers between truth and noise. Then phrases change places,
-    masks lose a pixel, junk is added, and so on; every score of the protocols must move as the law
-    says, or not at all. Exit code 0 when every law holds or is one that the metric is known to
-    break, 1 when another is broken.
+    The predictions are the references with added noise. Each law changes them in one way: phrases
+    are reordered, masks lose a pixel, junk is added, and so on. It states for every score whether
+    the score must rise, fall or stay equal. The exit code is 0 when every law holds or the metric
+    declares the exception, and 1 when another law is broken.
     """
     data = DataSpec(
         dataset=source.dataset or "shapes",

@@ -1,4 +1,4 @@
-"""The table of laws by scores, and what qualifies it."""
+"""The table of laws by scores, with a legend and the broken laws."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,7 +27,7 @@ _LEGEND = (
 
 
 def print_law_report(console: Console, title: str, report: LawReport) -> None:
-    """A table for each protocol; below it, the known and the broken laws, and the outcome."""
+    """Prints a table for each protocol, then the known and the broken laws, and the counts."""
     for protocol in report.protocols:
         heading = f"{protocol.name} v{protocol.version} on {title}"
         if protocol.encoder is not None:
@@ -54,7 +54,7 @@ def _print_protocol(
         lines = [line for law in report.laws for line in cells[law.name, metric, score].split()]
         widths[metric, score] = max(len(score), *map(len, lines))
     laws = max(len(law.name) for law in report.laws)
-    room = console.width - laws - len("images") - 3  # their borders
+    room = console.width - laws - len("images") - 3  # borders of these two columns
     for number, part in enumerate(_side_by_side(widths, room)):
         headings = ["law", "images", *(score for _, score in part)]
         rows = table("" if number else heading, headings, numeric=["images"])
@@ -67,14 +67,14 @@ def _print_protocol(
 
 
 def _plain_scores(report: LawReport) -> str:
-    """Says which scores are not multiplied by 100; empty when all are."""
+    """Text that names the scores without the factor 100; empty when there are none."""
     specs = [spec for protocol in report.protocols for spec in protocol.scores]
     names = list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1))
     return f", {', '.join(names)} as they are" if names else ""
 
 
 def _side_by_side(widths: Mapping[Column, int], room: int) -> Iterator[list[Column]]:
-    """Columns in as few tables as a line has room for; each column has a border."""
+    """Splits columns into tables that fit `room` characters; each column has a border."""
     part: list[Column] = []
     used = 0
     for column, width in widths.items():
@@ -95,7 +95,7 @@ def _cell(result: LawResult) -> Text:
 
 
 def _move(result: LawResult) -> str:
-    """How far a score moved, with small moves shown too; a plain 0 when it did not move."""
+    """The difference of a score as text, with two digits when it is below 1; 0 for none."""
     move = (result.after - result.before) * result.spec.factor
     if abs(move) < 1e-7:
         return "0"

@@ -1,6 +1,7 @@
-"""Metrics: one file each, named as the file; the contract is `gcg_bench.types.Metric`.
+"""Metrics: each file defines the metric of its name; the contract is `gcg_bench.types.Metric`.
 
-`load(name)` makes the metric of a file with its default parameters. Files do not know each other.
+`load(name)` returns the metric of a file with its default parameters. Metrics do not import each
+other.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from gcg_bench.types import FloatArray, Metric
 
 
 def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Counted part over counted whole, elementwise; 0 where there is nothing to divide by."""
+    """Part divided by whole, elementwise; 0 where the whole is 0."""
     nothing = np.zeros(np.broadcast(part, whole).shape)
     return np.divide(part, whole, out=nothing, where=whole > 0)
 
@@ -20,7 +21,7 @@ def load(name: str) -> Metric:
     """The metric of a file in this folder, with its default parameters.
 
     Raises:
-        UnknownName: no such file.
+        UnknownName: the file does not exist.
         GcgBenchError: the file does not define exactly one metric of that name.
     """
     module = registry.module("metrics", name, "metric")

@@ -1,15 +1,16 @@
 """AP50: COCO's average precision of masks at IoU .50, one category, 101 recall points.
 
-Per image the detections (phrases with a mask) take references one by one, highest score first, each
-the best still free with IoU >= .50; over all images precision is read off at recall 0, .01, ... 1.
+In each image the detections (phrases with a mask) are matched in descending order of score, each
+with the unmatched reference of largest IoU >= .50. Over all images, precision is interpolated at
+recall 0, .01, .02 up to 1.
 Source: COCO detection evaluation (pycocotools COCOeval, areaRng all, maxDets 100), crowd rules
 included.
 
 Published evaluator (`scores_from="constant"`, `ties="image_order"`): every score is 1.0, so the
-curve is drawn in the order of the images and another order gives another number. Sound form
-(`scores_from="model"`, `ties="one_step"`): detections of equal score enter the curve together, so
-order is free. When any detection of a run has no score, all of the run's count as equal, and AP50
-is the value at the run's single operating point.
+curve follows the order of the images, and another order gives another value. Sound form
+(`scores_from="model"`, `ties="one_step"`): detections of equal score are one step of the curve, so
+the order has no effect. When a detection of a run has no score, all scores of the run count as
+equal, and AP50 is the value at the single operating point of the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ from gcg_bench.types.citations import COCO
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-# COCO's spelling; the thresholds are compared with >=, so the last bit matters
+# as COCO computes them: the thresholds are compared with >=, so the last bit matters
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
 _BROKEN_BY_IMAGE_ORDER = {
@@ -85,10 +86,10 @@ _CLAIMS = {
 class AP50(Metric):
     """Average precision of masks at IoU .50.
 
-    Row: how many references there are to find (crowds excluded); for each detection in rank order
-    its verdict (1 true, 0 false, -1 ignored because it lies on a crowd) and its score; and the
-    image's place in COCO's order. No reference anywhere scores -1 as COCO prints it when the ties
-    are COCO's, else 0.
+    Row: the number of references without crowds; for each detection, in rank order, its verdict (1
+    true, 0 false, -1 ignored because it lies on a crowd) and its score; and the position of the
+    image in COCO's order. Without any reference the score is -1, as in COCO, for
+    `ties="image_order"`, else 0.
     """
 
     scores_from: Literal["constant", "model"] = "model"
@@ -111,7 +112,7 @@ class AP50(Metric):
         return _BROKEN_BY_IMAGE_ORDER if self.ties == "image_order" else {}
 
     def fit(self, pairs: Sequence[Pair]) -> bool:
-        """Whether the run's own scores are used: only when every detection has one."""
+        """Whether the scores of the run are used: only when every detection has a score."""
         return self.scores_from == "model" and all(
             phrase.score is not None
             for pair in pairs
@@ -149,7 +150,7 @@ class AP50(Metric):
         return {"AP50": _in_steps(rows, weights)}
 
     def notes(self, pairs: Sequence[Pair]) -> list[str]:
-        """What the order of the images and missing confidences mean for the score."""
+        """The effect of the order of images and of missing confidences on the score."""
         sentences = []
         scored = [
             phrase.score is not None
@@ -167,7 +168,7 @@ class AP50(Metric):
         return sentences
 
     def paired_notes(self, key: str, a: str, b: str) -> list[str]:
-        """What the order of the images and unequal confidences mean for a paired test."""
+        """The effect of the order of images and of unequal confidences on a paired test."""
         sentences = []
         if self.ties == "image_order":
             sentences.append(f"AP50 of {key} depends on the order of the images, and so does its p")
@@ -200,7 +201,7 @@ class AP50(Metric):
 
 
 def _flat(rows: Rows, order: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
-    """All verdicts and confidences, images in `order`, and how many each image has."""
+    """All verdicts and confidences, with images in `order`, and their number for each image."""
     verdicts = [rows.columns["verdicts"][image] for image in order]
     sizes = np.array([len(block) for block in verdicts], dtype=np.int64)
     confidences = [rows.columns["confidences"][image] for image in order]
@@ -208,7 +209,7 @@ def _flat(rows: Rows, order: IntArray) -> tuple[FloatArray, FloatArray, IntArray
 
 
 def _in_image_order(rows: Rows, weights: FloatArray) -> FloatArray:
-    """The tied curve: a drawn image stands in its place, as often as it is drawn."""
+    """AP for tied scores, shape (draws,): an image has its position, as often as it is drawn."""
     order = np.argsort(rows.columns["order"], kind="stable")
     verdicts, _, sizes = _flat(rows, order)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -228,7 +229,7 @@ def _in_image_order(rows: Rows, weights: FloatArray) -> FloatArray:
 
 
 def _in_steps(rows: Rows, weights: FloatArray) -> FloatArray:
-    """The curve over distinct scores: equal scores are one step, whatever image they are from."""
+    """AP over distinct scores, shape (draws,): equal scores of all images are one step."""
     verdicts, confidences, sizes = _flat(rows, np.arange(len(rows)))
     image = np.repeat(np.arange(len(rows)), sizes)
     rank = np.argsort(-confidences, kind="stable")
@@ -245,19 +246,19 @@ def _in_steps(rows: Rows, weights: FloatArray) -> FloatArray:
 def _reached(
     weights: FloatArray, image: IntArray, counted: BoolArray, steps: IntArray
 ) -> FloatArray:
-    """How many counted detections stand at or above each step, (draws, steps)."""
-    if len(steps) == 1:  # all tie, as in runs without scores: only how many an image has matters
+    """The number of counted detections at or above each step, shape (draws, steps)."""
+    if len(steps) == 1:  # all scores are equal: only the number in each image matters
         return (weights @ np.bincount(image[counted], minlength=weights.shape[1]))[:, None]
     reached: FloatArray = np.cumsum(weights[:, image] * counted, axis=1)[:, steps]
     return reached
 
 
 def _interpolated(true: FloatArray, false: FloatArray, positives: float) -> float:
-    """Mean over 101 recalls of the best precision from that recall on; 0 with nothing to find."""
+    """Mean over 101 recalls of the best precision at that recall or above; 0 without references."""
     if positives == 0 or not len(true):
         return 0.0
     recall = true / positives
-    # COCO's spacing(1) in the denominator keeps 0 / 0 out and the last digit the same
+    # COCO adds spacing(1) to the denominator against 0 / 0; the last digit depends on it
     precision = true / (false + true + np.spacing(1))
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     at = np.searchsorted(recall, _RECALLS, side="left")

@@ -1,7 +1,7 @@
-"""BLEU-1 to BLEU-4 of captions: the share of word sequences that a reference also has.
+"""BLEU-1 to BLEU-4 of captions: the share of word sequences that are also in a reference.
 
-For n = 1 to 4 the n-grams of all predicted captions are counted, each at most as often as one
-reference has it; BLEU-n is the geometric mean of the shares up to n, times a penalty when the
+For n = 1 to 4 the n-grams of all predicted captions are counted, each at most as often as it occurs
+in one reference. BLEU-n is the geometric mean of the shares up to n, times a penalty when the
 captions are shorter than the references of closest length. Source: Papineni et al. 2002, as
 pycocoevalcap computes it over the corpus (option `closest`).
 """
@@ -16,7 +16,7 @@ import numpy as np
 from gcg_bench.types import FloatArray, Metric, Pair, Row, Rows, ScoreSpec
 
 _N = 4
-# pycocoevalcap's guards against 0 / 0; they move the last digits of every score, so they stay
+# pycocoevalcap adds these against 0 / 0; the last digits of every score depend on them
 _TINY, _SMALL = 1e-15, 1e-9
 
 _SCORES = tuple(f"Bleu_{n}" for n in range(1, _N + 1))
@@ -38,8 +38,8 @@ _CITATION = r"""@inproceedings{papineni2002bleu,
 class BLEU(Metric):
     """Corpus BLEU, closest reference length, up to 4-grams.
 
-    Row: n-grams that a reference has, and n-grams, for n = 1 to 4; words in the caption; words in
-    the reference closest in length (of two, the shorter).
+    Row: for n = 1 to 4, the n-grams that are in a reference, then all n-grams; words in the
+    caption; words in the reference of closest length (the shorter of two).
     """
 
     name: ClassVar[str] = "bleu"
@@ -74,7 +74,7 @@ class BLEU(Metric):
 
 
 def _sequences(words: Sequence[str]) -> Counter[tuple[str, ...]]:
-    """How often each run of 1 to 4 words occurs."""
+    """The number of occurrences of each sequence of 1 to 4 words."""
     return Counter(
         tuple(words[start : start + n])
         for n in range(1, _N + 1)

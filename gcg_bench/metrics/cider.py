@@ -1,13 +1,14 @@
 """CIDEr of captions (CIDEr-D): similarity to the references in rare n-grams.
 
-A caption is a vector of n-gram counts, each weighted by how few images' references have the n-gram.
-For n = 1 to 4 the clipped cosine with each reference is taken, times a Gaussian penalty on the
-difference in length; the image scores the mean over n and references, times 10. Source: Vedantam et
-al. 2015, as pycocoevalcap computes it (no stemming; length counts 2-grams).
+A caption is a vector of n-gram counts. An n-gram has a higher weight when the references of fewer
+images contain it. For n = 1 to 4 the clipped cosine with each reference is computed, times a
+Gaussian penalty on the difference in length; the score of an image is the mean over n and
+references, times 10. Source: Vedantam et al. 2015, as pycocoevalcap computes it (no stemming;
+length counts 2-grams).
 
-Document frequencies come from the evaluated references, so a score holds for this set of images: a
-subset changes every image's score, and a single image scores 0. Under resampling they stay those of
-the full set: an image keeps its score, and only how often it counts is drawn.
+Document frequencies come from the evaluated references, so a score is valid only for this set of
+images: a subset changes the score of every image, and a single image scores 0. Resampling keeps the
+frequencies of the full set: the score of an image is fixed, and its weight is drawn.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,9 +48,9 @@ _CLAIMS = {
 
 @dataclass(frozen=True)
 class CIDEr(Metric):
-    """Mean CIDEr-D over the images, in its own scale of 0 to 10.
+    """Mean CIDEr-D over the images, on its scale of 0 to 10.
 
-    Row: the image's score. An empty caption scores 0.
+    Row: the score of the image. An empty caption scores 0.
     """
 
     n: int = 4
@@ -63,7 +64,7 @@ class CIDEr(Metric):
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
-        """Each image's score, by its captions, since all are scored at once."""
+        """The captions of each image -> its score; all images are scored together."""
         captions = [_captions(pair) for pair in pairs]
         scored = cider_d(captions, n=self.n, sigma=self.sigma).tolist()
         return dict(zip(captions, scored, strict=True))
@@ -75,7 +76,7 @@ class CIDEr(Metric):
         return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
 
     def paired_notes(self, key: str, a: str, b: str) -> tuple[str, ...]:
-        """What fixed document frequencies mean for a paired test."""
+        """A note that the document frequencies are fixed in a paired test."""
         return ("CIDEr keeps the document frequencies of the full reference set under draws",)
 
 
@@ -84,9 +85,9 @@ def _captions(pair: Pair) -> Captions:
 
 
 def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray:
-    """CIDEr-D of each image's (references, hypothesis), shape (images,).
+    """CIDEr-D of the (references, hypothesis) of each image, shape (images,).
 
-    Captions are numbered: the images' hypotheses, then all references, image by image.
+    Captions have numbers: first the hypotheses of all images, then all references, image by image.
     """
     images = len(captions)
     texts = [*(h for _, h in captions), *chain.from_iterable(r for r, _ in captions)]
@@ -105,7 +106,7 @@ def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray
 
 
 def _numbered(texts: Sequence[str]) -> tuple[IntArray, IntArray]:
-    """All words of all captions as numbers from 0, and the caption each is in."""
+    """All words of all captions as numbers from 0, and the caption of each word."""
     split = [text.split() for text in texts]
     known: dict[str, int] = {}
     words = [known.setdefault(word, len(known)) for word in chain.from_iterable(split)]
@@ -114,12 +115,12 @@ def _numbered(texts: Sequence[str]) -> tuple[IntArray, IntArray]:
 
 
 def _runs(words: IntArray, caption: IntArray, n: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """For each length from 1 to n: every n-gram as a number from 0, and its caption."""
+    """Yields for each length from 1 to n all n-grams as numbers from 0, and their captions."""
     size = int(words.max(initial=0)) + 1
     starts, grams = np.arange(len(words)), words
     yield grams, caption
     for more in range(1, n):
-        # an n-gram is a shorter one and the next word, if that is of the same caption
+        # an n-gram is a shorter n-gram and the next word, if both are in the same caption
         inside = starts[starts + more < len(words)]
         longer = caption[inside] == caption[inside + more]
         grams, starts = grams[: len(inside)][longer], inside[longer]
@@ -128,9 +129,9 @@ def _runs(words: IntArray, caption: IntArray, n: int) -> Iterator[tuple[IntArray
 
 
 def _similarity(grams: IntArray, caption: IntArray, image: IntArray, images: int) -> FloatArray:
-    """Clipped tf-idf cosine of each reference with its image's hypothesis, shape (references,)."""
+    """Clipped tf-idf cosine of each reference and its hypothesis, shape (references,)."""
     size = int(grams.max(initial=0)) + 1
-    # one entry for each n-gram of each caption, sorted by caption, so hypotheses come first
+    # one entry for each n-gram of each caption; they are sorted by caption: hypotheses are first
     entries, counts = np.unique(caption * size + grams, return_counts=True)
     owner, gram = np.divmod(entries, size)
     split = int(np.searchsorted(owner, images))

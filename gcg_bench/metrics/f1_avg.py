@@ -1,8 +1,8 @@
-"""F1_avg: phrase F1 averaged over the IoU thresholds .50, .55, ... .95, as COCO averages AP.
+"""F1_avg: phrase F1 averaged over the IoU thresholds .50 to .95 in steps of .05, as COCO's AP.
 
-At each threshold a predicted phrase may match a reference phrase when IoU >= threshold and their
-words are alike; as many pairs as possible are matched. Tight masks keep their F1 as the threshold
-rises, loose ones lose it.
+At each threshold a predicted phrase can match a reference phrase when IoU >= threshold and their
+similarity >= threshold_similarity; the matching has as many pairs as possible. F1 at a high
+threshold is high only when masks fit tightly.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from gcg_bench.metrics import ratio
 from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 from gcg_bench.types.citations import COCO
 
-# in hundredths, so that .60 is the nearest float to 60 / 100 and not a sum of rounded steps
+# from hundredths: .60 is then the nearest float to 60 / 100 and not a sum of rounded steps
 _THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
 _MATCHED = tuple(f"matched_{threshold:.2f}" for threshold in _THRESHOLDS)
 
@@ -61,7 +61,7 @@ class AveragedF1(Metric):
     """Phrase F1 averaged over IoU thresholds .50:.05:.95.
 
     Row: phrases matched at each of the ten thresholds, phrases predicted, phrases in the reference.
-    Nothing on either side scores 0.
+    The score is 0 when neither side has phrases.
     """
 
     threshold_similarity: float = 0.5
@@ -80,7 +80,7 @@ class AveragedF1(Metric):
         row: dict[str, float] = {}
         matched = -1
         for column, threshold in zip(_MATCHED, _THRESHOLDS, strict=True):
-            # a higher threshold admits a subset, so none stays none
+            # a higher threshold admits a subset, so 0 pairs remain 0
             if matched != 0:
                 matched = len(matching.admissible(weight, alike & (iou >= threshold)))
             row[column] = float(matched)

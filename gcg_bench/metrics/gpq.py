@@ -1,9 +1,9 @@
-"""gPQ: grounded panoptic quality, with the similarity of the words as a factor.
+"""gPQ: grounded panoptic quality, panoptic quality with the similarity of words as a factor.
 
-gPQ = sum over matched pairs of IoU x similarity / (TP + FP/2 + FN/2), which splits into
+gPQ = sum over matched pairs of IoU x similarity / (TP + FP/2 + FN/2). It is the product of
 segmentation quality SQ (the mean of IoU x similarity over matched pairs) and recognition quality RQ
 (the F1 of phrases): gPQ = SQ x RQ. Sources: panoptic quality, arXiv 1801.00868; the similarity
-factor in the spirit of arXiv 2609.19143.
+factor follows the idea of arXiv 2609.19143.
 """
 
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ class GroundedPQ(Metric):
     """gPQ, SQ and RQ, pooled over images.
 
     Row: (sum of IoU x similarity over matched pairs, phrases matched, predicted, in the reference).
-    Among matchings with the most pairs the one with the largest sum is taken. A ratio without a
+    Of all matchings with the most pairs, the one with the largest sum counts. A ratio without a
     denominator is 0.
     """
 

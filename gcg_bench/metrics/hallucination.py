@@ -1,7 +1,7 @@
-"""Hallucination: the share of predicted phrases that are like no phrase of the reference.
+"""Hallucination: the share of predicted phrases that are similar to no reference phrase.
 
-A predicted phrase is hallucinated when its best similarity over the image's reference phrases is
-below 0.5. Where its mask lies plays no part.
+A predicted phrase is hallucinated when its highest similarity to a reference phrase of the image is
+below 0.5. The position of its mask has no effect.
 """
 
 from collections.abc import Mapping
@@ -69,8 +69,8 @@ _CLAIMS = {
 class Hallucination(Metric):
     """Hallucinated phrases over predicted phrases, pooled over images; lower is better.
 
-    Row: (phrases hallucinated, phrases predicted). A mask without words is like nothing. A model
-    that predicts nothing hallucinates nothing: 0.
+    Row: (phrases hallucinated, phrases predicted). A mask without words is similar to nothing, so
+    it is hallucinated. A model that predicts nothing scores 0.
     """
 
     threshold_similarity: float = 0.5
@@ -90,9 +90,9 @@ class Hallucination(Metric):
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         predicted = pair.similarity.shape[1]
-        like_some = (pair.similarity >= self.threshold_similarity).any(axis=0)
+        is_similar = (pair.similarity >= self.threshold_similarity).any(axis=0)
         return {
-            "hallucinated": float(predicted - int(like_some.sum())),
+            "hallucinated": float(predicted - int(is_similar.sum())),
             "predicted": float(predicted),
         }
 

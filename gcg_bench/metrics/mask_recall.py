@@ -1,9 +1,9 @@
-"""Mask recall as published: the share of reference labels found in place under like words.
+"""Mask recall as published: the share of reference labels with a matching mask and words.
 
-Source: the GLaMM authors' eval/gcg/evaluate.py. Labels and masks are two lists tied by position.
-The pair of largest IoU is looked at first; the loop halts at the first pair whose IoU or similarity
-is below 0.5, whatever would follow. When that pair has a mask but no words (uneven lists) the image
-loses all that it had found, while its labels stay in the denominator.
+Source: the GLaMM authors' eval/gcg/evaluate.py. Labels and masks are two lists, paired by position.
+The loop takes pairs in descending order of IoU and halts at the first pair whose IoU or similarity
+is below 0.5, also when later pairs would match. When that pair has a mask but no words (lists of
+unequal length), all matches of the image are lost, and its labels still count in the denominator.
 """
 
 from collections.abc import Mapping
@@ -77,10 +77,10 @@ _CLAIMS = {
 
 @dataclass(frozen=True)
 class MaskRecall(Metric):
-    """Labels found over labels, pooled over images.
+    """Matched labels divided by all labels, pooled over images.
 
-    Row: (labels found, labels in the reference, 1 when the image was lost to uneven lists). No
-    labels at all score 0.
+    Row: (labels matched, labels in the reference, 1 when lists of unequal length lost the image).
+    The score is 0 without labels.
     """
 
     threshold_iou: float = 0.5
@@ -95,7 +95,7 @@ class MaskRecall(Metric):
 
     @property
     def laws_broken(self) -> Mapping[str, str]:
-        """The laws that this metric cannot keep, with the reason."""
+        """The laws that do not hold for this metric, with the reason."""
         return _LAWS_BROKEN
 
     def measure(self, pair: Pair, fitted: None) -> Row:
@@ -117,7 +117,7 @@ class MaskRecall(Metric):
         return {"Recall": ratio(matched, labels)}
 
     def explain(self, pair: Pair) -> list[Reason]:
-        """The published loop, step by step, up to where it halts."""
+        """The steps of the published loop, and where it halts."""
         truth, answer = pair.sample.truth, pair.prediction.grounding
         iou = pair.iou[np.ix_(truth.masked, answer.masked)]
         similarity = pair.similarity[np.ix_(truth.worded, answer.worded)]
@@ -160,7 +160,7 @@ class MaskRecall(Metric):
 
 
 def _words_of(pair: Pair, row: int, column: int) -> str:
-    """Whose words were looked at, where these are not the masks' own."""
+    """Text that names the compared words when they are not those of the masks; else empty."""
     truth, answer = pair.sample.truth, pair.prediction.grounding
     own = (truth.masked[row], answer.masked[column])
     seen = (truth.worded[row], answer.worded[column])

@@ -1,10 +1,10 @@
-"""METEOR 1.5 of captions: matched words, weighted by how they match, less a fragmentation penalty.
+"""METEOR 1.5 of captions: weighted word matches with a fragmentation penalty.
 
 Words of the predicted caption are aligned with those of a reference by exact form, stem, synonym or
-paraphrase. Recall weighs more than precision, content words more than function words, and matches
-that fall into many chunks are penalised. The corpus score is one formula over summed counts, not a
-mean over captions. Source: Denkowski and Lavie 2014 (METEOR Universal), English parameters; their
-own program aligns the words (`gcg_bench.text.java`).
+paraphrase. Recall has more weight than precision, content words more than function words, and
+matches in many chunks are penalised. The corpus score is one formula over summed counts, not a mean
+over captions. Source: Denkowski and Lavie 2014 (METEOR Universal), English parameters; their
+program aligns the words (`gcg_bench.text.java`).
 """
 
 from collections import Counter
@@ -22,8 +22,8 @@ from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Row
 
 Captions = tuple[tuple[str, ...], str]
 
-_BEAM = 40  # alignments with which METEOR goes on
-_LONG = 1000  # words; a shorter caption takes little memory, whatever its words
+_BEAM = 40  # alignments that METEOR keeps after each word
+_LONG = 1000  # words; any caption of at most this length takes little memory
 
 _STAGES = ("exact", "stem", "synonym", "paraphrase")
 _MATCHES = tuple(
@@ -59,9 +59,9 @@ _CLAIMS = {
 class METEOR(Metric):
     """METEOR 1.5, English, normalised, over the corpus.
 
-    Row: METEOR's 23 counts of the image, with the reference it scores best: words and function
-    words of both sides, matched content and function words of both sides by stage, chunks, matched
-    words of both sides. No word or no match scores 0.
+    Row: the 23 counts of METEOR for the image and its best reference: words and function words of
+    both sides, matched content and function words of both sides by stage, chunks, matched words of
+    both sides. The score is 0 without words or without matches.
     """
 
     name: ClassVar[str] = "meteor"
@@ -82,11 +82,11 @@ class METEOR(Metric):
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, list[float]]:
-        """The counts of all captions in one call to METEOR.
+        """The captions of each image -> its counts, from one call to METEOR.
 
         Raises:
-            BadData: a caption that METEOR has not the memory for.
-            EnvironmentProblem: no Java, or it fails.
+            BadData: METEOR would need too much memory for a caption.
+            EnvironmentProblem: Java is missing or fails.
         """
         captions = list(dict.fromkeys(map(_captions, pairs)))
         rooms = [_room(*_captions(pair)) for pair in pairs]
@@ -115,11 +115,11 @@ def _captions(pair: Pair) -> Captions:
 
 
 def _room(references: Sequence[str], hypothesis: str) -> int:
-    """The bytes that METEOR's search takes for a caption at least; 0 for one that is not long.
+    """The least memory in bytes of METEOR's search for a caption; 0 for at most 1000 words.
 
-    It goes from word to word of a reference with the best 40 alignments so far, and copies each for
-    every place at which the caption has that word. A copy has a byte for each word of the caption,
-    and five for each of the reference.
+    The search processes a reference word by word. It keeps the best 40 alignments, and copies each
+    for every position of that word in the caption. A copy has one byte for each word of the caption
+    and five bytes for each word of the reference.
     """
     words = hypothesis.split(" ")
     if len(words) <= _LONG:
@@ -145,7 +145,7 @@ def _too_much(pair: Pair, need: str = "") -> BadData:
 
 
 def _summable(counts: FloatArray) -> FloatArray:
-    """The counts with 0 chunks where every word is matched in one chunk, as METEOR adds them up."""
+    """The counts with 0 chunks where one chunk has all words, as METEOR sums them."""
     words, chunks, matched = counts[:, :2], counts[:, 20], counts[:, 21:]
     whole = (chunks == 1) & (matched == words).all(axis=1)
     counts[:, 20] = np.where(whole, 0.0, chunks)
@@ -153,7 +153,7 @@ def _summable(counts: FloatArray) -> FloatArray:
 
 
 def _score(total: FloatArray) -> FloatArray:
-    """METEOR's formula over summed counts (draws, 23)."""
+    """METEOR's formula over summed counts, (draws, 23) to (draws,)."""
     # (draws, stage, content or function, hypothesis or reference)
     matches = total[:, 4:20].reshape(-1, len(_STAGES), 2, 2)
     weighted = np.einsum("s,dskh->dkh", _STAGE_WEIGHTS, matches)

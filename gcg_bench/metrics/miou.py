@@ -1,12 +1,13 @@
-"""mIoU: how well the masks that were found fit, averaged over images.
+"""mIoU: the mean IoU of matched masks, averaged over images.
 
-Published evaluator (`match="greedy"`, `divide_by="taken"`): pairs are taken from the largest IoU
-down while it is above 0, and the image scores the mean of the taken pairs, so that finding less can
-score more. Source: the GLaMM authors' eval/gcg/evaluate.py, which pairs predictions x references.
+Published evaluator (`match="greedy"`, `divide_by="taken"`): pairs are taken in descending order of
+IoU while it is above 0. The score of an image is the mean over the taken pairs, so fewer matches
+can give a higher score. Source: the GLaMM authors' eval/gcg/evaluate.py, which pairs predictions x
+references.
 
-Sound form (`match="optimal"`, `divide_by="larger_side"`): the best one-to-one assignment, its sum
-divided by the larger number of phrases; junk and omissions both cost. An image with nothing on one
-side scores 0, with nothing on both sides 1.
+Sound form (`match="optimal"`, `divide_by="larger_side"`): the sum of IoU over the best one-to-one
+assignment, divided by the larger number of phrases, so that junk and omissions lower the score. An
+image with phrases on only one side scores 0, and one without any phrases scores 1.
 """
 
 from collections.abc import Mapping
@@ -82,9 +83,9 @@ _CLAIMS = {
 
 @dataclass(frozen=True)
 class MeanIoU(Metric):
-    """mIoU over images.
+    """Mean IoU over images.
 
-    Row: the image's mean IoU. Reduced by the mean over images; no images score 0.
+    Row: the mean IoU of the image. The score is the mean over images, 0 without images.
     """
 
     match: Literal["greedy", "optimal"] = "optimal"
@@ -117,7 +118,7 @@ class MeanIoU(Metric):
     def _greedy(pair: Pair) -> list[float]:
         truth = pair.sample.truth.masked
         predicted = pair.prediction.grounding.masked
-        # the published table is prediction x reference, which decides between tied entries
+        # the published table is prediction x reference; the order decides between equal entries
         table = pair.iou[np.ix_(truth, predicted)].T
         return [value for _, _, value in matching.greedy(table)]
 

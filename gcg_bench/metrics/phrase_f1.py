@@ -1,9 +1,9 @@
-"""Precision, recall and F1 of phrases: right place and right words, pooled over images.
+"""Precision, recall and F1 of phrases by mask and words, pooled over images.
 
-A predicted phrase may match a reference phrase when their masks overlap (IoU >= threshold_iou) and
-their words are alike (similarity >= threshold_similarity). Among such admissible pairs as many as
-possible are matched one to one. A predicted phrase without a match is a false positive, a reference
-phrase without one a false negative.
+A predicted phrase can match a reference phrase when their masks overlap (IoU >= threshold_iou) and
+their words are similar (similarity >= threshold_similarity). The matching is one to one and has as
+many of these admissible pairs as possible. A predicted phrase without a match is a false positive,
+a reference phrase without one a false negative.
 """
 
 from collections.abc import Mapping
@@ -103,7 +103,7 @@ class PhraseF1(Metric):
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         iou, similarity = pair.iou, pair.similarity
-        # NaN (nothing against nothing, or no words) compares false: never admissible
+        # NaN (two empty masks, or no words) compares false, so the pair is not admissible
         allowed = (iou >= self.threshold_iou) & (similarity >= self.threshold_similarity)
         matched = len(matching.admissible(iou * similarity, allowed))
         reference, predicted = iou.shape
@@ -122,7 +122,7 @@ class PhraseF1(Metric):
         }
 
     def explain(self, pair: Pair) -> list[Reason]:
-        """The kind of every predicted phrase, then of every unmatched reference phrase."""
+        """The kind of every predicted phrase, then that of every unmatched reference phrase."""
         image = judge_image(pair.sample.id, pair.iou, pair.similarity, self)
         predicted = [
             Reason("F1", _partner(finding), position, finding.kind == "matched", _why(finding, "R"))
@@ -141,7 +141,7 @@ def _partner(finding: Finding) -> int | None:
 
 
 def _why(finding: Finding, letter: str) -> str:
-    """The kind in words and numbers; `letter` is that of the other side."""
+    """The kind of a phrase with its numbers; `letter` is the letter of the other side."""
     title = next(kind.title for kind in KINDS if kind.name == finding.kind)
     if finding.other is None:
         return f"{title}: the other side has no phrase"

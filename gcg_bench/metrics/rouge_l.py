@@ -1,9 +1,9 @@
-"""ROUGE-L of captions: how much of a caption is common with a reference, in the same order.
+"""ROUGE-L of captions: the longest common subsequence of words with a reference.
 
-From the longest common subsequence of words come precision and recall; with several references the
-best of each is taken, on its own. Their F-measure with beta 1.2 is the image's score. Source: Lin
-2004, as pycocoevalcap computes it: captions are split at single spaces, so an empty caption is one
-empty word, and two empty captions agree.
+Precision and recall are its length divided by the length of the caption and of the reference. With
+several references the maximum of each is taken independently. Their F-measure with beta 1.2 is the
+score of the image. Source: Lin 2004, as pycocoevalcap computes it: captions are split at single
+spaces, so an empty caption is one empty word, and two empty captions match.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ _CLAIMS = {
 class ROUGEL(Metric):
     """Mean F-measure of the longest common subsequence.
 
-    Row: the image's F-measure, 0 when no word is common.
+    Row: the F-measure of the image, 0 without common words.
     """
 
     beta: float = 1.2
@@ -68,10 +68,10 @@ class ROUGEL(Metric):
 
 
 def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence.
+    """The length of the longest common subsequence of two sequences of words.
 
-    One row of the usual table is kept as the bits of one integer: a 0 is a place where the length
-    rises by one (Hyyrö 2004), so a word costs a few operations and not one for each other word.
+    One row of the dynamic programming table is the bits of one integer: a 0 is a position where the
+    length rises by one (Hyyrö 2004). Each word then takes a constant number of integer operations.
     """
     places: dict[str, int] = {}
     for k, word in enumerate(first):

@@ -1,13 +1,13 @@
-"""SPICE of captions, optional: agreement of objects, attributes and relations, by a parser.
+"""SPICE of captions, optional: F-measure of objects, attributes and relations from a parser.
 
-Captions are parsed into tuples (object; object, attribute; object, relation, object); an image
-scores the F-measure of the tuples. Source: Anderson et al. 2016, whose own program (carried by
-pycocoevalcap) does it all.
+Captions are parsed into tuples (object; object, attribute; object, relation, object). The score of
+an image is the F-measure of the tuples. Source: Anderson et al. 2016; their program, which is part
+of pycocoevalcap, computes the score.
 
-The program needs two files of Stanford CoreNLP 3.6.0, 384 MB, that pycocoevalcap fetches when it
-runs and gcg-bench does not: without them this metric says what to get, and stops. It parses for
-minutes, may take 8 GB of memory and was written for Java 8; where it fails on a newer Java, name a
-Java 8 in GCG_BENCH_JAVA. No other metric needs it.
+The program needs two files of Stanford CoreNLP 3.6.0 (384 MB). gcg-bench does not download them;
+when they are missing, the error message explains where to get them. Parsing takes minutes and up to
+8 GB of memory. The program was written for Java 8: if it fails with a newer Java, name a Java 8 in
+GCG_BENCH_JAVA. No other metric needs it.
 """
 
 import json
@@ -45,7 +45,7 @@ _CITATION = r"""@inproceedings{anderson2016spice,
 class SPICE(Metric):
     """Mean F-measure of scene-graph tuples.
 
-    Row: the image's F-measure.
+    Row: the F-measure of the image.
     """
 
     name: ClassVar[str] = "spice"
@@ -56,10 +56,10 @@ class SPICE(Metric):
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
     def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
-        """Each image's score, by its captions, in one call to the program.
+        """The captions of each image -> its score, from one call to the program.
 
         Raises:
-            EnvironmentProblem: the models are not there, no Java, or it fails.
+            EnvironmentProblem: the models or Java are missing, or the program fails.
         """
         captions = list(dict.fromkeys(map(_captions, pairs)))
         return dict(zip(captions, _scored(captions), strict=True)) if captions else {}
@@ -76,7 +76,7 @@ def _captions(pair: Pair) -> Captions:
 
 
 def _scored(captions: Sequence[Captions]) -> list[float]:
-    """The program's F-measure of all tuples, caption by caption."""
+    """The F-measure of all tuples for each caption, from the program."""
     program = java.package_folder() / "spice"
     parts = [program / "spice-1.0.jar", program / "lib" / "*", *_models(program / "lib")]
     asked = [
@@ -98,7 +98,7 @@ def _scored(captions: Sequence[Captions]) -> list[float]:
 
 
 def _models(carried: Path) -> list[Path]:
-    """The two files of Stanford CoreNLP, beside the program's own or in the cache folder."""
+    """The two files of Stanford CoreNLP, from the cache folder or the folder of the program."""
     own = cache_folder() / "spice"
     for folder in (own, carried):
         files = [folder / name for name in _MODELS]

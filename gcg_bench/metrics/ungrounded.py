@@ -1,4 +1,4 @@
-"""Ungrounded: the share of predicted phrases that carry no mask at all."""
+"""Ungrounded: the share of predicted phrases that have no mask."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _CLAIMS = {
 
 @dataclass(frozen=True)
 class Ungrounded(Metric):
-    """Phrases without a mask over predicted phrases, pooled over images; lower is better.
+    """Phrases without a mask divided by predicted phrases, pooled over images; lower is better.
 
     Row: (phrases without a mask, phrases predicted). A model that predicts nothing scores 0.
     """

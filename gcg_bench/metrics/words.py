@@ -1,7 +1,7 @@
 """Words: mean length of the predicted captions.
 
-Not a quality by itself. It stands beside the caption scores because they depend on length: CIDEr
-has a Gaussian penalty (sigma 6 words), METEOR weighs recall over precision.
+The length is not a quality. It is reported with the caption scores because they depend on length:
+CIDEr has a Gaussian penalty (sigma 6 words), and METEOR gives recall more weight than precision.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ _CLAIMS = {
 
 @dataclass(frozen=True)
 class Words(Metric):
-    """Mean number of PTB tokens, punctuation left out, in a predicted caption.
+    """Mean number of PTB tokens in a predicted caption, without punctuation.
 
-    Row: the number of tokens. An empty caption has 0 and counts.
+    Row: the number of tokens. An empty caption counts with 0 tokens.
     """
 
     name: ClassVar[str] = "words"
@@ -45,7 +45,7 @@ class Words(Metric):
 
     @property
     def laws_broken(self) -> Mapping[str, str]:
-        """The laws that this metric cannot keep, with the reason."""
+        """The laws that do not hold for this metric, with the reason."""
         return _LAWS_BROKEN
 
     def measure(self, pair: Pair, fitted: None) -> Row:
