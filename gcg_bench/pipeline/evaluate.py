@@ -7,7 +7,7 @@ same checks and the same signature whoever starts it.
 import hashlib
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -123,7 +123,7 @@ def score_run(
 ) -> Evaluated:
     """Scores the predictions of a run, and keeps rows and scores in it.
 
-    The run is locked while scores are written: answers that were added would not be in them.
+    The run is locked meanwhile: predictions that were added would not be in the scores.
 
     Args:
         run: the run.
@@ -136,19 +136,19 @@ def score_run(
         MissingData, BadData: a prediction is missing, damaged, or of another split.
         EnvironmentProblem: Java or an encoder is needed and missing.
     """
-    predictions = predictions_of(run, data, scoring, limited=limited)
-    message("scoring ...")
-    results = score(
-        data,
-        predictions,
-        scoring.of(tasks.load(data.task)),
-        answered=answered_by(run.settings),
-        missing=scoring.missing,
-        resampling=scoring.resampling,
-        label=label_of(run),
-    )
-    if not limited:
-        with run.locked():
+    with nullcontext() if limited else run.locked():
+        predictions = predictions_of(run, data, scoring, limited=limited)
+        message("scoring ...")
+        results = score(
+            data,
+            predictions,
+            scoring.of(tasks.load(data.task)),
+            answered=answered_by(run.settings),
+            missing=scoring.missing,
+            resampling=scoring.resampling,
+            label=label_of(run),
+        )
+        if not limited:
             results = [keep(run, result) for result in results]
     return Evaluated(data, run, predictions, tuple(results))
 
