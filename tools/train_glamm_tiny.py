@@ -76,7 +76,7 @@ def train(work: Path, stage: str) -> None:
 
 
 def load_stage(training_model: TrainingModel, work: Path, stage: str) -> None:
-    """Loads the weights of the parts that a stage trains, including the probe."""
+    """Loads the weights of the parts that a stage trains, and of the probe if it trains it."""
     weights = torch.load(work / f"{stage}.pt", weights_only=True)["pupil"]
     modules = [f"model.{module}." for module in PARTS[stage]]
     prefixes = tuple([*modules, "probe."] if stage in PROBED else modules)

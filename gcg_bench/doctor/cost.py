@@ -8,7 +8,7 @@ from gcg_bench.errors import EnvironmentProblem, MissingData
 from gcg_bench.glamm.resources import Forecast, forecast, largest_batch, parse_batch_size, precision
 
 _MAX_NEW_TOKENS = 512
-_CARD_PIXELS, _CARD_MASKS = 1_000_000, 4  # of an image, when only the card is there
+_CARD_PIXELS, _CARD_MASKS = 1_000_000, 4  # of an image, when only the card is available
 
 
 def cost(job: Job) -> Forecast | None:

@@ -200,7 +200,7 @@ class GlammConfig:
             region: used when `settings` has no section `region`.
 
         Raises:
-            BadData: a field has the wrong type or a size that is not supported.
+            BadData: a field is missing, has the wrong type, or describes another model.
         """
         if settings.get("rope_scaling") is not None:
             raise BadData("scaled rotary positions are not supported", field="rope_scaling")

@@ -14,7 +14,7 @@ from tiny_training.batches import Batch
 from tiny_training.pool import KINDS
 
 COVERED = 0.35
-"""A patch counts as covered by a phrase's thing from this share of its area."""
+"""A patch counts as covered by a thing from this share of its area, and as empty up to EMPTY."""
 
 EMPTY = 0.05
 

@@ -24,13 +24,13 @@ def _neutral_law(name: str, description: str, change: Change, reason: str) -> La
 LAWS: tuple[Law, ...] = (
     _neutral_law(
         "phrase order",
-        "The phrases of each answer stand in another order.",
+        "The phrases of each answer are in another order.",
         neutral_changes.phrases_reordered,
         "an answer is a set of phrases, and the order of a set has no meaning",
     ),
     _neutral_law(
         "reference order",
-        "The phrases of each reference stand in another order.",
+        "The phrases of each reference are in another order.",
         neutral_changes.references_reordered,
         "a reference is a set of phrases, and the order of a set has no meaning",
     ),
@@ -42,7 +42,7 @@ LAWS: tuple[Law, ...] = (
     ),
     _neutral_law(
         "image order",
-        "The images come in another order.",
+        "The images are in another order.",
         neutral_changes.images_reordered,
         "the images are a set, and the order of a set has no meaning",
     ),
