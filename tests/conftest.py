@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -26,18 +27,19 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def pytest_configure(config: pytest.Config) -> None:
     """One cache folder a session, cold at its start: nothing on the machine can help or harm.
 
-    Parallel workers share it, as parallel commands of a user do: Java starts once for a caption.
+    It is there before a module is imported. Parallel workers inherit it from the process that
+    starts them and share it, as parallel commands of a user do: Java starts once for a caption.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # then the folder is the worker's
-        folder = folder.parent
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GCG_BENCH_CACHE", str(folder / "shared-cache"))
-        yield
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    patch = pytest.MonkeyPatch()
+    folder = tempfile.TemporaryDirectory(prefix="gcg-bench-tests-")
+    patch.setenv("GCG_BENCH_CACHE", folder.name)
+    config.add_cleanup(folder.cleanup)
+    config.add_cleanup(patch.undo)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def serve():
     disk_space.require_disk = lambda *_: None
     model = Path(__file__).with_name("model.py")
     with tempfile.TemporaryDirectory() as folder:
-        typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "2"]
+        typed = ["evaluate", "--model", str(model), *BASIC, "--limit", "6"]
         typed += ["--quiet", "--out", f"{folder}/run"]
         code, out, err = run_here(main, typed)
         if code:

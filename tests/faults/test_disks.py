@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from faults import model as models
@@ -138,11 +139,14 @@ def test_a_second_process_on_a_run_is_refused_while_it_predicts_and_scores(kills
     environment = {**os.environ, "FAULTS_SLEEP": "60"}
     code = "import sys\nfrom gcg_bench.cli import main\nmain(sys.argv[1:])"
     with subprocess.Popen([sys.executable, "-c", code, *typed], env=environment) as first:
-        lock = place / "run" / ".lock"
-        while not (lock.exists() and lock.read_text()):
-            assert first.poll() is None
-        named = f"in use by process {first.pid} on {os.uname().nodename}"
-        for command in ("predict", "evaluate", "score"):
-            refused(kills.run(place, command), named)
-        first.kill()
+        try:
+            lock = place / "run" / ".lock"
+            while not (lock.exists() and lock.read_text()):
+                assert first.poll() is None
+                time.sleep(0.01)
+            named = f"in use by process {first.pid} on {os.uname().nodename}"
+            for command in ("predict", "evaluate", "score"):
+                refused(kills.run(place, command), named)
+        finally:
+            first.kill()
     kills.finish(place, ["evaluate"])
