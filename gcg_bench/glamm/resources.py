@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gcg_bench import machine
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.glamm.configuration import GlammConfig
-from gcg_bench.glamm.estimate import H100, Workload, estimate, measure_machine
+from gcg_bench.glamm.estimate import H100, Workload, estimate
 
 _MAX_BATCH = {"cuda": 32}  # the first batch size to try; on other devices 8, which uses a few cores
 _MEMORY_SHARE = 0.8  # share of a device's memory; the rest is for unplanned needs
@@ -136,8 +136,10 @@ def forecast(
     """
     import torch
 
+    from gcg_bench.glamm import speed
+
     number = precision("auto", device)
-    host = measure_machine(device, getattr(torch, number))
+    host = speed.measure_machine(device, getattr(torch, number))
     work = Workload(images=images, batch=size, masks=masks, pixels=pixels)
     cost = estimate(config, host, work, bytes_per_number=_bytes_per_number(number))
     h100_cost = estimate(config, H100, Workload(images, batch=32, masks=masks, pixels=pixels))

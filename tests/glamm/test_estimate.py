@@ -7,7 +7,8 @@ import torch
 
 from gcg_bench.glamm.assembly import build, parameters
 from gcg_bench.glamm.configuration import GlammConfig
-from gcg_bench.glamm.estimate import H100, Workload, estimate, measure_machine, parameter_counts
+from gcg_bench.glamm.estimate import H100, Workload, estimate, parameter_counts
+from gcg_bench.glamm.speed import measure_machine
 
 
 def parts(model):

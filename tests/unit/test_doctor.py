@@ -20,7 +20,7 @@ from gcg_bench.doctor import Job, cost, examine, hardware, ready, software
 from gcg_bench.doctor.check import Check, run_check
 from gcg_bench.doctor.cost import workload_counts
 from gcg_bench.errors import BadOption, EnvironmentProblem, UnknownName
-from gcg_bench.glamm import resources
+from gcg_bench.glamm import speed
 from gcg_bench.glamm.estimate import H100
 from gcg_bench.machine import Memory
 from gcg_bench.text import encoders, java
@@ -325,7 +325,7 @@ def test_an_error_is_parted_into_problem_and_remedy():
 @pytest.fixture
 def h100(monkeypatch):
     """Makes this machine an H100 that does not measure itself."""
-    monkeypatch.setattr(resources, "measure_machine", lambda device, dtype: H100)
+    monkeypatch.setattr(speed, "measure_machine", lambda device, dtype: H100)
 
 
 def test_images_are_counted_in_the_data_or_taken_from_the_card():
