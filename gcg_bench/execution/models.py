@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadOption, UnknownName
+from gcg_bench.execution import model_code
 from gcg_bench.registry import (
     ENTRY_POINT_GROUP,
     Loading,
@@ -97,6 +99,29 @@ def name_of(model: Model) -> str:
         if model in _NAMES:
             return _NAMES[model]
     return type(model).__name__
+
+
+def code_of(spec: object) -> dict[str, str]:
+    """The files of the code that a model is made by, each with its sha256; see `model_code`.
+
+    Empty for built-in models, which the version of gcg-bench names. Nothing is imported or run.
+
+    Args:
+        spec: as `load_model` takes it.
+    """
+    if not isinstance(spec, str):
+        return model_code.of_object(spec)
+    head = spec.partition(":")[0]
+    if _ALIASES.get(head, head).replace("-", "_") in names("adapters"):
+        return {}
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    if head in points.names:
+        return model_code.of_entry_point(points[head])
+    if match := _FILE.fullmatch(spec):
+        return model_code.of_file(Path(match["file"]))
+    if match := _DOTTED.fullmatch(spec):
+        return model_code.of_module(match["module"])
+    return {}
 
 
 def describe_models() -> list[Description]:

@@ -1,19 +1,27 @@
 """Caches on disk for expensive results: one SQLite database for each kind of value.
 
-A key is a digest of everything that determines the value (content and version). So an entry never
-becomes wrong; it only becomes unused. SQLite serialises writers, so processes can share a cache.
+A key is a digest of everything that determines the value (content and version). Every entry ends in
+a seal, a checksum of its key, its value and their lengths. An entry whose seal does not fit is a
+miss: its value is computed again and replaces it. SQLite serialises writers, so processes can share
+a cache.
+
+A cache saves time and decides nothing. So a cache that cannot be used (read-only, full, damaged,
+unreachable) is named once in a warning, and the work goes on without it.
 """
 
 import hashlib
+import logging
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gcg_bench.errors import EnvironmentProblem
-
 _BATCH = 500  # the default limit of SQLite is 999 variables in a statement
+_SEAL = 16  # bytes at the end of an entry
+_warned: set[Path] = set()  # the databases that a warning has named
+_own: list[Path] = []  # the folders of `own_caches`, the last one is in use
 
 
 def cache_folder() -> Path:
@@ -35,6 +43,20 @@ def digest(*parts: str | bytes) -> bytes:
     return state.digest()
 
 
+@contextmanager
+def own_caches() -> Iterator[Path]:
+    """Every cache of this process is empty and temporary until the block ends; gives the folder.
+
+    What is checked in the block does not rest on what anybody has stored before.
+    """
+    with tempfile.TemporaryDirectory(prefix="gcg-bench-", ignore_cleanup_errors=True) as folder:
+        _own.append(Path(folder))
+        try:
+            yield _own[-1]
+        finally:
+            _own.pop()
+
+
 class Cache:
     """A dictionary on disk, from bytes to bytes.
 
@@ -48,54 +70,82 @@ class Cache:
     """
 
     def __init__(self, kind: str) -> None:
-        self.path = cache_folder() / f"{kind}.sqlite"
+        self.path = (_own[-1] if _own else cache_folder()) / f"{kind}.sqlite"
+        self._damaged: set[bytes] = set()
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The entries with these keys; a key without an entry is left out.
-
-        Raises:
-            EnvironmentProblem: the file cannot be read.
-        """
+        """The entries with these keys; a key without an intact entry is left out."""
         distinct = list(dict.fromkeys(keys))
         entries: dict[bytes, bytes] = {}
-        if not self.path.exists():
-            return entries
-        with self._connection() as connection:
-            for start in range(0, len(distinct), _BATCH):
-                batch = distinct[start : start + _BATCH]
-                placeholders = ",".join("?" * len(batch))
-                rows = connection.execute(
-                    f"SELECT key, value FROM entries WHERE key IN ({placeholders})",  # noqa: S608
-                    batch,
-                )
-                entries.update(rows)
+        with self._usable():
+            if not self.path.exists():
+                return entries
+            with self._connection() as connection:
+                for start in range(0, len(distinct), _BATCH):
+                    batch = distinct[start : start + _BATCH]
+                    placeholders = ",".join("?" * len(batch))
+                    rows = connection.execute(
+                        f"SELECT key, value FROM entries WHERE key IN ({placeholders})",  # noqa: S608
+                        batch,
+                    )
+                    for key, stored in rows:
+                        value = _opened(key, stored)
+                        if value is None:
+                            self._damaged.add(key)
+                        else:
+                            entries[key] = value
         return entries
 
     def put_many(self, entries: Mapping[bytes, bytes]) -> None:
-        """Adds entries; an existing entry is not changed.
-
-        Raises:
-            EnvironmentProblem: the file cannot be written, or the disk is full.
-        """
+        """Adds entries; an intact entry is not changed, one that `get_many` refused is replaced."""
         if not entries:
             return
-        with self._connection() as connection, connection:
+        sealed = [(key, value + _seal(key, value)) for key, value in entries.items()]
+        replaced = [(key,) for key in self._damaged.intersection(entries)]
+        with self._usable(), self._connection() as connection, connection:
+            connection.executemany("DELETE FROM entries WHERE key = ?", replaced)
             connection.executemany(
-                "INSERT OR IGNORE INTO entries (key, value) VALUES (?, ?)", entries.items()
+                "INSERT OR IGNORE INTO entries (key, value) VALUES (?, ?)", sealed
             )
+            self._damaged.difference_update(entries)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Ends the block where the cache cannot be used; the first time, with a warning."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            if self.path not in _warned:
+                _warned.add(self.path)
+                logging.getLogger("gcg_bench").warning(
+                    "%s: the cache cannot be used (%s). The work goes on without it. Set"
+                    " GCG_BENCH_CACHE to a writable folder with free space, or delete the file if"
+                    " it is damaged",
+                    self.path,
+                    error,
+                )
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """An open database, which is created if it does not exist."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=60)) as connection:
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
-                )
-                yield connection
-        except (OSError, sqlite3.Error) as error:
-            raise EnvironmentProblem(
-                f"{self.path}: the cache cannot be used ({error}). Set GCG_BENCH_CACHE to a"
-                " writable folder with free space, or delete the file if it is damaged"
-            ) from error
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=60)) as connection:
+            # with damaged pages, SQLite is to stop rather than to guess
+            connection.execute("PRAGMA cell_size_check = 1")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
+            )
+            yield connection
+
+
+def _seal(key: bytes, value: bytes) -> bytes:
+    """What an entry ends in: a checksum of key and value, and of their lengths."""
+    return digest("entry", key, value)[:_SEAL]
+
+
+def _opened(key: object, stored: object) -> bytes | None:
+    """The value of an entry; None when it is damaged, or was stored for another key."""
+    if not isinstance(key, bytes) or not isinstance(stored, bytes):
+        return None
+    value, seal = stored[:-_SEAL], stored[-_SEAL:]
+    return value if seal == _seal(key, value) else None

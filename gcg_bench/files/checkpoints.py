@@ -4,7 +4,6 @@ Nothing is downloaded. A model that `hf download ID` has stored in the Hugging F
 by its id.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 from gcg_bench.files import limits, paths
 from gcg_bench.files.cache import Cache, digest
+from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.json import parse_json, read_json
 
 LAYOUTS = (
@@ -24,6 +24,7 @@ LAYOUTS = (
 """The possible main files of a folder of weights; the first that exists is used."""
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library for the header of a file
+_READ_AGAIN = 1 << 29  # bytes; up to here a digest is computed each time
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -127,14 +128,22 @@ def shard_index(index: Path) -> dict[str, str]:
 
 
 def files_digest(files: Iterable[Path]) -> str:
-    """sha256 of the contents of files and of their order, hexadecimal."""
-    return digest(*(file_digest(file) for file in files)).hex()
+    """sha256 of the contents of files and of their order, hexadecimal.
+
+    A file of up to 512 MB is read; a larger one is known by `file_digest`.
+    """
+    return digest(*map(_proven_digest, files)).hex()
+
+
+def _proven_digest(file: Path) -> str:
+    return file_sha256(file) if file.stat().st_size <= _READ_AGAIN else file_digest(file)
 
 
 def file_digest(file: Path) -> str:
     """sha256 of a large file, hexadecimal; cached until the file's size or change time differs.
 
-    The Hugging Face cache names a large file by its sha256; that name is used without a check.
+    The Hugging Face cache names a large file by its sha256; that name is used without a check. Who
+    loads the file compares its contents with this digest.
     """
     file = file.resolve()
     if _BLOB.fullmatch(file.name) and file.parent.name == "blobs":
@@ -143,7 +152,6 @@ def file_digest(file: Path) -> str:
     key = digest(str(file), str(status.st_size), str(status.st_mtime_ns))
     digests = cache.get_many([key])
     if key not in digests:
-        with file.open("rb") as stream:
-            digests[key] = hashlib.file_digest(stream, "sha256").digest()
+        digests[key] = bytes.fromhex(file_sha256(file))
         cache.put_many({key: digests[key]})
     return digests[key].hex()

@@ -17,7 +17,7 @@ from typing import Any
 from gcg_bench import tasks
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
-from gcg_bench.execution.models import load_model, name_of
+from gcg_bench.execution.models import code_of, load_model, name_of
 from gcg_bench.pipeline.predict import complete, predict
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
@@ -89,10 +89,11 @@ def predicted(
         GcgBenchError: see `evaluate`.
     """
     data = spec.data.load()
+    code = code_of(spec.model)
     model = make_model(spec)
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
-    settings = settings_of(spec, data, model)
+    settings = settings_of(spec, data, model, code)
     folder = spec.out or default_folder(settings["model"], data.card.name, data.split)
     with Run.create_or_resume(folder, settings, environment=environment_of(spec)) as run:
         message(f"run folder: {folder}")
@@ -110,6 +111,11 @@ def predicted(
             timeout=spec.options.timeout,
             give_up_after=spec.options.give_up_after,
         )
+        if changed := _changed(code, code_of(spec.model)):
+            message(
+                f"{changed} changed while the model answered: what is loaded later is of the new"
+                " code. Run it again into another --out if an answer may depend on that"
+            )
         yield data, run
 
 
@@ -175,10 +181,22 @@ def make_model(spec: EvaluationSpec) -> Model:
     )
 
 
-def settings_of(spec: EvaluationSpec, data: Dataset, model: Model) -> dict[str, Any]:
-    """What decides the answers: a run can only be resumed with the same."""
+def settings_of(
+    spec: EvaluationSpec, data: Dataset, model: Model, code: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What decides the answers: a run can only be resumed with the same.
+
+    Args:
+        spec: the specification.
+        data: its data set, loaded.
+        model: its model, made.
+        code: the files that the model is made by, each with its sha256, as they were before it was
+            made; as they are now by default.
+    """
+    files = dict(code_of(spec.model) if code is None else code)
     return {
         "model": spec.model if isinstance(spec.model, str) else name_of(model),
+        **({"code": files} if files else {}),
         "task": data.task,
         "dataset": data.card.name,
         "card_version": data.card.version,
@@ -192,6 +210,12 @@ def settings_of(spec: EvaluationSpec, data: Dataset, model: Model) -> dict[str, 
         "decoding": dict(getattr(model, "settings", {})),
         **spec.settings,
     }
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """The first file of a model that is not as it was; empty when all are."""
+    names = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+    return names[0] if names else ""
 
 
 def environment_of(spec: EvaluationSpec) -> dict[str, Any]:

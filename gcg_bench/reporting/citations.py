@@ -10,7 +10,7 @@ from gcg_bench.errors import BadOption, MissingData, UnknownName
 from gcg_bench.execution.models import describe_model
 from gcg_bench.runs import Run
 from gcg_bench.scoring.storage import load_results
-from gcg_bench.text import encoders
+from gcg_bench.text import encoder_citations
 
 SOFTWARE = f"""@software{{gcg_bench,
   title = {{gcg-bench: benchmark and evaluation toolkit for grounded conversation generation}},
@@ -115,7 +115,7 @@ def _uses(run: Run, card: DataCard | None) -> Iterator[tuple[str, tuple[str, ...
                 yield f"metric {metric.name}", metric.citation
         if result.encoder is not None:
             name, _ = result.encoder
-            yield f"encoder {name}", encoders.CITATIONS.get(name.rpartition("/")[2], ())
+            yield f"encoder {name}", encoder_citations.CITATIONS.get(name.rpartition("/")[2], ())
     model = str(run.settings.get("model") or "unnamed")
     description = describe_model(model)
     if description is None or not (description.needs.baseline or description.needs.oracle):

@@ -137,6 +137,7 @@ _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "limit": lambda value: value is None or _is_whole(limits.IMAGES, 1)(value),
     "prompt": lambda value: isinstance(value, str) or _is_texts(value),
     "decoding": _is_object,
+    "code": _is_object,
     "environment": _is_object,
 }
 _RESULT: Mapping[str, Callable[[Any], bool]] = {

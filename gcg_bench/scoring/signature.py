@@ -5,6 +5,7 @@ compared; how the answers were made may differ, since that is the model's own.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -61,12 +62,19 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
     A model's own setting never takes the place of a field that says how they were measured: it is
     then called `model_NAME`. What would end a field is escaped, as in `a%7Cb`.
     """
-    taken = {*MEASUREMENT, *MEASURED_TOO, "prompt"}
+    taken = {*MEASUREMENT, *MEASURED_TOO, "prompt", "code"}
     own = {}
     for name, value in sorted(settings.get("decoding", {}).items()):
         field = _inert(name).replace(":", "%3A")
         own[f"model_{field}" if field in taken else field] = _inert(value)
-    return {"prompt": _prompt(settings), **own}
+    code = {"code": _code(settings["code"])} if settings.get("code") else {}
+    return {"prompt": _prompt(settings), **code, **own}
+
+
+def _code(files: Any) -> str:
+    """The files of a model as signatures name them: by the hash of their names and digests."""
+    text = json.dumps(files, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _prompt(settings: Mapping[str, Any]) -> str:

