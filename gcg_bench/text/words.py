@@ -1,0 +1,84 @@
+"""Words of a phrase: normalised tokens, and the basic forms of nouns and participles."""
+
+import re
+import unicodedata
+from functools import cache
+
+from gcg_bench.text.wordnet import irregular_forms, wordnet
+
+POSSESSIVE = "'s"
+"""The token that stands for the ending of a possessor: `a dog's tail` is `a dog 's tail`."""
+
+LONGEST_TEXT, MOST_WORDS = 2000, 64
+"""Characters and words of a phrase that are read; what follows is not compared."""
+
+_PLAIN = re.compile(r"[a-z0-9]+|'s?(?![a-z])")
+_ANY = re.compile(r"'s?(?!\w)|[^\W_]+")
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u2018": "'"})
+_ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""))
+_DOUBLED = re.compile(r"([bdfgklmnprstvz])\1$")
+
+
+def tokens(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation, accents and control characters.
+
+    Hyphens separate words. An apostrophe at the end of a word is a token of its own, `'s`. Text in
+    other scripts gives its words as they are.
+    """
+    text = text[:LONGEST_TEXT].translate(_APOSTROPHES)
+    plain = text.isascii()
+    found = _PLAIN.findall(text.lower()) if plain else _ANY.findall(_unaccented(text))
+    return [POSSESSIVE if token[0] == "'" else token for token in found[:MOST_WORDS]]
+
+
+def _unaccented(text: str) -> str:
+    """The text in its compatible form and lower case; marks stay where they are part of a word."""
+    parts: list[str] = []
+    for character in unicodedata.normalize("NFKD", text).casefold():
+        kind = unicodedata.category(character)
+        if kind == "Mn":
+            continue
+        parts.append(" " if kind[0] == "C" and kind != "Cf" else character)
+    return unicodedata.normalize("NFKC", "".join(parts))[:LONGEST_TEXT]
+
+
+@cache
+def noun_forms(word: str) -> tuple[str, ...]:
+    """The basic forms that a noun can have, the likeliest first; never empty.
+
+    A plural that is a word of its own has two: `glasses` is spectacles, or more than one glass.
+    """
+    nouns = wordnet()
+    itself = (word,) if nouns.senses(word) else ()
+    irregular = irregular_forms().get(word)
+    if irregular and nouns.senses(irregular):
+        return (irregular,) if irregular != word else (word,)
+    if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
+        return itself or (word,)
+    regular = tuple(
+        word.removesuffix(ending) + basic for ending, basic in _ENDINGS if word.endswith(ending)
+    )
+    known = tuple(form for form in regular if nouns.senses(form))[:1]
+    return tuple(dict.fromkeys((*itself, *known))) or (_plain_singular(word),)
+
+
+def _plain_singular(word: str) -> str:
+    """The singular of a noun that WordNet does not have."""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("shes", "ches", "xes", "sses")) else word[:-1]
+
+
+@cache
+def verb_of(participle: str) -> str:
+    """The verb of a word in -ing or -ed, or of an irregular participle; empty when it is none."""
+    nouns = wordnet()
+    irregular = irregular_forms().get(participle)
+    if irregular and nouns.is_verb(irregular) and participle not in ("left", "found"):
+        return irregular
+    for ending in ("ing", "ed"):
+        stem = participle.removesuffix(ending)
+        if stem != participle and len(stem) > 1:
+            forms = (stem, stem + "e", _DOUBLED.sub(r"\1", stem), stem[:-1] + "y")
+            return next((form for form in forms if len(form) > 1 and nouns.is_verb(form)), "")
+    return ""

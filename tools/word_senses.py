@@ -1,0 +1,93 @@
+"""Makes `gcg_bench/text/lists/senses.txt` from the files of WordNet 3.0.
+
+METEOR's jar has the meanings of each word without their order. The distribution of WordNet 3.0
+(Debian: `apt-get download wordnet-base`) has the order and how often each meaning was tagged. For
+each noun with several meanings, the file names the usual ones by their position in the jar's line.
+A meaning is usual when it can be pointed at in an image, and is the first of these, or was tagged
+at least 3 times and at least a twentieth as often as the first. When no meaning was ever tagged,
+the first two are usual. Persons and places with names of their own are left out.
+
+    python tools/word_senses.py /usr/share/wordnet gcg_bench/text/lists/senses.txt
+"""
+
+import sys
+from pathlib import Path
+
+from gcg_bench.text import wordnet as module
+from gcg_bench.text.wordnet import WordNet
+
+# lexicographer files: Tops, animal, artifact, attribute (only when alone), body, food, group,
+# location, object, person, phenomenon, plant, shape, substance
+VISIBLE = {"03", "05", "06", "08", "13", "14", "15", "17", "18", "19", "20", "25", "27"}
+TAGGED, SHARE = 3, 0.05
+HEADER = (
+    "# Usual meanings of nouns: positions among the word's nouns in METEOR's english.synsets.",
+    "# Made by tools/word_senses.py from WordNet 3.0, Copyright 2006 by Princeton University. All",
+    "# rights reserved. THIS SOFTWARE AND DATABASE IS PROVIDED 'AS IS' AND PRINCETON UNIVERSITY",
+    "# MAKES NO REPRESENTATIONS OR WARRANTIES, EXPRESS OR IMPLIED. The whole licence stands in the",
+    "# jar, synonym/COPYING.WORDNET.",
+)
+
+
+def tagged(folder: Path) -> dict[str, int]:
+    """Sense key -> how often it was tagged."""
+    lines = (line.split() for line in (folder / "cntlist.rev").open())
+    return {key: int(count) for key, _, count in lines}
+
+
+def keys(folder: Path) -> tuple[dict[tuple[str, str], str], set[str]]:
+    """(word, meaning) -> sense key; and the meanings that are one person, place or thing."""
+    found, named = {}, set()
+    for line in (folder / "data.noun").open():
+        if line.startswith(" "):
+            continue
+        parts = line.partition("|")[0].split(" ")
+        if "@i" in parts:
+            named.add(parts[0])
+        for k in range(int(parts[3], 16)):
+            word, number = parts[4 + 2 * k].lower(), int(parts[5 + 2 * k], 16)
+            found[word, parts[0]] = f"{word}%1:{parts[1]}:{number:02d}::"
+    return found, named
+
+
+def usual(ranked: list[tuple[str, int, str]]) -> list[str]:
+    """The usual of (meaning, times tagged, lexicographer file), which are in WordNet's order."""
+    visible = [item for item in ranked if item[2] in VISIBLE] or ranked[:1]
+    if not any(count for _, count, _ in visible):
+        return [sense for sense, _, _ in visible[:2]]
+    most = max(count for _, count, _ in visible)
+    first, *rest = visible
+    return [first[0], *(s for s, count, _ in rest if count >= max(TAGGED, SHARE * most))]
+
+
+def rows(folder: Path, nouns: WordNet) -> list[str]:
+    """The lines of the file."""
+    counts, (sense_keys, named) = tagged(folder), keys(folder)
+    written = []
+    for line in (folder / "index.noun").open():
+        if line.startswith(" "):
+            continue
+        word, _, size, *rest = line.split()
+        order = [s for s in rest[-int(size) :] if s not in named] or rest[-int(size) :]
+        jar = nouns.senses(word)
+        ranked = [
+            (s, counts.get(sense_keys[word, s], 0), sense_keys[word, s].split(":")[1])
+            for s in order
+            if s in jar
+        ]
+        chosen = usual(ranked) if ranked else []
+        if chosen and len(chosen) < len(jar):
+            written.append(f"{word} {' '.join(str(jar.index(s)) for s in chosen)}")
+    return sorted(written)
+
+
+def main(folder: str, target: str) -> None:
+    """Writes the file."""
+    Path(target).touch()
+    lines = [*HEADER, *rows(Path(folder), module.wordnet())]
+    Path(target).write_text("\n".join(lines) + "\n", "utf-8")
+    print(f"{len(lines) - len(HEADER)} words")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
