@@ -12,11 +12,14 @@ from gcg_bench.files.fields import RAISE_FAULTS
 from gcg_bench.predictions import (
     PredictionDraft,
     Reading,
+    counted,
     finish,
+    known_queries,
     prediction_files,
     query_sizes,
     read_drafts,
 )
+from gcg_bench.predictions.identity import identified
 from gcg_bench.types import Model, Prediction, Query
 
 NEEDS = Needs("prediction files in any published layout, or a run folder: predictions:PATH")
@@ -73,13 +76,14 @@ class PredictionFile:
             BadData: a mask is invalid or does not have its image's size; predictions for no query.
         """
         ids = [query.id for query in queries]
+        self._identify(queries)
         absent, unknown = self.missing(ids), self.unknown_ids(ids)
         if unknown and not limited:
             raise BadData(
                 f"{len(unknown)} predictions are for images that are not in the split:"
                 f" {_id_list(unknown)}",
                 file=self.path,
-                remedy="Check --dataset and --split",
+                remedy=f"Check --dataset and --split; ids of the split are such as {ids[:1]}",
             )
         if absent and missing == "error":
             raise MissingData(
@@ -91,6 +95,18 @@ class PredictionFile:
             prediction.id: prediction
             for prediction in finish(drafts, query_sizes(queries), RAISE_FAULTS)
         }
+
+    def notes(self) -> list[str]:
+        """What a person must know of how the files were read, one sentence each."""
+        return self.reading.sentences()
+
+    def _identify(self, queries: Sequence[Query]) -> None:
+        """Compares the names in the files with those of the images, see `identified`."""
+        drafts = list(self._drafts.values())
+        counts = Reading()
+        known = identified(drafts, known_queries(queries), RAISE_FAULTS, counts)
+        self._drafts = {draft.id: draft for draft in counted(known, RAISE_FAULTS, Reading())}
+        self.reading.remarks += counts.remarks
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
         """The files' predictions; masks that `prepare` has not checked are checked now."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.data_tables import levels, problem_fields, problems_table
-from gcg_bench.data import load_dataset
+from gcg_bench.data import Dataset, load_dataset
 from gcg_bench.errors import BadData, BadOption
 from gcg_bench.predictions import Reading
 from gcg_bench.predictions.check import Repair, check
@@ -38,10 +38,11 @@ def check_path(
     Returns:
         The exit code: 2 when there is an error that was not repaired, else 0.
     """
-    sizes = _sizes(dataset, split, data_root)
+    data = _split(dataset, split, data_root)
+    sizes, known = (None, None) if data is None else (data.sizes, data.known)
     reading = Reading()
-    problems = check(path, sizes=sizes, ids=sizes, reading=reading)
-    repaired = None if fix is None else repair(path, fix, sizes=sizes, ids=sizes)
+    problems = check(path, sizes=sizes, known=known, reading=reading)
+    repaired = None if fix is None else repair(path, fix, sizes=sizes, known=known)
     if as_json:
         print_json(_as_json(path, reading, problems, fix, repaired))
     else:
@@ -50,15 +51,13 @@ def check_path(
     return 2 if broken and repaired is None else 0
 
 
-def _sizes(
-    dataset: str | None, split: str | None, data_root: Path | None
-) -> dict[str, tuple[int, int]] | None:
-    """Image id -> (height, width) of the split that is answered; None without a split."""
+def _split(dataset: str | None, split: str | None, data_root: Path | None) -> Dataset | None:
+    """The split that is answered; None without a split."""
     if split is None:
         if dataset is not None:
             raise BadOption(f"--dataset {dataset}: give the --split that the predictions answer")
         return None
-    return load_dataset(dataset or "grandf", split, data_root).sizes
+    return load_dataset(dataset or "grandf", split, data_root)
 
 
 def _as_json(
@@ -72,6 +71,7 @@ def _as_json(
         "masks": reading.masks,
         "failed": reading.failed,
         "problems": [problem_fields(*problem) for problem in problems],
+        "notes": reading.sentences(),
         "fixed": None if repaired is None else {"file": str(fix), "written": repaired.written},
     }
 

@@ -162,7 +162,7 @@ def _score_files(
     chosen = scoring_spec(scoring)
     predictions = complete(
         data.samples,
-        read_predictions(path, sizes=data.sizes, reading=reading),
+        read_predictions(path, sizes=data.sizes, known=data.known, reading=reading),
         missing=chosen.missing,
         limited=options_.limit is not None,
     )

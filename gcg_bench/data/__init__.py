@@ -8,7 +8,7 @@ from typing import Any
 from gcg_bench.data.cards import DataCard, data_folder, load_card, locate
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.digests import file_sha256
-from gcg_bench.predictions import query_sizes
+from gcg_bench.predictions import Known, known_queries, query_sizes
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
@@ -40,6 +40,11 @@ class Dataset:
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Query id -> (height, width) of its image, which the masks of a prediction must have."""
         return query_sizes(sample.query for sample in self.samples)
+
+    @property
+    def known(self) -> tuple[Known, ...]:
+        """The queries by all names that a prediction may have for them."""
+        return known_queries(sample.query for sample in self.samples)
 
 
 def load_dataset(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.files import limits
+from gcg_bench.files import encodings, limits
 
 
 def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
@@ -21,8 +21,7 @@ def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
     try:
         if not file.is_file():  # reading a pipe would block
             raise MissingData(f"{file}: no such file")
-        limits.refuse_long(file, most, "a JSON document")
-        data = file.read_bytes()
+        data = encodings.content(file, most=most)
     except OSError as error:
         raise MissingData(f"{file}: cannot be read ({error})") from error
     return parse_json(data, file)
@@ -70,12 +69,13 @@ def _containers(value: Any) -> list[Any]:
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, counted from 1; each line includes its line break.
+    """The lines of a file in UTF-8 with their numbers from 1; each includes its line break.
 
     Raises:
-        BadData: a line is longer than limits.LINE; only that many bytes of it are read.
+        BadData: a line is longer than limits.LINE; only that many bytes of it are read. Or the file
+            cannot be unpacked, see `encodings.opened`.
     """
-    with file.open("rb") as stream:
+    with encodings.opened(file) as stream:
         for number in count(1):
             line = stream.readline(limits.LINE + 1)
             if not line:

@@ -116,6 +116,8 @@ def predicted(
                 f"{changed} changed while the model answered: what is loaded later is of the new"
                 " code. Run it again into another --out if an answer may depend on that"
             )
+        for sentence in getattr(model, "notes", list)():
+            message(f"{sentence}.")
         yield data, run
 
 

@@ -144,7 +144,8 @@ def complete(
         raise BadData(
             f"{len(strangers)} predictions are of images that are not in the split:"
             f" {_first_ten(strangers)}",
-            remedy="Is it the right data set and split?",
+            remedy="Is it the right data set and split? Its ids are such as"
+            f" {_first_ten([sample.id for sample in samples[:1]])}",
         )
     absent = [sample.id for sample in samples if sample.id not in by_id]
     if absent and missing == "error":

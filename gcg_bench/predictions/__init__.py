@@ -10,22 +10,28 @@ one JSON object       in the key of each entry
 What a record looks like is said by the plug-ins in `layouts/`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from gcg_bench.errors import BadData
 from gcg_bench.files.fields import RAISE_FAULTS, Faults
 from gcg_bench.predictions.drafts import PredictionDraft, Size, finish, query_sizes
+from gcg_bench.predictions.identity import Known, identified, known_queries
+from gcg_bench.predictions.joining import joined
 from gcg_bench.predictions.layouts.lines import write_line
+from gcg_bench.predictions.locating import prediction_files
 from gcg_bench.predictions.reading import Reading
-from gcg_bench.predictions.walking import drafts_in, prediction_files
+from gcg_bench.predictions.walking import drafts_in
 from gcg_bench.types import Prediction
 
 __all__ = [
+    "Known",
     "PredictionDraft",
     "Reading",
+    "counted",
     "finish",
+    "known_queries",
     "prediction_files",
     "query_sizes",
     "read_drafts",
@@ -50,6 +56,7 @@ def read_predictions(
     path: Path,
     *,
     sizes: Mapping[str, Size] | None = None,
+    known: Sequence[Known] | None = None,
     on_problem: Callable[[BadData], None] | None = None,
     faults: Faults = RAISE_FAULTS,
     reading: Reading | None = None,
@@ -60,6 +67,8 @@ def read_predictions(
         path: a file, a folder, or a run folder.
         sizes: query id -> (height, width) that the masks must have; polygons can be read only for
             queries that are listed.
+        known: the queries of the split. Then what the records say of their images is compared with
+            the split, and the field and the spelling that fit are used, see `identity`.
         on_problem: takes each problem, after which reading goes on without the faulty part: a mask
             is left out, a score or a span becomes None, text becomes empty, and a prediction is
             left out when its id cannot be read or was read before. By default the first problem
@@ -72,13 +81,17 @@ def read_predictions(
         BadData: the first problem, unless `on_problem` or `faults` takes the problems.
     """
     taker = faults if on_problem is None else _PassedOn(on_problem)
-    drafts = read_drafts(path, faults=taker, reading=reading)
+    drafts = read_drafts(path, known=known, faults=taker, reading=reading)
     while chunk := list(islice(drafts, _CHUNK)):
         yield from finish(chunk, sizes, taker)
 
 
 def read_drafts(
-    path: Path, *, faults: Faults = RAISE_FAULTS, reading: Reading | None = None
+    path: Path,
+    *,
+    known: Sequence[Known] | None = None,
+    faults: Faults = RAISE_FAULTS,
+    reading: Reading | None = None,
 ) -> Iterator[PredictionDraft]:
     """The predictions with their masks still as JSON values; `finish` makes predictions of them.
 
@@ -86,13 +99,23 @@ def read_drafts(
     `read_predictions`.
     """
     counts = Reading() if reading is None else reading
+    drafts: Iterable[PredictionDraft] = joined(drafts_in(path, faults, counts), faults, counts)
+    if known is not None:
+        drafts = identified(list(drafts), known, faults, counts)
+    yield from counted(drafts, faults, counts)
+
+
+def counted(
+    drafts: Iterable[PredictionDraft], faults: Faults, reading: Reading
+) -> Iterator[PredictionDraft]:
+    """The first draft of each image, counted; `faults` takes the error of any further one."""
     seen: dict[str, object] = {}
-    for draft in drafts_in(path, faults, counts):
+    for draft in drafts:
         if draft.id in seen:
             problem = f"the image has an answer already, in {seen[draft.id]}"
             remedy = "Keep one answer an image"
             faults.error(BadData(problem, file=draft.file, image=draft.id, remedy=remedy))
             continue
         seen[draft.id] = draft.file
-        counts.count(draft, faults)
+        reading.count(draft, faults)
         yield draft

@@ -4,13 +4,14 @@ An *error* is what reading refuses. A *warning* is about something that is read 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gcg_bench.errors import BadData, BadMask, BadOption, EnvironmentProblem
 from gcg_bench.files.fields import CollectedFaults
-from gcg_bench.predictions import Reading, read_predictions, write_line
+from gcg_bench.predictions import Known, Reading, read_predictions, write_line
+from gcg_bench.predictions.identity import TwoImages
 from gcg_bench.predictions.recognition import repair_of
 from gcg_bench.types import Prediction
 
@@ -35,6 +36,7 @@ def check(
     *,
     sizes: Sizes | None = None,
     ids: Collection[str] | None = None,
+    known: Sequence[Known] | None = None,
     reading: Reading | None = None,
 ) -> list[tuple[str, BadData]]:
     """All problems of prediction files, in the order of reading: pairs of level and problem.
@@ -44,20 +46,27 @@ def check(
         sizes: query id -> (height, width) that masks must have; polygons need it.
         ids: the queries of the split; predictions for others and queries without a prediction are
             errors.
+        known: the same queries with the other names of their images; their ids by default.
         reading: counts of what was read are added to it.
 
     Raises:
         MissingData: there is nothing at `path`, or it cannot be opened.
     """
     faults = CollectedFaults()
-    predicted = {prediction.id for prediction in _kept(path, sizes, ids, faults, reading)}
-    for absent in [] if ids is None else [id_ for id_ in ids if id_ not in predicted]:
+    split = _split(ids, known)
+    predicted = {prediction.id for prediction in _kept(path, sizes, split, faults, reading)}
+    for absent in [query.id for query in split or () if query.id not in predicted]:
         faults.error(BadData("no prediction", file=path, image=absent, remedy="Predict it"))
     return faults.collected
 
 
 def fix(
-    path: Path, out: Path, *, sizes: Sizes | None = None, ids: Collection[str] | None = None
+    path: Path,
+    out: Path,
+    *,
+    sizes: Sizes | None = None,
+    ids: Collection[str] | None = None,
+    known: Sequence[Known] | None = None,
 ) -> Repair:
     """Writes what can be read of prediction files as our JSON lines.
 
@@ -70,6 +79,7 @@ def fix(
         out: the file to write; it must not exist.
         sizes: as in `check`.
         ids: as in `check`; predictions for other queries are left out.
+        known: as in `check`.
 
     Raises:
         BadOption: `out` exists already.
@@ -78,7 +88,7 @@ def fix(
         EnvironmentProblem: `out` cannot be written.
     """
     faults = CollectedFaults()
-    kept = _kept(path, sizes, ids, faults, None)
+    kept = _kept(path, sizes, _split(ids, known), faults, None)
     lines = [write_line(prediction) + "\n" for prediction in kept]
     if not lines:
         raise BadData("nothing in it can be read, so nothing was written", file=path)
@@ -95,31 +105,38 @@ def fix(
     return Repair(len(lines), changes)
 
 
+def _split(ids: Collection[str] | None, known: Sequence[Known] | None) -> Sequence[Known] | None:
+    if known is not None or ids is None:
+        return known
+    return [Known(id_) for id_ in ids]
+
+
 def _kept(
     path: Path,
     sizes: Sizes | None,
-    ids: Collection[str] | None,
+    known: Sequence[Known] | None,
     faults: CollectedFaults,
     reading: Reading | None,
 ) -> Iterator[Prediction]:
     """The predictions for queries of the split, as far as they can be read."""
-    known = None if ids is None else set(ids)
-    for prediction in read_predictions(path, sizes=sizes, faults=faults, reading=reading):
-        if known is None or prediction.id in known:
+    ids = None if known is None else {query.id for query in known}
+    predictions = read_predictions(path, sizes=sizes, known=known, faults=faults, reading=reading)
+    for prediction in predictions:
+        if ids is None or prediction.id in ids:
             yield prediction
         else:
-            faults.error(
-                BadData(
-                    "not an image of the split",
-                    file=path,
-                    image=prediction.id,
-                    remedy="Is it the right data set and split?",
-                )
-            )
+            remedy = "Is it the right data set and split?"
+            if known:
+                remedy += f" Its ids are such as {known[0].id!r:.80}"
+            problem = "not an image of the split"
+            faults.error(BadData(problem, file=path, image=prediction.id, remedy=remedy))
 
 
 def _repair(fault: BadData) -> str:
     """What leaving out the faulty part does to a prediction, in a few words."""
+    if isinstance(fault, TwoImages):
+        decided = re.search(r"OUT uses (\w+)$", fault.remedy or "")
+        return f"{decided[1]} used" if decided else "answer left out"
     if isinstance(fault, BadMask):
         return "mask left out"
     name = re.split(r"[.\[]", fault.field or "")[0]

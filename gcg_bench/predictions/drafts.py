@@ -68,6 +68,9 @@ class PredictionDraft(Draft):
         captioned: the record states a caption, which may be empty.
         uneven: phrases and masks were paired by position, and their counts differ.
         unread: names of the fields that the layout does not read.
+        names: what the record and its place say of whose answer it is, see `identity`: pairs of
+            the field and its text.
+        part: the record is a part of an answer, see `joining`.
     """
 
     raw: str | None = None
@@ -77,6 +80,8 @@ class PredictionDraft(Draft):
     captioned: bool = True
     uneven: bool = False
     unread: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    part: bool = False
 
 
 def finish(

@@ -23,6 +23,7 @@ class Reading:
         uneven: predictions whose phrases and masks, paired by position, differ in number.
         broken_lines: captions that hold a line break of any kind.
         unread: field name -> how many predictions have it although their layout does not read it.
+        remarks: what else is to be said of how the files were read, one sentence each.
     """
 
     layout: str = ""
@@ -35,6 +36,7 @@ class Reading:
     uneven: int = 0
     broken_lines: int = 0
     unread: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
 
     def count(self, draft: PredictionDraft, faults: Faults) -> None:
         """Adds one prediction, and warns of what is odd in it."""
@@ -57,7 +59,7 @@ class Reading:
 
     def sentences(self) -> list[str]:
         """What a person must know of the files, one sentence each; empty when nothing is odd."""
-        sentences = []
+        sentences = list(self.remarks)
         if self.uneven:
             sentences.append(
                 "images with unequal numbers of phrases and masks, paired by position as published:"

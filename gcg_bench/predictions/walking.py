@@ -5,14 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.files import limits, paths
+from gcg_bench.files import encodings, limits
 from gcg_bench.files.fields import Faults
 from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.predictions.drafts import PredictionDraft
+from gcg_bench.predictions.locating import (
+    RUN_FILE,
+    prediction_files,
+    says_lines,
+    stem,
+    subfolders,
+)
+from gcg_bench.predictions.names import plain_record, stated_names
 from gcg_bench.predictions.reading import Reading
 from gcg_bench.predictions.recognition import known_layouts, layout_of
-
-RUN_FILE = "predictions.jsonl"
+from gcg_bench.predictions.wrapping import holds_records, unrecognised, unwrapped
 
 _UNREADABLE = object()  # stands for the value of a line that is no JSON; `null` is JSON
 
@@ -33,39 +40,6 @@ def drafts_in(path: Path, faults: Faults, reading: Reading) -> Iterator[Predicti
             yield from _folder(path, files, faults, reading)
     except OSError as error:
         raise MissingData(f"{path}: cannot be read ({error})") from error
-
-
-def prediction_files(path: Path) -> list[Path]:
-    """The files that are read at a path, sorted by name.
-
-    Raises:
-        MissingData: there are none.
-        BadData: a file of the folder is a link to something outside of it.
-    """
-    if not path.exists():
-        raise MissingData(f"{path}: no such file or folder of predictions")
-    if not path.is_dir():
-        return [path]
-    files = [path / RUN_FILE] if (path / RUN_FILE).is_file() else _json_files(path)
-    for file in files:
-        if file.is_symlink() and paths.links_outside(file, path):
-            raise BadData(
-                "is a link that leads out of its folder, which is not followed",
-                file=file,
-                remedy="Put the file itself there: cp -rL copies what links point to",
-            )
-    return files
-
-
-def _json_files(folder: Path) -> list[Path]:
-    files = [
-        file
-        for file in folder.iterdir()
-        if file.suffix in (".json", ".jsonl") and not file.name.startswith(".") and file.is_file()
-    ]
-    if not files:
-        raise MissingData(f"{folder}: holds no JSON files of predictions")
-    return sorted(files)
 
 
 def _is_incomplete(line: bytes) -> bool:
@@ -93,45 +67,65 @@ def _folder(
     folder: Path, files: Sequence[Path], faults: Faults, reading: Reading
 ) -> Iterator[PredictionDraft]:
     reading.layout = "folder of JSON files"
-    unrecognised = 0
+    if below := subfolders(folder, list(files)):
+        reading.remarks.append(
+            f"the folder itself holds no JSON files; {len(files)} files were read from its"
+            f" subfolders: {', '.join(below[:3])}{', ...' if len(below) > 3 else ''}"
+        )
+    strange = 0
     for file in files:
-        if file.suffix == ".jsonl":
-            yield from _lines(file, faults)
-            continue
-        document = _document(file, faults)
-        if isinstance(document, dict) and not _holds_records(document):
-            # settings or results beside the predictions are left out, but a folder that holds
-            # nothing else is a mistake
-            unrecognised += 1
-            faults.warning(BadData("no answer, left out", file=file, remedy=known_layouts()))
-        elif isinstance(document, dict) and (nested := _nested(document)) is not None:
-            yield from _record(nested, str(file), file.stem, faults)
-        elif document is not None:
-            yield from _records(document, file, faults)
-    if unrecognised == len(files):
+        with faults.caught(file=file):
+            if _are_lines(file):
+                yield from _lines(file, faults)
+                continue
+            document = _document(file, faults)
+            records = None if document is None else unwrapped(document, file, reading)
+            if isinstance(records, dict) and not holds_records(records):
+                # settings or results beside the predictions are left out, but a folder that holds
+                # nothing else is a mistake
+                strange += 1
+                problem = f"no answer, left out{unrecognised(records)}"
+                faults.warning(BadData(problem, file=file, remedy=known_layouts()))
+            elif isinstance(records, dict) and (nested := _nested(records)) is not None:
+                yield from _record(nested, str(file), stem(file), faults)
+            elif records is not None:
+                yield from _records(records, file, faults)
+    if strange == len(files):
         faults.error(BadData("no file is an answer", file=folder, remedy=known_layouts()))
 
 
 def _file(file: Path, faults: Faults, reading: Reading) -> Iterator[PredictionDraft]:
-    with file.open("rb") as stream:
+    with faults.caught(file=file):
+        if _are_lines(file):
+            reading.layout = "JSON lines"
+            yield from _lines(file, faults)
+            return
+        document = _document(file, faults)
+        if document is not None:
+            reading.layout = "one JSON list" if isinstance(document, list) else "one JSON object"
+            yield from _records(unwrapped(document, file, reading), file, faults)
+
+
+def _are_lines(file: Path) -> bool:
+    """Whether a file holds JSON lines; its content decides, and its name where that is no JSON."""
+    with encodings.opened(file) as stream:
         first = stream.readline(limits.LINE)
         more = first.endswith(b"\n") and bool(stream.readline(limits.LINE).strip())
-    if file.suffix == ".jsonl" or (more and not _is_incomplete(first)):
-        reading.layout = "JSON lines"
-        yield from _lines(file, faults)
-        return
-    document = _document(file, faults)
-    if document is not None:
-        reading.layout = "one JSON list" if isinstance(document, list) else "one JSON object"
-        yield from _records(document, file, faults)
+    if more and not _is_incomplete(first):
+        return True
+    if not says_lines(file):
+        return False
+    # one document named .jsonl: its first line is the beginning of a list or an object
+    if more and first.strip() in (b"[", b"{", b"\xef\xbb\xbf[", b"\xef\xbb\xbf{"):
+        return _is_incomplete(encodings.content(file))
+    return True
 
 
 def _document(file: Path, faults: Faults) -> Any:
     """The JSON value of a file; None, and an error, when it is no object or list."""
     document = None
     with faults.caught(file=file):
-        limits.refuse_long(file, limits.DOCUMENT, "a JSON document")
-        document = parse_json(file.read_bytes(), file)
+        document = parse_json(encodings.content(file), file)
         if not isinstance(document, dict | list):
             document = None
             remedy = known_layouts()
@@ -150,7 +144,10 @@ def _line(line: bytes, file: Path, number: int, faults: Faults) -> Iterator[Pred
     record: Any = _UNREADABLE
     with faults.caught():
         record = parse_json(line, file, line=number)
-    if record is not _UNREADABLE:
+    if isinstance(record, list) and record:  # a list named .jsonl
+        for k, entry in enumerate(record):
+            yield from _record(entry, f"{file}:{number}[{k}]", None, faults)
+    elif record is not _UNREADABLE:
         yield from _record(record, f"{file}:{number}", None, faults)
 
 
@@ -159,20 +156,35 @@ def _records(document: Any, file: Path, faults: Faults) -> Iterator[PredictionDr
     if isinstance(document, list):
         for k, record in enumerate(document):
             yield from _record(record, f"{file}[{k}]", None, faults)
-    elif layout_of(document) is None and _holds_records(document):
+    elif layout_of(document) is None and holds_records(document):
         for key, record in document.items():
-            yield from _record(record, str(file), key, faults)
+            yield from _record(record, str(file), key, faults, "key")
     else:
-        yield from _record(document, str(file), file.stem, faults)
+        yield from _record(document, str(file), stem(file), faults)
 
 
-def _record(record: Any, file: str, key: str | None, faults: Faults) -> Iterator[PredictionDraft]:
+def _record(
+    record: Any, file: str, key: str | None, faults: Faults, place: str = "file name"
+) -> Iterator[PredictionDraft]:
+    """The prediction in a record.
+
+    Args:
+        record: the JSON value.
+        file: its place, for messages.
+        key: the id that the place gives.
+        faults: takes what is wrong.
+        place: what `key` is, for messages.
+    """
     draft = None
     with faults.caught(file=file, image=key):
         layout = layout_of(record)
         if layout is None:
-            raise BadData("no answer in a known layout", remedy=known_layouts())
-        draft = layout.read(record, file, key, faults)
+            problem = f"no answer in a known layout{unrecognised(record)}"
+            raise BadData(problem, remedy=known_layouts())
+        plain, given = plain_record(record, key)
+        draft = layout.read(plain, file, given, faults)
+        draft.names = stated_names(record, key, place, part=draft.part)
+        draft.unread = tuple(set(draft.unread) - {name for name, _ in draft.names})
     if draft is not None:
         yield draft
 
@@ -183,10 +195,3 @@ def _nested(document: dict[str, Any]) -> Any:
         return None
     records = [value for value in document.values() if layout_of(value) is not None]
     return records[0] if len(records) == 1 else None
-
-
-def _holds_records(document: dict[str, Any]) -> bool:
-    """Whether an object is a record, or holds records under keys."""
-    return layout_of(document) is not None or any(
-        layout_of(value) is not None for value in document.values()
-    )

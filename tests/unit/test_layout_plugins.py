@@ -123,7 +123,7 @@ def test_the_command_line_checks_and_repairs_the_new_layout(
     problems = json.loads(done.stdout)["problems"]
     assert [one["problem"] for one in problems] == [
         "should be a list, not 3",
-        "no answer in a known layout",
+        "no answer in a known layout; it has the fields 'x'",
     ]
     assert problems[1]["remedy"].endswith("; JSON with picture and boxes, from a detector")
 

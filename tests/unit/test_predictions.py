@@ -316,7 +316,7 @@ BROKEN_LINES = [
     ("1" * 5000, r"not JSON that can be read"),
     ("null", r"p\.jsonl:1: no answer in a known layout"),
     ("[]", r"p\.jsonl:1: no answer in a known layout"),
-    ('{"image": "a"}', r"no answer in a known layout\. Known are JSON lines"),
+    ('{"image": "a"}', r"it has the fields 'image'\. Known are JSON lines"),
     ('{"id": "a", "raw": "x"}', r"image a: caption: neither caption nor phrases are given"),
     ('{"caption": "x", "phrases": [{"text": "x"}]}', r"p\.jsonl:1: id: is missing\. Write"),
 ]
@@ -424,13 +424,14 @@ def test_listed_records_that_are_broken(tmp_path: Path, change, message) -> None
     [
         (b"", "not JSON"),
         (b"  \n", "not JSON"),
-        (b"\xff\xfe{\x00", "not UTF-8"),
+        (b"\xff{", "not UTF-8"),
+        (b"\xff\xfe{\x00", "not JSON"),
         (b"[1, 2", "cut off"),
         (b'{"a": {"caption": "x", "phrases": [], "pred_masks": [', "cut off"),
         (b"3", "only a single value"),
         (b"{}", "no answer in a known layout"),
         (b'{"images": [], "annotations": []}', "no answer in a known layout"),
-        (b'[{"image_id": 1, "segmentation": {}, "score": 1}]', r"x\.json\[0\]: no answer"),
+        (b'[{"image_id": 1, "segmentation": {}, "score": 1}]', r"x\.json\[0\]: image 1: .*size"),
     ],
 )
 def test_files_that_are_no_predictions(tmp_path: Path, content: bytes, message: str) -> None:

@@ -17,6 +17,7 @@ from gcg_bench.files import limits
 from gcg_bench.files.fields import Faults, Record
 from gcg_bench.predictions import phrases as phrase_format
 from gcg_bench.predictions.drafts import DraftPhrase, PredictionDraft, read_id, read_or
+from gcg_bench.predictions.names import FIELDS
 from gcg_bench.predictions.phrases import (
     json_line,
     optional_number,
@@ -70,8 +71,8 @@ def recognises(record: Mapping[str, Any]) -> bool:
     """
     if "id" in record:
         return True
-    if "image_id" in record:
-        return any(name in record for name in ("caption", "phrases", "error"))
+    if any(name in record for name in FIELDS):
+        return any(name in record for name in ("caption", "phrases", "error", "refused"))
     return "caption" in record and record.get("phrases") is not None
 
 

@@ -82,10 +82,12 @@ def inspect(path: Path, data: Dataset) -> Submission:
     """
     reading = Reading()
     sizes = data.sizes
-    problems = check(path, sizes=sizes, ids=sizes, reading=reading)
+    problems = check(path, sizes=sizes, known=data.known, reading=reading)
     predictions = [
         prediction
-        for prediction in read_predictions(path, sizes=sizes, faults=CollectedFaults())
+        for prediction in read_predictions(
+            path, sizes=sizes, known=data.known, faults=CollectedFaults()
+        )
         if prediction.id in sizes
     ]
     facts = measured_on(data)

@@ -1,0 +1,81 @@
+"""Answers whose parts lie in several records: masks in one file, captions in another.
+
+The k-th mask of an image belongs to the k-th phrase of its caption, in the order of the files.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+
+from gcg_bench.errors import BadData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import Faults
+from gcg_bench.predictions.drafts import DraftPhrase, PredictionDraft
+from gcg_bench.predictions.reading import Reading
+
+
+def joined(
+    drafts: Iterable[PredictionDraft], faults: Faults, reading: Reading
+) -> Iterator[PredictionDraft]:
+    """Whole answers as they are, and the answers that parts make up in the place of the first part.
+
+    Args:
+        drafts: those of all files.
+        faults: takes the error of a second caption of an image, which is left out.
+        reading: takes a sentence about what was put together, and what was missing.
+    """
+    parts: dict[str, list[PredictionDraft]] = {}
+    waiting: list[PredictionDraft] = []  # from the first part on, since masks may come last
+    for draft in drafts:
+        first = draft.id not in parts
+        if draft.part:
+            parts.setdefault(draft.id, []).append(draft)
+        if not parts:
+            yield draft
+        elif first or not draft.part:
+            waiting.append(draft)
+    answers = {id_: _answer(group, faults) for id_, group in parts.items()}
+    if masks := sum(len(phrase.masks) for answer in answers.values() for phrase in answer.phrases):
+        reading.remarks.append(_summary(list(answers.values()), masks))
+    for draft in waiting:
+        yield answers[draft.id] if draft.part else draft
+
+
+def _answer(parts: list[PredictionDraft], faults: Faults) -> PredictionDraft:
+    """The answer that the parts of one image make up."""
+    answer = next((part for part in parts if part.captioned), parts[0])
+    for other in parts:
+        if other.captioned and other is not answer:
+            faults.error(
+                BadData(
+                    f"the image has a caption already, in {answer.file}",
+                    file=other.file,
+                    image=other.id,
+                    remedy="Keep one caption an image",
+                )
+            )
+    if len(parts) > limits.PHRASES:
+        problem = f"has {len(parts):,} rows; more than {limits.PHRASES:,} are not read"
+        faults.error(BadData(problem, file=answer.file, image=answer.id))
+        parts = parts[: limits.PHRASES]
+    texts = [phrase.text for phrase in answer.phrases if phrase.text is not None]
+    masked = [phrase for part in parts for phrase in part.phrases if phrase.masks]
+    answer.uneven = bool(texts) and len(texts) != len(masked)
+    answer.phrases = [
+        DraftPhrase(text, [] if mask is None else mask.masks, None if mask is None else mask.score)
+        for text, mask in zip_longest(texts, masked)
+    ]
+    answer.unread = tuple({name for part in parts for name in part.unread})
+    return answer
+
+
+def _summary(answers: list[PredictionDraft], masks: int) -> str:
+    """What COCO results held, in one sentence."""
+    captioned = [answer for answer in answers if answer.captioned]
+    both = sum(any(phrase.masks for phrase in answer.phrases) for answer in captioned)
+    text = (
+        f"COCO results were read: {len(captioned)} captions and {masks} masks of {len(answers)}"
+        " images"
+    )
+    if not captioned:
+        return f"{text}; no file holds captions"
+    return text if both == len(answers) else f"{text}, of which {both} have both"

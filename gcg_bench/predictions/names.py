@@ -1,0 +1,106 @@
+"""What a record and its place say of whose answer it is, and how names may be spelt."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gcg_bench.files import paths
+from gcg_bench.files.fields import as_whole
+
+FIELDS = (
+    "id", "image_id", "img_id", "imageId", "imgId", "image_name", "file_name", "filename",
+    "image_path", "image_file", "image_url", "image", "img",
+)  # fmt: skip
+"""The fields that may say whose answer a record is."""
+
+_EXTENSION = re.compile(r"(?:\.(?:jpe?g|png|webp|bmp|gif|tiff?|json))+$", re.IGNORECASE)
+_COCO = re.compile(r"COCO_(?:train|val|test)\d{4}_0*(\d+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]*://[^?#]*/", re.IGNORECASE)
+
+
+def _as_written(name: str) -> str:
+    return name
+
+
+def _without_extension(name: str) -> str:
+    return _EXTENSION.sub("", name) or name
+
+
+def _without_folder(name: str) -> str:
+    path = name
+    if _ADDRESS.match(name):
+        path = re.split(r"[?#]", name)[0]
+    return _without_extension(path.replace("\\", "/").rstrip("/").rpartition("/")[2]) or name
+
+
+def _without_padding(name: str) -> str:
+    last = _without_folder(name)
+    return last.lstrip("0") or "0" if last.isdecimal() else last
+
+
+def _without_prefix(name: str) -> str:
+    match = _COCO.fullmatch(_without_folder(name))
+    return match[1] if match else _without_padding(name)
+
+
+SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("", _as_written),
+    ("the file extension", _without_extension),
+    ("the folder", _without_folder),
+    ("zero padding", _without_padding),
+    ("COCO's prefix", _without_prefix),
+)
+"""What a spelling leaves out beside what the earlier ones do, and the name without it."""
+
+
+def stated_names(
+    record: Mapping[str, Any], key: str | None, place: str, *, part: bool
+) -> tuple[tuple[str, str], ...]:
+    """What a record and its place say of whose answer it is: pairs of the field and its text.
+
+    Args:
+        record: the record.
+        key: what its place says, None for nothing.
+        place: what `key` is: a file's name, or a key.
+        part: whether its `id` numbers parts of answers, as in COCO results.
+    """
+    fields = [name for name in FIELDS if name in record and not (part and name == "id")]
+    texts = [(name, _text(record[name])) for name in fields]
+    stated = [(name, text) for name, text in texts if text is not None]
+    return tuple(stated if key is None else [*stated, (place, key)])
+
+
+def plain_record(
+    record: Mapping[str, Any], key: str | None
+) -> tuple[Mapping[str, Any], str | None]:
+    """A record, and what its place says, in the form that layouts expect.
+
+    Without an id, another field that may name the image stands in for the place. An address or the
+    absolute path of an image becomes the file's name, since an id must not lead out of a folder.
+    """
+    stated = {name: _text(record.get(name)) for name in FIELDS}
+    if key is None and stated["id"] is None and stated["image_id"] is None:
+        key = next((text for text in stated.values() if text is not None), None)
+    changed = {
+        name: _file_of(text)
+        for name, text in stated.items()
+        if text is not None and _file_of(text) != text
+    }
+    return {**record, **changed} if changed else record, None if key is None else _file_of(key)
+
+
+def _file_of(name: str) -> str:
+    """The file's name of an address or an absolute path of an image; other names as they are."""
+    leads_out = paths.leads_out(name) or _ADDRESS.match(name) is not None
+    if not leads_out or ".." in re.split(r"[/\\]", name):
+        return name
+    last = re.split(r"[?#]", name)[0].replace("\\", "/").rpartition("/")[2]
+    return last if _EXTENSION.search(last) else name
+
+
+def _text(value: Any) -> str | None:
+    """A name as text; None for a value that is none."""
+    if isinstance(value, str):
+        return value if value.strip() and len(value) <= paths.LONGEST else None
+    number = as_whole(value)
+    return None if number is None else str(number)
