@@ -19,8 +19,11 @@ CARD = 2**20
 RECORD = 2**24
 """Bytes of a file with one JSON object: settings, scores, sizes, a vocabulary."""
 
+PICKLE = 2**28
+"""Bytes of a pickle of plain data; its values may take about ten times as much memory."""
+
 DEPTH = 64
-"""Levels of nested objects and lists in such a file."""
+"""Levels of nested objects and lists in a record or a pickle."""
 
 PHRASES = 10_000
 """Phrases of an image; the same limit holds for its masks, captions and regions."""

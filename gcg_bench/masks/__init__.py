@@ -6,7 +6,18 @@ readers check every mask from a file: its sides are above 0, it has at most MAX_
 its runs are >= 0 and sum to height x width. All other functions expect checked masks.
 """
 
-from gcg_bench.masks.algebra import area, boxes, decode, encode, iou, resize, runs, to_rle
+from gcg_bench.masks.algebra import (
+    area,
+    boxes,
+    covered_once,
+    decode,
+    encode,
+    iou,
+    minus,
+    resize,
+    runs,
+    to_rle,
+)
 from gcg_bench.masks.building import empty, union
 from gcg_bench.masks.numbers import MAX_PIXELS
 from gcg_bench.masks.polygons import MAX_OUTLINE, from_box, from_polygons
@@ -17,6 +28,7 @@ __all__ = [
     "MAX_PIXELS",
     "area",
     "boxes",
+    "covered_once",
     "decode",
     "empty",
     "encode",
@@ -25,6 +37,7 @@ __all__ = [
     "from_runs",
     "inspect_masks",
     "iou",
+    "minus",
     "read_mask",
     "read_masks",
     "resize",

@@ -118,6 +118,31 @@ def resize(mask: Mask, height: int, width: int) -> Mask:
     return encode(decode(mask)[np.ix_(rows, columns)])
 
 
+def minus(mask: Mask, other: Mask) -> Mask:
+    """The pixels of a mask that another mask of the same size does not have.
+
+    Raises:
+        BadMask: the masks have different sizes.
+    """
+    check_one_size([mask, other])
+    return encode(decode(mask) & ~decode(other))
+
+
+def covered_once(masks: Sequence[Mask]) -> Mask:
+    """The pixels that exactly one of one or more masks has.
+
+    Raises:
+        BadMask: there are no masks, or they have different sizes.
+    """
+    if not masks:
+        raise BadMask("no masks have no size", remedy="Use an empty mask of the image")
+    check_one_size(masks)
+    counts = np.zeros((masks[0].height, masks[0].width), dtype=np.int32)
+    for mask in masks:
+        counts += decode(mask)
+    return encode(counts == 1)
+
+
 def to_rle(mask: Mask) -> dict[str, Any]:
     """The mask in COCO's format for JSON: {"size": [height, width], "counts": text}."""
     return {"size": [mask.height, mask.width], "counts": mask.counts.decode("ascii")}

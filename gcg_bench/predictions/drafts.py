@@ -76,7 +76,7 @@ class PredictionDraft(Draft):
     raw: str | None = None
     seconds: float | None = None
     error: str | None = None
-    refused: bool = False
+    refused: bool | None = None
     captioned: bool = True
     uneven: bool = False
     unread: tuple[str, ...] = ()

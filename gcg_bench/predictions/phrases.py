@@ -3,7 +3,7 @@
     {"text": "A man", "span": [0, 5], "score": 0.93, "crowd": false,
      "mask": {"size": [480, 640], "counts": "..."}}
 
-`text` must be there; it is null when masks have no words. A phrase has one `mask`, several `masks`,
+`text` is null, or is left out beside a mask, when masks have no words. A phrase has one `mask`, several `masks`,
 or neither. `span`, `score` and `crowd` may be left out.
 """
 
@@ -119,7 +119,7 @@ def optional_text(record: Record, name: str, *, most: int | None = None) -> str 
 
 
 def _text(record: Record) -> str | None:
-    if "text" not in record.value:
+    if "text" not in record.value and not {"mask", "masks"} & set(record.value):
         raise record.bad("text", "is missing", "Write null for a mask without words")
     return optional_text(record, "text", most=limits.TEXT)
 

@@ -46,8 +46,8 @@ class Reading:
         self.phrases += texts
         self.masks += masks
         self.failed += draft.error is not None
-        self.refused += draft.refused and draft.error is None
-        silent = draft.refused or draft.error is not None
+        self.refused += draft.refused is True and draft.error is None
+        silent = draft.refused is True or draft.error is not None
         self.captionless += not (silent or draft.captioned)
         self.unread.update(draft.unread)
         if draft.uneven:

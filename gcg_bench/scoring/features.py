@@ -121,7 +121,8 @@ class FeatureStore:
 
     def _pixels(self) -> None:
         self._values["pixels"] = [
-            pixel_counts(pair.sample.truth, pair.prediction.grounding) for pair in self.pairs
+            pixel_counts(pair.sample.truth, pair.prediction.grounding, pair.sample.ignore)
+            for pair in self.pairs
         ]
 
     def _tokens(self) -> None:
@@ -193,14 +194,30 @@ def overlaps(truth: Grounding, answer: Grounding) -> tuple[FloatArray, FloatArra
     return iou, crowd_iou
 
 
-def pixel_counts(truth: Grounding, answer: Grounding) -> PixelCounts:
-    """Pixels of all reference masks united, beside those of all predicted masks united."""
+def pixel_counts(truth: Grounding, answer: Grounding, ignore: Sequence[Mask] = ()) -> PixelCounts:
+    """Pixels of all reference masks united, beside those of all predicted masks united.
+
+    Args:
+        truth: the reference.
+        answer: the prediction.
+        ignore: masks whose pixels are removed from both sides first.
+    """
     sides = [[mask for phrase in side.phrases for mask in phrase.masks] for side in (truth, answer)]
-    reference, predicted, union = (
-        int(masks.area([masks.union(parts)])[0]) if parts else 0
-        for parts in (*sides, [*sides[0], *sides[1]])
-    )
-    return PixelCounts(reference + predicted - union, union, reference, predicted)
+    if ignore:
+        cut = masks.union(ignore)
+        sides = [[masks.minus(mask, cut) for mask in side] for side in sides]
+    reference, predicted, union = (_pixels(parts) for parts in (*sides, [*sides[0], *sides[1]]))
+    both = reference + predicted - union
+    if int(masks.area(sides[0]).sum()) == reference:  # no two reference masks overlap
+        return PixelCounts(both, union, reference, predicted, reference, both)
+    once = masks.covered_once(sides[0])
+    once_both = _pixels([once]) + predicted - _pixels([once, *sides[1]])
+    return PixelCounts(both, union, reference, predicted, _pixels([once]), once_both)
+
+
+def _pixels(parts: Sequence[Mask]) -> int:
+    """The pixels of masks united; 0 for none."""
+    return int(masks.area([masks.union(parts)])[0]) if parts else 0
 
 
 def _united(grounding: Grounding, position: int) -> Mask:

@@ -18,3 +18,20 @@ COCO = r"""@inproceedings{lin2014microsoft,
   pages = {740--755},
   year = {2014}
 }"""
+
+LISA = r"""@inproceedings{lai2024lisa,
+  title = {{LISA}: Reasoning Segmentation via Large Language Model},
+  author = {Lai, Xin and Tian, Zhuotao and Chen, Yukang and Li, Yanwei and Yuan, Yuhui and
+            Liu, Shu and Jia, Jiaya},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition
+               (CVPR)},
+  year = {2024}
+}"""
+
+RELA = r"""@inproceedings{liu2023gres,
+  title = {{GRES}: Generalized Referring Expression Segmentation},
+  author = {Liu, Chang and Ding, Henghui and Jiang, Xudong},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition
+               (CVPR)},
+  year = {2023}
+}"""

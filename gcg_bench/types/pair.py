@@ -30,17 +30,23 @@ class Tokens:
 class PixelCounts:
     """Pixels of a pair: all reference masks united, beside all predicted masks united.
 
+    Pixels that the sample ignores are on neither side.
+
     Attributes:
         intersection: pixels of both.
         union: pixels of either.
         reference: pixels of the reference.
         predicted: pixels of the prediction.
+        once: pixels of the reference that exactly one of its masks covers.
+        once_intersection: pixels of `once` that the prediction has too.
     """
 
     intersection: int
     union: int
     reference: int
     predicted: int
+    once: int
+    once_intersection: int
 
 
 FEATURES = ("iou", "crowd_iou", "pixels", "tokens", "similarity")

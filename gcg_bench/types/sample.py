@@ -106,7 +106,7 @@ class Prediction:
         raw: the model's text before it was parsed.
         seconds: time spent on the answer.
         error: why there is no answer, None when there is one.
-        refused: the model says that nothing fits the query.
+        refused: whether the model says that nothing fits the query; None when it does not say.
     """
 
     id: str
@@ -114,7 +114,7 @@ class Prediction:
     raw: str | None = None
     seconds: float | None = None
     error: str | None = None
-    refused: bool = False
+    refused: bool | None = None
 
     @property
     def unpaired(self) -> int:

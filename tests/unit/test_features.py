@@ -74,9 +74,9 @@ def test_pixels_on_paper():
     # 10 x 10 each; the first two of the reference overlap by half: 150; the answer covers 100 of it
     reference = Grounding("x", (phrase("a", block(0, 0)), phrase("b", block(0, 5))))
     answer = Grounding("y", (phrase("c", block(0, 5)), phrase("d"), phrase("e", block(40, 40))))
-    assert pixel_counts(reference, answer) == PixelCounts(100, 250, 150, 200)
-    assert pixel_counts(Grounding("x"), Grounding("y")) == PixelCounts(0, 0, 0, 0)
-    assert pixel_counts(reference, Grounding("y")) == PixelCounts(0, 150, 150, 0)
+    assert pixel_counts(reference, answer) == PixelCounts(100, 250, 150, 200, 100, 50)
+    assert pixel_counts(Grounding("x"), Grounding("y")) == PixelCounts(0, 0, 0, 0, 0, 0)
+    assert pixel_counts(reference, Grounding("y")) == PixelCounts(0, 150, 150, 0, 100, 0)
 
 
 rectangle = st.tuples(
@@ -95,7 +95,9 @@ def test_pixels_are_those_of_numpy(left, right):
         for side in (left, right)
     ]
     both, either = painted[0] & painted[1], painted[0] | painted[1]
-    expected = [int(table.sum()) for table in (both, either, *painted)]
+    once = sum((bitmap(*one).astype(int) for one in left), np.zeros((60, 80), dtype=int)) == 1
+    tables = (both, either, *painted, once, once & painted[1])
+    expected = [int(table.sum()) for table in tables]
     assert pixel_counts(*sides) == PixelCounts(*expected)
 
 

@@ -18,17 +18,19 @@ NOT_STATED = "not stated by its owners"
 
 @dataclass(frozen=True, slots=True)
 class StatedSize:
-    """A stated number of images of a split.
+    """A stated number of queries of a split.
 
     Attributes:
         count: the number.
         within: the largest accepted difference, for numbers that were rounded.
         source: who states it.
+        images: the number of their images; None where each query has its own, or none is stated.
     """
 
     count: int
     within: int
     source: str
+    images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,12 @@ class Split:
     sizes: tuple[StatedSize, ...] = ()
 
     def size_conflict(self, count: int) -> str:
-        """The stated sizes when none of them fits a number of images, otherwise empty."""
+        """The stated sizes when none of them fits a number of queries, otherwise empty."""
         if not self.sizes or any(abs(count - size.count) <= size.within for size in self.sizes):
             return ""
         stated = " or ".join(f"{size.count} ({size.source})" for size in self.sizes)
-        return f"{count} images, but the card states {stated}"
+        noun = "images" if all(size.images is None for size in self.sizes) else "queries"
+        return f"{count} {noun}, but the card states {stated}"
 
     @property
     def exact(self) -> bool:
@@ -221,6 +224,7 @@ def _splits(fields: Record) -> dict[str, Split]:
                     size.whole("count", least=0),
                     size.whole("within", least=0) if size.has("within") else 0,
                     size.text("source", empty=False),
+                    size.whole("images", least=0) if size.has("images") else None,
                 )
                 for size in part.records("sizes", optional=True)
             ),

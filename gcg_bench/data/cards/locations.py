@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gcg_bench.data.cards.card import NOT_STATED, DataCard, Split, read_card
@@ -116,7 +116,14 @@ def _bare_card(folder: Path, suffix: str, files: Mapping[str, str]) -> DataCard:
     )
 
 
-def locate(card: DataCard, split: str, root: Path, roles: Iterable[str] = ()) -> dict[str, Path]:
+def locate(
+    card: DataCard,
+    split: str,
+    root: Path,
+    roles: Iterable[str] = (),
+    *,
+    suffixes: Sequence[str] = (),
+) -> dict[str, Path]:
     """Role -> path of the split's annotation files.
 
     Each file is searched in the card's own folder and in every known folder under the root.
@@ -126,6 +133,8 @@ def locate(card: DataCard, split: str, root: Path, roles: Iterable[str] = ()) ->
         split: one of its splits.
         root: the data root.
         roles: the roles that the format needs.
+        suffixes: a file whose name ends in one of these may have any other of them instead; the
+            name that the card states comes first.
 
     Raises:
         UnknownName: the card has no such split.
@@ -144,7 +153,7 @@ def locate(card: DataCard, split: str, root: Path, roles: Iterable[str] = ()) ->
     located = {
         role: path
         for role, file in names.items()
-        for path in [next((folder / file for folder in folders if (folder / file).is_file()), None)]
+        for path in [_found(folders, _spellings(file, suffixes))]
         if path is not None
     }
     missing = [file for role, file in names.items() if role not in located]
@@ -155,6 +164,20 @@ def locate(card: DataCard, split: str, root: Path, roles: Iterable[str] = ()) ->
             f" GCG_BENCH_DATA, or see: gcg-bench data fetch {card.name}"
         )
     return located
+
+
+def _found(folders: Iterable[Path], files: Sequence[str]) -> Path | None:
+    """The first of the files that one of the folders has, None when there is none."""
+    paths = (folder / file for folder in folders for file in files)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _spellings(file: str, suffixes: Sequence[str]) -> list[str]:
+    """The names that a file may have: its own, and that with each other suffix."""
+    own = Path(file).suffix
+    if own not in suffixes:
+        return [file]
+    return [file, *(f"{file.removesuffix(own)}{other}" for other in suffixes if other != own)]
 
 
 def annotation_folders(card: DataCard, root: Path) -> tuple[Path, ...]:

@@ -58,7 +58,7 @@ REPAIRS = {
     "raw": "set to null",
     "seconds": "set to null",
     "error": "set to null",
-    "refused": "set to false",
+    "refused": "set to null",
 }
 
 _FIELDS = frozenset({"id", "image_id", "caption", "phrases", "raw", "seconds", "error", "refused"})
@@ -92,8 +92,8 @@ def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) 
     name = read_id(next((value for value in ids if value is not None), None), "id", file)
     fields = Record(record, file, image=name)
     error = read_or(faults, None, lambda: optional_text(fields, "error"))
-    refused = read_or(faults, False, lambda: fields.boolean("refused", default=False))
-    silent = error is not None or refused
+    refused = read_or(faults, None, lambda: _refused(fields))
+    silent = error is not None or refused is True
     caption = read_or(faults, "", lambda: _caption(fields, optional=silent))
     if not silent and not {"caption", "phrases"} & set(record):
         remedy = "Write a caption, phrases or both, or an error"
@@ -117,6 +117,11 @@ def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) 
         captioned=fields.has("caption"),
         unread=_unread(record),
     )
+
+
+def _refused(fields: Record) -> bool | None:
+    """Whether the model refused; None when the line does not say."""
+    return fields.boolean("refused", default=False) if fields.has("refused") else None
 
 
 def _caption(fields: Record, *, optional: bool) -> str:
@@ -149,6 +154,6 @@ def write_line(prediction: Prediction) -> str:
     }
     optional = {"raw": prediction.raw, "seconds": prediction.seconds, "error": prediction.error}
     fields.update({name: value for name, value in optional.items() if value is not None})
-    if prediction.refused:
-        fields["refused"] = True
+    if prediction.refused is not None:
+        fields["refused"] = prediction.refused
     return json_line(fields)

@@ -1,0 +1,125 @@
+"""Referring expressions as `refer` publishes them: RefCOCO, RefCOCO+ and RefCOCOg.
+
+`refs`: a pickle of Python 2, or the same as JSON: a list of `{"ref_id", "ann_id", "image_id",
+"split", "sentences": [{"sent_id", "sent"}, ...]}`. `instances`: a COCO file with images[] and
+annotations[]. The pickle is read without running it (`gcg_bench.files.plain_pickle`).
+
+A sentence is a query: its id is `sent_id`, its reference the segmentation of `ann_id`. Queries are
+in the order of the file. As in `refer`, testA, testB and testC take every reference whose split has
+that letter (`testAB` is in both), `test` takes every split that contains "test", and other splits
+must be equal. Each polygon is one mask of the phrase, because the published evaluators of the task
+add polygons up instead of uniting them. An empty segmentation is an empty mask.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.data.cards import DataCard, image_folders, locate
+from gcg_bench.data.coco_tables import CocoFile, image_size, masks_of, whole_id
+from gcg_bench.data.drafts import SampleDraft, finish, ranked
+from gcg_bench.errors import BadData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
+from gcg_bench.files.images import ImageFinder
+from gcg_bench.files.json import read_json
+from gcg_bench.files.plain_pickle import read_pickle
+from gcg_bench.predictions.drafts import DraftPhrase
+from gcg_bench.types import Sample
+
+ROLES = ("refs", "instances")
+_LETTERS = ("testA", "testB", "testC")
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = RAISE_FAULTS,
+) -> Iterator[Sample]:
+    """The samples of a split, a sentence each, in the order of the file.
+
+    Raises:
+        MissingData: a file is not there.
+        BadData: a file is not what the format says; names file, image and field.
+    """
+    refs, instances = annotation_files(card, split, root)
+    finder = ImageFinder(image_folders(card, split, root))
+    table = CocoFile(instances, faults)
+    drafts = _drafts(read_refs(refs, faults), split, table, finder, card, faults)
+    yield from finish(ranked(islice(drafts, limit)), faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The files of a split: the references, as a pickle or as JSON, and the instances."""
+    located = locate(card, split, root, ROLES, suffixes=(".p", ".json"))
+    return located["refs"], located["instances"]
+
+
+def image_ids(card: DataCard, split: str, root: Path) -> frozenset[int]:
+    """The ids of the COCO images of a split; instances are not read."""
+    refs = annotation_files(card, split, root)[0]
+    chosen = (ref for ref in read_refs(refs, RAISE_FAULTS) if in_split(ref, split))
+    return frozenset(whole_id(ref, "image_id") for ref in chosen)
+
+
+def read_refs(file: Path, faults: Faults) -> list[Record]:
+    """The references in a file, as a pickle or as JSON by its suffix."""
+    value: Any = read_json(file) if file.suffix == ".json" else read_pickle(file)
+    if not isinstance(value, list):
+        raise BadData("should hold a list of references", file=file)
+    records = []
+    for position, item in enumerate(value):
+        with faults.caught():
+            records.append(Record(item, file, prefix=f"[{position}]."))
+    return records
+
+
+def in_split(ref: Record, split: str) -> bool:
+    """Whether a reference belongs to a split; see the module."""
+    stated = ref.text("split")
+    if split in _LETTERS:
+        return split[-1] in stated
+    return "test" in stated if split == "test" else stated == split
+
+
+def sentences(ref: Record, faults: Faults) -> Iterator[tuple[int, str]]:
+    """The id and the words of each sentence of a reference."""
+    for sentence in ref.records("sentences", faults=faults):
+        with faults.caught(image=ref.image):
+            yield whole_id(sentence, "sent_id"), sentence.text("sent", most=limits.TEXT)
+
+
+def _drafts(
+    refs: list[Record],
+    split: str,
+    table: CocoFile,
+    finder: ImageFinder,
+    card: DataCard,
+    faults: Faults,
+) -> Iterator[SampleDraft]:
+    for ref in refs:
+        with faults.caught():
+            if not in_split(ref, split):
+                continue
+            image = table.image(whole_id(ref, "image_id"), ref)
+            annotation = table.annotation(whole_id(ref, "ann_id"), ref)
+            ref.image = str(whole_id(image, "id"))
+            size = image_size(image)
+            masks = masks_of(annotation, size)
+            for id_, words in sentences(ref, faults):
+                yield SampleDraft(
+                    id=str(id_),
+                    typed_id=id_,
+                    image_id=ref.image,
+                    file=ref.file,
+                    captions=(),
+                    phrases=[DraftPhrase(words, list(masks))],
+                    path=finder.path(image.text("file_name", empty=False)),
+                    size=size,
+                    prompt=card.prompt,
+                    expression=words,
+                )

@@ -1,0 +1,103 @@
+"""What the answer to one expression counts: pixels in both and in either, and right refusals.
+
+An expression asks for one region. Its reference is the union of all reference masks, its answer the
+union of all predicted masks. Published evaluators differ in four choices, which are arguments here.
+
+`reference`   `united`: all reference pixels. `once`: only those that exactly one reference mask
+              covers. The code of LISA and GLaMM adds up the polygons of an annotation, and a pixel
+              of value 2 is then no reference pixel.
+`no_mask`     `empty`: an answer without any mask is an empty mask. `left_out`: it enters no pixel
+              count. The code of LISA and GLaMM walks answers and references in parallel and drops
+              references without an answer.
+`refusals`    `masks`: there is no refusal; masks decide alone.
+              `stated`: a refusal discards the mask, whose pixels still enter the union (ReLA).
+              `asked_again`: a refusal of a target costs nothing here; the mask counts (GSVA).
+              `pixels`: an answer that refuses or has no pixel is a refusal, and its mask is empty.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gcg_bench.types import Pair
+
+Reference = Literal["united", "once"]
+NoMask = Literal["empty", "left_out"]
+Refusals = Literal["masks", "stated", "asked_again", "pixels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one answer counts.
+
+    Attributes:
+        intersection: pixels of the answer and the reference.
+        union: pixels of either.
+        refusal: the answer refuses an expression that has no target.
+        dropped: the answer enters no pixel count, and its IoU is 0.
+    """
+
+    intersection: int
+    union: int
+    refusal: bool = False
+    dropped: bool = False
+
+    def iou(self, epsilon: float, nothing: float) -> float:
+        """Intersection over (union + epsilon).
+
+        Args:
+            epsilon: added to the union.
+            nothing: the value where the union is 0.
+        """
+        if self.refusal:
+            return 1.0
+        if self.dropped:
+            return 0.0
+        return self.intersection / (self.union + epsilon) if self.union else nothing
+
+
+def has_target(pair: Pair) -> bool:
+    """Whether the expression refers to something: a reference phrase has a mask."""
+    return bool(pair.sample.truth.masked)
+
+
+def is_refusal(pair: Pair, refusals: Refusals) -> bool:
+    """Whether the answer says that nothing fits the expression.
+
+    What a prediction states counts. Where it states nothing, or in any case with `pixels`, an
+    answer without a pixel is a refusal. A failure is never a refusal.
+    """
+    prediction = pair.prediction
+    if refusals == "masks" or prediction.error is not None:
+        return False
+    if refusals == "pixels":
+        return prediction.refused is True or pair.pixels.predicted == 0
+    if prediction.refused is None:
+        return pair.pixels.predicted == 0
+    return prediction.refused
+
+
+def counted(pair: Pair, reference: Reference, no_mask: NoMask, refusals: Refusals) -> Counted:
+    """What the answer counts; see the module for the choices.
+
+    Args:
+        pair: with the feature `pixels`.
+        reference: which pixels of the reference count.
+        no_mask: what an answer without any mask is.
+        refusals: what a refusal does.
+    """
+    pixels = pair.pixels
+    if no_mask == "left_out" and not pair.prediction.grounding.masked:
+        return Counted(0, 0, dropped=True)
+    both, wanted = pixels.intersection, pixels.reference
+    if reference == "once":
+        both, wanted = pixels.once_intersection, pixels.once
+    union = pixels.predicted + wanted - both
+    if not is_refusal(pair, refusals):
+        return Counted(both, union)
+    if not has_target(pair):
+        return Counted(0, 0, refusal=True)
+    if refusals == "stated":
+        return Counted(0, union)
+    if refusals == "pixels":
+        return Counted(0, wanted)
+    return Counted(both, union)

@@ -1,0 +1,70 @@
+"""gIoU of expressions with a target alone.
+
+Where some expressions have no target, each right refusal adds a full 1 to gIoU. This score leaves
+those expressions out, so that it says how well regions are segmented.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gcg_bench.matching.expressions import Refusals, counted, has_target
+from gcg_bench.metrics import ratio
+from gcg_bench.types import (
+    Claim,
+    Direction,
+    FloatArray,
+    Metric,
+    Pair,
+    Row,
+    Rows,
+    ScoreSpec,
+    claims,
+)
+
+_NAME = "gIoU (targets)"
+_CLAIMS = {
+    law: {_NAME: claim}
+    for law, claim in {
+        "failure": Claim(Direction.DOWN, "an IoU above 0 becomes 0"),
+        "erosion": Claim(Direction.NOT_UP, "only pixels that were right are lost"),
+        "doubled phrases": Claim(Direction.UNCHANGED, "masks are united"),
+        "added phrase": Claim(Direction.UP, "more pixels are in both"),
+        "junk": Claim(Direction.DOWN, "pixels of no reference are added to the union"),
+        **{
+            law: claims((Direction.UNCHANGED, "words", "the score ignores words"))["words"]
+            for law in ("swapped words", "wrong words", "left-out word")
+        },
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class TargetedIoU(Metric):
+    """Mean IoU over the expressions whose reference has a pixel; a refusal there is IoU 0.
+
+    Row: (IoU, 1), or (0, 0) for an expression that is left out. Without such expressions the score
+    has no value.
+    """
+
+    refusals: Refusals = "pixels"
+
+    name: ClassVar[str] = "targeted_giou"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(_NAME, undefined="no expression has a target"),
+    )
+    columns: ClassVar[tuple[str, ...]] = ("iou", "counts")
+    needs: ClassVar[frozenset[str]] = frozenset({"pixels"})
+    law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
+
+    def measure(self, pair: Pair, fitted: None) -> Row:
+        if not has_target(pair) or not pair.pixels.reference:
+            return {"iou": 0.0, "counts": 0.0}
+        answer = counted(pair, "united", "empty", self.refusals)
+        return {"iou": answer.iou(0.0, 0.0), "counts": 1.0}
+
+    def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
+        summed, count = (weights @ rows.stack(self.columns)).T
+        return {_NAME: np.where(count > 0, ratio(summed, count), np.nan)}
