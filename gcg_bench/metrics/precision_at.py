@@ -28,9 +28,11 @@ _THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 _NAMES = tuple(f"P@{threshold}" for threshold in _THRESHOLDS)
 _ALL = " ".join(_NAMES)
 _CLAIMS = {
-    "failure": claims((Direction.NOT_UP, _ALL, "an IoU becomes 0")),
+    "failure": claims((Direction.NOT_UP, _ALL, "an IoU becomes 0, and no other changes")),
     "erosion": claims((Direction.NOT_UP, _ALL, "only pixels that were right are lost")),
-    "doubled phrases": claims((Direction.UNCHANGED, _ALL, "masks are united")),
+    "doubled phrases": claims(
+        (Direction.UNCHANGED, _ALL, "masks are united, and the union is the same")
+    ),
     "swapped words": claims((Direction.UNCHANGED, _ALL, "the scores ignore words")),
     "wrong words": claims((Direction.UNCHANGED, _ALL, "the scores ignore words")),
     "left-out word": claims((Direction.UNCHANGED, _ALL, "the scores ignore captions")),

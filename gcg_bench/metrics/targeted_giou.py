@@ -30,8 +30,10 @@ _CLAIMS = {
     for law, claim in {
         "failure": Claim(Direction.DOWN, "an IoU above 0 becomes 0"),
         "erosion": Claim(Direction.NOT_UP, "only pixels that were right are lost"),
-        "doubled phrases": Claim(Direction.UNCHANGED, "masks are united"),
-        "added phrase": Claim(Direction.UP, "more pixels are in both"),
+        "doubled phrases": Claim(
+            Direction.UNCHANGED, "masks are united, and the union is the same"
+        ),
+        "added phrase": Claim(Direction.UP, "more pixels are in both masks"),
         "junk": Claim(Direction.DOWN, "pixels of no reference are added to the union"),
         **{
             law: claims((Direction.UNCHANGED, "words", "the score ignores words"))["words"]

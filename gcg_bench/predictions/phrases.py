@@ -3,8 +3,8 @@
     {"text": "A man", "span": [0, 5], "score": 0.93, "crowd": false,
      "mask": {"size": [480, 640], "counts": "..."}}
 
-`text` is null, or is left out beside a mask, when masks have no words. A phrase has one `mask`, several `masks`,
-or neither. `span`, `score` and `crowd` may be left out.
+`text` is null, or is left out beside a mask, when masks have no words. A phrase has one `mask`,
+several `masks`, or neither. `span`, `score` and `crowd` may be left out.
 """
 
 import json
