@@ -96,6 +96,15 @@ class Tokenizer:
         highest: int = max(self._pieces.get_piece_size() - 1, *self.added.values())
         return highest + 1
 
+    @property
+    def pieces(self) -> list[str]:
+        """The piece or added token of every id; empty for an id without one."""
+        pieces = [self._pieces.id_to_piece(i) for i in range(self._pieces.get_piece_size())]
+        pieces += [""] * (self.vocabulary - len(pieces))
+        for token, id_ in self.added.items():
+            pieces[id_] = token
+        return pieces
+
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
         """Reads tokenizer.model and the added tokens of a folder.

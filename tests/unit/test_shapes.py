@@ -19,7 +19,7 @@ from gcg_bench.data.shapes.rng import SplitMix64
 from gcg_bench.data.shapes.scene import BACKGROUNDS, COLOURS
 from gcg_bench.errors import BadOption, UnknownName
 
-CARD = SimpleNamespace(prompt="Describe.")
+CARD = SimpleNamespace(prompt="Describe.", tasks=("gcg",))
 SOME = [("train", k) for k in range(40)] + [("val", k) for k in range(20)] + [("test", 499)]
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from gcg_bench.data.shapes.rng import SplitMix64
-from gcg_bench.data.shapes.scene import Scene
+from gcg_bench.data.shapes.scene import Scene, Thing
 
 Item = TypeVar("Item")
 
@@ -115,7 +115,7 @@ def relation(scene: Scene, first: int, second: int) -> str | None:
     Occlusion has precedence over direction.
     """
     relations = {
-        _thing_relation(scene, a, b) for a in scene.mentions[first] for b in scene.mentions[second]
+        thing_relation(scene, a, b) for a in scene.mentions[first] for b in scene.mentions[second]
     }
     return relations.pop() if len(relations) == 1 else None
 
@@ -128,7 +128,8 @@ def picture_region(scene: Scene, mention: int) -> str | None:
     return PLACES[3 * row // scene.height][3 * column // scene.width]
 
 
-def _thing_relation(scene: Scene, first: int, second: int) -> str:
+def thing_relation(scene: Scene, first: int, second: int) -> str:
+    """The relation of one thing to another, by their positions in the scene."""
     if (first, second) in scene.hidden:
         return "in front of"
     if (second, first) in scene.hidden:
@@ -253,16 +254,24 @@ class _CaptionWriter:
         """The noun phrase of a mention, with its article or number."""
         members = self.scene.mentions[mention]
         thing = self.scene.things[members[0]]
-        texture_last = thing.texture in WITH_TEXTURE and self.rng.chance(25)
-        noun = thing.shape if len(members) == 1 else PLURALS.get(thing.shape, thing.shape + "s")
-        words = [
-            "" if thing.size == "medium" else thing.size,
-            "" if thing.texture == "plain" or texture_last else thing.texture,
-            thing.colour,
-            noun,
-            WITH_TEXTURE[thing.texture] if texture_last else "",
-        ]
-        name = " ".join(word for word in words if word)
         if len(members) > 1:
-            return f"two {name}"
-        return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+            return f"two {name_of(thing, self.rng, plural=True)}"
+        return with_article(name_of(thing, self.rng))
+
+
+def name_of(thing: Thing, rng: RandomChoices, *, plural: bool = False) -> str:
+    """Size, texture, colour and shape of a thing; medium size and plain texture are left out."""
+    texture_last = thing.texture in WITH_TEXTURE and rng.chance(25)
+    words = [
+        "" if thing.size == "medium" else thing.size,
+        "" if thing.texture == "plain" or texture_last else thing.texture,
+        thing.colour,
+        PLURALS.get(thing.shape, thing.shape + "s") if plural else thing.shape,
+        WITH_TEXTURE[thing.texture] if texture_last else "",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def with_article(name: str) -> str:
+    """A name after `a` or `an`."""
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"

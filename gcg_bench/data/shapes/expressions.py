@@ -1,0 +1,201 @@
+"""Expressions that single out one thing of a scene, several things, or nothing.
+
+An expression has no article, as the expressions of RefCOCO. Its meaning is a value
+(`descriptions.Description`), so the things that it fits are computed. An expression of one thing
+fits this thing in the strict reading and no other thing in the generous reading. An expression of
+nothing fits no thing in the generous reading.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gcg_bench.data.shapes.descriptions import (
+    ATTRIBUTES,
+    EXTREMES,
+    Description,
+    count,
+    fitting,
+    subsets,
+    words,
+)
+from gcg_bench.data.shapes.grammar import OPPOSITE, thing_relation
+from gcg_bench.data.shapes.rendering import OUTLINES, TEXTURES
+from gcg_bench.data.shapes.rng import SplitMix64
+from gcg_bench.data.shapes.scene import COLOURS, Scene
+
+MIN_LEAD = 60
+"""Lead of an extreme thing over the next, in thousandths of the image's height or width."""
+
+KINDS = ("one", "several", "none")
+"""What an expression fits."""
+
+_NUMBERS = {2: "two", 3: "three"}
+_MOST_THINGS = 3  # of a plural
+_ATTEMPTS = 40
+# percentages: names beyond the needed ones; a plural with its number;
+# two names instead of a plural; a false relation instead of a false name
+_EXTRA_PERCENT, _NUMBER_PERCENT = 60, 30
+_CONJUNCTION_PERCENT, _FALSE_RELATION_PERCENT = 35, 25
+_FORM_WEIGHTS = {"names": 3, "relation": 4, "extreme": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression and its things.
+
+    Attributes:
+        text: the words.
+        targets: positions of the things that it fits, from left to right; empty when nothing fits.
+        parts: the descriptions that its words state; two when it names two things.
+    """
+
+    text: str
+    targets: tuple[int, ...]
+    parts: tuple[Description, ...]
+
+
+def expressions(scene: Scene, kinds: Sequence[str], rng: SplitMix64) -> list[Expression]:
+    """One expression for each of `kinds` (values of KINDS), all of different words.
+
+    A kind for which the scene has no further expression is left out.
+    """
+    writers = {"one": one, "several": several, "none": none}
+    written: list[Expression] = []
+    for kind in kinds:
+        for _ in range(_ATTEMPTS):
+            expression = writers[kind](scene, rng)
+            if expression is not None and expression.text not in [e.text for e in written]:
+                written.append(expression)
+                break
+    return written
+
+
+def one(scene: Scene, rng: SplitMix64) -> Expression | None:
+    """An expression of one random thing; None when the attempt fails."""
+    target = rng.below(len(scene.things))
+    form = rng.weighted(tuple(_FORM_WEIGHTS), tuple(_FORM_WEIGHTS.values()))
+    if form == "names":
+        description = unique_names(scene, target, rng)
+    elif form == "relation":
+        description = _related(scene, target, rng)
+    else:
+        description = _extreme(scene, target, rng)
+    if description is None:
+        return None
+    return Expression(words(description, rng), (target,), (description,))
+
+
+def several(scene: Scene, rng: SplitMix64) -> Expression | None:
+    """An expression of two or three things: a plural, or two names; None when it fails."""
+    if rng.chance(_CONJUNCTION_PERCENT):
+        first, second = rng.shuffled(range(len(scene.things)))[:2]
+        parts = [unique_names(scene, position, rng) for position in (first, second)]
+        if parts[0] is None or parts[1] is None:
+            return None
+        text = f"{words(parts[0], rng)} and the {words(parts[1], rng)}"
+        return Expression(text, in_order(scene, (first, second)), (parts[0], parts[1]))
+    description = rng.pick(subsets(scene.things[rng.below(len(scene.things))]))
+    targets = fitting(scene, description)
+    if not 2 <= len(targets) <= _MOST_THINGS or targets != fitting(scene, description, strict=True):
+        return None
+    number = _NUMBERS[len(targets)] if rng.chance(_NUMBER_PERCENT) else ""
+    text = words(description, rng, plural=True)
+    return Expression(f"{number} {text}".strip(), in_order(scene, tuple(targets)), (description,))
+
+
+def none(scene: Scene, rng: SplitMix64) -> Expression | None:
+    """An expression that differs from one of the scene in one word or relation, and fits nothing.
+
+    None when the attempt fails.
+    """
+    position = rng.below(len(scene.things))
+    if rng.chance(_FALSE_RELATION_PERCENT):
+        description = _false_relation(scene, position, rng)
+    else:
+        names = [names for names in subsets(scene.things[position]) if count(names) > 1]
+        description = _other_word(rng.pick(names), rng)
+    if description is None or fitting(scene, description):
+        return None
+    return Expression(words(description, rng), (), (description,))
+
+
+def unique_names(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
+    """Names that fit the thing alone, with or without a name more than needed; None for a twin."""
+    unique = [
+        description
+        for description in subsets(scene.things[target])
+        if fitting(scene, description) == [target]
+    ]
+    if not unique:
+        return None
+    if rng.chance(_EXTRA_PERCENT):
+        return rng.pick(unique)
+    fewest = min(map(count, unique))
+    return rng.pick([description for description in unique if count(description) == fewest])
+
+
+def in_order(scene: Scene, positions: tuple[int, ...]) -> tuple[int, ...]:
+    """The positions from left to right."""
+    return tuple(sorted(positions, key=lambda position: scene.centres[position][1]))
+
+
+def _related(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
+    """The thing by its relation to another; the relation is needed where names allow it."""
+    other = rng.below(len(scene.things))
+    other_names = None if other == target else unique_names(scene, other, rng)
+    if other_names is None:
+        return None
+    relation = thing_relation(scene, target, other)
+    candidates = [
+        replace(names, relation=relation, other=other, other_names=other_names)
+        for names in subsets(scene.things[target])
+    ]
+    unique = [candidate for candidate in candidates if fitting(scene, candidate) == [target]]
+    needed = [candidate for candidate in unique if len(fitting(scene, _names_alone(candidate))) > 1]
+    return rng.pick(needed or unique) if unique else None
+
+
+def _extreme(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
+    """The thing as the outermost of at least two that share its names."""
+    names = rng.pick([Description(), *subsets(scene.things[target])])
+    extreme = rng.pick(tuple(EXTREMES))
+    rivals = [position for position in fitting(scene, names) if position != target]
+    if not rivals:
+        return None
+    axis, sign = EXTREMES[extreme]
+    side = (scene.height, scene.width)[axis]
+    leads = [
+        sign * (scene.centres[target][axis] - scene.centres[position][axis]) for position in rivals
+    ]
+    return replace(names, extreme=extreme) if 1000 * min(leads) >= MIN_LEAD * side else None
+
+
+def _false_relation(scene: Scene, subject: int, rng: SplitMix64) -> Description | None:
+    """A unique thing with the opposite of its relation to another unique thing."""
+    other = rng.below(len(scene.things))
+    names = unique_names(scene, subject, rng)
+    other_names = None if other == subject else unique_names(scene, other, rng)
+    if names is None or other_names is None:
+        return None
+    relation = OPPOSITE[thing_relation(scene, subject, other)]
+    return replace(names, relation=relation, other=other, other_names=other_names)
+
+
+def _other_word(description: Description, rng: SplitMix64) -> Description:
+    """The description with one of its words exchanged."""
+    said = [name for name in ATTRIBUTES if getattr(description, name)]
+    name = rng.pick(said)
+    values: dict[str, Sequence[str]] = {
+        "size": ("small", "large"),
+        "texture": tuple(TEXTURES),
+        "colour": tuple(COLOURS),
+        "shape": tuple(OUTLINES),
+    }
+    value = getattr(description, name)
+    names = {attribute: getattr(description, attribute) for attribute in ATTRIBUTES}
+    names[name] = rng.pick([v for v in values[name] if v != value])
+    return Description(**names)
+
+
+def _names_alone(description: Description) -> Description:
+    return replace(description, relation="", other=None, other_names=None, extreme="")
