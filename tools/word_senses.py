@@ -5,7 +5,10 @@ METEOR's jar has the meanings of each word without their order. The distribution
 each noun with several meanings, the file names the usual ones by their position in the jar's line.
 A meaning is usual when it can be pointed at in an image, and is the first of these, or was tagged
 at least 3 times and at least a twentieth as often as the first. When no meaning was ever tagged,
-the first two are usual. Persons and places with names of their own are left out.
+the first two are usual. Further meanings, which stand after a semicolon, are artifacts among the
+first two that can be pointed at. Left out are persons and places with names of their own; plants,
+when the word is a food as well (apple trees); and persons, unless that is what the word nearly
+always means, because most are figures of speech (a chicken, a rat) or trades (a printer).
 
     python tools/word_senses.py /usr/share/wordnet gcg_bench/text/lists/senses.txt
 """
@@ -19,7 +22,8 @@ from gcg_bench.text.wordnet import WordNet
 # lexicographer files: Tops, animal, artifact, attribute (only when alone), body, food, group,
 # location, object, person, phenomenon, plant, shape, substance
 VISIBLE = {"03", "05", "06", "08", "13", "14", "15", "17", "18", "19", "20", "25", "27"}
-TAGGED, SHARE = 3, 0.05
+FOOD, PERSON, PLANT, ARTIFACT = "13", "18", "20", "06"
+TAGGED, SHARE, FURTHER = 3, 0.05, 2
 HEADER = (
     "# Usual meanings of nouns: positions among the word's nouns in METEOR's english.synsets.",
     "# Made by tools/word_senses.py from WordNet 3.0, Copyright 2006 by Princeton University. All",
@@ -50,9 +54,18 @@ def keys(folder: Path) -> tuple[dict[tuple[str, str], str], set[str]]:
     return found, named
 
 
-def usual(ranked: list[tuple[str, int, str]]) -> list[str]:
-    """The usual of (meaning, times tagged, lexicographer file), which are in WordNet's order."""
-    visible = [item for item in ranked if item[2] in VISIBLE] or ranked[:1]
+def visible(ranked: list[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+    """Those of (meaning, times tagged, lexicographer file) that can be pointed at."""
+    seen = [item for item in ranked if item[2] in VISIBLE]
+    if any(item[2] == FOOD for item in seen):
+        seen = [item for item in seen if item[2] != PLANT]
+    most = max((count for _, count, _ in seen), default=0)
+    others = [item for item in seen if item[2] != PERSON or (item[1] and item[1] >= most / 2)]
+    return others or seen or ranked[:1]
+
+
+def usual(visible: list[tuple[str, int, str]]) -> list[str]:
+    """The usual ones of meanings that can be pointed at, which are in WordNet's order."""
     if not any(count for _, count, _ in visible):
         return [sense for sense, _, _ in visible[:2]]
     most = max(count for _, count, _ in visible)
@@ -75,9 +88,12 @@ def rows(folder: Path, nouns: WordNet) -> list[str]:
             for s in order
             if s in jar
         ]
-        chosen = usual(ranked) if ranked else []
+        seen = visible(ranked)
+        chosen = usual(seen) if seen else []
+        further = [s for s, _, file in seen[:FURTHER] if s not in chosen and file == ARTIFACT]
         if chosen and len(chosen) < len(jar):
-            written.append(f"{word} {' '.join(str(jar.index(s)) for s in chosen)}")
+            listed = [" ".join(str(jar.index(s)) for s in part) for part in (chosen, further)]
+            written.append(f"{word} {';'.join(filter(None, listed))}")
     return sorted(written)
 
 

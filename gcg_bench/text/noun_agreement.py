@@ -6,9 +6,9 @@ from functools import cache
 from typing import Literal
 
 from gcg_bench.text import lists
+from gcg_bench.text.names import BROADER, SYNONYMS, known, spelt
 from gcg_bench.text.noun_phrases import NounPhrase
 from gcg_bench.text.wordnet import wordnet
-from gcg_bench.text.words import noun_forms
 
 Step = Literal["same", "general", "specific", "different", "unknown"]
 
@@ -21,14 +21,18 @@ STEPS: dict[Step, float] = {
 }
 """The noun agreement of each step; `unknown` is decided by similarity."""
 
+_CONSTANT, _PICTURES = lists.words("constant"), lists.words("pictures")
 _NO_NEWS = frozenset(
     (
         *("00001740", "00001930", "00002137", "00002684", "00003553", "00004258", "00007347"),
         *("00019613", "00020827", "00021939", "00024264", "00027167", "03575240", "00020090"),
-        *("00004475", "00031264", "00033020", "03183080", "00022903"),
+        *("00004475", "00031264", "00033020", "00022903", "00019128"),
     )
 )
 """Meanings so broad that they name nothing: entity, object, whole, artifact, matter."""
+
+_ANIMAL, _PERSON, _ARTIFACT = "00015388", "00007846", "00021939"
+_SHORTEST = 3  # letters of each part of a closed compound such as sailboat
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,165 +50,125 @@ class NounRelation:
 
 def relation(reference: NounPhrase, prediction: NounPhrase) -> NounRelation:
     """The relation of the nouns of two phrases."""
-    best = _relation(reference.nouns, prediction.nouns)
-    if best.step == "different" and bool(reference.group) != bool(prediction.group):
-        # "a crowd" is "a crowd of people"
-        sides = [(p.group,) if p.group else p.nouns for p in (reference, prediction)]
-        if sides[0][-1:] == sides[1][-1:]:
-            return NounRelation("same", f"{sides[0][-1]}: the same group")
-    return best
+    best = noun_relation(reference.nouns, prediction.nouns)
+    if best.step != "different" or bool(reference.group) == bool(prediction.group):
+        return best
+    # a crowd is a crowd of people
+    sides = [
+        (phrase.group,) if phrase.group else phrase.nouns for phrase in (reference, prediction)
+    ]
+    bare = noun_relation(*sides)
+    return bare if bare.step == "same" else best
 
 
 @cache
-def _relation(reference: tuple[str, ...], prediction: tuple[str, ...]) -> NounRelation:
-    names = " ".join(reference), " ".join(prediction)
-    words = f"{names[0]} / {names[1]}"
-    if names[0] == names[1]:
-        return NounRelation("same", f"{names[0]}: the same noun")
-    left, right = _names(reference), _names(prediction)
-    if set(left) & set(right):
+def noun_relation(reference: tuple[str, ...], prediction: tuple[str, ...]) -> NounRelation:
+    """The relation of two nouns, each given as the words of its name."""
+    if reference == prediction:
+        return NounRelation("same", f"{' '.join(reference)}: the same noun")
+    words = f"{' '.join(reference)} / {' '.join(prediction)}"
+    left, right = spelt(reference), spelt(prediction)
+    if _letters(left) & _letters(right):
         return NounRelation("same", f"{words}: one noun")
-    empty = [bool(set(side) & _CONSTANT) for side in (left, right)]
-    if any(empty):
+    if not (_CONSTANT.isdisjoint(left) and _CONSTANT.isdisjoint(right)):
         return _constant(left, right, words)
+    return _by_meaning(left, right, words)
+
+
+def _by_meaning(left: Sequence[str], right: Sequence[str], words: str) -> NounRelation:
     if _synonymous(left, right):
         return NounRelation("same", f"{words}: synonyms")
-    kind = _kind(left, right)
-    if kind:
-        return NounRelation(kind, f"{words}: {_KIND_WORDS[kind]}")
-    if not (_known(left) and _known(right)):
+    if _is_compound_of(left, right) or _is_compound_of(right, left):
+        return NounRelation("same", f"{words}: one with the kind named")
+    if any(_is_above(a, b) for a in left for b in right):
+        return NounRelation("general", f"{words}: the broader word")
+    if any(_is_above(b, a) for a in left for b in right):
+        return NounRelation("specific", f"{words}: the narrower word")
+    if not (any(map(known, left)) and any(map(known, right))):
         return NounRelation("unknown", f"{words}: not both are in WordNet")
-    parent = _common_parent(left, right)
-    if parent:
-        return NounRelation("different", f"{words}: different kinds of one parent ({parent})")
-    return NounRelation("different", f"{words}: no relation")
+    return NounRelation("different", f"{words}: {_difference(left, right)}")
 
 
-_KIND_WORDS = {"general": "the broader word", "specific": "the narrower word"}
+def _letters(names: Sequence[str]) -> set[str]:
+    return {name.replace("_", "").replace("-", "") for name in names}
 
 
 def _constant(left: Sequence[str], right: Sequence[str], words: str) -> NounRelation:
-    if set(left) & _PICTURES and set(right) & _PICTURES:
+    if not _PICTURES.isdisjoint(left) and not _PICTURES.isdisjoint(right):
         return NounRelation("same", f"{words}: synonyms")
     return NounRelation("different", f"{words}: an uninformative word")
 
 
-@cache
-def _names(nouns: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of a noun with the words before it: the longest that WordNet has, in basic form."""
-    forms = noun_forms(nouns[-1]) if nouns else ("",)
-    for start in range(max(0, len(nouns) - 4), len(nouns) - 1):
-        found = []
-        for form in forms:
-            parts = [*nouns[start:-1], form]
-            joined = (joint.join(parts) for joint in ("_", "-", ""))
-            found += [name for name in joined if name in _GROUPS or wordnet().senses(name)]
-        if found:
-            return tuple(dict.fromkeys(found))
-    return forms
-
-
-def _known(names: Sequence[str]) -> bool:
-    return any(name in _GROUPS or wordnet().senses(name) for name in names)
-
-
 def _synonymous(left: Sequence[str], right: Sequence[str]) -> bool:
-    if any(_GROUPS.get(a, frozenset()) & _GROUPS.get(b, frozenset()) for a in left for b in right):
-        return True
-    if _senses(left) & _senses(right):
-        return True
-    return _compound(left, right) or _compound(right, left)
-
-
-def _compound(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether one is a compound whose last word is the other and names what it is a kind of."""
-    nouns = wordnet()
-    for name in left:
-        *first, last = name.replace("-", "_").split("_")
-        if first and last in right:
-            above = {a for sense in nouns.usual_senses(name) for a in nouns.ancestors(sense)}
-            if above & set(nouns.senses(last)) or not nouns.senses(name):
-                return True
-            if not nouns.only_modifies(first[-1]) and set(nouns.senses(name)) & set(
-                nouns.senses(last)
-            ):
-                return True
-    return False
+    """Whether two nouns share a line of the synonyms or a usual meaning."""
+    lines = [{first for name in side for first in SYNONYMS.get(name, ())} for side in (left, right)]
+    senses = [{sense for name in side for sense in _senses(name)} for side in (left, right)]
+    return not (lines[0].isdisjoint(lines[1]) and senses[0].isdisjoint(senses[1]))
 
 
 @cache
-def _senses_of(name: str) -> frozenset[str]:
+def _senses(name: str) -> frozenset[str]:
     return wordnet().usual_senses(name)
 
 
-def _senses(names: Sequence[str]) -> frozenset[str]:
-    return frozenset().union(*(_senses_of(name) for name in names))
+def _is_compound_of(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether the left noun is a compound of two nouns of which the last is the right one.
+
+    A compound of a noun for an animal or a person counts only when it is one, too: a hot dog is
+    not a dog, and a teddy bear is not a bear.
+    """
+    nouns = wordnet()
+    for name in left:
+        *first, last = name.replace("-", "_").split("_")
+        if first and last in right and nouns.senses(first[-1]):
+            own = {a for sense in nouns.senses(name) for a in nouns.ancestors(sense)}
+            if not own.isdisjoint(nouns.senses(last)):
+                return True
+            usual = {a for sense in _senses(last) for a in nouns.ancestors(sense)}
+            living = usual & {_ANIMAL, _PERSON}
+            return not living or not own or not living.isdisjoint(own)
+    return False
 
 
 @cache
 def _above(name: str) -> frozenset[str]:
     """The meanings and names above a noun that say something."""
     nouns = wordnet()
-    found = {a for sense in _senses_of(name) for a in nouns.ancestors(sense)} - _NO_NEWS
-    for broader in _BROADER.get(name, ()):
-        found |= _senses_of(broader) | {broader} | _above(broader)
+    senses = _senses(name) | nouns.further_senses(name)
+    found = {a for sense in senses for a in nouns.ancestors(sense)} - _NO_NEWS
+    for broader in BROADER.get(name, ()):
+        found |= {*_senses(broader), broader, *_above(broader)} - _NO_NEWS
     return frozenset(found)
-
-
-def _kind(left: Sequence[str], right: Sequence[str]) -> Step | None:
-    """`general` when the right one is above the left one, `specific` the other way round."""
-    ways: tuple[tuple[Sequence[str], Sequence[str], Step], ...] = (
-        (left, right, "general"),
-        (right, left, "specific"),
-    )
-    for lower, upper, step in ways:
-        for name in lower:
-            for other in upper:
-                if _is_above(name, other):
-                    return step
-    return None
 
 
 @cache
 def _is_above(name: str, other: str) -> bool:
-    """Whether `other`, or another name of it, is above `name`."""
-    targets = {s for o in _same_names(other) for s in (*_senses_of(o), o)}
-    return any(not targets.isdisjoint(_above(n)) for n in _same_names(name))
+    """Whether `other` is above `name`, where each also stands for the first of its synonyms."""
+    targets = {t for o in (other, *SYNONYMS.get(other, ())) for t in (*_senses(o), o)}
+    if any(not targets.isdisjoint(_above(n)) for n in (name, *SYNONYMS.get(name, ()))):
+        return True
+    return _is_closed_compound(name, other)
 
 
-@cache
-def _same_names(name: str) -> tuple[str, ...]:
-    groups = sorted(_GROUPS.get(name, ()))
-    return tuple(dict.fromkeys((name, *(n for group in groups for n in group.split(",")))))
+def _is_closed_compound(name: str, other: str) -> bool:
+    """Whether a thing that people make is named by another noun and `other`: sailboat, handbag."""
+    first = name.removesuffix(other)
+    if first == name or min(len(first), len(other)) < _SHORTEST:
+        return False
+    nouns = wordnet()
+    made = all(
+        any(_ARTIFACT in nouns.ancestors(sense) for sense in _senses(each))
+        for each in (name, other)
+    )
+    return made and bool(nouns.senses(first.strip("_-")))
 
 
-def _common_parent(left: Sequence[str], right: Sequence[str]) -> str:
+def _difference(left: Sequence[str], right: Sequence[str]) -> str:
+    """Why two nouns are different things, in words."""
     nouns = wordnet()
     parents = [
-        {p for name in side for s in _senses_of(name) for p in nouns.hypernyms(s)}
+        {parent for name in side for sense in _senses(name) for parent in nouns.hypernyms(sense)}
         for side in (left, right)
     ]
-    return "one kind" if parents[0] & parents[1] else ""
-
-
-def _groups() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for line in lists.lines("synonyms"):
-        names = [name.strip().replace(" ", "_") for name in line.split(",")]
-        for name in names:
-            found.setdefault(name, set()).add(",".join(names))
-    return {name: frozenset(lines) for name, lines in found.items()}
-
-
-def _broader() -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for line in lists.lines("kinds"):
-        narrower, _, broader = line.partition(": ")
-        for name in narrower.split(", "):
-            key = name.replace(" ", "_")
-            found[key] = (*found.get(key, ()), broader.replace(" ", "_"))
-    return found
-
-
-_GROUPS, _BROADER = _groups(), _broader()
-_CONSTANT, _PICTURES = lists.words("constant"), lists.words("pictures")
+    shared = sorted((parents[0] & parents[1]) - _NO_NEWS)
+    return "different kinds of one parent" if shared else "no relation"

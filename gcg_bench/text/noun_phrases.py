@@ -2,24 +2,29 @@
 
 There is no parser. A phrase is read from the left: articles, modifiers and the noun up to the first
 word that cannot belong to them (a preposition, a pronoun, a participle after the noun). What comes
-later is an attribute when it is clothing, a body detail or a part (after *with*, *in* or
-*wearing*), a side (*on the left*) or a material (*made of*); relations to other things are left
-out.
+later is an attribute when it is clothing, a body detail or a part (after *with*, *in*, *wearing*,
+*covered in*), a side (*on the left*) or a material (*made of*); relations to other things are left
+out, as are possessors.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
-from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, PATTERN_NOUNS
+from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS
+from gcg_bench.text.later_attributes import Attribute, details, later
 from gcg_bench.text.lists import words as listed
-from gcg_bench.text.wordnet import wordnet
+from gcg_bench.text.names import is_name
+from gcg_bench.text.word_kinds import detail_noun, is_noun, modifies
 from gcg_bench.text.words import POSSESSIVE, noun_forms, tokens, verb_of
 
 _ADVERBS, _AFTER_NOUNS, _ARTICLES = listed("adverbs"), listed("after nouns"), listed("articles")
-_CLAUSES, _FEATURE_WORDS, _GROUPS = listed("clauses"), listed("features"), listed("groups")
+_CLAUSES, _FEATURES, _GROUPS = listed("clauses"), listed("features"), listed("groups")
 _HAIR_COLOURS, _NOUNS_IN_ING = listed("hair colours"), listed("nouns in ing")
-_PREPOSITIONS, _VAGUE_NUMBERS = listed("prepositions"), listed("vague numbers")
+_PREPOSITIONS, _VAGUE = listed("prepositions"), listed("vague numbers")
+_STATES = listed("covered")
+_NUMBER_OF = {"pair": "two", "couple": "two", "dozen": "twelve"}
+_LONGEST_NAME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,50 +32,60 @@ class NounPhrase:
     """A noun phrase in parts.
 
     Attributes:
-        nouns: the words of the noun, the last of which is its head; empty when there are no words.
+        nouns: the words of the noun's name, the last of which is its head; empty when there are no
+            words.
         group: the noun that counts or shapes it, e.g. `crowd` in `a crowd of people`.
         attributes: (what it is said of, word); the first is empty when it is said of the thing.
     """
 
     nouns: tuple[str, ...]
     group: str
-    attributes: tuple[tuple[str, str], ...]
+    attributes: tuple[Attribute, ...]
 
 
-@cache
+@lru_cache(maxsize=1 << 17)
 def read(text: str) -> NounPhrase:
     """The parts of a phrase."""
-    words = tokens(text)
-    return _read(words)
+    return _read(tokens(text))
 
 
 def _read(words: Sequence[str]) -> NounPhrase:
     core, rest = _split(_without_possessors(words))
     if not core:
         return NounPhrase(tuple(words[-1:]), "", ())
-    group = noun_forms(core[-1])[-1]
+    group = noun_forms(core[-1])[0]
+    if rest[:1] == ["of"] and group not in _GROUPS and is_name(" ".join((group, *rest[:2]))):
+        return NounPhrase((group, *rest[:2]), "", tuple(_modifiers(core)[0]))
     if rest[:1] == ["of"] and _counts(core[-1], group):
         inner = _read(rest[1:])
         if inner.nouns:
-            own = tuple(("", w) for w in core[:-1] if w in ATTRIBUTE_WORDS)
-            return NounPhrase(inner.nouns, group, (*own, *inner.attributes))
-    modifiers, nouns = _modifiers(core)
-    attributes = dict.fromkeys((*modifiers, *_later(rest)))
-    return NounPhrase(nouns, "", tuple(_of_hair(attributes, nouns)))
+            own = [("", word) for word in core if word in ATTRIBUTE_WORDS]
+            if group in _NUMBER_OF and len(core) == 1 and words[0] in ("a", "an", "one"):
+                own += [("", _NUMBER_OF[group])] if _plural_counts(inner.nouns) else []
+            return NounPhrase(inner.nouns, group, tuple(dict.fromkeys((*own, *inner.attributes))))
+    attributes, nouns = _modifiers(core)
+    said = dict.fromkeys((*attributes, *later(rest, _split)))
+    return NounPhrase(nouns, "", tuple(_of_hair(list(said), nouns)))
+
+
+def _plural_counts(nouns: Sequence[str]) -> bool:
+    """Whether a pair of these is two things: not so for jeans and scissors, which are one."""
+    return noun_forms(nouns[-1])[0] + "s" == nouns[-1] and nouns[-1] not in listed("pairs")
 
 
 def _counts(word: str, form: str) -> bool:
-    return form in _GROUPS or "number" in ATTRIBUTE_WORDS.get(word, {}) or word in _VAGUE_NUMBERS
+    return form in _GROUPS or "number" in ATTRIBUTE_WORDS.get(word, {}) or word in _VAGUE
 
 
 def _without_possessors(words: Sequence[str]) -> list[str]:
-    """The words after the last possessor that stands before the noun."""
+    """The words without those that end in a possessor: `a dog's tail` is `tail`."""
     kept = list(words)
     while POSSESSIVE in kept:
         position = kept.index(POSSESSIVE)
-        before = kept[:position]
-        start = max((k + 1 for k, w in enumerate(before) if w in _PREPOSITIONS), default=0)
-        kept = [*kept[:start], *kept[position + 1 :]]
+        start = max((k + 1 for k, w in enumerate(kept[:position]) if w in _PREPOSITIONS), default=0)
+        # an ending with nothing after it belongs to a plural
+        end = position + 1
+        kept = kept[:position] if end == len(kept) else [*kept[:start], *kept[end:]]
     return kept
 
 
@@ -80,14 +95,13 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     for position, word in enumerate(words):
         following = words[position + 1] if position + 1 < len(words) else ""
         if word in _ARTICLES and not (word == "that" and core):
-            if core and _is_noun(core[-1]):
+            if core and is_noun(core[-1]):
                 return core, list(words[position:])
             continue
         if _ends_noun(word, following, core):
             return core, list(words[position:])
-        if word in _CLAUSES or word in _PREPOSITIONS or word in _ADVERBS:
-            continue
-        core.append(word)
+        if word not in _CLAUSES and word not in _PREPOSITIONS and word not in _ADVERBS:
+            core.append(word)
     return core, []
 
 
@@ -98,106 +112,50 @@ def _ends_noun(word: str, following: str, core: Sequence[str]) -> bool:
     if word in _PREPOSITIONS:
         return True
     if word in _CLAUSES:
-        return not (word in ("and", "or") and _modifies(core[-1]) and following)
-    if word in _FEATURE_WORDS or word in _AFTER_NOUNS:
-        return _is_noun(core[-1])
+        return not (word in ("and", "or") and modifies(core[-1]) and following)
+    if word in _FEATURES or word in _AFTER_NOUNS:
+        return is_noun(core[-1])
     if word.endswith("ing") and word not in _NOUNS_IN_ING and verb_of(word):
-        return _is_noun(core[-1]) and not wordnet().senses("_".join((core[-1], word)))
-    if word.endswith("ed") and verb_of(word) and _is_noun(core[-1]):
+        named = is_name(f"{core[-1]} {word}") or is_name(f"{word} {following}")
+        return is_noun(core[-1]) and not named
+    if is_noun(core[-1]) and (word in _STATES or (word.endswith("ed") and verb_of(word))):
         return not following or following in _PREPOSITIONS or following in _ARTICLES
     return False
 
 
-def _modifies(word: str) -> bool:
-    """Whether a word says what a thing is like, so that the noun is still to come."""
-    return word in ATTRIBUTE_WORDS or word in _VAGUE_NUMBERS or wordnet().only_modifies(word)
-
-
-def _is_noun(word: str) -> bool:
-    return not _modifies(word) and (word.isalpha() and not _participle(word))
-
-
-def _participle(word: str) -> bool:
-    return word.endswith(("ing", "ed")) and word not in _NOUNS_IN_ING and bool(verb_of(word))
-
-
-def _modifiers(core: Sequence[str]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    """The attributes before the noun, and the words of the noun with the nouns before it."""
-    attributes: list[tuple[str, str]] = []
+def _modifiers(core: Sequence[str]) -> tuple[list[Attribute], tuple[str, ...]]:
+    """The attributes before the noun, and the words of the noun's name."""
+    start = _name_start(core)
+    attributes: list[Attribute] = []
     pending: list[str] = []
-    nouns: list[str] = []
-    last = len(core) - 1
-    for position, word in enumerate(core):
-        owner = _detail(word) if position < last else ""
-        if owner:
-            attributes += _features([*pending, *nouns], owner)
-            pending, nouns = [], []
-        elif position < last and (_modifies(word) or _participle(word)):
-            pending += [*nouns, word]
-            nouns = []
+    for word in core[:start]:
+        if word in _STATES and pending:
+            attributes += details(pending[:-1], pending[-1])
+            pending = []
+        elif owner := detail_noun(word):
+            attributes += details(pending, owner)
+            pending = []
         else:
-            nouns.append(word)
-    attributes += [("", word) for word in pending if word not in _VAGUE_NUMBERS]
-    return attributes, tuple(nouns)
+            pending.append(word)
+    attributes += [("", word) for word in pending if word not in _VAGUE]
+    return attributes, tuple(core[start:])
 
 
-def _detail(word: str) -> str:
-    """The noun in a word such as `haired`, `spotted`, `bearded`; empty when it is none."""
-    if not word.endswith("ed") or (word in ATTRIBUTE_WORDS and word not in PATTERN_NOUNS.values()):
-        return ""
-    stem = word[:-2]
-    forms = (stem, stem[:-1] if stem[-1:] == stem[-2:-1] else stem, stem + "e")
-    nouns = wordnet()
-    if word in PATTERN_NOUNS.values():
-        return next(noun for noun, pattern in PATTERN_NOUNS.items() if pattern == word)
-    return next((f for f in forms if nouns.senses(f) and not nouns.is_verb(f)), "") or (
-        stem if stem in ("hair", "shirt", "coat", "beard", "color") else ""
-    )
+def _name_start(core: Sequence[str]) -> int:
+    """Where the name of the thing begins: the longest name that is known, or the last word."""
+    for start in range(max(0, len(core) - _LONGEST_NAME), len(core) - 1):
+        first = core[start]
+        if is_name(" ".join(core[start:]), curated=modifies(first) and first in ATTRIBUTE_WORDS):
+            return start
+    return len(core) - 1
 
 
-def _features(words: Sequence[str], owner: str) -> list[tuple[str, str]]:
-    """The attributes of a thing that has a detail: it itself, and what is said of the detail."""
-    form = noun_forms(owner)[-1]
-    pattern = PATTERN_NOUNS.get(form)
-    said = [(form, word) for word in words if word not in _VAGUE_NUMBERS]
-    return [("", pattern or form), *said]
-
-
-def _later(rest: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The attributes after the noun."""
-    position = 0
-    while position < len(rest):
-        word = rest[position]
-        core, after = _split(rest[position + 1 :])
-        if (word in _FEATURE_WORDS and core) or (word in ("and", "or") and position and core):
-            yield from _said_with(core)
-        elif word in ("on", "at", "to", "in") and core:
-            yield from (("", w) for w in core if ATTRIBUTE_WORDS.get(w, {}).keys() & _PLACES)
-        elif word in ("of", "by", "from") and core:
-            yield from (("", w) for w in core if "material" in ATTRIBUTE_WORDS.get(w, {}))
-        elif word in ATTRIBUTE_WORDS and word not in _CLAUSES:
-            yield ("", word)
-        position = max(position + 1, len(rest) - len(after))
-
-
-_PLACES = {"side", "level", "face", "distance", "order"}
-
-
-def _said_with(core: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The attributes in `with blond hair`, `in a red shirt`, `in red`."""
-    if _modifies(core[-1]):
-        yield from (("clothing", word) for word in core)
-        return
-    modifiers, nouns = _modifiers(core)
-    yield from _features([w for owner, w in modifiers if not owner] + list(nouns[:-1]), nouns[-1])
-
-
-def _of_hair(
-    attributes: dict[tuple[str, str], None], nouns: Sequence[str]
-) -> Iterator[tuple[str, str]]:
+def _of_hair(attributes: Sequence[Attribute], nouns: Sequence[str]) -> list[Attribute]:
+    """The attributes, where `a blond boy` has blond hair."""
+    found: list[Attribute] = []
     for owner, word in attributes:
         if not owner and word in _HAIR_COLOURS and nouns[-1:] != ("hair",):
-            yield ("", "hair")
-            yield ("hair", word)
+            found += [("", "hair"), ("hair", word)]
         else:
-            yield owner, word
+            found.append((owner, word))
+    return list(dict.fromkeys(found))

@@ -38,8 +38,8 @@ class WordNet:
         words: word -> the numbers of its meanings, separated by spaces, nouns first.
         nouns: meaning of a noun -> its neighbours, separated by spaces.
         verbs: the meanings of verbs.
-        usual: word -> positions of its usual meanings among its nouns; a word that is not in it has
-            one meaning, or all of them are usual.
+        usual: word -> positions of its usual meanings among its nouns, then a semicolon and those
+            of further meanings, if any; of a word that is not in it all meanings are usual.
     """
 
     def __init__(
@@ -76,11 +76,18 @@ class WordNet:
         """The usual meanings of a word as a noun; all of them where the order is not known."""
         known = self._preferred.get(word)
         if known is None:
-            senses = self.senses(word)
-            positions = [int(digits) for digits in self._usual.get(word, "").split()]
-            chosen = [senses[k] for k in positions if k < len(senses)] or senses
+            chosen = self._listed(word, 0) or self.senses(word)
             known = self._preferred[word] = frozenset(chosen)
         return known
+
+    def further_senses(self, word: str) -> frozenset[str]:
+        """Meanings of a word as a noun that are less usual, and no rare ones."""
+        return frozenset(self._listed(word, 2))
+
+    def _listed(self, word: str, part: int) -> tuple[str, ...]:
+        senses = self.senses(word)
+        positions = map(int, self._usual.get(word, "").partition(";")[part].split())
+        return tuple(senses[k] for k in positions if k < len(senses))
 
     def is_verb(self, word: str) -> bool:
         """Whether a word has a meaning as a verb."""
@@ -191,8 +198,8 @@ def wordnet() -> WordNet:
 
 
 @cache
-def irregular_forms() -> Mapping[str, str]:
-    """Irregular form -> its basic form, from the same jar: `feet` -> `foot`, `worn` -> `wear`.
+def irregular_forms() -> Mapping[str, tuple[str, ...]]:
+    """Irregular form -> its basic forms, from the same jar: `feet` -> `foot`, `worn` -> `wear`.
 
     Raises:
         EnvironmentProblem: pycocoevalcap is missing, or the jar is damaged.
@@ -203,5 +210,8 @@ def irregular_forms() -> Mapping[str, str]:
             lines = archive.read("synonym/english.exceptions").decode().split("\n")
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise EnvironmentProblem(f"{path}: WordNet cannot be read from it ({error})") from error
-    pairs = zip(lines[::2], lines[1::2], strict=False)
-    return {form: basic for basic, forms in pairs for form in forms.split()}
+    found: dict[str, tuple[str, ...]] = {}
+    for basic, forms in zip(lines[::2], lines[1::2], strict=False):
+        for form in forms.split():
+            found[form] = (*found.get(form, ()), basic)
+    return found

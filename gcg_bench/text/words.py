@@ -15,7 +15,7 @@ LONGEST_TEXT, MOST_WORDS = 2000, 64
 _PLAIN = re.compile(r"[a-z0-9]+|'s?(?![a-z])")
 _ANY = re.compile(r"'s?(?!\w)|[^\W_]+")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u2018": "'"})
-_ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""))
+_ENDINGS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"))
 _DOUBLED = re.compile(r"([bdfgklmnprstvz])\1$")
 
 
@@ -50,9 +50,9 @@ def noun_forms(word: str) -> tuple[str, ...]:
     """
     nouns = wordnet()
     itself = (word,) if nouns.senses(word) else ()
-    irregular = irregular_forms().get(word)
-    if irregular and nouns.senses(irregular):
-        return (irregular,) if irregular != word else (word,)
+    irregular = tuple(form for form in irregular_forms().get(word, ()) if nouns.senses(form))
+    if irregular:
+        return tuple(dict.fromkeys((*itself, *irregular)))
     if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
         return itself or (word,)
     regular = tuple(
@@ -73,9 +73,9 @@ def _plain_singular(word: str) -> str:
 def verb_of(participle: str) -> str:
     """The verb of a word in -ing or -ed, or of an irregular participle; empty when it is none."""
     nouns = wordnet()
-    irregular = irregular_forms().get(participle)
-    if irregular and nouns.is_verb(irregular) and participle not in ("left", "found"):
-        return irregular
+    irregular = [form for form in irregular_forms().get(participle, ()) if nouns.is_verb(form)]
+    if irregular and participle != "left":
+        return irregular[0]
     for ending in ("ing", "ed"):
         stem = participle.removesuffix(ending)
         if stem != participle and len(stem) > 1:

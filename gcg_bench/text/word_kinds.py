@@ -1,0 +1,72 @@
+"""Kinds of words: whether a word is a noun, says what a thing is like, or names a detail of it."""
+
+from functools import cache
+
+from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, PATTERN_NOUNS
+from gcg_bench.text.lists import words as listed
+from gcg_bench.text.wordnet import wordnet
+from gcg_bench.text.words import noun_forms, verb_of
+
+# meanings of WordNet: body part; clothing, covering, footwear, headdress, uniform, eyewear
+_BODY_PART = "05220461"
+_CLOTHING = ("03051540", "03122748", "03381126", "03502509", "04509592", "04272054")
+_NOUNS_IN_ING, _VAGUE, _DETAILS = listed("nouns in ing"), listed("vague numbers"), listed("details")
+
+
+@cache
+def modifies(word: str) -> bool:
+    """Whether a word says what a thing is like, so that the noun is still to come."""
+    return word in ATTRIBUTE_WORDS or word in _VAGUE or wordnet().only_modifies(word)
+
+
+@cache
+def is_participle(word: str) -> bool:
+    """Whether a word is a participle in -ing or -ed."""
+    return word.endswith(("ing", "ed")) and word not in _NOUNS_IN_ING and bool(verb_of(word))
+
+
+@cache
+def is_noun(word: str) -> bool:
+    """Whether a word can be the noun of a phrase: no modifier, no participle, no number."""
+    return not modifies(word) and word.isalpha() and not is_participle(word)
+
+
+@cache
+def detail_noun(word: str) -> str:
+    """The noun in a word such as `haired`, `spotted`, `pawed`; empty when it has none."""
+    if not word.endswith("ed"):
+        return ""
+    if word in PATTERN_NOUNS.values():
+        return next(noun for noun, pattern in PATTERN_NOUNS.items() if pattern == word)
+    if word in ATTRIBUTE_WORDS:
+        return ""
+    stem = word[:-2]
+    undoubled = stem[:-1] if stem[-1:] == stem[-2:-1] else stem
+    return next((form for form in (stem, undoubled, stem + "e") if _is_detail(form)), "")
+
+
+def _is_detail(noun: str) -> bool:
+    """Whether a noun is a part of the body, clothing or a part that things have."""
+    return noun in _DETAILS or _is_below(noun, _BODY_PART, *_CLOTHING)
+
+
+@cache
+def is_clothing(word: str) -> bool:
+    """Whether a noun is something to wear."""
+    return any(_is_below(form, *_CLOTHING) for form in noun_forms(word))
+
+
+def _is_below(noun: str, *senses: str) -> bool:
+    nouns = wordnet()
+    above = {a for sense in nouns.usual_senses(noun) for a in (sense, *nouns.ancestors(sense))}
+    return not above.isdisjoint(senses)
+
+
+@cache
+def basic(word: str) -> str:
+    """The word by which attributes are compared: a noun in its singular."""
+    if word in ATTRIBUTE_WORDS:
+        return word
+    forms = noun_forms(word)
+    listed_form = next((f for f in forms if f in PATTERN_NOUNS or f in ATTRIBUTE_WORDS), "")
+    return listed_form or forms[-1 if word.endswith("s") else 0]
