@@ -24,7 +24,21 @@ NOUNS = (
     "clock umbrella bag hat shirt jacket shoe bottle cup plate bowl cake pizza apple phone couch",
     "surfer skier player sparrow seagull laptop keyboard suitcase hydrant sandwich guitar pillow",
 )
-LOOKS = "red blue green small large old wooden striped white tall young parked metal".split()
+LOOKS = [
+    "red",
+    "blue",
+    "green",
+    "small",
+    "large",
+    "old",
+    "wooden",
+    "striped",
+    "white",
+    "tall",
+    "young",
+    "parked",
+    "metal",
+]
 ENDS = ("", "", "", " in a red shirt", " on the left", " with long hair", " near the water")
 ENCODED = 500
 

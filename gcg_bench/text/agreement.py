@@ -5,13 +5,15 @@ thing by word lists (`gcg_bench.text.attribute_agreement`). Both are determinist
 model. Only nouns that neither knows are compared by the similarity of their vectors.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.text.attribute_agreement import compare
+from gcg_bench.text.attribute_agreement import compare, number, value
+from gcg_bench.text.later_attributes import Attribute
 from gcg_bench.text.noun_agreement import STEPS, relation
 from gcg_bench.text.noun_phrases import NounPhrase, read
 from gcg_bench.types import FloatArray
@@ -83,23 +85,27 @@ def phrase_agreement(
     left, right = read(reference), read(prediction)
     if not left.nouns or not right.nouns:
         return PhraseAgreement(0.0, 0.0, 0.0, "a phrase without words")
-    return _agreement(left, right, unknown)
-
-
-def _agreement(left: NounPhrase, right: NounPhrase, unknown: Unknown | None) -> PhraseAgreement:
-    nouns = relation(left, right)
-    noun, reason = STEPS[nouns.step], nouns.reason
-    if nouns.step == "unknown" and unknown is not None:
-        similarity = unknown.similarity(" ".join(left.nouns), " ".join(right.nouns))
-        noun = similarity if similarity >= SIMILARITY_THRESHOLD else 0.0
-        reason = f"{reason}; similarity {similarity:.2f}"
-    attributes, why = compare(left.attributes, right.attributes)
+    noun, nouns = _noun(left, right, unknown)
+    attributes = compare(left.attributes, right.attributes)
+    said = attributes.value
     return PhraseAgreement(
         noun,
-        attributes,
-        noun * (1 + attributes) / 2,
-        f"{reason} (noun {noun:.2f}); {why} (attributes {attributes:.2f})",
+        said,
+        noun * (1.0 + said) / 2.0,
+        f"{nouns} (noun {noun:.2f}); {attributes.reason} (attributes {said:.2f})",
     )
+
+
+def _noun(left: NounPhrase, right: NounPhrase, unknown: Unknown | None) -> tuple[float, str]:
+    """The agreement of the nouns, and the reason in words."""
+    found = relation(left, right)
+    names = " ".join(left.nouns), " ".join(right.nouns)
+    # the encoder reads no other script, and all its words would be alike
+    if found.step != "unknown" or unknown is None or not "".join(names).isascii():
+        return STEPS[found.step], found.reason
+    similarity = unknown.similarity(*names)
+    reason = f"{found.reason}; similarity {similarity:.2f}"
+    return (similarity if similarity >= SIMILARITY_THRESHOLD else 0.0), reason
 
 
 def agreement_tables(
@@ -109,32 +115,83 @@ def agreement_tables(
 ) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
     """The tables of noun, attributes and agreement for many images, each of shape (R, P).
 
-    A value is NaN where one of the phrases has no words. Each distinct pair is compared once.
+    A value is NaN where one of the phrases has no words. Each distinct pair of nouns and each
+    distinct pair of attributes is compared once.
 
     Args:
         images: (reference phrases, predicted phrases) of each image; None for a mask without text.
         unknown: as in `phrase_agreement`.
     """
-    known: dict[tuple[str, str], tuple[float, float, float]] = {}
+    read_side = _Reader()
+    sides = [(read_side(references), read_side(predictions)) for references, predictions in images]
+    nouns = _Nouns(read_side.nouns, unknown)
+    attributes = _Attributes(read_side.attributes)
     tables = []
-    for references, predictions in images:
-        values = np.full((3, len(references), len(predictions)), np.nan)
-        for row, reference in enumerate(references):
-            for column, prediction in enumerate(predictions):
-                if reference is None or prediction is None:
-                    continue
-                pair = reference, prediction
-                if pair not in known:
-                    known[pair] = _numbers(reference, prediction, unknown)
-                values[:, row, column] = known[pair]
-        tables.append((values[0], values[1], values[2]))
+    for references, predictions in sides:
+        shape = len(references[0]), len(predictions[0])
+        noun, said = (
+            np.array([values[a, b] for a in ours for b in theirs], dtype=np.float64).reshape(shape)
+            for values, ours, theirs in zip(
+                (nouns, attributes), references, predictions, strict=True
+            )
+        )
+        tables.append((noun, said, noun * (1.0 + said) / 2.0))
     return tables
 
 
-def _numbers(
-    reference: str, prediction: str, unknown: Unknown | None
-) -> tuple[float, float, float]:
-    if not read(reference).nouns or not read(prediction).nouns:
-        return (np.nan, np.nan, np.nan)
-    found = phrase_agreement(reference, prediction, unknown=unknown)
-    return found.noun, found.attributes, found.agreement
+_NOTHING = -1  # instead of the number of a noun or of attributes, when there are no words
+
+
+class _Reader:
+    """Reads phrases, each distinct one once, and numbers their distinct nouns and attributes."""
+
+    def __init__(self) -> None:
+        self.nouns: dict[NounPhrase, int] = {}
+        self.attributes: dict[tuple[Attribute, ...], int] = {}
+        self._codes: dict[str | None, tuple[int, int]] = {None: (_NOTHING, _NOTHING)}
+
+    def __call__(self, phrases: Sequence[str | None]) -> tuple[list[int], list[int]]:
+        """The numbers of the nouns and of the attributes of phrases."""
+        for text in phrases:
+            if text not in self._codes:
+                assert text is not None
+                self._codes[text] = self._code(read(text))
+        codes = [self._codes[text] for text in phrases]
+        return [noun for noun, _ in codes], [attributes for _, attributes in codes]
+
+    def _code(self, phrase: NounPhrase) -> tuple[int, int]:
+        if not phrase.nouns:
+            return _NOTHING, _NOTHING
+        named = NounPhrase(phrase.nouns, phrase.group, (), phrase.others)
+        noun = self.nouns.setdefault(named, len(self.nouns))
+        return noun, self.attributes.setdefault(phrase.attributes, len(self.attributes))
+
+
+class _Nouns(dict[tuple[int, int], float]):
+    """Pair of noun numbers -> agreement, which is computed when it is first asked for."""
+
+    def __init__(self, nouns: Iterable[NounPhrase], unknown: Unknown | None) -> None:
+        super().__init__()
+        self._phrases = list(nouns)
+        self._unknown = unknown
+
+    def __missing__(self, pair: tuple[int, int]) -> float:
+        if _NOTHING in pair:
+            return nan
+        left, right = (self._phrases[k] for k in pair)
+        found = self[pair] = _noun(left, right, self._unknown)[0]
+        return found
+
+
+class _Attributes(dict[tuple[int, int], float]):
+    """Pair of numbers of attributes -> agreement, computed when it is first asked for."""
+
+    def __init__(self, attributes: Iterable[tuple[Attribute, ...]]) -> None:
+        super().__init__()
+        self._numbers = [[number(item) for item in items] for items in attributes]
+
+    def __missing__(self, pair: tuple[int, int]) -> float:
+        if _NOTHING in pair:
+            return nan
+        found = self[pair] = value(self._numbers[pair[0]], self._numbers[pair[1]])
+        return found

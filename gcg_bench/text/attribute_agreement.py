@@ -1,77 +1,174 @@
 """Agreement of what two phrases say of a thing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, agree, exclude
+from gcg_bench.text.later_attributes import Attribute
+from gcg_bench.text.noun_agreement import noun_relation
+from gcg_bench.text.word_kinds import basic, is_clothing
 from gcg_bench.text.wordnet import wordnet
-from gcg_bench.text.words import noun_forms
 
-MISSING, CONTRADICTED = 0.5, 0.5
-"""The credit of a detail that one side leaves out; the factor when anything is contradicted."""
+MISSING = 0.5
+"""The credit of an attribute that one side leaves out; one that both state has 1."""
 
-Attribute = tuple[str, str]
+CONTRADICTION = 0.5
+"""The factor when an attribute is contradicted, which itself has no credit."""
+
+_SAME, _CONFLICT = 1, 2
 
 
-def compare(reference: Sequence[Attribute], prediction: Sequence[Attribute]) -> tuple[float, str]:
-    """The agreement in [0, 1], and the reason in words."""
-    if not reference and not prediction:
-        return 1.0, "no attributes"
-    waiting = list(prediction)
-    unmatched: list[Attribute] = []
-    matched = 0
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The attributes of two phrases, compared.
+
+    Attributes:
+        matched: how many both state.
+        conflicts: pairs of attributes that contradict each other.
+        missing: attributes that one side states alone.
+    """
+
+    matched: int
+    conflicts: tuple[tuple[Attribute, Attribute], ...]
+    missing: tuple[Attribute, ...]
+
+    @property
+    def value(self) -> float:
+        """The agreement in [0, 1]: the mean credit, times the factor for contradictions."""
+        return _value(self.matched, len(self.conflicts), len(self.missing))
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        if self.conflicts:
+            pairs = (f"{_words(one)} / {_words(other)}" for one, other in self.conflicts)
+            return f"{', '.join(pairs)} contradict"
+        if self.missing:
+            return f"only on one side: {', '.join(map(_words, self.missing))}"
+        return "the same attributes" if self.matched else "no attributes"
+
+
+def compare(reference: Sequence[Attribute], prediction: Sequence[Attribute]) -> Comparison:
+    """Matches attributes one to one: first those that agree, then those that contradict."""
+    sides = [[number(item) for item in side] for side in (reference, prediction)]
+    matched, conflicts, missing = _matching(*sides)
+    pairs = ((_ITEMS[one], _ITEMS[other]) for one, other in conflicts)
+    return Comparison(matched, tuple(pairs), tuple(_ITEMS[k] for k in missing))
+
+
+def number(item: Attribute) -> int:
+    """The number of an attribute in this process; equal attributes have one number."""
+    found = _NUMBERS.get(item)
+    if found is None:
+        found = _NUMBERS[item] = len(_ITEMS)
+        _ITEMS.append(item)
+    return found
+
+
+def value(reference: Sequence[int], prediction: Sequence[int]) -> float:
+    """The value of `compare` for attributes that are given by their numbers."""
+    if reference == prediction:
+        return 1.0
+    matched, conflicts, missing = _matching(reference, prediction)
+    return _value(matched, len(conflicts), len(missing))
+
+
+def _value(matched: int, conflicts: int, missing: int) -> float:
+    stated = matched + conflicts + missing
+    if not stated:
+        return 1.0
+    mean = (matched + MISSING * missing) / stated
+    return mean * CONTRADICTION if conflicts else mean
+
+
+class _Row(dict[int, int]):
+    """Number of another attribute -> its status with one attribute, found when first needed."""
+
+    def __init__(self, own: int) -> None:
+        super().__init__()
+        self._own = own
+
+    def __missing__(self, other: int) -> int:
+        status = self[other] = _status(_ITEMS[self._own], _ITEMS[other])
+        return status
+
+
+class _Rows(dict[int, _Row]):
+    def __missing__(self, own: int) -> _Row:
+        row = self[own] = _Row(own)
+        return row
+
+
+_NUMBERS: dict[Attribute, int] = {}
+_ITEMS: list[Attribute] = []
+_STATUS = _Rows()
+
+
+def _matching(
+    reference: Sequence[int], prediction: Sequence[int]
+) -> tuple[int, list[tuple[int, int]], list[int]]:
+    """How many agree, the pairs that contradict each other, and those on one side only."""
+    waiting, unmatched = list(prediction), []
     for item in reference:
-        partner = next((other for other in waiting if _same(item, other)), None)
-        if partner is None:
+        row = _STATUS[item]
+        for other in waiting:
+            if row[other] == _SAME:
+                waiting.remove(other)
+                break
+        else:
             unmatched.append(item)
-        else:
-            waiting.remove(partner)
-            matched += 1
-    conflicts: list[tuple[Attribute, Attribute]] = []
-    missing = 0
+    matched = len(reference) - len(unmatched)
+    if not (unmatched and waiting):
+        return matched, [], unmatched or waiting
+    conflicts: list[tuple[int, int]] = []
+    missing: list[int] = []
     for item in unmatched:
-        partner = next((other for other in waiting if _conflict(item, other)), None)
-        if partner is None:
-            missing += 1
+        row = _STATUS[item]
+        for other in waiting:
+            if row[other] == _CONFLICT:
+                waiting.remove(other)
+                conflicts.append((item, other))
+                break
         else:
-            waiting.remove(partner)
-            conflicts.append((item, partner))
-    missing += len(waiting)
-    value = (matched + MISSING * missing) / (matched + missing + len(conflicts))
-    if conflicts:
-        value *= CONTRADICTED
-        said = ", ".join(f"{_words(a)} / {_words(b)}" for a, b in conflicts)
-        return value, f"{said} contradict"
-    return value, f"{missing} of {missing + matched} on one side only" if missing else "agree"
+            missing.append(item)
+    return matched, conflicts, [*missing, *waiting]
+
+
+def _status(one: Attribute, other: Attribute) -> int:
+    """Whether two attributes are the same, contradict each other, or neither."""
+    if one == other:
+        return _SAME
+    if not _same_owner(one[0], other[0]):
+        return 0
+    values = ATTRIBUTE_WORDS.get(one[1]), ATTRIBUTE_WORDS.get(other[1])
+    if values[0] is not None and values[1] is not None:
+        if agree(values[0], values[1]):
+            return _SAME
+        return _CONFLICT if exclude(values[0], values[1]) else 0
+    return _SAME if _same_word(one[1], other[1]) else 0
+
+
+@cache
+def _same_owner(one: str, other: str) -> bool:
+    """Whether what two attributes are said of is the same: `in red` is of any clothing."""
+    if one == other or not (one and other):
+        return one == other
+    return "clothing" in (one, other) or _same_garment(one, other)
+
+
+def _same_garment(one: str, other: str) -> bool:
+    if not (is_clothing(one) and is_clothing(other)):
+        return False
+    return noun_relation((one,), (other,)).step in ("same", "general", "specific")
+
+
+def _same_word(one: str, other: str) -> bool:
+    if basic(one) == basic(other) or _same_garment(one, other):
+        return True
+    nouns = wordnet()
+    return not nouns.modifier_senses(one).isdisjoint(nouns.modifier_senses(other))
 
 
 def _words(item: Attribute) -> str:
     return f"{item[1]} {item[0]}".strip()
-
-
-def _owners(one: str, other: str) -> bool:
-    return one == other or (bool(one) and bool(other) and "clothing" in (one, other))
-
-
-def _same(one: Attribute, other: Attribute) -> bool:
-    return _owners(one[0], other[0]) and _same_word(one[1], other[1])
-
-
-def _conflict(one: Attribute, other: Attribute) -> bool:
-    if not _owners(one[0], other[0]):
-        return False
-    values = ATTRIBUTE_WORDS.get(one[1]), ATTRIBUTE_WORDS.get(other[1])
-    return values[0] is not None and values[1] is not None and exclude(values[0], values[1])
-
-
-@cache
-def _same_word(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    values = ATTRIBUTE_WORDS.get(one), ATTRIBUTE_WORDS.get(other)
-    if values[0] is not None and values[1] is not None:
-        return agree(values[0], values[1])
-    if set(noun_forms(one)) & set(noun_forms(other)):
-        return True
-    nouns = wordnet()
-    return bool(nouns.modifier_senses(one) & nouns.modifier_senses(other))

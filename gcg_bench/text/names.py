@@ -63,5 +63,7 @@ def is_name(text: str, *, curated: bool = False) -> bool:
     words = tuple(text.split(" "))
     if "" in words:
         return False
-    names = spelt(words)
-    return any(n in SYNONYMS or n in BROADER or (not curated and known(n)) for n in names)
+    if curated:
+        names = ("_".join((*words[:-1], form)) for form in noun_forms(words[-1]))
+        return any(name in SYNONYMS or name in BROADER for name in names)
+    return any(known(name) for name in spelt(words))

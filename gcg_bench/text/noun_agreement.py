@@ -22,6 +22,7 @@ STEPS: dict[Step, float] = {
 """The noun agreement of each step; `unknown` is decided by similarity."""
 
 _CONSTANT, _PICTURES = lists.words("constant"), lists.words("pictures")
+_ON_WALLS = lists.words("pictures on walls")
 _NO_NEWS = frozenset(
     (
         *("00001740", "00001930", "00002137", "00002684", "00003553", "00004258", "00007347"),
@@ -51,13 +52,15 @@ class NounRelation:
 def relation(reference: NounPhrase, prediction: NounPhrase) -> NounRelation:
     """The relation of the nouns of two phrases."""
     best = noun_relation(reference.nouns, prediction.nouns)
+    if best.step == "different" and reference.others and prediction.others:
+        sides = [{" ".join(each.nouns), *each.others} for each in (reference, prediction)]
+        if sides[0] == sides[1]:
+            return NounRelation("same", f"{' and '.join(sorted(sides[0]))}: the same nouns")
     if best.step != "different" or bool(reference.group) == bool(prediction.group):
         return best
     # a crowd is a crowd of people
-    sides = [
-        (phrase.group,) if phrase.group else phrase.nouns for phrase in (reference, prediction)
-    ]
-    bare = noun_relation(*sides)
+    groups = [(each.group,) if each.group else each.nouns for each in (reference, prediction)]
+    bare = noun_relation(*groups)
     return bare if bare.step == "same" else best
 
 
@@ -94,8 +97,14 @@ def _letters(names: Sequence[str]) -> set[str]:
 
 
 def _constant(left: Sequence[str], right: Sequence[str], words: str) -> NounRelation:
-    if not _PICTURES.isdisjoint(left) and not _PICTURES.isdisjoint(right):
+    pictures = [not _PICTURES.isdisjoint(side) for side in (left, right)]
+    on_walls = [not _ON_WALLS.isdisjoint(side) for side in (left, right)]
+    if all(pictures):
         return NounRelation("same", f"{words}: synonyms")
+    if pictures[1] and on_walls[0]:
+        return NounRelation("general", f"{words}: the broader word")
+    if pictures[0] and on_walls[1]:
+        return NounRelation("specific", f"{words}: the narrower word")
     return NounRelation("different", f"{words}: an uninformative word")
 
 

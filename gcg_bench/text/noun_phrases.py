@@ -15,14 +15,15 @@ from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS
 from gcg_bench.text.later_attributes import Attribute, details, later
 from gcg_bench.text.lists import words as listed
 from gcg_bench.text.names import is_name
-from gcg_bench.text.word_kinds import detail_noun, is_noun, modifies
-from gcg_bench.text.words import POSSESSIVE, noun_forms, tokens, verb_of
+from gcg_bench.text.word_kinds import Role, detail_noun, is_noun, modifies, role
+from gcg_bench.text.words import POSSESSIVE, noun_forms, tokens
 
-_ADVERBS, _AFTER_NOUNS, _ARTICLES = listed("adverbs"), listed("after nouns"), listed("articles")
-_CLAUSES, _FEATURES, _GROUPS = listed("clauses"), listed("features"), listed("groups")
-_HAIR_COLOURS, _NOUNS_IN_ING = listed("hair colours"), listed("nouns in ing")
-_PREPOSITIONS, _VAGUE = listed("prepositions"), listed("vague numbers")
-_STATES = listed("covered")
+_GROUPS, _HAIR_COLOURS, _PREPOSITIONS = (
+    listed("groups"),
+    listed("hair colours"),
+    listed("prepositions"),
+)
+_STATES, _VAGUE = listed("covered"), listed("vague numbers")
 _NUMBER_OF = {"pair": "two", "couple": "two", "dozen": "twelve"}
 _LONGEST_NAME = 4
 
@@ -36,11 +37,13 @@ class NounPhrase:
             words.
         group: the noun that counts or shapes it, e.g. `crowd` in `a crowd of people`.
         attributes: (what it is said of, word); the first is empty when it is said of the thing.
+        others: the nouns that are joined to it by `and`.
     """
 
     nouns: tuple[str, ...]
     group: str
     attributes: tuple[Attribute, ...]
+    others: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1 << 17)
@@ -64,8 +67,11 @@ def _read(words: Sequence[str]) -> NounPhrase:
                 own += [("", _NUMBER_OF[group])] if _plural_counts(inner.nouns) else []
             return NounPhrase(inner.nouns, group, tuple(dict.fromkeys((*own, *inner.attributes))))
     attributes, nouns = _modifiers(core)
-    said = dict.fromkeys((*attributes, *later(rest, _split)))
-    return NounPhrase(nouns, "", tuple(_of_hair(list(said), nouns)))
+    if rest:
+        attributes += later(rest, _split)
+    others = _read(rest[1:]) if rest[:1] == ["and"] else None
+    joined = (" ".join(others.nouns), *others.others) if others else ()
+    return NounPhrase(nouns, "", tuple(_of_hair(attributes, nouns)), joined)
 
 
 def _plural_counts(nouns: Sequence[str]) -> bool:
@@ -93,33 +99,42 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words up to the noun, without articles and adverbs, and the words after it."""
     core: list[str] = []
     for position, word in enumerate(words):
-        following = words[position + 1] if position + 1 < len(words) else ""
-        if word in _ARTICLES and not (word == "that" and core):
-            if core and is_noun(core[-1]):
-                return core, list(words[position:])
+        does = role(word)
+        if not does:
+            core.append(word)
             continue
-        if _ends_noun(word, following, core):
+        following = words[position + 1] if position + 1 < len(words) else ""
+        if core and _ends_noun(word, does, following, core):
             return core, list(words[position:])
-        if word not in _CLAUSES and word not in _PREPOSITIONS and word not in _ADVERBS:
+        if not does & _SKIPPED:
             core.append(word)
     return core, []
 
 
-def _ends_noun(word: str, following: str, core: Sequence[str]) -> bool:
-    """Whether the noun stands before this word."""
-    if not core:
-        return False
-    if word in _PREPOSITIONS:
+_SKIPPED = Role.ARTICLE | Role.PREPOSITION | Role.CLAUSE | Role.ADVERB
+
+
+def _ends_noun(word: str, does: int, following: str, core: Sequence[str]) -> bool:
+    """Whether the noun stands before this word.
+
+    Args:
+        word: the word.
+        does: its roles, at least one.
+        following: the next word, or nothing.
+        core: the words before it, at least one.
+    """
+    if does & Role.PREPOSITION:
         return True
-    if word in _CLAUSES:
+    if does & Role.CLAUSE:
         return not (word in ("and", "or") and modifies(core[-1]) and following)
-    if word in _FEATURES or word in _AFTER_NOUNS:
-        return is_noun(core[-1])
-    if word.endswith("ing") and word not in _NOUNS_IN_ING and verb_of(word):
-        named = is_name(f"{core[-1]} {word}") or is_name(f"{word} {following}")
-        return is_noun(core[-1]) and not named
-    if is_noun(core[-1]) and (word in _STATES or (word.endswith("ed") and verb_of(word))):
-        return not following or following in _PREPOSITIONS or following in _ARTICLES
+    if not is_noun(core[-1]):
+        return False
+    if does & (Role.ARTICLE | Role.FEATURE):
+        return True
+    if does & Role.ING:
+        return not (is_name(f"{core[-1]} {word}") or is_name(f"{word} {following}"))
+    if does & Role.PARTICIPLE:
+        return not following or bool(role(following) & (Role.PREPOSITION | Role.ARTICLE))
     return False
 
 
@@ -133,12 +148,18 @@ def _modifiers(core: Sequence[str]) -> tuple[list[Attribute], tuple[str, ...]]:
             attributes += details(pending[:-1], pending[-1])
             pending = []
         elif owner := detail_noun(word):
-            attributes += details(pending, owner)
-            pending = []
+            own = [each for each in pending if _of_the_whole(each)]
+            attributes += details([each for each in pending if each not in own], owner)
+            pending = own
         else:
             pending.append(word)
     attributes += [("", word) for word in pending if word not in _VAGUE]
     return attributes, tuple(core[start:])
+
+
+def _of_the_whole(word: str) -> bool:
+    """Whether a word before `striped` or `haired` is about the thing, and not about the detail."""
+    return not {"number", "order", "size", "age"}.isdisjoint(ATTRIBUTE_WORDS.get(word, {}))
 
 
 def _name_start(core: Sequence[str]) -> int:

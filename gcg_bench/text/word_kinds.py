@@ -31,6 +31,38 @@ def is_noun(word: str) -> bool:
     return not modifies(word) and word.isalpha() and not is_participle(word)
 
 
+class Role:
+    """What a word can do in a phrase besides naming a thing or saying what it is like: bits.
+
+    FEATURE words stand before clothing, body details and parts, or only after nouns.
+    """
+
+    ARTICLE, PREPOSITION, CLAUSE, ADVERB, FEATURE, ING, PARTICIPLE = (1 << k for k in range(7))
+
+
+@cache
+def role(word: str) -> int:
+    """The roles of a word; 0 for most nouns and adjectives."""
+    found = 0
+    for bit, names in _ROLES:
+        if any(word in listed(name) for name in names):
+            found |= bit
+    if word.endswith("ing") and is_participle(word):
+        found |= Role.ING
+    if word in listed("covered") or (word.endswith("ed") and verb_of(word)):
+        found |= Role.PARTICIPLE
+    return found
+
+
+_ROLES = (
+    (Role.ARTICLE, ("articles",)),
+    (Role.PREPOSITION, ("prepositions",)),
+    (Role.CLAUSE, ("clauses",)),
+    (Role.ADVERB, ("adverbs",)),
+    (Role.FEATURE, ("features", "after nouns")),
+)
+
+
 @cache
 def detail_noun(word: str) -> str:
     """The noun in a word such as `haired`, `spotted`, `pawed`; empty when it has none."""

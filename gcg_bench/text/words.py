@@ -13,9 +13,10 @@ LONGEST_TEXT, MOST_WORDS = 2000, 64
 """Characters and words of a phrase that are read; what follows is not compared."""
 
 _PLAIN = re.compile(r"[a-z0-9]+|'s?(?![a-z])")
-_ANY = re.compile(r"'s?(?!\w)|[^\W_]+")
+_ANY = re.compile(r"'s?(?=\s|$)|[^\s']+")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u2018": "'"})
 _ENDINGS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"))
+_HISSING = ("sses", "shes", "ches", "xes", "zzes")
 _DOUBLED = re.compile(r"([bdfgklmnprstvz])\1$")
 
 
@@ -32,14 +33,18 @@ def tokens(text: str) -> list[str]:
 
 
 def _unaccented(text: str) -> str:
-    """The text in its compatible form and lower case; marks stay where they are part of a word."""
+    """The text in its compatible form and lower case, without accents.
+
+    The marks with which other scripts write vowels stay. Control characters and punctuation become
+    spaces, except apostrophes.
+    """
     parts: list[str] = []
     for character in unicodedata.normalize("NFKD", text).casefold():
         kind = unicodedata.category(character)
-        if kind == "Mn":
+        if "\u0300" <= character <= "\u036f":
             continue
-        parts.append(" " if kind[0] == "C" and kind != "Cf" else character)
-    return unicodedata.normalize("NFKC", "".join(parts))[:LONGEST_TEXT]
+        parts.append(character if kind[0] in "LNM" or character == "'" else " ")
+    return "".join(parts)[:LONGEST_TEXT]
 
 
 @cache
@@ -55,8 +60,9 @@ def noun_forms(word: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*itself, *irregular)))
     if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
         return itself or (word,)
+    endings = _ENDINGS[1:] if word.endswith(_HISSING) else _ENDINGS
     regular = tuple(
-        word.removesuffix(ending) + basic for ending, basic in _ENDINGS if word.endswith(ending)
+        word.removesuffix(ending) + basic for ending, basic in endings if word.endswith(ending)
     )
     known = tuple(form for form in regular if nouns.senses(form))[:1]
     return tuple(dict.fromkeys((*itself, *known))) or (_plain_singular(word),)
@@ -66,7 +72,7 @@ def _plain_singular(word: str) -> str:
     """The singular of a noun that WordNet does not have."""
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    return word[:-2] if word.endswith(("shes", "ches", "xes", "sses")) else word[:-1]
+    return word[:-2] if word.endswith(_HISSING) else word[:-1]
 
 
 @cache
