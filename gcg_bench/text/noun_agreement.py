@@ -56,7 +56,7 @@ def relation(reference: NounPhrase, prediction: NounPhrase) -> NounRelation:
         sides = [{" ".join(each.nouns), *each.others} for each in (reference, prediction)]
         if sides[0] == sides[1]:
             return NounRelation("same", f"{' and '.join(sorted(sides[0]))}: the same nouns")
-    if best.step != "different" or bool(reference.group) == bool(prediction.group):
+    if best.step == "same" or bool(reference.group) == bool(prediction.group):
         return best
     # a crowd is a crowd of people
     groups = [(each.group,) if each.group else each.nouns for each in (reference, prediction)]
