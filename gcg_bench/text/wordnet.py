@@ -5,8 +5,8 @@ of its meanings, nouns first. `synonym/english.relations` gives for each meaning
 the hierarchy: the broader ones (hypernyms) stand before the narrower ones (hyponyms), and nothing
 marks where the second kind begins. The first neighbour of a noun is always broader, and following
 the first neighbours leads to *entity*. So a neighbour whose own first neighbour is the noun itself
-is narrower, and all after it are. For the few neighbours that this leaves open, the depth below
-*entity* decides.
+is narrower, and all after it are; the narrower ones ascend. For the few neighbours that this leaves
+open, the depth below *entity* decides.
 
 The numbers of nouns, verbs and adjectives overlap. The file of relations has the nouns first and
 the verbs after them; a number belongs to the nouns when it is in the first part and the numbers
@@ -159,6 +159,8 @@ class WordNet:
         """Whether `other` is above `sense`, where the order of the neighbours leaves it open."""
         if other == ENTITY:
             return True
+        if self._out_of_order(sense, other) != self._out_of_order(other, sense):
+            return self._out_of_order(sense, other)
         if other not in self._nouns or sense not in self._undecided(
             other, self._nouns[other].split()[1:]
         ):
@@ -167,6 +169,11 @@ class WordNet:
         if widths[0] != widths[1]:
             return widths[1]
         return (self.depth(other), other) < (self.depth(sense), sense)
+
+    def _out_of_order(self, sense: str, other: str) -> bool:
+        """Whether a neighbour has a greater number than one after it; narrower ones ascend."""
+        near = self._nouns[sense].split()
+        return any(later < other for later in near[near.index(other) + 1 :])
 
     def _has_narrower(self, sense: str) -> bool:
         return any(self._first.get(near) == sense for near in self._nouns[sense].split())
