@@ -12,6 +12,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from gcg_bench.text import stored_tables
 from gcg_bench.text.attribute_agreement import compare, number, value
 from gcg_bench.text.later_attributes import Attribute
 from gcg_bench.text.noun_agreement import STEPS, relation
@@ -49,10 +50,18 @@ class Unknown:
 
     Args:
         vectors: gives the vectors of texts, shape (n, d), e.g. `Encoder.vectors`.
+        encoder: the digest of the encoder; without it, tables with unknown nouns are not stored.
+
+    Attributes:
+        encoder: as above.
+        asked: whether any noun was unknown.
     """
 
-    def __init__(self, vectors: Callable[[Sequence[str]], FloatArray]) -> None:
+    def __init__(
+        self, vectors: Callable[[Sequence[str]], FloatArray], *, encoder: str = ""
+    ) -> None:
         self._vectors = vectors
+        self.encoder, self.asked = encoder, False
         self._known: dict[str, NDArray[np.float64]] = {}
 
     def prepare(self, nouns: Sequence[str]) -> None:
@@ -63,6 +72,7 @@ class Unknown:
 
     def similarity(self, reference: str, prediction: str) -> float:
         """The cosine of two nouns, in [0, 1]; 0 when a vector is 0."""
+        self.asked = True
         self.prepare((reference, prediction))
         one, other = self._known[reference], self._known[prediction]
         size = float(np.linalg.norm(one) * np.linalg.norm(other))
@@ -122,6 +132,20 @@ def agreement_tables(
         images: (reference phrases, predicted phrases) of each image; None for a mask without text.
         unknown: as in `phrase_agreement`.
     """
+    key = stored_tables.key_of(images, unknown.encoder if unknown else "no encoder")
+    values = stored_tables.load(key, images) if key else None
+    if values is None:
+        values, asked = _computed(images, unknown)
+        # without a name of the encoder, nobody could tell its tables from those of another one
+        if key and not (asked and unknown and not unknown.encoder):
+            stored_tables.store(key, values)
+    return [(noun, said, noun * (1.0 + said) / 2.0) for noun, said in values]
+
+
+def _computed(
+    images: Sequence[tuple[Sequence[str | None], Sequence[str | None]]], unknown: Unknown | None
+) -> tuple[list[tuple[FloatArray, FloatArray]], bool]:
+    """The tables of noun and attributes, and whether a noun was unknown."""
     read_side = _Reader()
     sides = [(read_side(references), read_side(predictions)) for references, predictions in images]
     nouns = _Nouns(read_side.nouns, unknown)
@@ -135,8 +159,8 @@ def agreement_tables(
                 (nouns, attributes), references, predictions, strict=True
             )
         )
-        tables.append((noun, said, noun * (1.0 + said) / 2.0))
-    return tables
+        tables.append((noun, said))
+    return tables, unknown is not None and unknown.asked
 
 
 _NOTHING = -1  # instead of the number of a noun or of attributes, when there are no words

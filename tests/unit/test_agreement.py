@@ -297,6 +297,37 @@ def test_tables_hold_what_pairs_give():
                 assert values == [pair.noun, pair.attributes, pair.agreement]
 
 
+def test_tables_of_a_split_are_stored_and_a_second_time_nothing_is_compared(monkeypatch, tmp_path):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+    image = (["a red car", None, "a dog", "two men"] * 4, ["a blue car", "an animal", "a man"] * 4)
+    images = [image, ([], ["a dog"])] * 60
+    first = agreement_tables(images)
+    monkeypatch.setattr("gcg_bench.text.agreement._noun", None)
+    second = agreement_tables(images)
+    for one, other in zip(first, second, strict=True):
+        for k in range(3):
+            np.testing.assert_array_equal(one[k], other[k])
+    with pytest.raises(TypeError):
+        agreement_tables([*images, image])
+
+
+def test_tables_with_unknown_nouns_are_stored_under_their_encoder(monkeypatch, tmp_path):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+    images = [(["a qwertyx"] * 100, ["a qweasdx"] * 100)]
+
+    def value(vector: list[float], encoder: str) -> float:
+        vectors = iter([[1.0, 0.0], vector])
+        unknown = Unknown(lambda texts: np.array([next(vectors) for _ in texts]), encoder=encoder)
+        return float(agreement_tables(images, unknown=unknown)[0][0][0, 0])
+
+    assert agreement_tables(images)[0][0][0, 0] == 0.0
+    assert value([1.0, 0.0], "") == 1.0
+    assert value([0.0, 1.0], "") == 0.0
+    assert value([1.0, 0.0], "one") == 1.0
+    assert value([0.0, 1.0], "other") == 0.0
+    assert value([0.0, 1.0], "one") == 1.0
+
+
 # Words that WordNet does not have -----------------------------------------------------------------
 
 
