@@ -1,10 +1,10 @@
 """Time of phrase agreement for a split as large as GranD-f's, as a ratio to encoding its phrases.
 
-Makes 2,500 images with 6 reference phrases and 6 predicted phrases each, about 10,000 distinct
-ones, and computes the tables of noun, attribute and phrase agreement in a fresh process, reading
-WordNet included,
-first with an empty cache and then with their tables in it. Users who compare phrases by vectors run the encoder `minilm` on them; the ratio
-is to that, which is measured on 500 of the phrases and scaled.
+Makes 2,500 images with 6 reference phrases and 6 predicted phrases each, about 8,000 distinct ones,
+and computes the tables of noun, attribute and phrase agreement in a fresh process: first with an
+empty cache, reading WordNet included, then with the tables in the cache. Users who compare phrases
+by vectors run the encoder `minilm` on them; the ratio is to that, which is measured on 500 of the
+phrases and scaled.
 
     python benchmarks/phrase_agreement.py          2,500 images
     python benchmarks/phrase_agreement.py 500
