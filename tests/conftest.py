@@ -3,13 +3,26 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+from support.fences import ROOT
 from support.live_meteor import LiveMeteor
 from support.typed import SIZE, answer, rle, write
 
 from gcg_bench.text import java
+
+# what the environment of a terminal, a CI or a user says of output must not reach the tests
+for name in (
+    *("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+    *("PYTHONWARNINGS", "PYTHONIOENCODING", "GCG_BENCH_DATA", "GCG_BENCH_JAVA"),
+):
+    os.environ.pop(name, None)
+os.umask(0o022)
+if not os.access(ROOT, os.W_OK):  # a checkout that is only read
+    set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getpid()}")
 
 # a machine that does something else meanwhile is no failure
 settings.register_profile("patient", deadline=None)

@@ -459,7 +459,11 @@ def test_no_cell_of_a_board_starts_a_formula(tmp_path):
     ]
     assert not [text for text in texts if text[:1] in ("=", "+", "-", "@", "\t", "\r")]
     assert {row[cells[0].index("F1")] for row in cells[1:]} == {"-0.5"}
-    assert Board.read(tmp_path / "board.csv").rows == rows
+    spelt = {"\r=1": r"\x0d=1"}  # a table shows what cannot be seen
+    expected = [
+        row | {key: spelt.get(row[key], row[key]) for key in ("model", "note")} for row in rows
+    ]
+    assert list(Board.read(tmp_path / "board.csv").rows) == expected
 
 
 @pytest.mark.parametrize(

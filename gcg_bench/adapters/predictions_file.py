@@ -9,6 +9,7 @@ from typing import Any, Literal
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.files.fields import RAISE_FAULTS
+from gcg_bench.files.paths import anchored
 from gcg_bench.predictions import (
     PredictionDraft,
     Reading,
@@ -129,7 +130,7 @@ def load(checkpoint: str | None = None) -> Model:
     """
     if not checkpoint:
         raise BadOption("give the prediction files: --model predictions:PATH")
-    return PredictionFile(Path(checkpoint))
+    return PredictionFile(anchored(Path(checkpoint)))
 
 
 def _single_prediction(draft: PredictionDraft, query: Query) -> Prediction:

@@ -3,21 +3,21 @@
 import atexit
 import gc
 import importlib
-import io
 import os
-import re
 import sys
 import traceback
-from contextlib import suppress
-from typing import NoReturn
+from pathlib import Path
+from typing import Any
 
 import click
 
 from gcg_bench import __version__
+from gcg_bench.cli import streams, supervision
 from gcg_bench.cli.signals import Ended, stop_signals_raised
 from gcg_bench.errors import GcgBenchError, UnknownName
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # as console.py, which imports rich
+from gcg_bench.execution.exits import open_standard
+from gcg_bench.files import paths
+from gcg_bench.files.display import visible
 
 # command -> (module in gcg_bench.cli, one line for --help). The module defines a click command of
 # that name, with underscores for dashes. --help shows these lines and imports no module.
@@ -36,6 +36,21 @@ COMMANDS = {
 }
 
 
+# the commands that run models, metrics or protocols of users, which may change the current folder
+ANCHORED = ("evaluate", "predict", "score", "compare", "report")
+
+
+class Working(click.Context):
+    """The context of a command whose function runs foreign code: models, metrics, libraries."""
+
+    def invoke(self, callback: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Runs the function: stdout is ours alone, and paths hold wherever a model goes."""
+        streams.lend()
+        is_anchored = self.command.name in ANCHORED
+        kwargs = {name: _checked(value, is_anchored) for name, value in kwargs.items()}
+        return super().invoke(callback, *args, **kwargs)
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it runs, so that --help is fast."""
 
@@ -47,6 +62,9 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"gcg_bench.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        inner = command.commands.values() if isinstance(command, click.Group) else [command]
+        for each in inner:
+            each.context_class = Working
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -93,10 +111,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     The codes are 0 for success; 1 when a run finished and some images failed; 2 for an error in
     usage, data or environment, with a message of one or two lines on stderr; 130, 143 or 129 when
-    Ctrl-C, SIGTERM or SIGHUP ended the process.
+    Ctrl-C, SIGTERM or SIGHUP ended the process. A process that a model ends, and a result that
+    cannot be written whole to stdout, give 2.
     """
-    if arguments is None:
+    is_process = arguments is None
+    if is_process:
         _read_names_as_utf8()
+        open_standard()
+        supervision.supervise()
     # numpy's linear algebra rounds sums differently with another number of threads; this is set
     # before numpy is imported, and does not change the threads of torch
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -104,50 +126,86 @@ def main(arguments: list[str] | None = None) -> None:
     gc.set_threshold(100_000, 20, 20)
     # at exit no collection is needed, and one over the modules of torch is slow
     atexit.register(gc.freeze)
-    _escape_unprintable()
-    with stop_signals_raised():
-        _run(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    owner = os.getpid()
+    restored = not is_process
+    with (
+        streams.own_streams(restored=restored),
+        stop_signals_raised(),
+        paths.anchor(restored=restored),
+    ):
+        try:
+            code = _ran(given)
+        except BaseException:
+            supervision.report(1)  # a mistake of ours: the traceback follows
+            raise
+    if os.getpid() != owner:  # a process that a model forked came back here
+        os._exit(code)
+    if is_process:
+        supervision.leave(code)
+    raise SystemExit(code)  # a model may have replaced sys.exit
 
 
-def _run(arguments: list[str]) -> NoReturn:
-    """Runs the group on these arguments and exits with its code."""
+def _ran(arguments: list[str]) -> int:
+    """Runs the group on these arguments; the exit code, after every byte of the result is out."""
     debug = "--debug" in arguments
     try:
-        result = cli.main(
-            args=[argument for argument in arguments if argument != "--debug"],
-            prog_name="gcg-bench",
-            standalone_mode=False,
-            obj={"debug": debug},
-        )
+        try:
+            code = _called([argument for argument in arguments if argument != "--debug"], debug)
+        finally:
+            streams.finish()
     except GcgBenchError as error:
-        _trace(debug)
-        _fail(str(error))
+        return _failed(str(error), debug)
     except click.UsageError as error:
-        _trace(debug)
-        if (
-            error.ctx and error.format_message() == error.ctx.get_help()
-        ):  # a group without a command
-            click.echo(error.ctx.get_help(), err=True)
-            sys.exit(2)
-        command = error.ctx.command_path if error.ctx else "gcg-bench"
-        _fail(f"{error.format_message()} (see {command} --help)")
+        return _wrong_usage(error, debug)
     except click.ClickException as error:
-        _fail(error.format_message())
+        return _failed(error.format_message(), debug)
     except (click.Abort, KeyboardInterrupt) as stop:
-        _stop(stop.__cause__ if isinstance(stop.__cause__, Ended) else stop)
+        return _stopped(stop.__cause__ if isinstance(stop.__cause__, Ended) else stop)
     except UnicodeEncodeError as error:
-        if debug or error.encoding == "utf-8":
-            raise
         letters = ascii(error.object[error.start : error.end])
-        _fail(
+        return _failed(
             f"{letters} cannot be written in {error.encoding}, the encoding of file names in this"
-            " locale. Set PYTHONUTF8=1 and run the same command again"
+            " locale. Set PYTHONUTF8=1 and run the same command again",
+            debug,
         )
-    except BrokenPipeError:
-        # the reader of stdout has closed it (| head); this prevents a second error at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(result if isinstance(result, int) else 0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        reason = f"{error.strerror or error} ({type(error).__name__})"
+        return _failed(f"{place}{reason}; --debug shows where", debug)
+    return code
+
+
+def _called(arguments: list[str], debug: bool) -> int:
+    """The exit code of the group on these arguments, without --debug."""
+    result = cli.main(
+        args=arguments, prog_name="gcg-bench", standalone_mode=False, obj={"debug": debug}
+    )
+    return result if isinstance(result, int) else 0
+
+
+def _wrong_usage(error: click.UsageError, debug: bool) -> int:
+    if error.ctx and error.format_message() == error.ctx.get_help():  # a group without a command
+        click.echo(error.ctx.get_help(), file=streams.err())
+        return 2
+    command = error.ctx.command_path if error.ctx else "gcg-bench"
+    return _failed(f"{error.format_message()} (see {command} --help)", debug)
+
+
+def _checked(value: Any, is_anchored: bool) -> Any:
+    """The value of an option; a path, also within a tuple, is checked and may become absolute.
+
+    Raises:
+        MissingData: no system can have the path.
+    """
+    if isinstance(value, tuple):
+        return tuple(_checked(inner, is_anchored) for inner in value)
+    if not isinstance(value, Path):
+        return value
+    if str(value) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        return streams.path_of_out(value)
+    paths.refuse_bad_path(value)
+    return paths.anchored(value) if is_anchored else value
 
 
 def _read_names_as_utf8() -> None:
@@ -164,35 +222,21 @@ def _read_names_as_utf8() -> None:
         os.execv(sys.executable, command)  # noqa: S606 - the running command with one more option
 
 
-def _escape_unprintable() -> None:
-    """Makes stdout and stderr write escapes for characters that their encoding does not have."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _stop(reason: BaseException) -> NoReturn:
-    """Reports on stderr that the command was stopped, and exits."""
+def _stopped(reason: BaseException) -> int:
+    """Reports on stderr that the command was stopped; the exit code."""
     cause, code = "stopped", 130
     if isinstance(reason, Ended):
         cause, code = f"ended by {reason.name}", reason.code
-    with suppress(OSError):  # the terminal may be closed
-        click.echo(
-            f"{cause}; finished work is kept, run the same command again to continue", err=True
-        )
-    sys.exit(code)
+    message = f"{cause}; finished work is kept, run the same command again to continue"
+    click.echo(message, file=streams.err())
+    return code
 
 
-def _trace(debug: bool) -> None:
-    """Prints the traceback of the current error when `debug` is set."""
+def _failed(message: str, debug: bool) -> int:
+    """Shows an error on stderr, with the traceback of the current one when `debug` is set."""
     if debug:
-        traceback.print_exc()
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"gcg-bench: {_CONTROL.sub(_escaped, message)}", err=True)
-    sys.exit(2)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return f"\\x{ord(match[0]):02x}"
+        traceback.print_exc(file=streams.err())
+    click.echo(
+        f"gcg-bench: {visible(paths.relative_text(message), breaks=True)}", file=streams.err()
+    )
+    return 2

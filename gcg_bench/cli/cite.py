@@ -1,11 +1,10 @@
 """cite: prints BibTeX of the data, metrics and models of runs."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from gcg_bench.cli import options
+from gcg_bench.cli import options, streams
 from gcg_bench.cli.console import harmless, print_json, say
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
@@ -51,6 +50,6 @@ def cite(
         ]
         print_json({"citations": citations, "unknown": list(works.unknown)})
     elif output is None:
-        sys.stdout.write(harmless(works.bibtex()))
+        streams.out().write(harmless(works.bibtex()))
     for sentence in works.unknown:
         say(sentence, quiet=quiet)

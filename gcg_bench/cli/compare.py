@@ -120,7 +120,11 @@ def _captions(first: Run, second: Run, ids: set[str]) -> Mapping[str, tuple[str,
     from gcg_bench.predictions import read_drafts
 
     a, b = (
-        {draft.id: draft.caption for draft in read_drafts(run.folder) if draft.id in ids}
+        {
+            draft.id: "" if draft.silent else draft.caption
+            for draft in read_drafts(run.folder)
+            if draft.id in ids
+        }
         for run in (first, second)
     )
     return {image: (a.get(image, ""), b.get(image, "")) for image in ids}

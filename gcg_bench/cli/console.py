@@ -4,10 +4,9 @@ Results go to stdout; progress and messages go to stderr, so that `--json` outpu
 """
 
 import json
-import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,15 +16,15 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-Advance = Callable[[int], None]
+from gcg_bench.cli import streams
+from gcg_bench.files import paths
+from gcg_bench.files.display import json_visible, visible
 
-# control characters can move the cursor, change colours or rename the window
-_ESCAPED = re.compile("[\x7f-\x9f\ud800-\udfff]")  # json.dumps escapes the others
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+Advance = Callable[[int], None]
 
 
 class _Harmless(Console):
-    """A console that escapes the control characters in text, because text can come from files."""
+    """A console that spells out what cannot be seen in text, because text can come from files."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -35,35 +34,41 @@ class _Harmless(Console):
 
 
 def harmless(text: str) -> str:
-    """The text with its control characters as escapes, except line breaks and tabs."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    """The text with what cannot be seen spelt out, except line breaks and tabs."""
+    return visible(text, breaks=True)
 
 
 def stdout() -> Console:
     """The console for results; wide enough for a table when it is not a terminal."""
-    return _Harmless(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+    file = streams.out()
+    width = None if file.isatty() else 140
+    return _Harmless(file=file, width=width, highlight=False, soft_wrap=False)
 
 
 def stderr(*, quiet: bool = False) -> Console:
     """The console for progress and messages."""
-    return _Harmless(stderr=True, quiet=quiet, highlight=False)
+    return _Harmless(file=streams.err(), quiet=quiet, highlight=False)
+
+
+def shown(path: Path) -> str:
+    """A path as the user would type it: relative where it lies in the current folder."""
+    return paths.relative_text(str(path))
 
 
 def say(message: str, *, quiet: bool = False) -> None:
     """Prints a message on stderr; the message is not read as markup."""
-    stderr(quiet=quiet).print(Text(message))
+    stderr(quiet=quiet).print(Text(paths.relative_text(message)))
 
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON on stdout.
 
-    Control characters and surrogates are escaped; so are all characters beyond ASCII when stdout is
+    Characters that cannot be seen are escaped; so are all characters beyond ASCII when stdout is
     not UTF-8.
     """
-    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
+    plain = (streams.out().encoding or "ascii").lower().replace("-", "") != "utf8"
     text = json.dumps(value, ensure_ascii=plain, indent=2, allow_nan=False)
-    escaped = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    sys.stdout.write(escaped + "\n")
+    streams.out().write(json_visible(text) + "\n")
 
 
 def table(title: str, headings: Iterable[str], *, numeric: Iterable[str] = ()) -> Table:

@@ -1,12 +1,11 @@
 """evaluate and predict: run a model on a split, with and without scoring."""
 
-import sys
 from functools import partial
 
 import click
 
-from gcg_bench.cli import options
-from gcg_bench.cli.console import print_json, progress, say, stdout
+from gcg_bench.cli import options, streams
+from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import DataOptions, ModelOptions, OutputOptions, ScoringOptions
 from gcg_bench.cli.score import (
     refuse_diagnosis,
@@ -78,9 +77,9 @@ def predict(model: ModelOptions, data: DataOptions, output: OutputOptions) -> in
     say_failed(predictions, quiet=silent)
     count = len(dataset.samples)
     if output.as_json:
-        print_json({"run": str(run.folder), "n": count, "failed": failed})
+        print_json({"run": shown(run.folder), "n": count, "failed": failed})
     else:
-        stdout().print(f"{run.folder}: {count} images, {failed} failed", markup=False)
+        stdout().print(f"{shown(run.folder)}: {count} images, {failed} failed", markup=False)
     return 1 if failed else 0
 
 
@@ -108,10 +107,11 @@ def _specification(
             seed=model.seed,
             timeout=model.timeout,
             give_up_after=model.give_up_after,
+            retry_failed=model.retry_failed,
         ),
         label=model.label,
     )
 
 
 def _silent(output: OutputOptions) -> bool:
-    return output.quiet or (output.as_json and not sys.stderr.isatty())
+    return output.quiet or (output.as_json and not streams.err().isatty())

@@ -42,6 +42,7 @@ class ModelOptions:
     seed: int
     timeout: float | None
     give_up_after: int | None
+    retry_failed: bool
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,12 @@ model = stacked(
         metavar="N",
         help="An image counts as failed when N processes in a row died on this image alone: killed,"
         " out of memory, or a crash in native code. [default: no limit]",
+    ),
+    click.option(
+        "--retry-failed",
+        is_flag=True,
+        help="Ask the images again that failed in this run folder. Their lines are kept in"
+        " failed.jsonl.",
     ),
 )
 

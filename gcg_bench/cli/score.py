@@ -11,7 +11,7 @@ import click
 from gcg_bench import tasks
 from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule
 from gcg_bench.cli import options
-from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.cli.console import print_json, say, shown, stdout
 from gcg_bench.cli.diagnosis_tables import print_diagnosis
 from gcg_bench.cli.options import DataOptions, OutputOptions, ScoringOptions
 from gcg_bench.cli.score_tables import print_scores
@@ -177,10 +177,10 @@ def _score_files(
         answered={"prompt": "unknown"},
         missing=chosen.missing,
         resampling=chosen.resampling,
-        label=str(path),
+        label=shown(path),
     )
     noted = [replace(result, notes=(*result.notes, *reading.sentences())) for result in results]
-    title = f"{path} on {data.card.name} {data.split}"
+    title = f"{shown(path)} on {data.card.name} {data.split}"
     return show(title, Evaluated(data, None, predictions, tuple(noted)), scoring, output)
 
 
@@ -265,4 +265,4 @@ def say_failed(predictions: Iterable[Prediction], *, quiet: bool) -> None:
     if failed:
         count, first = len(failed), failed[0]
         images = f"{count} images failed, the first" if count > 1 else "an image failed,"
-        say(f"{images} {first.id}: {shortened(first.error or '')}", quiet=quiet)
+        say(f"{images} {first.id}: {shortened(first.error or 'no reason is given')}", quiet=quiet)

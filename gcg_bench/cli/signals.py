@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
+from typing import Any
 
 _SIGNALS = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 _REPEAT = 10.0  # seconds in which later signals are ignored: timeout(1) sends two at once
+_REPEAT_OF_KEY = 0.5  # the same for Ctrl-C: the terminal sends one, and the parent passes one on
 
 
 class Ended(KeyboardInterrupt):
@@ -35,31 +37,39 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def stop_signals_raised() -> Iterator[None]:
-    """Raises `Ended` within the block on SIGTERM and SIGHUP; does nothing outside the main thread.
+    """Raises `Ended` within the block on SIGTERM and SIGHUP, and KeyboardInterrupt on SIGINT.
+
+    Does nothing outside the main thread. A second signal that follows at once is ignored.
 
     A signal that is ignored (nohup) or already has a handler keeps its behaviour.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    owner, last = os.getpid(), -_REPEAT
+    owner, last, last_key = os.getpid(), -_REPEAT, -_REPEAT_OF_KEY
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal last
+        nonlocal last, last_key
         del frame
         if os.getpid() != owner:  # a child process that a model forked: default behaviour
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        elif number == signal.SIGINT:
+            if monotonic() - last_key >= _REPEAT_OF_KEY:
+                last_key = monotonic()
+                raise KeyboardInterrupt
         elif monotonic() - last >= _REPEAT:
             last = monotonic()
             raise Ended(number)
 
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    usual: dict[int, Any] = dict.fromkeys(numbers, signal.SIG_DFL)
+    usual[signal.SIGINT] = signal.default_int_handler
+    ours = {number: old for number, old in usual.items() if signal.getsignal(number) == old}
     for number in ours:
         signal.signal(number, handle)
     try:
         yield
     finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+        for number, old in ours.items():
+            signal.signal(number, old)

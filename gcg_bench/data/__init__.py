@@ -8,6 +8,7 @@ from typing import Any
 from gcg_bench.data.cards import DataCard, data_folder, load_card, locate
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.digests import file_sha256
+from gcg_bench.files.paths import anchored
 from gcg_bench.predictions import Known, known_queries, query_sizes
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
@@ -80,7 +81,7 @@ def load_dataset(
     if task is not None and task not in card.tasks:
         raise UnknownName(f"task of {card.name}", task, card.tasks)
     card = replace(card, tasks=(task or card.tasks[0],))
-    data_root = data_folder() if root is None else Path(root)
+    data_root = data_folder() if root is None else anchored(Path(root))
     plugin = module("data.formats", card.format, "data set format")
     samples = tuple(
         _of_task(sample, card) for sample in plugin.read(card, split, data_root, limit=limit)

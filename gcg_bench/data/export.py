@@ -1,6 +1,7 @@
 """A data set written in another format: its files, its card, and on request its images.
 
-OUT/card.md           the card, so that prompt, licence and citation travel along
+OUT/card.md           the card, so that prompt, licence and citation travel along; it names the
+                      splits that were exported to OUT, with their numbers of images
 OUT/SPLIT.jsonl       or SPLIT.parquet, or the two files of gcg_coco
 OUT/images/SPLIT/     the images, when they are asked for and the format cannot hold them
 """
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.data import Dataset
-from gcg_bench.data.cards import DataCard, Split, read_card, write_card
+from gcg_bench.data.cards import DataCard, Split, StatedSize, read_card, write_card
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.files import paths as file_names
+from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.images import encoded
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
@@ -29,7 +31,8 @@ def export(
 ) -> tuple[Path, ...]:
     """Writes a data set so that `load_dataset(out, split)` reads it back.
 
-    No existing file is overwritten; files get their names when they are complete.
+    No existing file is overwritten except the card, to which another split is added; files get
+    their names when they are complete.
 
     Args:
         dataset: what to write.
@@ -51,7 +54,7 @@ def export(
         if not file_names.is_plain(split):
             raise BadOption(f"the split {split[:80]!r} cannot be part of a file's name; rename it")
     plugin: Any = module("data.formats", format_name, "data set format")
-    card = _card(dataset.card, format_name, plugin.FILES)
+    card = _joined(_card(dataset, format_name, plugin.FILES), out / "card.md")
     paths = {role: out / name for role, name in card.splits[dataset.split].files.items()}
     images = out / "images" / dataset.split
     apart = embed_images and not plugin.EMBEDS
@@ -60,7 +63,6 @@ def export(
             raise BadOption(f"{path} is there already; nothing is written over")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_card(card, out / "card.md")
         names = _names(dataset, separate=embed_images)
         if apart:
             _save_images(dataset.samples, names, images)
@@ -68,37 +70,48 @@ def export(
         plugin.write(dataset, parts, names=names, embed=embed_images)
         for role, path in paths.items():
             parts[role].replace(path)
+        _write_card(card, out / "card.md")
     except OSError as error:
         raise EnvironmentProblem(f"{out}: cannot be written ({error})") from error
     return (*paths.values(), out / "card.md")
 
 
-def _card(card: DataCard, format_name: str, files: dict[str, str]) -> DataCard:
-    """The card of the export: all splits of the original, in the files of the new format."""
-    splits = {
-        name: Split(
-            name,
-            {role: pattern.format(split=name) for role, pattern in files.items()},
-            images=(f"images/{name}", *split.images),
-            sizes=split.sizes,
-        )
-        for name, split in card.splits.items()
-    }
-    return dataclasses.replace(
-        card, format=format_name, splits=splits, folders=("",), hub=None, home=None
+def _card(dataset: Dataset, format_name: str, files: dict[str, str]) -> DataCard:
+    """The card of the export, with the one split in the files of the new format."""
+    split = dataset.card.split(dataset.split)
+    exported = Split(
+        split.name,
+        {role: pattern.format(split=split.name) for role, pattern in files.items()},
+        images=(f"images/{split.name}", *split.images),
+        sizes=(StatedSize(len(dataset.samples), 0, "gcg-bench data export"),),
     )
+    return dataclasses.replace(
+        dataset.card,
+        format=format_name,
+        splits={split.name: exported},
+        folders=("",),
+        hub=None,
+        home=None,
+    )
+
+
+def _joined(card: DataCard, file: Path) -> DataCard:
+    """The card with the other splits that were exported to the same folder.
+
+    Raises:
+        BadOption: the folder holds another data set.
+    """
+    if not file.exists():
+        return card
+    before = read_card(file, home=None)
+    if dataclasses.replace(before, splits=card.splits) != card:
+        raise BadOption(f"{file} is the card of another data set; export to another folder")
+    return dataclasses.replace(card, splits={**before.splits, **card.splits})
 
 
 def _write_card(card: DataCard, file: Path) -> None:
-    if file.exists():
-        if read_card(file, home=None) != card:
-            raise BadOption(f"{file} is the card of another data set; export to another folder")
-        return
-    prose = (
-        f"# {card.name}\n\nExported by gcg-bench as {card.format}. The splits of the card that are"
-        " not here were not exported.\n"
-    )
-    write_card(card, file, prose)
+    prose = f"# {card.name}\n\nExported by gcg-bench as {card.format}.\n"
+    replace_with(file, lambda draft: write_card(card, draft, prose))
 
 
 def _names(dataset: Dataset, *, separate: bool) -> list[str | None]:

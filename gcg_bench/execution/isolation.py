@@ -5,6 +5,7 @@ a run never contains a line that its own reader would refuse.
 """
 
 import json
+import os
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +15,7 @@ from traceback import format_exception_only
 from typing import TypedDict
 
 from gcg_bench.errors import BadData, BadOption
+from gcg_bench.execution.exits import contained, end_if_forked
 from gcg_bench.execution.timeout import Alarm, ModelTimeout
 from gcg_bench.files.fields import RAISE_FAULTS, kind
 from gcg_bench.predictions import finish, query_sizes, write_line
@@ -92,6 +94,7 @@ class _IsolatedModel:
         self, model: Model, alarm: Alarm | None, record: Callable[[str | None], None]
     ) -> None:
         self._model, self._alarm, self._record = model, alarm, record
+        self._pid = os.getpid()
 
     def predictions(
         self, queries: Sequence[Query], alone_first: Collection[str]
@@ -151,8 +154,10 @@ class _IsolatedModel:
 
         started = perf_counter()
         try:
-            answers = iter(self._model.answer(recorded_queries()))
+            with contained():
+                answers = iter(self._model.answer(recorded_queries()))
             while (answer := self._next(answers, in_flight)) is not _END:
+                end_if_forked(self._pid)
                 if not isinstance(answer, Prediction):
                     raise TypeError(f"the model gave {kind(answer)}, not a Prediction")
                 query = waiting.get(answer.id)
@@ -162,12 +167,14 @@ class _IsolatedModel:
                     in_flight.pop(waiting.pop(query.id).id, None)
                     yield prediction
                     started = perf_counter()
+            end_if_forked(self._pid)
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except ModelTimeout:
             return self._alarm.reason if self._alarm is not None else "no answer in time"
         except BaseException as error:  # whatever the model raises becomes its answer, including
-            return error_text(error)  # SystemExit and errors of native libraries
+            end_if_forked(self._pid, status=1)  # SystemExit and errors of native libraries
+            return error_text(error)
         finally:
             self._reset()
         return None
@@ -175,10 +182,12 @@ class _IsolatedModel:
     def _next(self, answers: Iterator[Prediction], in_flight: Collection[str]) -> object:
         """The model's next answer, with the alarm running; _END after the last one."""
         if self._alarm is None:
-            return next(answers, _END)
+            with contained():
+                return next(answers, _END)
         self._alarm.start(in_flight)
         try:
-            return next(answers, _END)
+            with contained():
+                return next(answers, _END)
         finally:
             self._alarm.stop()
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from gcg_bench.files.checkpoints import files_digest
 from gcg_bench.files.digests import file_sha256
-from gcg_bench.files.paths import file_name_problem
+from gcg_bench.files.paths import anchored, file_name_problem
 
 _OWN = Path(__file__).resolve().parent.parent
 _WRITTEN = (".log", ".out", ".pid", ".lock", ".tmp")  # files that a program writes
@@ -145,7 +145,7 @@ class _Search:
         """Adds the files that texts of the code name, beside the code or in the current folder."""
         written = set(_written(tree))
         for text in sorted(_texts(tree) - written):
-            for folder in (file.parent, Path()):
+            for folder in (file.parent, anchored(Path())):
                 with suppress(OSError, ValueError):
                     data = (folder / text).resolve()
                     if data.is_file() and data.suffix != ".py" and data.suffix not in _WRITTEN:
@@ -230,7 +230,7 @@ def _written(tree: ast.AST) -> Iterator[str]:
 
 def _user_folders() -> tuple[Path, ...]:
     """The folders of sys.path that hold no installed packages."""
-    folders = (Path(path or ".").resolve() for path in sys.path)
+    folders = (anchored(Path(path)).resolve() for path in sys.path)
     installed = _installed()
     return tuple(
         folder

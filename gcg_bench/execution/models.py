@@ -22,6 +22,8 @@ from typing import Any
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.execution import model_code
+from gcg_bench.execution.exits import contained
+from gcg_bench.files.paths import anchored, anchored_source
 from gcg_bench.registry import (
     ENTRY_POINT_GROUP,
     Loading,
@@ -84,7 +86,8 @@ def load_model(
     required = {name: value for name, value in options.items() if value is not None}
     if not isinstance(spec, str):
         return _build(spec, getattr(spec, "__name__", type(spec).__name__), required, hints)
-    name, source, checkpoint = _resolve(spec)
+    with contained():
+        name, source, checkpoint = _resolve(spec)
     if checkpoint is not None:
         required["checkpoint"] = checkpoint
     model = _build(source, name, required, hints)
@@ -118,7 +121,7 @@ def code_of(spec: object) -> dict[str, str]:
     if head in points.names:
         return model_code.of_entry_point(points[head])
     if match := _FILE.fullmatch(spec):
-        return model_code.of_file(Path(match["file"]))
+        return model_code.of_file(anchored(Path(match["file"])))
     if match := _DOTTED.fullmatch(spec):
         return model_code.of_module(match["module"])
     return {}
@@ -169,7 +172,8 @@ def _resolve(spec: str) -> tuple[str, Any, str | None]:
     if plug_in is not None:
         return head, plug_in, checkpoint
     if match := _FILE.fullmatch(spec):
-        return spec, attribute(f"{match['file']}:{match['attribute'] or 'load'}"), None
+        source = f"{match['file']}:{match['attribute'] or 'load'}"
+        return spec, attribute(anchored_source(source)), None
     if (match := _DOTTED.fullmatch(spec)) and _importable(match["module"]):
         return spec, attribute(spec), None
     raise UnknownName(
@@ -234,7 +238,7 @@ def _call(source: Any, name: str, required: Mapping[str, Any], hints: Mapping[st
         raise BadOption(f"model {name} needs a checkpoint: --model {name}:CHECKPOINT")
     if missing:
         raise BadOption(f"model {name} cannot be built without {', '.join(missing)}")
-    with Loading(f"build model {name}"):
+    with Loading(f"build model {name}"), contained():
         return source(**arguments)
 
 

@@ -29,10 +29,10 @@ def replace_with(file: Path, write: Callable[[Path], None]) -> None:
         EnvironmentProblem: the disk is full or the folder cannot be written.
     """
     try:
-        target = file.resolve() if file.is_symlink() else file
-        if target.exists() and not target.is_file():
-            write(target)
+        if file.exists() and not file.is_file():  # a pipe is a link that cannot be resolved
+            write(file)
             return
+        target = file.resolve() if file.is_symlink() else file
         draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
             write(draft)

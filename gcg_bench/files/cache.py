@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from gcg_bench.files import paths
+
 _BATCH = 500  # the default limit of SQLite is 999 variables in a statement
 _SEAL = 16  # bytes at the end of an entry
 _warned: set[Path] = set()  # the databases that a warning has named
@@ -28,9 +30,10 @@ def cache_folder() -> Path:
     """The folder of all caches: `$GCG_BENCH_CACHE`, or else a folder in the user's cache folder."""
     configured = os.environ.get("GCG_BENCH_CACHE")
     if configured:
-        return Path(configured)
+        return paths.anchored(Path(configured))
     user_cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(user_cache) if user_cache else Path.home() / ".cache") / "gcg-bench"
+    folder = paths.anchored(Path(user_cache)) if user_cache else paths.home() / ".cache"
+    return folder / "gcg-bench"
 
 
 def digest(*parts: str | bytes) -> bytes:

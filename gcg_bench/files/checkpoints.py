@@ -55,7 +55,7 @@ def find(name_or_path: str, *, remedy: str) -> Path:
         raise MissingData(f"{name_or_path[:80]!r}... names no folder and no model. {remedy}")
     path = paths.expanded(name_or_path)
     folder = path if path.is_dir() else None
-    if folder is None and (path.is_absolute() or name_or_path.startswith((".", "~"))):
+    if folder is None and (Path(name_or_path).is_absolute() or name_or_path.startswith((".", "~"))):
         raise MissingData(f"{path}: no such folder to load a model from. {remedy}")
     folder = folder or snapshot(name_or_path)
     if folder is None:

@@ -2,12 +2,25 @@
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+
+from gcg_bench.errors import EnvironmentProblem, MissingData, shortened
 
 LONGEST = 1000
 """The largest number of characters of a name or a path."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SOURCE = re.compile(r"(?P<file>.+\.py)(?P<attribute>(?::[^:/\\]+)?)")
+# the folders of an absolute path, which begins with a slash, a tilde or a drive
+_PATH = re.compile(r"""(?<![\w/\\.~-])(?:[A-Za-z]:[\\/]|~?/)(?:[^\s'"<>|:*?\\/]+[\\/])+""")
+_QUOTED_PATH = re.compile(
+    r"""(?P<quote>['"`])(?:[A-Za-z]:[\\/]|~?/)[^'"`\n]*[\\/](?P<name>[^'"`\\/\n]+)(?P=quote)"""
+)
+_ABSOLUTE = re.compile(
+    r"(?P<kind>(?:[\w.-]+:)?)(?:[A-Za-z]:[\\/]|~?/(?!/)).*[\\/](?P<name>[^/\\]+)[\\/]?"
+)
 _LONGEST_PART = 255  # bytes of one part of a path, the limit of common file systems
 
 
@@ -47,6 +60,17 @@ def too_long(path: str) -> bool:
     return longest > _LONGEST_PART or len(path) > 4 * LONGEST
 
 
+def refuse_bad_path(path: Path) -> None:
+    """Raises MissingData for a path that no system can have: too long, or with a zero byte.
+
+    A file system answers with an error of its own otherwise, when it is asked whether it exists.
+    """
+    text = str(path)
+    if "\0" in text or too_long(text):
+        problem = "contains a zero byte" if "\0" in text else "is too long"
+        raise MissingData(f"{shortened(text, 80)}: {problem} for a path")
+
+
 def leads_out(name: str) -> bool:
     """Whether a path, in POSIX or Windows syntax, is absolute or contains `..`."""
     posix = name.replace("\\", "/")
@@ -69,8 +93,110 @@ def links_outside(file: Path, folder: Path) -> bool:
 
 
 def expanded(path: str) -> Path:
-    """A path in which `~` or `~USER` is replaced by the home folder, if there is such a user."""
+    """A path in which `~` or `~USER` is replaced by the home folder, if there is such a user.
+
+    A relative path is that of the folder in which the command was started; see `anchor`.
+    """
     try:
-        return Path(path).expanduser()
+        return anchored(Path(path).expanduser())
     except RuntimeError:  # there is no user of that name
-        return Path(path)
+        return anchored(Path(path))
+
+
+_start: Path | None = None  # the folder to which relative paths belong; None for the current one
+
+
+@contextmanager
+def anchor(*, restored: bool = False) -> Iterator[None]:
+    """Relative paths belong to the present folder until the block ends, wherever a model goes.
+
+    Args:
+        restored: the current folder is as before when the block ends.
+    """
+    global _start  # noqa: PLW0603 - a process has one current folder
+    before = _start
+    if _start is None:
+        with suppress(OSError):  # the folder was deleted: only absolute paths work
+            _start = Path.cwd()
+    try:
+        yield
+    finally:
+        if restored and _start is not None:
+            with suppress(OSError):
+                os.chdir(_start)
+        _start = before
+
+
+def anchored(path: Path) -> Path:
+    """The path as an absolute one; a relative one belongs to the folder of `anchor`.
+
+    Raises:
+        EnvironmentProblem: the path is relative, and the current folder was deleted.
+    """
+    if path.is_absolute():
+        return path
+    try:
+        return (_start or Path.cwd()) / path
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{path}: a relative path, but the current folder does not exist any more. Change to"
+            " another folder, or give absolute paths"
+        ) from error
+
+
+def anchored_source(path: str) -> str:
+    """`./file.py[:attribute]` with the absolute path of its file; any other text as it is.
+
+    Raises:
+        MissingData: the text names a file that cannot exist.
+    """
+    match = _SOURCE.fullmatch(path)
+    if match is None:
+        return path
+    refuse_bad_path(Path(match["file"]))
+    return f"{anchored(Path(match['file']))}{match['attribute']}"
+
+
+def relative_text(text: str) -> str:
+    """A message in which paths inside the folder of `anchor` are relative, as users type them."""
+    if _start is None or _start == Path(_start.anchor):
+        return text
+    return text.replace(f"{_start}{os.sep}", "")
+
+
+def without_folders(text: str, known: Iterable[str] = ()) -> str:
+    """A text in which absolute paths are only their last parts, for files that others get.
+
+    Args:
+        text: e.g. an error message.
+        known: folders that the text may name. Others with spaces are recognised inside quotation
+            marks alone.
+    """
+    with suppress(RuntimeError):
+        known = (*known, str(Path.home()))
+    for folder in sorted(known, key=len, reverse=True):
+        if len(folder) > 1:
+            text = text.replace(f"{folder}{os.sep}", f"~{os.sep}")
+    text = _QUOTED_PATH.sub(r"\g<quote>\g<name>\g<quote>", text.replace("file://", ""))
+    return _PATH.sub("", text)
+
+
+def private_name(spec: str) -> str:
+    """What `--model` takes, without the folders of an absolute path: `glamm:/a/b` is `glamm:b`."""
+    match = None if spec.startswith("cmd:") else _ABSOLUTE.fullmatch(spec)
+    return f"{match['kind']}{match['name']}" if match else without_folders(spec)
+
+
+def home() -> Path:
+    """The user's home folder.
+
+    Raises:
+        EnvironmentProblem: HOME is not set and the user is unknown to the system.
+    """
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise EnvironmentProblem(
+            "there is no home folder: HOME is not set and the system does not know this user. Set"
+            " HOME, or GCG_BENCH_CACHE and GCG_BENCH_DATA to folders"
+        ) from error

@@ -18,12 +18,14 @@ from gcg_bench import tasks
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.execution.models import code_of, load_model, name_of
+from gcg_bench.files import paths
 from gcg_bench.pipeline.predict import complete, predict
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
 from gcg_bench.runs import Run
 from gcg_bench.runs.disk_space import require_disk
 from gcg_bench.runs.labels import label_of
+from gcg_bench.runs.retrying import FAILED_FILE, set_aside_failed
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import ready
 from gcg_bench.scoring.signature import answered_by
@@ -94,7 +96,10 @@ def predicted(
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
-    folder = spec.out or default_folder(settings["model"], data.card.name, data.split)
+    default = default_folder(settings["model"], data.card.name, data.split)
+    folder = paths.anchored(spec.out or default)
+    if spec.options.retry_failed:
+        _set_aside(folder, settings, message)
     with Run.create_or_resume(folder, settings, environment=environment_of(spec)) as run:
         message(f"run folder: {folder}")
         for sentence in _suspicions(run):
@@ -119,6 +124,15 @@ def predicted(
         for sentence in getattr(model, "notes", list)():
             message(f"{sentence}.")
         yield data, run
+
+
+def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:
+    """Sets aside the failed predictions of a run, if there is one, and says how many they are."""
+    if Run.is_run(folder):
+        with Run.create_or_resume(folder, settings) as run:
+            failed = set_aside_failed(run)
+        if failed:
+            message(f"failed before, asked again: {failed} (what failed is in {FAILED_FILE})")
 
 
 def score_run(
@@ -197,7 +211,8 @@ def settings_of(
     """
     files = dict(code_of(spec.model) if code is None else code)
     return {
-        "model": spec.model if isinstance(spec.model, str) else name_of(model),
+        # the digest of the code tells apart models of one name
+        "model": paths.private_name(spec.model if isinstance(spec.model, str) else name_of(model)),
         **({"code": files} if files else {}),
         "task": data.task,
         "dataset": data.card.name,

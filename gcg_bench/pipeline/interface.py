@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.data import Dataset
+from gcg_bench.files import paths
 from gcg_bench.pipeline import evaluate as loop
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec, ModelOptions, ScoringSpec
 from gcg_bench.scoring.results import Result
@@ -39,8 +40,8 @@ def evaluate(
         bar: a progress bar.
         options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`), of `ScoringSpec`
             (`encoder`, `also`, `missing`, `resampling`) and of `ModelOptions` (`device`,
-            `batch_size`, `workers`, `max_new_tokens`, `seed`, `timeout`, `give_up_after`) by name;
-            others go to the model.
+            `batch_size`, `workers`, `max_new_tokens`, `seed`, `timeout`, `give_up_after`,
+            `retry_failed`) by name; others go to the model.
 
     Raises:
         GcgBenchError: see `gcg_bench.pipeline.evaluate.evaluate`.
@@ -59,7 +60,8 @@ def evaluate(
         settings=settings or {},
         label=label,
     )
-    return list(loop.evaluate(spec, bar=bar, message=lambda _: None).results)
+    with paths.anchor():
+        return list(loop.evaluate(spec, bar=bar, message=lambda _: None).results)
 
 
 def _taken(options: dict[str, Any], kind: Any, left: set[str]) -> dict[str, Any]:

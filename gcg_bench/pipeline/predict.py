@@ -1,12 +1,17 @@
 """Prediction: every query of a data set goes to a model, and its answers go to a run."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal, Unpack
 
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, MissingData
+from gcg_bench.execution.exits import contained
 from gcg_bench.execution.isolation import ModelLimits, checked_limits, isolated_predictions
+from gcg_bench.files.paths import without_folders
 from gcg_bench.registry import Loading
 from gcg_bench.runs import Run
 from gcg_bench.types import Bar, Model, Prediction, Query, Sample, no_bar
@@ -46,11 +51,12 @@ def predict(
         model.study(dataset.samples)
     prepare = getattr(model, "prepare", None)
     if prepare is not None:
-        with Loading("prepare the model"):
+        with Loading("prepare the model"), contained():
             prepare([sample.query for sample in dataset.samples], missing=missing, limited=limited)
     done = run.done_ids()
     pending = {sample.id: sample.query for sample in dataset.samples if sample.id not in done}
     count = len(pending)
+    folders = _folders(model, dataset)
     with bar("predict", count) as advance:
         for prediction in _given_up(run, give_up_after):
             if pending.pop(prediction.id, None) is not None:
@@ -59,9 +65,26 @@ def predict(
         for prediction in _answers(model, run, list(pending.values()), timeout):
             if prediction.error is not None:
                 _refuse_missing_folder(pending[prediction.id])
-            run.append(prediction)
+            run.append(_private(prediction, folders))
             advance(1)
     return count
+
+
+def _private(prediction: Prediction, folders: set[str]) -> Prediction:
+    """The prediction; its error names files without their folders."""
+    if prediction.error is None:
+        return prediction
+    return replace(prediction, error=without_folders(prediction.error, folders))
+
+
+def _folders(model: Model, dataset: Dataset) -> set[str]:
+    """The folders of the model's code and of the images, which an error may name."""
+    paths = {sample.query.image.path for sample in dataset.samples}
+    folders = {folder for path in paths if path is not None for folder in path.parents[:2]}
+    code = getattr(sys.modules.get(type(model).__module__), "__file__", None)
+    if isinstance(code, str):
+        folders.add(Path(code).parent)
+    return set(map(str, folders))
 
 
 def _answers(

@@ -83,6 +83,7 @@ class ModelOptions:
         seed: for models that draw.
         timeout: seconds after which an image counts as failed; None to wait for ever.
         give_up_after: processes that may die while they work on one image alone.
+        retry_failed: queries that failed in the run folder are asked again.
         extra: options of the model's own, by name.
     """
 
@@ -93,6 +94,7 @@ class ModelOptions:
     seed: int = 0
     timeout: float | None = None
     give_up_after: int | None = None
+    retry_failed: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

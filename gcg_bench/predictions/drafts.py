@@ -83,6 +83,11 @@ class PredictionDraft(Draft):
     names: tuple[tuple[str, str], ...] = ()
     part: bool = False
 
+    @property
+    def silent(self) -> bool:
+        """Whether the prediction counts as silence: it states an error."""
+        return self.error is not None
+
 
 def finish(
     drafts: Sequence[PredictionDraft], sizes: Mapping[str, Size] | None, faults: Faults

@@ -20,6 +20,7 @@ class Reading:
         failed: predictions with an error.
         captionless: answers (no error, not refused) that state no caption.
         refused: predictions that say that nothing fits the query.
+        dropped: predictions whose caption or phrases stand beside an error.
         uneven: predictions whose phrases and masks, paired by position, differ in number.
         broken_lines: captions that hold a line break of any kind.
         unread: field name -> how many predictions have it although their layout does not read it.
@@ -33,6 +34,7 @@ class Reading:
     failed: int = 0
     captionless: int = 0
     refused: int = 0
+    dropped: int = 0
     uneven: int = 0
     broken_lines: int = 0
     unread: Counter[str] = field(default_factory=Counter)
@@ -47,9 +49,12 @@ class Reading:
         self.masks += masks
         self.failed += draft.error is not None
         self.refused += draft.refused is True and draft.error is None
-        silent = draft.refused is True or draft.error is not None
+        silent = draft.silent or draft.refused is True
         self.captionless += not (silent or draft.captioned)
         self.unread.update(draft.unread)
+        if draft.silent and (draft.caption or draft.phrases):
+            self.dropped += 1
+            _warn(faults, draft, "the answer stands beside an error, and counts as silence")
         if draft.uneven:
             self.uneven += 1
             _warn(faults, draft, f"phrases: {texts}, masks: {masks}; paired by position")
@@ -60,6 +65,10 @@ class Reading:
     def sentences(self) -> list[str]:
         """What a person must know of the files, one sentence each; empty when nothing is odd."""
         sentences = list(self.remarks)
+        if self.dropped:
+            sentences.append(
+                f"answers beside an error, which count as silence: {self.dropped} of {self.images}"
+            )
         if self.uneven:
             sentences.append(
                 "images with unequal numbers of phrases and masks, paired by position as published:"

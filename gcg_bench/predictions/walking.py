@@ -1,5 +1,6 @@
 """Where the records of prediction files lie: lines, one document, a folder of files, a run."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from gcg_bench.predictions.reading import Reading
 from gcg_bench.predictions.recognition import known_layouts, layout_of
 from gcg_bench.predictions.wrapping import holds_records, unrecognised, unwrapped
 
+_LONGEST_ERROR = 2000  # characters of an error that is not a text
 _UNREADABLE = object()  # stands for the value of a line that is no JSON; `null` is JSON
 
 
@@ -186,7 +188,19 @@ def _record(
         draft.names = stated_names(record, key, place, part=draft.part)
         draft.unread = tuple(set(draft.unread) - {name for name, _ in draft.names})
     if draft is not None:
+        _read_failure(record, draft)
         yield draft
+
+
+def _read_failure(record: dict[str, Any], draft: PredictionDraft) -> None:
+    """Sets `error` of a record whose layout does not have this field.
+
+    Other programs may state an error as a text, a flag or an object; null and false are no error.
+    """
+    stated = record.get("error")
+    if draft.error is None and "error" in draft.unread and stated not in (None, False):
+        draft.error = stated if isinstance(stated, str) else json.dumps(stated)[:_LONGEST_ERROR]
+    draft.unread = tuple(name for name in draft.unread if name != "error")
 
 
 def _nested(document: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gcg_bench import masks
 from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.files.display import visible
 from gcg_bench.types import Grounding, Picture, Pixels, Prediction, Sample
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish
@@ -66,15 +67,19 @@ class Drawing:
         address = base64.b64encode(self._repr_png_()).decode("ascii")
         parts = [f'<img style="max-width:100%" src="data:image/png;base64,{address}">']
         if self.note is not None:
-            parts.append(f"<p><i>{escape(self.note)}</i></p>")
+            parts.append(f"<p><i>{_shown(self.note)}</i></p>")
         for title, grounding in self.sides:
             phrases = " ".join(
                 f'<span style="border-bottom:3px solid rgb{COLOURS[k % len(COLOURS)]};'
-                f'margin-right:.6em"><b>{k + 1}</b> {escape(_words(phrase.text))}</span>'
+                f'margin-right:.6em"><b>{k + 1}</b> {_shown(_words(phrase.text))}</span>'
                 for k, phrase in enumerate(grounding.phrases)
             )
-            parts.append(f"<p><b>{escape(title)}</b> {escape(grounding.caption)}<br>{phrases}</p>")
+            parts.append(f"<p><b>{_shown(title)}</b> {_shown(grounding.caption)}<br>{phrases}</p>")
         return f"<div>{''.join(parts)}</div>"
+
+
+def _shown(text: str) -> str:
+    return escape(visible(text, breaks=True))
 
 
 def show(sample: Sample, prediction: Prediction | None = None) -> Drawing:

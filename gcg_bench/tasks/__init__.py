@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from gcg_bench import metrics, registry
 from gcg_bench.errors import BadData, BadOption, GcgBenchError, UnknownName
+from gcg_bench.files.paths import anchored_source
 from gcg_bench.types import Metric, Sample, ScoreSpec
 
 DEFAULT = "gcg"
@@ -200,7 +201,7 @@ def find_protocol(name: str, task: Task) -> EvalProtocol:
     """
     if ":" not in name:
         return task.protocol(name)
-    protocol: object = registry.attribute(name)
+    protocol: object = registry.attribute(anchored_source(name))
     if not isinstance(protocol, EvalProtocol):
         raise BadOption(f"{name} is no EvalProtocol")
     if protocol.task != task.name:

@@ -196,7 +196,7 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
         path = expanded(name_or_path)
         if path.is_dir():
             return _from_folder(path, path.resolve().name, device)
-        if path.is_absolute() or name_or_path.startswith((".", "~")):
+        if Path(name_or_path).is_absolute() or name_or_path.startswith((".", "~")):
             raise MissingData(f"{path}: no such folder to load an encoder from")
     ids = _BERT_IDS if name_or_path in _BERT_IDS else (name_or_path,)
     for identifier in ids:
@@ -212,7 +212,7 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
 
 def is_folder(name: str) -> bool:
     """Whether the name of an encoder is a folder; the short names never are."""
-    return name not in NAMES and (name.startswith((".", "~", "/")) or Path(name).is_dir())
+    return name not in NAMES and (name.startswith((".", "~", "/")) or expanded(name).is_dir())
 
 
 def _download_remedy(identifier: str) -> str:

@@ -102,7 +102,8 @@ class Prediction:
 
     Attributes:
         id: the query's id.
-        grounding: caption and phrases; silence when the model failed.
+        grounding: caption and phrases. Silence when there is an error: an answer that stands beside
+            it is dropped.
         raw: the model's text before it was parsed.
         seconds: time spent on the answer.
         error: why there is no answer, None when there is one.
@@ -115,6 +116,11 @@ class Prediction:
     seconds: float | None = None
     error: str | None = None
     refused: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Drops the answer of a prediction that states an error."""
+        if self.error is not None:
+            object.__setattr__(self, "grounding", SILENCE)
 
     @property
     def unpaired(self) -> int:

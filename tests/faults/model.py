@@ -113,6 +113,8 @@ GARBAGE = {
     "stop_iteration": lambda query: _raise(StopIteration()),
     "sys_exit": lambda query: sys.exit(3),
     "sys_exit_0": lambda query: sys.exit(),
+    "os_exit": lambda query: os._exit(7),
+    "os_exit_0": lambda query: os._exit(0),
     "panic": lambda query: _raise(Panic("called `unwrap()` on a `None`")),
     "cancelled": lambda query: _raise(__import__("asyncio").CancelledError()),
 }
@@ -137,8 +139,7 @@ HANG = {
 
 # ends the process
 DEADLY = {
-    "os_exit": lambda query: os._exit(7),
-    "os_exit_0": lambda query: os._exit(0),
+    "native_exit": lambda query: ctypes.CDLL(None)._exit(0),
     "kill": lambda query: os.kill(os.getpid(), 9),
     "segfault": lambda query: ctypes.string_at(0),
     "abort": lambda query: os.abort(),

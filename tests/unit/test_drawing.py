@@ -11,7 +11,7 @@ from support.worlds import HEIGHT, WIDTH, block, phrase
 from gcg_bench import masks
 from gcg_bench.errors import BadOption
 from gcg_bench.reporting.draw import COLOURS, show
-from gcg_bench.types import Grounding, Phrase, Prediction
+from gcg_bench.types import SILENCE, Grounding, Phrase, Prediction
 
 TRUTH = Grounding("a cat, a dog", (phrase("a cat", block(10, 10, 30, 20)), phrase("a dog")))
 ANSWER = Grounding("a cat", (phrase("a cat", block(10, 40, 30, 20)),))
@@ -68,11 +68,12 @@ def test_nothing_to_draw():
 def test_notebooks_show_text_as_text():
     hostile = "<script>alert(1)</script>"
     grounding = Grounding(hostile, (Phrase(hostile, (block(0, 0),)), Phrase(None)))
-    pair = laid("a", grounding, grounding, error=hostile)
-    drawing = show(pair.sample, pair.prediction)
-    shown = drawing._repr_html_()
-    assert "<script" not in shown
-    assert shown.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5
+    answered, failed = laid("a", grounding, grounding), laid("a", grounding, SILENCE, error=hostile)
+    for pair, count in ((answered, 4), (failed, 3)):
+        drawing = show(pair.sample, pair.prediction)
+        shown = drawing._repr_html_()
+        assert "<script" not in shown
+        assert shown.count("&lt;script&gt;alert(1)&lt;/script&gt;") == count
     assert "(no words)" in shown
     assert Image.open(BytesIO(drawing._repr_png_())).size == drawing.image.size
 

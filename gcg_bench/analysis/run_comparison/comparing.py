@@ -1,6 +1,6 @@
 """Two runs become a contrast: every score tested, and the images and phrases behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from gcg_bench.analysis.run_comparison.changes import (
     Side,
 )
 from gcg_bench.errors import BadOption, MissingData, UnknownName
+from gcg_bench.files import paths
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import distinct_labels, label_of
 from gcg_bench.scoring.comparable import differences, refuse_other_images, refuse_unlike
@@ -55,6 +56,7 @@ def compare(
         UnknownName: no score named `by`.
     """
     pairs = _result_pairs(run_a, run_b, protocols)
+    left_out = () if protocols else _left_out(run_a, run_b, {a.key for a, _ in pairs})
     images = _images(pairs, by)
     changes = _all_changes(pairs, draws, seed, bar)
     data = pairs[0][0].data
@@ -71,7 +73,7 @@ def compare(
         images=images,
         phrases=_phrases(pairs),
         answered=_answered(pairs),
-        notes=tuple(_notes(pairs, len(changes), draws)),
+        notes=(*left_out, *_notes(pairs, len(changes), draws)),
     )
 
 
@@ -111,6 +113,23 @@ def _folders_of_both(run_a: Run, run_b: Run, wanted: Sequence[str] | None) -> li
         problem = f"no protocol was used for both runs: {have}"
         raise MissingData(f"{problem}. Score one of them again")
     return chosen
+
+
+def _left_out(run_a: Run, run_b: Run, compared: Collection[str]) -> tuple[str, ...]:
+    """A sentence for each protocol that only one of the runs, or each in another version, has."""
+    known = [dict(_protocols_of(run).values()) for run in (run_a, run_b)]
+    sentences = []
+    for name in sorted({*known[0], *known[1]}):
+        a, b = (keys.get(name) for keys in known)
+        if a == b or {a, b} & set(compared):
+            continue
+        reason = (
+            f"A was scored with {a} and B with {b}"
+            if a and b
+            else f"only {'A' if a else 'B'} was scored with {a or b}"
+        )
+        sentences.append(f"the protocol {name} is left out: {reason}. Score both runs with it")
+    return tuple(sentences)
 
 
 def _protocols_of(run: Run) -> Mapping[str, tuple[str, str]]:
@@ -225,7 +244,7 @@ def _phrases_of(a: Result, b: Result, metric: str, matched: str, reference: str)
 def _side(run: Run, results: Sequence[Result]) -> Side:
     return Side(
         model=label_of(run),
-        folder=str(run.folder),
+        folder=paths.relative_text(str(run.folder)),
         failed=results[0].failed,
         signatures={result.key: result.signature for result in results},
     )

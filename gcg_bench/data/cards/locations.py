@@ -8,15 +8,18 @@ from pathlib import Path
 from gcg_bench.data.cards.card import NOT_STATED, DataCard, Split, read_card
 from gcg_bench.errors import BadData, MissingData, UnknownName
 from gcg_bench.files.cache import cache_folder
+from gcg_bench.files.paths import anchored, has_control, too_long
 
 _DATA_SUFFIXES = (".jsonl", ".parquet")
+_USUAL_SPLITS = ("train", "val", "validation", "valid", "dev", "test")
+_LONGEST_NAME = 80  # characters, since the name becomes a part of file names
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 def data_folder() -> Path:
     """The default data root: `$GCG_BENCH_DATA`, or a folder beside the caches."""
     folder = os.environ.get("GCG_BENCH_DATA")
-    return Path(folder) if folder else cache_folder() / "data"
+    return anchored(Path(folder)) if folder else cache_folder() / "data"
 
 
 def card_folder() -> Path:
@@ -51,7 +54,7 @@ def load_card(name: str | Path, *, split: str | None = None, shipped: bool = Fal
     card_name = str(name).replace("-", "_")
     if card_name in card_names():
         return read_card(card_folder() / f"{card_name}.md", home=None)
-    path = Path(name)
+    path = anchored(Path(name))
     if shipped or not _can_be_path(path):
         remedy = "(give your own data set by its path, with --dataset)"
         raise UnknownName("data set", str(name), card_names(), remedy=remedy)
@@ -60,8 +63,8 @@ def load_card(name: str | Path, *, split: str | None = None, shipped: bool = Fal
     if path.is_file() and path.suffix == ".md":
         return read_card(path, home=path.parent)
     if path.is_file() and path.suffix in _DATA_SUFFIXES:
-        return _bare_card(path.parent, path.suffix, {split or path.stem: path.name})
-    if len(path.parts) > 1 or path.suffix or path.exists():
+        return _bare_card(path, path.suffix, {split or path.stem: path.name})
+    if len(Path(name).parts) > 1 or path.suffix or path.exists():
         kinds = ", ".join((".md", *_DATA_SUFFIXES))
         raise MissingData(
             f"{path}: no data set there; a data set is a file ({kinds}) or a folder of such files"
@@ -72,11 +75,7 @@ def load_card(name: str | Path, *, split: str | None = None, shipped: bool = Fal
 
 
 def _can_be_path(path: Path) -> bool:
-    try:
-        path.is_dir()
-    except OSError:  # too long for a path
-        return False
-    return True
+    return not (has_control(str(path)) or too_long(str(path)))
 
 
 def _folder_card(folder: Path) -> DataCard:
@@ -93,12 +92,22 @@ def _folder_card(folder: Path) -> DataCard:
     )
 
 
-def _bare_card(folder: Path, suffix: str, files: Mapping[str, str]) -> DataCard:
-    """A card for data files that came without a card."""
+def _bare_card(path: Path, suffix: str, files: Mapping[str, str]) -> DataCard:
+    """A card for data files that came without a card.
+
+    Args:
+        path: the data file, or the folder of the data files.
+        suffix: that of the files.
+        files: split -> name of its file.
+    """
+    folder = path.parent if path.is_file() else path
+    names_split = path == folder or path.stem in (*files, *_USUAL_SPLITS)
+    stated = folder.resolve().name if names_split and folder.resolve().name else path.stem
+    name = re.sub(r"[^\w.-]+", "-", stated).strip("-.")[:_LONGEST_NAME] or "data"
     return DataCard(
-        name=folder.resolve().name or "data",
+        name=name,
         version="0",
-        title=f"data files of {folder.resolve().name}, without a card",
+        title=f"data files of {name}, without a card",
         format=suffix.removeprefix("."),
         tasks=("gcg",),
         license=NOT_STATED,

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
+from gcg_bench.files.display import json_visible, visible
 from gcg_bench.files.fields import Record
 from gcg_bench.files.json import parse_json
 from gcg_bench.reporting import pages
@@ -152,8 +153,8 @@ def _placed(path: str, file: Path, line_number: int) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _inert(value) if isinstance(value, str) else str(value)
+        return json_visible(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _inert(visible(value, breaks=True)) if isinstance(value, str) else str(value)
 
 
 def _inert(text: str) -> str:

@@ -8,6 +8,7 @@ as its code point.
 
 from collections.abc import Iterable, Sequence
 
+from gcg_bench.files.display import visible
 from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Part, Section
 from gcg_bench.types import ScoreSpec
 
@@ -46,7 +47,7 @@ _HEAD = r"""% written by gcg-bench; needs \usepackage{booktabs,graphicx}
 
 def escaped(text: str) -> str:
     """Text as LaTeX source that shows exactly this text, on one line."""
-    return "".join(map(_letter, " ".join(text.split()))).replace("--", "-{-}")
+    return "".join(map(_letter, visible(" ".join(text.split())))).replace("--", "-{-}")
 
 
 def latex(sections: Sequence[Section]) -> str:

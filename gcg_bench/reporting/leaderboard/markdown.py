@@ -2,20 +2,20 @@
 
 import re
 
+from gcg_bench.files.display import visible
 from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Section
 from gcg_bench.types import ScoreSpec
 
 # the characters with a meaning inside a cell of GitHub's Markdown; a backslash takes it away
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def escaped(text: str) -> str:
     """Text as Markdown that shows exactly this text, on one line.
 
-    Control characters, which could move a terminal's cursor, become U+FFFD.
+    What cannot be seen is spelt out.
     """
-    return _SPECIAL.sub(r"\\\1", _CONTROL.sub("\ufffd", " ".join(text.split())))
+    return _SPECIAL.sub(r"\\\1", visible(" ".join(text.split())))
 
 
 def markdown(sections: list[Section]) -> str:
@@ -84,4 +84,4 @@ def _line(cells: list[str]) -> str:
 
 
 def _code(text: str) -> str:
-    return _CONTROL.sub("\ufffd", " ".join(text.replace("`", "'").split()))
+    return visible(" ".join(text.replace("`", "'").split()))

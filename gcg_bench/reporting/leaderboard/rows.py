@@ -19,6 +19,7 @@ from typing import Any
 
 from gcg_bench import tasks
 from gcg_bench.errors import BadData
+from gcg_bench.files.display import visible
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import distinct_labels, label_of
 from gcg_bench.scoring.results import Result
@@ -81,7 +82,11 @@ def row_of(run: Run, result: Result) -> Row:
             raise BadData("no score has that name", file=run.folder, field=f"scores.{score.name}")
         row[score.name] = score.value
         row[f"{score.name}_low"], row[f"{score.name}_high"] = score.low, score.high
-    return {name: _whole(value) for name, value in row.items() if value not in (None, "")}
+    return {
+        name: value if name == "run" else _visible(value)
+        for name, value in row.items()
+        if value not in (None, "")
+    }
 
 
 def _described(result: Result) -> dict[str, dict[str, Any]]:
@@ -93,11 +98,11 @@ def _described(result: Result) -> dict[str, dict[str, Any]]:
     }
 
 
-def _whole(value: Any) -> Any:
-    """A value without half a surrogate pair, which no table holds: `?` stands for it."""
+def _visible(value: Any) -> Any:
+    """A value in which what cannot be seen, and what no table holds, is spelt out."""
     if isinstance(value, dict):
-        return {_whole(name): _whole(inner) for name, inner in value.items()}
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        return {_visible(name): _visible(inner) for name, inner in value.items()}
+    return visible(value) if isinstance(value, str) else value
 
 
 def is_baseline(settings: Mapping[str, Any]) -> bool:

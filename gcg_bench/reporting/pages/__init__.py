@@ -14,6 +14,7 @@ from typing import Any
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.atomic import replace_with
+from gcg_bench.files.display import visible
 
 _PACKAGE = "gcg_bench.reporting.pages"
 
@@ -34,6 +35,7 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
         loader=ChoiceLoader([PackageLoader(package), PackageLoader(_PACKAGE)]),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=visible_text,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -49,6 +51,11 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
         page_style_hash=_hash(style),
         page_script_hash=_hash(script),
     )
+
+
+def visible_text(value: Any) -> Any:
+    """What a template shows: a text with what cannot be seen spelt out; markup as it is."""
+    return visible(value, breaks=True) if type(value) is str else value
 
 
 def write(file: Path, text: str) -> int:

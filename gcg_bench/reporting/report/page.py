@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.analysis.errors import KINDS
+from gcg_bench.files.display import visible_value
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.report import plots
 from gcg_bench.reporting.report.header import protocols, settings, summary
@@ -71,8 +72,11 @@ def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
 
 
 def embedded(value: Any) -> Svg:
-    """A value as JSON that may stand in a script element: no `<`, `>`, `&` and only ASCII in it."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    """A value as JSON that may stand in a script element: no `<`, `>`, `&` and only ASCII in it.
+
+    What cannot be seen is spelt out in its texts.
+    """
+    text = json.dumps(visible_value(value), allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Svg(text)
@@ -108,6 +112,7 @@ def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> 
         loader=PackageLoader("gcg_bench.reporting.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=pages.visible_text,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -2,6 +2,8 @@
 
 from html import escape
 
+from gcg_bench.files.display import visible
+
 
 class Svg(str):
     """Markup that `element` wrote; any other text is escaped when it becomes a child."""
@@ -19,11 +21,13 @@ def element(name: str, *children: str, **attributes: object) -> Svg:
     Coordinates are written with two decimals.
     """
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_written(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(visible(_written(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    inner = "".join(child if isinstance(child, Svg) else escape(child) for child in children)
+    inner = "".join(
+        child if isinstance(child, Svg) else escape(visible(child)) for child in children
+    )
     return Svg(f"<{name}{written}>{inner}</{name}>")
 
 

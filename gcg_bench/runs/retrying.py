@@ -1,0 +1,71 @@
+"""Failed predictions of a run are set aside, so that their queries are asked again.
+
+RUN/failed.jsonl    the lines that were set aside, as they were; a query that failed several
+                    times has several lines
+"""
+
+import os
+from pathlib import Path
+
+from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.files.atomic import replace_with
+from gcg_bench.files.json import numbered_lines, parse_json
+from gcg_bench.predictions.locating import RUN_FILE
+from gcg_bench.runs.files import append_line, open_for_append, remove
+from gcg_bench.runs.run import Run
+
+FAILED_FILE = "failed.jsonl"
+
+
+def set_aside_failed(run: Run) -> int:
+    """Moves the lines with an error from predictions.jsonl to failed.jsonl; returns their number.
+
+    Scores of the run are removed when there is such a line, because they describe it. After a crash
+    a line is in one of the two files or in both.
+
+    Args:
+        run: open for adding predictions, and none is added yet; it is closed afterwards.
+
+    Raises:
+        RunLocked: another process is working on the run.
+        BadData: a line is damaged; names the line.
+        EnvironmentProblem: a file cannot be written.
+    """
+    file = run.folder / RUN_FILE
+    if not file.is_file():
+        return 0
+    with run.locked():
+        kept, failed = _parts(file)
+        if not failed:
+            return 0
+        _append(run.folder / FAILED_FILE, b"".join(failed))
+        for protocol in run.protocols():
+            remove(run.folder / protocol / "scores.json")
+        replace_with(file, lambda draft: _write(draft, kept))
+    return len(failed)
+
+
+def _parts(file: Path) -> tuple[list[bytes], list[bytes]]:
+    """The lines without an error, and those with one."""
+    kept: list[bytes] = []
+    failed: list[bytes] = []
+    for number, line in numbered_lines(file):
+        record = parse_json(line, file, line=number) if line.strip() else None
+        is_failed = isinstance(record, dict) and record.get("error") is not None
+        (failed if is_failed else kept).append(line)
+    return kept, failed
+
+
+def _append(file: Path, lines: bytes) -> None:
+    handle = open_for_append(file)
+    try:
+        append_line(handle, lines, file)
+        os.fsync(handle)
+    except OSError as error:
+        raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
+    finally:
+        os.close(handle)
+
+
+def _write(draft: Path, lines: list[bytes]) -> None:
+    draft.write_bytes(b"".join(lines))
