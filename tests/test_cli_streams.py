@@ -157,6 +157,7 @@ def test_a_thread_that_never_ends_keeps_nobody_waiting(typed):
     done = predict(typed, act="threading.Thread(target=time.sleep, args=(1000,)).start()")
     assert done.returncode == 0
     assert time.monotonic() - started < 60
+    assert "threads or exit handlers still worked 5 s after the end" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("data", "list"), ("data", "list", "--json"), ("--help",)])

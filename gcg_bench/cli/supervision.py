@@ -15,6 +15,8 @@ from time import sleep
 from types import FrameType
 from typing import NoReturn
 
+from gcg_bench.cli import streams
+
 GRACE = 5.0
 """Seconds that threads and exit handlers may still take after the command is done."""
 
@@ -75,6 +77,11 @@ def leave(code: int) -> NoReturn:
     def end() -> None:
         sleep(GRACE)
         if _leaving is call:
+            with suppress(OSError, ValueError):
+                streams.err().write(
+                    f"gcg-bench: threads or exit handlers still worked {GRACE:.0f} s after the end,"
+                    " and were ended. The result is complete\n"
+                )
             _end_now(code)
 
     start_new_thread(end, ())  # which needs less of the interpreter than a Thread
