@@ -72,8 +72,11 @@ def _edge(start: Point, end: Point, height: int, width: int) -> list[_Edge]:
     first, last = (start[0] * _ONE, start[1]), (end[0] * _ONE, end[1])
     if not (_inside(start, height, width) and _inside(end, height, width)):
         a, b = _clipped(start, end, height, width)[:2]
-        if a[1] != b[1]:
-            first, last = (a[0] * _ONE, a[1]), (b[0] * _ONE, b[1])
+        level = a[1] == b[1]  # a single pixel of it is inside
+        first, last = (
+            (cut[0] * _ONE, corner[1] if level else cut[1])
+            for cut, corner in ((a, start), (b, end))
+        )
     slope = _quotient(last[0] - first[0], last[1] - first[1])
     (top, near), bottom = ((start[1], first), end[1])
     if start[1] > end[1]:
