@@ -20,6 +20,7 @@ from gcg_bench.masks.algebra import (
 )
 from gcg_bench.masks.building import empty, union
 from gcg_bench.masks.numbers import MAX_PIXELS
+from gcg_bench.masks.outlined import fill_outlined
 from gcg_bench.masks.polygons import MAX_OUTLINE, from_box, from_polygons
 from gcg_bench.masks.reading import from_runs, inspect_masks, read_mask, read_masks
 
@@ -32,6 +33,7 @@ __all__ = [
     "decode",
     "empty",
     "encode",
+    "fill_outlined",
     "from_box",
     "from_polygons",
     "from_runs",

@@ -13,8 +13,11 @@ union of all predicted masks. Published evaluators differ in four choices, which
               `stated`: a refusal discards the mask, whose pixels still enter the union (ReLA).
               `asked_again`: a refusal of a target costs nothing here; the mask counts (GSVA).
               `pixels`: an answer that refuses or has no pixel is a refusal, and its mask is empty.
+`asked`       `all`: every query counts. `first`: only the first of each image, in the order of the
+              data set. The code of LISA asks the first wording of each image of ReasonSeg.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +25,7 @@ from gcg_bench.types import Pair
 
 Reference = Literal["united", "once"]
 NoMask = Literal["empty", "left_out"]
+Asked = Literal["all", "first"]
 Refusals = Literal["masks", "stated", "asked_again", "pixels"]
 
 
@@ -101,3 +105,17 @@ def counted(pair: Pair, reference: Reference, no_mask: NoMask, refusals: Refusal
     if refusals == "pixels":
         return Counted(0, wanted)
     return Counted(both, union)
+
+
+def left_out(pairs: Sequence[Pair], asked: Asked) -> frozenset[str]:
+    """The ids of the queries that do not count; see the module."""
+    if asked == "all":
+        return frozenset()
+    seen: set[str] = set()
+    later = []
+    for pair in pairs:
+        query = pair.sample.query
+        if query.image_id in seen:
+            later.append(query.id)
+        seen.add(query.image_id)
+    return frozenset(later)

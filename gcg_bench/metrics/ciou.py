@@ -7,13 +7,20 @@ of GSVA (`refusals="asked_again"`); `gcg_bench.matching.expressions` says what t
 published sums run in single precision, these in double precision; they differ by about 1e-6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from gcg_bench.matching.expressions import NoMask, Reference, Refusals, counted
+from gcg_bench.matching.expressions import (
+    Asked,
+    NoMask,
+    Reference,
+    Refusals,
+    counted,
+    left_out,
+)
 from gcg_bench.metrics import ratio
 from gcg_bench.types import (
     Claim,
@@ -66,6 +73,7 @@ class CumulativeIoU(Metric):
     no_mask: NoMask = "empty"
     refusals: Refusals = "masks"
     epsilon: float = 0.0
+    asked: Asked = "all"
 
     name: ClassVar[str] = "ciou"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
@@ -87,7 +95,13 @@ class CumulativeIoU(Metric):
             "added phrase": "a first mask brings all other pixels of the reference into the union",
         }
 
-    def measure(self, pair: Pair, fitted: None) -> Row:
+    def fit(self, pairs: Sequence[Pair]) -> frozenset[str]:
+        """The queries that do not count, by id."""
+        return left_out(pairs, self.asked)
+
+    def measure(self, pair: Pair, fitted: frozenset[str]) -> Row:
+        if pair.sample.id in fitted:
+            return dict.fromkeys(self.columns, 0.0)
         answer = counted(pair, self.reference, self.no_mask, self.refusals)
         return {"both": float(answer.intersection), "either": float(answer.union)}
 

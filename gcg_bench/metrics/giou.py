@@ -8,13 +8,20 @@ the same name ("generalized IoU"). Source: the published evaluators of LISA and 
 the number of expressions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from gcg_bench.matching.expressions import NoMask, Reference, Refusals, counted
+from gcg_bench.matching.expressions import (
+    Asked,
+    NoMask,
+    Reference,
+    Refusals,
+    counted,
+    left_out,
+)
 from gcg_bench.metrics import ratio
 from gcg_bench.types import (
     Claim,
@@ -62,6 +69,7 @@ class MeanExpressionIoU(Metric):
     refusals: Refusals = "masks"
     empty: Literal["one", "zero", "left_out"] = "left_out"
     epsilon: float = 0.0
+    asked: Asked = "all"
 
     name: ClassVar[str] = "giou"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
@@ -82,7 +90,13 @@ class MeanExpressionIoU(Metric):
             return {}
         return {"images twice": "the number of expressions is divided by with an epsilon added"}
 
-    def measure(self, pair: Pair, fitted: None) -> Row:
+    def fit(self, pairs: Sequence[Pair]) -> frozenset[str]:
+        """The queries that do not count, by id."""
+        return left_out(pairs, self.asked)
+
+    def measure(self, pair: Pair, fitted: frozenset[str]) -> Row:
+        if pair.sample.id in fitted:
+            return dict.fromkeys(self.columns, 0.0)
         value = self._iou(pair)
         return {"iou": 0.0, "counts": 0.0} if value is None else {"iou": value, "counts": 1.0}
 

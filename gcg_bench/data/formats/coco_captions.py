@@ -1,0 +1,80 @@
+"""Images with captions in a COCO file of captions: Flickr30k, NoCaps and others.
+
+`images[]` with `id`, `file_name`, `height`, `width`, and `annotations[]` with `image_id` and
+`caption`. An image is a query; its id is that of the image. All its captions are references, in the
+order of the file. A split whose name ends in `_in`, `_near` or `_out` takes the images whose field
+`domain` begins so, as those of NoCaps.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from gcg_bench.data.cards import DataCard, image_folders, locate
+from gcg_bench.data.coco_tables import CocoFile, image_size, whole_id
+from gcg_bench.data.drafts import SampleDraft, finish, ranked
+from gcg_bench.files import limits
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
+from gcg_bench.files.images import ImageFinder
+from gcg_bench.types import Sample
+
+ROLES = ("annotations",)
+_DOMAINS = ("in", "near", "out")
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = RAISE_FAULTS,
+) -> Iterator[Sample]:
+    """The samples of a split, an image each, in the order of the file.
+
+    Raises:
+        MissingData: the file is not there.
+        BadData: the file is not what the format says; names image and field.
+    """
+    table = CocoFile(locate(card, split, root, ROLES)["annotations"], faults)
+    finder = ImageFinder(image_folders(card, split, root))
+    drafts = _drafts(table, split, finder, card, faults)
+    yield from finish(ranked(islice(drafts, limit)), faults)
+
+
+def image_ids(card: DataCard, split: str, root: Path) -> frozenset[int]:
+    """The ids of the images of a split."""
+    table = CocoFile(locate(card, split, root, ROLES)["annotations"], RAISE_FAULTS)
+    return frozenset(id_ for id_, image in table.images.items() if _in_split(image, split))
+
+
+def _in_split(image: Record, split: str) -> bool:
+    domain = split.rpartition("_")[2]
+    return domain not in _DOMAINS or image.text("domain").startswith(domain)
+
+
+def _drafts(
+    table: CocoFile, split: str, finder: ImageFinder, card: DataCard, faults: Faults
+) -> Iterator[SampleDraft]:
+    captions: dict[int, list[str]] = defaultdict(list)
+    for row in table.annotations.values():
+        with faults.caught(file=table.file):
+            image = table.image(whole_id(row, "image_id"), row)
+            captions[whole_id(image, "id")].append(row.text("caption", most=limits.TEXT))
+    for id_, image in table.images.items():
+        with faults.caught(file=table.file, image=str(id_)):
+            if not _in_split(image, split):
+                continue
+            if not captions[id_]:
+                raise image.bad("caption", "the image has none", "Remove it from images")
+            yield SampleDraft(
+                id=str(id_),
+                typed_id=id_,
+                file=table.file,
+                caption=captions[id_][0],
+                captions=tuple(captions[id_]),
+                path=finder.path(image.text("file_name", empty=False)),
+                size=image_size(image),
+                prompt=card.prompt,
+            )

@@ -1,0 +1,159 @@
+"""Reasoning segmentation as ReasonSeg publishes it: one JSON file beside each image.
+
+`x.json` holds `shapes[]` with `label` and `points`, `text[]`, and `is_sentence`; it is UTF-8, else
+Windows-1252. Each text is a query with the id `x#0`, `x#1`, and so on; its image id is `x`. Files
+are in the order of their names. The card's file name holds `*` in the place of `x`.
+
+As in LISA's code, shapes are drawn with their outline (`gcg_bench.masks.outlined`), the largest
+first, so that small ones lie over large ones. A shape whose label is "flag" is skipped, one whose
+label contains "ignore" is ignored, any other is a part of the one reference mask.
+
+The size of an image is that of `x.jpg`, else `imageHeight` and `imageWidth` of the file.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gcg_bench.data.cards import DataCard, annotation_folders, image_folders
+from gcg_bench.data.drafts import SampleDraft, finish, ranked
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
+from gcg_bench.files.images import ImageFinder, image_sizes
+from gcg_bench.files.json import parse_json
+from gcg_bench.masks import area, decode, encode, fill_outlined, to_rle
+from gcg_bench.predictions.drafts import DraftPhrase, Size
+from gcg_bench.types import Sample
+
+ROLES = ("annotations",)
+_SKIPPED, _IGNORED = "flag", "ignore"
+
+
+def read(
+    card: DataCard,
+    split: str,
+    root: Path,
+    *,
+    limit: int | None = None,
+    faults: Faults = RAISE_FAULTS,
+) -> Iterator[Sample]:
+    """The samples of a split, a text each, in the order of file names.
+
+    Raises:
+        MissingData: there is no file.
+        BadData: a file is not what the format says, or nothing says how large its image is; names
+            file and field.
+    """
+    files = annotation_files(card, split, root)
+    finder = ImageFinder([*{file.parent for file in files}, *image_folders(card, split, root)])
+    drafts = (draft for file in files for draft in _drafts(file, finder, card, faults))
+    yield from finish(ranked(islice(drafts, limit)), faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The files of the first folder that has any, by name.
+
+    Raises:
+        MissingData: no folder has any; names what was searched.
+    """
+    pattern = card.split(split).files.get("annotations", "")
+    folders = annotation_folders(card, root)
+    for folder in folders:
+        files = sorted(folder.glob(pattern)) if pattern else []
+        if files:
+            return tuple(files)
+    raise MissingData(
+        f"{card.name} {split}: cannot find {pattern}; searched in"
+        f" {', '.join(map(str, folders))}. Give the folder with --data-root or GCG_BENCH_DATA"
+    )
+
+
+def _drafts(
+    file: Path, finder: ImageFinder, card: DataCard, faults: Faults
+) -> Iterator[SampleDraft]:
+    with faults.caught(file=file, image=file.stem):
+        entry = Record(_content(file), file, image=file.stem)
+        texts = entry.texts("text", most=limits.TEXT)
+        path = finder.path(f"{file.stem}.jpg")
+        size = _size(entry, path)
+        reference, ignored = _masks(entry, size)
+        for position, words in enumerate(texts):
+            yield SampleDraft(
+                id=f"{file.stem}#{position}",
+                image_id=file.stem,
+                file=file,
+                captions=(),
+                phrases=[DraftPhrase(words, [("shapes", reference)])],
+                path=path,
+                size=size,
+                prompt=_prompt(words, card, sentence=entry.boolean("is_sentence", default=False)),
+                expression=words,
+                ignore=[("shapes", ignored)] if ignored is not None else [],
+            )
+
+
+def _prompt(words: str, card: DataCard, *, sentence: bool) -> str:
+    """The card's prompt if it has one, else the published one: for a question, or for a name."""
+    if card.prompt:
+        return card.prompt
+    if sentence:
+        return f"{words} Please output segmentation mask."
+    return f"What is {words} in this image? Please output segmentation mask."
+
+
+def _content(file: Path) -> Any:
+    limits.refuse_long(file, limits.RECORD, "the annotation of an image")
+    data = file.read_bytes()
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        data = data.decode("cp1252", "replace").encode("utf-8")
+    return parse_json(data, file)
+
+
+def _size(entry: Record, path: Path) -> Size:
+    try:
+        return image_sizes(path)[0]
+    except MissingData as error:
+        if entry.has("imageHeight") and entry.has("imageWidth"):
+            return entry.whole("imageHeight", least=1), entry.whole("imageWidth", least=1)
+        raise BadData(
+            f"the image's size can only be read from {path}, which is not there",
+            remedy="Put the images beside the annotations",
+        ) from error
+
+
+def _masks(entry: Record, size: Size) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The reference and the ignored pixels as run lengths; None when nothing is ignored."""
+    labels, drawn = [], []
+    for shape in entry.records("shapes"):
+        label = shape.text("label").lower()
+        if label != _SKIPPED:
+            labels.append(label)
+            drawn.append(fill_outlined(_points(shape), *size))
+    reference, ignored = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    # of equal areas the later is drawn first, as in the published code
+    for position in np.argsort(area(drawn))[::-1].tolist():
+        pixels = decode(drawn[position])
+        on, off = reference, ignored
+        if _IGNORED in labels[position]:
+            on, off = ignored, reference
+        on |= pixels
+        off &= ~pixels
+    return to_rle(encode(reference)), to_rle(encode(ignored)) if ignored.any() else None
+
+
+def _points(shape: Record) -> list[tuple[float, float]]:
+    points = []
+    for position, point in enumerate(shape.items("points", most=limits.PHRASES)):
+        numbers = point if isinstance(point, list) and len(point) == 2 else []
+        if not all(type(number) in (int, float) for number in numbers) or not numbers:
+            raise shape.bad(f"points[{position}]", "should be two numbers x, y")
+        points.append((numbers[0], numbers[1]))
+    if not points:
+        raise shape.bad("points", "is empty")
+    return points
