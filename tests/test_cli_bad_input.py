@@ -261,7 +261,7 @@ def test_a_log_has_no_empty_lines_for_bars(run):
 
 
 def test_paths_are_left_out_of_the_default_run_folder():
-    from gcg_bench.pipeline.evaluate import default_folder
+    from gcg_bench.pipeline.run_folders import default_folder
 
     assert default_folder("glamm-tiny", "shapes", "val") == Path("runs/glamm-tiny-shapes-val")
     odd = default_folder("predictions:../x/y", "shapes", "val")

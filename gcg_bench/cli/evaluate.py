@@ -1,23 +1,19 @@
 """evaluate and predict: run a model on a split, with and without scoring."""
 
+from dataclasses import replace
 from functools import partial
 
 import click
 
-from gcg_bench.cli import options, streams
+from gcg_bench.cli import many, options, streams
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import DataOptions, ModelOptions, OutputOptions, ScoringOptions
-from gcg_bench.cli.score import (
-    refuse_diagnosis,
-    say_failed,
-    scoring_spec,
-    show,
-    title_of,
-    write_board,
-)
+from gcg_bench.cli.score import refuse_diagnosis, scoring_spec, write_board
+from gcg_bench.cli.showing import say_failed, seed_of, show, title_of
+from gcg_bench.errors import BadOption
 from gcg_bench.pipeline import spec
+from gcg_bench.pipeline.evaluate import Evaluated, make_model, predicted
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
-from gcg_bench.pipeline.evaluate import predicted
 
 
 @click.command()
@@ -41,14 +37,51 @@ def evaluate(
     The run folder keeps every prediction. The same command continues an interrupted run.
     """
     silent = _silent(output)
-    specification = _specification(model, data, scoring_spec(scoring))
-    refuse_diagnosis(scoring, specification)
-    evaluated = run_evaluation(
-        specification, bar=partial(progress, quiet=silent), message=partial(say, quiet=silent)
-    )
+    several = many.chosen(data.dataset or spec.DataSpec.dataset, data.split)
+    if len(several) > 1 and model.out is not None:
+        raise BadOption("--out is for one data set; several get a run folder each")
+    specifications = [
+        _specification(model, replace(data, dataset=name, split=split), scoring_spec(scoring))
+        for name, split in several
+    ]
+    for specification in specifications:
+        refuse_diagnosis(scoring, specification)
+    if len(several) > 1:
+        many.refuse_missing(specifications)
+    made = make_model(specifications[0]) if len(several) > 1 else None
+    everything = []
+    for specification in specifications:
+        evaluated = run_evaluation(
+            specification,
+            made=made,
+            bar=partial(progress, quiet=silent),
+            message=partial(say, quiet=silent),
+        )
+        everything.append(evaluated)
+        _finish(evaluated, scoring, output, report=report, single=len(several) == 1)
+    if len(several) > 1:
+        many.show_all(everything, output)
+    failed = (result.failed for evaluated in everything for result in evaluated.results)
+    return 1 if any(failed) else 0
+
+
+def _finish(
+    evaluated: Evaluated,
+    scoring: ScoringOptions,
+    output: OutputOptions,
+    *,
+    report: bool,
+    single: bool,
+) -> None:
+    """Writes the board and the report of a run, and shows its scores.
+
+    As JSON, the scores of several runs are one document, which the caller writes.
+    """
     assert evaluated.run is not None
+    silent = _silent(output)
     write_board(evaluated.run)
-    show(title_of(evaluated), evaluated, scoring, output)
+    if single or not output.as_json:
+        show(title_of(evaluated), evaluated, scoring, output, seed=seed_of(evaluated.run.settings))
     if report:
         from gcg_bench.cli.report import write_report
 
@@ -56,7 +89,6 @@ def evaluate(
         write_report(
             evaluated.run, page, data=evaluated.data, encoder=scoring.encoder, quiet=silent
         )
-    return 1 if any(result.failed for result in evaluated.results) else 0
 
 
 @click.command()
@@ -96,6 +128,7 @@ def _specification(
             limit=data.limit,
             prompt=model.prompt,
             task=data.task,
+            forced=model.forced,
         ),
         scoring=scoring,
         out=model.out,

@@ -43,6 +43,7 @@ class ModelOptions:
     timeout: float | None
     give_up_after: int | None
     retry_failed: bool
+    forced: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class ScoringOptions:
     missing: str
     draws: int
     diagnosis: bool
+    draw: int | None
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,13 @@ as_json = click.option(
 
 dataset = stacked(
     click.option(
-        "--dataset", default="grandf", show_default=True, help="Name of a data card, or its path."
+        "--dataset",
+        default="grandf",
+        show_default=True,
+        help="Name of a data card, or its path. `evaluate` takes several names with commas, or the"
+        " suite `paper`.",
     ),
-    click.option("--split", required=True, help="Split of the data set, e.g. val."),
+    click.option("--split", default=None, help="Split of the data set, e.g. val. [required]"),
     task,
     data_root,
     limit,
@@ -172,6 +178,12 @@ model = stacked(
         help="Ask the images again that failed in this run folder. Their lines are kept in"
         " failed.jsonl.",
     ),
+    click.option(
+        "--forced",
+        is_flag=True,
+        help="Give the model the reply of the published evaluation instead of letting it write one"
+        " (tasks with expressions).",
+    ),
 )
 
 protocols = click.option(
@@ -205,6 +217,14 @@ scoring = stacked(
         default=1000,
         show_default=True,
         help="Bootstrap draws for the intervals; 0 for no intervals.",
+    ),
+    click.option(
+        "--draw",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="Also score N random queries an image at most, as published code does, with 10 seeds;"
+        " shows the spread. --seed is the first seed.",
     ),
     click.option(
         "--diagnosis",

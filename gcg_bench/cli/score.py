@@ -1,22 +1,20 @@
 """score: scores a run folder or prediction files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from gcg_bench import tasks
-from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule
 from gcg_bench.cli import options
-from gcg_bench.cli.console import print_json, say, shown, stdout
-from gcg_bench.cli.diagnosis_tables import print_diagnosis
+from gcg_bench.cli.console import say, shown
 from gcg_bench.cli.options import DataOptions, OutputOptions, ScoringOptions
-from gcg_bench.cli.score_tables import print_scores
+from gcg_bench.cli.showing import show, title_of
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadOption, GcgBenchError, MissingData, shortened
+from gcg_bench.errors import BadOption, GcgBenchError, MissingData
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.evaluate import Evaluated, predictions_of, score_run
 from gcg_bench.pipeline.predict import complete
@@ -24,13 +22,8 @@ from gcg_bench.pipeline.score import score as score_predictions
 from gcg_bench.predictions import Reading, read_predictions
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
-from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.settings import limit_of
-from gcg_bench.scoring.features import pair_up
-from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.score import phrase_rule
 from gcg_bench.scoring.values import Resampling
-from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Prediction
 
 
@@ -42,6 +35,7 @@ from gcg_bench.types import Prediction
 @options.data_root
 @options.limit
 @options.scoring
+@click.option("--seed", type=int, default=0, show_default=True, help="First seed of --draw.")
 @click.option(
     "--explain",
     default=None,
@@ -57,6 +51,7 @@ def score(
     output: OutputOptions,
     *,
     predictions: Path,
+    seed: int,
     explain: str | None,
 ) -> int:
     """Score a run folder, or prediction files in any published layout.
@@ -68,10 +63,10 @@ def score(
             "--explain shows one image and --diagnosis all images: give only one of them"
         )
     if Run.is_run(predictions):
-        return _score_run(Run.open(predictions), data, scoring, output, explain)
+        return _score_run(Run.open(predictions), data, scoring, output, explain, seed)
     if data.split is None:
         raise without_split(predictions)
-    return _score_files(predictions, data, scoring, output, explain)
+    return _score_files(predictions, data, scoring, output, explain, seed)
 
 
 def without_split(answers: Path) -> GcgBenchError:
@@ -117,6 +112,7 @@ def _score_run(
     scoring: ScoringOptions,
     output: OutputOptions,
     explain: str | None,
+    seed: int,
 ) -> int:
     settings = run.settings
     data = spec.DataSpec(
@@ -141,7 +137,7 @@ def _score_run(
     )
     if not limited:
         write_board(run)
-    return show(title_of(evaluated), evaluated, scoring, output)
+    return show(title_of(evaluated), evaluated, scoring, output, seed=seed)
 
 
 def _score_files(
@@ -150,6 +146,7 @@ def _score_files(
     scoring: ScoringOptions,
     output: OutputOptions,
     explain: str | None,
+    seed: int,
 ) -> int:
     data = spec.DataSpec(
         dataset=options_.dataset or spec.DataSpec.dataset,
@@ -181,7 +178,8 @@ def _score_files(
     )
     noted = [replace(result, notes=(*result.notes, *reading.sentences())) for result in results]
     title = f"{shown(path)} on {data.card.name} {data.split}"
-    return show(title, Evaluated(data, None, predictions, tuple(noted)), scoring, output)
+    evaluated = Evaluated(data, None, predictions, tuple(noted))
+    return show(title, evaluated, scoring, output, seed=seed)
 
 
 def _explain(
@@ -210,59 +208,3 @@ def write_board(run: Run) -> None:
     """Writes the leaderboard rows of a run into its folder."""
     with run.locked():
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")
-
-
-def title_of(evaluated: Evaluated) -> str:
-    """The title of a table of scores: the run, the data set and the split."""
-    assert evaluated.run is not None
-    data = evaluated.data
-    return f"{label_of(evaluated.run)} on {data.card.name} {data.split}"
-
-
-def show(title: str, evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions) -> int:
-    """Shows results as a table or as JSON; returns 1 when images failed, else 0."""
-    diagnosis = _diagnosis(evaluated, scoring, output)
-    task = tasks.load(evaluated.data.task)
-    if output.as_json:
-        print_json([_as_json(result, task, diagnosis) for result in evaluated.results])
-    else:
-        print_scores(stdout(), title, evaluated.results)
-        if diagnosis is not None:
-            print_diagnosis(stdout(), diagnosis, slices=scoring.diagnosis)
-    say_failed(evaluated.predictions.values(), quiet=output.quiet)
-    return 1 if any(result.failed for result in evaluated.results) else 0
-
-
-def _as_json(result: Result, task: tasks.Task, diagnosis: Diagnosis | None) -> dict[str, Any]:
-    value = result.to_json()
-    if diagnosis is not None and result.protocol.name == task.mistakes:
-        value["diagnosis"] = diagnosis.to_json()
-    return value
-
-
-def _diagnosis(
-    evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions
-) -> Diagnosis | None:
-    """The kinds of mistakes; None when they are not shown or no protocol counts them."""
-    protocol = _counting_mistakes(evaluated)
-    wanted = scoring.diagnosis or not (output.as_json or output.quiet)
-    if protocol is None or not wanted:
-        return None
-    store = pair_up(evaluated.data.samples, evaluated.predictions)
-    pairs = store.with_features(NEEDS, phrase_rule(protocol))
-    return diagnose(pairs, match_rule(protocol))
-
-
-def _counting_mistakes(evaluated: Evaluated) -> EvalProtocol | None:
-    task = tasks.load(evaluated.data.task)
-    chosen = [result.protocol for result in evaluated.results]
-    return next((protocol for protocol in chosen if protocol.name == task.mistakes), None)
-
-
-def say_failed(predictions: Iterable[Prediction], *, quiet: bool) -> None:
-    """Reports on stderr how many images failed, and the error of the first."""
-    failed = [prediction for prediction in predictions if prediction.error is not None]
-    if failed:
-        count, first = len(failed), failed[0]
-        images = f"{count} images failed, the first" if count > 1 else "an image failed,"
-        say(f"{images} {first.id}: {shortened(first.error or 'no reason is given')}", quiet=quiet)

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from gcg_bench.cli.console import table
 from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.spread import Spread
 from gcg_bench.types import ScoreSpec, scale_note
 
 
@@ -21,8 +22,14 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
     for name, spec in specs.items():
         rows.add_row(spec.title, *(_cell(name, result) for result in results))
     rows.add_section()
-    rows.add_row("images", *(str(result.n) for result in results))
-    rows.add_row("failed images", *map(_failed, results))
+    images = [str(len(set(result.images))) for result in results]
+    if images == [str(result.n) for result in results]:
+        noun = "images"
+    else:
+        noun = "queries"
+        rows.add_row(noun, *(str(result.n) for result in results))
+    rows.add_row("images", *images)
+    rows.add_row(f"failed {noun}", *map(_failed, results))
     if any(result.words is not None for result in results):
         rows.add_row("words a caption", *map(_words, results))
     if any(result.encoder is not None for result in results):
@@ -34,6 +41,20 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
         console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
     for result in results:
         console.print(Text(result.signature, "dim"), soft_wrap=True)
+
+
+def print_spread(console: Console, result: Result, drawn: Spread) -> None:
+    """Prints the scores of the draws of one protocol: mean, lowest, highest, and of all queries."""
+    headings = ["", "all queries", "mean", "lowest", "highest"]
+    seeds = f"seeds {drawn.seeds[0]} to {drawn.seeds[-1]}"
+    title = f"{result.protocol.name}: {drawn.most} queries an image at most, {seeds}"
+    rows = table(title, headings, numeric=headings[1:])
+    for score in result.scores:
+        values = drawn.values[score.name]
+        shown = [score.spec.text(value) for value in (values.mean(), values.min(), values.max())]
+        rows.add_row(score.name, score.spec.text(score.value), *shown)
+    console.print(rows)
+    console.print(Text("A single draw is no score: published code draws without a seed.", "dim"))
 
 
 def _noted(results: Sequence[Result]) -> dict[str, list[str]]:

@@ -16,7 +16,13 @@ from gcg_bench.glamm.batching import Batches, Result, Stages
 from gcg_bench.glamm.generation import GeneratedAnswer, generate
 from gcg_bench.glamm.modeling import Glamm
 from gcg_bench.glamm.processing import Prepared, Processor
-from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, DESCRIBE_REGION, with_escaped_ampersands
+from gcg_bench.glamm.prompts import (
+    CAPTION,
+    CAPTION_WITH_MASKS,
+    DESCRIBE_REGION,
+    segment,
+    with_escaped_ampersands,
+)
 from gcg_bench.masks import encode
 from gcg_bench.types import Grounding, Phrase, Prediction, Query
 
@@ -43,13 +49,15 @@ class GlammAnswers:
     """A GLaMM that answers queries.
 
     The instruction is the query's prompt, processed as in the published script. Without a prompt
-    the instruction asks for a grounded caption, or for a description of the query's regions when it
-    has any. A [SEG] belongs to its own phrase; a [SEG] of no phrase gives a mask without words.
-    Phrases with an unpaired tag are kept; `Prediction.unpaired` counts such tags in `raw`. A
+    the instruction asks for the mask of the query's expression, or for a description of its regions
+    when it has any, or for a caption, with masks unless the task is that of captions alone. A query
+    with a forced reply gets the masks of that reply, in one pass and without writing. A [SEG]
+    belongs to its own phrase; a [SEG] of no phrase gives a mask without words. Phrases with an unpaired tag are kept; `Prediction.unpaired` counts such tags in `raw`. A
     phrase's score is the mean probability of its words, or the probability of its first [SEG] when
     it has no words.
 
     Attributes:
+        takes_replies: queries may have a forced reply.
         settings: the values that decide the answers, for runs and signatures.
         batch_size: the number of images in a block.
 
@@ -62,6 +70,8 @@ class GlammAnswers:
         workers: threads that read images ahead.
         max_new_tokens: the maximum length of an answer in tokens.
     """
+
+    takes_replies = True
 
     def __init__(
         self,
@@ -123,19 +133,33 @@ class GlammAnswers:
 
     def _prepare(self, block_query: BlockQuery) -> Prepared:
         query = block_query.query
+        if len(query.turns) % 2:
+            raise BadData("earlier turns are the user's and the model's in alternation")
         if query.regions and self._model.region_encoder is None:
             raise BadData("the model has no region encoder, and the query has regions")
         image = self._processor.image(query.image.read())
-        return self._processor.prepare(image, instruction(query), boxes=query.regions)
+        return self._processor.prepare(
+            image,
+            instruction(query),
+            boxes=query.regions,
+            history=list(zip(query.turns[::2], query.turns[1::2], strict=True)),
+            forced=query.forced,
+        )
 
     def _generate(self, batch: Sequence[Prepared]) -> list[GeneratedAnswer]:
-        return generate(self._model, self._processor.tokenizer, batch, max_new_tokens=self._limit)
+        # a reply that is given beforehand needs one pass; the token that follows it is not read
+        limit = 1 if all(prepared.forced is not None for prepared in batch) else self._limit
+        return generate(self._model, self._processor.tokenizer, batch, max_new_tokens=limit)
 
     def _parse(
         self, block_query: BlockQuery, prepared: Prepared, generated: GeneratedAnswer
     ) -> ParsedReply | None:
         if not block_query.needed:
             return None
+        if prepared.forced is not None:
+            text = block_query.query.forced or ""
+            written = prepared.ids.count(self._processor.tokenizer.seg)
+            return _forced_reply(text, written, prepared.forced, generated)
         answer = self._processor.read(prepared, generated.ids, generated.probabilities)
         seg = self._processor.tokenizer.seg
         seg_probabilities = [
@@ -174,12 +198,27 @@ class GlammAnswers:
 
 
 def instruction(query: Query) -> str:
-    """The instruction of a query; without a prompt, one `<bbox>` for each region."""
+    """The instruction of a query; without a prompt, that of its expression, regions or task."""
     if query.prompt:
         return with_escaped_ampersands(query.prompt)
+    if query.expression is not None:
+        return with_escaped_ampersands(segment(query.expression))
     if query.regions:
         return DESCRIBE_REGION.replace("<bbox>", ", ".join(["<bbox>"] * len(query.regions)))
-    return CAPTION_WITH_MASKS
+    return CAPTION_WITH_MASKS if query.task != "caption" else CAPTION
+
+
+def _forced_reply(text: str, written: int, count: int, generated: GeneratedAnswer) -> ParsedReply:
+    """A reply that was given beforehand, with the masks of its [SEG].
+
+    Args:
+        text: the reply.
+        written: the number of [SEG] in the prompt, of which those of the reply are the last.
+        count: the number of [SEG] in the reply.
+        generated: the masks of prompt and reply.
+    """
+    masks = [encode(generated.masks[k].numpy()) for k in range(written - count, written)]
+    return ParsedReply(Grounding("", (Phrase(None, tuple(masks)),) if masks else ()), text)
 
 
 def _in_order(

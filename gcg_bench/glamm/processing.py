@@ -26,11 +26,14 @@ class Prepared:
         image: the image; prompts that share this object share its encoding.
         ids: token ids of the prompt, with IMAGE once.
         boxes: [n, 4], xyxy divided by the image's width and height, or None.
+        forced: how many [SEG] at the end of the prompt belong to a reply that was given beforehand;
+            None where the model writes the reply.
     """
 
     image: ImageInputs
     ids: tuple[int, ...]
     boxes: Tensor | None = None
+    forced: int | None = None
 
 
 class Processor:
@@ -70,6 +73,7 @@ class Processor:
         *,
         boxes: Sequence[Box] = (),
         history: Sequence[tuple[str, str]] = (),
+        forced: str | None = None,
     ) -> Prepared:
         """A prompt about an image.
 
@@ -79,12 +83,13 @@ class Processor:
                 several).
             boxes: xyxy in pixels of the original image.
             history: earlier (instruction, answer) turns; their [SEG] give masks again.
+            forced: a reply that the model is given instead of writing one; its [SEG] give masks.
 
         Raises:
             BadData: the text contains `<image>`, boxes and `<bbox>` do not match, or a box is not
                 four finite numbers.
         """
-        turns: list[tuple[str, str | None]] = [*history, (instruction, None)]
+        turns: list[tuple[str, str | None]] = [*history, (instruction, forced)]
         texts = [text for turn in turns for text in turn if text]
         if any(IMAGE_MARK in text for text in texts):
             raise BadData(
@@ -95,7 +100,9 @@ class Processor:
             raise BadData(f"{marks} <bbox> for {len(boxes)} boxes", field="<bbox>")
         ids = self.tokenizer.encode_prompt(conversation(turns))
         placed = normalised(boxes, image.original) if boxes else None
-        return Prepared(image, tuple(ids), placed)
+        given = None if forced is None else self.tokenizer.encode_prompt(forced)
+        count = None if given is None else given.count(self.tokenizer.seg)
+        return Prepared(image, tuple(ids), placed, count)
 
     def read(
         self, prepared: Prepared, reply: Sequence[int], probabilities: Sequence[float] = ()

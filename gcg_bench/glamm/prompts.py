@@ -24,12 +24,18 @@ DESCRIBE_REGION = (
     "Can you provide me with a detailed description of the region in the picture marked by <bbox>?"
 )
 
+CAPTION = "Could you please give me a detailed description of the image?"
+"""The instruction of image captions, one of those that GLaMM was trained with."""
+
 END_OF_TURN = "</s>"
 
 
 def segment(expression: str) -> str:
-    """The instruction that asks for the mask of one expression."""
-    return f"Can you segment the {expression} in this image?"
+    """The instruction that asks for the mask of one expression, the first of the published forms.
+
+    As published, the expression is in lower case and without white space at its ends.
+    """
+    return f"Can you segment the {expression.strip().lower()} in this image?"
 
 
 def conversation(turns: Sequence[tuple[str, str | None]]) -> str:

@@ -24,7 +24,7 @@ from gcg_bench.types import (
     claims,
 )
 
-_NAME = "gIoU (targets)"
+_NAME = "T_gIoU"
 _CLAIMS = {
     law: {_NAME: claim}
     for law, claim in {

@@ -4,7 +4,6 @@ The command line, Python users and notebooks all come here, so that a run has th
 same checks and the same signature whoever starts it.
 """
 
-import hashlib
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -17,9 +16,11 @@ from typing import Any
 from gcg_bench import tasks
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
+from gcg_bench.errors import BadOption
 from gcg_bench.execution.models import code_of, load_model, name_of
 from gcg_bench.files import paths
 from gcg_bench.pipeline.predict import complete, predict
+from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
 from gcg_bench.runs import Run
@@ -55,7 +56,13 @@ class Evaluated:
     results: tuple[Result, ...]
 
 
-def evaluate(spec: EvaluationSpec, *, bar: Bar = no_bar, message: Message = print) -> Evaluated:
+def evaluate(
+    spec: EvaluationSpec,
+    *,
+    made: Model | None = None,
+    bar: Bar = no_bar,
+    message: Message = print,
+) -> Evaluated:
     """Runs a model over a split and scores it; rows and scores are kept in the run folder.
 
     Called again with the same specification it goes on where it stopped. What scoring needs is
@@ -63,6 +70,7 @@ def evaluate(spec: EvaluationSpec, *, bar: Bar = no_bar, message: Message = prin
 
     Args:
         spec: model, data, protocols, run folder.
+        made: the model of the specification, when it was made before, see `make_model`.
         bar: a progress bar.
         message: takes what the user should know meanwhile.
 
@@ -71,18 +79,24 @@ def evaluate(spec: EvaluationSpec, *, bar: Bar = no_bar, message: Message = prin
         RunConflict, RunLocked: the folder belongs to other settings, or another process.
         EnvironmentProblem: Java, an encoder or disk space is missing.
     """
-    with predicted(spec, bar=bar, message=message, scored=True) as (data, run):
+    with predicted(spec, made=made, bar=bar, message=message, scored=True) as (data, run):
         return score_run(run, data, spec.scoring, message=message)
 
 
 @contextmanager
 def predicted(
-    spec: EvaluationSpec, *, bar: Bar = no_bar, message: Message = print, scored: bool = False
+    spec: EvaluationSpec,
+    *,
+    made: Model | None = None,
+    bar: Bar = no_bar,
+    message: Message = print,
+    scored: bool = False,
 ) -> Iterator[tuple[Dataset, Run]]:
     """The data set and the finished run of a specification; the run is locked in the block.
 
     Args:
         spec: model, data, protocols, run folder.
+        made: the model of the specification, when it was made before.
         bar: a progress bar.
         message: takes what the user should know meanwhile.
         scored: the run will be scored: what that needs is looked for first.
@@ -92,11 +106,13 @@ def predicted(
     """
     data = spec.data.load()
     code = code_of(spec.model)
-    model = make_model(spec)
+    model = make_model(spec) if made is None else made
+    if spec.data.forced and not getattr(model, "takes_replies", False):
+        raise BadOption("this model cannot be given replies beforehand: drop --forced")
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
-    default = default_folder(settings["model"], data.card.name, data.split)
+    default = default_folder(settings["model"], data.card.name, data.split, spec.data.variant())
     folder = paths.anchored(spec.out or default)
     if spec.options.retry_failed:
         _set_aside(folder, settings, message)
@@ -224,7 +240,10 @@ def settings_of(
         "prompt": prompt_of(data),
         "seed": spec.options.seed,
         "oracle": isinstance(model, Oracle),
-        "decoding": dict(getattr(model, "settings", {})),
+        "decoding": {
+            **getattr(model, "settings", {}),
+            **({"forced": 1, "expressions": "all"} if spec.data.forced else {}),
+        },
         **spec.settings,
     }
 
@@ -258,14 +277,6 @@ def prompt_of(data: Dataset) -> str | list[str]:
     """The prompt of all queries; where they differ, all prompts in alphabetical order."""
     prompts = sorted({sample.query.prompt for sample in data.samples})
     return prompts[0] if len(prompts) == 1 else prompts
-
-
-def default_folder(model: str, dataset: str, split: str) -> Path:
-    """`runs/<model>-<dataset>-<split>`, with what no file name can hold replaced."""
-    plain = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in model).strip("-.")
-    if plain != model:
-        plain = f"{plain[-60:].strip('-.')}-{hashlib.sha256(model.encode()).hexdigest()[:6]}"
-    return Path("runs") / f"{plain}-{dataset}-{split}"
 
 
 def _suspicions(run: Run) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gcg_bench import tasks
 from gcg_bench.data import Dataset, load_dataset
+from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.predict import Missing
 from gcg_bench.scoring.values import Resampling
@@ -26,6 +27,8 @@ class DataSpec:
         prompt: an instruction in the place of the data card's.
         task: one of the data set's tasks; the card's first by default.
         shipped: the name comes from a run or a board, not from the user: no path is followed.
+        forced: models are given the reply of the task's published evaluation instead of writing
+            one.
     """
 
     dataset: str | Path | Dataset = "grandf"
@@ -35,6 +38,7 @@ class DataSpec:
     prompt: str | None = None
     task: str | None = None
     shipped: bool = False
+    forced: bool = False
 
     def load(self) -> Dataset:
         """The data set.
@@ -42,15 +46,36 @@ class DataSpec:
         Raises:
             UnknownName, MissingData, BadData: see `load_dataset`; or a sample lacks what the task
                 needs.
-            BadOption: no split, or a loaded data set has another split or task.
+            BadOption: no split, a loaded data set has another split or task, or replies are to be
+                forced in a task whose published evaluation lets models write.
         """
         data = self._loaded()
         task = tasks.load(data.task)
+        if self.forced and not task.forced:
+            raise BadOption(
+                f"the task {task.name} has no reply that models are given: drop --forced"
+            )
         samples = tuple(
             _with_prompt(sample, self.prompt, task.instruction) for sample in data.samples
         )
+        if self.forced:
+            samples = tuple(
+                replace(sample, query=replace(sample.query, forced=task.forced))
+                for sample in samples
+            )
         task.refuse_incomplete(samples)
         return replace(data, samples=samples)
+
+    def variant(self) -> str:
+        """What the name of a run folder says of the data beside name and split; often empty.
+
+        The task, where it is not the card's first, and whether replies are forced.
+        """
+        task = self.task or ""
+        if task and not isinstance(self.dataset, Dataset):
+            card = load_card(self.dataset, split=self.split, shipped=self.shipped)
+            task = "" if task == card.tasks[0] else task
+        return "-".join(filter(None, (task, "forced" if self.forced else "")))
 
     def _loaded(self) -> Dataset:
         if isinstance(self.dataset, Dataset):

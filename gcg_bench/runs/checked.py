@@ -98,7 +98,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return _is_text(value) and value.isascii() and value.replace("_", "").replace("@", "").isalnum()
+    """Whether a value may name a score: letters, digits, `_`, and the `@` and `.` of thresholds."""
+    return _is_text(value) and value.isascii() and re.sub("[_@.]", "", value).isalnum()
 
 
 def _is_number(value: Any) -> bool:

@@ -133,6 +133,8 @@ class Task:
         mistakes: the name of the protocol in whose terms kinds of mistakes are counted; None where
             the task has no such kinds.
         panels: the parts of a report's page that make sense for the task.
+        forced: the reply that the published evaluation gives a model instead of letting it write
+            one; empty where it gives none.
     """
 
     name: str
@@ -143,6 +145,7 @@ class Task:
     protocols: tuple[EvalProtocol, ...]
     mistakes: str | None = None
     panels: tuple[str, ...] = ()
+    forced: str = ""
 
     def refuse_incomplete(self, samples: Iterable[Sample]) -> None:
         """Raises BadData, with sample and field, when a sample lacks what the task needs."""

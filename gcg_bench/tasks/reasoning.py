@@ -1,14 +1,17 @@
 """Reasoning segmentation: mark what a question or an indirect description means.
 
 Source of `official`: the evaluation code of LISA (arXiv 2308.00692), with the computation of the
-task `referring`. It asks the first wording of each image alone. `STRICT` counts every wording,
-draws images for intervals, adds nothing to unions, and leaves out references without a pixel.
+task `referring`. It gives a model the reply beforehand (`FORCED`), and asks the first wording of
+each image alone. `STRICT` counts every wording, draws images for intervals, adds nothing to unions,
+and leaves out references without a pixel.
 """
 
 from gcg_bench.metrics.ciou import CumulativeIoU
 from gcg_bench.metrics.giou import MeanExpressionIoU
 from gcg_bench.metrics.precision_at import PrecisionAt
 from gcg_bench.tasks import EvalProtocol, Task
+
+FORCED = "[SEG]."
 
 OFFICIAL = EvalProtocol(
     name="official",
@@ -41,4 +44,5 @@ TASK = Task(
     reference=frozenset({"phrases"}),
     protocols=(OFFICIAL, STRICT),
     panels=("scores", "distributions", "images"),
+    forced=FORCED,
 )

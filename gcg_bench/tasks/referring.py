@@ -45,4 +45,5 @@ TASK = Task(
     reference=frozenset({"phrases"}),
     protocols=(OFFICIAL, STRICT),
     panels=("scores", "distributions", "images"),
+    forced=FORCED,
 )

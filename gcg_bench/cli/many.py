@@ -1,0 +1,94 @@
+"""Several data sets in one evaluation: what a list or a suite names, and the summary of all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from gcg_bench.cli.console import print_json, stdout, table
+from gcg_bench.cli.options import OutputOptions
+from gcg_bench.data import Dataset, annotation_files
+from gcg_bench.data.cards import data_folder, load_card
+from gcg_bench.errors import BadOption
+from gcg_bench.pipeline.evaluate import Evaluated
+from gcg_bench.pipeline.spec import EvaluationSpec
+from gcg_bench.scoring.results import Result
+
+SUITES = {
+    "paper": (
+        ("refcoco", "val"),
+        ("refcoco", "testA"),
+        ("refcoco", "testB"),
+        ("refcoco_plus", "val"),
+        ("refcoco_plus", "testA"),
+        ("refcoco_plus", "testB"),
+        ("refcocog", "val"),
+        ("refcocog", "test"),
+        ("refcocog_region", "val"),
+        ("vg_region", "test"),
+    )
+}
+"""Name -> data sets with splits: `paper` is what GLaMM is evaluated on beside its own data set."""
+
+Choice = tuple[str | Path, str]
+
+
+def chosen(dataset: str | Path, split: str | None) -> list[Choice]:
+    """The data sets and splits that `--dataset` and `--split` name.
+
+    Each is one name or several with commas. A suite has its own splits; `--split` then takes those
+    of them that it names.
+
+    Raises:
+        BadOption: no split is given, or a suite has none of the splits.
+    """
+    wanted = [] if split is None else [name.strip() for name in split.split(",") if name.strip()]
+    text = str(dataset)
+    if text in SUITES:
+        pairs = [pair for pair in SUITES[text] if not wanted or pair[1] in wanted]
+        if not pairs:
+            raise BadOption(f"the suite {text} has no split {split}")
+        return list(pairs)
+    if not wanted:
+        raise BadOption("give the --split of the data set, e.g. val")
+    names: list[str | Path] = [dataset]
+    if "," in text and not Path(text).exists():
+        names = [name.strip() for name in text.split(",") if name.strip()]
+    return [(name, one) for name in names for one in wanted]
+
+
+def refuse_missing(specifications: Sequence[EvaluationSpec]) -> None:
+    """Raises the error of the first data set that is not there, before a model works for hours."""
+    for specification in specifications:
+        data = specification.data
+        if not isinstance(data.dataset, Dataset):
+            card = load_card(data.dataset, split=data.split)
+            annotation_files(card, data.split, data.root or data_folder())
+
+
+def show_all(everything: Sequence[Evaluated], output: OutputOptions) -> None:
+    """Shows the ranking score of every data set and protocol; as JSON, the scores of all."""
+    if output.as_json:
+        print_json([result.to_json() for evaluated in everything for result in evaluated.results])
+        return
+    headings = ["data set", "split", "task", "queries", "protocol", "score", "value"]
+    rows = table("All data sets", headings, numeric=["queries", "value"])
+    for evaluated in everything:
+        for result in evaluated.results:
+            rows.add_row(*map(Text, _cells(result)))
+    stdout().print(rows)
+    stdout().print(Text("Each row is the score that its protocol ranks by.", "dim"))
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    protocol, data = result.protocol, result.data
+    score = result[protocol.ranked_by]
+    return (
+        data.dataset,
+        data.split,
+        protocol.task,
+        str(result.n),
+        protocol.key,
+        score.name,
+        str(score),
+    )

@@ -1,0 +1,109 @@
+"""How scores are shown: tables, kinds of mistakes, draws, or one JSON document."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gcg_bench import tasks
+from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule
+from gcg_bench.cli.console import print_json, say, stdout
+from gcg_bench.cli.diagnosis_tables import print_diagnosis
+from gcg_bench.cli.options import OutputOptions, ScoringOptions
+from gcg_bench.cli.score_tables import print_scores, print_spread
+from gcg_bench.errors import shortened
+from gcg_bench.pipeline.evaluate import Evaluated
+from gcg_bench.runs.labels import label_of
+from gcg_bench.scoring.features import pair_up
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import phrase_rule
+from gcg_bench.scoring.spread import Spread, spread
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import Prediction
+
+
+def title_of(evaluated: Evaluated) -> str:
+    """The title of a table of scores: the run, the data set and the split."""
+    assert evaluated.run is not None
+    data = evaluated.data
+    return f"{label_of(evaluated.run)} on {data.card.name} {data.split}"
+
+
+def seed_of(settings: Mapping[str, Any]) -> int:
+    """The seed of a run, which is also the first seed of `--draw`."""
+    seed = settings.get("seed", 0)
+    return seed if isinstance(seed, int) else 0
+
+
+def show(
+    title: str,
+    evaluated: Evaluated,
+    scoring: ScoringOptions,
+    output: OutputOptions,
+    *,
+    seed: int = 0,
+) -> int:
+    """Shows results as a table or as JSON; returns 1 when images failed, else 0.
+
+    Args:
+        title: of the table.
+        evaluated: what to show.
+        scoring: whether kinds of mistakes and draws are shown.
+        output: how.
+        seed: the first seed of `--draw`.
+    """
+    diagnosis = _diagnosis(evaluated, scoring, output)
+    task = tasks.load(evaluated.data.task)
+    spreads = [
+        None if scoring.draw is None else spread(result, most=scoring.draw, seed=seed)
+        for result in evaluated.results
+    ]
+    if output.as_json:
+        documents = zip(evaluated.results, spreads, strict=True)
+        print_json([_as_json(result, task, diagnosis, drawn) for result, drawn in documents])
+    else:
+        print_scores(stdout(), title, evaluated.results)
+        for result, drawn in zip(evaluated.results, spreads, strict=True):
+            if drawn is not None:
+                print_spread(stdout(), result, drawn)
+        if diagnosis is not None:
+            print_diagnosis(stdout(), diagnosis, slices=scoring.diagnosis)
+    say_failed(evaluated.predictions.values(), quiet=output.quiet)
+    return 1 if any(result.failed for result in evaluated.results) else 0
+
+
+def _as_json(
+    result: Result, task: tasks.Task, diagnosis: Diagnosis | None, drawn: Spread | None
+) -> dict[str, Any]:
+    value = result.to_json()
+    if diagnosis is not None and result.protocol.name == task.mistakes:
+        value["diagnosis"] = diagnosis.to_json()
+    if drawn is not None:
+        value["draw"] = drawn.to_json()
+    return value
+
+
+def _diagnosis(
+    evaluated: Evaluated, scoring: ScoringOptions, output: OutputOptions
+) -> Diagnosis | None:
+    """The kinds of mistakes; None when they are not shown or no protocol counts them."""
+    protocol = _counting_mistakes(evaluated)
+    wanted = scoring.diagnosis or not (output.as_json or output.quiet)
+    if protocol is None or not wanted:
+        return None
+    store = pair_up(evaluated.data.samples, evaluated.predictions)
+    pairs = store.with_features(NEEDS, phrase_rule(protocol))
+    return diagnose(pairs, match_rule(protocol))
+
+
+def _counting_mistakes(evaluated: Evaluated) -> EvalProtocol | None:
+    task = tasks.load(evaluated.data.task)
+    chosen = [result.protocol for result in evaluated.results]
+    return next((protocol for protocol in chosen if protocol.name == task.mistakes), None)
+
+
+def say_failed(predictions: Iterable[Prediction], *, quiet: bool) -> None:
+    """Reports on stderr how many images failed, and the error of the first."""
+    failed = [prediction for prediction in predictions if prediction.error is not None]
+    if failed:
+        count, first = len(failed), failed[0]
+        images = f"{count} images failed, the first" if count > 1 else "an image failed,"
+        say(f"{images} {first.id}: {shortened(first.error or 'no reason is given')}", quiet=quiet)

@@ -1,0 +1,82 @@
+"""The spread of scores when only a few random queries of each image are scored.
+
+The published evaluation of referring segmentation draws at most three expressions of each image,
+and sets no seed. Two runs of one checkpoint then give different numbers. Here the draw is repeated
+with several seeds, from the rows of a result alone, so that the spread is seen; one draw is never a
+score.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gcg_bench.scoring.results import Result, reducer
+from gcg_bench.types import FloatArray
+
+SEEDS = 10
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The scores of several draws.
+
+    Attributes:
+        most: queries of an image that a draw has at most.
+        seeds: the seed of each draw.
+        values: score -> its value in each draw, NaN where it has none.
+    """
+
+    most: int
+    seeds: tuple[int, ...]
+    values: Mapping[str, FloatArray]
+
+    def to_json(self) -> dict[str, Any]:
+        """Mean, lowest and highest value of every score, and the values of all draws."""
+        return {
+            "queries_an_image": self.most,
+            "seeds": list(self.seeds),
+            "scores": {name: _summary(values) for name, values in self.values.items()},
+        }
+
+
+def _summary(values: FloatArray) -> dict[str, Any]:
+    known = values[~np.isnan(values)].tolist()
+    if not known:
+        return {"mean": None, "low": None, "high": None, "values": []}
+    return {
+        "mean": sum(known) / len(known),
+        "low": min(known),
+        "high": max(known),
+        "values": known,
+    }
+
+
+def spread(result: Result, *, most: int, seed: int = 0, seeds: int = SEEDS) -> Spread:
+    """The scores of a result when at most `most` random queries of each image count.
+
+    An image with no more queries keeps all of them. Metrics that count with the frequencies of all
+    references (CIDEr) keep those of the full set.
+
+    Args:
+        result: with its rows.
+        most: queries of an image, at least 1.
+        seed: the first seed; the others follow.
+        seeds: how many draws.
+    """
+    by_image: dict[str, list[int]] = defaultdict(list)
+    for position, image in enumerate(result.images):
+        by_image[image].append(position)
+    chosen = tuple(range(seed, seed + seeds))
+    weights = np.zeros((seeds, len(result.ids)))
+    for draw, number in enumerate(chosen):
+        rng = np.random.default_rng(abs(number))
+        for positions in by_image.values():
+            if len(positions) > most:
+                drawn = rng.choice(positions, size=most, replace=False)
+            else:
+                drawn = np.array(positions)
+            weights[draw, drawn] = 1.0
+    return Spread(most, chosen, reducer(result.metrics, result.rows)(weights))
