@@ -52,9 +52,9 @@ class GlammAnswers:
     the instruction asks for the mask of the query's expression, or for a description of its regions
     when it has any, or for a caption, with masks unless the task is that of captions alone. A query
     with a forced reply gets the masks of that reply, in one pass and without writing. A [SEG]
-    belongs to its own phrase; a [SEG] of no phrase gives a mask without words. Phrases with an unpaired tag are kept; `Prediction.unpaired` counts such tags in `raw`. A
-    phrase's score is the mean probability of its words, or the probability of its first [SEG] when
-    it has no words.
+    belongs to its own phrase; a [SEG] of no phrase gives a mask without words. Phrases with
+    an unpaired tag are kept; `Prediction.unpaired` counts such tags in `raw`. A phrase's score is
+    the mean probability of its words, or the probability of its first [SEG] when it has no words.
 
     Attributes:
         takes_replies: queries may have a forced reply.

@@ -66,5 +66,5 @@ TASK = Task(
     query=frozenset({"expression"}),
     reference=frozenset({"phrases"}),
     protocols=(OFFICIAL, STRICT),
-    panels=("scores", "distributions", "images"),
+    panels=("scores", "expressions", "distributions", "images"),
 )

@@ -43,6 +43,6 @@ TASK = Task(
     query=frozenset({"expression"}),
     reference=frozenset({"phrases"}),
     protocols=(OFFICIAL, STRICT),
-    panels=("scores", "distributions", "images"),
+    panels=("scores", "expressions", "distributions", "images"),
     forced=FORCED,
 )

@@ -8,6 +8,9 @@ or `why` there is none. `size` is that of its masks, `full` that of the picture:
      "phrases": [{"text", "number", "kind", "other", "iou", "similarity", "score", "masks", "crowd",
                   "mask"}]}
 
+`asked` is the words of a referring expression with its answer's kind and IoU, `{"words", "kind",
+"mistake", "iou"}`, or null; `regions` are the boxes of the query in pixels of the masks.
+
 A caption is a list of pieces, each with the position of its phrase, -1 for none: character offsets
 differ between Python and a browser. Only the first caption has phrases. `number` is shared by a
 phrase and its partner on the other side. `kind` is a position in `KINDS`, -1 without a diagnosis;
@@ -19,6 +22,7 @@ from typing import Any
 
 from gcg_bench import masks
 from gcg_bench.analysis.errors import APART, KINDS, Diagnosis, Finding, ImageDiagnosis, locate
+from gcg_bench.analysis.errors.expressions import verdict
 from gcg_bench.reporting.report.smaller import fitted, shrunk
 from gcg_bench.types import Grounding, Mask, Pair, Phrase
 
@@ -69,6 +73,8 @@ def _record(
     reference, predicted = numbers(image)
     return {
         "id": sample.id,
+        "asked": _asked(pair),
+        "regions": _regions(pair, size),
         "size": list(size),
         "full": list(sample.size),
         "error": prediction.error,
@@ -80,6 +86,31 @@ def _record(
             _side(prediction.grounding, (), image.predicted, predicted, small),
         ],
     }
+
+
+def _asked(pair: Pair) -> dict[str, Any] | None:
+    """The expression of a query and what its answer is; None without an expression."""
+    words = pair.sample.query.expression
+    if words is None:
+        return None
+    found = verdict(pair)
+    iou = None if found.iou is None else round(found.iou, 4)
+    return {
+        "words": words,
+        "kind": found.kind.title,
+        "mistake": found.kind.mistake,
+        "iou": iou,
+    }
+
+
+def _regions(pair: Pair, size: tuple[int, int]) -> list[list[float]]:
+    """The boxes of the query as x0, y0, x1, y1 in pixels of the masks."""
+    height, width = pair.sample.size
+    scales = (size[1] / width, size[0] / height) * 2
+    return [
+        [round(side * scale, 1) for side, scale in zip(box, scales, strict=True)]
+        for box in pair.sample.query.regions
+    ]
 
 
 def numbers(image: ImageDiagnosis) -> tuple[list[int], list[int]]:
@@ -159,9 +190,11 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]
 
 
 def searchable(pair: Pair) -> str:
-    """The text that a search reads: captions and phrases of both sides."""
+    """The text that a search reads: captions and phrases of both sides, and an answer's kind."""
     answer = pair.prediction.grounding
     texts = [*pair.sample.captions, answer.caption]
+    if pair.sample.query.expression is not None:
+        texts += [pair.sample.query.expression, verdict(pair).kind.title]
     for side in (pair.sample.truth, answer):
         texts += [phrase.text for phrase in side.phrases if phrase.text is not None]
     return "\n".join(dict.fromkeys(texts))

@@ -19,8 +19,10 @@ from gcg_bench.scoring.stored_rule import stored_rule
 from gcg_bench.tasks import EvalProtocol, Task
 from gcg_bench.types import Pair
 
-PANELS = ("scores", "mistakes", "similarity", "distributions", "images")
-"""The parts of a page that a task chooses from. `mistakes` and `similarity` need a diagnosis."""
+PANELS = ("scores", "mistakes", "expressions", "similarity", "distributions", "images")
+"""The parts of a page that a task chooses from. `mistakes` and `similarity` need a diagnosis.
+
+`expressions` counts the kinds of answers to referring expressions."""
 
 
 @dataclass(frozen=True)

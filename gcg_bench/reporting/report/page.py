@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.analysis.errors import KINDS
+from gcg_bench.analysis.errors.expressions import tally, verdict
 from gcg_bench.files.display import visible_value
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.report import plots
@@ -143,6 +144,9 @@ def _content(material: Material) -> Mapping[str, Any]:
         "protocols": shown,
         "scale": scale_note(specs, intervals=intervals, end=""),
         **_mistakes(material),
+        "answers": tally([verdict(pair) for pair in material.pairs])
+        if material.shows("expressions")
+        else [],
         "oracle": material.settings.get("oracle") is True,
         "settings": settings(material.settings),
         "environment": settings(material.environment),

@@ -417,6 +417,7 @@
     parts.table = DIAGNOSED ? mistakesTable(record) : phrasesTable(record);
     viewer.replaceChildren(
       chips(record, k),
+      ...asked(record),
       ...(record.error === null ? [] : [make("p", { class: "failure", role: "note" }, make("b", null, "Failed: "), bdi(record.error))]),
       parts.pair, parts.table, ...rawText(record));
     headline();
@@ -427,6 +428,14 @@
     drawList(false);
     if (remember) history.replaceState(null, "", address(k));
     $("panes").classList.remove("listing");
+  }
+
+  /** The words of a referring expression, and what its answer is. */
+  function asked(record) {
+    if (!record.asked) return [];
+    const { words, kind, iou } = record.asked;
+    const said = iou === null ? kind : `${kind}, IoU ${iou.toFixed(2)}`;
+    return [make("p", { class: "asked" }, make("b", null, "Expression: "), bdi(words), make("span", { class: "muted" }, ` · ${said}`))];
   }
 
   /** The image's own scores; the chosen one and the main ones first in sight. */
@@ -696,7 +705,22 @@
     const drawn = phrases.map((_, at) => at).filter((at) => masks[at] && masks[at].area)
       .sort((a, b) => isLit(a) - isLit(b) || masks[b].area - masks[a].area);
     for (const at of drawn) drawMask(pen, phrases[at], masks[at], scale, dots, active ? (isLit(at) ? 1 : -1) : 0);
+    drawRegions(pen, scale, dots);
     if (shown.numbers) for (const at of drawn) if (!active || isLit(at)) drawNumber(pen, phrases[at], masks[at], scale, dots);
+  }
+
+  /** The boxes that the query asks about: dark and light dashes, seen on any picture. */
+  function drawRegions(pen, scale, dots) {
+    for (const [x0, y0, x1, y1] of parts.record.regions) {
+      const box = [x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale];
+      pen.lineWidth = 2 * dots;
+      pen.strokeStyle = DARK_INK;
+      pen.strokeRect(...box);
+      pen.setLineDash([6 * dots, 6 * dots]);
+      pen.strokeStyle = LIGHT_INK;
+      pen.strokeRect(...box);
+      pen.setLineDash([]);
+    }
   }
 
   /** One mask; `lit` is 1 when it is pointed at, -1 when another is, else 0. */
