@@ -14,6 +14,7 @@ from typing import Any
 from gcg_bench.data import annotation_files
 from gcg_bench.data.cards import DataCard, Split, image_folders
 from gcg_bench.data.drafts import oddities
+from gcg_bench.data.overlap import overlaps
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.files.images import image_sizes
@@ -73,6 +74,15 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         if sample.id not in broken:
             for oddity in oddities(sample, files[-1], files[0], card.tasks[0]):
                 faults.warning(oddity)
+    for overlap in overlaps(card, split, root):
+        faults.warning(
+            BadData(
+                f"{overlap.shared} of {overlap.images} images are in {overlap.dataset}"
+                f" {overlap.split} too",
+                file=files[0],
+                remedy="Do not train on that split and test on this one",
+            )
+        )
     pictures = _pictures(samples, image_folders(card, split, root), faults, pixels=pixels)
     phrases = [phrase for sample in samples for phrase in sample.truth.phrases]
     return Checkup(

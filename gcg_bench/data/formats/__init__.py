@@ -7,6 +7,8 @@ read(..., faults)   reports what is wrong instead of stopping, so that `data che
 annotation_files    `annotation_files(card, split, root) -> tuple[Path, ...]`, for a format whose
                     files are not simply those that the card names
 audit               `audit(card, split, root, faults)`: checks that only `data check` needs
+image_ids           `image_ids(card, split, root) -> frozenset[int]`: the ids of a split's images,
+                    by which `data check` counts what splits and sets share
 write               for `data export`: `write(dataset, paths, *, names, embed)`, with FILES (role ->
                     file name, which holds `{split}`) and EMBEDS (whether images go into the files)
 

@@ -7,6 +7,7 @@ same image and box are further references. The published loader pairs an image w
 whose id equals the id of the image; here an annotation belongs to its `image_id`.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -43,9 +44,11 @@ def read(
 
 
 def image_ids(card: DataCard, split: str, root: Path) -> frozenset[int]:
-    """The ids of the images of a split."""
+    """The numbers in the file names of a split's images, which are the ids of COCO."""
     table = CocoFile(locate(card, split, root, ROLES)["annotations"], RAISE_FAULTS)
-    return frozenset(whole_id(row, "image_id") for row in table.annotations.values())
+    names = (image.text("file_name") for image in table.images.values())
+    numbers = (re.search(r"(\d+)\.[A-Za-z]+$", name) for name in names)
+    return frozenset(int(number[1]) for number in numbers if number is not None)
 
 
 def _drafts(

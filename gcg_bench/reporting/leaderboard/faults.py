@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gcg_bench.reporting.leaderboard.published import published_rows
+from gcg_bench.reporting.leaderboard.published import published_rows, published_values
 from gcg_bench.reporting.leaderboard.rows import Row, scores_in, signature_fields
 from gcg_bench.scoring import signature
 from gcg_bench.scoring.signature import MEASUREMENT
@@ -60,8 +60,8 @@ def published_faults(row: Row) -> Iterator[Fault]:
     """The fields of a published row that are not in the list of published results."""
     same = [
         known
-        for known in published_rows()
-        if (known["model"], known["split"]) == (row.get("model"), row.get("split"))
+        for known in (*published_rows(), *published_values())
+        if all(known[name] == row.get(name) for name in ("model", "dataset", "split"))
     ]
     if not same:
         yield unverified(row, "it is not in the list of published results")

@@ -2,7 +2,8 @@
 
 `published_results.csv` has one line a model and split: the task and the data set, scores times 100
 as printed, the source they were read from, and a note that says what is known of the evaluator.
-Repositories changed the published evaluator in different ways, so rows are comparable with each
+`published_values.csv` has one line a model, split and score, for the other tasks. Repositories
+changed the published evaluator in different ways, so rows are comparable with each
 other only as far as their notes go.
 """
 
@@ -28,11 +29,32 @@ def published_rows(splits: Iterable[str] = _SPLITS) -> tuple[Row, ...]:
 
 def published_beside(rows: Iterable[Row]) -> tuple[Row, ...]:
     """The published rows that belong beside measured ones: of their splits, else of all."""
+    rows = tuple(rows)
     published = published_rows()
     datasets = {row["dataset"] for row in published}
     splits = {row.get("split", "") for row in rows if row.get("dataset") in datasets}
     wanted = {*splits, _SPLITS[-1]} if splits else set(_SPLITS)
-    return tuple(row for row in published if row["split"] in wanted)
+    beside = {(row.get("dataset"), row.get("split")) for row in rows}
+    others = (row for row in published_values() if (row["dataset"], row["split"]) in beside)
+    return (*(row for row in published if row["split"] in wanted and _of_task(rows)), *others)
+
+
+def _of_task(rows: Iterable[Row]) -> bool:
+    """Whether values of the first list belong beside rows: unless all are of other tasks' data."""
+    known = {row["dataset"] for row in published_values()}
+    datasets = {row.get("dataset") for row in rows}
+    return not datasets or not datasets <= known
+
+
+def published_values() -> tuple[Row, ...]:
+    """The published rows of the other tasks, one a model and split, in the file's order."""
+    text = (files(__package__) / "published_values.csv").read_text(encoding="utf-8")
+    merged: dict[tuple[str, ...], dict[str, Any]] = {}
+    for line in csv.DictReader(text.splitlines()):
+        score, value = line.pop("score"), line.pop("value")
+        key = tuple(line[name] for name in ("model", "task", "dataset", "split"))
+        merged.setdefault(key, dict(line))[score] = value
+    return tuple(_row(line) for line in merged.values())
 
 
 def _row(line: dict[str, Any]) -> Row:
