@@ -25,6 +25,7 @@ from gcg_bench.files.images import file_picture
 from gcg_bench.glamm import inference
 from gcg_bench.glamm.generation import generate
 from gcg_bench.glamm.inference import instruction
+from gcg_bench.glamm.prompts import CAPTION, CAPTION_WITH_MASKS, DESCRIBE_REGION
 from gcg_bench.machine import Memory
 from gcg_bench.masks import decode, to_rle
 from gcg_bench.predictions import write_line
@@ -540,3 +541,45 @@ def test_answers_are_those_of_the_published_code():
         for mask, golden in zip(masks, entry["pred_masks_coco_rle"], strict=True):
             overlap = coco.iou([to_rle(mask)], [golden], [False])
             assert overlap[0, 0] > 0.999
+
+
+# --- other tasks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ({"expression": " The LEFT Dog "}, "Can you segment the the left dog in this image?"),
+        ({"prompt": "Mark it.", "expression": "x"}, "Mark it."),
+        ({"regions": ((0.0, 0.0, 9.0, 9.0),)}, DESCRIBE_REGION),
+        ({"task": "caption"}, CAPTION),
+        ({"task": "gcg"}, CAPTION_WITH_MASKS),
+    ],
+)
+def test_the_instruction_is_that_of_the_task(query, asked):
+    assert instruction(Query("a", picture(0), **query)) == asked
+
+
+@pytest.mark.parametrize(
+    ("more", "masks"),
+    [
+        ({"forced": "It is [SEG]."}, 1),
+        ({"forced": "[SEG] and [SEG]."}, 2),
+        ({"forced": "There is none."}, 0),
+        ({"forced": "It is [SEG].", "turns": ("Where is the cat?", "It is [SEG].")}, 1),
+    ],
+)
+def test_a_reply_that_is_given_beforehand_gives_its_own_masks(folder, more, masks):
+    query = Query("a", picture(0), expression="dog", **more)
+    (answer,) = model(folder).answer([query])
+    assert (answer.error, answer.raw) == (None, more["forced"])
+    assert sum(len(phrase.masks) for phrase in answer.grounding.phrases) == masks
+    # beside a query that the model answers itself
+    both = list(model(folder, batch_size=2).answer([query, QUERIES[1]]))
+    assert [one.error for one in both] == [None, None]
+    assert sum(len(phrase.masks) for phrase in both[0].grounding.phrases) == masks
+
+
+def test_an_earlier_turn_without_its_reply_is_a_failure(folder):
+    (answer,) = model(folder).answer([Query("a", picture(0), "x", turns=("only a question",))])
+    assert "in alternation" in answer.error

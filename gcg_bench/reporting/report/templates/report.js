@@ -344,7 +344,7 @@
     const record = records.get(k);
     const metric = sortChoice.value.startsWith("metric") ? Number(sortChoice.value.slice(6)) : index.worst;
     const score = metric < 0 ? "" : written(metric, k);
-    const says = index.failed[k] ? record.error || "failed" : record.sides[1].captions[0].map((piece) => piece[0]).join("");
+    const says = index.failed[k] ? record.error || "failed" : record.asked ? record.asked.words : record.sides[1].captions[0].map((piece) => piece[0]).join("");
     const tally = make("span", { class: "tally", "aria-hidden": "true" });
     const counts = [];
     KINDS.forEach((kind, at) => {
