@@ -18,6 +18,7 @@ from gcg_bench.files import limits
 
 _MARK = object()
 _WHOLE = 2**63  # whole numbers below this, and above its negative
+_PUT, _FAR_PUT = ord("q"), ord("r")
 _DIGITS = 20  # characters of a whole number that is written as text
 
 
@@ -87,17 +88,23 @@ class _Builder:
     def build(self) -> Any:
         """The value; raises _PickleProblem."""
         data, actions, end = self._data, self._actions, len(self._data)
+        stack, memo = self._stack, self._memo
         try:
             while self._at < end:
-                code = data[self._at]
-                self._at += 1
-                if code == ord("."):
+                at = self._at
+                code = data[at]
+                self._at = at + 1
+                if code == _PUT and stack[-1] is not _MARK:  # a third of all
+                    memo[data[at + 1]] = stack[-1]
+                    self._at = at + 2
+                elif code == _FAR_PUT and stack[-1] is not _MARK:
+                    memo[int.from_bytes(self._take(4), "little")] = stack[-1]
+                elif code == ord("."):
                     return self._result()
-                actions[code]()
+                else:
+                    actions[code]()
         except IndexError:
             self._refuse("an instruction lacks its operand")
-        except RecursionError:
-            self._refuse("a text is nested too deeply")
         return self._refuse("it is cut off")
 
     def _result(self) -> Any:
@@ -230,7 +237,7 @@ class _Builder:
             self._refuse("a text is too long")
         try:
             value = ast.literal_eval(f"b{line.decode('ascii')}")
-        except (ValueError, SyntaxError, MemoryError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             self._refuse("a text is not quoted as it should be")
         return _text(value) if isinstance(value, bytes) else self._refuse("a text is no text")
 
