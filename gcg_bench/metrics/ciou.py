@@ -41,7 +41,7 @@ _CLAIMS = {
         (Direction.DOWN, "cIoU", "the pixels in both are lost, and the reference still counts"),
     ),
     "erosion": claims(
-        (Direction.NOT_UP, "cIoU", "only pixels that were right are lost"),
+        (Direction.DOWN, "cIoU", "only pixels that were right are lost"),
     ),
     "dropped phrase": claims(
         (Direction.NOT_UP, "cIoU", "only pixels that were right are lost"),

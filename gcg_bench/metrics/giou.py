@@ -39,7 +39,7 @@ from gcg_bench.types.citations import LISA
 
 _CLAIMS = {
     "failure": claims((Direction.DOWN, "gIoU", "an IoU above 0 becomes 0")),
-    "erosion": claims((Direction.NOT_UP, "gIoU", "only pixels that were right are lost")),
+    "erosion": claims((Direction.DOWN, "gIoU", "only pixels that were right are lost")),
     "dropped phrase": claims((Direction.NOT_UP, "gIoU", "only pixels that were right are lost")),
     "doubled phrases": claims(
         (Direction.UNCHANGED, "gIoU", "masks are united, and the union is the same"),

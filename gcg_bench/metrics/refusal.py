@@ -35,6 +35,10 @@ _CLAIMS = {
     "failure": claims(
         (Direction.NOT_UP, "N_acc T_acc", "a failure is neither a refusal nor an answer"),
     ),
+    "junk": claims(
+        (Direction.NOT_UP, "N_acc", "an answer that marks something is no refusal"),
+        (Direction.NOT_DOWN, "T_acc", "any mark is an answer, whatever it marks"),
+    ),
 }
 
 

@@ -29,7 +29,7 @@ _CLAIMS = {
     law: {_NAME: claim}
     for law, claim in {
         "failure": Claim(Direction.DOWN, "an IoU above 0 becomes 0"),
-        "erosion": Claim(Direction.NOT_UP, "only pixels that were right are lost"),
+        "erosion": Claim(Direction.DOWN, "only pixels that were right are lost"),
         "doubled phrases": Claim(
             Direction.UNCHANGED, "masks are united, and the union is the same"
         ),
