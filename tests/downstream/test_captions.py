@@ -113,3 +113,12 @@ def test_boxes_are_those_that_the_published_model_is_given():
         box = (x, y, x + width, y + height)
         given = normalised([box], (entry["height"], entry["width"])).to(torch.bfloat16).float()
         assert given[0].tolist() == entry["given_to_model"]
+
+
+def test_a_file_of_another_name_is_read_when_it_is_the_only_one(tmp_path):
+    case = golden("imagecap_five")
+    (tmp_path / "captions.json").write_text(json.dumps(case["annotation_file"]))
+    assert len(load_dataset("flickr30k_caption", "test", tmp_path).samples) == 50
+    (tmp_path / "more.json").write_text("{}")
+    with pytest.raises(MissingData, match=r"flickr30k_test_captions\.json"):
+        load_dataset("flickr30k_caption", "test", tmp_path)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from gcg_bench.data.cards import DataCard, image_folders, locate
+from gcg_bench.data.cards import DataCard, annotation_folders, image_folders, locate
 from gcg_bench.data.coco_tables import CocoFile, image_size, whole_id
 from gcg_bench.data.drafts import SampleDraft, finish, ranked
+from gcg_bench.errors import MissingData
 from gcg_bench.files import limits
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
 from gcg_bench.files.images import ImageFinder
@@ -37,15 +38,32 @@ def read(
         MissingData: the file is not there.
         BadData: the file is not what the format says; names image and field.
     """
-    table = CocoFile(locate(card, split, root, ROLES)["annotations"], faults)
+    table = CocoFile(annotation_files(card, split, root)[0], faults)
     finder = ImageFinder(image_folders(card, split, root))
     drafts = _drafts(table, split, finder, card, faults)
     yield from finish(ranked(islice(drafts, limit)), faults)
 
 
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The file of captions that the card names, else the only JSON file of the first folder.
+
+    Owners name such files in many ways. The first folder is the first of the card's that has any.
+    """
+    try:
+        return (locate(card, split, root, ROLES)["annotations"],)
+    except MissingData:
+        for folder in annotation_folders(card, root):
+            files = sorted(folder.glob("*.json"))
+            if len(files) == 1:
+                return (files[0],)
+            if files:
+                break
+        raise
+
+
 def image_ids(card: DataCard, split: str, root: Path) -> frozenset[int]:
     """The ids of the images of a split."""
-    table = CocoFile(locate(card, split, root, ROLES)["annotations"], RAISE_FAULTS)
+    table = CocoFile(annotation_files(card, split, root)[0], RAISE_FAULTS)
     return frozenset(id_ for id_, image in table.images.items() if _in_split(image, split))
 
 
