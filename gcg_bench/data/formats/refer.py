@@ -9,8 +9,13 @@ in the order of the file. As in `refer`, testA, testB and testC take every refer
 that letter (`testAB` is in both), `test` takes every split that contains "test", and other splits
 must be equal. Each polygon is one mask of the phrase, because the published evaluators of the task
 add polygons up instead of uniting them. An empty segmentation is an empty mask.
+
+A split whose name ends in `_reviewed` has a third file, `reviewed`, as the authors of Ref-L4
+publish it: images[] with `caption` and a COCO id (`original_id`, else the number in `file_name`), and
+annotations[] with `image_id` and `caption_quality`. Sentences of quality 0 are left out.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -29,6 +34,7 @@ from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
 ROLES = ("refs", "instances")
+_REVIEWED = "_reviewed"
 _LETTERS = ("testA", "testB", "testC")
 
 
@@ -46,23 +52,25 @@ def read(
         MissingData: a file is not there.
         BadData: a file is not what the format says; names file, image and field.
     """
-    refs, instances = annotation_files(card, split, root)
+    refs, instances, *reviewed = annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
     table = CocoFile(instances, faults)
-    drafts = _drafts(read_refs(refs, faults), split, table, finder, card, faults)
+    wrong = _wrong(reviewed[0], faults) if reviewed else frozenset()
+    whole = _drafts(read_refs(refs, faults), _division(split), table, finder, card, faults)
+    drafts = (draft for draft in whole if (draft.image_id, draft.expression) not in wrong)
     yield from finish(ranked(islice(drafts, limit)), faults)
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The files of a split: the references, as a pickle or as JSON, and the instances."""
+    """The files of a split: the references, as a pickle or as JSON, the instances, the review."""
     located = locate(card, split, root, ROLES, suffixes=(".p", ".json"))
-    return located["refs"], located["instances"]
+    return tuple(located[role] for role in (*ROLES, "reviewed") if role in located)
 
 
 def image_ids(card: DataCard, split: str, root: Path) -> frozenset[int]:
     """The ids of the COCO images of a split; instances are not read."""
     refs = annotation_files(card, split, root)[0]
-    chosen = (ref for ref in read_refs(refs, RAISE_FAULTS) if in_split(ref, split))
+    chosen = (ref for ref in read_refs(refs, RAISE_FAULTS) if in_split(ref, _division(split)))
     return frozenset(whole_id(ref, "image_id") for ref in chosen)
 
 
@@ -91,6 +99,33 @@ def sentences(ref: Record, faults: Faults) -> Iterator[tuple[int, str]]:
     for sentence in ref.records("sentences", faults=faults):
         with faults.caught(image=ref.image):
             yield whole_id(sentence, "sent_id"), sentence.text("sent", most=limits.TEXT)
+
+
+def _division(split: str) -> str:
+    """The split of the references that a split of a card is taken from."""
+    return split.removesuffix(_REVIEWED)
+
+
+def _wrong(file: Path, faults: Faults) -> frozenset[tuple[str, str | None]]:
+    """The image id and the words of each sentence that a review found wrong."""
+    content = Record(read_json(file), file)
+    images: dict[int | str, tuple[str, str]] = {}
+    for image in content.records("images", faults=faults):
+        with faults.caught():
+            number = re.search(r"(\d+)\.[A-Za-z]+$", image.text("file_name"))
+            coco = whole_id(image, "original_id") if image.has("original_id") else None
+            if coco is None and number is not None:
+                coco = int(number[1])
+            images[image.id("id")] = str(coco), image.text("caption", most=limits.TEXT)
+    name = "annotations" if content.has("annotations") else "annotation"
+    wrong = set()
+    for row in content.records(name, faults=faults):
+        with faults.caught():
+            if row.number("caption_quality") == 0:
+                if row.id("image_id") not in images:
+                    raise row.bad("image_id", "there is no such image")
+                wrong.add(images[row.id("image_id")])
+    return frozenset(wrong)
 
 
 def _drafts(
