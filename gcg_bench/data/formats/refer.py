@@ -11,8 +11,8 @@ must be equal. Each polygon is one mask of the phrase, because the published eva
 add polygons up instead of uniting them. An empty segmentation is an empty mask.
 
 A split whose name ends in `_reviewed` has a third file, `reviewed`, as the authors of Ref-L4
-publish it: images[] with `caption` and a COCO id (`original_id`, else the number in `file_name`), and
-annotations[] with `image_id` and `caption_quality`. Sentences of quality 0 are left out.
+publish it: images[] with `caption` and a COCO id (`original_id`, else the number in `file_name`),
+and annotations[] with `image_id` and `caption_quality`. Sentences of quality 0 are left out.
 """
 
 import re
