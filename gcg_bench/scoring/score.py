@@ -224,7 +224,7 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
     )
     if broken_lines:
         sentences.append(f"{broken_lines} captions held a line break, read as a space")
-    if uneven:
+    if uneven and "similarity" in protocol.needs:
         sentences.append(f"{uneven} groundings have masks without words, read as published")
     if untidy := sum(pair.prediction.unpaired > 0 for pair in pairs):
         sentences.append(
