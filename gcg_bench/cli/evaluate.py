@@ -37,7 +37,7 @@ def evaluate(
     The run folder keeps every prediction. The same command continues an interrupted run.
     """
     silent = _silent(output)
-    several = many.chosen(data.dataset or spec.DataSpec.dataset, data.split)
+    several = many.chosen(data.dataset or str(spec.DataSpec.dataset), data.split)
     if len(several) > 1 and model.out is not None:
         raise BadOption("--out is for one data set; several get a run folder each")
     specifications = [

@@ -30,10 +30,8 @@ SUITES = {
 }
 """Name -> data sets with splits: `paper` is what GLaMM is evaluated on beside its own data set."""
 
-Choice = tuple[str | Path, str]
 
-
-def chosen(dataset: str | Path, split: str | None) -> list[Choice]:
+def chosen(dataset: str, split: str | None) -> list[tuple[str, str]]:
     """The data sets and splits that `--dataset` and `--split` name.
 
     Each is one name or several with commas. A suite has its own splits; `--split` then takes those
@@ -43,17 +41,16 @@ def chosen(dataset: str | Path, split: str | None) -> list[Choice]:
         BadOption: no split is given, or a suite has none of the splits.
     """
     wanted = [] if split is None else [name.strip() for name in split.split(",") if name.strip()]
-    text = str(dataset)
-    if text in SUITES:
-        pairs = [pair for pair in SUITES[text] if not wanted or pair[1] in wanted]
+    if dataset in SUITES:
+        pairs = [pair for pair in SUITES[dataset] if not wanted or pair[1] in wanted]
         if not pairs:
-            raise BadOption(f"the suite {text} has no split {split}")
+            raise BadOption(f"the suite {dataset} has no split {split}")
         return list(pairs)
     if not wanted:
         raise BadOption("give the --split of the data set, e.g. val")
-    names: list[str | Path] = [dataset]
-    if "," in text and not Path(text).exists():
-        names = [name.strip() for name in text.split(",") if name.strip()]
+    names = [dataset]
+    if "," in dataset and not Path(dataset).exists():
+        names = [name.strip() for name in dataset.split(",") if name.strip()]
     return [(name, one) for name in names for one in wanted]
 
 

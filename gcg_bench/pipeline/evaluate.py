@@ -20,6 +20,7 @@ from gcg_bench.errors import BadOption
 from gcg_bench.execution.models import code_of, load_model, name_of
 from gcg_bench.files import paths
 from gcg_bench.pipeline.predict import complete, predict
+from gcg_bench.pipeline.remarks import afterwards, suspicions
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
@@ -106,9 +107,7 @@ def predicted(
     """
     data = spec.data.load()
     code = code_of(spec.model)
-    model = make_model(spec) if made is None else made
-    if spec.data.forced and not getattr(model, "takes_replies", False):
-        raise BadOption("this model cannot be given replies beforehand: drop --forced")
+    model = _answering(spec, made)
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
@@ -118,7 +117,7 @@ def predicted(
         _set_aside(folder, settings, message)
     with Run.create_or_resume(folder, settings, environment=environment_of(spec)) as run:
         message(f"run folder: {folder}")
-        for sentence in _suspicions(run):
+        for sentence in suspicions(run):
             message(sentence)
         done = run.done_ids()
         require_disk(folder, [sample for sample in data.samples if sample.id not in done])
@@ -132,14 +131,17 @@ def predicted(
             timeout=spec.options.timeout,
             give_up_after=spec.options.give_up_after,
         )
-        if changed := _changed(code, code_of(spec.model)):
-            message(
-                f"{changed} changed while the model answered: what is loaded later is of the new"
-                " code. Run it again into another --out if an answer may depend on that"
-            )
-        for sentence in getattr(model, "notes", list)():
-            message(f"{sentence}.")
+        for sentence in afterwards(spec.model, model, code):
+            message(sentence)
         yield data, run
+
+
+def _answering(spec: EvaluationSpec, made: Model | None) -> Model:
+    """The model, which must take replies where they are forced."""
+    model = make_model(spec) if made is None else made
+    if spec.data.forced and not getattr(model, "takes_replies", False):
+        raise BadOption("this model cannot be given replies beforehand: drop --forced")
+    return model
 
 
 def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:
@@ -248,12 +250,6 @@ def settings_of(
     }
 
 
-def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """The first file of a model that is not as it was; empty when all are."""
-    names = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
-    return names[0] if names else ""
-
-
 def environment_of(spec: EvaluationSpec) -> dict[str, Any]:
     """Where and how patiently the answers are made, and what the run is called: never compared.
 
@@ -277,18 +273,6 @@ def prompt_of(data: Dataset) -> str | list[str]:
     """The prompt of all queries; where they differ, all prompts in alphabetical order."""
     prompts = sorted({sample.query.prompt for sample in data.samples})
     return prompts[0] if len(prompts) == 1 else prompts
-
-
-def _suspicions(run: Run) -> Iterator[str]:
-    """Images that earlier processes may have died of, or were ended for; one sentence each."""
-    for id_, suspect in run.journal.suspects.items():
-        if suspect.ended is not None:
-            yield f"image {id_}: {suspect.ended}, and the process had to be ended"
-        elif suspect.deaths > 1:
-            yield (
-                f"image {id_}: {suspect.deaths} processes in a row died while the model had it. It"
-                f" is asked alone now; --give-up-after {suspect.deaths} counts it as failed then"
-            )
 
 
 def _version(package: str) -> str | None:
