@@ -16,7 +16,7 @@ from gcg_bench.data.cards import DataCard, Split, image_folders
 from gcg_bench.data.drafts import oddities
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.fields import CollectedFaults
-from gcg_bench.files.images import image_sizes
+from gcg_bench.files.images import image_sizes, picture_oddities
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
@@ -137,6 +137,9 @@ def _pictures(
     sound = 0
     for sample in samples:
         problems = list(_picture_problems(sample, pixels=pixels))
+        if pixels and not problems and sample.query.image.path is not None:
+            for oddity in picture_oddities(sample.query.image.path):
+                faults.warning(BadData(oddity, file=sample.query.image.path, image=sample.id))
         for problem in problems:
             faults.error(problem)
         sound += not problems

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gcg_bench import __version__, statistics
+from gcg_bench.predictions.oddities import text_oddities
 from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.results import Result, reducer
 from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
@@ -230,6 +231,9 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
         sentences.append(
             f"{untidy} answers have a <p> or </p> without its partner; phrases are kept"
         )
+    captioned = any(pair.sample.captions for pair in pairs)
+    odd = text_oddities([pair.prediction for pair in pairs], captioned=captioned)
+    sentences += [oddity.problem for oddity in odd]
     for metric in protocol.metrics:
         sentences += metric.notes(pairs)
     return sentences
