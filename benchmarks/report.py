@@ -76,7 +76,7 @@ def gcg_bench(*arguments: object) -> tuple[float, float, float]:
 def prepare(folder: Path, images: int) -> Path:
     """The data set, its images and a scored run; existing files are kept."""
     run = folder / "run"
-    if not (run / "gcg.strict-1" / "scores.json").is_file():
+    if not (run / "gcg.strict-2" / "scores.json").is_file():
         make(folder, images)
         size = make_pictures(folder / "GranDf_HA_images" / "val_test", images)
         print(f"pictures: {HEIGHT} x {WIDTH}, {size:.2f} MB on average")

@@ -11,7 +11,7 @@ is never 0 (Davison and Hinkley 1997, section 4.2); Holm 1979.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,22 @@ Reduce = Callable[[FloatArray], Mapping[str, FloatArray]]
 """Weights (draws, images) to scores by name, each of shape (draws,)."""
 
 _CELLS = 2**21  # weights in memory at a time, 16 MB
+_MOST_UNDEFINED = 0.05  # a larger share of draws without a value leaves no interval
 _ROUNDING = 1e-12  # differences below this share of the scores are rounding errors of summation
+
+
+class Interval(NamedTuple):
+    """A bootstrap interval; both ends are NaN where more than 5% of the draws have no value.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+        undefined: draws without a value, which are left out.
+    """
+
+    low: float
+    high: float
+    undefined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +47,19 @@ class Difference:
 
     Attributes:
         value: the score of B minus the score of A.
-        low: lower end of the paired bootstrap interval of `value`.
+        low: lower end of the paired bootstrap interval of `value`; NaN without an interval.
         high: upper end.
         p: two-sided p-value of the paired randomisation test; NaN when `value` is NaN.
+        visible: the smallest difference with p < .05: what these images could have shown.
+        undefined: draws of the interval without a value, which are left out.
     """
 
     value: float
     low: float
     high: float
     p: float
+    visible: float = float("nan")
+    undefined: int = 0
 
 
 def draws(n: int, count: int, seed: int) -> FloatArray:
@@ -71,10 +90,10 @@ def bootstrap_weights(
 
 def bootstrap(
     reduce: Reduce, n: int, *, draws: int = 1000, seed: int = 0, level: float = 0.95
-) -> dict[str, tuple[float, float]]:
-    """The percentile interval (low, high) of every score over images, by score name.
+) -> dict[str, Interval]:
+    """The percentile interval of every score over images, by score name.
 
-    Draws without a score (NaN) are left out; without any other draw, both ends are NaN.
+    Draws without a score (NaN) are left out; when they are more than 5%, there is no interval.
 
     Raises:
         BadOption: draws < 1, or level is not between 0 and 1.
@@ -104,7 +123,13 @@ def interleave(a: Rows, b: Rows) -> Rows:
 
 
 def paired(
-    reduce: Reduce, n: int, *, draws: int = 1000, seed: int = 0, level: float = 0.95
+    reduce: Reduce,
+    n: int,
+    *,
+    draws: int = 1000,
+    tests: int | None = None,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> dict[str, Difference]:
     """The difference between run B and run A in every score, with intervals and p-values.
 
@@ -116,7 +141,8 @@ def paired(
     Args:
         reduce: computes scores from weights (draws, 2 n) over rows from `interleave`.
         n: the number of images.
-        draws: number of samples for the interval, and also for the test.
+        draws: number of samples for the interval.
+        tests: number of draws for the test; as many as `draws` by default.
         seed: seed of the generators.
         level: level of the interval.
 
@@ -132,16 +158,17 @@ def paired(
     )
     swapped = _differences(
         (_scores(reduce, 1 - swap, swap), _scores(reduce, swap, 1 - swap))
-        for swap in _swaps(n, draws, seed)
+        for swap in _swaps(n, draws if tests is None else tests, seed)
     )
     differences = {}
     for name in observed_a:
         a, b = float(observed_a[name][0]), float(observed_b[name][0])
         tolerance = _ROUNDING * max(1.0, abs(a), abs(b))
-        low, high = _interval(_rounded(resampled[name], tolerance), level)
+        low, high, undefined = _interval(_rounded(resampled[name], tolerance), level)
         value = float(_rounded(np.array([b - a]), tolerance)[0])
         p = _p_value(value, swapped[name], tolerance)
-        differences[name] = Difference(value, low, high, p)
+        visible = _visible(_rounded(swapped[name], tolerance))
+        differences[name] = Difference(value, low, high, p, visible, undefined)
     return differences
 
 
@@ -201,16 +228,23 @@ def _collect(parts: Iterator[Mapping[str, FloatArray]]) -> dict[str, FloatArray]
     return {name: np.concatenate(values) for name, values in lists.items()}
 
 
-def _interval(values: FloatArray, level: float) -> tuple[float, float]:
-    """The ends of the central share `level` of the values; NaN values are left out.
+def _interval(values: FloatArray, level: float) -> Interval:
+    """The ends of the central share `level` of the values; NaN values are left out and counted.
 
-    Both ends are NaN when no value is left.
+    Both ends are NaN when more than 5% of the values are left out.
     """
     known = values[~np.isnan(values)]
-    if not known.size:
-        return float("nan"), float("nan")
+    undefined = len(values) - len(known)
+    if undefined > _MOST_UNDEFINED * len(values):
+        return Interval(float("nan"), float("nan"), undefined)
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return Interval(float(low), float(high), undefined)
+
+
+def _visible(swapped: FloatArray) -> float:
+    """The difference that 5% of the draws reach or exceed; NaN without any draw."""
+    known = np.abs(swapped[~np.isnan(swapped)])
+    return float(np.quantile(known, 0.95)) if known.size else float("nan")
 
 
 def _rounded(values: FloatArray, tolerance: float) -> FloatArray:

@@ -23,7 +23,9 @@ def test_perfect_predictions_score_what_paper_says(run, world):
     assert list(official["scores"]) == ["METEOR", "CIDEr", "AP50", "mIoU", "Recall"]
     for name in ("AP50", "mIoU", "Recall"):
         assert official["scores"][name] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert {"Precision", "Recall", "F1", "F1_avg", "gPQ", "SQ", "RQ"} <= set(strict["scores"])
+    assert {"Precision", "Recall", "F1", "F1_avg", "gPQ", "SQ", "Noun", "Attribute"} <= set(
+        strict["scores"]
+    )
     assert strict["scores"]["F1"]["value"] == strict["scores"]["gPQ"]["value"] == 1.0
     assert "encoder:minilm@53aa5117" in strict["signature"]
 
@@ -32,7 +34,7 @@ def test_table_shows_both_protocols_and_their_signatures(run, world):
     code, out, _ = score(run, world, "--also", "bleu", "--also", "rouge_l")
     assert code == 0
     assert "official v1" in out
-    assert "strict v1" in out
+    assert "strict v2" in out
     assert "100.0 [100.0, 100.0]" in out
     assert out.count("protocol:") == 2
     assert "Bleu_4" in out
@@ -79,9 +81,9 @@ def test_one_image_is_explained(run, world):
     assert code == 0
     assert "image sa_2" in out
     assert "official-1" in out
-    assert "strict-1" in out
+    assert "strict-2" in out
     assert "halted: the largest IoU left is 0.333, below 0.5" in out
-    assert "wrong place: IoU 0.333, similarity 1.000" in out
+    assert "wrong place: IoU 0.333, noun 1.00, attributes 1.00" in out
     told = json.loads(score(run, world, "--explain", "sa_2", "--json")[1])
     assert told["iou"] == [[pytest.approx(8 / 24)]]
     official, strict = told["protocols"]
@@ -102,14 +104,14 @@ def test_a_run_is_explained_while_it_is_locked(run):
 
 def test_a_run_is_explained_as_it_was_scored(run, tmp_path):
     evaluate(run, "--out", "r")
-    scores = tmp_path / "r" / "gcg.strict-1" / "scores.json"
+    scores = tmp_path / "r" / "gcg.strict-2" / "scores.json"
     before = scores.stat().st_mtime_ns
     # no --encoder: the one that the run was scored with
     code, out, _ = run("score", "r", "--explain", "shapes_val_000001", "--json")
     assert code == 0
     told = json.loads(out)
     assert told["predicted"]["phrases"] == []
-    assert [one["protocol"] for one in told["protocols"]] == ["official-1", "strict-1"]
+    assert [one["protocol"] for one in told["protocols"]] == ["official-1", "strict-2"]
     assert told["protocols"][1]["scores"]["F1"] == 0
     assert scores.stat().st_mtime_ns == before
 
@@ -130,7 +132,7 @@ def test_evaluate_makes_a_run_with_rows_scores_and_a_leaderboard_row(run, tmp_pa
     assert code == 0
     assert "100.0 [100.0, 100.0]" in out
     kept = {str(file.relative_to(tmp_path / "r")) for file in (tmp_path / "r").rglob("*.*")}
-    for protocol in ("gcg.official-1", "gcg.strict-1"):
+    for protocol in ("gcg.official-1", "gcg.strict-2"):
         assert {f"{protocol}/rows.parquet", f"{protocol}/scores.json"} <= kept
     assert {"run.json", "predictions.jsonl", "leaderboard.csv"} <= kept
     code, out, _ = run("score", "r", "--encoder", "minilm", "--json", "--protocol", "strict")
@@ -201,7 +203,7 @@ def test_a_run_that_was_made_from_python_is_one_for_every_command(run, tmp_path)
     draws = Resampling(draws=10)
     evaluate_run(load_model("whole-image"), data, tmp_path / "r", protocols=[official, STRICT],
                  resampling=draws)  # fmt: skip
-    before = json.loads((tmp_path / "r/gcg.strict-1/scores.json").read_text())
+    before = json.loads((tmp_path / "r/gcg.strict-2/scores.json").read_text())
     assert run("report", "r")[0] == 0
     assert "shapes_val_000001" in (tmp_path / "r/report.html").read_text()
     assert run("leaderboard", "check", "r")[0] == 0

@@ -84,7 +84,7 @@ def test_compare_shows_the_table(run, counted):
     code, out, _ = run("compare", "low", "high", "--draws", "200")
     assert code == 0
     assert "A: low" in out
-    assert "Holm over 6 tests" in out
+    assert "Holm over 6 distinct scores" in out
     line = next(line for line in out.splitlines() if "│ F1" in line)
     # 45 of 150 and 105 of 150 phrases matched
     assert [cell.strip() for cell in line.split("│")[1:5]] == ["F1", "30.0", "70.0", "+40.0"]
@@ -310,7 +310,7 @@ def test_optional_metrics_and_another_encoder_are_verified_too(run, real):
     assert run("leaderboard", "left", "--by", "mIoU", "-o", "b.csv", "--quiet")[0] == 0
     with (real / "b.csv").open(newline="") as stream:
         lines = {line["protocol"]: line for line in csv.DictReader(stream)}
-    assert lines["strict-1"]["ROUGE_L"]
+    assert lines["strict-2"]["ROUGE_L"]
     assert "minilm" in lines["official-1"]["signature"]  # its own encoder is another
     code, out, _ = run("leaderboard", "verify", "b.csv", "--json")
     assert (code, json.loads(out)["faults"]) == (0, [])
@@ -403,7 +403,7 @@ def test_a_submission_with_everything_wrong(run, real):
 def test_a_result_of_other_data(run, real):
     """All that a run says of the data is compared with the data here."""
     scored = Run.open(real / "left")
-    stored = load_result(scored, "gcg.strict-1")
+    stored = load_result(scored, "gcg.strict-2")
     keep(scored, replace(stored, data=replace(stored.data, card="7")))
     code, told = check(run, "left")
     assert code == 2
@@ -413,7 +413,7 @@ def test_a_result_of_other_data(run, real):
 
 
 def test_a_run_that_contradicts_itself_is_not_accepted(run, real):
-    file = real / "left" / "gcg.strict-1" / "scores.json"
+    file = real / "left" / "gcg.strict-2" / "scores.json"
     scores = json.loads(file.read_text())
     scores["scores"]["mIoU"]["value"] = 0.999
     file.write_text(json.dumps(scores))

@@ -25,7 +25,7 @@ from gcg_bench.text.encoders import load_encoder
 SCORE = ("--encoder", "minilm", "--draws", "50", "--quiet", "--json")
 KEPT = (
     "gcg.official-1/rows.parquet",
-    "gcg.strict-1/rows.parquet",
+    "gcg.strict-2/rows.parquet",
     "report.html",
     "leaderboard.csv",
 )
@@ -90,7 +90,7 @@ def judged(base, folder, **environment):
     commands = (("score", "run", *SCORE), ("report", "run", "--quiet"))
     printed = typed(folder, *commands, **environment)
     found = {name: (run / name).read_bytes() for name in KEPT}
-    for key in ("gcg.official-1", "gcg.strict-1"):
+    for key in ("gcg.official-1", "gcg.strict-2"):
         found[f"{key}/scores.json"] = scores((run / key / "scores.json").read_text("utf-8"))
     return {**found, "stdout": scores(printed)}
 

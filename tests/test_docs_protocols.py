@@ -92,7 +92,7 @@ def test_the_page_names_every_score_and_encoder(text):
     _, official, strict = line.strip("|").split("|")
     for protocol, cell in ((OFFICIAL, official), (STRICT, strict)):
         assert all(re.search(rf"\b{spec.name}\b", cell) for spec in protocol.scores)
-    (line,) = [line for line in text.splitlines() if line.startswith("| similarity of phrases |")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| compares words by |")]
     assert [f"`{OFFICIAL.encoder}`" in line, f"`{STRICT.encoder}`" in line] == [True, True]
 
 

@@ -448,7 +448,7 @@ FORMULAS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "'", "''", 
 
 def test_no_cell_of_a_board_starts_a_formula(tmp_path):
     rows = tuple(
-        {"model": name, "protocol": "strict-1", "F1": -0.5, "note": name, "signature": "x:y"}
+        {"model": name, "protocol": "strict-2", "F1": -0.5, "note": name, "signature": "x:y"}
         | {"task": "gcg", "scores": {}, "measurement": {name: name}, "answered": {}}
         for name in FORMULAS
     )
@@ -481,6 +481,6 @@ def test_no_cell_of_a_board_starts_a_formula(tmp_path):
 def test_cells_that_no_board_has(tmp_path, column, cell, problem):
     headings = ["model", "protocol", "task", "scores", "measurement", "answered", column]
     with (tmp_path / "board.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([headings, ["m", "strict-1", "gcg", "{}", "{}", "{}", cell]])
+        csv.writer(stream).writerows([headings, ["m", "strict-2", "gcg", "{}", "{}", "{}", cell]])
     with pytest.raises(BadData, match=problem):
         Board.read(tmp_path / "board.csv")

@@ -258,7 +258,7 @@ def test_settings_that_lack_what_is_asked_for(typed, tmp_path, lost):
 )
 def test_scores_of_another_kind(tmp_path, change, problem):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "gcg.strict-1" / "scores.json"
+    file = folder / "gcg.strict-2" / "scores.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(BadData, match=re.escape(problem)):
         Board.of_runs([folder])
@@ -269,7 +269,7 @@ def test_scores_of_another_kind(tmp_path, change, problem):
 
 @pytest.mark.parametrize(
     "name",
-    ["leaderboard.csv", "report.html", "predictions.jsonl", "gcg.strict-1/scores.json", "new"],
+    ["leaderboard.csv", "report.html", "predictions.jsonl", "gcg.strict-2/scores.json", "new"],
 )
 def test_a_link_out_of_a_run_is_not_followed(typed, tmp_path, name):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
@@ -288,7 +288,7 @@ def test_a_link_out_of_a_run_is_not_followed(typed, tmp_path, name):
 def test_a_protocols_folder_that_is_a_link_is_not_written_to(tmp_path):
     folder = answered(tmp_path / "run", "m")
     (tmp_path / "elsewhere").mkdir()
-    (folder / "gcg.strict-1").symlink_to(tmp_path / "elsewhere")
+    (folder / "gcg.strict-2").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BadData, match="a link that leads out of the run"):
         Run.open(folder)
 
@@ -383,7 +383,7 @@ def test_boards_show_a_hostile_name_as_it_is(hostile, tmp_path):
 def given_board(file, **cells):
     """A board of one row as somebody else may write it."""
     described = {
-        "model": "m", "task": "gcg", "protocol": "strict-1", "scores": "{}", "answered": "{}",
+        "model": "m", "task": "gcg", "protocol": "strict-2", "scores": "{}", "answered": "{}",
         "measurement": '{"encoder": "minilm@53aa5117"}', "signature": "a:b",
     } | cells  # fmt: skip
     with file.open("w", newline="") as stream:
@@ -486,8 +486,8 @@ def test_a_board_is_not_followed_to_what_is_no_run(tmp_path):
     [
         ("task", "../../evil", "no task named '../../evil'"),
         ("task", "gcg/../gcg", "no task named"),
-        ("protocol", "../strict-1", "it was scored with ../strict-1, and this gcg-bench has"),
-        ("protocol", "strict-2", "it was scored with strict-2, and this gcg-bench has"),
+        ("protocol", "../strict-3", "it was scored with ../strict-3, and this gcg-bench has"),
+        ("protocol", "strict-3", "it was scored with strict-3, and this gcg-bench has"),
     ],
 )
 def test_a_board_cannot_name_a_file_as_task_or_protocol(tmp_path, column, cell, problem):

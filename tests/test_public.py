@@ -134,9 +134,9 @@ def test_python_use_is_as_the_page_says(tmp_path, monkeypatch, capsys):
     assert official == pytest.approx(np.mean(largest))
     strict = np.mean([share / count for share, count in zip(largest, counts, strict=True)])
     assert low <= strict <= high
-    assert signature.startswith("protocol:strict-1|dataset:shapes|")
+    assert signature.startswith("protocol:strict-2|dataset:shapes|")
     assert sorted(path.name for path in (tmp_path / "runs/from-python").iterdir()) == [
-        "gcg.official-1", "gcg.strict-1", "predictions.jsonl", "run.json",
+        "gcg.official-1", "gcg.strict-2", "predictions.jsonl", "run.json",
     ]  # fmt: skip
 
 

@@ -94,7 +94,9 @@ class PredictionFile:
         drafts = [self._drafts[id_] for id_ in ids if id_ in self._drafts]
         self._ready = {
             prediction.id: prediction
-            for prediction in finish(drafts, query_sizes(queries), RAISE_FAULTS)
+            for prediction in finish(
+                drafts, query_sizes(queries), RAISE_FAULTS, self.reading.outlines.add
+            )
         }
 
     def notes(self) -> list[str]:

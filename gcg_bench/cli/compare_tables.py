@@ -1,5 +1,6 @@
 """Tables that compare two runs in a terminal."""
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from gcg_bench.reporting.compare_page import p_shown
 from gcg_bench.runs.labels import short_labels
 from gcg_bench.types import scale_note
 
-_NUMERIC = ("A", "B", "B - A", "p", "p (Holm)")
+_NUMERIC = ("A", "B", "B - A", "visible", "p", "p (Holm)")
 _STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equal": "dim"}
 
 
@@ -26,7 +27,7 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
         console.print(Text(f"{protocol.name} v{protocol.version} on {data}", "bold"))
         rows = table(
             "",
-            ["", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is"],
+            ["", "A", "B", "B - A", "95% interval", "visible", "p", "p (Holm)", "B is"],
             numeric=_NUMERIC,
         )
         for change in contrast.scores_of(protocol):
@@ -35,8 +36,10 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
     scale = scale_note([change.spec for change in contrast.scores], times="x")
     console.print(
         Text(
-            f"{scale} Paired bootstrap and randomisation test, {contrast.draws} draws, Holm over"
-            f" {len(contrast.scores)} tests; a difference is called below .05.",
+            f"{scale} Paired bootstrap, {contrast.draws:,} draws; paired randomisation test,"
+            f" {contrast.tests:,} draws, Holm over {contrast.distinct} distinct scores; a"
+            " difference is called below .05. visible: the smallest difference with p < .05 before"
+            " Holm, which is what these images could have shown.",
             "dim",
         )
     )
@@ -90,6 +93,11 @@ def _listed(images: Sequence[ImageChange], factor: int, digits: int) -> Table:
     return rows
 
 
+def _interval(low: float, high: float) -> str:
+    """An interval as a cell has it; a dash where there is none."""
+    return "–" if math.isnan(low) else rf"\[{_signed(low)}, {_signed(high)}]"
+
+
 def _cells(change: ScoreChange) -> list[str]:
     factor, difference = change.spec.factor, change.difference
     return [
@@ -97,7 +105,8 @@ def _cells(change: ScoreChange) -> list[str]:
         change.spec.text(change.a),
         change.spec.text(change.b),
         _signed(factor * difference.value),
-        rf"\[{_signed(factor * difference.low)}, {_signed(factor * difference.high)}]",
+        _interval(factor * difference.low, factor * difference.high),
+        "–" if math.isnan(difference.visible) else f"{factor * difference.visible:.1f}",
         p_shown(difference.p),
         p_shown(change.holm),
     ]

@@ -29,6 +29,15 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis, *, slices: bool = Tr
             "dim",
         )
     )
+    if diagnosis.imprecise.pairs:
+        cost = 100 * diagnosis.imprecise.cost
+        console.print(
+            Text(
+                f"Wrong attribute or less exact noun: {diagnosis.imprecise.pairs} of the matched"
+                f" pairs, which costs {cost:.1f} points of the quality of matched pairs.",
+                "dim",
+            )
+        )
     if slices:
         for by, group in groupby(diagnosis.slices, key=lambda part: part.by):
             _print_slices(console, by, list(group))

@@ -49,10 +49,16 @@ def _print_view(console: Console, view: ProtocolView, explanation: Explanation) 
     console.print()
     console.print(Text(view.protocol, "bold underline"))
     if view.scores:
-        scores = "  ".join(f"{name} {value:.3f}" for name, value in view.scores.items())
+        scores = "  ".join(
+            f"{name} {'–' if math.isnan(value) else f'{value:.3f}'}"
+            for name, value in view.scores.items()
+        )
         console.print(Text(f"this image alone: {scores}"))
     if view.similarity is not None and view.similarity.size:
         console.print(_numbers("similarity of the words", view.similarity))
+    if view.agreement is not None and view.agreement.size:
+        console.print(_numbers("agreement of the words", view.agreement))
+        _print_words(console, view, explanation)
     if not view.reasons:
         return
     rows = table("", ["score", "reference", "prediction", "counts", "why"])
@@ -68,6 +74,18 @@ def _print_view(console: Console, view: ProtocolView, explanation: Explanation) 
             Text(reason.why),
         )
         previous = reason.score
+    console.print(rows)
+
+
+def _print_words(console: Console, view: ProtocolView, explanation: Explanation) -> None:
+    """Prints why the words of every pair agree or not."""
+    rows = table("", ["reference", "prediction", "why the words agree"])
+    for row, column, why in view.words:
+        rows.add_row(
+            _phrase("R", row, explanation.reference.phrases),
+            _phrase("P", column, explanation.predicted.phrases),
+            Text(why),
+        )
     console.print(rows)
 
 

@@ -1,6 +1,6 @@
 """The table of scores, with one column for each protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -32,12 +32,14 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
     rows.add_row(f"failed {noun}", *map(_failed, results))
     if any(result.words is not None for result in results):
         rows.add_row("words a caption", *map(_words, results))
-    if any(result.encoder is not None for result in results):
+    if any(result.shows_false_accept for result in results):
         rows.add_row("false-accept rate", *map(_false_accept, results))
+    for floor, cells in _floors(results, specs).items():
+        rows.add_row(floor, *cells)
     console.print(rows)
     drawn = any(score.low is not None for result in results for score in result.scores)
     console.print(Text(scale_note(specs.values(), intervals=drawn, times="x"), "dim"))
-    for note, protocols in _noted(results).items():
+    for note, protocols in {**_undefined(results), **_noted(results)}.items():
         console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
     for result in results:
         console.print(Text(result.signature, "dim"), soft_wrap=True)
@@ -55,6 +57,30 @@ def print_spread(console: Console, result: Result, drawn: Spread) -> None:
         rows.add_row(score.name, score.spec.text(score.value), *shown)
     console.print(rows)
     console.print(Text("A single draw is no score: published code draws without a seed.", "dim"))
+
+
+def _floors(results: Sequence[Result], specs: Mapping[str, ScoreSpec]) -> dict[str, list[str]]:
+    """A row for each floor: what it is of -> a cell for each protocol, empty where it has none."""
+    names = dict.fromkeys(floor.name for result in results for floor in result.floors)
+    rows = {}
+    for name in names:
+        floors = [next((f for f in result.floors if f.name == name), None) for result in results]
+        scores = dict.fromkeys(score for floor in floors if floor for score in floor.values)
+        rows[f"{' and '.join(scores)} of {name}"] = [
+            "" if floor is None else ", ".join(specs[s].text(v) for s, v in floor.values.items())
+            for floor in floors
+        ]
+    return rows
+
+
+def _undefined(results: Sequence[Result]) -> dict[str, list[str]]:
+    """What has no value and why -> the names of the protocols where it has none."""
+    protocols: dict[str, list[str]] = {}
+    for result in results:
+        for score in result.scores:
+            if note := score.without_value(result.resampling.draws):
+                protocols.setdefault(note, []).append(result.protocol.name)
+    return protocols
 
 
 def _noted(results: Sequence[Result]) -> dict[str, list[str]]:

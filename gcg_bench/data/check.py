@@ -17,7 +17,7 @@ from gcg_bench.data.drafts import oddities
 from gcg_bench.data.overlap import overlaps
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.fields import CollectedFaults
-from gcg_bench.files.images import image_sizes
+from gcg_bench.files.images import image_sizes, picture_oddities
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
@@ -147,6 +147,9 @@ def _pictures(
     sound = 0
     for sample in samples:
         problems = list(_picture_problems(sample, pixels=pixels))
+        if pixels and not problems and sample.query.image.path is not None:
+            for oddity in picture_oddities(sample.query.image.path):
+                faults.warning(BadData(oddity, file=sample.query.image.path, image=sample.id))
         for problem in problems:
             faults.error(problem)
         sound += not problems

@@ -43,6 +43,7 @@ class SampleDraft(Draft):
         ignore: the masks to ignore: pairs of the field's name, for messages, and the JSON value.
         order: as in Sample; `ranked` fills it where it is None.
         typed_id: the id as the file has it, number or text, for `ranked`; the text by default.
+        lost_by_ids: as in Sample.
     """
 
     captions: tuple[str, ...]
@@ -59,6 +60,7 @@ class SampleDraft(Draft):
     ignore: list[tuple[str, Any]] = field(default_factory=list)
     order: int | None = None
     typed_id: int | str | None = None
+    lost_by_ids: int = 0
 
 
 def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iterator[Sample]:
@@ -88,7 +90,8 @@ def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iter
         ignored = _ignored(sound, sizes, faults)
         for draft, size, grounding, ignore in zip(sound, sizes, grounded, ignored, strict=True):
             query = _query(draft, _picture(draft)(*size))
-            yield Sample(query, grounding, draft.captions, draft.order or 0, ignore)
+            order, lost = draft.order or 0, draft.lost_by_ids
+            yield Sample(query, grounding, draft.captions, order, ignore, lost)
 
 
 def ranked(drafts: Iterable[SampleDraft]) -> list[SampleDraft]:

@@ -41,6 +41,8 @@ _UNREADABLE = (
 _OPEN_LOCK = threading.Lock()  # all threads share the warning filters
 _SIDEWAYS = 5  # EXIF orientations from this value on exchange rows and columns
 _ORIENTATION = 0x0112
+_WHITE = 65535
+_RANGELESS = {"I": "integers of 32 bits", "F": "floating-point numbers"}
 
 
 class ImageFinder:
@@ -159,12 +161,13 @@ def decode(data: bytes, file: object, height: int, width: int) -> Pixels:
         width: the annotated width.
 
     Raises:
-        BadData: the data are not an image, or one of another size.
+        BadData: the data are not an image, or one of another size, or its numbers have no known
+            range.
     """
     with opened(BytesIO(data), file) as image:
         rotated = ImageOps.exif_transpose(image)
         chosen = rotated if rotated.size == (width, height) else image
-        pixels = np.array(chosen.convert("RGB"), dtype=np.uint8)
+        pixels = _rgb(chosen, image.format, file)
     if pixels.shape != (height, width, 3):
         size = f"{pixels.shape[0]} x {pixels.shape[1]}"
         raise BadData(
@@ -173,6 +176,61 @@ def decode(data: bytes, file: object, height: int, width: int) -> Pixels:
             remedy="Use the images that were annotated",
         )
     return pixels
+
+
+def _rgb(image: Image.Image, form: str | None, file: object) -> Pixels:
+    """The pixels of an open image as uint8 RGB.
+
+    Unsigned 16 bits are divided by 257, so that 65,535 becomes 255. Transparency is left out.
+
+    Raises:
+        BadData: the numbers are floating-point or have 32 bits: what is white is unknown.
+    """
+    if _has_16_bits(image, form):
+        values = np.asarray(image).astype(np.int64)
+        grey = ((np.clip(values, 0, _WHITE) + 128) // 257).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in _RANGELESS:
+        raise BadData(
+            f"the image holds {_RANGELESS[image.mode]}, of which no value is known to be white",
+            file=file,
+            remedy="Convert it to 8 bits, as it is meant to look",
+        )
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _has_16_bits(image: Image.Image, form: str | None) -> bool:
+    """Whether an image is grey with unsigned 16 bits; older versions of Pillow say 32 for PNG."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and form == "PNG")
+
+
+def picture_oddities(path: Path) -> Iterator[str]:
+    """What is odd in an image that is read all the same, a sentence each.
+
+    Raises:
+        BadData: the file is not an image.
+    """
+    with opened(path, path) as image:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            yield f"the file holds {frames} images, of which the first is read"
+        if _has_16_bits(image, image.format):
+            largest = int(np.asarray(image).max())
+            if 0 < largest < _WHITE // 8:
+                yield (
+                    f"an image of 16 bits whose largest value is {largest}: it is read as nearly"
+                    " black; if it holds fewer bits, convert it"
+                )
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            yield "the image is transparent in part, which is left out"
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        if orientation not in (0, 1):
+            yield (
+                f"the EXIF orientation is {orientation}: the image is turned by it, so masks must"
+                " be of the turned image"
+            )
 
 
 def image_sizes(path: Path) -> tuple[tuple[int, int], ...]:

@@ -34,6 +34,9 @@ def from_polygons(polygons: object, height: int, width: int, *, field: str = "ma
         raise BadMask(
             f"{value_text(polygons)} is not a list of polygons", field=field, remedy=REMEDY
         )
+    if len(polygons) == 4 and all(isinstance(number, int | float) for number in polygons):
+        remedy = "Write run lengths or polygons; whether it is x, y, w, h or two corners is unknown"
+        raise BadMask("a box of four numbers and no outline", field=field, remedy=remedy)
     outlines = [_outline(polygon, f"{field}[{index}]") for index, polygon in enumerate(polygons)]
     if sum(points for _, points in outlines) > MAX_OUTLINE:
         raise BadMask("polygons too long to draw", field=field, remedy="Are their units pixels?")
@@ -72,7 +75,7 @@ def _outline(polygon: object, field: str) -> tuple[list[int | float], float]:
         raise BadMask(
             f"a polygon of {len(corners)} numbers",
             field=field,
-            remedy="Polygons are [x, y, x, y, ...] of three points or more",
+            remedy="Polygons are [x, y, x, y, ...] of three points or more, no boxes and no pairs",
         )
     if not all(abs(number) < _MAX_COORDINATE for number in corners):  # false for NaN too
         raise BadMask("a coordinate is not finite or too large", field=field, remedy=REMEDY)

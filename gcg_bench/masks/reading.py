@@ -1,7 +1,8 @@
 """Reads masks from files; every value is checked before native code gets it.
 
 The formats are COCO's run lengths, compressed (text, bytes, or bytes printed as text: "b'...'") or
-as a list, and polygons. Sizes may be floats without a fraction. The result is canonical (codes.py).
+as a list, polygons, and bitmaps as rows of zeros and ones. Sizes may be floats without a fraction.
+The result is canonical (codes.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gcg_bench.errors import BadMask
+from gcg_bench.masks.algebra import encode
+from gcg_bench.masks.bitmaps import as_bitmap, size_relation
 from gcg_bench.masks.codes import Expanded, IntArray, chunks, compress, expand, without_inner_zeros
 from gcg_bench.masks.numbers import REMEDY, Size, checked_size, plain_numbers, value_text
 from gcg_bench.masks.polygons import from_polygons
@@ -22,8 +25,8 @@ def read_mask(value: object, *, size: Size | None = None, field: str = "mask") -
     """One mask from a file.
 
     Args:
-        value: {"size": [height, width], "counts": text, bytes or list of runs}, or a list of
-            polygons [x, y, x, y, ...] in pixels.
+        value: {"size": [height, width], "counts": text, bytes or list of runs}, a list of polygons
+            [x, y, x, y, ...] in pixels, or three or more rows of 0 and 1, or of 0 and 255.
         size: (height, width) of the image, which the mask must have; required for polygons.
         field: the name of the field, for messages.
 
@@ -117,6 +120,9 @@ def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
             return Mask(height, width, _counts_bytes(counts, f"{field}.counts")), False
         return from_runs(counts, height, width, field=field), True
     if isinstance(value, list | tuple) and value:
+        if (bitmap := as_bitmap(value)) is not None:
+            _refuse_size(bitmap.shape, size, field, "bitmap")
+            return encode(bitmap), True
         if size is None:
             raise BadMask("polygons without the image's size", field=field, remedy=REMEDY)
         return from_polygons(value, *size, field=field), True
@@ -130,14 +136,21 @@ def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
 def _stated_size(value: Mapping[Any, Any], expected: Size | None, field: str) -> Size:
     """The size that run lengths state; raises BadMask when it is not the size of the image."""
     size = checked_size(value.get("size"), f"{field}.size")
-    if expected is not None and size != tuple(expected):
-        raise BadMask(
-            f"the mask is {size[0]} x {size[1]}, the image {expected[0]} x {expected[1]}"
-            " (height x width)",
-            field=f"{field}.size",
-            remedy="Masks must have the size of their image, height first",
-        )
+    _refuse_size(size, expected, f"{field}.size", "mask")
     return size
+
+
+def _refuse_size(size: Size, expected: Size | None, field: str, what: str) -> None:
+    """Raises BadMask when a size is not that of the image; says how the two are related."""
+    if expected is None or size == tuple(expected):
+        return
+    relation = "".join(f"; {text}" for text in size_relation(size, expected))
+    raise BadMask(
+        f"the {what} is {size[0]} x {size[1]}, the image {expected[0]} x {expected[1]}"
+        f" (height x width){relation}",
+        field=field,
+        remedy="Masks must have the size of their image, height first",
+    )
 
 
 def _counts_bytes(counts: str | bytes | bytearray, field: str) -> bytes:

@@ -1,7 +1,8 @@
 """Matching of predictions with references: the input is a table, the output pairs of indices.
 
-There are four rules. `greedy` and `greedy_halting` reproduce the published evaluator, including its
-errors; `optimal` and `admissible` are optimal assignments. None of them changes its input table.
+There are five rules. `greedy` and `greedy_halting` reproduce the published evaluator, including its
+errors; `optimal`, `admissible` and `heaviest` are optimal assignments. None of them changes its
+input table.
 """
 
 import numpy as np
@@ -11,6 +12,9 @@ from gcg_bench.errors import BadOption
 from gcg_bench.types import FloatArray
 
 Match = tuple[int, int]
+
+PAIR = 1e-9
+"""What a pair adds to a sum of `heaviest`, so that more pairs win over fewer with an equal sum."""
 
 
 def greedy(iou: FloatArray) -> list[tuple[int, int, float]]:
@@ -111,6 +115,20 @@ def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
     # one more pair must count more than all that the other pairs lose by it, at most `span` each
     bonus = (min(weight.shape) + 1) * span or 1.0
     return _assign(np.where(allowed, weight - lowest + bonus, 0.0), allowed)
+
+
+def heaviest(weight: FloatArray, allowed: NDArray[np.bool_], *, pair: float = PAIR) -> list[Match]:
+    """The one-to-one assignment of allowed pairs with the largest sum of weights, sorted by row.
+
+    Every pair adds `pair` to the sum, so that of assignments with equal sums the one with more
+    pairs is taken, and a pair of weight 0 can be matched.
+
+    Args:
+        weight: shape (n, m); at least 0 where allowed, any value elsewhere.
+        allowed: shape (n, m), whether a pair may be matched.
+        pair: what a pair adds, above 0.
+    """
+    return _assign(np.where(allowed, weight + pair, 0.0), allowed) if allowed.any() else []
 
 
 def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:

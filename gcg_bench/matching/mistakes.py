@@ -3,9 +3,11 @@
 A predicted phrase gets the first kind that holds, in the order of `KINDS`. A reference phrase is
 matched, charged to one predicted phrase of a wrong kind, or missed. Charges are one to one, like
 matches: words before places before both, as many as can be, then the largest sum of IoU. So the
-kinds of each side add up to its phrases, and no mistake is charged twice.
+kinds of each side add up to its phrases, and no mistake is charged twice. A wrong attribute is no
+kind of its own: such a phrase is matched, with an agreement below 1.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.matching.assignment import admissible
-from gcg_bench.types import FloatArray
+from gcg_bench.matching.phrases import agreeing_pairs, named
+from gcg_bench.types import FloatArray, Pair
 
 NEAR = 0.1
 """The least IoU at which a predicted mask is taken to mean a reference object."""
@@ -38,22 +41,22 @@ class Kind:
 
 
 KINDS = (
-    Kind("matched", "matched", "The right words in the right place."),
+    Kind("matched", "matched", "The right noun in the right place."),
     Kind(
         "duplicate",
         "duplicate",
-        "Right words and place, but the reference phrase has its answer already.",
+        "Right noun and place, but the reference phrase has its answer already.",
     ),
-    Kind("wrong_words", "wrong words", "The mask fits (IoU ≥ 0.5), the words do not."),
+    Kind("wrong_words", "wrong words", "The mask fits (IoU ≥ 0.5), the noun does not agree."),
     Kind(
         "wrong_place",
         "wrong place",
-        "The words fit, the mask only touches the object (0.1 ≤ IoU < 0.5).",
+        "The noun agrees, the mask only touches the object (0.1 ≤ IoU < 0.5).",
     ),
     Kind(
         "wrong_both",
         "wrong both",
-        "The mask touches an object (0.1 ≤ IoU < 0.5) and the words do not fit it.",
+        "The mask touches an object (0.1 ≤ IoU < 0.5) and the noun does not agree with it.",
     ),
     Kind("hallucinated", "hallucinated", "The mask meets no object (IoU < 0.1), or there is none."),
     Kind("missed", "missed", "A reference phrase that no predicted phrase comes near."),
@@ -74,15 +77,20 @@ class Finding:
         kind: one of `NAMES`.
         other: position, on the other side, of the phrase it was matched with, charged to, or that
             makes its kind hold; for hallucinated and missed phrases the closest one (largest sum of
-            IoU and similarity). None when the other side has no phrase.
+            IoU and noun agreement). None when the other side has no phrase.
         iou: with that phrase, 0 without one.
-        similarity: with that phrase; None without one, or where either has no words.
+        noun: agreement of the nouns with that phrase; None without one, or where either has no
+            words.
+        attributes: likewise of the other content words.
+        agreement: of both together.
     """
 
     kind: str
     other: int | None = None
     iou: float = 0.0
-    similarity: float | None = None
+    noun: float | None = None
+    attributes: float | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +110,30 @@ class ImageDiagnosis:
 
 @runtime_checkable
 class MatchRule(Protocol):
-    """When a predicted phrase matches a reference phrase: the least IoU and similarity."""
+    """When a predicted phrase matches a reference phrase: the least IoU and noun agreement."""
 
     @property
     def threshold_iou(self) -> float: ...
 
     @property
-    def threshold_similarity(self) -> float: ...
+    def threshold_noun(self) -> float: ...
 
 
-def judge_image(
-    image_id: str, overlap: FloatArray, similarity: FloatArray, rule: MatchRule
-) -> ImageDiagnosis:
+def judge_image(pair: Pair, rule: MatchRule) -> ImageDiagnosis:
     """The kind of every phrase of an image, with exactly the matches that `rule` counts.
 
     Args:
-        image_id: for the result.
-        overlap: (R, P) IoU of reference phrases x predicted phrases; NaN counts as 0.
-        similarity: (R, P) similarity of the same phrases; NaN (no words) is similar to nothing.
+        pair: with `iou` (NaN counts as 0), `noun`, `attributes` and `agreement` (NaN, no words,
+            agrees with nothing).
         rule: when a predicted phrase matches a reference phrase.
     """
-    iou = np.nan_to_num(overlap, nan=0.0)
-    alike = similarity >= rule.threshold_similarity  # NaN (no words) is like nothing
+    iou = np.nan_to_num(pair.iou, nan=0.0)
+    alike = named(pair.noun, rule.threshold_noun)
     fits = iou >= rule.threshold_iou
     near = (iou >= NEAR) & ~fits
-    matches = admissible(overlap * similarity, fits & alike)
-
+    matches = agreeing_pairs(
+        pair.iou, pair.noun, pair.agreement, rule.threshold_iou, rule.threshold_noun
+    )
     charges = _Charges(iou, matches)
     predicted: list[tuple[str, int | None]] = [("hallucinated", None)] * iou.shape[1]
     for _, column in matches:
@@ -148,18 +154,19 @@ def judge_image(
             charges.charge(kind, table, mine)
         for column in mine:
             here = charges.partner(column)
-            predicted[column] = (kind, _closest(iou, similarity, table, column, here))
+            predicted[column] = (kind, _closest(iou, pair.noun, table, column, here))
 
     every = np.ones_like(fits)
+    tables = (pair.iou, pair.noun, pair.attributes, pair.agreement)
+    sides = ([table.T for table in tables], tables)
     reference = [
-        _finding(iou.T, similarity.T, row, *charges.of_reference(row), every.T)
-        for row in range(iou.shape[0])
+        _finding(sides[0], row, *charges.of_reference(row), every.T) for row in range(iou.shape[0])
     ]
     answered = [
-        _finding(iou, similarity, column, kind, other, every)
+        _finding(sides[1], column, kind, other, every)
         for column, (kind, other) in enumerate(predicted)
     ]
-    return ImageDiagnosis(image_id, tuple(reference), tuple(answered))
+    return ImageDiagnosis(pair.sample.id, tuple(reference), tuple(answered))
 
 
 class _Charges:
@@ -189,26 +196,24 @@ class _Charges:
 
 
 def _closest(
-    iou: FloatArray, similarity: FloatArray, table: _Table, column: int, known: int | None
+    iou: FloatArray, noun: FloatArray, table: _Table, column: int, known: int | None
 ) -> int | None:
-    """The row of largest IoU + similarity among those of the table, if none is known already."""
+    """The row of largest IoU + noun agreement among those of the table, if none is known."""
     rows = np.flatnonzero(table[:, column])
     if known is not None or not rows.size:
         return known
-    near = iou[rows, column] + np.nan_to_num(similarity[rows, column], nan=-1.0)
+    near = np.nan_to_num(iou[rows, column]) + np.nan_to_num(noun[rows, column], nan=-1.0)
     return int(rows[int(np.argmax(near))])
 
 
 def _finding(
-    iou: FloatArray,
-    similarity: FloatArray,
-    column: int,
-    kind: str,
-    other: int | None,
-    table: _Table,
+    tables: Sequence[FloatArray], column: int, kind: str, other: int | None, allowed: _Table
 ) -> Finding:
-    row = _closest(iou, similarity, table, column, other)
+    """A finding from the tables of IoU, noun, attributes and agreement."""
+    iou, noun = tables[:2]
+    row = _closest(iou, noun, allowed, column, other)
     if row is None:
         return Finding(kind)
-    words = float(similarity[row, column])
-    return Finding(kind, row, float(iou[row, column]), None if np.isnan(words) else words)
+    numbers = [float(table[row, column]) for table in tables[1:]]
+    words = [None if np.isnan(number) else number for number in numbers]
+    return Finding(kind, row, float(np.nan_to_num(iou[row, column])), *words)

@@ -17,6 +17,12 @@ def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=nothing, where=whole > 0)
 
 
+def share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Part divided by whole, elementwise; NaN (no value) where the whole is 0."""
+    values: FloatArray = np.full(np.broadcast(part, whole).shape, np.nan)
+    return np.divide(part, whole, out=values, where=whole > 0)
+
+
 def load(name: str) -> Metric:
     """The metric of a file in this folder, with its default parameters.
 

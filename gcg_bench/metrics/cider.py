@@ -75,6 +75,15 @@ class CIDEr(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
 
+    def notes(self, pairs: Sequence[Pair]) -> tuple[str, ...]:
+        """That CIDEr says nothing of one image, or of references that are all alike."""
+        if len(pairs) == 1:
+            return ("CIDEr of one image is 0 by its formula and says nothing of the caption",)
+        references = {pair.references for pair in pairs}
+        if len(references) == 1:
+            return ("CIDEr of references that are all alike is 0 by its formula and says nothing",)
+        return ()
+
     def paired_notes(self, key: str, a: str, b: str) -> tuple[str, ...]:
         """A note that the document frequencies are fixed in a paired test."""
         return ("CIDEr keeps the document frequencies of the full reference set under draws",)

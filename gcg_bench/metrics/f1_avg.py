@@ -1,8 +1,8 @@
 """F1_avg: phrase F1 averaged over the IoU thresholds .50 to .95 in steps of .05, as COCO's AP.
 
 At each threshold a predicted phrase can match a reference phrase when IoU >= threshold and their
-similarity >= threshold_similarity; the matching has as many pairs as possible. F1 at a high
-threshold is high only when masks fit tightly.
+nouns agree (noun >= threshold_noun); the matching has the largest sum of IoU x agreement. F1 at a
+high threshold is high only when masks fit tightly.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench import matching
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
+from gcg_bench.text.agreement import NOUN_THRESHOLD
 from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 from gcg_bench.types.citations import COCO
 
-# from hundredths: .60 is then the nearest float to 60 / 100 and not a sum of rounded steps
-_THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
-_MATCHED = tuple(f"matched_{threshold:.2f}" for threshold in _THRESHOLDS)
+_MATCHED = tuple(f"matched_{threshold:.2f}" for threshold in matching.IOU_THRESHOLDS)
 
 _CLAIMS = {
     "failure": claims(
@@ -50,6 +49,12 @@ _CLAIMS = {
     "wrong words": claims(
         (Direction.DOWN, "F1_avg", "these matches are lost"),
     ),
+    "wrong colours": claims(
+        (Direction.UNCHANGED, "F1_avg", "the nouns are the same"),
+    ),
+    "wrong nouns": claims(
+        (Direction.DOWN, "F1_avg", "these matches are lost"),
+    ),
     "left-out word": claims(
         (Direction.UNCHANGED, "F1_avg", "the score ignores captions"),
     ),
@@ -61,34 +66,36 @@ class AveragedF1(Metric):
     """Phrase F1 averaged over IoU thresholds .50:.05:.95.
 
     Row: phrases matched at each of the ten thresholds, phrases predicted, phrases in the reference.
-    The score is 0 when neither side has phrases.
+    The score has no value when neither side has phrases.
     """
 
-    threshold_similarity: float = 0.5
+    threshold_noun: float = NOUN_THRESHOLD
 
     name: ClassVar[str] = "f1_avg"
-    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec("F1_avg"),)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec("F1_avg", undefined="neither side has a phrase"),
+    )
     columns: ClassVar[tuple[str, ...]] = (*_MATCHED, "predicted", "reference")
-    needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "noun", "agreement"})
     law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (COCO,)
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        iou, similarity = pair.iou, pair.similarity
-        alike = similarity >= self.threshold_similarity
-        weight = iou * similarity
         row: dict[str, float] = {}
         matched = -1
-        for column, threshold in zip(_MATCHED, _THRESHOLDS, strict=True):
+        for column, threshold in zip(_MATCHED, matching.IOU_THRESHOLDS, strict=True):
             # a higher threshold admits a subset, so 0 pairs remain 0
             if matched != 0:
-                matched = len(matching.admissible(weight, alike & (iou >= threshold)))
+                matches = matching.agreeing_pairs(
+                    pair.iou, pair.noun, pair.agreement, threshold, self.threshold_noun
+                )
+                matched = len(matches)
             row[column] = float(matched)
-        row["reference"], row["predicted"] = map(float, iou.shape)
+        row["reference"], row["predicted"] = map(float, pair.iou.shape)
         return row
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         matched = weights @ rows.stack(_MATCHED)
         phrases = (weights @ rows.stack(("predicted", "reference"))).sum(axis=1)[:, None]
-        f1 = ratio(2 * matched, phrases)
+        f1 = share(2 * matched, phrases)
         return {"F1_avg": f1.mean(axis=1)}

@@ -1,14 +1,16 @@
-"""Hallucination: the share of predicted phrases that are similar to no reference phrase.
+"""Hallucination: the share of predicted phrases whose noun no reference phrase has.
 
-A predicted phrase is hallucinated when its highest similarity to a reference phrase of the image is
-below 0.5. The position of its mask has no effect.
+A predicted phrase is hallucinated when its noun agrees with that of no reference phrase of the
+image (noun < threshold_noun for all of them). The position of its mask has no effect.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gcg_bench.metrics import ratio
+from gcg_bench import matching
+from gcg_bench.metrics import share
+from gcg_bench.text.agreement import NOUN_THRESHOLD
 from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 _CLAIMS = {
@@ -51,13 +53,19 @@ _CLAIMS = {
         ),
     ),
     "junk": claims(
-        (Direction.UP, "Hallucination", "the junk words are similar to no reference phrase"),
+        (Direction.UP, "Hallucination", "the junk words name nothing of the reference"),
     ),
     "swapped words": claims(
         (Direction.UNCHANGED, "Hallucination", "the same words and masks are there"),
     ),
     "wrong words": claims(
-        (Direction.UP, "Hallucination", "the words are similar to no reference phrase"),
+        (Direction.UP, "Hallucination", "the words name nothing of the reference"),
+    ),
+    "wrong colours": claims(
+        (Direction.UNCHANGED, "Hallucination", "the nouns are the same"),
+    ),
+    "wrong nouns": claims(
+        (Direction.UP, "Hallucination", "the words name nothing of the reference"),
     ),
     "left-out word": claims(
         (Direction.UNCHANGED, "Hallucination", "the score ignores captions"),
@@ -69,11 +77,11 @@ _CLAIMS = {
 class Hallucination(Metric):
     """Hallucinated phrases over predicted phrases, pooled over images; lower is better.
 
-    Row: (phrases hallucinated, phrases predicted). A mask without words is similar to nothing, so
-    it is hallucinated. A model that predicts nothing scores 0.
+    Row: (phrases hallucinated, phrases predicted). A mask without words names nothing, so it
+    is hallucinated. A model that predicts nothing has no value.
     """
 
-    threshold_similarity: float = 0.5
+    threshold_noun: float = NOUN_THRESHOLD
 
     name: ClassVar[str] = "hallucination"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
@@ -81,22 +89,22 @@ class Hallucination(Metric):
             "Hallucination",
             direction="lower",
             headline=False,
-            gameable="only the surest phrase is answered, or none",
+            undefined="no phrase is predicted",
+            gameable="only the surest phrase is answered",
         ),
     )
     columns: ClassVar[tuple[str, ...]] = ("hallucinated", "predicted")
-    needs: ClassVar[frozenset[str]] = frozenset({"similarity"})
+    needs: ClassVar[frozenset[str]] = frozenset({"noun"})
     law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        predicted = pair.similarity.shape[1]
-        is_similar = (pair.similarity >= self.threshold_similarity).any(axis=0)
+        predicted = pair.noun.shape[1]
+        is_there = matching.named(pair.noun, self.threshold_noun).any(axis=0)
         return {
-            "hallucinated": float(predicted - int(is_similar.sum())),
+            "hallucinated": float(predicted - int(is_there.sum())),
             "predicted": float(predicted),
         }
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         hallucinated, predicted = (weights @ rows.stack(self.columns)).T
-        rate = ratio(hallucinated, predicted)
-        return {"Hallucination": rate}
+        return {"Hallucination": share(hallucinated, predicted)}

@@ -75,6 +75,12 @@ _CLAIMS = {
     "wrong words": claims(
         (Direction.UNCHANGED, "mIoU", "the score ignores words"),
     ),
+    "wrong colours": claims(
+        (Direction.UNCHANGED, "mIoU", "the score ignores words"),
+    ),
+    "wrong nouns": claims(
+        (Direction.UNCHANGED, "mIoU", "the score ignores words"),
+    ),
     "left-out word": claims(
         (Direction.UNCHANGED, "mIoU", "the score ignores captions"),
     ),

@@ -1,9 +1,9 @@
 """Precision, recall and F1 of phrases by mask and words, pooled over images.
 
 A predicted phrase can match a reference phrase when their masks overlap (IoU >= threshold_iou) and
-their words are similar (similarity >= threshold_similarity). The matching is one to one and has as
-many of these admissible pairs as possible. A predicted phrase without a match is a false positive,
-a reference phrase without one a false negative.
+their nouns agree (noun >= threshold_noun). The matching is one to one and has the largest sum of
+IoU x agreement over these pairs. A predicted phrase without a match is a false positive, a
+reference phrase without one a false negative.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from gcg_bench import matching
 from gcg_bench.matching.mistakes import APART, KINDS, Finding, judge_image
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
+from gcg_bench.text.agreement import NOUN_THRESHOLD
 from gcg_bench.types import (
     Claim,
     Direction,
@@ -73,6 +74,12 @@ _CLAIMS = {
         (Direction.DOWN, "Precision F1", "these matches are lost"),
         (Direction.DOWN_BY_SHARE, "Recall", "one wrong phrase must not cost more than one phrase"),
     ),
+    "wrong colours": claims(
+        (Direction.UNCHANGED, "Precision Recall F1", "the nouns are the same"),
+    ),
+    "wrong nouns": claims(
+        (Direction.DOWN, "Precision Recall F1", "these matches are lost"),
+    ),
     "left-out word": claims(
         (Direction.UNCHANGED, "Precision Recall F1", "the score ignores captions"),
     ),
@@ -84,29 +91,34 @@ class PhraseF1(Metric):
     """Precision, Recall and F1 at one IoU threshold.
 
     Row: (phrases matched, phrases predicted, phrases in the reference). A ratio without a
-    denominator is 0.
+    denominator has no value.
     """
 
     threshold_iou: float = 0.5
-    threshold_similarity: float = 0.5
+    threshold_noun: float = NOUN_THRESHOLD
 
     name: ClassVar[str] = "phrase_f1"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
-        ScoreSpec("Precision", headline=False, gameable="only the surest phrase is answered"),
-        ScoreSpec("Recall"),
-        ScoreSpec("F1"),
+        ScoreSpec(
+            "Precision",
+            headline=False,
+            undefined="no phrase is predicted",
+            gameable="only the surest phrase is answered",
+        ),
+        ScoreSpec("Recall", undefined="the references have no phrase"),
+        ScoreSpec("F1", undefined="neither side has a phrase", floors=True),
     )
     columns: ClassVar[tuple[str, ...]] = ("matched", "predicted", "reference")
     phrase_columns: ClassVar[tuple[str, str] | None] = ("matched", "reference")
-    needs: ClassVar[frozenset[str]] = frozenset({"iou", "similarity"})
+    needs: ClassVar[frozenset[str]] = frozenset({"iou", "noun", "attributes", "agreement"})
     law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
 
     def measure(self, pair: Pair, fitted: None) -> Row:
-        iou, similarity = pair.iou, pair.similarity
-        # NaN (two empty masks, or no words) compares false, so the pair is not admissible
-        allowed = (iou >= self.threshold_iou) & (similarity >= self.threshold_similarity)
-        matched = len(matching.admissible(iou * similarity, allowed))
-        reference, predicted = iou.shape
+        matches = matching.agreeing_pairs(
+            pair.iou, pair.noun, pair.agreement, self.threshold_iou, self.threshold_noun
+        )
+        matched = len(matches)
+        reference, predicted = pair.iou.shape
         return {
             "matched": float(matched),
             "predicted": float(predicted),
@@ -116,14 +128,14 @@ class PhraseF1(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         matched, predicted, reference = (weights @ rows.stack(self.columns)).T
         return {
-            "Precision": ratio(matched, predicted),
-            "Recall": ratio(matched, reference),
-            "F1": ratio(2 * matched, predicted + reference),
+            "Precision": share(matched, predicted),
+            "Recall": share(matched, reference),
+            "F1": share(2 * matched, predicted + reference),
         }
 
     def explain(self, pair: Pair) -> list[Reason]:
         """The kind of every predicted phrase, then that of every unmatched reference phrase."""
-        image = judge_image(pair.sample.id, pair.iou, pair.similarity, self)
+        image = judge_image(pair, self)
         predicted = [
             Reason("F1", _partner(finding), position, finding.kind == "matched", _why(finding, "R"))
             for position, finding in enumerate(image.predicted)
@@ -145,7 +157,9 @@ def _why(finding: Finding, letter: str) -> str:
     title = next(kind.title for kind in KINDS if kind.name == finding.kind)
     if finding.other is None:
         return f"{title}: the other side has no phrase"
-    words = "no words" if finding.similarity is None else f"similarity {finding.similarity:.3f}"
+    words = "no words"
+    if finding.noun is not None and finding.attributes is not None:
+        words = f"noun {finding.noun:.2f}, attributes {finding.attributes:.2f}"
     numbers = f"IoU {finding.iou:.3f}, {words}"
     if finding.kind in APART:
         return f"{title}: the closest, {letter}{finding.other + 1}, has {numbers}"

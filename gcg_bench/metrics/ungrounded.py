@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
 from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 _CLAIMS = {
@@ -39,6 +39,12 @@ _CLAIMS = {
     "wrong words": claims(
         (Direction.UNCHANGED, "Ungrounded", "the score ignores words"),
     ),
+    "wrong colours": claims(
+        (Direction.UNCHANGED, "Ungrounded", "the score ignores words"),
+    ),
+    "wrong nouns": claims(
+        (Direction.UNCHANGED, "Ungrounded", "the score ignores words"),
+    ),
     "left-out word": claims(
         (Direction.UNCHANGED, "Ungrounded", "the score ignores captions"),
     ),
@@ -49,12 +55,19 @@ _CLAIMS = {
 class Ungrounded(Metric):
     """Phrases without a mask divided by predicted phrases, pooled over images; lower is better.
 
-    Row: (phrases without a mask, phrases predicted). A model that predicts nothing scores 0.
+    Row: (phrases without a mask, phrases predicted). A model that predicts nothing
+    has no value.
     """
 
     name: ClassVar[str] = "ungrounded"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
-        ScoreSpec("Ungrounded", direction="lower", headline=False, gameable="nothing is answered"),
+        ScoreSpec(
+            "Ungrounded",
+            direction="lower",
+            headline=False,
+            undefined="no phrase is predicted",
+            gameable="only the surest phrase is answered",
+        ),
     )
     columns: ClassVar[tuple[str, ...]] = ("maskless", "predicted")
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -70,5 +83,4 @@ class Ungrounded(Metric):
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         maskless, predicted = (weights @ rows.stack(self.columns)).T
-        rate = ratio(maskless, predicted)
-        return {"Ungrounded": rate}
+        return {"Ungrounded": share(maskless, predicted)}

@@ -81,9 +81,10 @@ def read_predictions(
         BadData: the first problem, unless `on_problem` or `faults` takes the problems.
     """
     taker = faults if on_problem is None else _PassedOn(on_problem)
-    drafts = read_drafts(path, known=known, faults=taker, reading=reading)
+    counts = Reading() if reading is None else reading
+    drafts = read_drafts(path, known=known, faults=taker, reading=counts)
     while chunk := list(islice(drafts, _CHUNK)):
-        yield from finish(chunk, sizes, taker)
+        yield from finish(chunk, sizes, taker, counts.outlines.add)
 
 
 def read_drafts(
@@ -99,7 +100,8 @@ def read_drafts(
     `read_predictions`.
     """
     counts = Reading() if reading is None else reading
-    drafts: Iterable[PredictionDraft] = joined(drafts_in(path, faults, counts), faults, counts)
+    written = counts.outlines.compacted(drafts_in(path, faults, counts))
+    drafts: Iterable[PredictionDraft] = joined(written, faults, counts)
     if known is not None:
         drafts = identified(list(drafts), known, faults, counts)
     yield from counted(drafts, faults, counts)

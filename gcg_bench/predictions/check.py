@@ -12,6 +12,8 @@ from gcg_bench.errors import BadData, BadMask, BadOption, EnvironmentProblem
 from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.predictions import Known, Reading, read_predictions, write_line
 from gcg_bench.predictions.identity import TwoImages
+from gcg_bench.predictions.markup import clean
+from gcg_bench.predictions.oddities import TextOddities, text_oddities
 from gcg_bench.predictions.recognition import repair_of
 from gcg_bench.types import Prediction
 
@@ -54,9 +56,20 @@ def check(
     """
     faults = CollectedFaults()
     split = _split(ids, known)
-    predicted = {prediction.id for prediction in _kept(path, sizes, split, faults, reading)}
+    oddities = TextOddities()
+    predicted = set()
+    counts = Reading() if reading is None else reading
+    for prediction in _kept(path, sizes, split, faults, counts):
+        predicted.add(prediction.id)
+        oddities.add(prediction)
     for absent in [query.id for query in split or () if query.id not in predicted]:
         faults.error(BadData("no prediction", file=path, image=absent, remedy="Predict it"))
+    if doubt := counts.outlines.doubt():
+        remedy = "Write coordinates in pixels of the image"
+        faults.warning(BadData(doubt, file=path, remedy=remedy))
+    for oddity in oddities.found():
+        problem, remedy = oddity.problem, oddity.remedy
+        faults.warning(BadData(problem, file=path, image=oddity.image, remedy=remedy))
     return faults.collected
 
 
@@ -71,8 +84,8 @@ def fix(
     """Writes what can be read of prediction files as our JSON lines.
 
     Faulty parts are left out, as `read_predictions` says. Nothing is invented: queries without a
-    prediction stay without one. Harmless variants (run lengths as lists or printed bytes, whole
-    floats) are written in the one canonical form.
+    prediction stay without one. Markup in captions and phrases is removed. Harmless variants (run
+    lengths as lists or printed bytes, whole floats) are written in the one canonical form.
 
     Args:
         path: a file, a folder, or a run folder; it is not changed.
@@ -88,8 +101,12 @@ def fix(
         EnvironmentProblem: `out` cannot be written.
     """
     faults = CollectedFaults()
-    kept = _kept(path, sizes, _split(ids, known), faults, None)
-    lines = [write_line(prediction) + "\n" for prediction in kept]
+    lines, cleaned = [], []
+    for prediction in _kept(path, sizes, _split(ids, known), faults, None):
+        tidy = clean(prediction)
+        lines.append(write_line(tidy) + "\n")
+        if tidy != prediction:
+            cleaned.append(prediction)
     if not lines:
         raise BadData("nothing in it can be read, so nothing was written", file=path)
     try:
@@ -102,7 +119,13 @@ def fix(
     changes = tuple(
         (fault, _repair(fault)) for level, fault in faults.collected if level == "error"
     )
-    return Repair(len(lines), changes)
+    return Repair(len(lines), (*changes, *_cleaned(path, cleaned)))
+
+
+def _cleaned(path: Path, predictions: Sequence[Prediction]) -> Iterator[tuple[BadData, str]]:
+    """What was done about markup: one entry for all predictions that held any."""
+    for oddity in text_oddities(predictions)[:1]:
+        yield BadData(oddity.problem, file=path, image=oddity.image), "markup removed"
 
 
 def _split(ids: Collection[str] | None, known: Sequence[Known] | None) -> Sequence[Known] | None:

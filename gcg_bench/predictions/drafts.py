@@ -14,6 +14,7 @@ from gcg_bench.errors import BadData, BadMask
 from gcg_bench.files import paths
 from gcg_bench.files.fields import Faults, as_whole, kind
 from gcg_bench.masks import inspect_masks
+from gcg_bench.masks.bitmaps import outline_problem
 from gcg_bench.types import Grounding, Mask, Phrase, Prediction, Query
 
 Size = tuple[int, int]
@@ -90,7 +91,10 @@ class PredictionDraft(Draft):
 
 
 def finish(
-    drafts: Sequence[PredictionDraft], sizes: Mapping[str, Size] | None, faults: Faults
+    drafts: Sequence[PredictionDraft],
+    sizes: Mapping[str, Size] | None,
+    faults: Faults,
+    add_outline: Callable[[str, Any, Size], None] | None = None,
 ) -> list[Prediction]:
     """The drafts as predictions, in their order.
 
@@ -99,10 +103,21 @@ def finish(
         sizes: query id -> (height, width) that the masks must have; the masks of a query that is
             not listed must all have the size of the first.
         faults: takes the error of each mask that cannot be read; if it returns, the mask is left
-            out.
+            out. An outline that cannot be one in pixels of its image is such a mask.
+        add_outline: gets the id, the JSON value and the size of each mask that is read.
     """
     known = sizes or {}
-    grounded = groundings(drafts, [known.get(draft.id) for draft in drafts], faults)
+
+    def checked(id_: str, value: Any, mask: Mask, field_name: str) -> Mask | BadMask:
+        size = mask.height, mask.width
+        if isinstance(value, list) and (problem := outline_problem(value, size)):
+            remedy = "Coordinates are pixels of the image: x to the right, y down"
+            return BadMask(problem, field=field_name, remedy=remedy)
+        if add_outline is not None:
+            add_outline(id_, value, size)
+        return mask
+
+    grounded = groundings(drafts, [known.get(draft.id) for draft in drafts], faults, checked)
     return [
         Prediction(
             draft.id, grounding, draft.raw, draft.seconds, draft.error, refused=draft.refused
@@ -112,7 +127,10 @@ def finish(
 
 
 def groundings(
-    drafts: Sequence[Draft], sizes: Sequence[Size | None], faults: Faults
+    drafts: Sequence[Draft],
+    sizes: Sequence[Size | None],
+    faults: Faults,
+    checked: Callable[[str, Any, Mask, str], Mask | BadMask] | None = None,
 ) -> Iterator[Grounding]:
     """The groundings of drafts, in their order; all masks are checked in one call.
 
@@ -122,6 +140,8 @@ def groundings(
             is not known: then all masks of the draft must have the size of the first.
         faults: takes the error of each mask that cannot be read, with file, image and phrase; if it
             returns, the mask is left out.
+        checked: gets the draft's id, the JSON value, the mask and the field of each valid mask, and
+            returns the mask or an error.
     """
     by_phrase = [
         (phrase.masks, size)
@@ -134,10 +154,12 @@ def groundings(
         phrases = []
         for position, phrase in enumerate(draft.phrases):
             masks = []
-            for (field_name, _), mask in zip(phrase.masks, next(inspected), strict=True):
+            for (field_name, value), mask in zip(phrase.masks, next(inspected), strict=True):
                 if isinstance(mask, Mask):
                     first = first or mask
                 sized = _of_size(mask, first, field_name)
+                if isinstance(sized, Mask) and checked is not None:
+                    sized = checked(draft.id, value, sized, field_name)
                 if isinstance(sized, Mask):
                     masks.append(sized)
                 else:

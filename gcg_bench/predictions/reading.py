@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gcg_bench.errors import BadData
 from gcg_bench.files.fields import Faults
 from gcg_bench.predictions.drafts import PredictionDraft
+from gcg_bench.predictions.outlines import Outlines
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Reading:
         broken_lines: captions that hold a line break of any kind.
         unread: field name -> how many predictions have it although their layout does not read it.
         remarks: what else is to be said of how the files were read, one sentence each.
+        outlines: the forms of the masks and the units of outlines.
     """
 
     layout: str = ""
@@ -39,6 +41,7 @@ class Reading:
     broken_lines: int = 0
     unread: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
+    outlines: Outlines = field(default_factory=Outlines)
 
     def count(self, draft: PredictionDraft, faults: Faults) -> None:
         """Adds one prediction, and warns of what is odd in it."""
@@ -69,6 +72,10 @@ class Reading:
             sentences.append(
                 f"answers beside an error, which count as silence: {self.dropped} of {self.images}"
             )
+        if count := self.outlines.bitmaps:
+            sentences.append(f"masks that are rows of numbers, read as bitmaps: {count}")
+        if doubt := self.outlines.doubt():
+            sentences.append(doubt)
         if self.uneven:
             sentences.append(
                 "images with unequal numbers of phrases and masks, paired by position as published:"

@@ -24,8 +24,9 @@ class Line:
         a: the score of A as text.
         b: that of B.
         change: B minus A, signed.
-        low: of the interval.
+        low: of the interval; empty without one.
         high: of the interval.
+        visible: the smallest difference that the images could have shown, as text.
         p: as text.
         holm: adjusted, as text.
         verdict: of B, in words.
@@ -40,6 +41,7 @@ class Line:
     change: str
     low: str
     high: str
+    visible: str
     p: str
     holm: str
     verdict: str
@@ -131,8 +133,9 @@ def _line(change: ScoreChange, reach: float) -> Line:
         a=change.spec.text(change.a),
         b=change.spec.text(change.b),
         change=_signed(factor * difference.value),
-        low=_signed(factor * difference.low),
+        low="" if math.isnan(difference.low) else _signed(factor * difference.low),
         high=_signed(factor * difference.high),
+        visible="–" if math.isnan(difference.visible) else f"{factor * difference.visible:.1f}",
         p=p_shown(difference.p),
         holm=p_shown(change.holm),
         verdict=change.verdict,

@@ -5,7 +5,7 @@
     RUN/PROTOCOL/rows.parquet   what the metrics counted, one row a query
     RUN/PROTOCOL/scores.json    written last; if it exists, scoring is finished
 
-PROTOCOL is `<task>.<protocol>-<version>`, e.g. `gcg.strict-1`.
+PROTOCOL is `<task>.<protocol>-<version>`, e.g. `gcg.strict-2`.
 
 Every file except predictions.jsonl is written whole or not at all. Predictions are only appended,
 one line at a time, by the one process that holds the lock.

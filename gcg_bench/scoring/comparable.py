@@ -59,6 +59,7 @@ def differences(
     *,
     scores: Collection[str] | None = None,
     draws: int = 1000,
+    tests: int | None = None,
     seed: int = 0,
 ) -> dict[str, Difference]:
     """How far B is from A in every score, with paired intervals and p-values.
@@ -67,7 +68,8 @@ def differences(
         a: a result.
         b: another on the same queries by the same metrics.
         scores: only what is needed for these.
-        draws: samples for the interval, and as many for the test.
+        draws: samples for the interval.
+        tests: draws of the test; as many as for the interval by default.
         seed: of the generators.
 
     Raises:
@@ -83,7 +85,7 @@ def differences(
         for metric in chosen
     }
     reduce, count = statistics.over_clusters(reducer(chosen, mixed), a.images, sides=2)
-    paired = statistics.paired(reduce, count, draws=draws, seed=seed)
+    paired = statistics.paired(reduce, count, draws=draws, tests=tests, seed=seed)
     return {
         name: difference for name, difference in paired.items() if scores is None or name in scores
     }

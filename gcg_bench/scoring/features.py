@@ -1,4 +1,4 @@
-"""Features of pairs: overlaps, pixel counts, tokens, similarities; each computed once, when needed.
+"""Features of pairs: overlaps, pixel counts, tokens, words; each computed once, when needed.
 
 A feature is computed when a chosen metric declares that it needs it, and only then: a protocol of
 masks starts no Java and loads no phrase encoder.
@@ -6,6 +6,7 @@ masks starts no Java and loads no phrase encoder.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, islice
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,8 @@ import numpy as np
 
 from gcg_bench import masks
 from gcg_bench.errors import BadOption
-from gcg_bench.text import java, similarity
+from gcg_bench.text import java, similarity, strangers
+from gcg_bench.text.agreement import Unknown, agreement_tables
 from gcg_bench.text.encoders import Encoder
 from gcg_bench.types import (
     FEATURES,
@@ -31,12 +33,42 @@ from gcg_bench.types import (
 _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
 
 
+_WORDS = ("noun", "attributes", "agreement")  # the features of the agreement of phrases
+
+
 @dataclass(frozen=True)
 class PhraseRule:
-    """How phrases are compared: an encoder, and whether equal phrases have similarity 1."""
+    """How phrases are compared.
 
-    encoder: Encoder
-    equal_is_one: bool
+    Attributes:
+        encoder: of the vectors of phrases, and of the words that the agreement of phrases does not
+            know; None when such words agree only with themselves.
+        equal_is_one: whether equal phrases have similarity 1.
+    """
+
+    encoder: Encoder | None
+    equal_is_one: bool = False
+
+    @cached_property
+    def unknown(self) -> Unknown | None:
+        """Compares nouns that WordNet does not know; None without an encoder.
+
+        The encoder's model is loaded by the first such noun that is not in the cache.
+        """
+        return (
+            None
+            if self.encoder is None
+            else Unknown(self.encoder.vectors, encoder=self.encoder.digest)
+        )
+
+    @property
+    def named_encoder(self) -> tuple[str, str] | None:
+        """Name and sha256 of the encoder; None without one."""
+        return None if self.encoder is None else (self.encoder.name, self.encoder.digest)
+
+    def agreement(self, references: Sequence[str], predicted: Sequence[str]) -> FloatArray:
+        """The agreement of phrases, shape (R, P); NaN where one has no words."""
+        return agreement_tables([(references, predicted)], unknown=self.unknown)[0][2]
 
 
 @dataclass
@@ -55,6 +87,7 @@ class FeatureStore:
     seconds: dict[str, float] = field(default_factory=dict)
     _values: dict[str, Sequence[Any]] = field(default_factory=dict)
     _vectors: dict[str, Mapping[str, FloatArray]] = field(default_factory=dict)
+    _agreeing: dict[str, Mapping[str, Sequence[FloatArray]]] = field(default_factory=dict)
 
     def with_features(
         self, needs: frozenset[str], rule: PhraseRule | None = None
@@ -63,39 +96,53 @@ class FeatureStore:
 
         Args:
             needs: names of features, of `FEATURES`.
-            rule: how phrases are compared, when `similarity` is needed.
+            rule: how phrases are compared, when `similarity` is needed, or `noun`, `attributes` or
+                `agreement`.
 
         Raises:
-            BadOption: a feature that does not exist, or similarity without a rule.
+            BadOption: a feature that does not exist, or a feature of words without a rule or
+                an encoder that it needs.
             EnvironmentProblem: Java or an encoder is needed and missing.
         """
         if unknown := needs - set(FEATURES):
             raise BadOption(f"no feature is named {sorted(unknown)[0]!r}; known: {FEATURES}")
         columns: dict[str, Sequence[Any]] = {}
         for name in FEATURES:
-            if name == "similarity" and name in needs:
-                if rule is None:
-                    raise BadOption("the similarity of phrases needs an encoder")
+            if name not in needs:
+                continue
+            if name == "similarity":
                 columns[name] = self._similarity(rule)
-            elif name in needs:
+            elif name in _WORDS:
+                columns[name] = self._agreements(rule)[name]
+            else:
                 columns[name] = self._value(name)
         return tuple(
             pair.having(**{name: column[position] for name, column in columns.items()})
             for position, pair in enumerate(self.pairs)
         )
 
-    def false_accept(self, rule: PhraseRule, *, seed: int) -> float:
-        """The share of reference phrases of other images that the similarity gate would accept."""
-        phrases = [
+    @property
+    def reference_phrases(self) -> list[list[str]]:
+        """The reference phrases that have words, image by image."""
+        return [
             [text for text in texts_of(pair.sample.truth) if text is not None]
             for pair in self.pairs
         ]
+
+    def false_accept(self, rule: PhraseRule, *, seed: int) -> float:
+        """The share of reference phrases of other images that the similarity gate would accept."""
         return similarity.false_accept(
-            phrases,
-            self._embedded(rule.encoder),
+            self.reference_phrases,
+            self._embedded(_encoder_of(rule)),
             equal_is_one=rule.equal_is_one,
             seed=seed,
             pairs=_STRANGERS,
+        )
+
+    def false_agreement(self, rule: PhraseRule, *, seed: int) -> float:
+        """The share of reference phrases of other images whose nouns would agree."""
+        return strangers.false_agreement(
+            self.reference_phrases, rule.unknown, seed=seed, pairs=_STRANGERS
         )
 
     def _value(self, name: str) -> Sequence[Any]:
@@ -137,14 +184,31 @@ class FeatureStore:
             for pair in self.pairs
         ]
 
-    def _similarity(self, rule: PhraseRule) -> Sequence[FloatArray]:
+    def _agreements(self, rule: PhraseRule | None) -> Mapping[str, Sequence[FloatArray]]:
+        if rule is None:
+            raise BadOption("the agreement of phrases needs a rule")
+        key = "" if rule.encoder is None else rule.encoder.digest
+        if key not in self._agreeing:
+            tables = agreement_tables(
+                [
+                    (texts_of(pair.sample.truth), texts_of(pair.prediction.grounding))
+                    for pair in self.pairs
+                ],
+                unknown=rule.unknown,
+            )
+            self._agreeing[key] = {
+                name: [table[position] for table in tables] for position, name in enumerate(_WORDS)
+            }
+        return self._agreeing[key]
+
+    def _similarity(self, rule: PhraseRule | None) -> Sequence[FloatArray]:
         return similarity.tables(
             [
                 (texts_of(pair.sample.truth), texts_of(pair.prediction.grounding))
                 for pair in self.pairs
             ],
-            self._embedded(rule.encoder),
-            equal_is_one=rule.equal_is_one,
+            self._embedded(_encoder_of(rule)),
+            equal_is_one=rule is not None and rule.equal_is_one,
         )
 
     def _embedded(self, encoder: Encoder) -> Mapping[str, FloatArray]:
@@ -168,6 +232,13 @@ def pair_up(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) ->
         predictions: one for every sample; masks have the size of the image.
     """
     return FeatureStore(tuple(Pair(sample, predictions[sample.id]) for sample in samples))
+
+
+def _encoder_of(rule: PhraseRule | None) -> Encoder:
+    """The encoder of a rule; raises BadOption without one."""
+    if rule is None or rule.encoder is None:
+        raise BadOption("the similarity of phrases needs an encoder")
+    return rule.encoder
 
 
 def texts_of(grounding: Grounding) -> list[str | None]:

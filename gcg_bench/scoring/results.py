@@ -14,8 +14,9 @@ import numpy as np
 from gcg_bench.errors import UnknownName
 from gcg_bench.runs import shown
 from gcg_bench.scoring import signature
-from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
+from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
+from gcg_bench.text.agreement import INSTRUMENT
 from gcg_bench.types import FloatArray, Metric, Rows
 
 
@@ -34,8 +35,9 @@ class Result:
         scores: in the order of tables.
         rows: metric name -> its rows.
         words: mean length of the captions in tokens; None when no metric needs tokens.
-        false_accept: share of other images' reference phrases that pass the similarity gate; None
-            when no metric needs the similarity, or no two images have phrases.
+        false_accept: share of other images' reference phrases whose words would be accepted; None
+            when no metric compares phrases, or no two images have phrases.
+        floors: what some scores reach without the right words.
         notes: what a reader must know beside the numbers.
         seconds: stage -> wall seconds.
         resampling: how the intervals were drawn.
@@ -54,6 +56,7 @@ class Result:
     rows: Mapping[str, Rows] = field(compare=False, repr=False)
     words: float | None = None
     false_accept: float | None = None
+    floors: tuple[Floor, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     resampling: Resampling = field(default_factory=Resampling)
@@ -70,7 +73,7 @@ class Result:
 
     @property
     def key(self) -> str:
-        """Name and version of the protocol, e.g. `strict-1`."""
+        """Name and version of the protocol, e.g. `strict-2`."""
         return self.protocol.key
 
     @property
@@ -82,6 +85,12 @@ class Result:
     def metrics(self) -> tuple[Metric, ...]:
         """The protocol's metrics."""
         return self.protocol.metrics
+
+    @property
+    def shows_false_accept(self) -> bool:
+        """Whether a table has a place for the false-accept rate: phrases are compared."""
+        known = self.encoder is not None or self.false_accept is not None
+        return known and self.protocol.compares_phrases
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -97,6 +106,14 @@ class Result:
     def measurement(self) -> dict[str, str]:
         """What decided the measurement; must agree before two results are compared."""
         name, digest = self.encoder or ("none", "")
+        words = {}
+        if "similarity" in self.protocol.needs or not self.protocol.agrees:
+            words["equal_phrases"] = "1" if self.protocol.equal_is_one else "cosine"
+        if self.protocol.agrees:
+            words["agreement"] = INSTRUMENT
+        confidences = {}
+        if any(metric.reads_confidences for metric in self.metrics):
+            confidences = {"ranked_by_confidence": self.confidences}
         return {
             "protocol": self.key,
             "dataset": self.data.dataset,
@@ -106,7 +123,8 @@ class Result:
             "n": str(self.data.n),
             "missing": self.data.missing,
             "encoder": f"{name}@{digest[:8]}" if digest else name,
-            "equal_phrases": "1" if self.protocol.equal_is_one else "cosine",
+            **words,
+            **confidences,
             "metrics": "+".join(metric.signature for metric in self.metrics),
         }
 
@@ -158,6 +176,7 @@ class Result:
             "scores": {score.name: score.to_json() for score in self.scores},
             "words": self.words,
             "false_accept": self.false_accept,
+            "floors": [floor.to_json() for floor in self.floors],
             "notes": list(self.notes),
             "seconds": dict(self.seconds),
             "resampling": asdict(self.resampling),

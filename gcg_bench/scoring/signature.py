@@ -21,6 +21,8 @@ MEASUREMENT = (
     "missing",
     "encoder",
     "equal_phrases",
+    "agreement",
+    "ranked_by_confidence",
     "metrics",
 )
 # and those that say what the measurement found or was made by
@@ -43,7 +45,7 @@ def ordered(
         confidences: whether the predicted masks carry scores.
         evaluator: the program that scored.
     """
-    after = ("encoder", "equal_phrases", "metrics")
+    after = ("encoder", "equal_phrases", "agreement", "ranked_by_confidence", "metrics")
     later = {name: measurement[name] for name in after if name in measurement}
     encoder = {name: later.pop(name) for name in after[:1] if name in later}
     return {

@@ -21,7 +21,7 @@ from gcg_bench.files.fields import Record
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of
 from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
+from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Metric, Rows
 
@@ -45,7 +45,7 @@ def load_results(run: Run) -> list[Result]:
 
 
 def load_result(run: Run, folder: str) -> Result:
-    """The result that a run keeps in a folder, e.g. `gcg.strict-1`.
+    """The result that a run keeps in a folder, e.g. `gcg.strict-2`.
 
     Raises:
         MissingData: the run was not scored with that protocol.
@@ -129,6 +129,7 @@ def from_json(value: Mapping[str, Any], file: Path) -> Result:
         rows={},
         words=record.number("words") if record.has("words") else None,
         false_accept=record.number("false_accept") if record.has("false_accept") else None,
+        floors=tuple(map(_floor, record.records("floors"))) if record.has("floors") else (),
         notes=record.texts("notes"),
         seconds={
             name: record.record("seconds").number(name) for name in record.record("seconds").value
@@ -193,8 +194,18 @@ def _scores(record: Record, protocol: EvalProtocol) -> tuple[Score, ...]:
         value, low, high = (
             entry.number(name) if entry.has(name) else None for name in ("value", "low", "high")
         )
-        scores.append(Score(spec, value, low, high))
+        undefined = entry.whole("undefined_draws", least=0) if entry.has("undefined_draws") else 0
+        scores.append(Score(spec, value, low, high, undefined))
     return tuple(scores)
+
+
+def _floor(record: Record) -> Floor:
+    values = record.record("scores")
+    return Floor(
+        record.text("name"),
+        record.text("phrase") if record.has("phrase") else "",
+        {name: values.number(name) if values.has(name) else None for name in values.value},
+    )
 
 
 def _resampling(record: Record) -> Resampling:

@@ -9,7 +9,7 @@ from gcg_bench.text.encoders import load_encoder
 
 
 def stored_rule(result: Result, folder: Path, given: str | None = None) -> PhraseRule | None:
-    """How a result compared phrases; None when no metric needed their similarity.
+    """How a result compared phrases; None when no metric compared them.
 
     The name of the encoder that a run holds is never followed to a folder; a name that the user
     gives is.
@@ -23,8 +23,10 @@ def stored_rule(result: Result, folder: Path, given: str | None = None) -> Phras
         RunConflict: the encoder that was found is another one.
         UnknownName, EnvironmentProblem: there is no such encoder, or it is not installed.
     """
-    if result.encoder is None:
+    if not result.protocol.compares_phrases:
         return None
+    if result.encoder is None:
+        return PhraseRule(None, result.protocol.equal_is_one)
     name, digest = result.encoder
     encoder = load_encoder(given or name, folders=given is not None)
     if encoder.digest != digest:

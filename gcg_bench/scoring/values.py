@@ -1,5 +1,6 @@
-"""The parts of a result: scores with intervals, data, files, and how intervals are drawn."""
+"""The parts of a result: scores, floors, data, files, and how intervals are drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,25 +24,62 @@ class Score:
         value: a fraction; CIDEr and plain numbers in their own scale; None when it is not defined.
         low: lower end of the 95% bootstrap interval, None when no interval was drawn.
         high: upper end.
+        undefined: bootstrap draws in which the score has no value; the interval leaves them out,
+            and there is none where they are more than 5%.
     """
 
     spec: ScoreSpec
     value: float | None
     low: float | None = None
     high: float | None = None
+    undefined: int = 0
 
     @property
     def name(self) -> str:
         """The score's name, e.g. `AP50`."""
         return self.spec.name
 
+    def without_value(self, draws: int) -> str:
+        """Why there is no value or no interval, in words; empty where both are there."""
+        if self.value is None:
+            return f"{self.name} has no value: {self.spec.undefined or 'nothing is there to count'}"
+        if not self.undefined:
+            return ""
+        none = f"{self.name} has no value in {self.undefined:,} of {draws:,} draws"
+        return f"{none}, so it has no interval" if self.low is None else f"{none}, left out"
+
     def to_json(self) -> dict[str, Any]:
-        """Value and interval."""
-        return {"value": self.value, "low": self.low, "high": self.high}
+        """Value and interval; `undefined_draws` where there are any."""
+        interval = {"value": self.value, "low": self.low, "high": self.high}
+        return interval | ({"undefined_draws": self.undefined} if self.undefined else {})
 
     def __str__(self) -> str:
         """As tables print it: `16.2 [15.8, 16.6]`."""
         return f"{self.spec.text(self.value)} {self.spec.interval(self.low, self.high)}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """One floor of some scores.
+
+    Attributes:
+        name: `shuffled words` or `one phrase`.
+        phrase: the one phrase; empty for shuffled words.
+        values: score -> value; None where it has none.
+    """
+
+    name: str
+    phrase: str
+    values: Mapping[str, float | None]
+
+    @property
+    def title(self) -> str:
+        """What it is, as tables print it."""
+        return f"{self.name} ({self.phrase!r})" if self.phrase else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Name, phrase and values."""
+        return {"name": self.name, "phrase": self.phrase, "scores": dict(self.values)}
 
 
 @dataclass(frozen=True, slots=True)

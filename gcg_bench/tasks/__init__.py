@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from gcg_bench import metrics, registry
 from gcg_bench.errors import BadData, BadOption, GcgBenchError, UnknownName
 from gcg_bench.files.paths import anchored_source
-from gcg_bench.types import Metric, Sample, ScoreSpec
+from gcg_bench.types import AGREEMENT, WORDS, Metric, Sample, ScoreSpec
 
 DEFAULT = "gcg"
 """The task of data that do not name one."""
@@ -23,7 +23,7 @@ DEFAULT = "gcg"
 
 @dataclass(frozen=True)
 class EvalProtocol:
-    """Metrics with their parameters, and the rule for the similarity of phrases.
+    """Metrics with their parameters, and the rule for comparing phrases.
 
     Attributes:
         name: e.g. `official` or `strict`.
@@ -31,6 +31,7 @@ class EvalProtocol:
         metrics: in the order tables show them.
         task: the name of the task whose predictions it scores.
         encoder: the phrase encoder's name; None where no metric needs the similarity of phrases.
+            The agreement of phrases asks it for words that WordNet does not know.
         equal_is_one: whether phrases that are equal after normalising have similarity 1.
         ranked_by: the score that systems are ranked by; the first headline score by default.
         images_by: the score that single images are sorted by; the ranking score by default.
@@ -69,13 +70,23 @@ class EvalProtocol:
         self.spec(self.images_by)
 
     @property
+    def agrees(self) -> bool:
+        """Whether a metric reads the agreement of phrases."""
+        return bool(self.needs & AGREEMENT)
+
+    @property
+    def compares_phrases(self) -> bool:
+        """Whether a metric compares phrases by their words."""
+        return bool(self.needs & WORDS)
+
+    @property
     def key(self) -> str:
-        """Name and version, e.g. `strict-1`."""
+        """Name and version, e.g. `strict-2`."""
         return f"{self.name}-{self.version}"
 
     @property
     def folder(self) -> str:
-        """The name of its folder in a run, e.g. `gcg.strict-1`."""
+        """The name of its folder in a run, e.g. `gcg.strict-2`."""
         return f"{self.task}.{self.key}"
 
     @property

@@ -2,7 +2,7 @@
 
 Source of the task and of `official`: GLaMM, arXiv 2311.03356. `OFFICIAL` gives the five published
 numbers as the published evaluator computes them. `STRICT` gives the same scores of captions, and
-sound numbers for the grounding.
+sound numbers for the grounding: right place and right words together, and each of them alone.
 """
 
 from gcg_bench.metrics.ap50 import AP50
@@ -13,6 +13,7 @@ from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.metrics.miou import MeanIoU
+from gcg_bench.metrics.naming import Naming
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.metrics.ungrounded import Ungrounded
 from gcg_bench.metrics.words import Words
@@ -27,7 +28,7 @@ OFFICIAL = EvalProtocol(
     metrics=(
         METEOR(),
         CIDEr(),
-        AP50(scores_from="constant", ties="image_order"),
+        AP50(ties="image_order", max_detections=100),
         MeanIoU(match="greedy", divide_by="taken"),
         MaskRecall(),
     ),
@@ -37,10 +38,9 @@ OFFICIAL = EvalProtocol(
 
 STRICT = EvalProtocol(
     name="strict",
-    version=1,
+    version=2,
     task="gcg",
     encoder="minilm",
-    equal_is_one=True,
     metrics=(
         METEOR(),
         CIDEr(),
@@ -49,11 +49,12 @@ STRICT = EvalProtocol(
         PhraseF1(),
         AveragedF1(),
         GroundedPQ(),
+        Naming(),
         Hallucination(),
         Ungrounded(),
         Words(),
     ),
-    ranked_by="F1",
+    ranked_by="gPQ",
     images_by="gPQ",
 )
 
@@ -65,5 +66,5 @@ TASK = Task(
     reference=frozenset({"captions"}),
     protocols=(OFFICIAL, STRICT),
     mistakes="strict",
-    panels=("scores", "mistakes", "similarity", "distributions", "images"),
+    panels=("scores", "mistakes", "agreement", "distributions", "images"),
 )

@@ -19,6 +19,9 @@ from gcg_bench.text.noun_agreement import STEPS, relation
 from gcg_bench.text.noun_phrases import NounPhrase, read
 from gcg_bench.types import FloatArray
 
+INSTRUMENT = "wordnet-1"
+"""Name and version of the rules, in signatures; the version rises with every change of a number."""
+
 NOUN_THRESHOLD = 0.5
 """Two phrases name the same thing when their noun agreement is at least this."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gcg_bench.text.strangers import stranger_pairs
 from gcg_bench.types import FloatArray
 
 Vectors = Mapping[str, NDArray[np.floating[Any]]]
@@ -109,14 +110,9 @@ def false_accept(
         pairs: the largest number of pairs.
     """
     phrases = [phrase for image in phrases_per_image for phrase in image]
-    sizes = np.array([len(image) for image in phrases_per_image], dtype=np.int64)
-    total = (len(phrases) ** 2 - int(np.sum(sizes**2))) // 2
-    if not total:
+    first, second = stranger_pairs(phrases_per_image, pairs=pairs, seed=seed)
+    if not first.size:
         return float("nan")
-    if total <= pairs:
-        first, second = _all_pairs(sizes)
-    else:
-        first, second = _drawn_pairs(sizes, pairs, np.random.default_rng(seed))
     distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys(phrases))}
     index = np.array([distinct[phrase] for phrase in phrases])
     unit = _unit([vectors[phrase] for phrase in distinct])
@@ -129,35 +125,6 @@ def false_accept(
         label = _labels(list(distinct))[index]
         accepted |= label[first] == label[second]
     return float(accepted.mean())
-
-
-def _all_pairs(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All pairs of phrases from different images: positions of the first and the second phrase.
-
-    Args:
-        sizes: number of phrases of each image.
-    """
-    begins, ends = np.cumsum(sizes) - sizes, np.cumsum(sizes)
-    nonempty = np.flatnonzero(sizes)
-    own = [np.arange(begins[k], ends[k]) for k in nonempty]
-    later = [np.arange(ends[k], ends[-1]) for k in nonempty]
-    pairs = list(zip(own, later, strict=True))
-    first = np.concatenate([np.repeat(mine, len(others)) for mine, others in pairs])
-    return first, np.concatenate([np.tile(others, len(mine)) for mine, others in pairs])
-
-
-def _drawn_pairs(
-    sizes: NDArray[np.int64], pairs: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs as in `_all_pairs`, drawn with replacement and equal probability."""
-    others = int(sizes.sum()) - sizes
-    image = np.repeat(np.arange(len(sizes)), sizes)
-    # the first phrase is drawn in proportion to its number of partners, then a partner uniformly
-    partners = np.cumsum(others[image])
-    first = np.searchsorted(partners, rng.integers(partners[-1], size=pairs), side="right")
-    second = rng.integers(others[image[first]])
-    begins = (np.cumsum(sizes) - sizes)[image[first]]
-    return first, second + np.where(second >= begins, sizes[image[first]], 0)
 
 
 def _labels(phrases: Sequence[str]) -> NDArray[np.int64]:

@@ -9,13 +9,23 @@ package (masks, the readers) and trusted from there on.
 from gcg_bench.types.grounding import SILENCE, Grounding, Mask, Phrase
 from gcg_bench.types.laws import Claim, Direction, claims
 from gcg_bench.types.metric import Better, Metric, Reason, Row, Rows, Scale, ScoreSpec, scale_note
-from gcg_bench.types.pair import FEATURES, FloatArray, Pair, PixelCounts, Tokens
+from gcg_bench.types.pair import (
+    AGREEMENT,
+    FEATURES,
+    WORDS,
+    FloatArray,
+    Pair,
+    PixelCounts,
+    Tokens,
+)
 from gcg_bench.types.progress import Bar, no_bar
 from gcg_bench.types.sample import Box, Model, Picture, Pixels, Prediction, Query, Sample
 
 __all__ = [
+    "AGREEMENT",
     "FEATURES",
     "SILENCE",
+    "WORDS",
     "Bar",
     "Better",
     "Box",

@@ -33,6 +33,8 @@ class ScoreSpec:
         headline: whether systems may be ranked by it; else it is a secondary score.
         undefined: when the score has no value, in words; empty when it always has one.
         gameable: how a model can raise the score without being better; empty when none is known.
+        floors: whether two floors are measured beside it: what the same masks reach with shuffled
+            words, and with one phrase for everything.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ScoreSpec:
     headline: bool = True
     undefined: str = ""
     gameable: str = ""
+    floors: bool = False
 
     @property
     def factor(self) -> int:
@@ -154,6 +157,8 @@ class Metric(ABC):
         columns: the names of a row's columns.
         lists: those of them that hold lists; the lists of a pair are of one length.
         needs: the features that it reads, of `FEATURES`; it gets no others.
+        reads_confidences: whether its scores depend on the model's own confidences. Two runs are
+            then compared only when their masks carry confidences alike.
         fits_each_alone: whether `fit` finds the same of a pair whatever other pairs it sees, so
             that what it found of many pairs serves to measure any part of them.
         phrase_columns: the columns that count matched phrases and reference phrases, for a metric
@@ -168,6 +173,7 @@ class Metric(ABC):
     columns: ClassVar[tuple[str, ...]]
     lists: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[frozenset[str]] = frozenset()
+    reads_confidences: ClassVar[bool] = False
     fits_each_alone: ClassVar[bool] = False
     phrase_columns: ClassVar[tuple[str, str] | None] = None
     law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = {}

@@ -49,8 +49,23 @@ class PixelCounts:
     once_intersection: int
 
 
-FEATURES = ("iou", "crowd_iou", "pixels", "tokens", "similarity")
+FEATURES = (
+    "iou",
+    "crowd_iou",
+    "pixels",
+    "tokens",
+    "similarity",
+    "noun",
+    "attributes",
+    "agreement",
+)
 """The features that a metric may need; `Pair` says what each holds."""
+
+AGREEMENT = frozenset({"noun", "attributes", "agreement"})
+"""The features that compare phrases by their nouns and attributes."""
+
+WORDS = AGREEMENT | {"similarity"}
+"""The features that compare phrases by their words, in one way or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,24 @@ class Pair:
     def similarity(self) -> FloatArray:
         """(R, P) similarity of phrases in [-1, 1]; NaN where either phrase has no words."""
         value: FloatArray = self._feature("similarity")
+        return value
+
+    @property
+    def noun(self) -> FloatArray:
+        """(R, P) agreement of the phrases' nouns in [0, 1]; NaN where either has no words."""
+        value: FloatArray = self._feature("noun")
+        return value
+
+    @property
+    def attributes(self) -> FloatArray:
+        """(R, P) agreement of the other content words in [0, 1]; NaN where either has no words."""
+        value: FloatArray = self._feature("attributes")
+        return value
+
+    @property
+    def agreement(self) -> FloatArray:
+        """(R, P) agreement of the phrases in [0, 1]: nouns and attributes; NaN as in `noun`."""
+        value: FloatArray = self._feature("agreement")
         return value
 
     @property

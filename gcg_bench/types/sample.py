@@ -77,6 +77,8 @@ class Sample:
         order: rank of the image among the sorted ids as the source file types them (integers by
             value, strings by code point). COCOeval walks images in this order.
         ignore: pixels that count neither for nor against a prediction.
+        lost_by_ids: reference masks that pycocotools would lose by their annotation ids: 0, none,
+            or one that several have.
     """
 
     query: Query
@@ -84,6 +86,7 @@ class Sample:
     captions: tuple[str, ...]
     order: int = 0
     ignore: tuple[Mask, ...] = ()
+    lost_by_ids: int = 0
 
     @property
     def id(self) -> str:

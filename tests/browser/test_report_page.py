@@ -123,7 +123,7 @@ def test_hovering_a_phrase_lights_its_partner(browser, page):
     told = browser.text(".link")
     assert "matched" in told
     assert "IoU 0.60" in told
-    assert "similarity 1.00" in told
+    assert "agreement 1.00" in told
     assert "confidence 0.75" in told
     assert len(browser.all(".reckoning tr.lit")) == 1
     browser.hover(browser.one("h1"))
@@ -329,7 +329,7 @@ def test_other_parts(browser, page):
     browser.click(browser.all('#plots [data-metric="0"]')[-1])
     assert rows(browser) == ["good"]
     browser.click(browser.one('.tabs a[href="#about"]'))
-    assert "protocol:strict-1" in browser.text("#about")
+    assert "protocol:strict-2" in browser.text("#about")
     browser.click(browser.one("#show-failed"))
     assert rows(browser) == ["failed"]
 

@@ -49,7 +49,7 @@ def test_rendered_scenes(browser, tmp_path, capsys):
     assert browser.text("h1") == "shuffled_truth on shapes val"
     assert len(browser.all(".protocol")) == 2
     assert browser.all("#blank") == []
-    scores = json.loads((tmp_path / "run" / "gcg.strict-1" / "scores.json").read_text())["scores"]
+    scores = json.loads((tmp_path / "run" / "gcg.strict-2" / "scores.json").read_text())["scores"]
     shown = dict(
         zip(
             [name.text.split()[0] for name in browser.all(".protocol:last-child dt")],

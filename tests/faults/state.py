@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gcg_bench.runs import Run
 
-PROTOCOLS = ("gcg.official-1", "gcg.strict-1")
+PROTOCOLS = ("gcg.official-1", "gcg.strict-2")
 WHOLE = {"run.json", "predictions.jsonl", "report.html", "leaderboard.csv", *PROTOCOLS}
 HIDDEN = re.compile(
     r"\.lock(\.after-[0-9a-f]{16})?(\.[0-9a-f]{16})?|\.asked|\.(run\.json|rows\.parquet|"

@@ -145,17 +145,17 @@ ROWS = {"id": ["image_0", "image_1", "image_2"]}
 )
 def test_rows_of_other_things(tmp_path, name, column):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "gcg.strict-1" / "rows.parquet"
+    file = folder / "gcg.strict-2" / "rows.parquet"
     kept = parquet.read_table(file).to_pydict()
     parquet.write_table(pa.table({**kept, name: column}), file)
     of_runs.refit(folder)
     with pytest.raises(BadData):
-        load_result(Run.open(folder), "gcg.strict-1")
+        load_result(Run.open(folder), "gcg.strict-2")
 
 
 def test_rows_with_a_name_twice(tmp_path):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "gcg.strict-1" / "rows.parquet"
+    file = folder / "gcg.strict-2" / "rows.parquet"
     table = parquet.read_table(file)
     parquet.write_table(table.append_column("id", table.column("id")), file)
     with pytest.raises(BadData, match="two columns with the same name"):
@@ -163,24 +163,24 @@ def test_rows_with_a_name_twice(tmp_path):
 
 
 def test_lists_of_one_image_that_are_not_of_one_length(tmp_path):
-    found = {"ap50": confident([[(0.9, True)], [(0.8, False)]])}
+    found = {"ap50_scored": confident([[(0.9, True)], [(0.8, False)]])}
     folder = run_folder(tmp_path / "run", "m", found, protocols=[AP_STRICT]).folder
-    load_result(Run.open(folder), "gcg.strict-1")
-    file = folder / "gcg.strict-1" / "rows.parquet"
+    load_result(Run.open(folder), "gcg.strict-2")
+    file = folder / "gcg.strict-2" / "rows.parquet"
     kept = parquet.read_table(file).to_pydict()
-    parquet.write_table(pa.table({**kept, "ap50.confidences": [[0.9, 0.1], [0.8]]}), file)
+    parquet.write_table(pa.table({**kept, "ap50_scored.confidences": [[0.9, 0.1], [0.8]]}), file)
     of_runs.refit(folder)
-    with pytest.raises(BadData, match="the lists of ap50 are not of one length"):
-        load_result(Run.open(folder), "gcg.strict-1")
+    with pytest.raises(BadData, match="the lists of ap50_scored are not of one length"):
+        load_result(Run.open(folder), "gcg.strict-2")
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 20 + b"PAR1", b"\xff" * 100])
 def test_rows_that_are_no_table(tmp_path, data):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    (folder / "gcg.strict-1" / "rows.parquet").write_bytes(data)
+    (folder / "gcg.strict-2" / "rows.parquet").write_bytes(data)
     of_runs.refit(folder)
     with pytest.raises(BadData, match="Delete it and score the run again"):
-        load_result(Run.open(folder), "gcg.strict-1")
+        load_result(Run.open(folder), "gcg.strict-2")
 
 
 # Runs ------------------------------------------------------------------------------------------
@@ -195,13 +195,13 @@ def test_a_report_of_one_image_does_not_know_the_gate():
 @pytest.mark.parametrize("change", [{"protocol": "a" * 5000}, {"version": 7}, {"protocol": "x/y"}])
 def test_scores_of_another_protocol_than_their_folder(tmp_path, change):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
-    file = folder / "gcg.strict-1" / "scores.json"
+    file = folder / "gcg.strict-2" / "scores.json"
     text = file.read_text()
     if "version" in change:  # which the signature says as well
-        text = text.replace("protocol:strict-1|", "protocol:strict-7|")
+        text = text.replace("protocol:strict-2|", "protocol:strict-7|")
     file.write_text(json.dumps({**json.loads(text), **change}))
     with pytest.raises(BadData, match=r"lies in the folder|protocol: cannot be"):
-        load_result(Run.open(folder), "gcg.strict-1")
+        load_result(Run.open(folder), "gcg.strict-2")
 
 
 def test_settings_are_no_deeper_than_a_page_shows(tmp_path):
@@ -218,7 +218,7 @@ def test_settings_are_no_deeper_than_a_page_shows(tmp_path):
 @pytest.mark.parametrize("cell", ["9" * 4000, "-" + "9" * 400, "1e400", "nan"])
 def test_a_board_of_absurd_numbers(tmp_path, cell):
     headings = "model,protocol,task,scores,measurement,answered,n,F1"
-    board = f"{headings}\nm,strict-1,gcg,{{}},{{}},{{}},{cell},0.5\n".encode()
+    board = f"{headings}\nm,strict-2,gcg,{{}},{{}},{{}},{cell},0.5\n".encode()
     refused(of_runs.read_board, board, tmp_path, "no whole number")
 
 

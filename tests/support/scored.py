@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gcg_bench.metrics.ap50 import AP50
+from gcg_bench.metrics.ap50_scored import ScoredAP50
 from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
@@ -20,7 +20,7 @@ from gcg_bench.types import Grounding, Prediction, Rows
 PUBLISHED_MIOU = MeanIoU(match="greedy", divide_by="taken")
 SMALL = {
     "gcg.official-1": replace(OFFICIAL, metrics=(PUBLISHED_MIOU,), ranked_by="", images_by=""),
-    "gcg.strict-1": replace(
+    "gcg.strict-2": replace(
         STRICT,
         metrics=(PhraseF1(), MeanIoU(), Hallucination()),
         ranked_by="F1",
@@ -29,7 +29,7 @@ SMALL = {
 }
 """Protocols that count phrases and masks alone, by the name of their folder in a run."""
 SMALL_OFFICIAL, SMALL_STRICT = SMALL.values()
-AP_STRICT = replace(STRICT, metrics=(AP50(),), ranked_by="", images_by="")
+AP_STRICT = replace(STRICT, metrics=(ScoredAP50(),), ranked_by="", images_by="")
 
 DATA = MeasuredOn(dataset="shapes", card="1", split="val", truth="generated", n=0)
 """What the results are measured on unless a test says otherwise; `n` is that of the rows."""
@@ -59,7 +59,7 @@ def rows(matched, *, predicted=5, reference=5, miou=None, hallucinated=0):
 
 
 def confident(lists):
-    """AP50's rows of images: lists of (confidence, whether it is true), with 2 references each."""
+    """AP50_scored's rows: lists of (confidence, whether it is true), each with 2 references."""
     held = {"verdicts": [], "confidences": []}
     for image in lists:
         held["confidences"].append(np.array([c for c, _ in image], dtype=float))
@@ -96,7 +96,7 @@ def result(
     held = {metric.name: counted[metric.name] for metric in protocol.metrics}
     measured = {name: facts.pop(name) for name in list(facts) if hasattr(DATA, name)}
     data = replace(DATA, **{"n": len(next(iter(held.values()))), **measured})
-    needed = "similarity" in protocol.needs
+    needed = protocol.compares_phrases
     name, _, digest = encoder.rpartition("@")
     protocol = replace(protocol, encoder=name if needed else None)
     resampling = Resampling(draws=20)

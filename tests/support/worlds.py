@@ -55,6 +55,16 @@ def alike(a: str | None, b: str | None) -> float:
     return 0.6 if set(a.split()) & set(b.split()) else 0.0
 
 
+def words(similarity: object) -> dict[str, np.ndarray]:
+    """Features of words from one table: the similarity and the noun agreement are that table.
+
+    Attributes always agree, so that the agreement is the noun's.
+    """
+    table = np.array(similarity, dtype=float)
+    attributes = np.where(np.isnan(table), np.nan, 1.0)
+    return {"similarity": table, "noun": table, "attributes": attributes, "agreement": table}
+
+
 def features(reference: Sample, answer: Grounding) -> dict[str, object]:
     """All features of a pair: real overlaps, words compared by `alike`, lower case for tokens."""
     iou, crowd_iou = overlaps(reference.truth, answer)
@@ -66,7 +76,7 @@ def features(reference: Sample, answer: Grounding) -> dict[str, object]:
         "tokens": Tokens(
             tuple(caption.lower() for caption in reference.captions), answer.caption.lower()
         ),
-        "similarity": np.array(similarity, dtype=float).reshape(iou.shape),
+        **words(np.array(similarity, dtype=float).reshape(iou.shape)),
     }
 
 

@@ -13,16 +13,19 @@ from support.worlds import HEIGHT, WIDTH, block, compare_all, phrase, sample
 
 from gcg_bench import masks
 from gcg_bench.metrics.ap50 import AP50
+from gcg_bench.metrics.ap50_scored import ScoredAP50
 from gcg_bench.scoring.score import measure
 from gcg_bench.types import Grounding, Phrase
 
-PUBLISHED = AP50(scores_from="constant", ties="image_order")
+PUBLISHED = AP50(ties="image_order", max_detections=100)
 SOUND = AP50()
+SCORED = ScoredAP50()
 
 
 def ap50(metric, pairs):
     rows = measure(metric, pairs)
-    return float(metric.reduce(rows, np.ones((1, len(rows))))["AP50"][0])
+    (values,) = metric.reduce(rows, np.ones((1, len(rows)))).values()
+    return float(values[0])
 
 
 def cocoeval(references, answers, *, constant=True):
@@ -69,6 +72,11 @@ def cocoeval(references, answers, *, constant=True):
     return float(run.stats[1])
 
 
+def or_none(value):
+    """COCOeval's value; it prints -1 where there is no reference and so no value."""
+    return float("nan") if value == -1 else value
+
+
 @st.composite
 def boxes(draw, scores):
     top, left = draw(st.integers(0, 3)) * 8, draw(st.integers(0, 3)) * 8
@@ -96,7 +104,7 @@ def worlds(draw, *, scores=(0.5,), crowds=False):
 def test_published_form_is_cocoeval_with_every_score_one(world):
     references, answers = world
     got = ap50(PUBLISHED, compare_all(references, answers))
-    assert got == pytest.approx(cocoeval(references, answers), abs=1e-12)
+    assert got == pytest.approx(or_none(cocoeval(references, answers)), abs=1e-12, nan_ok=True)
 
 
 @settings(max_examples=50, deadline=None)
@@ -112,10 +120,9 @@ def test_distinct_scores_are_cocoeval_with_its_own_scores(world, random):
         )
         for answer in answers
     ]
-    got = ap50(SOUND, compare_all(references, rescored))
-    expected = cocoeval(references, rescored, constant=False)
-    # without a reference COCO prints -1; the sound form scores nothing
-    assert got == pytest.approx(max(expected, 0.0), abs=1e-12)
+    got = ap50(SCORED, compare_all(references, rescored))
+    expected = or_none(cocoeval(references, rescored, constant=False))
+    assert got == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def test_published_form_depends_on_image_order_and_the_sound_one_does_not():
@@ -140,21 +147,27 @@ def test_one_detection_without_a_score_makes_all_of_the_run_tie():
     scored = (phrase("a", block(0, 0), score=0.9), phrase("x", block(0, 50), score=0.2))
     unscored = (scored[0], phrase("x", block(0, 50)))
     # ranked, the hit comes first: precision 1 to recall 1/2; tied, precision is 1/2 there
-    assert ap50(SOUND, compare_all([reference], [Grounding("", scored)])) == pytest.approx(51 / 101)
-    assert ap50(SOUND, compare_all([reference], [Grounding("", unscored)])) == pytest.approx(
-        51 / 101 / 2
-    )
+    ranked, tied = (compare_all([reference], [Grounding("", p)]) for p in (scored, unscored))
+    assert ap50(SCORED, ranked) == pytest.approx(51 / 101)
+    assert ap50(SCORED, tied) == pytest.approx(51 / 101 / 2)
+    # what everybody is compared by does not read confidences
+    assert ap50(SOUND, ranked) == ap50(SOUND, tied) == pytest.approx(51 / 101 / 2)
 
 
-def test_only_the_hundred_best_detections_of_an_image_count():
+def test_the_published_form_looks_at_a_hundred_masks_of_an_image_and_says_so():
     truth = Grounding("", (phrase("a", block(0, 0)),))
     reference = sample("a", truth)
-    junk = [phrase("x", block(40, 60), score=0.9)] * 100
-    late = Grounding("", (*junk, phrase("a", block(0, 0), score=0.1)))
-    early = Grounding("", (*junk[:99], phrase("a", block(0, 0), score=0.1)))
-    assert ap50(SOUND, compare_all([reference], [late])) == 0.0
-    # rank 100 of 100: precision 1/100 at every recall
-    assert ap50(SOUND, compare_all([reference], [early])) == pytest.approx(1 / 100)
+    junk = [phrase("x", block(40, 60))] * 100
+    late = compare_all([reference], [Grounding("", (*junk, phrase("a", block(0, 0))))])
+    early = compare_all([reference], [Grounding("", (*junk[:99], phrase("a", block(0, 0))))])
+    assert ap50(PUBLISHED, late) == 0.0
+    # the last of 100: precision 1/100 at every recall
+    assert ap50(PUBLISHED, early) == pytest.approx(1 / 100)
+    assert ap50(SOUND, late) == pytest.approx(1 / 101)
+    said = "AP50 looks at the first 100 masks of an image: it did not look at 1 masks in 1 images"
+    assert said in PUBLISHED.notes(late)
+    assert len(PUBLISHED.notes(early)) == 1
+    assert SOUND.notes(late) == []
 
 
 def test_tied_detections_of_an_image_do_not_depend_on_their_order():
@@ -169,8 +182,7 @@ def test_tied_detections_of_an_image_do_not_depend_on_their_order():
         assert ap50(SOUND, pairs) == pytest.approx(1.0)
 
 
-def test_no_reference_at_all_is_minus_one_as_coco_prints_and_nothing_in_the_sound_form():
+def test_without_any_reference_there_is_no_value():
     reference = sample("a", Grounding("nothing here"))
     pairs = compare_all([reference], [Grounding("", (phrase("a", block(0, 0)),))])
-    assert ap50(PUBLISHED, pairs) == -1.0
-    assert ap50(SOUND, pairs) == 0.0
+    assert all(np.isnan(ap50(metric, pairs)) for metric in (PUBLISHED, SOUND, SCORED))

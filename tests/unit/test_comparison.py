@@ -22,6 +22,7 @@ from support.scored import (
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.analysis.run_comparison.changes import ScoreChange
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
+from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.reporting.compare_page import p_shown, write_page
 from gcg_bench.runs.labels import distinct_labels, short_labels
 from gcg_bench.scoring.comparable import differences
@@ -31,7 +32,7 @@ from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.types import Rows, ScoreSpec
 
 GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg" / "coco_a"
-STRICT_FOLDER = "gcg.strict-1"
+STRICT_FOLDER = "gcg.strict-2"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def of(contrast, protocol, score):
 
 def test_scores_and_differences(two):
     found = compare(*two, draws=50)
-    f1 = of(found, "strict-1", "F1")
+    f1 = of(found, "strict-2", "F1")
     assert f1.verdict == "no difference shown"  # the same score, from other images
     assert f1.a == pytest.approx(2 * 12 / 40)
     assert f1.b == pytest.approx(2 * 12 / 40)
@@ -61,13 +62,13 @@ def test_scores_and_differences(two):
     assert [one.score for one in found.scores] == [
         "mIoU", "Precision", "Recall", "F1", "mIoU", "Hallucination",
     ]  # fmt: skip
-    assert [protocol.key for protocol in found.protocols] == ["official-1", "strict-1"]
+    assert [protocol.key for protocol in found.protocols] == ["official-1", "strict-2"]
     assert (found.n, found.dataset, found.split) == (4, "shapes", "val")
 
 
 def test_images_that_changed_most(two):
     found = compare(*two, by="F1", draws=5).images
-    assert (found.score, found.protocol) == ("F1", "strict-1")
+    assert (found.score, found.protocol) == ("F1", "strict-2")
     assert [(image.id, image.a, image.b) for image in found.images] == [
         ("image_1", 0.6, 0.0), ("image_0", 0.6, 1.0), ("image_3", 0.6, 0.8), ("image_2", 0.6, 0.6),
     ]  # fmt: skip
@@ -76,10 +77,10 @@ def test_images_that_changed_most(two):
 
 def test_images_are_compared_as_the_last_protocol_sorts_them(two):
     found = compare(*two, draws=5).images
-    assert (found.score, found.protocol) == ("F1", "strict-1")
+    assert (found.score, found.protocol) == ("F1", "strict-2")
     # both have mIoU; the last one in the order of the task is taken
     both = compare(*two, by="mIoU", draws=5).images
-    assert (both.score, both.protocol) == ("mIoU", "strict-1")
+    assert (both.score, both.protocol) == ("mIoU", "strict-2")
     official = compare(*two, protocols=["official"], draws=5)
     assert (official.images.score, official.images.protocol) == ("mIoU", "official-1")
     assert official.phrases is None
@@ -101,7 +102,7 @@ def test_a_run_with_itself(two):
     found = compare(two[0], two[0], draws=30)
     assert found.scores
     for one in found.scores:
-        assert one.difference == Difference(0.0, 0.0, 0.0, 1.0)
+        assert one.difference == Difference(0.0, 0.0, 0.0, 1.0, visible=0.0)
         assert one.holm == 1.0
         assert one.verdict == "equal"
     assert found.images.changed == ()
@@ -113,11 +114,11 @@ def test_holm_runs_over_the_whole_table(tmp_path):
     b = run_folder(tmp_path / "b", "high", rows([4] * 30))
     found = compare(a, b, draws=199)
     # all but hallucination differ in every image; swapping shows as much only when no image or
-    # every image is swapped, so p is 1 / 200, and five of six tests have it
+    # every image is swapped, so p is 1 / 1991 in ten times 199 draws, and five of six tests have it
     smallest = [one for one in found.scores if one.score != "Hallucination"]
-    assert [one.difference.p for one in smallest] == [1 / 200] * 5
-    assert [one.holm for one in smallest] == pytest.approx([6 / 200] * 5)
-    assert of(found, "strict-1", "Hallucination").holm == 1
+    assert [one.difference.p for one in smallest] == [1 / 1991] * 5
+    assert [one.holm for one in smallest] == pytest.approx([6 / 1991] * 5)
+    assert of(found, "strict-2", "Hallucination").holm == 1
     assert {one.verdict for one in smallest} == {"better"}
 
 
@@ -125,17 +126,17 @@ def test_fewer_mistakes_are_better(tmp_path):
     a = run_folder(tmp_path / "a", "wild", rows([1] * 30, hallucinated=4))
     b = run_folder(tmp_path / "b", "tame", rows([1] * 30, hallucinated=1))
     found = compare(a, b, draws=199)
-    one = of(found, "strict-1", "Hallucination")
+    one = of(found, "strict-2", "Hallucination")
     assert one.difference.value == pytest.approx(-0.6)
     assert one.spec.lower_is_better
     assert one.verdict == "better"
-    assert of(compare(b, a, draws=199), "strict-1", "Hallucination").verdict == "worse"
+    assert of(compare(b, a, draws=199), "strict-2", "Hallucination").verdict == "worse"
 
 
 def test_a_length_is_neither_good_nor_bad():
     words = ScoreSpec("Words", direction="neither", scale="plain")
-    more = ScoreChange("strict-1", words, 3, 5, Difference(2, 1, 3, 0.001), 0.01)
-    less = ScoreChange("strict-1", words, 5, 3, Difference(-2, -3, -1, 0.001), 0.01)
+    more = ScoreChange("strict-2", words, 3, 5, Difference(2, 1, 3, 0.001), 0.01)
+    less = ScoreChange("strict-2", words, 5, 3, Difference(-2, -3, -1, 0.001), 0.01)
     assert (more.verdict, less.verdict) == ("higher", "lower")
 
 
@@ -217,21 +218,33 @@ def test_runs_without_a_common_protocol(tmp_path):
 
 
 def test_too_few_draws_are_said(two):
-    assert any("nothing can be significant" in note for note in compare(*two, draws=19).notes)
+    assert any("nothing can be significant" in note for note in compare(*two, draws=5).notes)
     assert not any("nothing can" in note for note in compare(*two, draws=1000).notes)
     with pytest.raises(BadOption, match="draws"):
         compare(*two, draws=0)
 
 
-def test_two_scales_of_confidence_are_said(tmp_path):
-    counted = {"ap50": confident([[(0.9, True)], [(0.4, False), (0.2, True)]])}
-    plain = {"ap50": confident([[(1, True)], [(1, False)]])}
+def test_two_scales_of_confidence_are_not_compared(tmp_path):
+    counted = {"ap50_scored": confident([[(0.9, True)], [(0.4, False), (0.2, True)]])}
+    plain = {"ap50_scored": confident([[(1, True)], [(1, False)]])}
     a = run_folder(tmp_path / "a", "sure", counted, protocols=[AP_STRICT], confidences="all")
     b = run_folder(tmp_path / "b", "flat", plain, protocols=[AP_STRICT])
-    found = compare(a, b, draws=5)
-    assert any("two scales" in note for note in found.notes)
-    assert found.answered == (("confidences", "all", "none"),)
-    assert not any("two scales" in note for note in compare(a, a, draws=5).notes)
+    with pytest.raises(BadOption, match="ranked_by_confidence is all for one and none for the"):
+        compare(a, b, draws=5)
+    assert compare(a, a, draws=5).answered == ()
+
+
+def test_a_score_that_two_protocols_share_is_one_test(tmp_path):
+    shared = (replace(SMALL_OFFICIAL, metrics=(MeanIoU(),)), replace(SMALL_STRICT, ranked_by=""))
+    a, b = (
+        run_folder(tmp_path / name, name, rows(matched), protocols=shared)
+        for name, matched in (("low", [1] * 30), ("high", [4] * 30))
+    )
+    contrast = compare(a, b, draws=199)
+    assert [change.score for change in contrast.scores].count("mIoU") == 2
+    assert (len(contrast.scores), contrast.distinct) == (6, 5)
+    adjusted = [change.holm for change in contrast.scores if change.score != "Hallucination"]
+    assert adjusted == pytest.approx([5 / 1991] * 5)
 
 
 def test_what_was_asked_differently_is_listed(tmp_path):
@@ -353,11 +366,11 @@ def test_good_against_medium_is_significant_everywhere(tmp_path):
         assert one.difference.value == pytest.approx(wanted, abs=1e-9)
         assert one.difference.low <= wanted <= one.difference.high
     # neither run has a phrase without a mask, so there nothing differs
-    same = of(found, "strict-1", "Ungrounded")
+    same = of(found, "strict-2", "Ungrounded")
     assert (same.a, same.b, same.holm) == (0, 0, 1)
     assert same.verdict == "equal"
     rest = [one for one in found.scores if one.score != "Ungrounded"]
-    assert len(rest) == 18
+    assert len(rest) == 19
     assert all(one.sure for one in rest)
     assert {one.verdict for one in rest} == {"worse", "lower"}
     assert (found.images.score, len(found.images.images)) == ("gPQ", 97)

@@ -30,7 +30,7 @@ RULE = PhraseF1()
 
 
 def judged(pair):
-    return judge_image(pair.sample.id, pair.iou, pair.similarity, RULE)
+    return judge_image(pair, RULE)
 
 
 def diagnose(pairs):
@@ -88,6 +88,18 @@ def test_a_mask_without_an_answer_of_its_own_is_charged_once():
     assert kinds(truth, answer) == (["wrong_words", "missed"], ["wrong_words", "wrong_words"])
 
 
+def test_a_wrong_attribute_is_counted_and_no_kind_of_its_own():
+    truth = Grounding("", (phrase("a red cat", block(0, 0)), phrase("a dog", block(30, 30))))
+    pair = compare(sample("a", truth), truth)
+    agreement = np.array([[0.75, 0.0], [0.0, 1.0]])
+    diagnosis = diagnose([pair.having(agreement=agreement)])
+    assert diagnosis["matched"].predicted == 2
+    # the cat's agreement lacks a quarter, over half of four phrases
+    assert (diagnosis.imprecise.pairs, diagnosis.imprecise.cost) == (1, pytest.approx(0.25 / 2))
+    assert diagnosis.to_json()["wrong_attribute"] == {"matched": 1, "cost": pytest.approx(0.125)}
+    assert diagnose([pair]).imprecise.pairs == 0
+
+
 def test_words_are_charged_before_places():
     truth = (phrase("a cat", block(0, 0)),)
     answer = (phrase("a cat", half(5)), phrase("two dogs", half(1)))
@@ -114,9 +126,9 @@ def test_a_finding_names_the_other_side():
     answer = Grounding("", (phrase("a cat", half(5)), phrase("a car")))
     image = judged(compare(sample("a", truth), answer))
     place, maskless = image.predicted
-    assert (place.other, place.iou, place.similarity) == (1, pytest.approx(1 / 3), 1.0)
+    assert (place.other, place.iou, place.noun) == (1, pytest.approx(1 / 3), 1.0)
     # no mask, so hallucinated; its words come closest to the car
-    assert (maskless.kind, maskless.other, maskless.iou, maskless.similarity) == (
+    assert (maskless.kind, maskless.other, maskless.iou, maskless.noun) == (
         "hallucinated",
         0,
         0.0,
@@ -230,7 +242,7 @@ def test_kinds_hold_what_they_say(seed):
         image = judged(pair)
         for column, finding in enumerate(image.predicted):
             iou = np.nan_to_num(pair.iou[:, column])
-            words = pair.similarity[:, column]
+            words = pair.noun[:, column]
             right = words >= 0.5
             first = (
                 ["duplicate"] * bool((right & (iou >= 0.5)).any())
@@ -298,10 +310,10 @@ def test_recall_surface_on_paper():
     truth = Grounding("", (phrase("a cat", block(0, 0)), phrase("old dog", block(20, 0))))
     answer = Grounding("", (phrase("a cat", half(5)), phrase("big dog", block(20, 0))))
     pair = compare(sample("a", truth), answer)
-    # the cat: IoU 1/3, similarity 1; the dog: IoU 1, similarity .6
-    found = recall_surface([pair], iou=(0.1, 0.5, 1.0), similarity=(0.5, 0.7))
+    # the cat: IoU 1/3, noun 1; the dog: IoU 1, noun .6
+    found = recall_surface([pair], iou=(0.1, 0.5, 1.0), noun=(0.5, 0.7))
     assert found.recall.tolist() == [[1.0, 0.5, 0.5], [0.5, 0.0, 0.0]]
-    assert recall_surface([], iou=(0.5,), similarity=(0.5,)).recall.tolist() == [[0.0]]
+    assert recall_surface([], iou=(0.5,), noun=(0.5,)).recall.tolist() == [[0.0]]
 
 
 @settings(max_examples=10, deadline=None)
@@ -311,7 +323,7 @@ def test_recall_falls_as_thresholds_rise(seed):
     found = recall_surface(pairs)
     assert (np.diff(found.recall, axis=0) <= 0).all()
     assert (np.diff(found.recall, axis=1) <= 0).all()
-    at = found.similarity.index(0.5), found.iou.index(0.5)
+    at = found.noun.index(0.5), found.iou.index(0.5)
     tally = diagnose(pairs)["matched"]
     total = diagnose(pairs).reference
     assert found.recall[at] == pytest.approx(tally.reference / total if total else 0.0)
@@ -394,8 +406,13 @@ def test_explain_image_compares_as_the_protocol_does():
         [sample("a", truth)], {"a": Prediction("a", answer)}, [minilm, STRICT], "a", [{}, {"F1": 1}]
     )
     official, strict = found.protocols
-    # strict drops the article before it compares: equal phrases are 1, else the cosine
-    assert (strict.similarity.tolist(), strict.scores) == ([[1.0]], {"F1": 1})
+    # strict compares nouns and attributes, official takes the cosine
+    assert (strict.similarity, strict.agreement.tolist()) == (None, [[1.0]])
+    assert strict.scores == {"F1": 1}
+    ((row, column, why),) = strict.words
+    assert (row, column) == (0, 0)
+    assert "noun 1.00" in why
+    assert (official.agreement, official.words) == (None, ())
     assert 0.5 < official.similarity[0, 0] < 1
     with pytest.raises(MissingData, match="no image 'b' among the 1"):
         explain_image([sample("a", truth)], {}, [STRICT], "b")

@@ -65,8 +65,8 @@ def test_explanation():
         "halted: IoU 0.818, but similarity 0.000 is below 0.5; nothing behind it is looked at"
         in text
     )
-    assert "matched: IoU 1.000, similarity 1.000" in text
-    assert "not found, charged to wrong words: IoU 0.818, similarity 0.000" in text
+    assert "matched: IoU 1.000, noun 1.00, attributes 1.00" in text
+    assert "not found, charged to wrong words: IoU 0.818, noun 0.00, attributes 1.00" in text
 
 
 def test_explanation_of_silence():

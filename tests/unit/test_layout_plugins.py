@@ -115,7 +115,8 @@ def test_the_command_line_checks_and_repairs_the_new_layout(
     done = python(extended, "-c", CLI, "data", "check", answers, *split, "--json")
     assert done.returncode == 0, done.stderr
     checked = json.loads(done.stdout)
-    assert (checked["images"], checked["masks"], checked["problems"]) == (2, 2, [])
+    assert (checked["images"], checked["masks"]) == (2, 2)
+    assert [problem["level"] for problem in checked["problems"]] == ["warning"]  # no wall in text
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"picture": "a", "boxes": 3}\n{"x": 1}\n', encoding="utf-8")
     done = python(extended, "-c", CLI, "data", "check", broken, "--json")

@@ -29,7 +29,7 @@ from gcg_bench.scoring.storage import keep, load_result
 from gcg_bench.types import ScoreSpec
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "published_results.csv"
-STRICT_FOLDER = "gcg.strict-1"
+STRICT_FOLDER = "gcg.strict-2"
 
 
 def counts(rate, seed, n=60):
@@ -155,11 +155,11 @@ def test_answers_made_otherwise_are_ranked_together(three, tmp_path):
 
 
 def test_refusing_needs_no_board():
-    like = {"protocol": "strict-1", "n": "3"}
+    like = {"protocol": "strict-2", "n": "3"}
     refuse_unlike([], [])
     refuse_unlike([like, dict(like)], ["a", "b"])
     with pytest.raises(BadOption, match=r"a and b cannot .*: n is 3 for one and None for"):
-        refuse_unlike([like, {"protocol": "strict-1"}], ["a", "b"])
+        refuse_unlike([like, {"protocol": "strict-2"}], ["a", "b"])
 
 
 def test_namesakes_are_told_apart_by_their_folders(tmp_path):
@@ -354,7 +354,7 @@ def test_csv_of_runs_comes_back_as_it_was(three, tmp_path):
     # paths are relative, so a folder of runs can be moved with its board
     assert lines[0]["run"] == "."
     assert {line["run"] for line in lines[1:3]} == {"../near", "../close"}
-    assert lines[0]["signature"].startswith("protocol:strict-1|")
+    assert lines[0]["signature"].startswith("protocol:strict-2|")
     assert len(lines[0]["predictions"]) == 64
     assert lines[0]["evaluator"] == "gcg-bench-0.1.0"
     assert json.loads(lines[0]["answered"]) == {"prompt": "none"}
@@ -374,7 +374,7 @@ def test_a_board_of_papers_alone_comes_back(tmp_path):
 def test_a_board_of_an_earlier_version_is_refused_with_the_remedy(three, tmp_path):
     """Its rows are only texts and numbers: it is made again from its runs."""
     file = tmp_path / "board.csv"
-    file.write_text("model,protocol,F1,signature\nfar,strict-1,0.5,protocol:strict-1|n:60\n")
+    file.write_text("model,protocol,F1,signature\nfar,strict-2,0.5,protocol:strict-2|n:60\n")
     with pytest.raises(BadData, match=r"line 2: column task: is missing.*leaderboard RUN\.\.\."):
         Board.read(file)
 
@@ -621,12 +621,12 @@ def test_a_run_shows_itself(tmp_path):
     run = run_folder(tmp_path / "r", "<b>bold</b>", rows([2, 4, 1]))
     frame = run.frame()
     assert list(frame.index) == ["image_0", "image_1", "image_2"]
-    assert list(frame["strict-1.phrase_f1.matched"]) == [2, 4, 1]
+    assert list(frame["strict-2.phrase_f1.matched"]) == [2, 4, 1]
     assert "official-1.miou.miou" in frame.columns
     shown = run._repr_html_()
     assert "&lt;b&gt;bold&lt;/b&gt;" in shown
     assert "<b>" not in shown
-    assert "strict v1" in shown
+    assert "strict v2" in shown
     bare = run_folder(tmp_path / "s", "bare", rows([1]), protocols=[])
     assert "not scored yet" in bare._repr_html_()
     assert len(bare.frame()) == 0
@@ -670,7 +670,7 @@ def test_every_protocol_is_ranked_by_its_own_score(tmp_path):
         run_folder(tmp_path / name, name, rows(matched))
     board = Board.of_runs([tmp_path / "few", tmp_path / "many"]).ranked(draws=200)
     assert {row["protocol"]: row["ranked_by"].partition(":")[0] for row in board.rows} == {
-        "official-1": "mIoU", "strict-1": "F1",
+        "official-1": "mIoU", "strict-2": "F1",
     }  # fmt: skip
     assert [section.by for section in sections(board)] == ["mIoU", "F1"]
     # a table of papers alone is ranked by nothing, and shows what its protocol is ranked by

@@ -58,7 +58,7 @@ def test_a_card_says_the_same(tmp_path: Path) -> None:
 
 def test_a_board_says_the_same(tmp_path: Path) -> None:
     row = {
-        "model": "größer, 🐈", "protocol": "strict-1", "task": "gcg", "signature": "s", "F1": 0.5,
+        "model": "größer, 🐈", "protocol": "strict-2", "task": "gcg", "signature": "s", "F1": 0.5,
         "scores": {"F1": {"direction": "higher", "scale": "share"}},
         "measurement": {"split": "größer"}, "answered": {"prompt": "a\r\nb"},
     }  # fmt: skip

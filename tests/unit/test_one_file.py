@@ -148,7 +148,7 @@ def test_notebooks(board, runs):
     assert "<td><bdi>3.5</bdi></td>" in shown
     assert "Scores × 100; Drift as they are" in shown
     run = Run.open(runs[0])
-    for table in (run, load_result(run, "gcg.strict-1")):
+    for table in (run, load_result(run, "gcg.strict-2")):
         shown = table._repr_html_()
         assert "<td><bdi>Drift</bdi></td><td><bdi>3.5 [3." in shown
         assert "bootstrap intervals over images; Drift as they are" in shown
@@ -185,9 +185,9 @@ def test_compare_tables(run, runs):
     (line,) = [line for line in out.splitlines() if "│ Drift" in line]
     cells = [cell.strip() for cell in line.split("│")]
     assert cells[1:5] == ["Drift (lower is better)", "3.5", "1.2", "-2.2"]
-    assert cells[8] == "better"
+    assert cells[9] == "better"
     (line,) = [line for line in out.splitlines() if "│ F1" in line]
-    assert [cell.strip() for cell in line.split("│")][8] == "worse"
+    assert [cell.strip() for cell in line.split("│")][9] == "worse"
     assert "Scores x 100; Drift as they are." in " ".join(out.split())
     # images are sorted by it, as the protocol says, and not multiplied by 100
     assert "Images that changed most, by Drift of the image alone" in out
@@ -201,7 +201,7 @@ def test_compare_page(run, runs, tmp_path):
     cells = [text for _, _, text in cells_of(tmp_path / "c.html")]
     place = cells.index("Drift ↓ lower is better")
     assert cells[place + 1 : place + 4] == ["3.5", "1.2", "−2.2"]
-    assert cells[place + 8] == "better"
+    assert cells[place + 9] == "better"
     text = (tmp_path / "c.html").read_text("utf-8")
     assert "except those of Drift: each of these has its own" in text
     assert "Scores × 100; Drift as they are." in text

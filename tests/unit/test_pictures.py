@@ -9,7 +9,14 @@ from PIL import Image
 from support.tiny import paint
 
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.files.images import ImageFinder, encoded, file_picture, image_sizes, read_pixels
+from gcg_bench.files.images import (
+    ImageFinder,
+    encoded,
+    file_picture,
+    image_sizes,
+    picture_oddities,
+    read_pixels,
+)
 from gcg_bench.types import Picture
 
 
@@ -88,3 +95,67 @@ def test_an_encoded_picture_is_its_file_or_a_lossless_one(tmp_path: Path) -> Non
     pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
     (tmp_path / "b.png").write_bytes(encoded(Picture(8, 8, lambda: pixels)))
     assert (read_pixels(tmp_path / "b.png", 8, 8) == pixels).all()
+
+
+RAMP = (np.arange(48 * 64).reshape(48, 64) * 20).astype(np.uint16)  # 0 to 61,420
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"a.{suffix}"
+    Image.fromarray(RAMP).save(file)
+    pixels = read_pixels(file, 48, 64)
+    assert pixels.shape == (48, 64, 3)
+    assert np.abs(pixels[:, :, 0] - RAMP / 257).max() <= 0.5
+    assert round(float(pixels.mean()), 1) == 119.5
+
+
+def test_white_and_black_of_sixteen_bits_stay(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 65535]], dtype=np.uint16)).save(tmp_path / "a.png")
+    assert read_pixels(tmp_path / "a.png", 1, 2)[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (RAMP.astype(np.int32), "integers of 32 bits"),
+        ((RAMP / 65535).astype(np.float32), "floating-point numbers"),
+        ((RAMP / 257).astype(np.float32), "floating-point numbers"),
+    ],
+)
+def test_numbers_without_a_known_range_are_refused_by_name(
+    tmp_path: Path, values: np.ndarray, message: str
+) -> None:
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(BadData, match=rf"a\.tif: the image holds {message}.*Convert it to 8 bits"):
+        read_pixels(tmp_path / "a.tif", 48, 64)
+
+
+def test_one_bit_and_transparent_palettes_are_read(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "bit.png")
+    assert read_pixels(tmp_path / "bit.png", 1, 2)[0, :, 0].tolist() == [255, 0]
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    palette.putpixel((1, 0), 1)
+    palette.save(tmp_path / "p.png", transparency=bytes([0, 255]))
+    assert read_pixels(tmp_path / "p.png", 1, 2)[0].tolist() == [[255, 0, 0], [0, 0, 255]]
+
+
+def test_oddities_of_pictures_are_said(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", 4, 6)
+    assert list(picture_oddities(tmp_path / "a.png")) == []
+    frames = [Image.new("L", (6, 4), shade) for shade in (10, 200)]
+    frames[0].save(tmp_path / "f.tif", save_all=True, append_images=frames[1:])
+    assert list(picture_oddities(tmp_path / "f.tif")) == [
+        "the file holds 2 images, of which the first is read"
+    ]
+    Image.fromarray((RAMP // 16).astype(np.uint16)).save(tmp_path / "b.png")
+    assert "16 bits whose largest value is 3838" in next(picture_oddities(tmp_path / "b.png"))
+    paint(tmp_path / "c.png", 4, 6, mode="RGBA")
+    assert list(picture_oddities(tmp_path / "c.png")) == [
+        "the image is transparent in part, which is left out"
+    ]
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new("RGB", (6, 4)).save(tmp_path / "d.png", exif=exif)
+    assert "EXIF orientation is 3" in next(picture_oddities(tmp_path / "d.png"))

@@ -58,6 +58,8 @@ def test_every_problem_is_listed_with_its_place(broken: Path) -> None:
         [
             ("warning", "a", None, None),  # uneven
             ("warning", "a", None, None),  # a line break
+            ("warning", "a", None, None),  # phrases that are not in the caption
+            ("warning", "d", None, None),  # an empty caption
             ("error", "b", 0, "pred_masks[0].counts"),
             ("error", "b", 1, "pred_masks[1].size"),
             ("error", None, None, None),  # cut off
@@ -76,7 +78,7 @@ def test_every_problem_is_listed_with_its_place(broken: Path) -> None:
 def test_without_a_split_nothing_is_missing_or_strange(broken: Path) -> None:
     levels = [level for level, _ in check(broken)]
     # the masks of b have two sizes: the first is broken, so the second sets the size
-    assert (levels.count("error"), levels.count("warning")) == (3, 2)
+    assert (levels.count("error"), levels.count("warning")) == (3, 4)
 
 
 def test_what_can_be_saved_is_written(broken: Path, tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_what_can_be_saved_is_written(broken: Path, tmp_path: Path) -> None:
         ("z", "answer left out"),
     ]
     assert {file: file.read_bytes() for file in broken.iterdir()} == before
-    assert [level for level, _ in check(out, sizes=SIZES, ids="abd")] == ["warning"]
+    assert [level for level, _ in check(out, sizes=SIZES, ids="abd")] == ["warning"] * 3
 
 
 def test_each_change_is_told_in_words(tmp_path: Path) -> None:

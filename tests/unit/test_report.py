@@ -327,7 +327,7 @@ def test_numbers_are_shared_by_partners_alone():
         ),
     )
     pair = laid("a", truth, answer)
-    found = judge_image("a", pair.iou, pair.similarity, PhraseF1())
+    found = judge_image(pair, PhraseF1())
     assert numbers(found) == ([1, 2, 3, 4], [5, 4, 6, 1])
 
 
@@ -377,7 +377,7 @@ def test_index_counts_kinds(world):
 
 
 def test_columns_name_the_protocol_where_protocols_differ(world):
-    # every predicted phrase shares a word with a reference phrase: similarity .6, never 1
+    # every predicted phrase shares a word with a reference phrase: agreement .6, never 1
     other = replace(PROTOCOL, name="official", metrics=(PhraseF1(), Hallucination(0.7)))
     both = [result(world, other), result(world)]
     found = columns(both)
@@ -387,7 +387,7 @@ def test_columns_name_the_protocol_where_protocols_differ(world):
         "Hallucination (strict)",
     ]
     given = replace(material(world), results=both)
-    assert index(given, found)["values"][3:] == [[1.0, 0.0], [0.0, 0.0]]
+    assert index(given, found)["values"][3:] == [[1.0, None], [0.0, None]]
 
 
 def test_scores_that_are_not_defined_are_null(world):

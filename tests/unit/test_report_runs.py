@@ -82,7 +82,7 @@ def test_report_elsewhere_and_quiet(folder, typed, tmp_path):
 
 
 def test_a_run_must_be_scored(folder, typed):
-    (folder / "gcg.strict-1" / "scores.json").unlink()
+    (folder / "gcg.strict-2" / "scores.json").unlink()
     code, _, err = typed(folder)
     assert code == 2
     assert f"gcg-bench score {folder}" in err
@@ -138,7 +138,7 @@ RECALL = replace(gcg.OFFICIAL, metrics=(MaskRecall(),), ranked_by="", images_by=
 
 @pytest.fixture
 def unscored(folder):
-    (folder / "gcg.strict-1" / "scores.json").unlink()
+    (folder / "gcg.strict-2" / "scores.json").unlink()
     return folder
 
 
@@ -170,7 +170,7 @@ def test_masks_alone_need_no_encoder_and_have_no_kinds_of_mistakes(unscored, typ
     assert index["values"] == [[1.0, 0.5, 0.0]]
     assert 'id="mistakes"' not in html
     assert 'href="#mistakes"' not in html
-    assert "IoU by similarity" not in html
+    assert "IoU by agreement" not in html
     assert "false-accept rate" not in html
     assert "Scores of single images" in html
     # phrases are numbered from 1, the reference first, and belong to nobody
@@ -201,7 +201,7 @@ def test_a_task_without_kinds_of_mistakes(folder, typed, monkeypatch):
     [
         ("scores", 'class="protocols"'),
         ("mistakes", 'id="mistakes"'),
-        ("similarity", "IoU by similarity"),
+        ("agreement", "IoU by agreement"),
         ("distributions", "Scores of single images"),
         ("images", 'id="images"'),
     ],
@@ -215,7 +215,7 @@ def test_a_task_chooses_the_parts_of_the_page(folder, typed, monkeypatch, left_o
     html, _, records = page_of(folder, typed)
     assert mark not in html
     assert len(records) == (0 if left_out == "images" else 3)
-    assert "strict-1|dataset:shapes" in html  # how it was scored is on every page
+    assert "strict-2|dataset:shapes" in html  # how it was scored is on every page
 
 
 def test_a_metric_added_by_one_file_is_shown_in_its_own_scale(

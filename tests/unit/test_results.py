@@ -22,10 +22,10 @@ from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.storage import from_json, load_result, load_results
 from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.types import Rows
+from gcg_bench.types import WORDS, Rows
 
 NAMES = registry.names("metrics")
-FILE = Path("run/gcg.strict-1/scores.json")
+FILE = Path("run/gcg.strict-2/scores.json")
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.floats(-1e6, 1e6)
 optional = st.none() | numbers
@@ -47,7 +47,7 @@ def protocols(draw):
         name=draw(st.sampled_from(["official", "strict", "mine"])),
         version=draw(st.integers(0, 9)),
         metrics=tuple(chosen),
-        encoder="minilm" if "similarity" in needs else None,
+        encoder="minilm" if needs & WORDS else None,
         equal_is_one=draw(st.booleans()),
     )
 
@@ -118,32 +118,32 @@ def run(tmp_path):
 
 
 def test_a_stored_result_is_the_one_that_was_kept(run):
-    stored = load_result(run, "gcg.strict-1")
+    stored = load_result(run, "gcg.strict-2")
     assert stored.label == "mine"
     assert stored.ids == scored.ids(3)
     # 12 of 15 phrases on both sides
     assert stored["F1"].value == pytest.approx(12 / 15)
-    assert [result.key for result in load_results(run)] == ["official-1", "strict-1"]
-    assert (stored.digests.predictions, stored.digests.rows) == run.digests("gcg.strict-1")
-    assert all(run.digests("gcg.strict-1"))
-    with pytest.raises(UnknownName, match="no score of strict-1 named 'F2'"):
+    assert [result.key for result in load_results(run)] == ["official-1", "strict-2"]
+    assert (stored.digests.predictions, stored.digests.rows) == run.digests("gcg.strict-2")
+    assert all(run.digests("gcg.strict-2"))
+    with pytest.raises(UnknownName, match="no score of strict-2 named 'F2'"):
         _ = stored["F2"]
     with pytest.raises(MissingData, match=r"not scored with gcg\.mine-1"):
         load_result(run, "gcg.mine-1")
 
 
 def change(run, edit):
-    file = run.folder / "gcg.strict-1" / "scores.json"
+    file = run.folder / "gcg.strict-2" / "scores.json"
     value = json.loads(file.read_text())
     edit(value)
     file.write_text(json.dumps(value))
 
 
 def other_rows(run):
-    rows = run.read_rows("gcg.strict-1")
+    rows = run.read_rows("gcg.strict-2")
     matched = rows["phrase_f1"].columns["matched"]
     matched[0] -= 1
-    tables.write(run.folder / "gcg.strict-1" / "rows.parquet", rows)
+    tables.write(run.folder / "gcg.strict-2" / "rows.parquet", rows)
 
 
 def more_predictions(run):
@@ -156,13 +156,13 @@ def forged_score(run):
 
 
 def forged_signature(run):
-    signature = json.loads((run.folder / "gcg.strict-1" / "scores.json").read_text())["signature"]
+    signature = json.loads((run.folder / "gcg.strict-2" / "scores.json").read_text())["signature"]
     change(run, lambda value: value.update(signature=signature.replace("val", "test")))
 
 
 def forged_rows_and_digest(run):
     other_rows(run)
-    change(run, lambda value: value["sha256"].update(rows=run.digests("gcg.strict-1")[1]))
+    change(run, lambda value: value["sha256"].update(rows=run.digests("gcg.strict-2")[1]))
 
 
 def fewer_images(run):
@@ -188,7 +188,7 @@ def of_another_version(run):
 def test_what_does_not_fit_together_is_refused(run, spoil, message):
     spoil(run)
     with pytest.raises(BadData, match=message) as problem:
-        load_result(Run.open(run.folder), "gcg.strict-1")
+        load_result(Run.open(run.folder), "gcg.strict-2")
     assert "Score it again: gcg-bench score" in str(problem.value)
 
 
@@ -198,28 +198,32 @@ def test_a_metric_with_other_parameters_is_not_guessed(run):
 
     change(run, edit)
     with pytest.raises(BadOption, match="phrase_f1 has other parameters in this version"):
-        load_result(Run.open(run.folder), "gcg.strict-1")
+        load_result(Run.open(run.folder), "gcg.strict-2")
 
 
 def test_a_metric_that_is_not_here_is_not_guessed(run):
     change(run, lambda value: value["measurement"]["metrics"][0].update(name="phrase_f2"))
     with pytest.raises(BadOption, match=r"'phrase_f2'.*stored rows cannot be read"):
-        load_result(Run.open(run.folder), "gcg.strict-1")
+        load_result(Run.open(run.folder), "gcg.strict-2")
 
 
 def test_the_signature_names_every_parameter():
     protocol = replace(
         tasks.load("gcg").protocols[1], metrics=(MeanIoU(), Words()), ranked_by="", images_by=""
     )
-    result = scored.result(scored.SMALL["gcg.strict-1"], scored.rows([5]))
+    result = scored.result(scored.SMALL["gcg.strict-2"], scored.rows([5]))
     line = replace(result, protocol=protocol).signature
-    assert line.startswith("protocol:strict-1|dataset:shapes|card:1|split:val|truth:generated|n:1|")
-    assert line.endswith("|equal_phrases:1|metrics:miou(match=optimal,divide_by=larger_side)+words")
+    assert line.startswith("protocol:strict-2|dataset:shapes|card:1|split:val|truth:generated|n:1|")
+    assert line.endswith(
+        "|equal_phrases:cosine|metrics:miou(match=optimal,divide_by=larger_side)+words"
+    )
 
 
 def test_a_protocol_is_refused_that_cannot_be_scored():
     with pytest.raises(BadOption, match="need a phrase encoder"):
-        EvalProtocol("mine", 1, (Hallucination(),))
+        EvalProtocol("mine", 1, (MaskRecall(),))
+    # without an encoder nouns that WordNet does not know agree only with themselves
+    assert EvalProtocol("mine", 1, (Hallucination(),)).encoder is None
     with pytest.raises(BadOption, match="needs metrics, each of another name"):
         EvalProtocol("mine", 1, (Words(), Words()))
     with pytest.raises(BadOption, match="needs metrics"):

@@ -333,8 +333,8 @@ def test_rows_of_any_shape_come_back(tmp_path_factory, made: list) -> None:
         listed[k] = np.array(entry, dtype=np.float64)
     plain = np.array([one for one, _ in made], dtype=np.float64)
     wanted = {"m": Rows(ids, {"plain": plain, "listed": listed})}
-    run.write_rows("strict-1", wanted)
-    assert_equal(run.read_rows("strict-1"), wanted)
+    run.write_rows("strict-2", wanted)
+    assert_equal(run.read_rows("strict-2"), wanted)
 
 
 def test_rows_of_other_images_are_refused(tmp_path: Path) -> None:

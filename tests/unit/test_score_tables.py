@@ -30,7 +30,7 @@ def printed(*results):
 
 
 def small():
-    return scored.result(scored.SMALL["gcg.strict-1"], scored.rows([5, 4]))
+    return scored.result(scored.SMALL["gcg.strict-2"], scored.rows([5, 4]))
 
 
 def test_intervals_are_named_only_where_they_were_drawn():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 from support.worlds import HEIGHT, WIDTH, bitmap, block, phrase, sample
+from support.worlds import words as words_of_table
 
 from gcg_bench import metrics, registry
 from gcg_bench.analysis.invariants import LAWS, NAMES, Direction, check_laws
@@ -263,7 +264,7 @@ def table(iou_, similarity=None, order=0):
     reference = sample(str(order), Grounding("", tuple(things[: values.shape[0]])), order=order)
     answer = Prediction(str(order), Grounding("", tuple(things[: values.shape[1]])))
     alike_ = np.ones(values.shape) if similarity is None else np.array(similarity, dtype=float)
-    return Pair(reference, answer, {"iou": values, "crowd_iou": values, "similarity": alike_})
+    return Pair(reference, answer, {"iou": values, "crowd_iou": values, **words_of_table(alike_)})
 
 
 def value(metric, *pairs):
@@ -272,7 +273,7 @@ def value(metric, *pairs):
     return float(score[0])
 
 
-PUBLISHED_AP50 = AP50(scores_from="constant", ties="image_order")
+PUBLISHED_AP50 = AP50(ties="image_order", max_detections=100)
 PUBLISHED_MIOU = MeanIoU(match="greedy", divide_by="taken")
 ON_PAPER = {
     ("ap50", "phrase order"): (
@@ -533,9 +534,9 @@ def test_the_table_of_a_narrow_terminal_is_split_between_scores_not_in_words(sha
     out = console.file.getvalue()
     assert max(map(len, out.partition("holds:")[0].splitlines())) <= 80
     heads = [line.strip("┃").split("┃") for line in out.splitlines() if line.startswith("┃")]
-    assert [head[:2] for head in heads] == [["law             ", "images"]] * 2
+    assert [head[:2] for head in heads] == [["law             ", "images"]] * 3
     scores = [cell.strip() for head in heads for cell in head[2:]]
     assert scores == [
         "METEOR", "CIDEr", "AP50", "mIoU", "Precision", "Recall", "F1", "F1_avg",
-        "gPQ", "SQ", "RQ", "Hallucination", "Ungrounded", "Words",
+        "gPQ", "SQ", "Noun", "Attribute", "Hallucination", "Ungrounded", "Words",
     ]  # fmt: skip

@@ -91,15 +91,15 @@ def test_every_image_is_drawn_alike():
 
 def test_interval_of_two_images():
     """The mean of 0 and 1 is drawn as 0, 1/2 and 1 with probabilities 1/4, 1/2 and 1/4."""
-    assert bootstrap(mean_of([0, 1]), 2, level=0.6) == {"mean": (0.0, 1.0)}
-    assert bootstrap(mean_of([0, 1]), 2, level=0.4) == {"mean": (0.5, 0.5)}
-    assert bootstrap(mean_of([0, 1]), 2) == {"mean": (0.0, 1.0)}
+    assert bootstrap(mean_of([0, 1]), 2, level=0.6) == {"mean": (0.0, 1.0, 0)}
+    assert bootstrap(mean_of([0, 1]), 2, level=0.4) == {"mean": (0.5, 0.5, 0)}
+    assert bootstrap(mean_of([0, 1]), 2) == {"mean": (0.0, 1.0, 0)}
 
 
 def test_interval_is_the_percentiles_of_the_draws():
     values = np.random.default_rng(8).exponential(size=30_000)  # more than one chunk
     scores = draws(len(values), 150, seed=3) @ values / len(values)
-    low, high = bootstrap(mean_of(values), len(values), draws=150, seed=3, level=0.9)["mean"]
+    low, high, _ = bootstrap(mean_of(values), len(values), draws=150, seed=3, level=0.9)["mean"]
     assert low == pytest.approx(np.percentile(scores, 5), abs=1e-12)
     assert high == pytest.approx(np.percentile(scores, 95), abs=1e-12)
 
@@ -108,26 +108,45 @@ def test_default_draws_seed_and_level():
     values = np.random.default_rng(8).normal(size=10)
     scores = draws(10, 1000, seed=0) @ values / 10
     expected = np.percentile(scores, [2.5, 97.5])
-    assert bootstrap(mean_of(values), 10)["mean"] == pytest.approx(tuple(expected), abs=1e-12)
+    assert bootstrap(mean_of(values), 10)["mean"] == pytest.approx((*expected, 0), abs=1e-12)
 
 
 def test_interval_of_one_image_is_its_score():
-    assert bootstrap(mean_of([0.25]), 1) == {"mean": (0.25, 0.25)}
+    assert bootstrap(mean_of([0.25]), 1) == {"mean": (0.25, 0.25, 0)}
 
 
-def test_draws_without_a_score_are_left_out():
+def test_draws_without_a_score_are_left_out_and_counted():
     def reduce(weights):
         first = weights[:, 0] > 0
         return {
-            "some": np.where(first, 3.0, np.nan),
+            "few": np.where(weights[:, 0] < 5, 3.0, np.nan),
+            "many": np.where(first, 3.0, np.nan),
             "none": np.full(len(weights), np.nan),
             "all": np.full(len(weights), 5.0),
         }
 
-    spans = bootstrap(reduce, 2, draws=100)
-    assert spans["some"] == (3.0, 3.0)
-    assert spans["all"] == (5.0, 5.0)
-    assert np.isnan(spans["none"]).tolist() == [True, True]
+    # the first of 5 images is drawn five times once in 3,125 draws, and never in a third of them
+    spans = bootstrap(reduce, 5, draws=5000)
+    counts = draws(5, 5000, seed=0)[:, 0]
+    assert spans["few"] == (3.0, 3.0, np.count_nonzero(counts == 5))
+    assert spans["few"].undefined > 0
+    assert spans["all"] == (5.0, 5.0, 0)
+    # more than 5 % of the draws have no value: there is no interval
+    assert np.isnan(spans["many"]).tolist() == [True, True, False]
+    assert spans["many"].undefined == np.count_nonzero(counts == 0)
+    assert np.isnan(spans["none"]).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(("undefined", "has_interval"), [(5, True), (6, False)])
+def test_one_in_twenty_draws_may_lack_a_score(undefined, has_interval):
+    numbers = iter(range(100))
+
+    def reduce(weights):
+        return {"score": np.array([np.nan if next(numbers) < undefined else 1.0 for _ in weights])}
+
+    interval = bootstrap(reduce, 3, draws=100)["score"]
+    assert interval.undefined == undefined
+    assert np.isnan(interval.low) != has_interval
 
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
@@ -138,7 +157,7 @@ def test_interval_covers_the_truth(level):
     covered = 0
     for index in range(sets):
         values = rng.normal(2, 3, size=80)
-        low, high = bootstrap(mean_of(values), 80, draws=300, seed=index, level=level)["mean"]
+        low, high, _ = bootstrap(mean_of(values), 80, draws=300, seed=index, level=level)["mean"]
         covered += low <= 2 <= high
     low, high = binomial_range(level, sets)
     assert low - 0.02 < covered / sets < high
@@ -224,7 +243,7 @@ def test_a_run_against_itself():
     for size in (1, 2, 3, 64, 1001):
         both = alternating(values[:size], values[:size])
         found = paired(mean_of(both), size, draws=50)["mean"]
-        assert found == Difference(0.0, 0.0, 0.0, 1.0)
+        assert found == Difference(0.0, 0.0, 0.0, 1.0, visible=0.0)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
@@ -236,7 +255,7 @@ def test_rounding_is_no_difference(scale):
         return {"score": scale * (1 + wobble)}
 
     found = paired(reduce, 5, draws=50)["score"]
-    assert found == Difference(0.0, 0.0, 0.0, 1.0)
+    assert found == Difference(0.0, 0.0, 0.0, 1.0, visible=0.0)
     assert paired(lambda w: {"score": w @ np.array([0, 1e-9] * 5)}, 5)["score"].value > 0
 
 
@@ -259,7 +278,8 @@ def test_draws_without_a_score_count_against_a_difference():
     found = paired(reduce, 2, draws=100)
     assert found["mixed"].value == 1.0
     assert found["mixed"].p == 1.0
-    assert np.isnan(dataclasses.astuple(found["none"])).all()
+    assert np.isnan(dataclasses.astuple(found["none"])[:-1]).all()
+    assert found["none"].undefined == 100
 
 
 def test_p_is_uniform_when_the_runs_are_alike():
@@ -292,8 +312,26 @@ def test_options_that_make_no_sense(function):
 
 
 def test_one_draw_is_enough():
-    assert paired(mean_of([1.0, 2.0]), 1, draws=1)["mean"] == Difference(1.0, 1.0, 1.0, 1.0)
-    assert bootstrap(mean_of([1.0]), 1, draws=1) == {"mean": (1.0, 1.0)}
+    assert paired(mean_of([1.0, 2.0]), 1, draws=1)["mean"] == Difference(1.0, 1.0, 1.0, 1.0, 1.0)
+    assert bootstrap(mean_of([1.0]), 1, draws=1) == {"mean": (1.0, 1.0, 0)}
+
+
+def test_the_visible_difference_is_where_p_falls_below_one_in_twenty():
+    rng = np.random.default_rng(5)
+    noise = rng.normal(size=200)
+    shown = {}
+    for shift in (0.0, 0.5):
+        both = alternating(noise, noise + rng.normal(size=200) + shift)
+        shown[shift] = paired(mean_of(both), 200, draws=50, tests=4000)["mean"]
+    # the standard error of the mean of 200 differences of spread 1 is .0707; 1.96 of them are .139
+    assert shown[0.0].visible == pytest.approx(0.139, rel=0.12)
+    for difference in shown.values():
+        assert (difference.p < 0.05) == (abs(difference.value) > difference.visible)
+
+
+def test_the_test_takes_its_own_number_of_draws():
+    reduce = mean_of(alternating(np.zeros(60), np.ones(60)))
+    assert paired(reduce, 60, draws=9, tests=999)["mean"].p == 1 / 1000
 
 
 # --- interleave

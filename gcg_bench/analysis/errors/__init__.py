@@ -8,6 +8,7 @@ shows one image with the reasons of every metric. After TIDE, arXiv 2008.08115.
 from gcg_bench.analysis.errors.costs import (
     NEEDS,
     Diagnosis,
+    Imprecise,
     Tally,
     diagnose,
     match_rule,
@@ -28,6 +29,7 @@ __all__ = [
     "Explanation",
     "Finding",
     "ImageDiagnosis",
+    "Imprecise",
     "Kind",
     "ProtocolView",
     "Side",

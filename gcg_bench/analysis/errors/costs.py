@@ -22,7 +22,7 @@ from gcg_bench.matching.mistakes import KINDS, ImageDiagnosis, MatchRule, judge_
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Pair
 
-NEEDS = frozenset({"iou", "similarity"})
+NEEDS = frozenset({"iou", "noun", "attributes", "agreement"})
 """The features that a diagnosis reads."""
 
 
@@ -43,6 +43,20 @@ class Tally:
     f1_without: float
 
 
+@dataclass(frozen=True, slots=True)
+class Imprecise:
+    """Matched pairs whose words agree only in part: a wrong attribute or a less exact noun.
+
+    Attributes:
+        pairs: matched pairs with an agreement below 1.
+        cost: by how much the panoptic quality would rise if these words were right: the sum of
+            IoU x (1 - agreement) over half of all phrases.
+    """
+
+    pairs: int
+    cost: float
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """The mistakes of a set of predictions.
@@ -52,12 +66,14 @@ class Diagnosis:
         tallies: one for each kind, in the order of `KINDS`.
         f1: F1 as it is.
         slices: the same counts by property of the phrases.
+        imprecise: matched pairs whose words agree only in part.
     """
 
     images: tuple[ImageDiagnosis, ...]
     tallies: tuple[Tally, ...]
     f1: float
     slices: tuple[Slice, ...]
+    imprecise: Imprecise
 
     def __getitem__(self, kind: str) -> Tally:
         """The tally of a kind, e.g. `diagnosis["missed"]`."""
@@ -92,6 +108,7 @@ class Diagnosis:
                 }
                 for tally in self.tallies
             ],
+            "wrong_attribute": {"matched": self.imprecise.pairs, "cost": self.imprecise.cost},
             "slices": [part.to_json() for part in self.slices],
         }
 
@@ -103,7 +120,7 @@ def diagnose(pairs: Sequence[Pair], rule: MatchRule) -> Diagnosis:
         pairs: with the features of `NEEDS`, by the protocol that is diagnosed.
         rule: when a predicted phrase matches a reference phrase, see `match_rule`.
     """
-    images = tuple(judge_image(pair.sample.id, pair.iou, pair.similarity, rule) for pair in pairs)
+    images = tuple(judge_image(pair, rule) for pair in pairs)
     predicted = _counts([finding.kind for image in images for finding in image.predicted])
     reference = _counts([finding.kind for image in images for finding in image.reference])
     phrases = (sum(predicted.values()), sum(reference.values()))
@@ -119,7 +136,19 @@ def diagnose(pairs: Sequence[Pair], rule: MatchRule) -> Diagnosis:
         )
         for name in predicted
     )
-    return Diagnosis(images, tallies, tallies[0].f1_without, slices(pairs, images))
+    imprecise = _imprecise(images, sum(phrases))
+    return Diagnosis(images, tallies, tallies[0].f1_without, slices(pairs, images), imprecise)
+
+
+def _imprecise(images: Sequence[ImageDiagnosis], phrases: int) -> Imprecise:
+    """The matched pairs whose words agree only in part; `phrases` counts both sides."""
+    short = [
+        finding.iou * (1 - finding.agreement)
+        for image in images
+        for finding in image.predicted
+        if finding.kind == "matched" and finding.agreement is not None and finding.agreement < 1
+    ]
+    return Imprecise(len(short), 2 * sum(short) / phrases if phrases else 0.0)
 
 
 def match_rule(protocol: EvalProtocol) -> MatchRule:
@@ -132,7 +161,7 @@ def match_rule(protocol: EvalProtocol) -> MatchRule:
     if not rules:
         raise BadOption(
             f"protocol {protocol.name}: no kinds of mistakes can be counted, because none of its"
-            " metrics matches phrases (phrase_columns, threshold_iou, threshold_similarity)"
+            " metrics matches phrases (phrase_columns, threshold_iou, threshold_noun)"
         )
     return rules[0]
 

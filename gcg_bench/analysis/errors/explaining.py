@@ -9,6 +9,7 @@ from gcg_bench.errors import MissingData
 from gcg_bench.scoring.features import PhraseRule, pair_up
 from gcg_bench.scoring.score import phrase_rule
 from gcg_bench.tasks import EvalProtocol
+from gcg_bench.text.agreement import phrase_agreement
 from gcg_bench.types import Grounding, Pair, Prediction, Sample
 
 _OVERLAPS = frozenset({"iou"})
@@ -18,6 +19,8 @@ def explain(
     protocols: Sequence[EvalProtocol],
     pairs: Sequence[Pair],
     scores: Sequence[Mapping[str, float]] | None = None,
+    *,
+    rules: Sequence[PhraseRule | None] | None = None,
 ) -> Explanation:
     """One image as every protocol sees it. Each metric gives its own reasons.
 
@@ -30,8 +33,11 @@ def explain(
         pairs: the same image for each protocol, with the features that the protocol needs; the
             first also with the overlaps (`iou`).
         scores: for each protocol the image's own scores (see `Result.of_query`); none by default.
+        rules: for each protocol how it compares phrases; words that only an encoder knows are
+            explained without it by default.
     """
     first = pairs[0]
+    compared = rules if rules is not None else [None] * len(protocols)
     given = scores if scores is not None else [{} for _ in protocols]
     return Explanation(
         id=first.sample.id,
@@ -40,8 +46,8 @@ def explain(
         predicted=_side(first.prediction.grounding),
         iou=first.iou,
         protocols=tuple(
-            _view(protocol, pair, own)
-            for protocol, pair, own in zip(protocols, pairs, given, strict=True)
+            _view(protocol, pair, own, rule)
+            for protocol, pair, own, rule in zip(protocols, pairs, given, compared, strict=True)
         ),
         unpaired=first.prediction.unpaired,
     )
@@ -76,7 +82,7 @@ def explain_image(
         store.with_features(protocol.needs | _OVERLAPS, rule)[0]
         for protocol, rule in zip(protocols, used, strict=True)
     ]
-    return explain(protocols, pairs, scores)
+    return explain(protocols, pairs, scores, rules=used)
 
 
 def index_of(samples: Sequence[Sample], image: str) -> int:
@@ -89,7 +95,9 @@ def index_of(samples: Sequence[Sample], image: str) -> int:
     raise MissingData(f"no image {image!r} among the {len(ids)} of the data set{hint}")
 
 
-def _view(protocol: EvalProtocol, pair: Pair, scores: Mapping[str, float]) -> ProtocolView:
+def _view(
+    protocol: EvalProtocol, pair: Pair, scores: Mapping[str, float], rule: PhraseRule | None
+) -> ProtocolView:
     return ProtocolView(
         protocol=protocol.key,
         similarity=pair.similarity if "similarity" in protocol.needs else None,
@@ -99,6 +107,19 @@ def _view(protocol: EvalProtocol, pair: Pair, scores: Mapping[str, float]) -> Pr
             for reason in metric.explain(pair.limited_to(metric.needs))
         ),
         scores=scores,
+        agreement=pair.agreement if "agreement" in protocol.needs else None,
+        words=_words(pair, rule) if protocol.agrees else (),
+    )
+
+
+def _words(pair: Pair, rule: PhraseRule | None) -> tuple[tuple[int, int, str], ...]:
+    """Why the words of every pair of phrases agree or not."""
+    unknown = None if rule is None else rule.unknown
+    return tuple(
+        (row, column, phrase_agreement(reference.text, predicted.text, unknown=unknown).reason)
+        for row, reference in enumerate(pair.sample.truth.phrases)
+        for column, predicted in enumerate(pair.prediction.grounding.phrases)
+        if reference.text is not None and predicted.text is not None
     )
 
 

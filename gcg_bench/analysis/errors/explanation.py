@@ -41,6 +41,9 @@ class ProtocolView:
         protocol: e.g. `official-1`.
         similarity: (R, P) table of this protocol's encoder, NaN where a phrase has no words; None
             when the protocol needs no similarity of phrases.
+        agreement: (R, P) table of the agreement of phrases, NaN where a phrase has no words; None
+            when the protocol does not need it.
+        words: (reference, prediction, why) of every pair of phrases whose agreement was computed.
         reasons: metric by metric, in the order in which a metric decides.
         scores: score name -> this image's own score; empty when the caller gave none.
     """
@@ -49,6 +52,8 @@ class ProtocolView:
     similarity: FloatArray | None
     reasons: tuple[Reason, ...]
     scores: Mapping[str, float]
+    agreement: FloatArray | None = None
+    words: tuple[tuple[int, int, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values; NaN becomes null, and so does a table that is missing."""
@@ -58,6 +63,11 @@ class ProtocolView:
                 name: value if np.isfinite(value) else None for name, value in self.scores.items()
             },
             "similarity": None if self.similarity is None else _plain(self.similarity),
+            "agreement": None if self.agreement is None else _plain(self.agreement),
+            "words": [
+                {"reference": row, "predicted": column, "why": why}
+                for row, column, why in self.words
+            ],
             "lines": [_reason(reason) for reason in self.reasons],
         }
 

@@ -1,4 +1,4 @@
-"""Recall as a surface over the thresholds of IoU and similarity."""
+"""Recall as a surface over the thresholds of IoU and noun agreement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,43 +15,43 @@ class Surface:
 
     Attributes:
         iou: IoU thresholds, in rising order.
-        similarity: similarity thresholds, in rising order.
-        recall: reference phrases matched over reference phrases, shape (similarity, iou); 0 when
-            there are none.
+        noun: thresholds of noun agreement, in rising order.
+        recall: reference phrases matched over reference phrases, shape (noun, iou); 0 when there
+            are none.
     """
 
     iou: tuple[float, ...]
-    similarity: tuple[float, ...]
+    noun: tuple[float, ...]
     recall: FloatArray
 
 
 # in hundredths, so that each is the nearest float
 _IOU = tuple(step / 100 for step in range(10, 100, 10))
-_SIMILARITY = tuple(step / 100 for step in range(0, 101, 10))
+_NOUN = tuple(step / 100 for step in range(0, 101, 10))
 
 
 def recall_surface(
     pairs: Sequence[Pair],
     iou: Sequence[float] = _IOU,
-    similarity: Sequence[float] = _SIMILARITY,
+    noun: Sequence[float] = _NOUN,
 ) -> Surface:
     """The share of reference phrases that can be matched one to one at each pair of thresholds.
 
     Args:
-        pairs: with overlaps and similarity.
+        pairs: with overlaps and noun agreement.
         iou: thresholds above 0.
-        similarity: thresholds.
+        noun: thresholds.
     """
-    matched = np.zeros((len(similarity), len(iou)))
+    matched = np.zeros((len(noun), len(iou)))
     for pair in pairs:
-        matched += _matched(pair, iou, similarity)
+        matched += _matched(pair, iou, noun)
     phrases = sum(len(pair.sample.truth.phrases) for pair in pairs)
-    return Surface(tuple(iou), tuple(similarity), matched / phrases if phrases else matched)
+    return Surface(tuple(iou), tuple(noun), matched / phrases if phrases else matched)
 
 
-def _matched(pair: Pair, iou: Sequence[float], similarity: Sequence[float]) -> FloatArray:
-    """Pairs at each pair of thresholds, shape (similarity, iou)."""
-    alike = pair.similarity >= np.reshape(similarity, (-1, 1, 1, 1))
+def _matched(pair: Pair, iou: Sequence[float], noun: Sequence[float]) -> FloatArray:
+    """Pairs at each pair of thresholds, shape (noun, iou)."""
+    alike = pair.noun >= np.reshape(noun, (-1, 1, 1, 1))
     allowed = alike & (pair.iou >= np.reshape(iou, (1, -1, 1, 1)))
     counts: FloatArray = allowed.sum(axis=(2, 3)).astype(np.float64)
     # where no phrase has two partners, all pairs are matched; few of the other tables differ

@@ -3,6 +3,7 @@
 Each function returns all scenes, including those that it cannot change.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from gcg_bench.analysis.invariants.mask_changes import eroded, free_box
@@ -17,6 +18,7 @@ from gcg_bench.analysis.invariants.scenes import (
     missed_references,
     with_answer,
 )
+from gcg_bench.analysis.invariants.word_changes import other_colours, other_noun
 from gcg_bench.masks import area
 from gcg_bench.text.similarity import normalise
 from gcg_bench.types import SILENCE, Phrase
@@ -178,6 +180,29 @@ def exact_phrase_misnamed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
         return with_answer(scene, phrases)
 
     return map_scenes(change, scenes)
+
+
+def colours_changed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """Every colour in the words of exact phrases becomes another colour."""
+    del inputs
+    return map_scenes(lambda scene: _renamed(scene, other_colours), scenes)
+
+
+def nouns_changed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
+    """The noun of every exact phrase becomes the junk words, if there are any."""
+    junk = inputs.junk
+    if junk is None:
+        return scenes
+    return map_scenes(lambda scene: _renamed(scene, lambda text: other_noun(text, junk)), scenes)
+
+
+def _renamed(scene: Scene, change: Callable[[str], str]) -> Scene:
+    """The scene with the words of exact phrases changed."""
+    phrases = list(scene.answer.phrases)
+    for match in exact_matches(scene):
+        phrase = phrases[match.answer]
+        phrases[match.answer] = replace(phrase, text=change(phrase.text or ""))
+    return with_answer(scene, phrases)
 
 
 def caption_word_removed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:

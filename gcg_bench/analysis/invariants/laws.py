@@ -153,6 +153,18 @@ LAWS: tuple[Law, ...] = (
         Claim(WORSE_OR_SAME, "wrong words are never better than correct ones"),
     ),
     Law(
+        "wrong colours",
+        "Every colour in phrases that were exactly right becomes another colour.",
+        changes.colours_changed,
+        Claim(WORSE_OR_SAME, "a wrong colour is never better than the right one"),
+    ),
+    Law(
+        "wrong nouns",
+        "The noun of every phrase that was exactly right becomes another noun.",
+        changes.nouns_changed,
+        Claim(WORSE_OR_SAME, "a wrong noun is never better than the right one"),
+    ),
+    Law(
         "left-out word",
         "A word is removed from every caption that was the only reference caption.",
         changes.caption_word_removed,

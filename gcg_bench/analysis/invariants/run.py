@@ -15,13 +15,13 @@ import numpy as np
 
 from gcg_bench.analysis.invariants.damage import damaged_scenes
 from gcg_bench.analysis.invariants.expectations import Law, is_allowed
+from gcg_bench.analysis.invariants.junk import junk_words
 from gcg_bench.analysis.invariants.laws import LAWS
 from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scenes, usable
 from gcg_bench.errors import MissingData
 from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.score import fit, measure_fitted, phrase_rule
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.text import similarity
 from gcg_bench.types import Claim, Direction, Metric, Pair, Sample, ScoreSpec
 
 Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
@@ -30,18 +30,6 @@ Scores = Mapping[tuple[str, str], float]
 
 _BEFORE = ""
 """The name of the variant before the changes; the others are named as their laws."""
-
-# phrases of things that images do not show; the first one that every encoder finds dissimilar to
-# all references is used
-_JUNK_CANDIDATES = (
-    "qwxz",
-    "the second theorem",
-    "inflation of prices",
-    "an apology",
-    "yesterday",
-    "zzz",
-)
-_SIMILARITY_LIMIT = 0.5
 
 
 @dataclass(frozen=True)
@@ -167,7 +155,7 @@ def check_laws(
     """
     usable_samples = _usable(samples, protocols)
     rules = {protocol.folder: phrase_rule(protocol) for protocol in protocols}
-    inputs = ChangeInputs(seed, _junk(usable_samples, [rule for rule in rules.values() if rule]))
+    inputs = ChangeInputs(seed, junk_words(usable_samples, protocols, rules))
     before = damaged_scenes(usable_samples, inputs)
     after = {law.name: law.change(before, inputs) for law in laws}
     variants = _Variants({_BEFORE: before, **after})
@@ -196,7 +184,7 @@ def check_laws(
 
 def _usable(samples: Sequence[Sample], protocols: Sequence[EvalProtocol]) -> list[Sample]:
     """The samples whose references can be damaged; raises MissingData when there is none."""
-    words = any("similarity" in protocol.needs for protocol in protocols)
+    words = any(protocol.compares_phrases for protocol in protocols)
     usable_samples = [sample for sample in samples if usable(sample, words=words)]
     if not usable_samples:
         phrase = "words and a mask" if words else "a mask"
@@ -234,23 +222,6 @@ def _changed_images(before: Scenes, after: Scenes) -> int:
     if len(before) != len(after):
         return len(after)
     return sum(old_scene != new_scene for old_scene, new_scene in zip(before, after, strict=True))
-
-
-def _junk(samples: Sequence[Sample], rules: Sequence[PhraseRule]) -> str | None:
-    """The first candidate that every encoder finds dissimilar to all reference phrases, or None."""
-    phrases = sorted({p.text for s in samples for p in s.truth.phrases if p.text is not None})
-    texts = [*phrases, *_JUNK_CANDIDATES]
-    highest = np.full(len(_JUNK_CANDIDATES), -1.0)
-    for rule in rules:
-        vectors = dict(zip(texts, rule.encoder.vectors(texts), strict=True))
-        similarities = similarity.similarity(phrases, _JUNK_CANDIDATES, vectors, equal_is_one=False)
-        highest = np.maximum(highest, similarities.max(axis=0))
-    dissimilar = [
-        phrase
-        for phrase, value in zip(_JUNK_CANDIDATES, highest, strict=True)
-        if value < _SIMILARITY_LIMIT
-    ]
-    return dissimilar[0] if dissimilar else None
 
 
 class _Variants:

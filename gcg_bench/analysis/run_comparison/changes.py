@@ -20,7 +20,7 @@ class Side:
         model: its label, else its model.
         folder: where it lies.
         failed: images without an answer.
-        signatures: protocol (`strict-1`) -> signature.
+        signatures: protocol (`strict-2`) -> signature.
     """
 
     model: str
@@ -34,12 +34,13 @@ class ScoreChange:
     """One score of one protocol.
 
     Attributes:
-        protocol: e.g. `strict-1`.
+        protocol: e.g. `strict-2`.
         spec: what the score is.
         a: the score of A; NaN where it has no value.
         b: the score of B; NaN where it has no value.
         difference: B minus A, with its paired interval and p.
-        holm: p adjusted for all scores of the table; NaN where there is none.
+        holm: p adjusted for all distinct scores of the table; NaN where there is none.
+        key: equal for scores that are one and the same number, as a score that two protocols share.
     """
 
     protocol: str
@@ -48,6 +49,7 @@ class ScoreChange:
     b: float
     difference: Difference
     holm: float
+    key: str = ""
 
     @property
     def score(self) -> str:
@@ -85,10 +87,12 @@ class ScoreChange:
             "high": self.difference.high,
             "p": self.difference.p,
             "p_holm": self.holm,
+            "visible": self.difference.visible,
         }
         return {
             **{name: None if math.isnan(value) else value for name, value in numbers.items()},
             "significant": self.sure,
+            "undefined_draws": self.difference.undefined,
             "direction": self.spec.direction,
             "scale": self.spec.scale,
             "lower_is_better": self.spec.lower_is_better,
@@ -119,7 +123,7 @@ class ImageChanges:
 
     Attributes:
         spec: what the score is.
-        protocol: whose, e.g. `strict-1`.
+        protocol: whose, e.g. `strict-2`.
         images: all of them, those that changed most first; equal changes in the data's order.
     """
 
@@ -150,7 +154,7 @@ class PhraseChanges:
     image: one phrase gained and another lost in the same image cancel.
 
     Attributes:
-        protocol: whose matches, e.g. `strict-1`.
+        protocol: whose matches, e.g. `strict-2`.
         reference: phrases in the references.
         a: phrases that A matched.
         b: phrases that B matched.
@@ -192,7 +196,8 @@ class Contrast:
         dataset: the data card's name.
         split: the split's name.
         n: images.
-        draws: of the intervals, and of the tests.
+        draws: of the intervals.
+        tests: draws of the tests.
         seed: of both.
         protocols: those that both runs were scored with, in the order of their task.
         scores: every score of every protocol.
@@ -209,6 +214,7 @@ class Contrast:
     split: str
     n: int
     draws: int
+    tests: int
     seed: int
     protocols: tuple[EvalProtocol, ...]
     scores: tuple[ScoreChange, ...]
@@ -216,6 +222,11 @@ class Contrast:
     phrases: PhraseChanges | None
     answered: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
+
+    @property
+    def distinct(self) -> int:
+        """How many different scores were tested."""
+        return len({change.key for change in self.scores})
 
     def scores_of(self, protocol: EvalProtocol) -> tuple[ScoreChange, ...]:
         """The scores of one protocol, in the order of tables."""
@@ -243,6 +254,7 @@ class Contrast:
             "split": self.split,
             "n": self.n,
             "draws": self.draws,
+            "tests": self.tests,
             "seed": self.seed,
             "protocols": protocols,
             "images": {

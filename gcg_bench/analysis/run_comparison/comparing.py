@@ -1,11 +1,10 @@
 """Two runs become a contrast: every score tested, and the images and phrases behind it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from gcg_bench import statistics, tasks
+from gcg_bench import tasks
 from gcg_bench.analysis.run_comparison.changes import (
     SURE,
     Contrast,
@@ -15,6 +14,7 @@ from gcg_bench.analysis.run_comparison.changes import (
     ScoreChange,
     Side,
 )
+from gcg_bench.analysis.run_comparison.distinct import adjusted, key_of
 from gcg_bench.errors import BadOption, MissingData, UnknownName
 from gcg_bench.files import paths
 from gcg_bench.runs import Run
@@ -26,6 +26,9 @@ from gcg_bench.scoring.storage import load_result
 from gcg_bench.types import Bar, FloatArray, ScoreSpec, no_bar
 
 ResultPair = tuple[Result, Result]
+
+TESTS_A_DRAW = 10
+"""How many draws a test takes for each draw of an interval: 10,000 tests beside 1,000 samples."""
 
 
 def compare(
@@ -45,7 +48,8 @@ def compare(
         run_b: another, scored by the same measurement on the same images.
         protocols: names of those to compare; all that both have by default.
         by: the score that images are sorted by; the choice of the last protocol by default.
-        draws: samples for each interval, and for each test.
+        draws: samples for each interval; ten times as many are drawn for each test, so that the
+            number of draws does not decide what Holm's method can find.
         seed: of both.
         bar: a progress bar.
 
@@ -67,13 +71,14 @@ def compare(
         split=data.split,
         n=data.n,
         draws=draws,
+        tests=TESTS_A_DRAW * draws,
         seed=seed,
         protocols=tuple(a.protocol for a, _ in pairs),
-        scores=_adjusted(changes),
+        scores=adjusted(changes),
         images=images,
         phrases=_phrases(pairs),
         answered=_answered(pairs),
-        notes=(*left_out, *_notes(pairs, len(changes), draws)),
+        notes=(*left_out, *_notes(pairs, changes, draws)),
     )
 
 
@@ -167,6 +172,7 @@ def _all_changes(pairs: Sequence[ResultPair], draws: int, seed: int, bar: Bar) -
 def _changes(a: Result, b: Result, draws: int, seed: int) -> list[ScoreChange]:
     """Every score of one protocol, p not yet adjusted."""
     before, after = a.values(), b.values()
+    tests = TESTS_A_DRAW * draws
     return [
         ScoreChange(
             protocol=a.key,
@@ -175,14 +181,10 @@ def _changes(a: Result, b: Result, draws: int, seed: int) -> list[ScoreChange]:
             b=after[name],
             difference=difference,
             holm=difference.p,
+            key=key_of(a, b, name),
         )
-        for name, difference in differences(a, b, draws=draws, seed=seed).items()
+        for name, difference in differences(a, b, draws=draws, tests=tests, seed=seed).items()
     ]
-
-
-def _adjusted(changes: Sequence[ScoreChange]) -> tuple[ScoreChange, ...]:
-    adjusted = statistics.holm([change.difference.p for change in changes])
-    return tuple(replace(change, holm=p) for change, p in zip(changes, adjusted, strict=True))
 
 
 def _images(pairs: Sequence[ResultPair], by: str | None) -> ImageChanges:
@@ -264,16 +266,23 @@ def _answered(pairs: Sequence[ResultPair]) -> tuple[tuple[str, str, str], ...]:
     return tuple(different.values())
 
 
-def _notes(pairs: Sequence[ResultPair], tests: int, draws: int) -> list[str]:
+def _notes(pairs: Sequence[ResultPair], changes: Sequence[ScoreChange], draws: int) -> list[str]:
     """What a reader must know beside the numbers, each sentence once."""
     if draws < 1:
         raise BadOption(f"draws is {draws}; at least one is needed")
     notes = []
-    if tests / (draws + 1) >= SURE:
+    tests, drawn = len({change.key for change in changes}), TESTS_A_DRAW * draws
+    if tests / (drawn + 1) >= SURE:
         notes.append(
-            f"with {draws} draws and {tests} tests no adjusted p can be below"
-            f" {min(1.0, tests / (draws + 1)):.2f}: nothing can be significant. Take more draws"
+            f"with {drawn} draws and {tests} tests no adjusted p can be below"
+            f" {min(1.0, tests / (drawn + 1)):.2f}: nothing can be significant. Take more draws"
         )
+    for change in changes:
+        if undefined := change.difference.undefined:
+            none = f"{change.score} of {change.protocol} has no value in {undefined} of {draws}"
+            lost = " draws, so its difference has no interval"
+            left_out = " draws, which its interval leaves out"
+            notes.append(none + (lost if np.isnan(change.difference.low) else left_out))
     for a, b in pairs:
         for metric in a.metrics:
             notes += metric.paired_notes(a.key, a.confidences, b.confidences)

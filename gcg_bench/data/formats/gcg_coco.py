@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gcg_bench.data import Dataset
+from gcg_bench.data.annotation_ids import by_image, lost_by_ids
 from gcg_bench.data.cards import DataCard, image_folders, locate
 from gcg_bench.data.drafts import SampleDraft, finish, ranks
 from gcg_bench.errors import BadMask, BadOption
@@ -134,8 +135,9 @@ def _drafts(
         Record(read_json(paths[role]), paths[role]) for role in ("captions", "masks")
     )
     images = _images(captions, faults)
-    mask_rows = _by_image(_one_category(masks, faults), images, faults)
-    caption_rows = _by_image(captions.records("annotations", faults=faults), images, faults)
+    mask_rows = by_image(_one_category(masks, faults), images, faults)
+    caption_rows = by_image(captions.records("annotations", faults=faults), images, faults)
+    lost = lost_by_ids(mask_rows)
     sizes = _images(masks, faults)
     order = ranks([image.id("id") for image in images.values()])
     for rank, (key, image) in zip(order[:limit], images.items(), strict=False):
@@ -143,6 +145,7 @@ def _drafts(
             draft = _draft(key, image, sizes.get(key), caption_rows.get(key, []), finder)
             draft.phrases = _phrases(caption_rows[key][0], mask_rows.get(key, []))
             draft.file, draft.order, draft.prompt = masks.file, rank, card.prompt
+            draft.lost_by_ids = lost.get(key, 0)
             yield draft
 
 
@@ -198,30 +201,6 @@ def _are_equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
         return left == right
     except RecursionError:  # nested as deep as Python can go
         return False
-
-
-def _by_image(
-    rows: list[Record], images: Mapping[str, Record], faults: Faults
-) -> dict[str, list[Record]]:
-    """Image id as text -> its annotations in order; warns of those that pycocotools would lose."""
-    by_image: dict[str, list[Record]] = {}
-    seen: set[Any] = set()
-    for row in rows:
-        with faults.caught():
-            key = str(row.id("image_id"))
-            row.image = key
-            by_image.setdefault(key, []).append(row)
-            if key not in images:
-                faults.warning(row.bad("image_id", "the caption file lists no such image"))
-            id_ = row.id("id") if row.has("id") else None
-            if id_ is None or id_ in seen:
-                why = "is missing" if id_ is None else f"{id_!r} occurred before"
-                faults.warning(row.bad("id", why, "pycocotools loses annotations by this"))
-            elif id_ == 0:
-                why = "is 0, which pycocotools counts as not found"
-                faults.warning(row.bad("id", why, "Number annotations from 1"))
-            seen.add(id_)
-    return by_image
 
 
 def _one_category(file: Record, faults: Faults) -> list[Record]:

@@ -17,7 +17,7 @@ class Fault:
     """One field of one row that is not what the predictions give.
 
     Attributes:
-        row: whose, e.g. `glamm-tiny, strict-1`.
+        row: whose, e.g. `glamm-tiny, strict-2`.
         field: the column; empty when the row could not be checked at all.
         board: what the board says.
         found: what was found, or why nothing could be.

@@ -259,7 +259,7 @@ def _notes(
             )
     gates = {row["false_accept"] for row in measured if "false_accept" in row}
     if len(gates) == 1:
-        notes.append(f"The false-accept rate of the similarity gate is {100 * gates.pop():.1f}%.")
+        notes.append(f"The false-accept rate of words is {100 * gates.pop():.1f}%.")
     if reported:
         notes.append(
             "Reported values are from papers, whose evaluators differ as their notes say; they have"

@@ -61,10 +61,10 @@ def _protocol(result: Result) -> ProtocolTiles:
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
-    """The facts that the protocol measures: words of captions, the rate of its similarity gate."""
+    """The facts that the protocol measures: words of captions, its false-accept rate."""
     if result.words is not None:
         yield "words a caption", f"{result.words:.1f}"
-    if result.encoder is not None:
+    if result.shows_false_accept:
         rate = result.false_accept  # not known of one image alone
         yield "false-accept rate", "–" if rate is None else f"{100 * rate:.1f}%"
 

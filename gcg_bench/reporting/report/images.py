@@ -5,7 +5,7 @@ or `why` there is none. `size` is that of its masks, `full` that of the picture:
 `sides` holds the reference and the prediction:
 
     {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
-     "phrases": [{"text", "number", "kind", "other", "iou", "similarity", "score", "masks", "crowd",
+     "phrases": [{"text", "number", "kind", "other", "iou", "agreement", "score", "masks", "crowd",
                   "mask"}]}
 
 `asked` is the words of a referring expression with its answer's kind and IoU, `{"words", "kind",
@@ -181,7 +181,7 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]
         "kind": _KIND[finding.kind],
         "other": -1 if finding.other is None else finding.other,
         "iou": round(finding.iou, 4),
-        "similarity": None if finding.similarity is None else round(finding.similarity, 4),
+        "agreement": None if finding.agreement is None else round(finding.agreement, 4),
         "score": None if phrase.score is None else round(phrase.score, 4),
         "masks": len(phrase.masks),
         "crowd": phrase.crowd,

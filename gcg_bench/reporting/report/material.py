@@ -19,8 +19,8 @@ from gcg_bench.scoring.stored_rule import stored_rule
 from gcg_bench.tasks import EvalProtocol, Task
 from gcg_bench.types import Pair
 
-PANELS = ("scores", "mistakes", "expressions", "similarity", "distributions", "images")
-"""The parts of a page that a task chooses from. `mistakes` and `similarity` need a diagnosis.
+PANELS = ("scores", "mistakes", "expressions", "agreement", "distributions", "images")
+"""The parts of a page that a task chooses from. `mistakes` and `agreement` need a diagnosis.
 
 `expressions` counts the kinds of answers to referring expressions."""
 
@@ -44,7 +44,7 @@ class Material:
 
     Attributes:
         title: e.g. `glamm-tiny on shapes val`.
-        pairs: at least one; with overlaps and similarity where there are `mistakes`.
+        pairs: at least one; with overlaps and agreement where there are `mistakes`.
         results: one for each protocol, in the order of columns.
         mistakes: None where the task has no kinds of mistakes, or no protocol of the run compares
             phrases.
@@ -65,7 +65,7 @@ class Material:
 
     def shows(self, panel: str) -> bool:
         """Whether the page has a part; one that needs a diagnosis is left out without one."""
-        missing = panel in ("mistakes", "similarity") and self.mistakes is None
+        missing = panel in ("mistakes", "agreement") and self.mistakes is None
         return panel in self.panels and not missing
 
 

@@ -70,15 +70,15 @@ class Plot:
 @dataclass(frozen=True, slots=True)
 class _Point:
     iou: float
-    similarity: float
+    noun: float
     kind: str
     image: int
 
 
 def plots(material: Material) -> list[Plot]:
-    """The plots of the panels `similarity` and `mistakes` that the page has."""
+    """The plots of the panels `agreement` and `mistakes` that the page has."""
     mistakes, shown = material.mistakes, []
-    if mistakes is not None and material.shows("similarity"):
+    if mistakes is not None and material.shows("agreement"):
         shown += [scatter(mistakes), surface(material.pairs, mistakes)]
     if mistakes is not None and material.shows("mistakes"):
         placed = objects(material.pairs, mistakes.diagnosis)
@@ -157,57 +157,57 @@ def distribution(score: Column, key: int) -> Plot:
 
 
 def scatter(mistakes: Mistakes) -> Plot:
-    """Every predicted phrase by IoU and similarity with the closest reference phrase."""
+    """Every predicted phrase by IoU and noun agreement with the closest reference phrase."""
     points = [
-        _Point(finding.iou, max(finding.similarity, 0.0), finding.kind, number)
+        _Point(finding.iou, finding.noun, finding.kind, number)
         for number, image in enumerate(mistakes.diagnosis.images)
         for finding in image.predicted
-        if finding.similarity is not None
+        if finding.noun is not None
     ]
     rule = match_rule(mistakes.protocol)
-    least_iou, least_similarity = across(rule.threshold_iou), up(rule.threshold_similarity)
+    least_iou, least_noun = across(rule.threshold_iou), up(rule.threshold_noun)
     sparse = len(points) <= _POINTS
     svg = drawing(
         WIDTH,
         HEIGHT,
-        "Scatter of IoU by similarity of the words",
-        *frame("IoU of the masks", "similarity of the words"),
+        "Scatter of IoU by agreement of the nouns",
+        *frame("IoU of the masks", "agreement of the nouns"),
         *([_point(point) for point in points] if sparse else _density(points)),
         line(least_iou, up(0), least_iou, up(1), "threshold"),
         line(across(NEAR), up(0), across(NEAR), up(1), "threshold"),
-        line(across(NEAR), least_similarity, across(1), least_similarity, "threshold"),
+        line(across(NEAR), least_noun, across(1), least_noun, "threshold"),
         *(words(across(x), up(y), name, "region", anchor="middle") for x, y, name in _REGIONS),
     )
     means = "A point is a phrase" if sparse else "The stronger the colour, the more phrases"
     caption = (
         "Every predicted phrase beside the reference phrase it was matched with or comes nearest"
-        f" to. {means}; left of {NEAR:g} it is hallucinated. Similarity below 0 is drawn at 0."
+        f" to. {means}; left of {NEAR:g} it is hallucinated."
     )
-    return Plot("IoU by similarity", caption, svg, "kinds")
+    return Plot("IoU by agreement", caption, svg, "kinds")
 
 
 def surface(pairs: Sequence[Pair], mistakes: Mistakes) -> Plot:
     """Recall at every pair of thresholds; the cell of the protocol's own thresholds is framed.
 
     Args:
-        pairs: with overlaps and similarity.
+        pairs: with overlaps and noun agreement.
         mistakes: of the pairs.
     """
     recalls = recall_surface(pairs)
-    columns, rows = len(recalls.iou), len(recalls.similarity)
+    columns, rows = len(recalls.iou), len(recalls.noun)
     wide, high = (WIDTH - LEFT - RIGHT) / columns, (HEIGHT - TOP - BOTTOM) / rows
     rule = match_rule(mistakes.protocol)
     cells, frames = [], []
-    for row, similarity in enumerate(recalls.similarity):
+    for row, noun in enumerate(recalls.noun):
         for column, iou in enumerate(recalls.iou):
             x, y = LEFT + column * wide, HEIGHT - BOTTOM - (row + 1) * high
             recall = 100 * float(recalls.recall[row, column])
             shade = min(int(recall / 10), 9)
-            text = f"IoU ≥ {iou}, similarity ≥ {similarity}: {recall:.1f}"
+            text = f"IoU ≥ {iou}, noun ≥ {noun}: {recall:.1f}"
             cells.append(box(x, y, wide, high, f"shade{shade}", hint(text)))
             middle = (x + wide / 2, y + high / 2 + 3.5)
             cells.append(words(*middle, f"{recall:.0f}", f"cell on{shade}", anchor="middle"))
-            if (iou, similarity) == (rule.threshold_iou, rule.threshold_similarity):
+            if (iou, noun) == (rule.threshold_iou, rule.threshold_noun):
                 frames.append(box(x + 1, y + 1, wide - 2, high - 2, "own"))
     svg = drawing(
         WIDTH,
@@ -215,14 +215,14 @@ def surface(pairs: Sequence[Pair], mistakes: Mistakes) -> Plot:
         "Recall at every pair of thresholds",
         *cells,
         *frames,
-        *_ticks(recalls.iou, recalls.similarity, wide, high),
-        *labels("IoU at least", "similarity at least"),
+        *_ticks(recalls.iou, recalls.noun, wide, high),
+        *labels("IoU at least", "noun agreement at least"),
     )
     framed = f" The framed cell is {mistakes.protocol.name}'s." if frames else ""
     caption = (
-        "Share of reference phrases, in percent, that can be matched when IoU and similarity must"
-        f" reach these thresholds.{framed} What is lost to the right is lost to loose masks, what"
-        " is lost upwards to other words."
+        "Share of reference phrases, in percent, that can be matched when IoU and noun agreement"
+        f" must reach these thresholds.{framed} What is lost to the right is lost to loose"
+        " masks, what is lost upwards to other words."
     )
     return Plot("Recall over both thresholds", caption, svg)
 
@@ -244,8 +244,8 @@ def _ticks(
 
 
 def _point(point: _Point) -> Svg:
-    text = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, similarity {point.similarity:.2f}"
-    position = f"translate({across(point.iou):.1f} {up(point.similarity):.1f})"
+    text = f"{_TITLES[point.kind]}: IoU {point.iou:.2f}, noun {point.noun:.2f}"
+    position = f"translate({across(point.iou):.1f} {up(point.noun):.1f})"
     return _shape(point.kind, hint(text), transform=position, data_image=point.image)
 
 
@@ -261,7 +261,7 @@ def _density(points: Sequence[_Point]) -> list[Svg]:
     """Cells shaded by the logarithm of how many points they hold."""
     counts, _, _ = np.histogram2d(
         [point.iou for point in points],
-        [point.similarity for point in points],
+        [point.noun for point in points],
         bins=_CELLS,
         range=((0, 1), (0, 1)),
     )

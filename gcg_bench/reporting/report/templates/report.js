@@ -612,7 +612,7 @@
       phrase.score === null ? null : `confidence ${phrase.score.toFixed(2)}`].filter(Boolean).join(", ");
     parts.link.replaceChildren(
       ...(kind === undefined ? [] : [make("span", { class: `kind k-${kind}` }, mark(kind), title(kind))]), ends,
-      ...(other ? [gauge("IoU", phrase.iou), gauge("similarity", phrase.similarity)] : []),
+      ...(other ? [gauge("IoU", phrase.iou), gauge("agreement", phrase.agreement)] : []),
       ...(extra ? [make("span", { class: "muted" }, extra)] : []));
   }
 
@@ -629,7 +629,7 @@
         onpointerenter: () => point({ side, phrase: at }), onpointerleave: () => point(null), onclick: () => pin({ side, phrase: at }) },
       ...(side ? [mine, make("td", { class: "kind" }, mark(kind), ` ${title(kind)}`), its] : [its, make("td", { class: "kind" }, mark(kind), ` ${title(kind)}`), mine]),
       make("td", { class: "num" }, other === null ? "–" : phrase.iou.toFixed(2)),
-      make("td", { class: "num" }, phrase.similarity === null ? "–" : phrase.similarity.toFixed(2)),
+      make("td", { class: "num" }, phrase.agreement === null ? "–" : phrase.agreement.toFixed(2)),
       make("td", { class: "num" }, phrase.score === null ? "–" : phrase.score.toFixed(2))));
     };
     predicted.map((phrase, at) => [phrase, at]).sort((a, b) => a[0].number - b[0].number).forEach(([phrase, at]) => row(phrase, 1, at));
@@ -638,7 +638,7 @@
     const heading = (name, numeric) => make("th", { scope: "col", class: numeric ? "num" : null }, name);
     return make("div", { class: "scroll" }, make("table", { class: "reckoning" },
       make("caption", { class: "unseen" }, "Every phrase of this image and what it was counted as"),
-      make("thead", null, make("tr", null, heading("Predicted"), heading("Counted as"), heading("Reference"), heading("IoU", true), heading("Similarity", true), heading("Confidence", true))), body));
+      make("thead", null, make("tr", null, heading("Predicted"), heading("Counted as"), heading("Reference"), heading("IoU", true), heading("Agreement", true), heading("Confidence", true))), body));
   }
 
   /** The table of every phrase without kinds: predicted ones first, then reference ones. */

@@ -1,0 +1,63 @@
+"""Junk words: a phrase of something that no image shows."""
+
+from collections.abc import Mapping, Sequence
+
+from gcg_bench.scoring.features import PhraseRule
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.text import similarity
+from gcg_bench.text.agreement import NOUN_THRESHOLD, phrase_agreement
+from gcg_bench.types import AGREEMENT, Sample
+
+# the first one that no protocol takes for a reference phrase is used
+_CANDIDATES = (
+    "qwxz",
+    "the second theorem",
+    "inflation of prices",
+    "an apology",
+    "yesterday",
+    "zzz",
+)
+_SIMILARITY_LIMIT = 0.5
+
+
+def junk_words(
+    samples: Sequence[Sample],
+    protocols: Sequence[EvalProtocol],
+    rules: Mapping[str, PhraseRule | None],
+) -> str | None:
+    """The first candidate that no protocol takes for a reference phrase; None when there is none.
+
+    Args:
+        samples: whose reference phrases are compared.
+        protocols: how they are compared.
+        rules: the folder of each protocol -> its rule for phrases.
+    """
+    phrases = sorted({p.text for s in samples for p in s.truth.phrases if p.text is not None})
+    left = list(_CANDIDATES)
+    for protocol in protocols:
+        rule = rules[protocol.folder]
+        if rule is not None and protocol.needs & AGREEMENT:
+            left = [words for words in left if not _named(words, phrases, rule)]
+        if rule is not None and "similarity" in protocol.needs:
+            left = _dissimilar(left, phrases, rule)
+    return left[0] if left else None
+
+
+def _named(words: str, phrases: Sequence[str], rule: PhraseRule) -> bool:
+    """Whether a noun of the phrases agrees with that of the words."""
+    return any(
+        phrase_agreement(phrase, words, unknown=rule.unknown).noun >= NOUN_THRESHOLD
+        for phrase in phrases
+    )
+
+
+def _dissimilar(candidates: Sequence[str], phrases: Sequence[str], rule: PhraseRule) -> list[str]:
+    """The candidates that the encoder of a rule finds dissimilar to all phrases."""
+    if rule.encoder is None or not phrases or not candidates:
+        return list(candidates)
+    texts = [*phrases, *candidates]
+    vectors = dict(zip(texts, rule.encoder.vectors(texts), strict=True))
+    table = similarity.similarity(phrases, candidates, vectors, equal_is_one=False)
+    highest = table.max(axis=0).tolist()
+    pairs = zip(candidates, highest, strict=True)
+    return [words for words, value in pairs if value < _SIMILARITY_LIMIT]

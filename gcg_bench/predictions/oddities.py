@@ -1,0 +1,189 @@
+"""What is odd in the words of answers: markup, repetition, cut captions, phrases from nowhere.
+
+Such answers are scored as they stand, but their scores measure something else than the model.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import eq
+
+from gcg_bench.predictions.markup import markup, without_markup
+from gcg_bench.types import Prediction
+
+_REPEATED = 10  # times that one phrase occurs in one answer
+_LOOP = 5  # times that a few words follow themselves
+_PERIOD = 8  # words of what is repeated
+_LOOKED_AT = 20_000  # words of a caption
+_USUALLY = 0.8  # share of captions that end with a full stop, from which on others are odd
+_ENOUGH = 5  # captions from which on the usual can be known
+
+_WORD = re.compile(r"\w+")
+_OPEN_ENDS = frozenset({
+    "a", "an", "and", "are", "as", "at", "behind", "beside", "between", "by", "for", "from", "her",
+    "his", "in", "into", "is", "its", "near", "of", "on", "onto", "or", "over", "that", "the",
+    "their", "to", "under", "was", "were", "which", "while", "with",
+})  # fmt: skip
+_SENTENCE_ENDS = frozenset(".!?\"'”’)…。！？")
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something odd in the words of answers.
+
+    Attributes:
+        problem: a sentence without its full stop, with a count and an example.
+        image: the query of the example.
+        remedy: what can be done about it.
+    """
+
+    problem: str
+    image: str
+    remedy: str
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Answers with one kind of oddity: how many, and the first with what it holds."""
+
+    count: int = 0
+    image: str = ""
+    example: str = ""
+
+    def add(self, image: str, example: str, count: int = 1) -> None:
+        if not self.count:
+            self.image, self.example = image, example
+        self.count += count
+
+
+@dataclass(slots=True)
+class TextOddities:
+    """Collects what is odd in answers, one by one; answers with an error or refused are skipped.
+
+    Attributes:
+        captioned: whether an answer should have a caption.
+    """
+
+    captioned: bool = True
+    _answers: int = 0
+    _phrases: int = 0
+    _marks: Counter[str] = field(default_factory=Counter)
+    _marked: _Kind = field(default_factory=_Kind)
+    _repeated: _Kind = field(default_factory=_Kind)
+    _loops: _Kind = field(default_factory=_Kind)
+    _outside: _Kind = field(default_factory=_Kind)
+    _empty: _Kind = field(default_factory=_Kind)
+    _open: _Kind = field(default_factory=_Kind)
+    _unended: list[tuple[str, int, str]] = field(default_factory=list)
+    _longest: int = 0
+    _ended: int = 0
+
+    def add(self, prediction: Prediction) -> None:
+        """Adds one answer."""
+        if prediction.error is not None or prediction.refused:
+            return
+        self._answers += 1
+        caption = prediction.grounding.caption
+        texts = [phrase.text for phrase in prediction.grounding.phrases if phrase.text is not None]
+        self._phrases += len(texts)
+        marks = [mark for text in (caption, *texts) for mark in markup(text)]
+        if marks:
+            self._marks.update(marks)
+            self._marked.add(prediction.id, caption or texts[0])
+        self._add_repetition(prediction.id, caption, texts)
+        if plain := without_markup(caption).strip():
+            self._add_end(prediction.id, plain)
+            self._add_outside(prediction.id, plain, texts)
+        else:
+            self._empty.add(prediction.id, "")
+
+    def found(self) -> list[Oddity]:
+        """What is odd in all answers, one entry a kind."""
+        of = f"of {self._answers} answers"
+        marked = f"{self._marked.count} {of} hold markup ({self._mark_list()})"
+        repeated = f"{self._repeated.count} {of} hold one phrase {_REPEATED} times or more"
+        loops = f"{self._loops.count} {of} repeat the same words without end"
+        outside = f"{self._outside.count} of {self._phrases} phrases are not in their caption"
+        cut = self._cut()
+        kinds = [
+            (self._marked, marked, "data check --fix OUT writes a copy without it"),
+            (self._repeated, repeated, "Does the model stop?"),
+            (self._loops, loops, "Does the model stop?"),
+            (self._outside, outside, "Phrases are parts of the caption"),
+            (cut, f"{cut.count} {of} have a caption that seems cut off", "Is the limit too low?"),
+        ]
+        if self.captioned and (self._empty.count < self._answers or self._phrases):
+            problem = f"{self._empty.count} {of} have an empty caption"
+            kinds.append((self._empty, problem, "Is every caption written?"))
+        return [
+            Oddity(f"{problem}, as image {kind.image}{_shown(kind.example)}", kind.image, remedy)
+            for kind, problem, remedy in kinds
+            if kind.count
+        ]
+
+    def _mark_list(self) -> str:
+        return ", ".join(f"{mark[:40]} {count} times" for mark, count in self._marks.most_common(5))
+
+    def _add_repetition(self, id_: str, caption: str, texts: list[str]) -> None:
+        counted = Counter(" ".join(text.casefold().split()) for text in texts)
+        text, count = max(counted.items(), key=lambda item: item[1], default=("", 0))
+        if count >= _REPEATED:
+            self._repeated.add(id_, text)
+        if words := _loop(caption):
+            self._loops.add(id_, words)
+
+    def _add_end(self, id_: str, caption: str) -> None:
+        tail = caption[-60:]
+        words = _words(tail)
+        self._longest = max(self._longest, len(caption.split()))
+        if tail[-1] in _SENTENCE_ENDS:
+            self._ended += 1
+        elif tail[-1] in ",;-" or (words and words[-1] in _OPEN_ENDS):
+            self._open.add(id_, tail)
+        else:
+            self._unended.append((id_, len(caption.split()), tail))
+
+    def _add_outside(self, id_: str, caption: str, texts: list[str]) -> None:
+        whole = f" {' '.join(_words(caption))} "
+        for text in texts:
+            words = " ".join(_words(without_markup(text)))
+            if words and f" {words} " not in whole:
+                self._outside.add(id_, text)
+
+    def _cut(self) -> _Kind:
+        """Captions that end in an open word; long ones without a full stop that others have."""
+        kind = _Kind(self._open.count, self._open.image, self._open.example)
+        with_caption = self._answers - self._empty.count
+        if with_caption >= _ENOUGH and self._ended >= _USUALLY * with_caption:
+            for id_, words, tail in self._unended:
+                if words >= self._longest / 2:
+                    kind.add(id_, tail)
+        return kind
+
+
+def text_oddities(predictions: Iterable[Prediction], *, captioned: bool = True) -> list[Oddity]:
+    """What is odd in the words of answers, one entry a kind, see `TextOddities`."""
+    oddities = TextOddities(captioned)
+    for prediction in predictions:
+        oddities.add(prediction)
+    return oddities.found()
+
+
+def _shown(example: str) -> str:
+    return f" ({example[:100]!r})" if example else ""
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _loop(caption: str) -> str:
+    """The words that follow themselves _LOOP times or more in a caption; empty for none."""
+    words = _words(caption[: 10 * _LOOKED_AT])[:_LOOKED_AT]
+    for period in range(1, _PERIOD + 1):
+        repeated = bytes(map(eq, words, words[period:]))
+        start = repeated.find(b"\x01" * ((_LOOP - 1) * period))
+        if start >= 0:
+            return " ".join(words[start : start + period])
+    return ""

@@ -1,0 +1,181 @@
+"""Markup and other oddities in the words of answers: found, counted, and removed where certain."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from gcg_bench.predictions import read_predictions
+from gcg_bench.predictions.check import check, fix
+from gcg_bench.predictions.markup import clean, markup, without_markup
+from gcg_bench.predictions.oddities import text_oddities
+from gcg_bench.types import Grounding, Phrase, Prediction
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        (
+            "<p> A man </p> [SEG] in a red coat sits on <p> a wooden bench </p> [SEG].</s>",
+            "A man in a red coat sits on a wooden bench.",
+        ),
+        ("<p>A man</p>[SEG], a dog", "A man, a dog"),
+        ("A man.<|im_end|>", "A man."),
+        ("<s> A man. </s></s>", "A man."),
+        ("<|im_start|>assistant\nA man.<|im_end|>", "A man."),
+        ("USER: <image>\nDescribe. ASSISTANT: A man.</s>", "A man."),
+        ("Assistant: A man.", "A man."),
+        ("[INST] Describe it. [/INST] A man.", "A man."),
+        ("<start_of_turn>model\nA man.<end_of_turn>", "A man."),
+        ("### Human: What? ### Assistant: A man.", "A man."),
+        ("<think>It is <p>a man</p>.</think> A man.", "A man."),
+        ("A <ref>man</ref><box>(12,34),(56,78)</box> sits.", "A man sits."),
+        ("A man <bbox>[0.1, 0.2, 0.3, 0.4]</bbox> sits.", "A man sits."),
+        ("A man [12, 34, 56, 78] sits.", "A man sits."),
+        ("A man <loc_12><loc_0034><seg_1> sits.", "A man sits."),
+        ("A man <12><34><56><78> sits", "A man sits"),
+        ("a man <seg> <SEG> [SEG0] [seg] sits", "a man sits"),
+        ("&lt;p&gt;A man&lt;/p&gt; sits.", "A man sits."),
+        ("**A man** sits.", "A man sits."),
+        ("▁A▁man▁sits.", "A man sits."),
+        ("A man <unk> sits.<pad><pad><eos>", "A man sits."),
+        ('<p class="x">A man</p> sits.', "A man sits."),
+        ("<|start_header_id|>assistant<|end_header_id|>\n\nA man.<|eot_id|>", "A man."),
+        ("A man.</s> ASSISTANT:", "A man."),
+    ],
+)
+def test_markup_is_found_and_removed(raw: str, plain: str) -> None:
+    assert markup(raw)
+    assert without_markup(raw) == plain
+    assert markup(plain) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I <3 this city.",
+        "a < b and c > d",
+        "x<y, y>z",
+        "A sign that reads [STOP].",
+        "A sign [sic] by the road (left) {right}.",
+        "A jersey with the number [23].",
+        "5 < 7 > 3",
+        "A man -> a dog => a cat",
+        "At 12:30, the user: a man.",
+        "A score of 3*4.",
+        "A shirt with # 5",
+        "a  man   with  spaces ",
+    ],
+)
+def test_text_is_no_markup(text: str) -> None:
+    assert markup(text) == []
+    assert without_markup(text) is text
+
+
+@pytest.mark.parametrize("unit", ["<think>", "<p ", "[1,", "(1,2),", "&lt;", "<|", "<box>", "***"])
+def test_long_texts_take_no_long_time(unit: str) -> None:
+    started = time.process_time()
+    without_markup(unit * (1_000_000 // len(unit)))
+    assert time.process_time() - started < 20
+
+
+def answer(id_: str, caption: str, *texts: str) -> Prediction:
+    return Prediction(id_, Grounding(caption, tuple(Phrase(text) for text in texts)))
+
+
+def problems(*predictions: Prediction) -> list[str]:
+    return [oddity.problem for oddity in text_oddities(predictions)]
+
+
+def test_sound_answers_have_no_oddity() -> None:
+    sound = [
+        answer("a", "A man in a red coat sits.", "A man", "a red coat"),
+        answer("b", "Two dogs; one <3 of them!", "two  dogs"),
+        Prediction("c", error="out of memory"),
+        Prediction("d", refused=True),
+    ]
+    assert problems(*sound) == []
+    assert problems() == []
+
+
+def test_markup_is_counted_with_an_example() -> None:
+    marked = answer("b", "<p> A man </p> [SEG].", "A man")
+    assert problems(answer("a", "A dog.", "A dog"), marked, answer("c", "A [SEG].")) == [
+        "2 of 3 answers hold markup ([SEG] 2 times, <p> 1 times, </p> 1 times), as image b"
+        " ('<p> A man </p> [SEG].')"
+    ]
+
+
+def test_one_phrase_many_times_is_said() -> None:
+    caption = "A man and a dog."
+    assert problems(answer("a", caption, *["a man"] * 9)) == []
+    (problem,) = problems(answer("a", caption, *["a man"] * 20, *["A Man "] * 20))
+    assert problem == "1 of 1 answers hold one phrase 10 times or more, as image a ('a man')"
+
+
+def test_a_caption_that_repeats_itself_is_said() -> None:
+    assert problems(answer("a", "A man, a man, a man and a man.")) == []
+    (problem,) = problems(answer("a", "There is " + "a man and " * 40 + "a dog."))
+    assert problem.endswith("repeat the same words without end, as image a ('a man and')")
+
+
+def test_phrases_from_nowhere_are_counted() -> None:
+    found = problems(
+        answer("a", "A man sits.", "the man", "A man"), answer("b", "A dog.", "dog", "do")
+    )
+    assert found == ["2 of 4 phrases are not in their caption, as image a ('the man')"]
+
+
+def test_empty_captions_are_counted_where_answers_have_captions() -> None:
+    answers = [answer("a", "A man."), answer("b", " "), answer("c", "<p></p>")]
+    assert "2 of 3 answers have an empty caption, as image b" in problems(*answers)
+    assert text_oddities([answer("a", ""), answer("b", "", "x")], captioned=False) == []
+    assert problems(answer("a", "", "x")) == ["1 of 1 answers have an empty caption, as image a"]
+
+
+def test_captions_that_are_cut_are_counted() -> None:
+    assert problems(answer("a", "A man sits on a")) == [
+        "1 of 1 answers have a caption that seems cut off, as image a ('A man sits on a')"
+    ]
+    ended = [answer(str(k), "A man sits on a bench in the park.") for k in range(8)]
+    assert problems(*ended, answer("x", "A man sits on a bench in the par"))[0].startswith("1 of 9")
+    assert problems(*ended, answer("x", "A man")) == []
+    unended = [answer(str(k), "A man sits on a bench") for k in range(8)]
+    assert problems(*unended) == []
+
+
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "p.jsonl"
+    phrases = [
+        {"text": "<p>A man</p>", "span": [3, 8], "score": 0.5},
+        {"text": "a bench", "span": [28, 35]},
+        {"text": "a bench", "span": [0, 1]},
+    ]
+    record = {"id": "a", "caption": "<p>A man</p> [SEG] sits on <a bench</s>", "raw": "<p>A man"}
+    path.write_text(json.dumps({**record, "phrases": phrases}) + "\n", encoding="utf-8")
+    return path
+
+
+def test_check_warns_and_fix_cleans(tmp_path: Path) -> None:
+    path, out = written(tmp_path), tmp_path / "out.jsonl"
+    ((level, fault),) = check(path)
+    assert (level, fault.image) == ("warning", "a")
+    assert "hold markup" in fault.problem
+    assert "--fix" in fault.remedy
+    repair = fix(path, out)
+    assert [done for _, done in repair.changes] == ["markup removed"]
+    (fixed,) = read_predictions(out)
+    assert fixed.raw == "<p>A man"
+    assert fixed.grounding.caption == "A man sits on <a bench"
+    assert [(one.text, one.span, one.score) for one in fixed.grounding.phrases] == [
+        ("A man", (0, 5), 0.5),
+        ("a bench", (15, 22), None),
+        ("a bench", (15, 22), None),
+    ]
+    assert check(out) == []
+
+
+def test_what_is_clean_is_not_changed() -> None:
+    prediction = Prediction("a", Grounding("A man.", (Phrase("A man", span=(0, 5)),)))
+    assert clean(prediction) == prediction
