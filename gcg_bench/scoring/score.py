@@ -21,7 +21,6 @@ from gcg_bench.types import WORDS, Metric, Pair, Rows, ScoreSpec
 
 _T = TypeVar("_T")
 
-_OF_WORDS = {"similarity", "noun", "attributes", "agreement"}  # features of the words of phrases
 _ENOUGH = 50  # images; the measured coverage of a 95% interval is then .95
 
 __all__ = ["Facts", "fit", "measure", "measure_fitted", "phrase_rule", "ready", "score_protocol"]
@@ -223,7 +222,7 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
     )
     if broken_lines:
         sentences.append(f"{broken_lines} captions held a line break, read as a space")
-    if uneven and protocol.needs & _OF_WORDS:
+    if uneven and protocol.needs & WORDS:
         sentences.append(f"{uneven} groundings have masks without words, read as published")
     if untidy := sum(pair.prediction.unpaired > 0 for pair in pairs):
         sentences.append(
