@@ -22,7 +22,7 @@ FILES = {
     "flickr30k_caption": ("test", "flickr30k_test_captions.json"),
     "nocaps": ("val", "nocaps_val_4500_captions.json"),
 }
-ALSO = {"Bleu_1": "BLEU-1", "Bleu_4": "BLEU-4", "ROUGE_L": "ROUGE_L"}
+ALSO = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L")
 
 
 def written(case, name, root):
@@ -54,12 +54,9 @@ def test_the_published_scores(tmp_path, name, dataset):
     predictions = complete(data.samples, answers(case))
     official = tasks.load(data.task).protocol("official").using(also=("bleu", "rouge_l"))
     (result,) = score(data, predictions, [official], resampling=Resampling(draws=0))
-    for published in ("METEOR", "CIDEr"):
+    for published in ("METEOR", "CIDEr", *ALSO):
         expected = case["expected"][published]
         assert result[published].value == pytest.approx(expected, abs=CLOSE)
-    for published, ours in ALSO.items():
-        expected = case["expected"][published]
-        assert result[ours].value == pytest.approx(expected, abs=CLOSE)
 
 
 def test_a_missing_answer_is_an_error_where_the_published_program_drops_it(tmp_path):

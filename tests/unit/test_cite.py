@@ -65,7 +65,7 @@ def test_the_whole_protocols_have_their_sources():
     ]
     assert {re.match(r"@\w+\{(\w+)", work)[1] for work in works} == {
         "denkowski2014meteor", "vedantam2015cider", "lin2014microsoft", "rasheed2024glamm",
-        "kirillov2019panoptic",
+        "kirillov2019panoptic", "dong2024capture",
     }  # fmt: skip
     assert {OFFICIAL.encoder, STRICT.encoder} <= set(encoder_citations.CITATIONS)
 
@@ -80,6 +80,7 @@ def test_metrics_models_and_encoders_say_what_they_implement():
 
     assert sources(METRICS) == {
         "ap50": ["lin2014microsoft"],
+        "ap50_scored": ["lin2014microsoft"],
         "bleu": ["papineni2002bleu"],
         "cider": ["vedantam2015cider"],
         "ciou": ["lai2024lisa"],
@@ -89,6 +90,7 @@ def test_metrics_models_and_encoders_say_what_they_implement():
         "mask_recall": ["rasheed2024glamm"],
         "meteor": ["denkowski2014meteor"],
         "miou": ["rasheed2024glamm"],
+        "naming": ["dong2024capture"],
         "refusal": ["liu2023gres"],
         "rouge_l": ["lin2004rouge"],
         "spice": ["anderson2016spice"],
