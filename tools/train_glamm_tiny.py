@@ -1,14 +1,15 @@
 """Trains glamm-tiny, the small GLaMM inside the package, on `shapes` train.
 
-python tools/train_glamm_tiny.py prepare --work WORK      renders the pool of scenes (10 minutes)
+python tools/train_glamm_tiny.py prepare --work WORK      renders the pools of scenes
 python tools/train_glamm_tiny.py train --work WORK        all stages; resumes an interrupted stage
 python tools/train_glamm_tiny.py export --work WORK --out gcg_bench/glamm_tiny
 
-Stages: see, eyes, words, whole (`tiny_training/recipe.py`). The training uses one thread and one
-process. Weights, batches and their order follow from one seed, and a resumed stage ends with the
-same weights. The weights in the package are the output of `export` (losses:
-`tiny_training/losses.jsonl`). `prepare` takes about 10 minutes and `train` about an hour on one
-core.
+Stages: see, eyes, words, whole, tasks, refuse (`tiny_training/recipe.py`). The first four train a
+model of captions with masks; it is exported to WORK/captioning in half precision, and the stage
+`tasks` starts from there, with more words and a region encoder. A model exported earlier can be put
+into that folder instead. The training uses one thread and one process. Weights, batches and their
+order follow from one seed, and a resumed stage ends with the same weights. The weights in the
+package are the output of `export` (losses: `tiny_training/losses.jsonl`).
 """
 
 import argparse
@@ -16,13 +17,24 @@ import math
 from pathlib import Path
 
 import torch
-from tiny_training import loop, pool, recipe, vocabulary
+from tiny_training import loop, pool, recipe, task_pool, vocabulary
 from tiny_training.batches import Pool
 from tiny_training.stages import PARTS, PROBED, TrainingModel
+from tiny_training.task_batches import TaskPool
+from tiny_training.task_stage import STAGES as TASK_STAGES
+from tiny_training.task_stage import TaskModel
 
 from gcg_bench.glamm import convert
 from gcg_bench.glamm.assembly import build, parameters
 from gcg_bench.glamm.tokens import Tokenizer
+
+CAPTIONING = "captioning"
+"""Folder, beside the checkpoints, of the exported weights that the stage `tasks` starts from."""
+
+TABLES = ("language_model.model.embed_tokens.weight", "language_model.lm_head.weight")
+"""Weights with a row for each piece of the vocabulary."""
+
+STAGES = [*PARTS, *TASK_STAGES]
 
 POSITIONS = "embeddings.position_embedding.weight"
 
@@ -32,6 +44,12 @@ def prepare(work: Path) -> None:
     for level, count in recipe.SHARDS.items():
         for number in range(count):
             shard = pool.write_shard(
+                work / "pool", level, number, clip_size=recipe.CLIP_SIZE, sam_size=recipe.SAM_SIZE
+            )
+            print(shard, flush=True)
+    for level, count in recipe.TASK_SHARDS.items():
+        for number in range(count):
+            shard = task_pool.write_shard(
                 work / "pool", level, number, clip_size=recipe.CLIP_SIZE, sam_size=recipe.SAM_SIZE
             )
             print(shard, flush=True)
@@ -64,10 +82,46 @@ def waves(grid: int, width: int) -> torch.Tensor:
     return torch.cat([columns, rows], 2).flatten(0, 1)
 
 
-def train(work: Path, stage: str) -> None:
-    """Runs one stage from its last checkpoint."""
+def task_model(captioning: Path, tokenizer: Tokenizer) -> TaskModel:
+    """The model of all tasks, from the exported weights of the stage `whole`.
+
+    Rows of the embeddings move to the ids of their pieces. New rows and the region encoder have
+    random weights.
+    """
+    torch.manual_seed(recipe.SEED)
+    model = build(recipe.sizes(tokenizer.vocabulary, region=recipe.REGION))
+    weights = dict(convert.load(captioning).state_dict())
+    rows = vocabulary.shared_rows(Tokenizer.load(captioning), tokenizer)
+    for name in TABLES:
+        table = model.get_parameter(name).detach().clone()
+        table[[new for _, new in rows]] = weights[name][[old for old, _ in rows]]
+        weights[name] = table
+    missing, surplus = model.load_state_dict(weights, strict=False)
+    assert not surplus
+    assert all(name.startswith("region_encoder.") for name in missing)
+    return TaskModel(model, tokenizer)
+
+
+def train_tasks(work: Path, stage: str) -> None:
+    """Runs one stage of all tasks from its last checkpoint."""
     torch.set_num_threads(1)
     tokenizer = vocabulary.build_vocabulary()
+    if not (work / CAPTIONING / "config.json").is_file():
+        export(work, work / CAPTIONING, stage="whole")
+    training_model = task_model(work / CAPTIONING, tokenizer)
+    print(f"{stage}: {parameters(training_model.model):,} parameters", flush=True)
+    for name in recipe.stage(stage).after:
+        training_model.load_state_dict(torch.load(work / f"{name}.pt", weights_only=True)["pupil"])
+    loop.run(training_model, recipe.stage(stage), TaskPool(work / "pool", tokenizer, stage), work)
+
+
+def train(work: Path, stage: str) -> None:
+    """Runs one stage from its last checkpoint."""
+    if stage in TASK_STAGES:
+        train_tasks(work, stage)
+        return
+    torch.set_num_threads(1)
+    tokenizer = vocabulary.build_vocabulary(tasks=False)
     training_model = initial_model(tokenizer)
     print(f"{stage}: {parameters(training_model.model):,} parameters", flush=True)
     for name in recipe.stage(stage).after:
@@ -84,7 +138,7 @@ def load_stage(training_model: TrainingModel, work: Path, stage: str) -> None:
     training_model.load_state_dict(selected, strict=False)
 
 
-def export(work: Path, out: Path, *, stage: str = "whole") -> None:
+def export(work: Path, out: Path, *, stage: str = STAGES[-1]) -> None:
     """Writes config.json, model.safetensors in half precision, and the vocabulary.
 
     Args:
@@ -92,11 +146,19 @@ def export(work: Path, out: Path, *, stage: str = "whole") -> None:
         out: the folder to write to.
         stage: the last stage to include; all stages before it are loaded first.
     """
-    tokenizer = vocabulary.build_vocabulary()
-    training_model = initial_model(tokenizer)
-    for name in list(PARTS)[: list(PARTS).index(stage) + 1]:
-        load_stage(training_model, work, name)
-    convert.save(training_model.model, out, dtype=torch.float16)
+    if stage in TASK_STAGES:
+        tokenizer = vocabulary.build_vocabulary()
+        task_training = task_model(work / CAPTIONING, tokenizer)
+        state = torch.load(work / f"{stage}.pt", weights_only=True)["pupil"]
+        task_training.load_state_dict(state)
+        model = task_training.model
+    else:
+        tokenizer = vocabulary.build_vocabulary(tasks=False)
+        training_model = initial_model(tokenizer)
+        for name in list(PARTS)[: list(PARTS).index(stage) + 1]:
+            load_stage(training_model, work, name)
+        model = training_model.model
+    convert.save(model, out, dtype=torch.float16)
     tokenizer.save(out)
 
 
@@ -108,17 +170,17 @@ def main() -> None:
         "--work", type=Path, required=True, help="folder of the pool and the checkpoints"
     )
     parser.add_argument("--out", type=Path, help="folder that export writes to")
-    parser.add_argument("--stage", choices=list(PARTS), help="default: all stages in order")
+    parser.add_argument("--stage", choices=STAGES, help="default: all stages in order")
     arguments = parser.parse_args()
     if arguments.what == "prepare":
         prepare(arguments.work)
     elif arguments.what == "train":
-        for stage in [arguments.stage] if arguments.stage else PARTS:
+        for stage in [arguments.stage] if arguments.stage else STAGES:
             train(arguments.work, stage)
     elif arguments.out is None:
         parser.error("export needs --out")
     else:
-        export(arguments.work, arguments.out, stage=arguments.stage or "whole")
+        export(arguments.work, arguments.out, stage=arguments.stage or STAGES[-1])
 
 
 if __name__ == "__main__":

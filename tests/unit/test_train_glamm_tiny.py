@@ -56,7 +56,7 @@ def tools():
 
 @pytest.fixture(scope="module")
 def tokenizer(tools):
-    return tools["vocabulary"].build_vocabulary()
+    return tools["vocabulary"].build_vocabulary(tasks=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """Batches from the pool: the scenes of a step follow from seed, stage and step alone."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -151,14 +149,3 @@ def sam_input(pixels: NDArray[np.uint8], resized: NDArray[np.int64]) -> Tensor:
         row[:, height:] = 0
         row[:, :, width:] = 0
     return normalised
-
-
-def prefetched(pool: Pool, stage: Stage, start: int) -> Iterator[Batch]:
-    """The batches from step `start` to the end; each is gathered during the step before it."""
-    with ThreadPoolExecutor(1) as thread:
-        pending: Future[Batch] = thread.submit(pool.step, stage, start)
-        for _, next_step in pairwise(range(start, stage.steps + 1)):
-            batch = pending.result()
-            if next_step < stage.steps:
-                pending = thread.submit(pool.step, stage, next_step)
-            yield batch

@@ -2,16 +2,17 @@
 
 import json
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tiny_training.batches import Pool, prefetched
 from tiny_training.muon import Muon
 from tiny_training.recipe import Stage
-from tiny_training.stages import TrainingModel
 
 SAVE_EVERY = 100
 LOG_EVERY = 20
@@ -25,6 +26,45 @@ OUTPUT_LAYERS = ("lm_head", "ask")
 """Layers that turn states into outputs; AdamW updates them, as it does tables."""
 
 
+class Batches(Protocol):
+    """A pool: the batch of each step, and batches of scenes that no stage trains on."""
+
+    def step(self, stage: Stage, step: int) -> Any: ...
+
+    def heldout(self, size: int, count: int) -> Iterator[Any]: ...
+
+
+class Trained(Protocol):
+    """A model with the parts, losses and figures of its stages; it is a module as well."""
+
+    def parts(self, stage: str) -> list[nn.Module]: ...
+
+    def losses(self, stage: Stage, batch: Any) -> dict[str, Tensor]: ...
+
+    def heldout_figures(self, stage: str, batches: Iterable[Any]) -> dict[str, float]: ...
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def eval(self) -> Any: ...
+
+    def state_dict(self) -> Any: ...
+
+    def load_state_dict(self, state_dict: Any) -> Any: ...
+
+
+def prefetched(pool: Batches, stage: Stage, start: int) -> Iterator[Any]:
+    """The batches from step `start` to the end; each is gathered during the step before it."""
+    with ThreadPoolExecutor(1) as thread:
+        pending: Future[Any] = thread.submit(pool.step, stage, start)
+        for _, next_step in pairwise(range(start, stage.steps + 1)):
+            batch = pending.result()
+            if next_step < stage.steps:
+                pending = thread.submit(pool.step, stage, next_step)
+            yield batch
+
+
 def rate(stage: Stage, step: int) -> float:
     """The learning rate of a step: a linear rise, a plateau, then a linear fall to a fiftieth."""
     if step < stage.warmup:
@@ -34,7 +74,9 @@ def rate(stage: Stage, step: int) -> float:
     return stage.rate * (0.02 + 0.98 * share)
 
 
-def build_optimizers(parts: list[nn.Module]) -> list[torch.optim.Optimizer]:
+def build_optimizers(
+    parts: list[nn.Module], precision: torch.dtype = torch.bfloat16
+) -> list[torch.optim.Optimizer]:
     """Muon for the inner matrices of the parts; AdamW for vectors, tables and OUTPUT_LAYERS."""
     weights = [weight for part in parts for weight in part.parameters()]
     inner = {
@@ -45,17 +87,18 @@ def build_optimizers(parts: list[nn.Module]) -> list[torch.optim.Optimizer]:
     }
     matrices = [weight for weight in weights if id(weight) in inner]
     others = [weight for weight in weights if id(weight) not in inner]
-    return [Muon(matrices), torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0)]
+    muon = Muon(matrices, precision=precision)
+    return [muon, torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
 def run(
-    training_model: TrainingModel,
+    training_model: Trained,
     stage: Stage,
-    pool: Pool,
+    pool: Batches,
     folder: Path,
     *,
     until: int | None = None,
-    precision: torch.dtype = torch.bfloat16,
+    precision: torch.dtype | None = None,
 ) -> None:
     """Trains a stage to its end or to step `until`, from the folder's checkpoint if there is one.
 
@@ -65,14 +108,16 @@ def run(
         pool: the pool of scenes.
         folder: the folder of checkpoints and log.
         until: the step to stop at; None for the end of the stage.
-        precision: the dtype of matrix products; weights and optimisers stay float32.
+        precision: the dtype of matrix products, the stage's by default; weights and optimisers
+            stay float32.
     """
+    precision = precision or (torch.bfloat16 if stage.half else torch.float32)
     training_model.requires_grad_(requires_grad=False)
     parts = training_model.parts(stage.name)
     for module in parts:
         module.requires_grad_(requires_grad=True)
     weights = [weight for part in parts for weight in part.parameters()]
-    optimizers = build_optimizers(parts)
+    optimizers = build_optimizers(parts, precision)
     checkpoint = folder / f"{stage.name}.pt"
     start = resume(checkpoint, training_model, optimizers)
     last = stage.steps if until is None else min(until, stage.steps)
@@ -102,9 +147,9 @@ def run(
 
 
 def log_heldout(
-    training_model: TrainingModel,
+    training_model: Trained,
     stage: Stage,
-    pool: Pool,
+    pool: Batches,
     folder: Path,
     step: int,
     precision: torch.dtype,
@@ -125,7 +170,7 @@ def log(folder: Path, record: dict[str, Any]) -> None:
 
 
 def save(
-    file: Path, training_model: TrainingModel, optimizers: list[torch.optim.Optimizer], step: int
+    file: Path, training_model: Trained, optimizers: list[torch.optim.Optimizer], step: int
 ) -> None:
     """Writes a checkpoint to a temporary file, then replaces the old checkpoint by it."""
     temporary = file.with_suffix(".tmp")
@@ -134,9 +179,7 @@ def save(
     temporary.replace(file)
 
 
-def resume(
-    file: Path, training_model: TrainingModel, optimizers: list[torch.optim.Optimizer]
-) -> int:
+def resume(file: Path, training_model: Trained, optimizers: list[torch.optim.Optimizer]) -> int:
     """Loads a checkpoint; returns the next step, which is 0 without a checkpoint."""
     if not file.is_file():
         return 0

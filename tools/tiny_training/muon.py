@@ -16,11 +16,16 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)
 ROUNDS = 5
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
-    """Matrices [k, m, n] with the same singular vectors and with singular values of about 1."""
+def orthogonal(matrices: Tensor, precision: torch.dtype = torch.bfloat16) -> Tensor:
+    """Matrices [k, m, n] with the same singular vectors and with singular values of about 1.
+
+    Args:
+        matrices: the matrices.
+        precision: the dtype of the products.
+    """
     wide = matrices.shape[1] <= matrices.shape[2]
     iterate = matrices if wide else matrices.mT
-    iterate = (iterate / (iterate.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    iterate = (iterate / (iterate.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(precision)
     a, b, c = _QUINTIC
     for _ in range(ROUNDS):
         square = iterate @ iterate.mT
@@ -36,6 +41,7 @@ class Muon(torch.optim.Optimizer):
         lr: the length of a step: the root mean square of the change is about .2 lr, as with AdamW.
         momentum: the share of the running mean that is kept in a step.
         weight_decay: the share of a weight, times lr, that is subtracted in a step.
+        precision: as in `orthogonal`.
     """
 
     def __init__(
@@ -45,7 +51,9 @@ class Muon(torch.optim.Optimizer):
         lr: float = 1e-3,
         momentum: float = 0.95,
         weight_decay: float = 0.05,
+        precision: torch.dtype = torch.bfloat16,
     ) -> None:
+        self._precision = precision
         super().__init__(weights, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -61,7 +69,9 @@ class Muon(torch.optim.Optimizer):
                     [self._direction(weight, group["momentum"]) for weight in weights]
                 )
                 length = 0.2 * group["lr"] * max(shape) ** 0.5
-                for weight, direction in zip(weights, orthogonal(directions), strict=True):
+                for weight, direction in zip(
+                    weights, orthogonal(directions, self._precision), strict=True
+                ):
                     weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(
                         direction, alpha=length
                     )

@@ -14,6 +14,7 @@ A shard is a folder of plain numpy files, which are read whole:
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,21 +51,35 @@ class RenderedScene:
     words: str
 
 
-def render_scene(scene: Scene, *, clip_size: int, sam_size: int) -> RenderedScene:
-    """A scene at the model's input sizes, scaled as in `gcg_bench.glamm.images`."""
+def render_scene(
+    scene: Scene,
+    *,
+    clip_size: int,
+    sam_size: int,
+    groups: Sequence[tuple[int, ...]] | None = None,
+) -> RenderedScene:
+    """A scene at the model's input sizes, scaled as in `gcg_bench.glamm.images`.
+
+    Args:
+        scene: the scene.
+        clip_size: side of CLIP's square.
+        sam_size: side of SAM's square.
+        groups: positions of the things of each mask; the scene's mentions by default.
+    """
+    groups = scene.mentions if groups is None else groups
     picture = Image.fromarray(scene.render())
     scale = sam_size * 1.0 / max(scene.height, scene.width)
     height, width = int(scene.height * scale + 0.5), int(scene.width * scale + 0.5)
     sam = np.zeros((sam_size, sam_size, 3), np.uint8)
     sam[:height, :width] = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
     clip = picture.resize((clip_size, clip_size), Image.Resampling.BICUBIC)
-    covers = [_cover(scene, members, (height, width), sam_size) for members in scene.mentions]
+    covers = [_cover(scene, members, (height, width), sam_size) for members in groups]
     return RenderedScene(
         clip=np.asarray(clip),
         sam=sam,
         resized=(height, width),
         masks=np.stack(covers),
-        facts=np.stack([facts(scene, members) for members in scene.mentions]),
+        facts=np.stack([facts(scene, members) for members in groups]),
         words=tagged(plain_caption(scene)),
     )
 

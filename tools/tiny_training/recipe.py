@@ -6,6 +6,7 @@ from gcg_bench.glamm.configuration import (
     GlammConfig,
     GroundingConfig,
     LanguageConfig,
+    RegionConfig,
     VisionConfig,
 )
 
@@ -21,9 +22,20 @@ SAM_SIZE = 160
 SHARDS = {"heldout": 1, "full": 60}
 """Number of shards of each level; no stage trains on `heldout`."""
 
+TASK_SHARDS = {"heldout": 1, "tasks": 32}
+"""The same for the pool of the stages `tasks` and `refuse`."""
 
-def sizes(vocabulary: int) -> GlammConfig:
-    """4.8 million parameters; no region encoder; the whole image in CLIP's square.
+STAGE_SHARDS = {"tasks": 32, "refuse": 20}
+"""Stage -> the number of shards of level `tasks` that it uses."""
+
+REGION = RegionConfig(
+    levels=1, size=192, groups=16, rounds=1, roi_size=4, position_size=64, extent=CLIP_SIZE
+)
+"""The region encoder, 1.3 million parameters; it reads the last layer of CLIP but one."""
+
+
+def sizes(vocabulary: int, *, region: RegionConfig | None = None) -> GlammConfig:
+    """4.8 million parameters without region encoder; the whole image in CLIP's square.
 
     The last CLIP layer is read instead of the last but one, because a layer that is not read would
     not be trained. SAM's patches are 8 pixels, so its masks are 80 x 80: with the true share of
@@ -64,7 +76,7 @@ def sizes(vocabulary: int) -> GlammConfig:
             decoder_mlp_size=256,
             iou_size=32,
         ),
-        region=None,
+        region=region,
     )
 
 
@@ -75,13 +87,16 @@ class Stage:
     Attributes:
         name: `see` (CLIP, by the questions of the probe), `eyes` (SAM and mask decoder, prompted by
             an oracle with the scene's facts), `words` (projector and language model: captions, and
-            [SEG] prompts that imitate the oracle's) or `whole` (the losses of the paper alone).
+            [SEG] prompts that imitate the oracle's), `whole` (the losses of the paper alone),
+            `tasks` (all tasks, with words and [SEG] prompts as in `words`) or `refuse` (the same
+            with expressions whose form does not tell whether they fit something).
         after: the stages whose weights it starts from; empty for initial weights.
         steps: the number of batches.
         batch: the number of scenes in a batch.
         rate: the highest learning rate of matrices (Muon); AdamW uses half of it.
         warmup: the number of steps until it is reached.
         level: the number of steps that keep it; then the rate falls linearly to a fiftieth.
+        half: whether matrix products are in half precision (bfloat16).
     """
 
     name: str
@@ -92,6 +107,7 @@ class Stage:
     rate: float
     warmup: int
     level: int
+    half: bool = True
 
 
 STAGES = (
@@ -99,6 +115,8 @@ STAGES = (
     Stage("eyes", steps=450, batch=16, rate=4e-3, warmup=40, level=180),
     Stage("words", ("see", "eyes"), steps=560, batch=32, rate=4e-3, warmup=40, level=260),
     Stage("whole", ("see", "eyes", "words"), steps=80, batch=16, rate=1e-3, warmup=20, level=20),
+    Stage("tasks", steps=650, batch=16, rate=3e-3, warmup=60, level=590, half=False),
+    Stage("refuse", ("tasks",), steps=600, batch=16, rate=3e-3, warmup=20, level=220, half=False),
 )
 
 

@@ -150,11 +150,12 @@ class TrainingModel(nn.Module):
             figures["tokens"] = correct[labels != IGNORE].float().mean()
             figures["far"] = (predicted.float() - prompts).square().mean() / SPREAD
             prompts = predicted
-        overlap = _iou(self.mask_logits(batch, prompts) > 0, batch.masks > 0.5)
+        overlap = iou(self.mask_logits(batch, prompts) > 0, batch.masks > 0.5)
         return figures | {"iou": overlap.mean(), "iou50": (overlap >= 0.5).float().mean()}
 
 
-def _iou(predictions: Tensor, targets: Tensor) -> Tensor:
+def iou(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Intersection over union [N] of boolean masks [N, h, w]; 0 for two empty masks."""
     intersections = (predictions & targets).flatten(1).sum(1)
     unions = (predictions | targets).flatten(1).sum(1)
     return intersections / unions.clamp(min=1)

@@ -4,6 +4,10 @@ In this sentencepiece model each word of the grammar (with the space before it),
 a position or a relation, and each constant part of the prompt is one piece: a prompt has 8 tokens
 and a caption about 50. Other ASCII text is split into letters. White space is kept, as in the
 published vocabulary, and the seven added tokens follow in the published order.
+
+The stages up to `whole` learn captions alone, with the vocabulary of captions. The stage `tasks`
+adds pieces for the instructions, expressions and replies of the other tasks, and keeps the pieces
+of captions.
 """
 
 import io
@@ -13,10 +17,18 @@ from itertools import chain
 import sentencepiece
 
 from gcg_bench.data.shapes.composing import SIZES
+from gcg_bench.data.shapes.descriptions import EXTREMES
 from gcg_bench.data.shapes.grammar import PLACES, PLURALS, WITH_TEXTURE, WORDS
 from gcg_bench.data.shapes.rendering import OUTLINES
 from gcg_bench.data.shapes.scene import COLOURS
-from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS, OVERVIEW, SYSTEM
+from gcg_bench.glamm.prompts import (
+    CAPTION,
+    CAPTION_WITH_MASKS,
+    DESCRIBE_REGION,
+    OVERVIEW,
+    SYSTEM,
+    segment,
+)
 from gcg_bench.glamm.tokens import ADDED_TOKENS, Tokenizer
 
 _AFTER_IMAGE = OVERVIEW.split("<im_end>")[1]
@@ -33,6 +45,22 @@ PROMPT = (
 """Parts of prompts between added tokens; the longest matching part is used."""
 
 
+_BEFORE_BOX, _AFTER_BOX = DESCRIBE_REGION.split("<bbox>")
+_BEFORE_WORDS, _AFTER_WORDS = segment("|").split("|")
+
+TASK_PROMPT = (
+    _AFTER_IMAGE + CAPTION,
+    (_AFTER_IMAGE + _BEFORE_BOX).rstrip(),
+    _AFTER_BOX,
+    (_AFTER_IMAGE + _BEFORE_WORDS).rstrip(),
+    _AFTER_WORDS,
+)
+"""Parts of the prompts of other tasks, and the text around a box or an expression."""
+
+NOTHING = "There is no such object"
+"""The reply to an expression that fits nothing, without its full stop."""
+
+
 def words() -> list[str]:
     """All pieces of captions, each with the space before it."""
     nouns = [*OUTLINES, *(PLURALS.get(shape, f"{shape}s") for shape in OUTLINES)]
@@ -44,9 +72,20 @@ def words() -> list[str]:
     return [f" {word}" for word in dict.fromkeys([*inner, *capitalised, ",", "."])] + [",", "."]
 
 
-def build_vocabulary() -> Tokenizer:
-    """The vocabulary; it is the same each time and depends on no corpus."""
-    pieces = [text.replace(" ", "▁") for text in (*PROMPT, *words())]
+def task_words() -> list[str]:
+    """The pieces of expressions and replies that captions do not have, with the space before."""
+    replies = ["It is", "They are", NOTHING]
+    return [f" {word}" for word in ("the", "object", "objects", "three", *EXTREMES, *replies)]
+
+
+def build_vocabulary(*, tasks: bool = True) -> Tokenizer:
+    """The vocabulary; it is the same each time and depends on no corpus.
+
+    Args:
+        tasks: whether it has the pieces of all tasks, or of captions with masks alone.
+    """
+    added_pieces = (*TASK_PROMPT, *task_words()) if tasks else ()
+    pieces = [text.replace(" ", "▁") for text in (*PROMPT, *words(), *added_pieces)]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(list(string.ascii_letters)),
@@ -71,3 +110,13 @@ def build_vocabulary() -> Tokenizer:
     first = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()).get_piece_size()
     added = {token: first + index for index, token in enumerate(ADDED_TOKENS)}
     return Tokenizer(model.getvalue(), added)
+
+
+def shared_rows(old: Tokenizer, new: Tokenizer) -> list[tuple[int, int]]:
+    """The ids of every piece of the old vocabulary in the old and in the new one.
+
+    Raises:
+        KeyError: the new vocabulary lacks a piece.
+    """
+    target = {piece: index for index, piece in enumerate(new.pieces)}
+    return [(index, target[piece]) for index, piece in enumerate(old.pieces)]

@@ -5,8 +5,9 @@ direction is the axis along which two centres differ more. In the generous readi
 size passes for small and for large, and a direction needs only the right sign.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 from gcg_bench.data.shapes.grammar import PLURALS, WITH_TEXTURE, WORDS, thing_relation
 from gcg_bench.data.shapes.rng import SplitMix64
@@ -97,6 +98,12 @@ def subsets(thing: Thing) -> list[Description]:
         for chosen in combinations(said, number)
         if chosen != ("size",)
     ]
+
+
+def replace_name(description: Description, name: str, value: str) -> Description:
+    """The description with another value of one of ATTRIBUTES."""
+    values: dict[str, Any] = {name: value}
+    return replace(description, **values)
 
 
 def count(description: Description) -> int:

@@ -6,7 +6,7 @@ fits this thing in the strict reading and no other thing in the generous reading
 nothing fits no thing in the generous reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gcg_bench.data.shapes.descriptions import (
@@ -15,6 +15,7 @@ from gcg_bench.data.shapes.descriptions import (
     Description,
     count,
     fitting,
+    replace_name,
     subsets,
     words,
 )
@@ -32,10 +33,10 @@ KINDS = ("one", "several", "none")
 _NUMBERS = {2: "two", 3: "three"}
 _MOST_THINGS = 3  # of a plural
 _ATTEMPTS = 40
-# percentages: names beyond the needed ones; a plural with its number;
-# two names instead of a plural; a false relation instead of a false name
-_EXTRA_PERCENT, _NUMBER_PERCENT = 60, 30
-_CONJUNCTION_PERCENT, _FALSE_RELATION_PERCENT = 35, 25
+# percentages: names beyond the needed ones; a plural with its number; two names instead of a
+# plural; a plural that fits nothing; a false relation instead of a false name
+_EXTRA_PERCENT, _NUMBER_PERCENT, _CONJUNCTION_PERCENT = 60, 30, 35
+_PLURAL_NONE_PERCENT, _FALSE_RELATION_PERCENT = 25, 50
 _FORM_WEIGHTS = {"names": 3, "relation": 4, "extreme": 4}
 
 
@@ -54,12 +55,24 @@ class Expression:
     parts: tuple[Description, ...]
 
 
-def expressions(scene: Scene, kinds: Sequence[str], rng: SplitMix64) -> list[Expression]:
+Writer = Callable[[Scene, SplitMix64], "Expression | None"]
+"""Writes a random expression of a scene; None when an attempt fails."""
+
+
+def expressions(
+    scene: Scene, kinds: Sequence[str], rng: SplitMix64, *, none: Writer | None = None
+) -> list[Expression]:
     """One expression for each of `kinds` (values of KINDS), all of different words.
 
     A kind for which the scene has no further expression is left out.
+
+    Args:
+        scene: the scene.
+        kinds: what each expression fits.
+        rng: the random stream.
+        none: the writer of expressions that fit nothing; `nothing` by default.
     """
-    writers = {"one": one, "several": several, "none": none}
+    writers: dict[str, Writer] = {"one": one, "several": several, "none": none or nothing}
     written: list[Expression] = []
     for kind in kinds:
         for _ in range(_ATTEMPTS):
@@ -73,13 +86,7 @@ def expressions(scene: Scene, kinds: Sequence[str], rng: SplitMix64) -> list[Exp
 def one(scene: Scene, rng: SplitMix64) -> Expression | None:
     """An expression of one random thing; None when the attempt fails."""
     target = rng.below(len(scene.things))
-    form = rng.weighted(tuple(_FORM_WEIGHTS), tuple(_FORM_WEIGHTS.values()))
-    if form == "names":
-        description = unique_names(scene, target, rng)
-    elif form == "relation":
-        description = _related(scene, target, rng)
-    else:
-        description = _extreme(scene, target, rng)
+    description = _single(scene, target, rng)
     if description is None:
         return None
     return Expression(words(description, rng), (target,), (description,))
@@ -94,29 +101,49 @@ def several(scene: Scene, rng: SplitMix64) -> Expression | None:
             return None
         text = f"{words(parts[0], rng)} and the {words(parts[1], rng)}"
         return Expression(text, in_order(scene, (first, second)), (parts[0], parts[1]))
-    description = rng.pick(subsets(scene.things[rng.below(len(scene.things))]))
-    targets = fitting(scene, description)
-    if not 2 <= len(targets) <= _MOST_THINGS or targets != fitting(scene, description, strict=True):
+    description = _plural(scene, rng)
+    if description is None:
         return None
-    number = _NUMBERS[len(targets)] if rng.chance(_NUMBER_PERCENT) else ""
-    text = words(description, rng, plural=True)
-    return Expression(f"{number} {text}".strip(), in_order(scene, tuple(targets)), (description,))
+    targets = in_order(scene, tuple(fitting(scene, description)))
+    return Expression(_plural_words(description, len(targets), rng), targets, (description,))
 
 
-def none(scene: Scene, rng: SplitMix64) -> Expression | None:
-    """An expression that differs from one of the scene in one word or relation, and fits nothing.
+def nothing(scene: Scene, rng: SplitMix64) -> Expression | None:
+    """An expression of the scene with one word or its relation exchanged, so that it fits nothing.
 
+    Because it starts from an expression of the scene, its form does not tell that it fits nothing.
     None when the attempt fails.
     """
-    position = rng.below(len(scene.things))
-    if rng.chance(_FALSE_RELATION_PERCENT):
-        description = _false_relation(scene, position, rng)
-    else:
-        names = [names for names in subsets(scene.things[position]) if count(names) > 1]
-        description = _other_word(rng.pick(names), rng)
-    if description is None or fitting(scene, description):
+    plural = rng.chance(_PLURAL_NONE_PERCENT)
+    target = rng.below(len(scene.things))
+    true = _plural(scene, rng) if plural else _single(scene, target, rng)
+    false = None if true is None else _exchanged(scene, true, target, rng)
+    if true is None or false is None:
         return None
-    return Expression(words(description, rng), (), (description,))
+    number = len(fitting(scene, true))
+    text = _plural_words(false, number, rng) if plural else words(false, rng)
+    return Expression(text, (), (false,))
+
+
+def _single(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
+    """A description of one thing in a random form."""
+    form = rng.weighted(tuple(_FORM_WEIGHTS), tuple(_FORM_WEIGHTS.values()))
+    if form == "names":
+        return unique_names(scene, target, rng)
+    return (_related if form == "relation" else _extreme)(scene, target, rng)
+
+
+def _plural(scene: Scene, rng: SplitMix64) -> Description | None:
+    """Names that two or three things share, the same ones in both readings."""
+    description = rng.pick(subsets(scene.things[rng.below(len(scene.things))]))
+    targets = fitting(scene, description)
+    sound = 2 <= len(targets) <= _MOST_THINGS
+    return description if sound and targets == fitting(scene, description, strict=True) else None
+
+
+def _plural_words(description: Description, number: int, rng: SplitMix64) -> str:
+    stated = _NUMBERS[number] if rng.chance(_NUMBER_PERCENT) else ""
+    return f"{stated} {words(description, rng, plural=True)}".strip()
 
 
 def unique_names(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
@@ -132,6 +159,20 @@ def unique_names(scene: Scene, target: int, rng: SplitMix64) -> Description | No
         return rng.pick(unique)
     fewest = min(map(count, unique))
     return rng.pick([description for description in unique if count(description) == fewest])
+
+
+def other_word(description: Description, rng: SplitMix64) -> Description:
+    """The description with one of its names exchanged."""
+    said = [name for name in ATTRIBUTES if getattr(description, name)]
+    name = rng.pick(said)
+    values: dict[str, Sequence[str]] = {
+        "size": ("small", "large"),
+        "texture": tuple(TEXTURES),
+        "colour": tuple(COLOURS),
+        "shape": tuple(OUTLINES),
+    }
+    value = getattr(description, name)
+    return replace_name(description, name, rng.pick([v for v in values[name] if v != value]))
 
 
 def in_order(scene: Scene, positions: tuple[int, ...]) -> tuple[int, ...]:
@@ -170,31 +211,24 @@ def _extreme(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
     return replace(names, extreme=extreme) if 1000 * min(leads) >= MIN_LEAD * side else None
 
 
-def _false_relation(scene: Scene, subject: int, rng: SplitMix64) -> Description | None:
-    """A unique thing with the opposite of its relation to another unique thing."""
-    other = rng.below(len(scene.things))
-    names = unique_names(scene, subject, rng)
-    other_names = None if other == subject else unique_names(scene, other, rng)
-    if names is None or other_names is None:
-        return None
-    relation = OPPOSITE[thing_relation(scene, subject, other)]
-    return replace(names, relation=relation, other=other, other_names=other_names)
-
-
-def _other_word(description: Description, rng: SplitMix64) -> Description:
-    """The description with one of its words exchanged."""
-    said = [name for name in ATTRIBUTES if getattr(description, name)]
-    name = rng.pick(said)
-    values: dict[str, Sequence[str]] = {
-        "size": ("small", "large"),
-        "texture": tuple(TEXTURES),
-        "colour": tuple(COLOURS),
-        "shape": tuple(OUTLINES),
-    }
-    value = getattr(description, name)
-    names = {attribute: getattr(description, attribute) for attribute in ATTRIBUTES}
-    names[name] = rng.pick([v for v in values[name] if v != value])
-    return Description(**names)
+def _exchanged(
+    scene: Scene, description: Description, target: int, rng: SplitMix64
+) -> Description | None:
+    """The description with one word or its relation exchanged; None when it still fits a thing."""
+    if description.other is None or description.other_names is None:
+        if not count(description):
+            return None
+        false = other_word(description, rng)
+        return None if fitting(scene, false) else false
+    if rng.chance(_FALSE_RELATION_PERCENT):
+        relation = OPPOSITE[thing_relation(scene, target, description.other)]
+        false = replace(description, relation=relation)
+    elif rng.chance(50):
+        false = other_word(description, rng)
+    else:
+        names = other_word(description.other_names, rng)
+        return None if fitting(scene, names) else replace(description, other_names=names)
+    return None if fitting(scene, false) else false
 
 
 def _names_alone(description: Description) -> Description:

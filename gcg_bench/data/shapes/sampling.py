@@ -16,7 +16,7 @@ CAPTIONS = 4
 """Number of reference captions of an image or a region: the truth's own and three paraphrases."""
 
 REFERRING = ("one", "one", "one")
-GENERALIZED = ("one", "several", "several", "none", "none")
+GENERALIZED = ("one", "one", "several", "none", "none")
 """The kinds of expressions that an image has in a task; see `expressions.KINDS`."""
 
 REGIONS = 2
