@@ -116,7 +116,7 @@ STAGES = (
     Stage("words", ("see", "eyes"), steps=560, batch=32, rate=4e-3, warmup=40, level=260),
     Stage("whole", ("see", "eyes", "words"), steps=80, batch=16, rate=1e-3, warmup=20, level=20),
     Stage("tasks", steps=650, batch=16, rate=3e-3, warmup=60, level=590, half=False),
-    Stage("refuse", ("tasks",), steps=600, batch=16, rate=3e-3, warmup=20, level=220, half=False),
+    Stage("refuse", ("tasks",), steps=570, batch=16, rate=3e-3, warmup=20, level=240, half=False),
 )
 
 
