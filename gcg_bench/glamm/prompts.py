@@ -17,9 +17,6 @@ CAPTION_WITH_MASKS = (
 )
 """The evaluation instruction of grounded conversation generation, with five spaces as published."""
 
-CAPTION = CAPTION_WITH_MASKS.split(" Please respond", maxsplit=1)[0]
-"""The instruction of a caption without masks: the first sentence of the instruction above."""
-
 DESCRIBE_REGION = (
     "Can you provide me with a detailed description of the region in the picture marked by <bbox>?"
 )
