@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,18 @@ from hypothesis import strategies as st
 from support.scored import SMALL_STRICT, result, rows, run_folder
 
 from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.reporting.leaderboard import Board, Fault, published_rows, verify, write_board
+from gcg_bench.reporting.leaderboard import ranking as ranking_module
 from gcg_bench.reporting.leaderboard.latex import escaped as tex
 from gcg_bench.reporting.leaderboard.layout import sections
 from gcg_bench.reporting.leaderboard.markdown import escaped as md
-from gcg_bench.reporting.leaderboard.ranking import _grouped, by_test, by_value
+from gcg_bench.reporting.leaderboard.ranking import _ranks, by_test, by_value
 from gcg_bench.reporting.leaderboard.rows import is_baseline
 from gcg_bench.runs import Run
-from gcg_bench.scoring.comparable import refuse_unlike
+from gcg_bench.scoring.comparable import differences, refuse_unlike
 from gcg_bench.scoring.storage import keep, load_result
+from gcg_bench.statistics import holm
 from gcg_bench.types import ScoreSpec
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "published_results.csv"
@@ -54,7 +56,7 @@ def test_systems_that_cannot_be_told_apart_share_a_rank(three):
     assert [row["rank"] for row in board.rows] == [1, 2, 2]
     assert board.rows[0]["model"] == "far"
     assert {row["ranked_by"] for row in board.rows} == {
-        "F1: paired randomisation test, 200 draws, Holm over 3 pairs"
+        "F1: paired randomisation test, 200 draws, seed 0, Holm over 2 lines"
     }
     values = [row["F1"] for row in board.rows]
     assert values == sorted(values, reverse=True)
@@ -84,15 +86,33 @@ def test_equal_values_share_a_rank():
     assert by_value(fewer, [0.2, 0.5, 0.1]).ranks == (2, 3, 1)
 
 
-def test_fewer_mistakes_rank_higher(tmp_path):
-    for name, wrong in {"wild": 4, "tame": 1}.items():
-        counted = rows([2] * 40, hallucinated=wrong)
-        run_folder(tmp_path / name, name, counted, protocols=[SMALL_STRICT])
-    folders = [tmp_path / "wild", tmp_path / "tame"]
-    board = Board.of_runs(folders).ranked("Hallucination", draws=200)
-    assert [(row["model"], row["rank"]) for row in board.rows] == [("tame", 1), ("wild", 2)]
-    alone = Board(tuple({**row, "run": "gone"} for row in Board.of_runs(folders).rows))
-    assert [row["model"] for row in alone.ranked("Hallucination").rows] == ["tame", "wild"]
+MISTAKES = ScoreSpec("Mistakes", direction="lower")
+
+
+def test_fewer_mistakes_rank_higher():
+    """A headline score of which less is better; those of the package are secondary."""
+    metric = replace(SMALL_STRICT.metrics[2])
+    fewer = type("Mistakes", (type(metric),), {
+        "scores": (MISTAKES,),
+        "reduce": lambda self, rows, weights: {
+            "Mistakes": Hallucination().reduce(rows, weights)["Hallucination"]
+        },
+    })()  # fmt: skip
+    protocol = replace(SMALL_STRICT, metrics=(fewer,), ranked_by="", images_by="")
+    systems = [
+        result(protocol, rows([2] * 40, hallucinated=wrong), label=str(wrong)) for wrong in (4, 1)
+    ]
+    assert by_test(MISTAKES, systems, draws=200).ranks == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["Precision", "Hallucination"])
+def test_secondary_scores_do_not_rank(three, tmp_path, name):
+    board = Board.of_runs(three)
+    with pytest.raises(BadOption, match=rf"{name} is a secondary score.*Rank by one of: .*F1"):
+        board.ranked(name)
+    board.write(tmp_path / "board.csv")
+    with pytest.raises(BadOption, match="secondary"):
+        Board.read(tmp_path / "board.csv").ranked(name)
 
 
 def test_a_single_system_needs_no_test(three):
@@ -100,27 +120,86 @@ def test_a_single_system_needs_no_test(three):
     assert (row["rank"], row["ranked_by"]) == (1, "F1: a single system")
 
 
-@given(st.integers(0, 7), st.randoms(use_true_random=False))
-def test_groups_are_the_finest_that_keep_their_promise(many, chance):
-    """A rank is one more than the systems above, and across every line all pairs are apart."""
-    order = list(range(many))
-    apart = {(a, b): chance.random() < 0.7 for a in order for b in order if a < b}
-    ranks = _grouped(order, apart)
-    for place in range(1, many):
-        clean = all(apart[a, b] for a in order[:place] for b in order[place:])
-        assert (ranks[place] != ranks[place - 1]) == clean
-        if clean:
-            assert ranks[place] == place + 1
-    assert all(a <= b for a, b in pairwise(ranks))
-    assert all(differ for (a, b), differ in apart.items() if ranks[a] != ranks[b])
+@given(st.lists(st.floats(0, 1), max_size=7))
+def test_ranks_are_one_more_than_the_systems_above_the_nearest_line(adjusted):
+    order = list(range(len(adjusted), -1, -1))
+    ranks = _ranks(order, adjusted)
+    assert ranks[order[0]] == 1
+    for place in range(1, len(order)):
+        lines = [line for line in range(1, place + 1) if adjusted[line - 1] < 0.05]
+        assert ranks[order[place]] == max(lines, default=0) + 1
+
+
+def holds(systems, draws):
+    """Which lines hold, from every pair by `paired`, without shortcuts."""
+    order = sorted(systems, key=lambda system: -system["F1"].value)
+    p = {
+        (a, b): differences(order[a], order[b], scores=["F1"], draws=draws)["F1"].p
+        for a in range(len(order))
+        for b in range(a + 1, len(order))
+    }
+    of_lines = [
+        max(p[a, b] for a in range(line) for b in range(line, len(order)))
+        for line in range(1, len(order))
+    ]
+    return [p < 0.05 for p in holm(of_lines)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shortcuts_change_no_rank(seed):
+    """Comparisons that are left out or ended early could not have changed a line."""
+    rng = np.random.default_rng(seed)
+    rates = rng.choice([0.2, 0.45, 0.5, 0.8], 7)
+    systems = [
+        result(SMALL_STRICT, rows(rng.binomial(5, rate, 40)), label=str(k))
+        for k, rate in enumerate(rates)
+    ]
+    expected = holds(systems, 400)
+    ranks = sorted(by_test(ScoreSpec("F1"), systems, draws=400).ranks)
+    assert [ranks[k] != ranks[k - 1] for k in range(1, 7)] == expected
+
+
+def test_queries_of_one_image_are_swapped_together():
+    """Ten queries of one image are one cluster: a swap of all shows nothing."""
+    systems = []
+    for matched in (1, 4):
+        made = result(SMALL_STRICT, rows([matched] * 10), label=str(matched))
+        tables = {n: replace(t, images=("one",) * 10) for n, t in made.rows.items()}
+        systems.append(replace(made, rows=tables))
+    assert by_test(ScoreSpec("F1"), systems, draws=200).ranks == (1, 1)
 
 
 def test_many_systems_get_draws_enough_to_differ():
-    """11 systems are 55 pairs: 1,000 draws could not show one difference, 2,200 can."""
+    """11 systems have 10 lines: 50 draws could not show one difference, 400 can."""
     systems = [result(SMALL_STRICT, rows(np.full(30, 0.4 * k)), label=str(k)) for k in range(11)]
     ranking = by_test(ScoreSpec("F1"), systems, draws=50)
-    assert "2200 draws, Holm over 55 pairs" in ranking.by
+    assert ranking.by.endswith("400 draws, seed 0, Holm over 10 lines")
     assert ranking.ranks == tuple(range(11, 0, -1))
+
+
+def test_the_cap_of_comparisons_is_said(monkeypatch):
+    monkeypatch.setattr(ranking_module, "_CELLS", 1)
+    systems = [result(SMALL_STRICT, rows(np.full(30, 0.4 * k)), label=str(k)) for k in range(5)]
+    ranking = by_test(ScoreSpec("F1"), systems, draws=200)
+    assert ranking.by.endswith("Holm over 4 lines, systems up to 1 places apart")
+    assert ranking.ranks == (5, 4, 3, 2, 1)
+
+
+def test_no_pair_is_compared_twice_and_none_in_vain(monkeypatch):
+    """Of 30 systems that are alike only neighbours are compared: 29 comparisons, not 435."""
+    compared = []
+    monkeypatch.setattr(
+        ranking_module._Lines,
+        "_as_large",
+        lambda self, above, below, weights: compared.append((above, below)) or len(weights),
+    )
+    rng = np.random.default_rng(0)
+    systems = [
+        result(SMALL_STRICT, rows(rng.binomial(5, 0.5, 20)), label=str(k)) for k in range(30)
+    ]
+    by_test(ScoreSpec("F1"), systems, draws=200)
+    assert len(compared) == len(set(compared)) <= 29
+    assert all(below - above == 1 for above, below in compared)
 
 
 def test_other_images_are_refused_by_name(three, tmp_path):
@@ -599,7 +678,7 @@ def test_html_ranks_stand_with_their_intervals(three, tmp_path):
     write_board(Board.of_runs(three).ranked(draws=200), tmp_path / "b.html")
     text = (tmp_path / "b.html").read_text("utf-8")
     assert text.count('class="group"') == 1  # between rank 1 and the two that share rank 2
-    assert "Holm over 3 pairs" in text
+    assert "Holm over 2 lines" in text
 
 
 # --- notebooks

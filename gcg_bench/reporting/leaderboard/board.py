@@ -78,13 +78,13 @@ class Board:
 
         Args:
             by: the score to rank by; by default the one that each protocol is ranked by.
-            draws: of the paired test; more are taken where there are many pairs.
+            draws: of each paired test; more are taken where there are many systems.
             seed: of the test.
             bar: a progress bar.
 
         Raises:
-            BadOption: rows that cannot be compared (names the field that differs), or a score that
-                a row does not have.
+            BadOption: rows that cannot be compared (names the field that differs), a score that a
+                row does not have, or `by` a secondary score.
         """
         ranked: list[Row] = []
         measured = [row for row in self.rows if row.get("role") != PUBLISHED]
@@ -160,13 +160,19 @@ def _spec_to_rank_by(group: Sequence[Row], by: str | None, protocol: str) -> Sco
     """The score that rows of one protocol are ranked by.
 
     Raises:
-        BadOption: not every row has it.
+        BadOption: not every row has it, or `by` is a secondary score.
     """
     specs = rows.specs_in(group)
     name = by or rows.ranking_score(group[0]) or next(iter(specs), "")
     if name not in specs or any(name not in row for row in group):
         known = ", ".join(specs)
         raise BadOption(f"not every {protocol} row has a score named {name!r}; known: {known}")
+    if by is not None and not specs[name].headline:
+        headline = ", ".join(spec.name for spec in specs.values() if spec.headline)
+        raise BadOption(
+            f"{name} is a secondary score, which systems are not ranked by: a model can improve it"
+            f" without being better. Rank by one of: {headline}"
+        )
     return specs[name]
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +27,7 @@ from gcg_bench.reporting.leaderboard.rows import (
 from gcg_bench.types import Better, Scale
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with in some spreadsheet
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[+-]?[0-9]{1,3})?", re.ASCII)
 _MOST = 1e15  # of whole numbers
 _NEEDED = ("model", "protocol")
 _JSON = 8 * limits.SIGNATURE  # characters of a mapping: JSON writes some characters as six
@@ -138,8 +140,9 @@ def _score(record: Record) -> dict[str, Any]:
         score[name] = record.text(name)
         if score[name] not in known:
             raise record.bad(name, f"is {score[name]!r:.40}; known: {', '.join(known)}")
-    if record.boolean("ranks", default=False):
-        score["ranks"] = True
+    for name in ("ranks", "secondary"):
+        if record.boolean(name, default=False):
+            score[name] = True
     record.refuse_unknown()
     return score
 
@@ -176,15 +179,18 @@ def _quoted(cell: str) -> str:
 
 def _number(name: str, cell: str, line_number: int, file: Path) -> float:
     convert: Callable[[str], float] = int if name in WHOLE else float
-    try:
-        number = convert(cell)
-    except ValueError:
-        number = math.nan
+    # int and float also take other digits, underscores and spaces, which look like another number
+    number = convert(cell) if _NUMBER.fullmatch(cell) and _is_whole(name, cell) else math.nan
     if not abs(number) < (_MOST if name in WHOLE else math.inf):  # false for NaN too
         kind = "whole number" if name in WHOLE else "number"
         field = f"line {line_number}: column {name}"
         raise BadData(f"{cell!r:.40} is no {kind}", file=file, field=field)
     return number
+
+
+def _is_whole(name: str, cell: str) -> bool:
+    """Whether a cell may stand in a column; one of whole numbers takes digits alone."""
+    return name not in WHOLE or (cell.isdecimal() and len(cell) < 20)
 
 
 def _relative(path: str, folder: Path) -> str:

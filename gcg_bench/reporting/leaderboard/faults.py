@@ -1,14 +1,24 @@
 """What of a board's row does not hold: a row beside the row that it should be."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from gcg_bench.reporting.leaderboard.published import published_rows, published_values
-from gcg_bench.reporting.leaderboard.rows import Row, scores_in, signature_fields
+from gcg_bench.reporting.leaderboard.rows import FIRST, LAST, Row, scores_in, signature_fields
 from gcg_bench.scoring import signature
 from gcg_bench.scoring.signature import MEASUREMENT
+from gcg_bench.scoring.values import Resampling
 
+FEWEST_DRAWS = 20  # of an interval
+_EVALUATOR = re.compile(r"gcg-bench-[0-9A-Za-z.+]{1,40}")
+# columns of text and mappings that must be equal
+_EQUAL = (
+    "model", "dataset", "split", "protocol", "task", "role", "provenance", "source", "note",
+    "predictions", "scores",
+)  # fmt: skip
+_RANKING = ("rank", "ranked_by")
 _SAME = 1e-9  # what another machine's sums may differ by
 
 
@@ -37,15 +47,26 @@ class Fault:
 def differing(row: Row, expected: Row) -> Iterator[Fault]:
     """The fields of a row that are not the expected ones."""
     row_label = label(row)
-    names = scores_in([row, expected])
-    numbers = ["n", "failed", "false_accept", *names]
+    for name in row:
+        if name not in (*expected, *_RANKING, *FIRST, *LAST):
+            yield Fault(row_label, ascii(name), _text(row[name]), "no such column")
+    names = scores_in([expected])
+    numbers = ["n", "failed", "false_accept", "draws", *names]
     numbers += [f"{name}{end}" for name in names for end in ("_low", "_high")]
     for name in numbers:
         if not _equal(row.get(name), expected.get(name)):
             yield Fault(row_label, name, _text(row.get(name)), _text(expected.get(name)))
-    for name in ("model", "dataset", "split", "role", "provenance", "predictions", "scores"):
+    for name in _EQUAL:
         if row.get(name) != expected.get(name):
             yield Fault(row_label, name, _text(row.get(name)), _text(expected.get(name)))
+    if not _EVALUATOR.fullmatch(str(row.get("evaluator"))):
+        yield Fault(row_label, "evaluator", _text(row.get("evaluator")), expected["evaluator"])
+    yield from _signature_faults(row, expected)
+
+
+def _signature_faults(row: Row, expected: Row) -> Iterator[Fault]:
+    """The fields of a row's signature that are not the expected ones."""
+    row_label = label(row)
     stated, right = signature_fields(row), signature_fields(expected)
     for name in dict.fromkeys((*MEASUREMENT, *stated, *right)):
         if name != "by" and stated.get(name) != right.get(name):
@@ -54,6 +75,23 @@ def differing(row: Row, expected: Row) -> Iterator[Fault]:
     line = signature.line(stated)
     if row.get("signature") != line:
         yield Fault(row_label, "signature", _text(row.get("signature")), line)
+
+
+def resampling_faults(row: Row, seed: int) -> Iterator[Fault]:
+    """What of a row's intervals nobody may choose: few draws, another seed than the usual one.
+
+    Args:
+        row: a row.
+        seed: the seed of its run's intervals.
+    """
+    if not any(name.endswith("_low") for name in row):
+        return
+    draws, usual = row.get("draws"), Resampling().seed
+    if draws is None or draws < FEWEST_DRAWS:
+        yield Fault(label(row), "draws", _text(draws), f"at least {FEWEST_DRAWS}")
+    if seed != usual:
+        found = f"{usual}; gcg-bench score {row['run']} draws them again"
+        yield Fault(label(row), "seed of the intervals", str(seed), found)
 
 
 def published_faults(row: Row) -> Iterator[Fault]:

@@ -257,6 +257,11 @@ def _notes(
                 "Systems share a rank unless every one above differs from every one below"
                 " (adjusted p < .05)."
             )
+        if "places apart" in how:
+            notes.append(
+                "The number of comparisons is capped: systems farther apart were not compared with"
+                " each other."
+            )
     gates = {row["false_accept"] for row in measured if "false_accept" in row}
     if len(gates) == 1:
         notes.append(f"The false-accept rate of words is {100 * gates.pop():.1f}%.")

@@ -5,8 +5,9 @@ scores are fractions, with `X_low` and `X_high` beside `X`. Besides text, whole 
 a row that is made from a run has three columns of mappings, which a CSV holds as JSON:
 
     scores        score -> {"direction", "scale"} of its ScoreSpec; the score that its protocol is
-                  ranked by has `"ranks": true`. So a board needs to know no metric, and one that
-                  exists only where the run was scored is shown rightly.
+                  ranked by has `"ranks": true`, a secondary score has `"secondary": true`. So a
+                  board needs to know no metric, and one that exists only where the run was scored
+                  is shown rightly.
     measurement   what decided the measurement, field -> text, see `Result.measurement`; must be
                   equal before two rows are ranked together
     answered      how the answers were made, field -> text, see `Result.answered`
@@ -33,10 +34,10 @@ FIRST = (
     "failed",
 )  # fmt: skip
 LAST = (
-    "ranked_by", "source", "note", "run", "predictions", "task", "confidences", "scores",
+    "ranked_by", "source", "note", "draws", "run", "predictions", "task", "confidences", "scores",
     "measurement", "answered", "signature",
 )  # fmt: skip
-WHOLE = ("rank", "n", "failed")
+WHOLE = ("rank", "n", "failed", "draws")
 MAPPINGS = ("scores", "measurement", "answered")
 TEXT = tuple(name for name in (*FIRST, *LAST) if name not in (*WHOLE, *MAPPINGS))
 NUMBERS = ("false_accept",)
@@ -47,8 +48,11 @@ MEASURED = ("task", *MAPPINGS)
 SYSTEM, BASELINE, PUBLISHED = "system", "baseline", "published"
 """Roles: a model that takes part, a reference baseline, values from a paper."""
 
-# models that look at no picture; those that see the references say so in their run's settings
-_BASELINES = ("wholeimage", "centrebox", "silent")
+# models that look at no picture, and those that see the references; the latter also say so in their
+# run's settings
+_BASELINES = (
+    "wholeimage", "centrebox", "silent", "copytruth", "shuffledtruth", "frequentcaption",
+)  # fmt: skip
 
 
 def row_of(run: Run, result: Result) -> Row:
@@ -68,6 +72,7 @@ def row_of(run: Run, result: Result) -> Row:
         "n": result.n,
         "failed": result.failed,
         "false_accept": result.false_accept,
+        "draws": _draws(result),
         "run": str(run.folder.resolve()),
         "predictions": result.digests.predictions,
         "task": result.protocol.task,
@@ -89,11 +94,18 @@ def row_of(run: Run, result: Result) -> Row:
     }
 
 
+def _draws(result: Result) -> int | None:
+    """How many draws the intervals rest on; None without any interval."""
+    drawn = any(score.low is not None for score in result.scores)
+    return result.resampling.draws if drawn else None
+
+
 def _described(result: Result) -> dict[str, dict[str, Any]]:
     """The column `scores`."""
     return {
         score.name: {"direction": score.spec.direction, "scale": score.spec.scale}
         | ({"ranks": True} if score.name == result.protocol.ranked_by else {})
+        | ({} if score.spec.headline else {"secondary": True})
         for score in result.scores
     }
 
@@ -134,11 +146,17 @@ def specs_in(rows: Sequence[Row]) -> dict[str, ScoreSpec]:
     described: dict[str, ScoreSpec] = {}
     for row in rows:
         for name, score in row.get("scores", {}).items():
-            described.setdefault(name, ScoreSpec(name, score["direction"], score["scale"]))
+            described.setdefault(name, _spec(name, score))
     names = scores_in(rows)
     if set(names) - set(described):
         described = {**tasks.known_scores(), **described}
     return {name: described.get(name) or ScoreSpec(name) for name in names}
+
+
+def _spec(name: str, score: Mapping[str, Any]) -> ScoreSpec:
+    """The score that a row describes."""
+    headline = not score.get("secondary", False)
+    return ScoreSpec(name, score["direction"], score["scale"], headline=headline)
 
 
 def ranking_score(row: Row) -> str | None:

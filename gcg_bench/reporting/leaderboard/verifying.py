@@ -1,11 +1,11 @@
 """A board checked against the predictions that it claims to come from.
 
-Every measured row is scored again from its run's predictions; every published one is looked up.
-What differs is listed, field by field. Times, notes and the version of gcg-bench may differ.
+Every measured row is scored again from its run's predictions, with caches of its own; every
+published one is looked up. What differs is listed, field by field. Ranks are made anew. Times and
+the version of gcg-bench may differ.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from gcg_bench import tasks
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError, MissingData
 from gcg_bench.files import limits
+from gcg_bench.files.cache import own_caches
 from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import DataSpec
@@ -20,14 +21,15 @@ from gcg_bench.reporting.leaderboard.board import Board
 from gcg_bench.reporting.leaderboard.faults import (
     Fault,
     differing,
-    label,
     published_faults,
+    resampling_faults,
     unverified,
 )
-from gcg_bench.reporting.leaderboard.ranking import by_test, by_value
+from gcg_bench.reporting.leaderboard.rank_faults import rank_faults, twice
 from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row, row_of
 from gcg_bench.runs import Run
 from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.storage import from_json
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
@@ -88,11 +90,12 @@ def verify(
     runs: dict[str, list[Row]] = {}
     for row in measured:
         runs.setdefault(row.get("run", ""), []).append(row)
-    with bar("verify", len(runs)) as advance:
+    with own_caches(), bar("verify", len(runs)) as advance:
         for folder, rows in runs.items():
             faults += _run_faults(folder, rows, References(root, dataset), results)
             advance(1)
-    return [*faults, *_rank_faults(measured, results, bar)]
+    expected = {id(row): _expected(row, results[id(row)]) for row in measured if id(row) in results}
+    return [*faults, *twice(measured), *rank_faults(measured, results, expected, bar)]
 
 
 def _run_faults(
@@ -114,12 +117,18 @@ def _run_faults(
         return [unverified(row, str(error)) for row in rows]
     faults: list[Fault] = []
     for row, claim, result in zip(rows, stored, scored, strict=True):
-        results[id(row)] = replace(result, label=row["model"])
+        answered = answered_by(run.settings) if "prompt" in run.settings else claim.answered
         predictions, _ = run.digests(result.protocol.folder)
         digests = replace(result.digests, predictions=predictions)
-        expected = replace(result, answered=claim.answered, digests=digests)
-        faults += differing(row, row_of(run, expected))
+        results[id(row)] = replace(result, label=row["model"], answered=answered, digests=digests)
+        faults += differing(row, _expected(row, results[id(row)]))
+        faults += resampling_faults(row, claim.resampling.seed)
     return faults
+
+
+def _expected(row: Row, result: Result) -> Row:
+    """The row that the result of a board's row gives."""
+    return row_of(Run.open(Path(row["run"])), result)
 
 
 def _stored(run: Run, row: Row) -> Result:
@@ -185,40 +194,10 @@ def _scored(
 
 
 def _resampling(row: Row, stored: Result) -> Resampling:
-    """How the row's intervals were drawn, as the run's scores.json says."""
+    """How the row's intervals are drawn again: with its number of draws, from the usual seed.
+
+    A row that shows no interval has none where the run keeps none.
+    """
     drawn = any(name.endswith("_low") for name in row)
-    return stored.resampling if drawn else Resampling(draws=0)
-
-
-def _rank_faults(rows: Sequence[Row], results: Mapping[int, Result], bar: Bar) -> list[Fault]:
-    """Ranks that the scores do not give; none where a row could not be scored."""
-    faults = []
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        key = (str(row.get("task")), row["protocol"], row.get("ranked_by", ""))
-        groups.setdefault(key, [])
-        if "rank" in row:
-            groups[key].append(row)
-    for (_, _, ranked_by), group in groups.items():
-        if not group or any(id(row) not in results for row in group):
-            continue
-        ranks = _ranks(ranked_by, [results[id(row)] for row in group], bar)
-        if ranks is None:
-            faults += [Fault(label(row), "ranked_by", ranked_by, "a score") for row in group]
-            continue
-        for row, rank in zip(group, ranks, strict=True):
-            if row["rank"] != rank:
-                faults.append(Fault(label(row), "rank", str(row["rank"]), str(rank)))
-    return faults
-
-
-def _ranks(ranked_by: str, systems: Sequence[Result], bar: Bar) -> tuple[int, ...] | None:
-    """The ranks that a board's `ranked_by` gives; None when it names no score."""
-    name = ranked_by.partition(":")[0]
-    values = [system.values() for system in systems]
-    if any(name not in scores for scores in values):
-        return None
-    spec = systems[0].protocol.spec(name)
-    if drawn := re.search(r"paired .* (\d{1,9}) draws", ranked_by):
-        return by_test(spec, systems, draws=min(int(drawn[1]), limits.DRAWS), bar=bar).ranks
-    return by_value(spec, [scores[name] for scores in values]).ranks
+    draws = row.get("draws", 0) if drawn else stored.resampling.draws
+    return Resampling(draws=min(max(draws, 0), limits.DRAWS))
