@@ -7,7 +7,7 @@ from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.explain_tables import print_explanation
 from gcg_bench.cli.options import OutputOptions
 from gcg_bench.data import Dataset
-from gcg_bench.pipeline.score import score
+from gcg_bench.pipeline.score import refuse_other_references, score
 from gcg_bench.runs import Run
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import phrase_rule
@@ -83,4 +83,7 @@ def _kept(run: Run | None, data: Dataset, protocol: EvalProtocol) -> Result | No
     if run is None or protocol.folder not in run.protocols():
         return None
     result = load_result(run, protocol.folder)
-    return result if result.ids == tuple(sample.id for sample in data.samples) else None
+    if result.ids != tuple(sample.id for sample in data.samples):
+        return None
+    refuse_other_references(result, data, run.folder)
+    return result

@@ -22,6 +22,7 @@ from gcg_bench.pipeline.score import score as score_predictions
 from gcg_bench.predictions import Reading, read_predictions
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
+from gcg_bench.runs.seals import accept_changed_lines
 from gcg_bench.runs.settings import limit_of
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.types import Prediction
@@ -42,6 +43,11 @@ from gcg_bench.types import Prediction
     metavar="IMAGE_ID",
     help="Show only one image: its pairs, and why each phrase counts or not.",
 )
+@click.option(
+    "--accept-edits",
+    is_flag=True,
+    help="Score predictions of a run that were changed after the run wrote them.",
+)
 @options.quiet
 @options.as_json
 @options.given(DataOptions, ScoringOptions, OutputOptions)
@@ -53,6 +59,7 @@ def score(
     predictions: Path,
     seed: int,
     explain: str | None,
+    accept_edits: bool,
 ) -> int:
     """Score a run folder, or prediction files in any published layout.
 
@@ -63,10 +70,19 @@ def score(
             "--explain shows one image and --diagnosis all images: give only one of them"
         )
     if Run.is_run(predictions):
+        if accept_edits:
+            _accept_edits(Run.open(predictions), output)
         return _score_run(Run.open(predictions), data, scoring, output, explain, seed)
     if data.split is None:
         raise without_split(predictions)
     return _score_files(predictions, data, scoring, output, explain, seed)
+
+
+def _accept_edits(run: Run, output: OutputOptions) -> None:
+    """Gives new checksums to the predictions of a run that were changed, and says how many."""
+    with run.locked():
+        count = accept_changed_lines(run.folder)
+    say(f"predictions that were changed after the run wrote them: {count}", quiet=output.quiet)
 
 
 def without_split(answers: Path) -> GcgBenchError:

@@ -15,6 +15,8 @@ _MAX_COLUMNS = 1000
 def opened_table(file: Path, remedy: str = "Fetch or write the file again") -> Iterator[Any]:
     """An open parquet file; an error while the block reads it becomes BadData.
 
+    The checksums of its pages are verified where it has any.
+
     Args:
         file: the parquet file.
         remedy: the remedy in the message when the file cannot be read.
@@ -30,7 +32,7 @@ def opened_table(file: Path, remedy: str = "Fetch or write the file again") -> I
 
     unreadable = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, ArithmeticError)
     try:
-        with parquet.ParquetFile(file) as table:
+        with parquet.ParquetFile(file, page_checksum_verification=True) as table:
             _refuse_oversized(table, file)
             yield table
     except FileNotFoundError as error:

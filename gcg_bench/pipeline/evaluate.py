@@ -28,6 +28,7 @@ from gcg_bench.runs import Run
 from gcg_bench.runs.disk_space import require_disk
 from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.retrying import FAILED_FILE, set_aside_failed
+from gcg_bench.runs.seals import refuse_changed_lines
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import ready
 from gcg_bench.scoring.signature import answered_by
@@ -196,7 +197,12 @@ def score_run(
 def predictions_of(
     run: Run, data: Dataset, scoring: ScoringSpec, *, limited: bool = False
 ) -> dict[str, Prediction]:
-    """One prediction of a run for every sample; see `complete`."""
+    """One prediction of a run for every sample; see `complete`.
+
+    Raises:
+        BadData: lines are not as the run wrote them; or see `complete`.
+    """
+    refuse_changed_lines(run.folder)
     answers = run.predictions(sizes=data.sizes)
     return complete(data.samples, answers, missing=scoring.missing, limited=limited)
 

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.errors import BadOption, MissingData, RunConflict
 from gcg_bench.pipeline.predict import Missing
 from gcg_bench.scoring.features import pair_up
 from gcg_bench.scoring.results import Result
@@ -79,3 +80,20 @@ def references_digest(dataset: Dataset) -> str:
         return truth
     origin = f"{dataset.card.name} {dataset.card.version} {dataset.split}"
     return hashlib.sha256(origin.encode()).hexdigest()
+
+
+def refuse_other_references(result: Result, data: Dataset, folder: Path) -> None:
+    """Raises RunConflict when a stored result was computed from other references than these.
+
+    Args:
+        result: a stored result.
+        data: the data set as it is now.
+        folder: the run's folder, for the message.
+    """
+    stored, now = result.digests.references, references_digest(data)
+    if stored and stored != now:
+        raise RunConflict(
+            f"{folder}: {result.key} was scored with other references: {data.card.name}"
+            f" {data.split} had sha256 {stored[:12]}..., now it has {now[:12]}.... Score it again:"
+            f" gcg-bench score {folder}"
+        )

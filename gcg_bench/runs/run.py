@@ -36,11 +36,11 @@ from gcg_bench.runs.files import (
 )
 from gcg_bench.runs.journal import Journal
 from gcg_bench.runs.lock import Lock
+from gcg_bench.runs.seals import PREDICTIONS, sealed
 from gcg_bench.runs.settings import refuse_different_settings, refuse_foreign_files
 from gcg_bench.types import Prediction, Rows
 
 _SETTINGS = "run.json"
-_PREDICTIONS = "predictions.jsonl"
 _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 _LOCK = ".lock"
@@ -127,7 +127,7 @@ class Run:
                 write_json(folder / _SETTINGS, stored)
             run = cls(folder, lock)
             refuse_different_settings(folder, dict(run.settings), requested)
-            repair_last_line(folder / _PREDICTIONS)
+            repair_last_line(folder / PREDICTIONS)
             run._done = set(run.done_ids())
             run._journal = Journal(folder / _JOURNAL, run._done)
             cleanup.pop_all()  # from here on, `close` releases the lock
@@ -186,12 +186,12 @@ class Run:
             RunLocked: the run was opened only for reading, or the lock was lost.
             EnvironmentProblem: the line cannot be written; nothing of it is left in the file.
         """
-        line = (write_line(prediction) + "\n").encode("utf-8")
+        line = sealed(write_line(prediction).encode("utf-8")) + b"\n"
         with self._append_lock:
             if self._lock is None or self._done is None:
                 raise RunLocked(f"{self.folder}: open for reading only, cannot add predictions")
             self._lock.check()
-            file = self.folder / _PREDICTIONS
+            file = self.folder / PREDICTIONS
             if prediction.id in self._done:
                 raise BadData("the image has a prediction already", file=file, image=prediction.id)
             if self._handle is None:
@@ -218,7 +218,7 @@ class Run:
         Raises:
             BadData: a line is damaged; names the line.
         """
-        if (self.folder / _PREDICTIONS).is_file():
+        if (self.folder / PREDICTIONS).is_file():
             yield from read_predictions(self.folder, sizes=sizes)
 
     def write_rows(self, protocol: str, rows: Mapping[str, Rows]) -> None:
@@ -251,7 +251,7 @@ class Run:
 
     def digests(self, protocol: str) -> tuple[str, str]:
         """The sha256 of the predictions and of a protocol's rows; empty where there are none."""
-        files = (self.folder / _PREDICTIONS, self._protocol_folder(protocol) / _ROWS)
+        files = (self.folder / PREDICTIONS, self._protocol_folder(protocol) / _ROWS)
         predictions, rows = (file_sha256(file) if file.is_file() else "" for file in files)
         return predictions, rows
 

@@ -45,7 +45,8 @@ def write(file: Path, rows: Mapping[str, Rows]) -> None:
             )
         for name, column in table.columns.items():
             columns[f"{metric}.{name}"] = _to_arrow(column)
-    parquet.write_table(pa.table(columns), file, compression="zstd")
+    table = pa.table(columns)
+    parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
 def read(file: Path) -> dict[str, Rows]:

@@ -2,12 +2,15 @@
 
     RUN/<task>.<protocol>-<version>/rows.parquet   what was counted
     RUN/<task>.<protocol>-<version>/scores.json    the result, with the sha256 of predictions, rows
-                                                   and references that it was computed from
+                                                   and references that it was computed from, and of
+                                                   its own content
 
 A reader refuses what does not fit together: other predictions, other rows, scores that the rows do
 not give.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -21,10 +24,12 @@ from gcg_bench.files.fields import Record
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of
 from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Metric, Rows
 
+_CONTENT = "content"  # the field of scores.json that holds the sha256 of the others
 _SAME = 1e-9  # how far sums on another machine may differ
 _COUNTED = 1e15  # more than any metric counts in one image
 
@@ -35,7 +40,8 @@ def keep(run: Run, result: Result) -> Result:
     predictions, rows = run.digests(result.protocol.folder)
     digests = replace(result.digests, predictions=predictions, rows=rows)
     stored = replace(result, digests=digests)
-    run.write_scores(result.protocol.folder, stored.to_json())
+    value = stored.to_json()
+    run.write_scores(result.protocol.folder, {**value, _CONTENT: _content(value)})
     return stored
 
 
@@ -69,8 +75,33 @@ def load_result(run: Run, folder: str) -> Result:
         raise _stale(file, problem, "sha256.predictions")
     rows = {metric.name: rows_of(metric, run, folder) for metric in result.metrics}
     result = replace(result, rows=rows, label=label_of(run))
+    _refuse_other_answers(result, run, file)
     _refuse_contradiction(result, file)
+    if scores.get(_CONTENT) != _content(scores):
+        raise _stale(file, "is not as it was written: it was changed or is damaged", _CONTENT)
     return result
+
+
+def _content(scores: Mapping[str, Any]) -> str:
+    """The sha256 of all other fields of a scores.json, whatever their order and layout."""
+    fields = {name: value for name, value in scores.items() if name != _CONTENT}
+    text = json.dumps(fields, sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _refuse_other_answers(result: Result, run: Run, file: Path) -> None:
+    """Raises BadData when run.json says that other answers were made, or of other data."""
+    stated = {"dataset": result.data.dataset, "split": result.data.split}
+    for name, value in stated.items():
+        if name in run.settings and run.settings[name] != value:
+            raise _stale(file, f"is {value!r}, and run.json says {run.settings[name]!r}", name)
+    if "prompt" not in run.settings:  # of a run that was made in Python, without a model
+        return
+    right = answered_by(run.settings)
+    for name in dict.fromkeys((*right, *result.answered)):
+        if result.answered.get(name) != right.get(name):
+            problem = f"is {result.answered.get(name)!r}, and run.json gives {right.get(name)!r}"
+            raise _stale(file, problem, f"answered.{name}")
 
 
 def rows_of(metric: Metric, run: Run, folder: str) -> Rows:

@@ -12,6 +12,7 @@ from gcg_bench.data.cards import load_card
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
+from gcg_bench.runs.seals import refuse_changed_lines, sealed
 from gcg_bench.types import Grounding, Phrase, Prediction
 
 MASK = rect(1, 1, 3, 3)
@@ -105,5 +106,8 @@ def test_a_run_says_the_same_and_is_gone_on_with(tmp_path: Path) -> None:
         assert list(run.predictions()) == [said]
         run.append(Prediction("two", error="x"))
     text = (tmp_path / "predictions.jsonl").read_bytes()
-    assert text.endswith(b"}\r\n" + write_line(Prediction("two", error="x")).encode() + b"\n")
+    assert text.endswith(
+        b"}\r\n" + sealed(write_line(Prediction("two", error="x")).encode()) + b"\n"
+    )
+    refuse_changed_lines(tmp_path)
     assert run.done_ids() == {"one", "two"}

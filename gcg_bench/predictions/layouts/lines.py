@@ -61,7 +61,10 @@ REPAIRS = {
     "refused": "set to null",
 }
 
-_FIELDS = frozenset({"id", "image_id", "caption", "phrases", "raw", "seconds", "error", "refused"})
+# `crc32` is the checksum that a run adds to its lines
+_FIELDS = frozenset(
+    {"id", "image_id", "caption", "phrases", "raw", "seconds", "error", "refused", "crc32"}
+)
 
 
 def recognises(record: Mapping[str, Any]) -> bool:

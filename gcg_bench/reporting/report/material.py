@@ -9,6 +9,7 @@ from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule, ma
 from gcg_bench.data import Dataset
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.pipeline.predict import complete
+from gcg_bench.pipeline.score import refuse_other_references
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of, short_labels
 from gcg_bench.scoring.features import FeatureStore, PhraseRule, pair_up
@@ -85,7 +86,8 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     Raises:
         MissingData: the run has not been scored.
         BadData: scores, rows and predictions do not fit together.
-        RunConflict: it was scored on other images than these, or with another encoder.
+        RunConflict: it was scored on other images or references than these, or with another
+            encoder.
         EnvironmentProblem: the phrase encoder is not installed.
     """
     task = tasks.load(data.task)
@@ -93,6 +95,8 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     if not results:
         raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
     _refuse_other_images(run, results, tuple(sample.id for sample in data.samples))
+    for result in results:
+        refuse_other_references(result, data, run.folder)
     # a run may have been scored while images were missing: they count as failures there
     predictions = complete(data.samples, run.predictions(sizes=data.sizes), missing="empty")
     store = pair_up(data.samples, predictions)

@@ -1,0 +1,86 @@
+"""Checksums of the lines of predictions.jsonl: what was changed after it was written is noticed.
+
+A run writes each line with a last field `crc32`, the CRC-32 of the line before that field. A line
+without the field, which another program wrote, is accepted as it is.
+"""
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from gcg_bench.errors import BadData
+from gcg_bench.files.atomic import replace_with
+
+PREDICTIONS = "predictions.jsonl"
+_SEAL = re.compile(rb',\s*"crc32":\s*"([0-9a-f]{8})"\s*\}\s*\Z')
+_END = 64  # bytes at the end of a line that hold its checksum
+
+
+def sealed(line: bytes) -> bytes:
+    """A line, an object as JSON without its line break, with its checksum."""
+    return line[:-1] + b', "crc32": "%08x"}' % zlib.crc32(line[:-1])
+
+
+def refuse_changed_lines(folder: Path) -> None:
+    """Raises BadData when lines of a run's predictions are not as they were written."""
+    file = folder / PREDICTIONS
+    changed = [number for number, line in _lines(file) if _is_changed(line)]
+    if changed:
+        more = f", nor are {len(changed) - 1} more lines" if changed[1:] else ""
+        raise BadData(
+            f"is not as the run wrote it, by its field crc32{more}",
+            file=file,
+            field=f"line {changed[0]}",
+            remedy="Restore the file; or, if the change is meant, score it as it is:"
+            f" gcg-bench score {folder} --accept-edits",
+        )
+
+
+def accept_changed_lines(folder: Path) -> int:
+    """Writes new checksums for the lines that were changed; gives their number.
+
+    Only the process that holds the run's lock may call this.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+    file = folder / PREDICTIONS
+    lines = [(line, _is_changed(line)) for _, line in _lines(file)]
+    count = sum(changed for _, changed in lines)
+    if count:
+        kept = b"".join(_sealed_again(line) if changed else line for line, changed in lines)
+        replace_with(file, lambda draft: _write(draft, kept))
+    return count
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers and line breaks; none where there is no file."""
+    if file.is_file():
+        with file.open("rb") as stream:
+            yield from enumerate(stream, 1)
+
+
+def _is_changed(line: bytes) -> bool:
+    seal = _found(line)
+    if seal is None:
+        return False
+    # an editor may have put a byte order mark before the first line
+    content = line[: seal.start()].removeprefix(codecs.BOM_UTF8)
+    return int(seal[1], 16) != zlib.crc32(content)
+
+
+def _found(line: bytes) -> re.Match[bytes] | None:
+    """The checksum at the end of a line."""
+    return _SEAL.search(line, max(0, len(line) - _END))
+
+
+def _sealed_again(line: bytes) -> bytes:
+    seal = _found(line)
+    content = line[: seal.start()].removeprefix(codecs.BOM_UTF8) if seal else line
+    return sealed(content + b"}") + b"\n" if seal else line
+
+
+def _write(draft: Path, content: bytes) -> None:
+    draft.write_bytes(content)
