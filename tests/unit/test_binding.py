@@ -151,7 +151,7 @@ def write(run, parts):
         lambda line: line.replace(b"mine", b""),
         lambda line: line.replace(b'"phrases": []', b'"phrases": [], "error": "x"'),
         lambda line: line.replace(b'", "', b'","'),  # written again by another program
-        lambda line: line.replace(b'"crc32": "', b'"crc32":"').replace(b"image_1", b"image_9"),
+        lambda line: line.replace(b'"crc32": "', b'"crc32":"').replace(b"image_1", b"image_77"),
     ],
 )
 def test_a_line_that_was_changed_is_refused_until_it_is_accepted(run, change):
