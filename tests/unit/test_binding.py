@@ -133,6 +133,12 @@ def test_other_references_are_refused(run):
         refuse_other_references(stored, data, run.folder)
 
 
+def test_the_times_decide_nothing(run):
+    before = load_result(run, FOLDER)
+    edited(run, lambda scores: scores["seconds"].update(tokens=3.5))
+    assert load_result(run, FOLDER).scores == before.scores
+
+
 # --- predictions
 
 
