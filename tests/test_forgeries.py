@@ -243,7 +243,7 @@ FORGERIES = {
     "another data set": (lambda t: t.row("left").update(dataset="grandf"), "dataset"),
     "another card": (lambda t: mapped(t.row("left"), "measurement", card="9"), "signature: card"),
     "another measurement": (
-        lambda t: signed(t.row("left"), "similarity=0.5", "similarity=0.4"), "signature: metrics"),
+        lambda t: signed(t.row("left"), "miou", "giou"), "signature: metrics"),
     "another measurement for all": (
         lambda t: [signed(r, "minilm", "maxilm") for r in t.rows], "signature: encoder"),
     "a direction": (

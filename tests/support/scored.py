@@ -130,7 +130,8 @@ def run_folder(folder, model, counted, *, protocols=None, settings=None, **facts
         facts: as `result` takes them.
     """
     chosen = SMALL.values() if protocols is None else protocols
-    about = {"model": model, "dataset": "shapes", "split": "val", "limit": None, **(settings or {})}
+    measured = {name: facts.get(name, getattr(DATA, name)) for name in ("dataset", "split")}
+    about = {"model": model, **measured, "limit": None, **(settings or {})}
     images = next(iter(counted.values())).ids
     with Run.create_or_resume(Path(folder), about) as run:
         for image in images:
