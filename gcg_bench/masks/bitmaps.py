@@ -38,6 +38,16 @@ def as_bitmap(value: object) -> NDArray[np.uint8] | None:
     return np.asarray(value, dtype=np.float64).astype(bool).astype(np.uint8)
 
 
+def bitmap_problem(value: Sequence[object], size: Size | None) -> str | None:
+    """Why rows of numbers that have the size of an image are no bitmap; None for other values."""
+    height, width = size or (0, 0)
+    if len(value) != height or height < _FEWEST:
+        return None
+    if not all(isinstance(row, list | tuple) and len(row) == width for row in value):
+        return None
+    return f"{height} rows of {width} entries, as a bitmap, which hold more than 0 and 1 (or 255)"
+
+
 def outline_problem(polygons: Sequence[Sequence[float]], size: Size) -> str | None:
     """Why polygons cannot be outlines in pixels of an image; None when they can be.
 
@@ -51,10 +61,11 @@ def outline_problem(polygons: Sequence[Sequence[float]], size: Size) -> str | No
     height, width = size
     points = np.concatenate(numbers)
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    if min(left, top) >= 0 and max(right, bottom) <= 1 and max(size) > 2:
+    if min(left, top) >= -1 and max(right, bottom) <= 1 and max(size) > 2:
+        lowest = 0 if min(left, top) >= 0 else -1
         return (
-            "all coordinates lie between 0 and 1, as if they were divided by width and height"
-            " (or the rows of a soft bitmap)"
+            f"all coordinates lie between {lowest} and 1, as if they were divided by width and"
+            " height (or the rows of a soft bitmap)"
         )
     beyond = [
         max(-near, side - most) > max(_NEAR_PIXELS, _NEAR * most)

@@ -12,7 +12,7 @@ import numpy as np
 
 from gcg_bench.errors import BadMask
 from gcg_bench.masks.algebra import encode
-from gcg_bench.masks.bitmaps import as_bitmap, size_relation
+from gcg_bench.masks.bitmaps import as_bitmap, bitmap_problem, size_relation
 from gcg_bench.masks.codes import Expanded, IntArray, chunks, compress, expand, without_inner_zeros
 from gcg_bench.masks.numbers import REMEDY, Size, checked_size, plain_numbers, value_text
 from gcg_bench.masks.polygons import from_polygons
@@ -125,6 +125,8 @@ def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
             return encode(bitmap), True
         if size is None:
             raise BadMask("polygons without the image's size", field=field, remedy=REMEDY)
+        if problem := bitmap_problem(value, size):
+            raise BadMask(problem, field=field, remedy="Write 1 for the mask and 0 for the rest")
         return from_polygons(value, *size, field=field), True
     raise BadMask(
         f"a mask is {value_text(value)}, neither run lengths nor polygons",
@@ -135,6 +137,10 @@ def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
 
 def _stated_size(value: Mapping[Any, Any], expected: Size | None, field: str) -> Size:
     """The size that run lengths state; raises BadMask when it is not the size of the image."""
+    if not {"size", "counts"} & set(value):
+        names = ", ".join(repr(name)[:40] for name in list(value)[:8])
+        problem = f"an object without size and counts; it has the fields {names or '(none)'}"
+        raise BadMask(problem, field=field, remedy=REMEDY)
     size = checked_size(value.get("size"), f"{field}.size")
     _refuse_size(size, expected, f"{field}.size", "mask")
     return size

@@ -13,6 +13,7 @@ from gcg_bench.files.fields import CollectedFaults
 from gcg_bench.predictions import Known, Reading, read_predictions, write_line
 from gcg_bench.predictions.identity import TwoImages
 from gcg_bench.predictions.markup import clean
+from gcg_bench.predictions.mask_oddities import MaskOddities
 from gcg_bench.predictions.oddities import TextOddities, text_oddities
 from gcg_bench.predictions.recognition import repair_of
 from gcg_bench.types import Prediction
@@ -56,20 +57,21 @@ def check(
     """
     faults = CollectedFaults()
     split = _split(ids, known)
-    oddities = TextOddities()
+    oddities, masks = TextOddities(), MaskOddities()
     predicted = set()
     counts = Reading() if reading is None else reading
     for prediction in _kept(path, sizes, split, faults, counts):
         predicted.add(prediction.id)
         oddities.add(prediction)
+        masks.add(prediction)
     for absent in [query.id for query in split or () if query.id not in predicted]:
         faults.error(BadData("no prediction", file=path, image=absent, remedy="Predict it"))
     if doubt := counts.outlines.doubt():
         remedy = "Write coordinates in pixels of the image"
         faults.warning(BadData(doubt, file=path, remedy=remedy))
-    for oddity in oddities.found():
-        problem, remedy = oddity.problem, oddity.remedy
-        faults.warning(BadData(problem, file=path, image=oddity.image, remedy=remedy))
+    for oddity in (*oddities.found(), *masks.found()):
+        image = oddity.image or None
+        faults.warning(BadData(oddity.problem, file=path, image=image, remedy=oddity.remedy))
     return faults.collected
 
 

@@ -1,10 +1,12 @@
 """Markup that a model's raw output holds and a caption must not: finds it, and removes it.
 
 Tags (`<p>`, `</s>`, `<|im_end|>`), tokens in brackets (`[SEG]`), roles of a conversation
-(`ASSISTANT:`), coordinates (`<box>(1,2),(3,4)</box>`), and marks of tokenisers. `<3`, `a < b` and
+(`ASSISTANT:`), labels before the caption (`Caption:`), coordinates (`<box>(1,2),(3,4)</box>`),
+marks of tokenisers, of Markdown, of JSON and of HTML, and invisible characters. `<3`, `a < b` and
 other brackets are text.
 """
 
+import html
 import re
 from dataclasses import replace
 
@@ -12,6 +14,13 @@ from gcg_bench.types import Grounding, Phrase, Prediction
 
 _NUMBER = r"\s{0,3}-?\d{1,5}(?:\.\d{1,8})?\s{0,3}"
 _POINT = rf"[(\[]{_NUMBER},{_NUMBER}[)\]]"
+
+_SPEAKER = "assistant|gpt|ai|bot|chatbot|model"
+_LABEL = "caption|(?:final )?answer|output|response|description"
+_ENTITY = r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#[xX][0-9a-fA-F]{1,5});"
+_ESCAPE = r"\\(?:[nrt](?![a-z])|u[0-9a-fA-F]{4})"
+# the control characters but tab and line ends, and characters without width; joiners have a use
+_INVISIBLE = "[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u200e\u200f\u2060\ufeff]"
 
 _MARKUP = re.compile(
     "|".join(
@@ -24,23 +33,32 @@ _MARKUP = re.compile(
             r"<(?:p|div|span|img|a|br|font)\s[^<>]{0,200}>",
             r"</?\d{1,4}>",
             r"<</?SYS>>",
-            r"\[/?(?:SEG|seg|INST|CLS|SEP|PAD|MASK|UNK|BOS|EOS|DET|BOX|REF|REJ|IMG|IMAGE|OBJ|PHRASE)"
-            r"\d{0,4}\]",
-            r"&lt;/?[A-Za-z][\w|]{0,40}&gt;",
+            r"\[\s?/?(?:SEG|seg|INST|CLS|SEP|PAD|MASK|UNK|BOS|EOS|DET|BOX|REF|REJ|IMG|IMAGE|OBJ|PHRASE)"
+            r"\s?[:_-]?\s?\d{0,4}\s?\]",
+            r"\bSEG\d{0,4}\b",
+            _ENTITY,
+            _ESCAPE,
             r"\b(?:ASSISTANT|USER|HUMAN|SYSTEM)\s?:",
-            r"\A\s{0,9}(?:Assistant|User|Human)\s?:",
+            rf"\A\s{{0,9}}(?i:user|human|system|{_SPEAKER}|{_LABEL})\s?:",
+            r"\A\s{0,9}(?:assistant|model|user)\s{0,3}\n",
             r"#{2,4}\s?(?:Assistant|Human|Response|Instruction|User)\s?:?",
             rf"\[{{1,2}}{_NUMBER}(?:,{_NUMBER}){{3}}\]{{1,2}}",
             rf"{_POINT}\s?,\s?{_POINT}",
-            r"```(?:json)?",
-            r"\*\*",
+            r"\A\s{0,9}(?:```(?:json)?\s{0,9})?[\[{]\s{0,9}(?:[\"']\w{1,40}[\"']\s?:\s?)?[\"']",
+            r"[\"']\s{0,9}[\]}]\s{0,9}(?:```\s{0,9})?\Z",
+            r"\Ab(?=[\"'])",
+            r"`{1,3}(?:json\b)?",
+            r"\A\s{0,9}(?:#{1,6}|[-*>\u2022])\s",
+            r"\*\*|(?<!\w)\*(?=\w)|(?<=[\w.,!?])\*(?!\w)",
+            r"\]\(https?://[^)\s]{0,300}\)",
             "[▁ĠĊ]",
+            _INVISIBLE,
         )
     )
 )
 
 _ANSWER = re.compile(
-    r"\bASSISTANT\s?:|\A\s{0,9}Assistant\s?:|</think>|\[/INST\]|<\|im_start\|>\s?assistant"
+    rf"\bASSISTANT\s?:|(?m:^)\s{{0,9}}(?i:{_SPEAKER}|{_LABEL})\s?:|</think>|\[/INST\]|<\|im_start\|>\s?assistant"
     r"|<\|start_header_id\|>\s?assistant\s?<\|end_header_id\|>|<start_of_turn>\s?model"
     r"|#{2,4}\s?(?:Assistant|Response)\s?:"
 )
@@ -62,6 +80,7 @@ def without_markup(text: str) -> str:
     """
     if _MARKUP.search(text) is None:
         return text
+    text = re.sub(_INVISIBLE, "", _unescaped(text))
     start = max((match.end() for match in _ANSWER.finditer(text)), default=0)
     answer = text[start:] if re.search(r"\w", _MARKUP.sub("", text[start:])) else text
     parts: list[str] = []
@@ -71,6 +90,12 @@ def without_markup(text: str) -> str:
         if piece:
             parts.append(piece)
     return "".join(parts)
+
+
+def _unescaped(text: str) -> str:
+    """The text with the characters that entities of HTML and escapes of JSON stand for."""
+    characters = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    return re.sub(_ENTITY, lambda match: html.unescape(match[0]).replace("\xa0", " "), characters)
 
 
 def clean(prediction: Prediction) -> Prediction:

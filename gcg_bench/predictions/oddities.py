@@ -14,11 +14,19 @@ from gcg_bench.types import Prediction
 
 _REPEATED = 10  # times that one phrase occurs in one answer
 _LOOP = 5  # times that a few words follow themselves
+_HALF = 4  # words of a caption that stands twice
 _PERIOD = 8  # words of what is repeated
 _LOOKED_AT = 20_000  # words of a caption
 _USUALLY = 0.8  # share of captions that end with a full stop, from which on others are odd
 _ENOUGH = 5  # captions from which on the usual can be known
 
+_ALIKE = 3  # answers from which on it is odd that half of them are equal
+_LABEL = 60  # characters of a beginning that ends in a colon
+
+# UTF-8 that was read as Windows-1252, half a surrogate pair, and what replaces a lost character
+_DAMAGED = re.compile(
+    "[\ufffd\ud800-\udfff]|\u00e2\u20ac.|\u00c3[\u0080-\u00bf]|\u00c2[\u00a0-\u00bf]"
+)
 _WORD = re.compile(r"\w+")
 _OPEN_ENDS = frozenset({
     "a", "an", "and", "are", "as", "at", "behind", "beside", "between", "by", "for", "from", "her",
@@ -75,6 +83,12 @@ class TextOddities:
     _outside: _Kind = field(default_factory=_Kind)
     _empty: _Kind = field(default_factory=_Kind)
     _open: _Kind = field(default_factory=_Kind)
+    _damaged: _Kind = field(default_factory=_Kind)
+    _wordless: _Kind = field(default_factory=_Kind)
+    _again: _Kind = field(default_factory=_Kind)
+    _captions: Counter[str] = field(default_factory=Counter)
+    _labels: Counter[str] = field(default_factory=Counter)
+    _first: dict[str, str] = field(default_factory=dict)
     _unended: list[tuple[str, int, str]] = field(default_factory=list)
     _longest: int = 0
     _ended: int = 0
@@ -91,41 +105,81 @@ class TextOddities:
         if marks:
             self._marks.update(marks)
             self._marked.add(prediction.id, caption or texts[0])
-        self._add_repetition(prediction.id, caption, texts)
+        if match := _DAMAGED.search(caption):
+            self._damaged.add(prediction.id, caption[max(0, match.start() - 20) :])
+        self._add_repetition(prediction, caption, texts)
         if plain := without_markup(caption).strip():
             self._add_end(prediction.id, plain)
             self._add_outside(prediction.id, plain, texts)
+            self._add_alike(prediction.id, caption)
         else:
             self._empty.add(prediction.id, "")
 
     def found(self) -> list[Oddity]:
         """What is odd in all answers, one entry a kind."""
+        return [
+            Oddity(f"{problem}, as image {kind.image}{_shown(kind.example)}", kind.image, remedy)
+            for kind, problem, remedy in self._kinds()
+            if kind.count
+        ]
+
+    def _kinds(self) -> list[tuple[_Kind, str, str]]:
+        """All kinds of oddities, each with what is said of its count, and the remedy."""
         of = f"of {self._answers} answers"
         marked = f"{self._marked.count} {of} hold markup ({self._mark_list()})"
         repeated = f"{self._repeated.count} {of} hold one phrase {_REPEATED} times or more"
-        loops = f"{self._loops.count} {of} repeat the same words without end"
+        again = f"{self._again.count} of {self._phrases} phrases repeat a phrase and its mask"
+        loops = f"{self._loops.count} {of} repeat the same words"
         outside = f"{self._outside.count} of {self._phrases} phrases are not in their caption"
-        cut = self._cut()
+        wordless = f"{self._wordless.count} of {self._phrases} phrases hold no words"
+        damaged = f"{self._damaged.count} {of} hold characters that a wrong encoding damaged"
+        cut, alike, label = self._cut(), self._most(self._captions), self._most(self._labels)
         kinds = [
             (self._marked, marked, "data check --fix OUT writes a copy without it"),
+            (label, f"{label.count} {of} begin with the same words and a colon", "Remove them"),
+            (alike, f"{alike.count} {of} have the same caption", "Is each image asked?"),
             (self._repeated, repeated, "Does the model stop?"),
+            (self._again, again, "Write each phrase once"),
             (self._loops, loops, "Does the model stop?"),
             (self._outside, outside, "Phrases are parts of the caption"),
+            (self._wordless, wordless, "Phrases are parts of the caption"),
+            (self._damaged, damaged, "Write the files in UTF-8"),
             (cut, f"{cut.count} {of} have a caption that seems cut off", "Is the limit too low?"),
         ]
         if self.captioned and (self._empty.count < self._answers or self._phrases):
             problem = f"{self._empty.count} {of} have an empty caption"
             kinds.append((self._empty, problem, "Is every caption written?"))
-        return [
-            Oddity(f"{problem}, as image {kind.image}{_shown(kind.example)}", kind.image, remedy)
-            for kind, problem, remedy in kinds
-            if kind.count
-        ]
+        return kinds
+
+    def _most(self, texts: Counter[str]) -> _Kind:
+        """The text that half of the answers or more have; no count where there is none."""
+        text, count = max(texts.items(), key=lambda item: item[1], default=("", 0))
+        odd = count >= _ALIKE and 2 * count >= self._answers
+        return _Kind(count, self._first[text], text) if odd else _Kind()
+
+    def _add_alike(self, id_: str, caption: str) -> None:
+        label, colon, rest = caption[:_LABEL].strip().partition(":")
+        texts = [(self._captions, caption.strip())]
+        if colon and _WORD.search(label) and rest:
+            texts.append((self._labels, f"{label}:"))
+        for counted, text in texts:
+            counted[text] += 1
+            self._first.setdefault(text, id_)
 
     def _mark_list(self) -> str:
-        return ", ".join(f"{mark[:40]} {count} times" for mark, count in self._marks.most_common(5))
+        return ", ".join(
+            f"{mark[:40] if mark.isprintable() else ascii(mark[:40])} {count} times"
+            for mark, count in self._marks.most_common(5)
+        )
 
-    def _add_repetition(self, id_: str, caption: str, texts: list[str]) -> None:
+    def _add_repetition(self, prediction: Prediction, caption: str, texts: list[str]) -> None:
+        id_ = prediction.id
+        phrases = Counter(
+            (phrase.text, phrase.masks) for phrase in prediction.grounding.phrases if phrase.masks
+        )
+        for (words, _), times in phrases.items():
+            if times > 1:
+                self._again.add(id_, words or "", times - 1)
         counted = Counter(" ".join(text.casefold().split()) for text in texts)
         text, count = max(counted.items(), key=lambda item: item[1], default=("", 0))
         if count >= _REPEATED:
@@ -148,7 +202,9 @@ class TextOddities:
         whole = f" {' '.join(_words(caption))} "
         for text in texts:
             words = " ".join(_words(without_markup(text)))
-            if words and f" {words} " not in whole:
+            if not words:
+                self._wordless.add(id_, text)
+            elif f" {words} " not in whole:
                 self._outside.add(id_, text)
 
     def _cut(self) -> _Kind:
@@ -179,11 +235,13 @@ def _words(text: str) -> list[str]:
 
 
 def _loop(caption: str) -> str:
-    """The words that follow themselves _LOOP times or more in a caption; empty for none."""
+    """The words that follow themselves _LOOP times, or are half of a caption each; else empty."""
     words = _words(caption[: 10 * _LOOKED_AT])[:_LOOKED_AT]
     for period in range(1, _PERIOD + 1):
         repeated = bytes(map(eq, words, words[period:]))
         start = repeated.find(b"\x01" * ((_LOOP - 1) * period))
         if start >= 0:
             return " ".join(words[start : start + period])
-    return ""
+    half = len(words) // 2
+    twice = half >= _HALF and words[:half] == words[half:]
+    return " ".join(words[:half]) if twice else ""

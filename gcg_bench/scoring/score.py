@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from gcg_bench import __version__, statistics
+from gcg_bench.predictions.mask_oddities import mask_oddities
 from gcg_bench.predictions.oddities import text_oddities
 from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.floors import floors
@@ -229,7 +230,8 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
             f"{untidy} answers have a <p> or </p> without its partner; phrases are kept"
         )
     captioned = any(pair.sample.captions for pair in pairs)
-    odd = text_oddities([pair.prediction for pair in pairs], captioned=captioned)
+    answers = [pair.prediction for pair in pairs]
+    odd = [*text_oddities(answers, captioned=captioned), *mask_oddities(answers)]
     sentences += [oddity.problem for oddity in odd]
     for metric in protocol.metrics:
         sentences += metric.notes(pairs)

@@ -4,13 +4,15 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gcg_bench.masks.codes import compress
 from gcg_bench.predictions import read_predictions
 from gcg_bench.predictions.check import check, fix
 from gcg_bench.predictions.markup import clean, markup, without_markup
 from gcg_bench.predictions.oddities import text_oddities
-from gcg_bench.types import Grounding, Phrase, Prediction
+from gcg_bench.types import Grounding, Mask, Phrase, Prediction
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,24 @@ from gcg_bench.types import Grounding, Phrase, Prediction
         ('<p class="x">A man</p> sits.', "A man sits."),
         ("<|start_header_id|>assistant<|end_header_id|>\n\nA man.<|eot_id|>", "A man."),
         ("A man.</s> ASSISTANT:", "A man."),
+        ("GPT: A man.", "A man."),
+        ("user: What?\nassistant: A man.", "A man."),
+        ("Caption: A man.", "A man."),
+        ("Final answer: A man.", "A man."),
+        ("model\nA man.", "A man."),
+        ("A man [SEG:1] sits [ SEG ].", "A man sits."),
+        ("A man SEG sits.", "A man sits."),
+        ("Tom &amp; Jerry sit.&nbsp;", "Tom & Jerry sit."),
+        ("&#39;A man&#39; sits.", "'A man' sits."),
+        ("\\u003cp\\u003eA man\\u003c/p\\u003e sits.\\n", "A man sits."),
+        ('{"caption": "A man."}', "A man."),
+        ("```json\n{'caption': 'A man.'}\n```", "A man."),
+        ("['A man.']", "A man."),
+        ("*A man* sits.", "A man sits."),
+        ("# A man", "A man"),
+        ("- A man", "A man"),
+        ("> `A man`", "A man"),
+        ("A\u200b m\u200ban.\x00", "A man."),
     ],
 )
 def test_markup_is_found_and_removed(raw: str, plain: str) -> None:
@@ -66,6 +86,9 @@ def test_markup_is_found_and_removed(raw: str, plain: str) -> None:
         "A score of 3*4.",
         "A shirt with # 5",
         "a  man   with  spaces ",
+        "A T-shirt that costs 2 * 3 - 1.",
+        "R&D; a sign: 'GO'",
+        "A family 👨\u200d👩\u200d👧 sits.",
     ],
 )
 def test_text_is_no_markup(text: str) -> None:
@@ -117,7 +140,53 @@ def test_one_phrase_many_times_is_said() -> None:
 def test_a_caption_that_repeats_itself_is_said() -> None:
     assert problems(answer("a", "A man, a man, a man and a man.")) == []
     (problem,) = problems(answer("a", "There is " + "a man and " * 40 + "a dog."))
-    assert problem.endswith("repeat the same words without end, as image a ('a man and')")
+    assert problem.endswith("repeat the same words, as image a ('a man and')")
+
+
+def test_a_caption_that_stands_twice_is_said() -> None:
+    assert problems(answer("a", "A man sits. A man runs.")) == []
+    (problem,) = problems(answer("a", "A man sits here. A man sits here."))
+    assert problem == "1 of 1 answers repeat the same words, as image a ('a man sits here')"
+
+
+def test_one_caption_for_all_images_is_said() -> None:
+    others = [answer("c", "A dog."), answer("d", "A cat.")]
+    assert problems(answer("a", "A man."), answer("b", "A man."), *others) == []
+    found = problems(*(answer(id_, "A man. ") for id_ in "ab"), answer("c", "A man."))
+    assert found == ["3 of 3 answers have the same caption, as image a ('A man.')"]
+
+
+def test_one_beginning_for_all_captions_is_said() -> None:
+    answers = [answer(id_, f"Sure! Here it is: a {id_}.") for id_ in ("man", "dog", "cat")]
+    assert problems(*answers) == [
+        "3 of 3 answers begin with the same words and a colon, as image man ('Sure! Here it is:')"
+    ]
+    assert problems(*answers[:2], answer("x", "A tree."), answer("y", "A house.")) == []
+
+
+def test_damaged_characters_are_said() -> None:
+    texts = [
+        "A man\u00e2\u20ac\u2122s coat.",
+        "A caf\u00c3\u00a9.",
+        "A man\ufffd.",
+        "A \ud83d dog.",
+    ]
+    for text in texts:
+        (problem,) = problems(answer("a", text))
+        assert "1 of 1 answers hold characters that a wrong encoding damaged" in problem
+    assert problems(answer("a", "Un caf\u00e9, \u00c0 l'\u00e2ne, 3 \u20ac.")) == []
+
+
+def test_phrases_without_words_are_counted() -> None:
+    (problem,) = problems(answer("a", "A man.", "", "...", "A man"))
+    assert problem == "2 of 3 phrases hold no words, as image a"
+
+
+def test_a_phrase_with_the_same_mask_again_is_counted() -> None:
+    masks = [Mask(2, 2, compress(np.array(runs))) for runs in ([4], [0, 4])]
+    phrases = [Phrase("a man", (masks[k],)) for k in (0, 0, 0, 1)]
+    (problem,) = problems(Prediction("a", Grounding("a man.", tuple(phrases))))
+    assert problem == "2 of 4 phrases repeat a phrase and its mask, as image a ('a man')"
 
 
 def test_phrases_from_nowhere_are_counted() -> None:
@@ -138,8 +207,9 @@ def test_captions_that_are_cut_are_counted() -> None:
     assert problems(answer("a", "A man sits on a")) == [
         "1 of 1 answers have a caption that seems cut off, as image a ('A man sits on a')"
     ]
-    ended = [answer(str(k), "A man sits on a bench in the park.") for k in range(8)]
-    assert problems(*ended, answer("x", "A man sits on a bench in the par"))[0].startswith("1 of 9")
+    ended = [answer(str(k), f"Man {k} sits on a bench in the park.") for k in range(8)]
+    (problem,) = problems(*ended, answer("x", "A man sits on a bench in the par"))
+    assert problem.startswith("1 of 9 answers have a caption that seems cut off")
     assert problems(*ended, answer("x", "A man")) == []
     unended = [answer(str(k), "A man sits on a bench") for k in range(8)]
     assert problems(*unended) == []
