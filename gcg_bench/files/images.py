@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits, paths
@@ -147,6 +147,9 @@ def opened(source: Path | BytesIO, file: object) -> Iterator[Image.Image]:
                     file=file,
                 )
             yield image
+    except UnidentifiedImageError as error:
+        problem = f"not an image that can be read (none of {', '.join(FORMATS)})"
+        raise BadData(problem, file=file, remedy="Fetch or write the file again") from error
     except _UNREADABLE as error:
         raise BadData(f"not an image that can be read ({error})", file=file) from error
 
@@ -202,8 +205,8 @@ def _rgb(image: Image.Image, form: str | None, file: object) -> Pixels:
 
 
 def _has_16_bits(image: Image.Image, form: str | None) -> bool:
-    """Whether an image is grey with unsigned 16 bits; older versions of Pillow say 32 for PNG."""
-    return image.mode.startswith("I;16") or (image.mode == "I" and form == "PNG")
+    """Whether an image is grey with unsigned 16 bits; Pillow says 32 for PPM and, once, for PNG."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and form in ("PNG", "PPM"))
 
 
 def picture_oddities(path: Path) -> Iterator[str]:

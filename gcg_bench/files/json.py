@@ -122,6 +122,7 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
         return _DECODER.decode(text)
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 (byte {error.start})"
+        remedy = "Write the file again, in UTF-8"
     except json.JSONDecodeError as error:
         truncated = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
         problem = f"not JSON: {error.msg} in line {line or error.lineno} column {error.colno}"

@@ -2,7 +2,8 @@
 
 A record may name its image in several fields, and its place (a file's name, a key) may name it too.
 Of all fields, the one that names most images of the split is used, spelt as the split spells it:
-without a file extension, without folders, without zero padding, or without COCO's prefix.
+without a file extension, without folders, without zero padding, without COCO's prefix, or in other
+letters: lower case, white space around it, another form of Unicode.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,7 @@
 """What a record and its place say of whose answer it is, and how names may be spelt."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,12 +9,15 @@ from gcg_bench.files import paths
 from gcg_bench.files.fields import as_whole
 
 FIELDS = (
-    "id", "image_id", "img_id", "imageId", "imgId", "image_name", "file_name", "filename",
-    "image_path", "image_file", "image_url", "image", "img",
+    "id", "image_id", "img_id", "imageId", "imgId", "imageID", "imageid", "image_name", "img_name",
+    "file_name", "filename", "image_filename", "image_path", "img_path", "image_file", "img_file",
+    "image_url", "img_url", "image", "img", "file", "file_path", "filepath", "path", "url",
 )  # fmt: skip
 """The fields that may say whose answer a record is."""
 
-_EXTENSION = re.compile(r"(?:\.(?:jpe?g|png|webp|bmp|gif|tiff?|json))+$", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"(?:\.(?:jpe?g|jfif|png|webp|bmp|gif|tiff?|heic|heif|avif|json))+$", re.IGNORECASE
+)
 _COCO = re.compile(r"COCO_(?:train|val|test)\d{4}_0*(\d+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]*://[^?#]*/", re.IGNORECASE)
 
@@ -43,12 +47,18 @@ def _without_prefix(name: str) -> str:
     return match[1] if match else _without_padding(name)
 
 
+def _folded(name: str) -> str:
+    bare = unicodedata.normalize("NFKC", name).strip(" \t\r\n\ufeff'\"")
+    return _without_prefix(bare).casefold() or name
+
+
 SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", _as_written),
     ("the file extension", _without_extension),
     ("the folder", _without_folder),
     ("zero padding", _without_padding),
     ("COCO's prefix", _without_prefix),
+    ("the case of letters, white space or the form of Unicode", _folded),
 )
 """What a spelling leaves out beside what the earlier ones do, and the name without it."""
 

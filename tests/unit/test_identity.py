@@ -55,9 +55,19 @@ def ids(path: Path, known: list[Known], reading: Reading | None = None) -> list[
         ("COCO_val2014_000000000123.jpg", "123", "COCO's prefix"),
         (123, "COCO_val2014_000000000123", "COCO's prefix"),
         ("000000000000", "0", "zero padding"),
+        ("sa_1.heic", "sa_1", "the file extension"),
+        ("SA_1", "sa_1", "the case of letters"),
+        ("sa_1 ", "sa_1", "white space"),
+        (" Sa_1.JPG", "sa_1.jpg", "white space"),
+        ("\ufeffsa_1", "sa_1", "white space"),
+        ("'sa_1'", "sa_1", "white space"),
+        ("cafe\u0301", "caf\u00e9", "the form of Unicode"),
+        ("\uff53\uff41_1", "sa_1", "the form of Unicode"),
     ],
 )
-@pytest.mark.parametrize("field", ["id", "image_id", "img_id", "file_name", "image"])
+@pytest.mark.parametrize(
+    "field", ["id", "image_id", "img_id", "file_name", "image", "file", "img_name", "path"]
+)
 def test_a_spelling_of_the_splits_id_is_read_and_said(
     tmp_path: Path, written: object, known: str, said: str, field: str
 ) -> None:

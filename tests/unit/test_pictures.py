@@ -159,3 +159,16 @@ def test_oddities_of_pictures_are_said(tmp_path: Path) -> None:
     exif[0x0112] = 3
     Image.new("RGB", (6, 4)).save(tmp_path / "d.png", exif=exif)
     assert "EXIF orientation is 3" in next(picture_oddities(tmp_path / "d.png"))
+
+
+@pytest.mark.parametrize("largest", [4095, 65535])
+def test_grey_ppm_of_16_bits_is_scaled_by_its_header(tmp_path: Path, largest: int) -> None:
+    values = np.array([[0, largest // 2, largest]], dtype=">u2")
+    (tmp_path / "a.pgm").write_bytes(b"P5\n3 1\n%d\n" % largest + values.tobytes())
+    assert read_pixels(tmp_path / "a.pgm", 1, 3)[0, :, 0].tolist() == [0, 127, 255]
+
+
+def test_a_file_that_is_no_picture_is_refused_by_formats(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(BadData, match=r"an image that can be read \(none of JPEG, PNG"):
+        read_pixels(tmp_path / "a.png", 1, 1)

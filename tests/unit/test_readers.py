@@ -217,6 +217,14 @@ def test_archives_are_named(tmp_path: Path) -> None:
     [
         (b"\x80\x04\x95abc", "a Python pickle"),
         (b"PAR1abc", "a parquet table"),
+        (b"\x80\x05\x8c", "a Python pickle"),
+        (b"\x89HDF\r\n", "an HDF5 file"),
+        (b"SQLite format 3\x00", "an SQLite database"),
+        (b"\x89PNG\r\n", "a picture"),
+        (gzip.compress(gzip.compress(b"{}")), "packed twice with gzip"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        ('{"id": "caf\u00e9"}'.encode("latin-1"), "not UTF-8 .* Write the file again, in UTF-8"),
         (b"\x00" * 257 + b"ustar", "a tar archive"),
         (b"\xff\xfe{\x00\x00", "not UTF-16"),
         (gzip.compress(LINES.encode())[:-20], "damaged gzip file"),
@@ -227,6 +235,12 @@ def test_other_files_are_refused_by_name(tmp_path: Path, content: bytes, message
     path = written(tmp_path / "p.jsonl", content)
     with pytest.raises(BadData, match=message):
         list(read_predictions(path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
+def test_utf32_without_its_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path / "p.jsonl", json.dumps(record("a")).encode(encoding))
+    assert [one.id for one in read_predictions(path)] == ["a"]
 
 
 def test_a_packed_file_cannot_fill_the_memory(
