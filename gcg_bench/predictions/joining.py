@@ -12,6 +12,8 @@ from gcg_bench.files.fields import Faults
 from gcg_bench.predictions.drafts import DraftPhrase, PredictionDraft
 from gcg_bench.predictions.reading import Reading
 
+_SORTED = 3  # images with masks by falling score, which is no accident
+
 
 def joined(
     drafts: Iterable[PredictionDraft], faults: Faults, reading: Reading
@@ -78,4 +80,21 @@ def _summary(answers: list[PredictionDraft], masks: int) -> str:
     )
     if not captioned:
         return f"{text}; no file holds captions"
-    return text if both == len(answers) else f"{text}, of which {both} have both"
+    if both < len(answers):
+        text += f", of which {both} have both"
+    if not any(phrase.text is not None for answer in answers for phrase in answer.phrases):
+        return f"{text}; no file holds phrases (labels)"
+    if _by_score(answers):
+        text += "; masks stand by falling score, and the k-th one was given to the k-th phrase"
+    return text
+
+
+def _by_score(answers: list[PredictionDraft]) -> bool:
+    """Whether the masks of all answers stand by falling score, which phrases hardly do."""
+    several = 0
+    for answer in answers:
+        scores = [phrase.score for phrase in answer.phrases if phrase.score is not None]
+        if scores != sorted(scores, reverse=True):
+            return False
+        several += len(set(scores)) > 1
+    return several >= _SORTED

@@ -160,6 +160,34 @@ def test_both_results_files_make_whole_answers(tmp_path: Path, names: tuple[str,
     assert reading.sentences() == ["COCO results were read: 2 captions and 3 masks of 2 images"]
 
 
+def test_results_sorted_by_score_are_said(tmp_path: Path) -> None:
+    captions = [{**CAPTIONS[0], "image_id": k} for k in range(3)]
+    rows = [
+        {"image_id": k, "category_id": 1, "segmentation": LEFT, "score": score}
+        for score in (0.9, 0.4)
+        for k in range(3)
+    ]
+    reading = Reading()
+    list(read_predictions(_mixed(tmp_path, captions + rows), reading=reading))
+    (sentence,) = reading.sentences()
+    said = "masks stand by falling score, and the k-th one was given to the k-th phrase"
+    assert sentence.endswith(said)
+    reading = Reading()
+    list(read_predictions(_mixed(tmp_path, captions + rows[::-1]), reading=reading))
+    assert reading.sentences() == ["COCO results were read: 3 captions and 6 masks of 3 images"]
+
+
+def test_results_without_labels_say_so(tmp_path: Path) -> None:
+    captions = [{"image_id": row["image_id"], "caption": row["caption"]} for row in CAPTIONS]
+    reading = Reading()
+    list(read_predictions(_mixed(tmp_path, captions + MASKS), reading=reading))
+    assert reading.sentences()[0].endswith("of 2 images; no file holds phrases (labels)")
+
+
+def _mixed(tmp_path: Path, rows: list[dict]) -> Path:
+    return written(tmp_path / "rows.json", json.dumps(rows))
+
+
 def test_results_of_masks_alone_say_what_is_missing(tmp_path: Path) -> None:
     path = written(tmp_path / "m.json", json.dumps(MASKS))
     reading = Reading()
