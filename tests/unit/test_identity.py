@@ -11,6 +11,7 @@ from gcg_bench.predictions import Known, Reading, read_predictions
 from gcg_bench.predictions.check import check, fix
 from gcg_bench.types import Picture, Prediction, Query
 
+FOLDED = "the case of letters, white space or the form of Unicode"
 WORDS = {"caption": "x", "phrases": []}
 
 
@@ -56,13 +57,13 @@ def ids(path: Path, known: list[Known], reading: Reading | None = None) -> list[
         (123, "COCO_val2014_000000000123", "COCO's prefix"),
         ("000000000000", "0", "zero padding"),
         ("sa_1.heic", "sa_1", "the file extension"),
-        ("SA_1", "sa_1", "the case of letters"),
-        ("sa_1 ", "sa_1", "white space"),
-        (" Sa_1.JPG", "sa_1.jpg", "white space"),
-        ("\ufeffsa_1", "sa_1", "white space"),
-        ("'sa_1'", "sa_1", "white space"),
-        ("cafe\u0301", "caf\u00e9", "the form of Unicode"),
-        ("\uff53\uff41_1", "sa_1", "the form of Unicode"),
+        ("SA_1", "sa_1", FOLDED),
+        ("sa_1 ", "sa_1", FOLDED),
+        (" Sa_1.JPG", "sa_1.jpg", FOLDED),
+        ("\ufeffsa_1", "sa_1", FOLDED),
+        ("'sa_1'", "sa_1", FOLDED),
+        ("cafe\u0301", "caf\u00e9", FOLDED),
+        ("\uff53\uff41_1", "sa_1", FOLDED),
     ],
 )
 @pytest.mark.parametrize(

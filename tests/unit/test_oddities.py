@@ -211,7 +211,7 @@ def test_captions_that_are_cut_are_counted() -> None:
     (problem,) = problems(*ended, answer("x", "A man sits on a bench in the par"))
     assert problem.startswith("1 of 9 answers have a caption that seems cut off")
     assert problems(*ended, answer("x", "A man")) == []
-    unended = [answer(str(k), "A man sits on a bench") for k in range(8)]
+    unended = [answer(str(k), f"Man {k} sits on a bench") for k in range(8)]
     assert problems(*unended) == []
 
 
