@@ -28,16 +28,43 @@ COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "white", "black
 SHAPES = ("circle", "square", "triangle", "star", "cross", "ring", "diamond")
 SIZES = ("small", "large")
 TEXTURES = ("striped", "dotted", "checkered")
+ADJECTIVES = (*COLOURS, *SIZES, *TEXTURES)
 SYNONYMS = {
     "small": "little",
     "large": "big",
     "purple": "violet",
+    "black": "ebony",
     "striped": "stripy",
+    "dotted": "spotted",
     "checkered": "chequered",
+    "circle": "disk",
+    "ring": "hoop",
+    "diamond": "rhombus",
     "square": "foursquare",
     "triangle": "trigon",
+    "cross": "plus sign",
+    "star": "pentagram",
 }
 """Other words for the same; words that have none stay."""
+
+NEAR_SYNONYMS = {
+    "small": "tiny",
+    "large": "huge",
+    "red": "crimson",
+    "blue": "azure",
+    "green": "emerald",
+    "yellow": "golden",
+    "orange": "tangerine",
+    "purple": "lilac",
+    "white": "ivory",
+    "striped": "banded",
+    "dotted": "polka-dotted",
+    "checkered": "checked",
+    "circle": "disc",
+    "ring": "annulus",
+    "diamond": "lozenge",
+}
+"""Words for the same or for a kind of it; words that have none stay."""
 
 ONE_PHRASE = "a red circle"
 SCORES = ("F1", "gPQ", "SQ", "Noun", "Attribute", "Hallucination")
@@ -61,18 +88,34 @@ def plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
-def synonym(word: str) -> str:
-    """Another word for the same."""
-    singular = next((shape for shape in SHAPES if plural(shape) == word), "")
-    if singular in SYNONYMS:
-        return plural(SYNONYMS[singular])
-    return SYNONYMS.get(word, word)
+def other_words(table: Mapping[str, str]) -> Change:
+    """A change of a word to another word for the same; a plural stays a plural."""
+
+    def change(word: str) -> str:
+        singular = next((shape for shape in SHAPES if plural(shape) == word), "")
+        if singular in table:
+            return plural(table[singular])
+        return table.get(word, word)
+
+    return each_word(change)
+
+
+def reversed_adjectives(text: str) -> str:
+    """The attributes before the noun in reverse order: `a striped red small circle`."""
+    said = iter([word for word in _WORD.findall(text.lower()) if word in ADJECTIVES][::-1])
+    return each_word(lambda word: next(said) if word in ADJECTIVES else word)(text)
+
+
+def with_commas(text: str) -> str:
+    """Commas between the attributes: `a small, red, striped circle`."""
+    word = "|".join(ADJECTIVES)
+    return re.sub(rf"\b({word}) (?=({word})\b)", r"\1, ", text.lower())
 
 
 def reordered(text: str) -> str:
     """The attributes behind the noun: `a small red circle` is `a circle that is red and small`."""
     words = _WORD.findall(text.lower())
-    said = [word for word in words if word in (*COLOURS, *SIZES, *TEXTURES)][::-1]
+    said = [word for word in words if word in ADJECTIVES][::-1]
     kept = [word for word in words if word not in said]
     if not said or not kept:
         return text
@@ -88,7 +131,10 @@ def changes() -> Mapping[str, Change]:
         "every colour wrong": each_word(next_of(COLOURS)),
         "every shape wrong": each_word(next_of(SHAPES)),
         "one phrase for everything": lambda _: ONE_PHRASE,
-        "synonyms": each_word(synonym),
+        "synonyms": other_words(SYNONYMS),
+        "near synonyms": other_words(NEAR_SYNONYMS),
+        "adjectives in reverse order": reversed_adjectives,
+        "adjectives with commas": lambda text: with_commas(reversed_adjectives(text)),
         "plurals": each_word(lambda word: plural(word) if word in SHAPES else word),
         "other articles": lambda text: re.sub(r"^(an?) ", "the ", text.lower()),
         "no articles": lambda text: re.sub(r"^(an?|the) ", "", text.lower()),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.text import stored_tables
-from gcg_bench.text.attribute_agreement import compare, number, value
+from gcg_bench.text.attribute_agreement import compare, numbers, value
 from gcg_bench.text.later_attributes import Attribute
 from gcg_bench.text.noun_agreement import STEPS, relation
 from gcg_bench.text.noun_phrases import NounPhrase, read
@@ -215,7 +215,7 @@ class _Attributes(dict[tuple[int, int], float]):
 
     def __init__(self, attributes: Iterable[tuple[Attribute, ...]]) -> None:
         super().__init__()
-        self._numbers = [[number(item) for item in items] for items in attributes]
+        self._numbers = [numbers(items) for items in attributes]
 
     def __missing__(self, pair: tuple[int, int]) -> float:
         if _NOTHING in pair:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, agree, exclude
-from gcg_bench.text.later_attributes import Attribute
+from gcg_bench.text.later_attributes import PERHAPS, Attribute
 from gcg_bench.text.noun_agreement import noun_relation
 from gcg_bench.text.word_kinds import basic, is_clothing
 from gcg_bench.text.wordnet import wordnet
@@ -51,7 +51,7 @@ class Comparison:
 
 def compare(reference: Sequence[Attribute], prediction: Sequence[Attribute]) -> Comparison:
     """Matches attributes one to one: first those that agree, then those that contradict."""
-    sides = [[number(item) for item in side] for side in (reference, prediction)]
+    sides = [numbers(side) for side in (reference, prediction)]
     matched, conflicts, missing = _matching(*sides)
     pairs = ((_ITEMS[one], _ITEMS[other]) for one, other in conflicts)
     return Comparison(matched, tuple(pairs), tuple(_ITEMS[k] for k in missing))
@@ -66,8 +66,13 @@ def number(item: Attribute) -> int:
     return found
 
 
+def numbers(items: Sequence[Attribute]) -> list[int]:
+    """The numbers of attributes, in an order that does not depend on theirs."""
+    return [number(item) for item in sorted(items)]
+
+
 def value(reference: Sequence[int], prediction: Sequence[int]) -> float:
-    """The value of `compare` for attributes that are given by their numbers."""
+    """The value of `compare` for attributes that are given by `numbers`."""
     if reference == prediction:
         return 1.0
     matched, conflicts, missing = _matching(reference, prediction)
@@ -109,8 +114,10 @@ def _matching(
     reference: Sequence[int], prediction: Sequence[int]
 ) -> tuple[int, list[tuple[int, int]], list[int]]:
     """How many agree, the pairs that contradict each other, and those on one side only."""
-    waiting, unmatched = list(prediction), []
-    for item in reference:
+    equal = set(reference) & set(prediction)
+    waiting = [item for item in prediction if item not in equal]
+    unmatched = []
+    for item in (item for item in reference if item not in equal):
         row = _STATUS[item]
         for other in waiting:
             if row[other] == _SAME:
@@ -152,9 +159,16 @@ def _status(one: Attribute, other: Attribute) -> int:
 @cache
 def _same_owner(one: str, other: str) -> bool:
     """Whether what two attributes are said of is the same: `in red` is of any clothing."""
+    if PERHAPS in (one[-1:], other[-1:]):
+        return not _owners(one).isdisjoint(_owners(other))
     if one == other or not (one and other):
         return one == other
     return "clothing" in (one, other) or _same_garment(one, other)
+
+
+def _owners(owner: str) -> set[str]:
+    detail = owner.removesuffix(PERHAPS)
+    return {detail} if detail == owner else {detail, ""}
 
 
 def _same_garment(one: str, other: str) -> bool:
@@ -171,4 +185,4 @@ def _same_word(one: str, other: str) -> bool:
 
 
 def _words(item: Attribute) -> str:
-    return f"{item[1]} {item[0]}".strip()
+    return f"{item[1]} {item[0].removesuffix(PERHAPS)}".strip()

@@ -4,16 +4,24 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, PATTERN_NOUNS
 from gcg_bench.text.lists import words as listed
-from gcg_bench.text.word_kinds import basic, is_clothing, modifies
+from gcg_bench.text.word_kinds import basic, is_clothing, modifies, pattern_of
 
 Attribute = tuple[str, str]
-"""(What it is said of, word); the first is empty when it is said of the thing."""
+"""(What it is said of, word); the first is empty when it is said of the thing.
+
+A question mark after the first means: of that detail or of the thing. Without a hyphen, the red of
+`a red striped shirt` is the colour of the stripes or of the shirt.
+"""
+
+PERHAPS = "?"
+"""The mark above."""
 
 Split = Callable[[Sequence[str]], tuple[list[str], list[str]]]
 """Splits words into those up to the next noun, and those after it."""
 
 _CLAUSES, _FEATURES, _STATES = listed("clauses"), listed("features"), listed("covered")
 _DETAILS, _PREPOSITIONS, _VAGUE = listed("details"), listed("prepositions"), listed("vague numbers")
+_NEUTRAL = listed("neutral details")
 _PLACES = {"side", "level", "face", "distance", "order"}
 
 
@@ -51,6 +59,8 @@ def _said(opened: str, core: Sequence[str], words: Sequence[str]) -> Iterator[At
     places = [w for w, v in zip(core, values, strict=True) if v.keys() & _PLACES]
     if opened in ("on", "at", "to", "in", "near") and places:
         yield from (("", word) for word in places)
+    elif opened in ("with", "in", "of") and basic(core[-1]) in _NEUTRAL:
+        yield from details(core[:-1], core[-1])
     elif opened in ("with", "in") and list(words[:2]) != ["on", "it"]:
         if opened == "in" and not (modifies(core[-1]) or is_clothing(core[-1])):
             return
@@ -64,15 +74,31 @@ def _said(opened: str, core: Sequence[str], words: Sequence[str]) -> Iterator[At
 def said_with(core: Sequence[str]) -> Iterator[Attribute]:
     """The attributes in `with blond hair`, `in a red shirt`, `in red`."""
     last = basic(core[-1])
-    if not modifies(last) or last in PATTERN_NOUNS or last in _DETAILS:
+    if not modifies(last) or last in PATTERN_NOUNS or last in _DETAILS or last in _NEUTRAL:
         yield from details(core[:-1], core[-1])
     else:
         worn = {"colour", "pattern", "shade"} & ATTRIBUTE_WORDS.get(last, {}).keys()
         yield from (("clothing" if worn else "", basic(word)) for word in core)
 
 
-def details(words: Sequence[str], owner: str) -> list[Attribute]:
-    """The attributes of a thing that has a detail: it itself, and what is said of the detail."""
+def details(words: Sequence[str], owner: str, perhaps: Sequence[str] = ()) -> list[Attribute]:
+    """The attributes of a thing that has a detail: it itself, and what is said of the detail.
+
+    Args:
+        words: words about the detail.
+        owner: the noun of the detail; stripes stand for the word `striped`, and a colour, a size or
+            a pattern is no detail, so that a thing of small size is small.
+        perhaps: words about the detail or the thing.
+    """
     form = basic(owner)
-    said = [(form, word) for word in words if word not in _VAGUE]
-    return [("", PATTERN_NOUNS.get(form, form)), *said]
+    if form in _NEUTRAL:
+        return [_said_of_thing(word) for word in (*words, *perhaps) if word not in _VAGUE]
+    name = PATTERN_NOUNS.get(form, form)
+    said = [(name, word) for word in words if word not in _VAGUE]
+    said += [(name + PERHAPS, word) for word in perhaps if word not in _VAGUE]
+    # the polka of polka dots says no more than the dots
+    return [("", name), *((of, word) for of, word in said if pattern_of(word) != name)]
+
+
+def _said_of_thing(word: str) -> Attribute:
+    return "", pattern_of(word) or word

@@ -33,6 +33,14 @@ _NO_NEWS = frozenset(
 """Meanings so broad that they name nothing: entity, object, whole, artifact, matter."""
 
 _ANIMAL, _PERSON, _ARTIFACT = "00015388", "00007846", "00021939"
+_NOT_ABOVE = {
+    name: frozenset(above.replace(",", "").split())
+    for line in lists.lines("not_kinds")
+    for names, _, above in [line.partition(": ")]
+    for name in names.split(", ")
+}
+"""Name -> names that are not above it, although WordNet says so."""
+
 _SHORTEST = 3  # letters of each part of a closed compound such as sailboat
 
 
@@ -153,10 +161,16 @@ def _above(name: str) -> frozenset[str]:
 @cache
 def _is_above(name: str, other: str) -> bool:
     """Whether `other` is above `name`, where each also stands for the first of its synonyms."""
+    if any(other in above and _is_or_is_below(name, n) for n, above in _NOT_ABOVE.items()):
+        return False
     targets = {t for o in (other, *SYNONYMS.get(other, ())) for t in (*_senses(o), o)}
     if any(not targets.isdisjoint(_above(n)) for n in (name, *SYNONYMS.get(name, ()))):
         return True
     return _is_closed_compound(name, other)
+
+
+def _is_or_is_below(name: str, other: str) -> bool:
+    return name == other or not _senses(other).isdisjoint(_above(name) | _senses(name))
 
 
 def _is_closed_compound(name: str, other: str) -> bool:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS
+from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, PATTERN_NOUNS
 from gcg_bench.text.later_attributes import Attribute, details, later
 from gcg_bench.text.lists import words as listed
 from gcg_bench.text.names import is_name
-from gcg_bench.text.word_kinds import Role, detail_noun, is_noun, modifies, role
-from gcg_bench.text.words import POSSESSIVE, noun_forms, tokens
+from gcg_bench.text.word_kinds import Role, detail_noun, is_lifeless, is_noun, modifies, role
+from gcg_bench.text.words import POSSESSIVE, hyphenated, noun_forms, tokens
 
 _GROUPS, _HAIR_COLOURS, _PREPOSITIONS = (
     listed("groups"),
@@ -24,8 +24,12 @@ _GROUPS, _HAIR_COLOURS, _PREPOSITIONS = (
     listed("prepositions"),
 )
 _STATES, _VAGUE = listed("covered"), listed("vague numbers")
+_OF_THE_WHOLE = frozenset(("number", "order", "size", "age", "build", "weight", "gender"))
 _NUMBER_OF = {"pair": "two", "couple": "two", "dozen": "twelve"}
 _LONGEST_NAME = 4
+
+Joined = frozenset[tuple[str, str]]
+"""Pairs of words that a hyphen joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +53,31 @@ class NounPhrase:
 @lru_cache(maxsize=1 << 17)
 def read(text: str) -> NounPhrase:
     """The parts of a phrase."""
-    return _read(tokens(text))
+    return _read(tokens(text), hyphenated(text))
 
 
-def _read(words: Sequence[str]) -> NounPhrase:
+def _read(words: Sequence[str], joined: Joined) -> NounPhrase:
     core, rest = _split(_without_possessors(words))
     if not core:
         return NounPhrase(tuple(words[-1:]), "", ())
+    if len(core) > 1 and noun_forms(core[-1])[0] == "shape" and is_noun(core[-2]):
+        core = core[:-1]
     group = noun_forms(core[-1])[0]
     if rest[:1] == ["of"] and group not in _GROUPS and is_name(" ".join((group, *rest[:2]))):
-        return NounPhrase((group, *rest[:2]), "", tuple(_modifiers(core)[0]))
+        return NounPhrase((group, *rest[:2]), "", tuple(_modifiers(core, joined)[0]))
     if rest[:1] == ["of"] and _counts(core[-1], group):
-        inner = _read(rest[1:])
+        inner = _read(rest[1:], joined)
         if inner.nouns:
             own = [("", word) for word in core if word in ATTRIBUTE_WORDS]
             if group in _NUMBER_OF and len(core) == 1 and words[0] in ("a", "an", "one"):
                 own += [("", _NUMBER_OF[group])] if _plural_counts(inner.nouns) else []
             return NounPhrase(inner.nouns, group, tuple(dict.fromkeys((*own, *inner.attributes))))
-    attributes, nouns = _modifiers(core)
+    attributes, nouns = _modifiers(core, joined)
     if rest:
         attributes += later(rest, _split)
-    others = _read(rest[1:]) if rest[:1] == ["and"] else None
-    joined = (" ".join(others.nouns), *others.others) if others else ()
-    return NounPhrase(nouns, "", tuple(_of_hair(attributes, nouns)), joined)
+    others = _read(rest[1:], joined) if rest[:1] == ["and"] else None
+    also = (" ".join(others.nouns), *others.others) if others else ()
+    return NounPhrase(nouns, "", tuple(_of_owners(attributes, nouns)), also)
 
 
 def _plural_counts(nouns: Sequence[str]) -> bool:
@@ -100,7 +106,8 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     core: list[str] = []
     for position, word in enumerate(words):
         does = role(word)
-        if not does:
+        # a plus sign, and a dog plus a cat
+        if not does or (word == "plus" and (not core or modifies(core[-1]))):
             core.append(word)
             continue
         following = words[position + 1] if position + 1 < len(words) else ""
@@ -138,28 +145,60 @@ def _ends_noun(word: str, does: int, following: str, core: Sequence[str]) -> boo
     return False
 
 
-def _modifiers(core: Sequence[str]) -> tuple[list[Attribute], tuple[str, ...]]:
+def _modifiers(core: Sequence[str], joined: Joined) -> tuple[list[Attribute], tuple[str, ...]]:
     """The attributes before the noun, and the words of the noun's name."""
     start = _name_start(core)
     attributes: list[Attribute] = []
     pending: list[str] = []
     for word in core[:start]:
         if word in _STATES and pending:
-            attributes += details(pending[:-1], pending[-1])
-            pending = []
+            owner = pending.pop()
+            last = owner if (owner, word) in joined else ""
         elif owner := detail_noun(word):
-            own = [each for each in pending if _of_the_whole(each)]
-            attributes += details([each for each in pending if each not in own], owner)
-            pending = own
+            last = word
         else:
             pending.append(word)
+            continue
+        said, pending = _of_detail(pending, last, owner, joined)
+        attributes += said
     attributes += [("", word) for word in pending if word not in _VAGUE]
     return attributes, tuple(core[start:])
 
 
+def _of_detail(
+    pending: Sequence[str], last: str, owner: str, joined: Joined
+) -> tuple[list[Attribute], list[str]]:
+    """The attributes of a detail before the noun, and the words that are left for the thing.
+
+    With a hyphen, the words that it joins are said of the detail and the others of the thing.
+    Without one, a size, an age or a number is said of the thing, and the other words are said of a
+    part of the body or clothing, and perhaps of a pattern, which is why the order of adjectives
+    does not matter.
+
+    Args:
+        pending: the words before.
+        last: the word that a hyphen would join to them.
+        owner: the noun of the detail.
+        joined: the pairs of words that a hyphen joins.
+    """
+    count = 0
+    while count < len(pending) and (pending[-1 - count], last) in joined:
+        count, last = count + 1, pending[-1 - count]
+    if count:
+        return details(pending[-count:], owner), list(pending[:-count])
+    own = [word for word in pending if _of_the_whole(word)]
+    others = [word for word in pending if word not in own]
+    if owner in PATTERN_NOUNS or not detail_noun(last):
+        return details((), owner, others), own
+    if own and own[-1] == pending[-1]:
+        return details(others, owner, own[-1:]), own[:-1]
+    return details(others, owner), own
+
+
 def _of_the_whole(word: str) -> bool:
     """Whether a word before `striped` or `haired` is about the thing, and not about the detail."""
-    return not {"number", "order", "size", "age"}.isdisjoint(ATTRIBUTE_WORDS.get(word, {}))
+    kinds = ATTRIBUTE_WORDS.get(word, {}).keys()
+    return not _OF_THE_WHOLE.isdisjoint(kinds) or kinds == {"height"}
 
 
 def _name_start(core: Sequence[str]) -> int:
@@ -171,12 +210,14 @@ def _name_start(core: Sequence[str]) -> int:
     return len(core) - 1
 
 
-def _of_hair(attributes: Sequence[Attribute], nouns: Sequence[str]) -> list[Attribute]:
-    """The attributes, where `a blond boy` has blond hair."""
+def _of_owners(attributes: Sequence[Attribute], nouns: Sequence[str]) -> list[Attribute]:
+    """The attributes, where `a blond boy` has blond hair, and `a circle in red` is red."""
     found: list[Attribute] = []
     for owner, word in attributes:
         if not owner and word in _HAIR_COLOURS and nouns[-1:] != ("hair",):
             found += [("", "hair"), ("hair", word)]
+        elif owner == "clothing" and nouns and is_lifeless(nouns[-1]):
+            found.append(("", word))
         else:
             found.append((owner, word))
     return list(dict.fromkeys(found))

@@ -4,13 +4,17 @@ from functools import cache
 
 from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS, PATTERN_NOUNS
 from gcg_bench.text.lists import words as listed
+from gcg_bench.text.names import SYNONYMS
 from gcg_bench.text.wordnet import wordnet
 from gcg_bench.text.words import noun_forms, verb_of
 
 # meanings of WordNet: body part; clothing, covering, footwear, headdress, uniform, eyewear
 _BODY_PART = "05220461"
 _CLOTHING = ("03051540", "03122748", "03381126", "03502509", "04509592", "04272054")
+# shape, artifact, natural object; person, animal
+_LIFELESS, _LIVING = ("00027807", "00021939", "00019128"), ("00007846", "00015388")
 _NOUNS_IN_ING, _VAGUE, _DETAILS = listed("nouns in ing"), listed("vague numbers"), listed("details")
+_NEUTRAL = listed("neutral details")
 
 
 @cache
@@ -65,21 +69,38 @@ _ROLES = (
 
 @cache
 def detail_noun(word: str) -> str:
-    """The noun in a word such as `haired`, `spotted`, `pawed`; empty when it has none."""
-    if not word.endswith("ed"):
-        return ""
-    if word in PATTERN_NOUNS.values():
-        return next(noun for noun, pattern in PATTERN_NOUNS.items() if pattern == word)
-    if word in ATTRIBUTE_WORDS:
+    """The noun in a word such as `haired`, `spotted`, `stripy`; empty when it has none."""
+    if pattern := pattern_of(word):
+        return next(noun for noun, value in PATTERN_NOUNS.items() if value == pattern)
+    if not word.endswith("ed") or word in ATTRIBUTE_WORDS:
         return ""
     stem = word[:-2]
     undoubled = stem[:-1] if stem[-1:] == stem[-2:-1] else stem
     return next((form for form in (stem, undoubled, stem + "e") if _is_detail(form)), "")
 
 
+@cache
+def pattern_of(word: str) -> str:
+    """The usual word for the pattern that a word names, when a noun names it: `striped`."""
+    values = ATTRIBUTE_WORDS.get(word, {}).get("pattern")
+    if values is None:
+        return ""
+    patterns = dict.fromkeys(PATTERN_NOUNS.values())
+    return next((p for p in patterns if ATTRIBUTE_WORDS[p].get("pattern") == values), "")
+
+
 def _is_detail(noun: str) -> bool:
     """Whether a noun is a part of the body, clothing or a part that things have."""
-    return noun in _DETAILS or _is_below(noun, _BODY_PART, *_CLOTHING)
+    return noun in _DETAILS or noun in _NEUTRAL or _is_below(noun, _BODY_PART, *_CLOTHING)
+
+
+@cache
+def is_lifeless(word: str) -> bool:
+    """Whether a noun is a shape or a thing that wears nothing, so that it is red itself in red."""
+    names = [name for form in noun_forms(word) for name in (form, *SYNONYMS.get(form, ()))]
+    return any(_is_below(name, *_LIFELESS) for name in names) and not any(
+        _is_below(name, *_LIVING) for name in names
+    )
 
 
 @cache

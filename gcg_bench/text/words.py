@@ -12,6 +12,10 @@ POSSESSIVE = "'s"
 LONGEST_TEXT, MOST_WORDS = 2000, 64
 """Characters and words of a phrase that are read; what follows is not compared."""
 
+_HYPHENS = re.compile(
+    r"(?<![a-z0-9])(?=([a-z0-9]+)"
+    r"(?:[-\u2010\u2011]([a-z0-9]+)|[- ]and[- ]([a-z0-9]+)[-\u2010\u2011]))"
+)
 _PLAIN = re.compile(r"[a-z0-9]+|'s?(?![a-z])")
 _ANY = re.compile(r"'s?(?=\s|$)|[^\s']+")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u2018": "'"})
@@ -30,6 +34,17 @@ def tokens(text: str) -> list[str]:
     plain = text.isascii()
     found = _PLAIN.findall(text.lower()) if plain else _ANY.findall(_unaccented(text))
     return [POSSESSIVE if token[0] == "'" else token for token in found[:MOST_WORDS]]
+
+
+def hyphenated(text: str) -> frozenset[tuple[str, str]]:
+    """Pairs of words that a hyphen joins, in lower case: `a red-striped tie` has (red, striped).
+
+    In `black and white-striped`, black and white are joined as well.
+    """
+    if "-" not in text and "\u2010" not in text and "\u2011" not in text:
+        return frozenset()
+    found = _HYPHENS.findall(text[:LONGEST_TEXT].lower())
+    return frozenset((first, second or third) for first, second, third in found)
 
 
 def _unaccented(text: str) -> str:

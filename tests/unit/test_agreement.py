@@ -185,6 +185,108 @@ def test_relations_and_possessors_are_no_attributes():
     assert attributes("a cup", "cups") == 1.0
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a small striped red circle", "a red striped small circle"),
+        ("a small striped red circle", "a striped, small, red circle"),
+        ("a small striped red circle", "a small red circle with stripes"),
+        ("a small striped red circle", "a tiny stripy crimson disk"),
+        ("a red striped shirt", "a shirt with red stripes"),
+        ("a red striped shirt", "a red-striped shirt"),
+        ("a black and white striped shirt", "a white and black striped shirt"),
+        ("a black and white-striped shirt", "a shirt with black and white stripes"),
+        ("a floral red dress", "a red dress with flowers"),
+        ("a red polka-dotted dress", "a dotted red dress"),
+        ("a small snow-covered house", "a snow covered small house"),
+        ("a tall dark-haired man", "a dark haired tall man"),
+        ("a blond blue-eyed boy", "a blue-eyed blond boy"),
+        ("a three legged stool", "a three-legged stool"),
+        ("a small-sized, red-coloured star", "a small red star"),
+        ("a red circle with a striped pattern", "a striped circle in red"),
+    ],
+)
+def test_neither_order_nor_hyphens_of_adjectives_matter(one, other):
+    for pair in ((one, other), (other, one)):
+        assert phrase_agreement(*pair).agreement == 1.0
+
+
+@pytest.mark.parametrize(
+    ("reference", "wrong"),
+    [
+        ("a blue-striped shirt", "a red-striped shirt"),
+        ("a blue striped shirt", "a red striped shirt"),
+        ("a blue striped shirt", "a red-striped shirt"),
+        ("a blue striped shirt", "a striped red shirt"),
+        ("a small red striped circle", "a striped large red circle"),
+        ("a man in red", "a man in blue"),
+    ],
+)
+def test_what_is_said_of_a_pattern_still_contradicts(reference, wrong):
+    assert attributes(reference, wrong) == attributes(wrong, reference) < 0.5
+
+
+def test_a_hyphen_binds_a_colour_to_the_pattern():
+    assert attributes("a white red-striped shirt", "a white shirt with red stripes") == 1.0
+    assert attributes("a red-striped white shirt", "a white-striped red shirt") < 1.0
+
+
+# Near synonyms ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("circle", "disk", "disc"), ("ring", "hoop", "annulus"), ("diamond", "rhombus", "lozenge"),
+        ("oval", "ellipse"), ("cross", "plus sign", "plus"), ("star", "star shape", "pentagram"),
+        ("jug", "pitcher"), ("hare", "rabbit", "bunny"),
+    ],
+)  # fmt: skip
+def test_names_of_one_shape_or_thing(names):
+    for one, other in product(names, names):
+        assert noun(one, other) == 1.0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("spotted", "dotted", "polka-dotted", "speckled"), ("striped", "stripy", "banded"),
+        ("checkered", "chequered", "checked", "plaid"), ("plain", "solid", "solid-coloured"),
+        ("tiny", "small", "little", "mini"), ("big", "large", "huge"), ("grey", "gray", "silver"),
+        ("golden", "gold", "yellow"), ("crimson", "scarlet", "red"), ("navy", "blue"),
+        ("violet", "purple"), ("beige", "tan"),
+    ],
+)  # fmt: skip
+def test_words_of_one_pattern_size_or_colour(words):
+    for one, other in product(words, words):
+        assert attributes(f"a {one} square", f"a {other} square") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("narrower", "broader"),
+    [
+        ("bee", "bug"), ("ballerina", "woman"), ("nun", "woman"), ("queen", "woman"),
+        ("king", "man"), ("cowboy", "man"), ("schoolgirl", "girl"),
+    ],
+)  # fmt: skip
+def test_roles_have_a_gender(narrower, broader):
+    assert noun(narrower, broader) == noun(broader, narrower) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("bird", "kite"), ("person", "pole"), ("person", "tiger"), ("frisbee", "plate"),
+        ("wing", "platform"), ("person", "whale"), ("shirt", "turtle"), ("face", "mug"),
+        ("head", "noodle"), ("cloud", "mushroom"), ("animal", "poster"), ("vehicle", "sausage"),
+        ("person", "letter"), ("insect", "queen"), ("pan", "spider"), ("microphone", "bug"),
+        ("lamp", "candle"), ("bicycle", "container"), ("truck", "container"), ("cup", "food"),
+    ],
+)  # fmt: skip
+def test_rare_meanings_are_not_meant(one, other):
+    assert noun(one, other) == noun(other, one) == 0.0
+
+
 # The words of `shapes` ----------------------------------------------------------------------------
 
 SHAPES = ["circle", "square", "triangle", "star", "cross", "ring", "diamond"]
@@ -214,6 +316,7 @@ WORDS = (
     *("a", "the", "two", "red", "blue", "small", "man", "dog", "hot", "of", "in", "with", "and"),
     *("shirt", "'s", "covered", "left", "on", "wooden", "striped", "haired", "people", "crowd"),
     *("pair", "jeans", "thing", "who", "is", "wearing", "picture", "une", "狗", "umbrela", "stack"),
+    *("striped", "red-striped", "dotted", "big-eared", "coloured", "shape", "plus"),
 )
 PHRASES = st.one_of(
     st.text(max_size=60),

@@ -63,7 +63,10 @@ def test_words_without_meaning_reach_almost_nothing(table, words):
 
 @pytest.mark.parametrize(
     "words",
-    ["synonyms", "plurals", "other articles", "no articles", "attributes behind the noun"],
+    [
+        *("synonyms", "near synonyms", "plurals", "other articles", "no articles"),
+        *("adjectives in reverse order", "adjectives with commas", "attributes behind the noun"),
+    ],
 )
 def test_other_words_for_the_same_cost_at_most_three_points(table, words):
     for score in ("gPQ", "F1", "Noun", "Attribute"):
@@ -81,7 +84,11 @@ def test_words_are_changed_as_the_rows_say(changed_words):
     behind = change["attributes behind the noun"]
     assert behind(text) == "a circle that is red, striped and small"
     assert behind("two blue crosses") == "two crosses that are blue"
-    assert change["synonyms"](text) == "a little stripy red circle"
+    assert change["synonyms"](text) == "a little stripy red disk"
+    assert change["synonyms"]("two blue crosses") == "two blue plus signs"
+    assert change["near synonyms"]("two dotted circles") == "two polka-dotted discs"
+    assert change["adjectives in reverse order"](text) == "a red striped small circle"
+    assert change["adjectives with commas"](text) == "a red, striped, small circle"
     assert change["no articles"]("An orange star") == "orange star"
 
 

@@ -2,7 +2,8 @@
 
 `phrases.txt` has words that structure a noun phrase, `attributes.txt` the words for colours,
 numbers, materials and so on, `synonyms.txt` and `kinds.txt` names that WordNet does not have or has
-elsewhere, and `senses.txt` the usual meanings of nouns. Lines that start with `#` are comments.
+elsewhere, `not_kinds.txt` names that it has above others and people have not, and `senses.txt` the
+usual meanings of nouns. Lines that start with `#` are comments.
 """
 
 from functools import cache
