@@ -26,6 +26,23 @@ _CHANGES: tuple[tuple[str, Callable[[FloatArray], FloatArray]], ...] = (
 )
 
 
+def lacking(pairs: Sequence[Pair], *, words: bool) -> str | None:
+    """What no reference of a split has, so that some scores say nothing of the model; else None.
+
+    Args:
+        pairs: all pairs of the split.
+        words: whether the words of phrases are compared.
+    """
+    phrases = [phrase for pair in pairs for phrase in pair.sample.truth.phrases]
+    if pairs and not any(phrase.masks for phrase in phrases):
+        return "no reference has a mask: 0 in a score that reads masks says nothing of the model"
+    if words and phrases and not any(phrase.text for phrase in phrases):
+        return (
+            "no reference mask has words: 0 in a score that reads words says nothing of the model"
+        )
+    return None
+
+
 def misplaced(pairs: Sequence[Pair]) -> str | None:
     """What would make the masks of the first images fit their references; None for nothing.
 

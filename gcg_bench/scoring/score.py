@@ -12,7 +12,7 @@ from gcg_bench.predictions.mask_oddities import mask_oddities
 from gcg_bench.predictions.oddities import text_oddities
 from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.floors import floors
-from gcg_bench.scoring.placement import misplaced
+from gcg_bench.scoring.placement import lacking, misplaced
 from gcg_bench.scoring.results import Result, reducer
 from gcg_bench.scoring.rows import fit, measure, measure_fitted
 from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
@@ -234,8 +234,9 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
     answers = [pair.prediction for pair in pairs]
     odd = [*text_oddities(answers, captioned=captioned), *mask_oddities(answers)]
     sentences += [oddity.problem for oddity in odd]
-    if place := misplaced(pairs):
-        sentences.append(place)
+    reads_masks = bool(protocol.needs & {"iou", "crowd_iou", "pixels"})
+    lack = lacking(pairs, words=bool(protocol.needs & WORDS)) if reads_masks else None
+    sentences += [sentence for sentence in (lack, misplaced(pairs)) if sentence]
     for metric in protocol.metrics:
         sentences += metric.notes(pairs)
     return sentences

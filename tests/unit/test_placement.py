@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gcg_bench.masks import encode
-from gcg_bench.scoring.placement import misplaced
+from gcg_bench.scoring.placement import lacking, misplaced
 from gcg_bench.types import Grounding, Pair, Phrase, Picture, Prediction, Query, Sample
 
 HEIGHT, WIDTH = 48, 64
@@ -66,3 +66,25 @@ def test_masks_that_fit_or_fit_nothing_are_not_explained() -> None:
     assert misplaced(pairs(lambda drawn: np.roll(drawn, (24, 32), axis=(0, 1)))) is None
     assert misplaced(pairs(np.flipud)[:2]) is None
     assert misplaced([]) is None
+
+
+def without(pair: Pair, *, masks: bool) -> Pair:
+    """The pair whose references lack masks, or else words."""
+    truth = pair.sample.truth
+    phrases = tuple(
+        Phrase(phrase.text) if masks else Phrase(None, phrase.masks) for phrase in truth.phrases
+    )
+    sample = Sample(pair.sample.query, Grounding(truth.caption, phrases), pair.sample.captions)
+    return Pair(sample, pair.prediction)
+
+
+def test_references_without_masks_or_words_are_said() -> None:
+    whole = pairs(lambda drawn: drawn)
+    assert lacking(whole, words=True) is None
+    assert lacking([], words=True) is None
+    no_masks = [without(pair, masks=True) for pair in whole]
+    no_words = [without(pair, masks=False) for pair in whole]
+    assert (lacking(no_masks, words=True) or "").startswith("no reference has a mask")
+    assert (lacking(no_words, words=True) or "").startswith("no reference mask has words")
+    assert lacking(no_words, words=False) is None
+    assert lacking([*no_masks, whole[0]], words=True) is None
