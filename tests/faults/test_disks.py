@@ -68,11 +68,15 @@ def test_a_file_that_may_not_grow_loses_nothing(kills, size):
     kills.finish(place, ["evaluate"])
 
 
-def test_a_cache_on_a_full_disk_is_named(kills, mounted):
+def test_a_cache_on_a_full_disk_is_named_and_work_goes_on(kills, mounted):
     disk = mounted("-o", "size=16k")
     place = kills.fresh("cacheless")
     environment = {"GCG_BENCH_CACHE": str(disk)}
-    refused(kills.run(place, "evaluate", environment=environment), "the cache", "GCG_BENCH_CACHE")
+    done = kills.run(place, "evaluate", environment=environment)
+    assert done["code"] == 0, done
+    said = done["out"] + done["err"]
+    assert "Traceback" not in said
+    assert "GCG_BENCH_CACHE" in said
     kills.finish(place, ["evaluate"])
 
 
@@ -102,7 +106,9 @@ def test_a_data_root_that_vanishes_stops_the_run_and_fails_no_image(server, tmp_
     typed = ["predict", "--model", models.__file__, "--dataset", card, "--split", "val"]
     environment = {"FAULTS_GONE": str(images), "FAULTS_AT": "2"}
     done = server.run(*typed, "--out", "run", "--quiet", folder=tmp_path, environment=environment)
-    refused(done, str(images), "where the images were", "run the same command")
+    refused(
+        done, str(images.relative_to(tmp_path)), "where the images were", "run the same command"
+    )
     file = tmp_path / "run" / "predictions.jsonl"
     assert file.read_text().count("\n") == 2
     if emptied:  # like a mount point without its disk

@@ -223,7 +223,7 @@ def test_a_board_of_absurd_numbers(tmp_path, cell):
 
 
 def test_a_scored_name_that_is_longer_than_a_path(tmp_path):
-    folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3]), settings={"dataset": "x" * 5000})
+    folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3]), dataset="x" * 5000)
     from gcg_bench.reporting.citations import bibliography
 
     assert "whose card is not here" in bibliography([folder]).bibtex()

@@ -12,6 +12,7 @@ from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.reporting.report import Material, Mistakes
 from gcg_bench.scoring.score import measure
+from gcg_bench.tasks.gcg import TASK
 from gcg_bench.types import Grounding, Pair, Picture, Prediction, Query, Sample
 
 GREY = 120
@@ -69,6 +70,7 @@ def material(pairs, *, title="a model on a set", settings=None, protocol=PROTOCO
         "mistakes": Mistakes(PROTOCOL, diagnose(pairs, match_rule(PROTOCOL))),
         "settings": settings or {"model": "a model", "decoding": {"beams": 1}, "limit": None},
         "environment": {"device": "cpu"},
+        "panels": TASK.panels,
     }
     return Material(**{**parts, **more})
 

@@ -101,11 +101,11 @@ def plots(material: Material) -> list[Plot]:
 
 
 def distributions(scores: Sequence[Column]) -> list[Plot]:
-    """A histogram of every score that differs between images."""
+    """A histogram of every score that differs between images; images without a value are left out."""
     return [
         distribution(score, key)
         for key, score in enumerate(scores)
-        if np.isfinite(score.values).all() and np.unique(score.values).size > 1
+        if np.unique(score.values[np.isfinite(score.values)]).size > 1
     ]
 
 
@@ -113,10 +113,11 @@ def distribution(score: Column, key: int) -> Plot:
     """How many images have which score, in twenty bins from 0 to 1 or to the largest score.
 
     Args:
-        score: finite, of at least one image.
+        score: of at least one image with a value; the others are counted in the description.
         key: its position in the page's index.
     """
-    name, values = score.label, score.values
+    name, values = score.label, score.values[np.isfinite(score.values)]
+    absent = score.values.size - values.size
     largest = float(values.max())
     span = (min(0.0, float(values.min())), 1.0 if largest <= 1 else float(np.ceil(largest)))
     counts, edges = np.histogram(values, bins=_BINS, range=span)
@@ -145,7 +146,8 @@ def distribution(score: Column, key: int) -> Plot:
     svg = drawing(
         width,
         height,
-        f"Histogram of {name}; mean over images {mean:.1f}",
+        f"Histogram of {name}; mean over images {mean:.1f}"
+        + (f"; {absent} images have no value" if absent else ""),
         *bars,
         line(8, floor, width - 8, floor, "axis"),
         line(at, 12, at, floor, "mean"),
