@@ -101,7 +101,7 @@ def plots(material: Material) -> list[Plot]:
 
 
 def distributions(scores: Sequence[Column]) -> list[Plot]:
-    """A histogram of every score that differs between images; images without a value are left out."""
+    """A histogram of every score that differs between images, of those that have a value."""
     return [
         distribution(score, key)
         for key, score in enumerate(scores)
