@@ -113,13 +113,20 @@ def interleave(a: Rows, b: Rows) -> Rows:
         raise BadOption("a paired test needs two runs of the same images in the same order")
     if a.columns.keys() != b.columns.keys():
         raise BadOption("a paired test needs two runs with the same columns")
+    if not np.array_equal(_counted(a), _counted(b)):
+        raise BadOption("a paired test needs two runs in which the same queries count")
     columns: dict[str, NDArray[Any]] = {}
     for name, first in a.columns.items():
         second = b.columns[name]
         mixed = np.empty(2 * len(a), dtype=np.result_type(first, second))
         mixed[0::2], mixed[1::2] = first, second
         columns[name] = mixed
-    return Rows(tuple(name for name in a.ids for _ in "AB"), columns)
+    ids = tuple(name for name in a.ids for _ in "AB")
+    return Rows(ids, columns, counted=None if a.counted is None else np.repeat(a.counted, 2))
+
+
+def _counted(rows: Rows) -> NDArray[np.bool_]:
+    return np.ones(len(rows), dtype=bool) if rows.counted is None else rows.counted
 
 
 def paired(

@@ -28,10 +28,15 @@ class FrequentCaption:
         """Counts the captions; the order of the samples does not matter.
 
         Raises:
-            BadOption: there are no samples.
+            BadOption: there are no samples, or no reference captions.
         """
         if not samples:
             raise BadOption("frequent-caption needs at least one image")
+        if not any(sample.captions for sample in samples):
+            raise BadOption(
+                "frequent-caption needs reference captions, and the task has none: choose another"
+                " --model, e.g. whole-image or centre-box"
+            )
         ordered = sorted(samples, key=lambda sample: sample.id)
         counts = Counter(caption for sample in ordered for caption in sample.captions)
         caption = counts.most_common(1)[0][0]  # equal counts: the first one

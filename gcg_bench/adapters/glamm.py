@@ -6,7 +6,6 @@ in blocks in the data set's order, so an interrupted run continues with the same
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,6 @@ def build_model(
     from gcg_bench.glamm.convert import read_config
     from gcg_bench.glamm.inference import GlammAnswers
     from gcg_bench.glamm.processing import Processor
-    from gcg_bench.glamm.prompts import CAPTION_WITH_MASKS
     from gcg_bench.glamm.tokens import Tokenizer
 
     size = resources.parse_batch_size(batch_size)
@@ -134,7 +132,6 @@ def build_model(
         settings={
             "checkpoint": location.name,
             "weights": checkpoints.files_digest(location.files)[:16],
-            "default_prompt": sha256(CAPTION_WITH_MASKS.encode()).hexdigest()[:8],
             "max_new_tokens": max_new_tokens,
             "decoding": "greedy",
             "dtype": precision,

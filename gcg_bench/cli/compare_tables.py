@@ -23,7 +23,7 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
     for letter, name, side in zip("AB", names, (contrast.a, contrast.b), strict=True):
         console.print(Text(f"{letter}: {name} ({side.folder})"))
     for protocol in contrast.protocols:
-        data = f"{contrast.dataset} {contrast.split}, {contrast.n} images"
+        data = f"{contrast.dataset} {contrast.split}, {contrast.size}"
         console.print(Text(f"{protocol.name} v{protocol.version} on {data}", "bold"))
         rows = table(
             "",

@@ -14,6 +14,7 @@ from gcg_bench.errors import BadOption
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.evaluate import Evaluated, make_model, predicted
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
+from gcg_bench.scoring.values import size_text
 
 
 @click.command()
@@ -108,10 +109,11 @@ def predict(model: ModelOptions, data: DataOptions, output: OutputOptions) -> in
     failed = sum(prediction.error is not None for prediction in predictions)
     say_failed(predictions, quiet=silent)
     count = len(dataset.samples)
+    size = size_text(count, len({sample.query.image_id for sample in dataset.samples}))
     if output.as_json:
         print_json({"run": shown(run.folder), "n": count, "failed": failed})
     else:
-        stdout().print(f"{shown(run.folder)}: {count} images, {failed} failed", markup=False)
+        stdout().print(f"{shown(run.folder)}: {size}, {failed} failed", markup=False)
     return 1 if failed else 0
 
 

@@ -18,8 +18,8 @@ def print_board(console: Console, board: Board) -> None:
     """Prints each section: rank, model, the score that ranks it, and the notes."""
     for section in sections(board):
         console.print(Text(section.title, "bold"))
-        headings = ["rank", "model", section.by, "95% interval", "images", "failed", "provenance"]
-        rows = table("", headings, numeric=["rank", section.by, "images", "failed"])
+        headings = ["rank", "model", section.by, "95% interval", section.noun, "failed"]
+        rows = table("", [*headings, "provenance"], numeric=["rank", *headings[-2:], section.by])
         for part in section.parts:
             if part.title:
                 rows.add_section()

@@ -27,7 +27,7 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
         noun = "images"
     else:
         noun = "queries"
-        rows.add_row(noun, *(str(result.n) for result in results))
+        rows.add_row(noun, *map(_counted, results))
     rows.add_row("images", *images)
     rows.add_row(f"failed {noun}", *map(_failed, results))
     if any(result.words is not None for result in results):
@@ -94,6 +94,12 @@ def _noted(results: Sequence[Result]) -> dict[str, list[str]]:
 
 def _cell(name: str, result: Result) -> str:
     return next((str(score) for score in result.scores if score.name == name), "")
+
+
+def _counted(result: Result) -> str:
+    """The number of queries, and of those that count where some do not."""
+    counted = next((rows.counted for rows in result.rows.values()), None)
+    return str(result.n) if counted is None else f"{int(counted.sum())} of {result.n}"
 
 
 def _words(result: Result) -> str:

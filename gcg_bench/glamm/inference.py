@@ -97,6 +97,10 @@ class GlammAnswers:
         self._order = tuple(queries)
         self._positions = {query.id: position for position, query in enumerate(queries)}
 
+    def worded(self, query: Query) -> str:
+        """The instruction that the model asks a query with."""
+        return instruction(query)
+
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
         """One prediction for each query, in order; a query that fails gets an `error`.
 

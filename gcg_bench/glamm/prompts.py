@@ -17,12 +17,13 @@ CAPTION_WITH_MASKS = (
 )
 """The evaluation instruction of grounded conversation generation, with five spaces as published."""
 
+CAPTION = CAPTION_WITH_MASKS.split(" Please respond", maxsplit=1)[0]
+"""The instruction of a caption without masks: the first sentence of the instruction above, which is
+one of those that GLaMM was trained with."""
+
 DESCRIBE_REGION = (
     "Can you provide me with a detailed description of the region in the picture marked by <bbox>?"
 )
-
-CAPTION = "Could you please give me a detailed description of the image?"
-"""The instruction of image captions, one of those that GLaMM was trained with."""
 
 END_OF_TURN = "</s>"
 

@@ -88,7 +88,9 @@ class Refusal(Metric):
         n_acc = np.where(no_target > 0, ratio(refused, no_target), np.nan)
         t_acc = np.where(target > 0, ratio(answered, target), np.nan)
         if self.without_no_target == "zero":
-            n_acc, t_acc = (np.where(no_target > 0, value, 0.0) for value in (n_acc, t_acc))
+            # 0 where no expression lacks a target; a draw that misses all of them has no value
+            none = np.nan if rows.columns["no_target"].any() else 0.0
+            n_acc, t_acc = (np.where(no_target > 0, value, none) for value in (n_acc, t_acc))
         return {"N_acc": n_acc, "T_acc": t_acc}
 
     def explain(self, pair: Pair) -> list[Reason]:

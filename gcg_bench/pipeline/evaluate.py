@@ -24,6 +24,7 @@ from gcg_bench.pipeline.remarks import afterwards, suspicions
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
+from gcg_bench.pipeline.wording import reply, wording
 from gcg_bench.runs import Run
 from gcg_bench.runs.disk_space import require_disk
 from gcg_bench.runs.labels import label_of
@@ -250,7 +251,8 @@ def settings_of(
         "oracle": isinstance(model, Oracle),
         "decoding": {
             **getattr(model, "settings", {}),
-            **({"forced": 1, "expressions": "all"} if spec.data.forced else {}),
+            **wording(model, (sample.query for sample in data.samples)),
+            **reply(tasks.load(data.task).forced if spec.data.forced else ""),
         },
         **spec.settings,
     }

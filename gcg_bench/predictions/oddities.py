@@ -71,9 +71,11 @@ class TextOddities:
 
     Attributes:
         captioned: whether an answer should have a caption.
+        worded: whether the words of phrases matter.
     """
 
     captioned: bool = True
+    worded: bool = True
     _answers: int = 0
     _phrases: int = 0
     _marks: Counter[str] = field(default_factory=Counter)
@@ -110,7 +112,8 @@ class TextOddities:
         self._add_repetition(prediction, caption, texts)
         if plain := without_markup(caption).strip():
             self._add_end(prediction.id, plain)
-            self._add_outside(prediction.id, plain, texts)
+            if self.worded:
+                self._add_outside(prediction.id, plain, texts)
             self._add_alike(prediction.id, caption)
         else:
             self._empty.add(prediction.id, "")
@@ -218,9 +221,11 @@ class TextOddities:
         return kind
 
 
-def text_oddities(predictions: Iterable[Prediction], *, captioned: bool = True) -> list[Oddity]:
+def text_oddities(
+    predictions: Iterable[Prediction], *, captioned: bool = True, worded: bool = True
+) -> list[Oddity]:
     """What is odd in the words of answers, one entry a kind, see `TextOddities`."""
-    oddities = TextOddities(captioned)
+    oddities = TextOddities(captioned, worded)
     for prediction in predictions:
         oddities.add(prediction)
     return oddities.found()

@@ -1,6 +1,7 @@
 """Metric rows in one parquet file: a column `id`, then `METRIC.column` for each metric column.
 
-A column `image_id` follows `id` where several queries share an image.
+A column `image_id` follows `id` where several queries share an image, then a column `counted`, 1 or
+0, where a query does not count.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ def write(file: Path, rows: Mapping[str, Rows]) -> None:
     images = next((table.images for table in rows.values()), ())
     if images != ids:
         columns["image_id"] = pa.array(images, pa.string())
+    for counted in [table.counted for table in rows.values() if table.counted is not None][:1]:
+        columns["counted"] = _to_arrow(counted.astype(np.float64))
     for metric, table in rows.items():
         if table.ids != ids:
             raise BadOption(f"rows of {metric} are of other images than the rest")
@@ -60,6 +63,9 @@ def read(file: Path) -> dict[str, Rows]:
         names = table.column_names
         ids = tuple(table.column("id").to_pylist()) if "id" in names else None
         images = tuple(table.column("image_id").to_pylist()) if "image_id" in names else ids
+        counted = None
+        if "counted" in names:
+            counted = _from_arrow(table.column("counted"), file, "counted") == 1
         metrics: dict[str, dict[str, NDArray[Any]]] = {}
         for name in names:
             metric, dot, column = name.partition(".")
@@ -69,7 +75,7 @@ def read(file: Path) -> dict[str, Rows]:
         raise BadData("no column of distinct ids", file=file, field="id", remedy=_REMEDY)
     if images is None or not all(isinstance(image, str) for image in images):
         raise BadData("no column of image ids", file=file, field="image_id", remedy=_REMEDY)
-    return {metric: Rows(ids, columns, images) for metric, columns in metrics.items()}
+    return {metric: Rows(ids, columns, images, counted) for metric, columns in metrics.items()}
 
 
 def _to_arrow(column: NDArray[Any]) -> Any:

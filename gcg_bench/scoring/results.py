@@ -111,6 +111,7 @@ class Result:
             words["equal_phrases"] = "1" if self.protocol.equal_is_one else "cosine"
         if self.protocol.agrees:
             words["agreement"] = INSTRUMENT
+        repeats = {} if self.protocol.repeats == "count" else {"repeats": self.protocol.repeats}
         confidences = {}
         if any(metric.reads_confidences for metric in self.metrics):
             confidences = {"ranked_by_confidence": self.confidences}
@@ -122,6 +123,7 @@ class Result:
             "truth": self.data.truth[:8] if self.data.truth != "generated" else "generated",
             "n": str(self.data.n),
             "missing": self.data.missing,
+            **repeats,
             "encoder": f"{name}@{digest[:8]}" if digest else name,
             **words,
             **confidences,
@@ -144,16 +146,15 @@ class Result:
         """The score of each query as if it were the only one, shape (n,).
 
         Document frequencies (CIDEr) stay those of all images, since rows were counted with them.
+        A query that does not count has none: NaN.
 
         Raises:
             UnknownName: the protocol has no such score.
         """
         metric = self.protocol.metric_of(score)
         rows, weights = self.rows[metric.name], np.ones((1, 1))
-        return np.array(
-            [metric.reduce(rows.only(k), weights)[score][0] for k in range(len(rows))],
-            dtype=np.float64,
-        )
+        alone = (reducer([metric], {metric.name: rows.only(k)}) for k in range(len(rows)))
+        return np.array([reduce(weights)[score][0] for reduce in alone], dtype=np.float64)
 
     def of_query(self, position: int) -> dict[str, float]:
         """Every score of one query as if it were the only one, see `alone`."""
@@ -186,6 +187,7 @@ class Result:
                 "missing": data.missing,
                 "encoder": dict(zip(("name", "digest"), self.encoder or (), strict=False)) or None,
                 "equal_is_one": protocol.equal_is_one,
+                **({} if protocol.repeats == "count" else {"repeats": protocol.repeats}),
                 "ranked_by": protocol.ranked_by,
                 "images_by": protocol.images_by,
                 "scores": {
@@ -215,13 +217,19 @@ Reduce = Callable[[FloatArray], dict[str, FloatArray]]
 
 
 def reducer(metrics: Sequence[Metric], rows: Mapping[str, Rows]) -> Reduce:
-    """All scores of all metrics as one function of the weights (draws, n)."""
+    """All scores of all metrics as one function of the weights (draws, n).
+
+    Scores are NaN where no query counts.
+    """
 
     def reduce(weights: FloatArray) -> dict[str, FloatArray]:
-        return {
-            name: values
-            for metric in metrics
-            for name, values in metric.reduce(rows[metric.name], weights).items()
-        }
+        scores: dict[str, FloatArray] = {}
+        for metric in metrics:
+            chosen, weighted = rows[metric.name].that_count(weights)
+            if len(chosen) or not weights.size:
+                scores |= metric.reduce(chosen, weighted)
+            else:
+                scores |= {spec.name: np.full(len(weights), np.nan) for spec in metric.scores}
+        return scores
 
     return reduce

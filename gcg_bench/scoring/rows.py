@@ -4,8 +4,38 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gcg_bench.types import Metric, Pair, Rows
+
+
+def first_asked(pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+    """Whether each query is the first one that asks what it asks, shape (n,)."""
+    seen: dict[object, int] = {}
+    firsts = [seen.setdefault(pair.sample.query.question, k) for k, pair in enumerate(pairs)]
+    return np.asarray(np.array(firsts, dtype=np.int64) == np.arange(len(pairs)), dtype=bool)
+
+
+def measure_counted(metric: Metric, pairs: Sequence[Pair], counted: NDArray[np.bool_]) -> Rows:
+    """The rows over all pairs, of which the metric sees those that count.
+
+    Args:
+        metric: what measures.
+        pairs: all pairs.
+        counted: which of them count, at least one.
+    """
+    if counted.all():
+        return measure(metric, pairs)
+    seen = measure(metric, [pairs[k] for k in np.flatnonzero(counted).tolist()])
+    columns = {}
+    for name, values in seen.columns.items():
+        column = np.full(len(pairs), np.nan, dtype=values.dtype)
+        if name in metric.lists:
+            column[:] = [np.zeros(0)] * len(pairs)
+        column[counted] = values
+        columns[name] = column
+    images = tuple(pair.sample.query.image_id for pair in pairs)
+    return Rows(tuple(pair.sample.id for pair in pairs), columns, images, counted)
 
 
 def measure(metric: Metric, pairs: Sequence[Pair]) -> Rows:

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gcg_bench import __version__, statistics
 from gcg_bench.predictions.mask_oddities import mask_oddities
@@ -14,7 +15,7 @@ from gcg_bench.scoring.features import FeatureStore, PhraseRule
 from gcg_bench.scoring.floors import floors
 from gcg_bench.scoring.placement import lacking, misplaced
 from gcg_bench.scoring.results import Result, reducer
-from gcg_bench.scoring.rows import fit, measure, measure_fitted
+from gcg_bench.scoring.rows import first_asked, fit, measure, measure_counted, measure_fitted
 from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text import java
@@ -88,15 +89,15 @@ def score_protocol(
     Raises:
         UnknownName, EnvironmentProblem: Java or the protocol's encoder is needed and missing.
     """
-    earlier = sum(store.seconds.values())
-    started = perf_counter()
+    earlier, started = sum(store.seconds.values()), perf_counter()
     rule = phrase_rule(protocol)
     pairs = store.with_features(protocol.needs, rule)
+    counted, heard = _counted(protocol, pairs)
     accept = _false_accept(store, protocol, rule)
     computed = sum(store.seconds.values()) - earlier  # counted in stages of their own
     seconds = {"similarity": perf_counter() - started - computed} if rule else {}
-    rows = _measured(protocol, pairs, {} if shared is None else shared, seconds)
-    without_words = _timed(seconds, "floors", lambda: floors(protocol, pairs, rule))
+    rows = _measured(protocol, pairs, counted, {} if shared is None else shared, seconds)
+    lowest = _timed(seconds, "floors", lambda: floors(protocol, heard, rule))
     scores = _timed(seconds, "intervals", lambda: reduced(protocol, rows, resampling))
     return Result(
         protocol=protocol,
@@ -108,10 +109,10 @@ def score_protocol(
         failed=sum(pair.prediction.error is not None for pair in pairs),
         scores=scores,
         rows=rows,
-        words=_words(pairs) if "tokens" in protocol.needs else None,
+        words=_words(heard) if "tokens" in protocol.needs else None,
         false_accept=accept,
-        floors=without_words,
-        notes=(*notes(pairs, protocol, store.broken_lines), *_few(rows, resampling)),
+        floors=lowest,
+        notes=(*_said(heard, counted, protocol, store), *_few(rows, resampling)),
         seconds={**store.seconds, **seconds},
         resampling=resampling,
         digests=Digests(references=facts.references),
@@ -140,21 +141,49 @@ def _false_accept(
     return _defined(measure_rate(rule, seed=0))
 
 
+def _counted(protocol: EvalProtocol, pairs: Sequence[Pair]) -> tuple[NDArray[np.bool_], list[Pair]]:
+    """Which queries a protocol counts, shape (n,), and their pairs."""
+    if protocol.repeats == "count":
+        return np.ones(len(pairs), dtype=bool), list(pairs)
+    counted = first_asked(pairs)
+    return counted, [pairs[k] for k in np.flatnonzero(counted).tolist()]
+
+
+def _said(
+    heard: Sequence[Pair],
+    counted: NDArray[np.bool_],
+    protocol: EvalProtocol,
+    store: FeatureStore,
+) -> tuple[str, ...]:
+    return (*_left_out(counted), *notes(heard, protocol, store.broken_lines))
+
+
+def _left_out(counted: NDArray[np.bool_]) -> tuple[str, ...]:
+    """That queries do not count, and why; nothing when all do."""
+    if counted.all():
+        return ()
+    many = f"{np.count_nonzero(~counted):,} of {len(counted):,} queries ask what an earlier one"
+    return (f"{many} asks (the same region of the same image): the first of them counts",)
+
+
 def _measured(
     protocol: EvalProtocol,
     pairs: Sequence[Pair],
+    counted: NDArray[np.bool_],
     shared: dict[Metric, Rows],
     seconds: dict[str, float],
 ) -> dict[str, Rows]:
     """The rows of every metric by name.
 
-    `shared` gives and takes the rows that do not depend on how a protocol compares phrases.
+    `shared` gives and takes the rows that do not depend on how a protocol compares phrases, or on
+    which queries it counts.
     """
     rows = {}
     for metric in protocol.metrics:
         started = perf_counter()
-        rows[metric.name] = shared[metric] if metric in shared else measure(metric, pairs)
-        if not metric.needs & WORDS:
+        given = metric in shared and counted.all()
+        rows[metric.name] = shared[metric] if given else measure_counted(metric, pairs, counted)
+        if counted.all() and not metric.needs & WORDS:
             shared[metric] = rows[metric.name]
         seconds[metric.name] = perf_counter() - started
     return rows
@@ -232,7 +261,9 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
         )
     captioned = any(pair.sample.captions for pair in pairs)
     answers = [pair.prediction for pair in pairs]
-    odd = [*text_oddities(answers, captioned=captioned), *mask_oddities(answers)]
+    worded = bool(protocol.needs & WORDS)
+    odd = text_oddities(answers, captioned=captioned, worded=worded)
+    odd += mask_oddities(answers)
     sentences += [oddity.problem for oddity in odd]
     reads_masks = bool(protocol.needs & {"iou", "crowd_iou", "pixels"})
     lack = lacking(pairs, words=bool(protocol.needs & WORDS)) if reads_masks else None

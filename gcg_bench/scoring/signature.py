@@ -19,6 +19,7 @@ MEASUREMENT = (
     "truth",
     "n",
     "missing",
+    "repeats",
     "encoder",
     "equal_phrases",
     "agreement",

@@ -66,9 +66,12 @@ def spread(result: Result, *, most: int, seed: int = 0, seeds: int = SEEDS) -> S
         seed: the first seed; the others follow.
         seeds: how many draws.
     """
+    rows = next(iter(result.rows.values()))
+    counted = np.ones(len(rows), dtype=bool) if rows.counted is None else rows.counted
     by_image: dict[str, list[int]] = defaultdict(list)
     for position, image in enumerate(result.images):
-        by_image[image].append(position)
+        if counted[position]:
+            by_image[image].append(position)
     chosen = tuple(range(seed, seed + seeds))
     weights = np.zeros((seeds, len(result.ids)))
     for draw, number in enumerate(chosen):

@@ -26,7 +26,7 @@ from gcg_bench.runs.labels import label_of
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
-from gcg_bench.tasks import EvalProtocol
+from gcg_bench.tasks import EvalProtocol, Repeats
 from gcg_bench.types import Metric, Rows
 
 _CONTENT = "content"  # the field of scores.json that holds the sha256 of the others
@@ -182,9 +182,19 @@ def _protocol(record: Record, measured: Record) -> EvalProtocol:
         task=record.text("task"),
         encoder=None if encoder is None else encoder[0],
         equal_is_one=measured.boolean("equal_is_one", default=False),
+        repeats=_repeats(measured),
         ranked_by=measured.text("ranked_by"),
         images_by=measured.text("images_by"),
     )
+
+
+def _repeats(measured: Record) -> Repeats:
+    """What a query that asks the same as an earlier one is; `count` where nothing is said."""
+    if not measured.has("repeats"):
+        return "count"
+    if measured.text("repeats") != "left_out":
+        raise measured.bad("repeats", "should be 'left_out', or not there")
+    return "left_out"
 
 
 def _metric(record: Record) -> Metric:

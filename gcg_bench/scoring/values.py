@@ -103,6 +103,14 @@ class MeasuredOn:
     missing: str = "error"
 
 
+def size_text(queries: int, images: int) -> str:
+    """How much was asked: `4 images`, or `12 queries of 4 images` where images have several."""
+    pictures = f"{images:,} image{'' if images == 1 else 's'}"
+    if queries == images:
+        return pictures
+    return f"{queries:,} {'query' if queries == 1 else 'queries'} of {pictures}"
+
+
 @dataclass(frozen=True, slots=True)
 class Digests:
     """The sha256 of the files that a stored result belongs to, hexadecimal; empty when not stored.

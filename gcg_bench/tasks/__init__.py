@@ -11,11 +11,14 @@ defined elsewhere (`package.module:ATTRIBUTE`, `./file.py:ATTRIBUTE`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from gcg_bench import metrics, registry
 from gcg_bench.errors import BadData, BadOption, GcgBenchError, UnknownName
 from gcg_bench.files.paths import anchored_source
 from gcg_bench.types import AGREEMENT, WORDS, Metric, Sample, ScoreSpec
+
+Repeats = Literal["count", "left_out"]
 
 DEFAULT = "gcg"
 """The task of data that do not name one."""
@@ -33,6 +36,8 @@ class EvalProtocol:
         encoder: the phrase encoder's name; None where no metric needs the similarity of phrases.
             The agreement of phrases asks it for words that WordNet does not know.
         equal_is_one: whether phrases that are equal after normalising have similarity 1.
+        repeats: what a query is that gives a model the same as an earlier one, e.g. the same region
+            of the same image: `count` it, or `left_out`, so that each question counts once.
         ranked_by: the score that systems are ranked by; the first headline score by default.
         images_by: the score that single images are sorted by; the ranking score by default.
     """
@@ -43,6 +48,7 @@ class EvalProtocol:
     task: str = DEFAULT
     encoder: str | None = None
     equal_is_one: bool = False
+    repeats: Repeats = "count"
     ranked_by: str = field(default="", compare=False)
     images_by: str = field(default="", compare=False)
 
@@ -157,6 +163,11 @@ class Task:
     mistakes: str | None = None
     panels: tuple[str, ...] = ()
     forced: str = ""
+
+    @property
+    def noun(self) -> str:
+        """What queries are called: `images` where a query is an image and nothing more."""
+        return "queries" if self.query else "images"
 
     def refuse_incomplete(self, samples: Iterable[Sample]) -> None:
         """Raises BadData, with sample and field, when a sample lacks what the task needs."""

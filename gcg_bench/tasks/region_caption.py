@@ -3,8 +3,9 @@
 Source of `official`: the evaluation code of GLaMM (arXiv 2311.03356), which is pycocoevalcap: PTB
 tokens, METEOR 1.5 over the corpus, CIDEr-D with the document frequencies of the references. One
 query an annotation; a missing answer is an error, where the published code drops it and CIDEr
-changes. A box that is described several times has several references. `STRICT` computes the same
-scores, counts the words of the answers, and draws images for intervals.
+changes. A box that is described several times has several references, and counts as often.
+`STRICT` counts each region once, with all its descriptions as references: later queries of a region
+are left out. It also counts the words of the answers, and draws images for intervals.
 """
 
 from gcg_bench.metrics.cider import CIDEr
@@ -16,7 +17,11 @@ OFFICIAL = EvalProtocol(
     name="official", version=1, task="region_caption", metrics=(METEOR(), CIDEr())
 )
 STRICT = EvalProtocol(
-    name="strict", version=1, task="region_caption", metrics=(METEOR(), CIDEr(), Words())
+    name="strict",
+    version=1,
+    task="region_caption",
+    repeats="left_out",
+    metrics=(METEOR(), CIDEr(), Words()),
 )
 
 TASK = Task(

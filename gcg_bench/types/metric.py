@@ -97,11 +97,14 @@ class Rows:
         columns: name -> float64 array (n,), or object array (n,) of float64 arrays for lists.
         images: the image id of each query, the cluster that it is sampled with; the ids themselves
             by default.
+        counted: whether each query counts, bool (n,); None when all do. The columns of one that
+            does not hold NaN or an empty list, and no metric sees them.
     """
 
     ids: tuple[str, ...]
     columns: Mapping[str, NDArray[Any]]
     images: tuple[str, ...] = ()
+    counted: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         """Fills `images` where every query is the only one of its image."""
@@ -117,8 +120,24 @@ class Rows:
 
     def only(self, position: int) -> "Rows":
         """The row at one position, as rows of a single pair."""
-        columns = {name: column[position : position + 1] for name, column in self.columns.items()}
-        return Rows((self.ids[position],), columns, (self.images[position],))
+        chosen = np.zeros(len(self), dtype=bool)
+        chosen[position] = True
+        return self._those(chosen)
+
+    def that_count(self, weights: FloatArray) -> tuple["Rows", FloatArray]:
+        """The rows that count, with their weights (draws, n)."""
+        if self.counted is None:
+            return self, weights
+        return self._those(self.counted), weights[:, self.counted]
+
+    def _those(self, chosen: NDArray[np.bool_]) -> "Rows":
+        at = np.flatnonzero(chosen).tolist()
+        return Rows(
+            tuple(self.ids[k] for k in at),
+            {name: column[chosen] for name, column in self.columns.items()},
+            tuple(self.images[k] for k in at),
+            None if self.counted is None else self.counted[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True)

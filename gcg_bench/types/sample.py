@@ -1,7 +1,7 @@
 """Queries, samples, predictions, and the model that turns one into the other."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -63,6 +63,12 @@ class Query:
         """Fills `image_id` where the query is the only one of its image."""
         if not self.image_id:
             object.__setattr__(self, "image_id", self.id)
+
+    @property
+    def question(self) -> Hashable:
+        """What is asked: equal for queries that give a model the same."""
+        words = self.prompt, self.task, self.expression, self.turns, self.forced
+        return self.image_id, self.regions, words
 
 
 @dataclass(frozen=True, slots=True)

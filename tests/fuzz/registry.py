@@ -9,6 +9,7 @@ from fuzz import (
     of_pictures,
     of_predictions,
     of_runs,
+    of_tasks,
 )
 
 TARGETS = {
@@ -16,6 +17,7 @@ TARGETS = {
     for module in (
         of_predictions,
         of_annotations,
+        of_tasks,
         of_cards,
         of_runs,
         of_masks,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gcg_bench.scoring.values import size_text
 from gcg_bench.statistics import Difference
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import ScoreSpec
@@ -195,7 +196,8 @@ class Contrast:
         b: the other.
         dataset: the data card's name.
         split: the split's name.
-        n: images.
+        n: queries.
+        pictures: images that they are of.
         draws: of the intervals.
         tests: draws of the tests.
         seed: of both.
@@ -213,6 +215,7 @@ class Contrast:
     dataset: str
     split: str
     n: int
+    pictures: int
     draws: int
     tests: int
     seed: int
@@ -222,6 +225,11 @@ class Contrast:
     phrases: PhraseChanges | None
     answered: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
+
+    @property
+    def size(self) -> str:
+        """How much was asked, e.g. `12 queries of 4 images`."""
+        return size_text(self.n, self.pictures)
 
     @property
     def distinct(self) -> int:

@@ -48,10 +48,9 @@ def compare(
         run_b: another, scored by the same measurement on the same images.
         protocols: names of those to compare; all that both have by default.
         by: the score that images are sorted by; the choice of the last protocol by default.
-        draws: samples for each interval; ten times as many are drawn for each test, so that the
-            number of draws does not decide what Holm's method can find.
+        draws: samples for each interval; a test has ten times as many, enough for Holm's method.
         seed: of both.
-        bar: a progress bar.
+        bar: shows progress.
 
     Raises:
         BadOption: the measurements differ (names the field), or there is no draw.
@@ -60,16 +59,17 @@ def compare(
         UnknownName: no score named `by`.
     """
     pairs = _result_pairs(run_a, run_b, protocols)
-    left_out = () if protocols else _left_out(run_a, run_b, {a.key for a, _ in pairs})
-    images = _images(pairs, by)
+    others = () if protocols else _left_out(run_a, run_b, {a.key for a, _ in pairs})
+    images = _images(pairs, by)  # before the tests, which can take minutes
     changes = _all_changes(pairs, draws, seed, bar)
-    data = pairs[0][0].data
+    first = pairs[0][0]
     return Contrast(
         a=_side(run_a, [a for a, _ in pairs]),
         b=_side(run_b, [b for _, b in pairs]),
-        dataset=data.dataset,
-        split=data.split,
-        n=data.n,
+        dataset=first.data.dataset,
+        split=first.data.split,
+        n=first.n,
+        pictures=len(set(first.images)),
         draws=draws,
         tests=TESTS_A_DRAW * draws,
         seed=seed,
@@ -78,7 +78,7 @@ def compare(
         images=images,
         phrases=_phrases(pairs),
         answered=_answered(pairs),
-        notes=(*left_out, *_notes(pairs, changes, draws)),
+        notes=(*others, *_notes(pairs, changes, draws)),
     )
 
 

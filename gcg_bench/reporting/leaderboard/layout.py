@@ -91,6 +91,7 @@ class Section:
         scores: the columns of scores.
         parts: the first holds the ranked rows.
         notes: what a reader must know, one sentence each.
+        noun: what `n` counts: `images` or `queries`.
         sources: of published rows, `1` being the first.
         signature: what all measured rows have in common; empty without any.
     """
@@ -100,6 +101,7 @@ class Section:
     scores: tuple[ScoreSpec, ...]
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
+    noun: str
     sources: tuple[str, ...]
     signature: str
 
@@ -161,6 +163,7 @@ def _section(title: str, measured: Sequence[Row], reported: Sequence[Row]) -> Se
         scores=specs,
         parts=tuple(part for part in parts if part.entries),
         notes=tuple(_notes(measured, reported, specs)),
+        noun=_noun(measured),
         sources=tuple(sources),
         signature=signature.line(common),
     )
@@ -169,8 +172,15 @@ def _section(title: str, measured: Sequence[Row], reported: Sequence[Row]) -> Se
 def _title(key: str, measured: Sequence[Row]) -> str:
     name, _, version = key.rpartition("-")
     row = measured[0]
-    images = f", {row['n']:,} images" if "n" in row else ""
+    images = f", {row['n']:,} {_noun(measured)}" if "n" in row else ""
     return f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{images}"
+
+
+def _noun(measured: Sequence[Row]) -> str:
+    """What is counted: `images`, or `queries` of a task in which images have several."""
+    names = {str(row.get("task", "")) for row in measured}
+    known = [tasks.load(name).noun for name in names if name in tasks.names()]
+    return known[0] if known else "images"
 
 
 def _by(measured: Sequence[Row], reported: Sequence[Row], names: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ def _section(section: Section) -> str:
         "rank",
         "model",
         *headings,
-        "images",
+        section.noun,
         "failed",
         "protocol",
         "evaluator",

@@ -78,16 +78,26 @@ def _tile(score: Score) -> Tile:
 
 
 def summary(material: Material) -> list[tuple[str, str]]:
-    """How many images, phrases and failures there are."""
+    """How many queries, images, phrases and failures there are.
+
+    Queries are named where images have several, phrases where there are any.
+    """
     reference = sum(len(pair.sample.truth.phrases) for pair in material.pairs)
     predicted = sum(len(pair.prediction.grounding.phrases) for pair in material.pairs)
     failed = sum(pair.prediction.error is not None for pair in material.pairs)
-    return [
-        (f"{len(material.pairs):,}", "images"),
-        (f"{reference:,}", "reference phrases"),
-        (f"{predicted:,}", "predicted phrases"),
-        (f"{failed:,}", "failed images"),
-    ]
+    queries = len(material.pairs)
+    images = len({pair.sample.query.image_id for pair in material.pairs})
+    shown = [] if queries == images else [(f"{queries:,}", "queries")]
+    shown.append((f"{images:,}", "images"))
+    if reference or predicted:
+        shown += [(f"{reference:,}", "reference phrases"), (f"{predicted:,}", "predicted phrases")]
+    return [*shown, (f"{failed:,}", f"failed {noun(material)}")]
+
+
+def noun(material: Material) -> str:
+    """What the entries of the page are called: `images`, or `queries` of which images have more."""
+    images = {pair.sample.query.image_id for pair in material.pairs}
+    return "images" if len(images) == len(material.pairs) else "queries"
 
 
 def settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:

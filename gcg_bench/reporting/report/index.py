@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gcg_bench.analysis.errors import KINDS, ImageDiagnosis, Kind
+from gcg_bench.reporting.report.header import noun
 from gcg_bench.reporting.report.images import searchable
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.scoring.results import Result
@@ -63,6 +64,7 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
     kinds = () if material.mistakes is None else KINDS
     predictions = [pair.prediction for pair in material.pairs]
     return {
+        "noun": noun(material),
         "ids": [pair.sample.id for pair in material.pairs],
         "texts": [searchable(pair) for pair in material.pairs],
         "failed": [int(prediction.error is not None) for prediction in predictions],

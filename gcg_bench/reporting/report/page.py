@@ -20,7 +20,7 @@ from gcg_bench.analysis.errors.expressions import tally, verdict
 from gcg_bench.files.display import visible_value
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.report import plots
-from gcg_bench.reporting.report.header import protocols, settings, summary
+from gcg_bench.reporting.report.header import noun, protocols, settings, summary
 from gcg_bench.reporting.report.images import records
 from gcg_bench.reporting.report.index import columns, index
 from gcg_bench.reporting.report.material import Material
@@ -141,6 +141,7 @@ def _content(material: Material) -> Mapping[str, Any]:
         "version": material.version,
         "panels": [panel for panel in material.panels if material.shows(panel)],
         "summary": summary(material),
+        "noun": noun(material),
         "protocols": shown,
         "scale": scale_note(specs, intervals=intervals, end=""),
         **_mistakes(material),

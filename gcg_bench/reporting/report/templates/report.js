@@ -227,7 +227,7 @@
 
   function fillChoices() {
     const option = (value, text) => make("option", { value }, text);
-    kindChoice.append(option("", "all images"));
+    kindChoice.append(option("", `all ${index.noun}`));
     if (DIAGNOSED) kindChoice.append(option("any", "with any mistake"), option("none", "without a mistake"));
     KINDS.forEach((kind, at) => kindChoice.append(option(`kind${at}`, `with ${title(kind)}`)));
     if (index.failed.some(Boolean)) kindChoice.append(option("failed", "that failed"));
@@ -306,7 +306,8 @@
     direction.lastElementChild.textContent = ways[ascending ? 0 : 1];
     direction.setAttribute("aria-pressed", String(!ascending));
     direction.querySelector("use").setAttribute("href", ascending ? "#sign-down" : "#sign-up");
-    $("count").textContent = order.length === total ? plural(total, "image") : `${order.length.toLocaleString("en")} of ${plural(total, "image")}`;
+    const all = index.noun === "queries" ? `${total.toLocaleString("en")} ${total === 1 ? "query" : "queries"}` : plural(total, "image");
+    $("count").textContent = order.length === total ? all : `${order.length.toLocaleString("en")} of ${all}`;
     $("bounds").hidden = rangeChoice.value === "";
     rail.style.height = `${order.length * ROW}px`;
     list.scrollTop = 0;

@@ -1,0 +1,55 @@
+"""The digests of the words that decide an answer and that no data set holds.
+
+A model words the instruction of a query that has no prompt: for an expression, for regions, for a
+task. The published evaluation of a task may give it the reply. A changed word changes these
+digests, and so the settings and the signature of a run.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from gcg_bench.errors import BadOption
+from gcg_bench.execution.exits import contained
+from gcg_bench.registry import Loading
+from gcg_bench.types import Model, Query
+
+EXPRESSION = " The Red  box & more. "
+"""Stands for the expression of every query, with what an instruction may change in it: capitals,
+white space, a sign, an end."""
+
+_DIGITS = 8
+
+
+def wording(model: Model, queries: Iterable[Query]) -> dict[str, Any]:
+    """The setting `default_prompt`: what the model asks where a query has no prompt of its own.
+
+    It is the digest of the instructions of all queries, each without its prompt and with EXPRESSION
+    in the place of its expression. Equal instructions count once, so that every split has the same
+    digest. Empty for a model without `worded`.
+
+    Raises:
+        GcgBenchError: `worded` raises something, or returns no text.
+    """
+    worded = getattr(model, "worded", None)
+    if not callable(worded):
+        return {}
+    texts = set()
+    with Loading("word the instruction"), contained():
+        for query in queries:
+            expression = None if query.expression is None else EXPRESSION
+            text = worded(replace(query, prompt="", expression=expression))
+            if not isinstance(text, str):
+                raise BadOption(f"worded of the model should return a text, not {text!r:.80}")
+            texts.add(text)
+    return {"default_prompt": _digest("\n".join(sorted(texts)))}
+
+
+def reply(text: str) -> dict[str, Any]:
+    """The settings of a run whose replies are given beforehand; empty for an empty reply."""
+    return {"forced": 1, "expressions": "all", "reply": _digest(text)} if text else {}
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
