@@ -10,8 +10,8 @@ from gcg_bench.types import Model
 from gcg_bench.types.citations import GLAMM
 
 NEEDS = Needs(
-    "a small GLaMM trained on rendered scenes, for the quick start; not useful on photographs",
-    weights="inside the package, under 12 MB",
+    "a small GLaMM trained on all tasks of `shapes`, for the quick start; not for photographs",
+    weights="inside the package, under 16 MB",
     memory="under 1 GB, on a CPU",
     licence="Apache-2.0",
 )
