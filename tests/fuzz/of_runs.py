@@ -41,7 +41,13 @@ ASKED = {"model": "silent", "dataset": "shapes", "split": "val", "limit": None, 
 def sound() -> dict[str, bytes]:
     """A scored run's files by their names in the folder."""
     with tempfile.TemporaryDirectory() as folder:
-        run_folder(Path(folder) / "run", "silent", counted([4, 3, 5]), settings=SETTINGS)
+        run_folder(
+            Path(folder) / "run",
+            "silent",
+            counted([4, 3, 5]),
+            settings=SETTINGS,
+            max_new_tokens=512,
+        )
         return {
             str(file.relative_to(Path(folder) / "run")): file.read_bytes()
             for file in sorted((Path(folder) / "run").rglob("*"))
@@ -72,6 +78,9 @@ def refit(folder: Path) -> None:
         try:
             scores = json.loads(file.read_bytes())
             scores["sha256"].update(digests)
+            fields = {name: scores[name] for name in scores if name not in ("content", "seconds")}
+            text = json.dumps(fields, sort_keys=True)
+            scores["content"] = sha256(text.encode("ascii")).hexdigest()
             file.write_text(json.dumps(scores))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
@@ -199,7 +208,7 @@ def _beside(run: Run, other: Run, folder: Path, *, page: bool) -> list[GcgBenchE
             write_comparison(found, folder / "compare.html", captions={})
 
     def board() -> None:
-        made = Board.of_runs([run.folder, other.folder]).ranked("mIoU", draws=2)
+        made = Board.of_runs([run.folder, other.folder]).ranked("mIoU", draws=20)
         written(made, folder, page=page)
 
     return [*_refused(contrast), *_refused(board)]
@@ -224,8 +233,8 @@ def _board() -> list[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, matched in (("one", [4, 3, 5]), ("two", [1, 2, 3])):
-            run_folder(root / name, name, counted(matched), settings=SETTINGS)
-        made = Board.of_runs([root / "one", root / "two"]).ranked("mIoU", draws=2)
+            run_folder(root / name, name, counted(matched), settings=SETTINGS, max_new_tokens=512)
+        made = Board.of_runs([root / "one", root / "two"]).ranked("mIoU", draws=20)
         made = made.with_published()
         write_board(made, root / "board.csv")
         return list(csv.reader((root / "board.csv").read_text().splitlines()))[:8]
@@ -260,7 +269,7 @@ def read_board(data: bytes, folder: Path) -> None:
     board = Board.read(folder / "given.csv")
     page = len(data) % 10 == 0
     problems = _refused(lambda: written(board, folder, page=page))
-    problems += _refused(lambda: written(board.ranked("mIoU", draws=2), folder, page=page))
+    problems += _refused(lambda: written(board.ranked("mIoU", draws=20), folder, page=page))
     if problems:
         raise problems[0]
 
