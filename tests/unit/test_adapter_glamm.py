@@ -501,7 +501,7 @@ def test_a_run_records_the_checkpoint_and_goes_on_to_the_same_bytes(run, folder,
 
     def lines(name):
         text = (tmp_path / name / "predictions.jsonl").read_text()
-        return re.sub(r', "seconds": [^,}]*', "", text)
+        return re.sub(r', "(seconds|crc32)": [^,}]*', "", text)  # the checksum covers the times
 
     assert lines("cut") == lines("whole")
     assert lines("cut").count("\n") == 5

@@ -104,7 +104,7 @@ def test_metrics_models_and_encoders_say_what_they_implement():
 
 def test_what_is_not_known_is_said(tmp_path):
     run = run_folder(
-        tmp_path / "r", "predictions:/x/@home", rows([1]), settings={"dataset": "mine"},
+        tmp_path / "r", "predictions:/x/@home", rows([1]), dataset="mine",
         encoder="/models/odd@99",
     )  # fmt: skip
     found = bibliography([run])
@@ -116,7 +116,7 @@ def test_what_is_not_known_is_said(tmp_path):
 
 
 def test_a_card_of_ones_own(tmp_path):
-    run = run_folder(tmp_path / "r", "silent", rows([1]), settings={"dataset": "mine"})
+    run = run_folder(tmp_path / "r", "silent", rows([1]), dataset="mine")
     found = bibliography([run], card=load_card("flickr30k_gcg"))
     assert "young2014image" in keys(found)
     assert found.unknown == ()
