@@ -66,7 +66,7 @@ def test_lower_ranks_higher(board):
     assert [(row["model"], row["rank"]) for row in board.rows] == [("tame", 1), ("wild", 2)]
     assert [row["Drift"] for row in board.rows] == [LOW, HIGH]
     assert {row["ranked_by"] for row in board.rows} == {
-        "Drift: paired randomisation test, 200 draws, Holm over 1 pair"
+        "Drift: paired randomisation test, 200 draws, seed 0, Holm over 1 line"
     }
 
 
