@@ -18,6 +18,7 @@ from support.scored import run_folder
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.errors import GcgBenchError
+from gcg_bench.files.display import visible
 from gcg_bench.reporting.citations import bibliography
 from gcg_bench.reporting.compare_page import write_page as write_comparison
 from gcg_bench.reporting.leaderboard import Board, write_board
@@ -56,10 +57,10 @@ def sound() -> dict[str, bytes]:
 
 
 def _whole(value: Any) -> Any:
-    """A row, or a value of it, as a file holds it: half a letter is a question mark."""
+    """A row, or a value of it, as a file holds it: characters that nobody sees are spelt out."""
     if isinstance(value, dict):
         return {_whole(name): _whole(inner) for name, inner in value.items()}
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    return visible(value, breaks=True) if isinstance(value, str) else value
 
 
 def refit(folder: Path) -> None:

@@ -124,7 +124,10 @@ def test_a_bitmap_of_the_images_shape_is_read_and_said(tmp_path: Path, rows: lis
         ([row[:32] for row in ROWS], "is 48 x 32, the image 48 x 64"),
         ([row[::2] for row in ROWS[::2]], "as if the image was scaled by 0.5"),
         ([list(column) for column in zip(*ROWS, strict=True)], "height and width are exchanged"),
-        ([[value * 0.75 for value in row] for row in ROWS], "as a bitmap, which hold more than 0 and 1"),
+        (
+            [[value * 0.75 for value in row] for row in ROWS],
+            "as a bitmap, which hold more than 0 and 1",
+        ),
         ([[value * 7 for value in row] for row in ROWS[4:7]], None),
     ],
 )
