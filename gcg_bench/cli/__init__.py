@@ -134,11 +134,12 @@ def main(arguments: list[str] | None = None) -> None:
         stop_signals_raised(),
         paths.anchor(restored=restored),
     ):
+        code = None
         try:
             code = _ran(given)
-        except BaseException:
-            supervision.report(1)  # a mistake of ours: the traceback follows
-            raise
+        finally:
+            if code is None:  # a fault of the program: the traceback follows
+                supervision.report(1)
     if os.getpid() != owner:  # a process that a model forked came back here
         os._exit(code)
     if is_process:

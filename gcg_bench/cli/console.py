@@ -34,7 +34,7 @@ class _Harmless(Console):
 
 
 def harmless(text: str) -> str:
-    """The text with what cannot be seen spelt out, except line breaks and tabs."""
+    """The text with escapes for invisible characters; line breaks and tabs stay."""
     return visible(text, breaks=True)
 
 

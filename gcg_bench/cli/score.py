@@ -36,7 +36,9 @@ from gcg_bench.types import Prediction
 @options.data_root
 @options.limit
 @options.scoring
-@click.option("--seed", type=int, default=0, show_default=True, help="First seed of --draw.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="First seed of --draw."
+)
 @click.option(
     "--explain",
     default=None,

@@ -1,4 +1,4 @@
-"""Text from files as people see it: characters that cannot be seen are spelt out.
+r"""Text from files for display: invisible characters become escapes such as `\u202e`.
 
 Captions, ids and names come from strangers. A control character can move the cursor or rename a
 terminal's window; a bidirectional override shows a name backwards; a character without width makes
@@ -24,11 +24,11 @@ _BREAKS = re.compile("[\t\n]")
 
 
 def visible(text: str, *, breaks: bool = False) -> str:
-    r"""The text with each character that cannot be seen spelt out, e.g. `\u202e`.
+    r"""The text with an escape such as `\u202e` for each invisible character.
 
     Args:
         text: from anywhere.
-        breaks: tabs and line feeds stay as they are; otherwise they are spelt out too.
+        breaks: tabs and line feeds stay as they are; otherwise they become escapes too.
     """
     shown = _UNSEEN.sub(_escape, text)
     return shown if breaks else _BREAKS.sub(_escape, shown)

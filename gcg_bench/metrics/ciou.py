@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from gcg_bench.matching.expressions import (
     Asked,
     NoMask,
@@ -21,7 +19,7 @@ from gcg_bench.matching.expressions import (
     counted,
     left_out,
 )
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
@@ -108,7 +106,7 @@ class CumulativeIoU(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         both, either = (weights @ rows.stack(self.columns)).T
         whole = either + self.epsilon
-        return {"cIoU": np.where(whole > 0, ratio(both, whole), np.nan)}
+        return {"cIoU": share(both, whole)}
 
     def explain(self, pair: Pair) -> list[Reason]:
         answer = counted(pair, self.reference, self.no_mask, self.refusals)

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from gcg_bench.matching.expressions import (
     Asked,
     NoMask,
@@ -22,7 +20,7 @@ from gcg_bench.matching.expressions import (
     counted,
     left_out,
 )
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
@@ -112,7 +110,7 @@ class MeanExpressionIoU(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         summed, count = (weights @ rows.stack(self.columns)).T
         whole = count + self.epsilon
-        return {"gIoU": np.where(whole > 0, ratio(summed, whole), np.nan)}
+        return {"gIoU": share(summed, whole)}
 
     def explain(self, pair: Pair) -> list[Reason]:
         value = self._iou(pair)

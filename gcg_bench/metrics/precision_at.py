@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from gcg_bench.matching.expressions import Refusals, counted, has_target
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
@@ -70,7 +68,4 @@ class PrecisionAt(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         totals = weights @ rows.stack(self.columns)
         count = totals[:, -1]
-        return {
-            name: np.where(count > 0, ratio(totals[:, k], count), np.nan)
-            for k, name in enumerate(_NAMES)
-        }
+        return {name: share(totals[:, k], count) for k, name in enumerate(_NAMES)}

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from gcg_bench.matching.expressions import Refusals, has_target, is_refusal
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
@@ -85,8 +85,8 @@ class Refusal(Metric):
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         no_target, refused, target, answered = (weights @ rows.stack(self.columns)).T
-        n_acc = np.where(no_target > 0, ratio(refused, no_target), np.nan)
-        t_acc = np.where(target > 0, ratio(answered, target), np.nan)
+        n_acc = share(refused, no_target)
+        t_acc = share(answered, target)
         if self.without_no_target == "zero":
             # 0 where no expression lacks a target; a draw that misses all of them has no value
             none = np.nan if rows.columns["no_target"].any() else 0.0

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from gcg_bench.matching.expressions import Refusals, counted, has_target
-from gcg_bench.metrics import ratio
+from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
@@ -26,20 +24,16 @@ from gcg_bench.types import (
 
 _NAME = "T_gIoU"
 _CLAIMS = {
-    law: {_NAME: claim}
-    for law, claim in {
-        "failure": Claim(Direction.DOWN, "an IoU above 0 becomes 0"),
-        "erosion": Claim(Direction.DOWN, "only pixels that were right are lost"),
-        "doubled phrases": Claim(
-            Direction.UNCHANGED, "masks are united, and the union is the same"
-        ),
-        "added phrase": Claim(Direction.UP, "more pixels are in both masks"),
-        "junk": Claim(Direction.DOWN, "pixels of no reference are added to the union"),
-        **{
-            law: claims((Direction.UNCHANGED, "words", "the score ignores words"))["words"]
-            for law in ("swapped words", "wrong words", "left-out word")
-        },
-    }.items()
+    "failure": claims((Direction.DOWN, _NAME, "an IoU above 0 becomes 0")),
+    "erosion": claims((Direction.DOWN, _NAME, "only pixels that were right are lost")),
+    "doubled phrases": claims(
+        (Direction.UNCHANGED, _NAME, "masks are united, and the union is the same")
+    ),
+    "added phrase": claims((Direction.UP, _NAME, "more pixels are in both masks")),
+    "junk": claims((Direction.DOWN, _NAME, "pixels of no reference are added to the union")),
+    "swapped words": claims((Direction.UNCHANGED, _NAME, "the score ignores words")),
+    "wrong words": claims((Direction.UNCHANGED, _NAME, "the score ignores words")),
+    "left-out word": claims((Direction.UNCHANGED, _NAME, "the score ignores words")),
 }
 
 
@@ -69,4 +63,4 @@ class TargetedIoU(Metric):
 
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         summed, count = (weights @ rows.stack(self.columns)).T
-        return {_NAME: np.where(count > 0, ratio(summed, count), np.nan)}
+        return {_NAME: share(summed, count)}

@@ -68,7 +68,7 @@ def read_predictions(
         sizes: query id -> (height, width) that the masks must have; polygons can be read only for
             queries that are listed.
         known: the queries of the split. Then what the records say of their images is compared with
-            the split, and the field and the spelling that fit are used, see `identity`.
+            the split, and the field and the form that fit are used, see `identity`.
         on_problem: takes each problem, after which reading goes on without the faulty part: a mask
             is left out, a score or a span becomes None, text becomes empty, and a prediction is
             left out when its id cannot be read or was read before. By default the first problem

@@ -1,9 +1,8 @@
-"""Whose answer a record is: the names that it states are compared with the ids of the split.
+"""Matches records with the images of the split by the names that the records state.
 
 A record may name its image in several fields, and its place (a file's name, a key) may name it too.
-Of all fields, the one that names most images of the split is used, spelt as the split spells it:
-without a file extension, without folders, without zero padding, without COCO's prefix, or in other
-letters: lower case, white space around it, another form of Unicode.
+The field that names most images of the split is used. A name may differ from the id of the split in
+its file extension, folders, zero padding, COCO's prefix, case, white space or form of Unicode.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +11,11 @@ from dataclasses import dataclass
 from gcg_bench.errors import BadData
 from gcg_bench.files.fields import Faults
 from gcg_bench.predictions.drafts import PredictionDraft
-from gcg_bench.predictions.names import SPELLINGS
+from gcg_bench.predictions.names import FORMS
 from gcg_bench.predictions.reading import Reading
 from gcg_bench.types import Query
 
-_LAST = len(SPELLINGS) - 1
+_LAST = len(FORMS) - 1
 _FILE = "the name of its file"
 
 
@@ -48,38 +47,38 @@ class TwoImages(BadData):
 
 
 class _Split:
-    """The queries of a split by every spelling of their names."""
+    """The queries of a split by every form of their names."""
 
     def __init__(self, known: Sequence[Known]) -> None:
         self._levels = [
             (
-                _index((spelt(query.id), query.id) for query in known),
+                _index((form(query.id), query.id) for query in known),
                 _index(
-                    (spelt(alias), query.id)
+                    (form(alias), query.id)
                     for query in known
                     for alias in (query.image_id, query.file_name)
                     if alias
                 ),
             )
-            for _, spelt in SPELLINGS
+            for _, form in FORMS
         ]
 
     def named(self, name: str, most: int = _LAST) -> tuple[frozenset[str], int]:
-        """The queries that a name fits, and the number of the first spelling in which it does.
+        """The queries that a name fits, and the number of the first form in which it does.
 
         An id goes before the names of images. No query fits: the empty set.
         """
-        for level, (_, spelt) in enumerate(SPELLINGS[: most + 1]):
+        for level, (_, form) in enumerate(FORMS[: most + 1]):
             for index in self._levels[level]:
-                if fitting := index.get(spelt(name)):
+                if fitting := index.get(form(name)):
                     return frozenset(fitting), level
         return frozenset(), most
 
     def fits(self, name: str, query: str) -> bool:
-        """Whether a name is some spelling of some name of a query."""
+        """Whether a name is some form of some name of a query."""
         return any(
-            query in index.get(spelt(name), ())
-            for (_, spelt), indices in zip(SPELLINGS, self._levels, strict=True)
+            query in index.get(form(name), ())
+            for (_, form), indices in zip(FORMS, self._levels, strict=True)
             for index in indices
         )
 
@@ -109,7 +108,7 @@ def identified(
         faults: takes the error of each record whose fields name two images. Where it returns, the
             field that does not number the records is used; where that is not known, the record is
             left out.
-        reading: takes a sentence that says which field and which spelling was used.
+        reading: takes a sentence that says which field and which form was used.
     """
     split = _Split(known)
     field, level = _best(drafts, split)
@@ -129,10 +128,10 @@ def _value(draft: PredictionDraft, field: str) -> str:
 
 
 def _best(drafts: Sequence[PredictionDraft], split: _Split) -> tuple[str, int]:
-    """The field and the spelling by which most queries get an answer; empty for the record's id."""
+    """The field and the form by which most queries get an answer; empty for the record's id."""
     best, most = ("", 0), -1
     fields = ["", *dict.fromkeys(name for draft in drafts for name, _ in draft.names)]
-    for level in range(len(SPELLINGS)):
+    for level in range(len(FORMS)):
         for field in fields:
             targets = {split.one(_value(draft, field), level) for draft in drafts} - {None}
             if len(targets) > most:
@@ -223,8 +222,8 @@ def _rename(
 ) -> list[PredictionDraft]:
     """The drafts with the ids of the split; says what was changed.
 
-    `faults` takes the error of a name that is another spelling of an image which has an answer;
-    where it returns, the draft is left out.
+    `faults` takes the error of a record whose image has an answer under another form of its name.
+    Where it returns, the draft is left out.
     """
     if field and any(_value(draft, field) != draft.id for draft in drafts):
         reading.remarks.append(f"{field} says whose answer a record is, since it names the images")
@@ -245,7 +244,7 @@ def _rename(
         if target is not None:
             draft.id = target
             if name != target:
-                left_out.setdefault(SPELLINGS[split.named(name, level)[1]][0] or _FILE)
+                left_out.setdefault(FORMS[split.named(name, level)[1]][0] or _FILE)
                 changed.append((name, target))
     if changed:
         name, target = changed[0]

@@ -1,4 +1,4 @@
-"""What a record and its place say of whose answer it is, and how names may be spelt."""
+"""The names that a record states for its image, and the forms in which a name may be written."""
 
 import re
 import unicodedata
@@ -52,7 +52,7 @@ def _folded(name: str) -> str:
     return _without_prefix(bare).casefold() or name
 
 
-SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+FORMS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", _as_written),
     ("the file extension", _without_extension),
     ("the folder", _without_folder),
@@ -60,7 +60,7 @@ SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("COCO's prefix", _without_prefix),
     ("the case of letters, white space or the form of Unicode", _folded),
 )
-"""What a spelling leaves out beside what the earlier ones do, and the name without it."""
+"""Each form of a name: what it leaves out in addition to the earlier forms, and its function."""
 
 
 def stated_names(

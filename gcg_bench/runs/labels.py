@@ -7,9 +7,9 @@ from pathlib import PurePath
 from gcg_bench.runs.run import Run
 
 # NAME:PATH or a path alone: the name, and the path's last part; nothing else that has a slash. A
-# backslash may also begin a character that is spelt out.
-_SPELT = r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
-_PATH = re.compile(rf"^([\w-]+:)?[^<>\"|?*\n]*(?:/|(?!{_SPELT})\\)((?:{_SPELT}|[^/\\<>\"|?*\n])+)$")
+# backslash may also begin an escape.
+_CODE = r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
+_PATH = re.compile(rf"^([\w-]+:)?[^<>\"|?*\n]*(?:/|(?!{_CODE})\\)((?:{_CODE}|[^/\\<>\"|?*\n])+)$")
 
 
 def label_of(run: Run) -> str:

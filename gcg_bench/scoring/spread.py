@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gcg_bench.errors import BadOption
 from gcg_bench.scoring.results import Result, reducer
 from gcg_bench.types import FloatArray
 
@@ -63,9 +64,14 @@ def spread(result: Result, *, most: int, seed: int = 0, seeds: int = SEEDS) -> S
     Args:
         result: with its rows.
         most: queries of an image, at least 1.
-        seed: the first seed; the others follow.
+        seed: the first seed, at least 0; the others follow.
         seeds: how many draws.
+
+    Raises:
+        BadOption: the seed is negative.
     """
+    if seed < 0:
+        raise BadOption(f"seed {seed}: the first seed of a draw must be 0 or more")
     rows = next(iter(result.rows.values()))
     counted = np.ones(len(rows), dtype=bool) if rows.counted is None else rows.counted
     by_image: dict[str, list[int]] = defaultdict(list)
@@ -75,7 +81,7 @@ def spread(result: Result, *, most: int, seed: int = 0, seeds: int = SEEDS) -> S
     chosen = tuple(range(seed, seed + seeds))
     weights = np.zeros((seeds, len(result.ids)))
     for draw, number in enumerate(chosen):
-        rng = np.random.default_rng(abs(number))
+        rng = np.random.default_rng(number)
         for positions in by_image.values():
             if len(positions) > most:
                 drawn = rng.choice(positions, size=most, replace=False)

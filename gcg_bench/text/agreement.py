@@ -93,7 +93,7 @@ def phrase_agreement(
         reference: an English noun phrase.
         prediction: an English noun phrase.
         unknown: compares nouns that WordNet does not know; without it they agree when they are
-            spelt alike.
+            written alike.
     """
     left, right = read(reference), read(prediction)
     if not left.nouns or not right.nouns:

@@ -41,7 +41,7 @@ def known(name: str) -> bool:
 
 
 @cache
-def spelt(words: tuple[str, ...]) -> tuple[str, ...]:
+def known_names(words: tuple[str, ...]) -> tuple[str, ...]:
     """The known names for words in a row, joined by an underscore, a hyphen or not at all.
 
     The last word can be a plural. When no name is known, the words joined by an underscore.
@@ -66,4 +66,4 @@ def is_name(text: str, *, curated: bool = False) -> bool:
     if curated:
         names = ("_".join((*words[:-1], form)) for form in noun_forms(words[-1]))
         return any(name in SYNONYMS or name in BROADER for name in names)
-    return any(known(name) for name in spelt(words))
+    return any(known(name) for name in known_names(words))

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Literal
 
 from gcg_bench.text import lists
-from gcg_bench.text.names import BROADER, SYNONYMS, known, spelt
+from gcg_bench.text.names import BROADER, SYNONYMS, known, known_names
 from gcg_bench.text.noun_phrases import NounPhrase
 from gcg_bench.text.wordnet import wordnet
 
@@ -78,7 +78,7 @@ def noun_relation(reference: tuple[str, ...], prediction: tuple[str, ...]) -> No
     if reference == prediction:
         return NounRelation("same", f"{' '.join(reference)}: the same noun")
     words = f"{' '.join(reference)} / {' '.join(prediction)}"
-    left, right = spelt(reference), spelt(prediction)
+    left, right = known_names(reference), known_names(prediction)
     if _letters(left) & _letters(right):
         return NounRelation("same", f"{words}: one noun")
     if not (_CONSTANT.isdisjoint(left) and _CONSTANT.isdisjoint(right)):

@@ -10,6 +10,7 @@ from gcg_bench import statistics, tasks
 from gcg_bench.analysis.errors.expressions import ANSWER_KINDS, tally, verdict
 from gcg_bench.data import Dataset
 from gcg_bench.data.cards import load_card
+from gcg_bench.errors import BadOption
 from gcg_bench.masks import area, covered_once, decode, minus
 from gcg_bench.pipeline.score import score
 from gcg_bench.scoring.features import pair_up
@@ -244,6 +245,12 @@ def test_a_draw_of_all_queries_is_the_score():
     drawn = spread(result, most=2, seed=5)
     assert drawn.seeds == tuple(range(5, 15))
     assert drawn.values["cIoU"] == pytest.approx(np.full(10, values(result)["cIoU"]))
+
+
+def test_a_draw_has_no_negative_seed():
+    samples, predictions = small_world(2)
+    with pytest.raises(BadOption, match="0 or more"):
+        spread(scored("referring", samples, predictions), most=1, seed=-1)
 
 
 def test_each_draw_has_one_query_an_image_and_seeds_repeat():

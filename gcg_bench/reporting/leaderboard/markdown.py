@@ -13,7 +13,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
 def escaped(text: str) -> str:
     """Text as Markdown that shows exactly this text, on one line.
 
-    What cannot be seen is spelt out.
+    Invisible characters become escapes.
     """
     return _SPECIAL.sub(r"\\\1", visible(" ".join(text.split())))
 

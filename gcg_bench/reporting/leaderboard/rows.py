@@ -111,7 +111,7 @@ def _described(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def _visible(value: Any) -> Any:
-    """A value in which what cannot be seen, and what no table holds, is spelt out."""
+    """A value with escapes for invisible characters and for those that no table can hold."""
     if isinstance(value, dict):
         return {_visible(name): _visible(inner) for name, inner in value.items()}
     return visible(value) if isinstance(value, str) else value

@@ -54,7 +54,7 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
 
 
 def visible_text(value: Any) -> Any:
-    """What a template shows: a text with what cannot be seen spelt out; markup as it is."""
+    """What a template shows: a text with escapes for invisible characters; markup as it is."""
     return visible(value, breaks=True) if type(value) is str else value
 
 

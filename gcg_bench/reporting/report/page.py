@@ -75,7 +75,7 @@ def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
 def embedded(value: Any) -> Svg:
     """A value as JSON that may stand in a script element: no `<`, `>`, `&` and only ASCII in it.
 
-    What cannot be seen is spelt out in its texts.
+    Invisible characters in its texts become escapes.
     """
     text = json.dumps(visible_value(value), allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
