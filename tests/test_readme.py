@@ -88,7 +88,10 @@ def test_the_page_works_from_top_to_bottom(tmp_path, monkeypatch, capfd, text):
 
     # what the page shows is what comes out, but for the numbers, which are of few images here
     shown = marked(README, "table").splitlines()
-    few = "official and strict: fewer than 50 images: 95% intervals hold 90 to 94%."
+    few = (
+        "official and strict: fewer than 50 images: the 95% intervals are too narrow"
+        " (coverage 90 to 94%)."
+    )
     lines = table.splitlines()
     assert lines.count(few) == 1
     printed = [line for line in lines if line != few][: len(shown)]

@@ -70,7 +70,7 @@ class TextOddities:
     """Collects what is odd in answers, one by one; answers with an error or refused are skipped.
 
     Attributes:
-        captioned: whether an answer should have a caption.
+        captioned: whether captions matter; each answer should then have one of its own.
         worded: whether the words of phrases matter.
     """
 
@@ -136,20 +136,26 @@ class TextOddities:
         outside = f"{self._outside.count} of {self._phrases} phrases are not in their caption"
         wordless = f"{self._wordless.count} of {self._phrases} phrases hold no words"
         damaged = f"{self._damaged.count} {of} hold characters that a wrong encoding damaged"
-        cut, alike, label = self._cut(), self._most(self._captions), self._most(self._labels)
         kinds = [
             (self._marked, marked, "data check --fix OUT writes a copy without it"),
-            (label, f"{label.count} {of} begin with the same words and a colon", "Remove them"),
-            (alike, f"{alike.count} {of} have the same caption", "Is each image asked?"),
             (self._repeated, repeated, "Does the model stop?"),
             (self._again, again, "Write each phrase once"),
             (self._loops, loops, "Does the model stop?"),
             (self._outside, outside, "Phrases are parts of the caption"),
             (self._wordless, wordless, "Phrases are parts of the caption"),
             (self._damaged, damaged, "Write the files in UTF-8"),
+        ]
+        return kinds + self._caption_kinds(of) if self.captioned else kinds
+
+    def _caption_kinds(self, of: str) -> list[tuple[_Kind, str, str]]:
+        """The kinds that count where captions matter."""
+        cut, alike, label = self._cut(), self._most(self._captions), self._most(self._labels)
+        kinds = [
+            (label, f"{label.count} {of} begin with the same words and a colon", "Remove them"),
+            (alike, f"{alike.count} {of} have the same caption", "Is each image asked?"),
             (cut, f"{cut.count} {of} have a caption that seems cut off", "Is the limit too low?"),
         ]
-        if self.captioned and (self._empty.count < self._answers or self._phrases):
+        if self._empty.count < self._answers or self._phrases:
             problem = f"{self._empty.count} {of} have an empty caption"
             kinds.append((self._empty, problem, "Is every caption written?"))
         return kinds

@@ -196,6 +196,13 @@ def test_phrases_from_nowhere_are_counted() -> None:
     assert found == ["2 of 4 phrases are not in their caption, as image a ('the man')"]
 
 
+def test_equal_captions_are_odd_only_where_captions_matter() -> None:
+    # a model that answers every expression with "It is [SEG]." is right to do so
+    answers = [answer(str(k), "It is.") for k in range(6)]
+    assert any("have the same caption" in problem for problem in problems(*answers))
+    assert text_oddities(answers, captioned=False) == []
+
+
 def test_empty_captions_are_counted_where_answers_have_captions() -> None:
     answers = [answer("a", "A man."), answer("b", " "), answer("c", "<p></p>")]
     assert "2 of 3 answers have an empty caption, as image b" in problems(*answers)
