@@ -35,7 +35,7 @@ class PhraseAgreement:
 
     Attributes:
         noun: agreement of the nouns, in [0, 1]; see `gcg_bench.text.noun_agreement.STEPS`.
-        attributes: agreement of what is said of the thing, in [0, 1]; 1 when neither says anything.
+        attributes: agreement of the attributes, in [0, 1]; 1 when neither side states any.
         agreement: noun x (1 + attributes) / 2.
         reason: why, in words.
     """
@@ -100,12 +100,12 @@ def phrase_agreement(
         return PhraseAgreement(0.0, 0.0, 0.0, "a phrase without words")
     noun, nouns = _noun(left, right, unknown)
     attributes = compare(left.attributes, right.attributes)
-    said = attributes.value
+    attribute = attributes.value
     return PhraseAgreement(
         noun,
-        said,
-        noun * (1.0 + said) / 2.0,
-        f"{nouns} (noun {noun:.2f}); {attributes.reason} (attributes {said:.2f})",
+        attribute,
+        noun * (1.0 + attribute) / 2.0,
+        f"{nouns} (noun {noun:.2f}); {attributes.reason} (attributes {attribute:.2f})",
     )
 
 
@@ -142,7 +142,7 @@ def agreement_tables(
         # without a name of the encoder, nobody could tell its tables from those of another one
         if key and not (asked and unknown and not unknown.encoder):
             stored_tables.store(key, values)
-    return [(noun, said, noun * (1.0 + said) / 2.0) for noun, said in values]
+    return [(noun, attribute, noun * (1.0 + attribute) / 2.0) for noun, attribute in values]
 
 
 def _computed(
@@ -156,13 +156,13 @@ def _computed(
     tables = []
     for references, predictions in sides:
         shape = len(references[0]), len(predictions[0])
-        noun, said = (
+        noun, attribute = (
             np.array([values[a, b] for a in ours for b in theirs], dtype=np.float64).reshape(shape)
             for values, ours, theirs in zip(
                 (nouns, attributes), references, predictions, strict=True
             )
         )
-        tables.append((noun, said))
+        tables.append((noun, attribute))
     return tables, unknown is not None and unknown.asked
 
 
