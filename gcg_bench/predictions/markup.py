@@ -10,6 +10,7 @@ import html
 import re
 from dataclasses import replace
 
+from gcg_bench.grounding.placing import find
 from gcg_bench.types import Grounding, Phrase, Prediction
 
 _NUMBER = r"\s{0,3}-?\d{1,5}(?:\.\d{1,8})?\s{0,3}"
@@ -111,17 +112,7 @@ def clean(prediction: Prediction) -> Prediction:
         text = None if phrase.text is None else without_markup(phrase.text)
         span = phrase.span
         if span is not None and caption != grounding.caption:
-            span = _span(text, caption, end)
+            span = find(text or "", caption, end)
             end = end if span is None else span[1]
         phrases.append(Phrase(text, phrase.masks, phrase.score, span, phrase.crowd))
     return replace(prediction, grounding=Grounding(caption, tuple(phrases)))
-
-
-def _span(text: str | None, caption: str, start: int) -> tuple[int, int] | None:
-    """Where a text stands in a caption, from `start` on, else anywhere; None for nowhere."""
-    if not text:
-        return None
-    position = caption.find(text, start)
-    if position < 0:
-        position = caption.find(text)
-    return None if position < 0 else (position, position + len(text))

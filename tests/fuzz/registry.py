@@ -3,6 +3,7 @@
 from fuzz import (
     of_annotations,
     of_cards,
+    of_grounding,
     of_masks,
     of_models,
     of_nothing,
@@ -22,6 +23,7 @@ TARGETS = {
         of_runs,
         of_masks,
         of_models,
+        of_grounding,
         of_pictures,
     )
     for target in module.TARGETS

@@ -26,7 +26,9 @@ def test_every_reader_stands_what_it_is_given():
         stop - start for _, start, stop in jobs_for(shares, INPUTS)
     )
     # inputs that are all refused at the door would prove nothing
-    assert all(one.refused for name, one in tallies.items() if name != "models: answers")
+    # but for the targets that read what a model wrote, and refuse nothing
+    texts = {"models: answers", "grounding: phrases"}
+    assert all(one.refused for name, one in tallies.items() if name not in texts)
     assert sum(one.accepted for one in tallies.values()) > INPUTS / 10
 
 
