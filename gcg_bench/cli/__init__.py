@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     restored = not is_process
     with (
         streams.own_streams(restored=restored),
-        stop_signals_raised(),
+        stop_signals_raised(restored=restored),
         paths.anchor(restored=restored),
     ):
         code = None

@@ -36,12 +36,16 @@ class Ended(KeyboardInterrupt):
 
 
 @contextmanager
-def stop_signals_raised() -> Iterator[None]:
+def stop_signals_raised(*, restored: bool = True) -> Iterator[None]:
     """Raises `Ended` within the block on SIGTERM and SIGHUP, and KeyboardInterrupt on SIGINT.
 
     Does nothing outside the main thread. A second signal that follows at once is ignored.
 
     A signal that is ignored (nohup) or already has a handler keeps its behaviour.
+
+    Args:
+        restored: the signals behave as before when the block ends. A process that ends then must
+            not: a signal that is sent twice would interrupt its end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -71,5 +75,6 @@ def stop_signals_raised() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, old in ours.items():
-            signal.signal(number, old)
+        if restored:
+            for number, old in ours.items():
+                signal.signal(number, old)

@@ -20,6 +20,7 @@ from gcg_bench.cli import streams
 GRACE = 5.0
 """Seconds that threads and exit handlers may still take after the command is done."""
 
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 _end_now = os._exit  # before a model can replace it
@@ -71,6 +72,9 @@ def report(code: int) -> None:
 def leave(code: int) -> NoReturn:
     """Ends the command with its exit code: reports it, and lets threads end for some seconds."""
     report(code)
+    for name in _STOPPING:  # it stops already; a signal that is sent twice must not be an error
+        with suppress(AttributeError, ValueError):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     global _leaving  # noqa: PLW0603 - a process ends once
     _leaving = call = object()
 

@@ -27,6 +27,7 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from gcg_bench.errors import EnvironmentProblem, RunLocked
 
@@ -39,7 +40,8 @@ STALE_AFTER = 300.0
 _CAN_CHECK_PIDS = sys.platform != "win32"  # os.kill(pid, 0) checks a pid; on Windows it would kill
 _CLAIM = ".after-"
 _ATTEMPTS = 20  # to take a lock that changes between two reads
-_UNFINISHED = 10.0  # seconds for which an unreadable lock file counts as being written
+_UNFINISHED = 2.0  # seconds for which an unreadable lock file counts as being written
+_PAUSE = 0.1  # seconds between two looks at such a file
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,18 @@ class Lock:
         return True
 
     def _take(self) -> None:
-        for _ in range(_ATTEMPTS):
-            if self._create(self.file) or self._take_over():
-                return
+        """Takes the lock; waits for a process that is just writing it, or that died meanwhile."""
+        patience = monotonic() + 2 * _UNFINISHED
+        attempts = 0
+        while attempts < _ATTEMPTS:
+            try:
+                if self._create(self.file) or self._take_over():
+                    return
+                attempts += 1
+            except _BeingWritten:
+                if monotonic() > patience:
+                    raise
+                sleep(_PAUSE)
         raise _locked(self.file, None)
 
     def _take_over(self) -> bool:
@@ -155,6 +166,10 @@ class Lock:
             with contextlib.suppress(OSError):
                 if _read(self.file) == self.holder:
                     os.utime(self.file)
+
+
+class _BeingWritten(RunLocked):
+    """The lock has no content yet."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +229,7 @@ def _locked(file: Path, holder: Holder | None, age: float | None = None) -> RunL
         age: seconds since the last touch, for a lock of another host.
     """
     if holder is None:
-        return RunLocked(f"{file.parent}: another process is opening this run now; try again")
+        return _BeingWritten(f"{file.parent}: another process is opening this run now; try again")
     if holder.pid == os.getpid() and age is None:
         return RunLocked(f"{file.parent}: this process (pid {holder.pid}) has the run open already")
     problem = f"{file.parent}: in use by process {holder.pid} on {holder.host}"

@@ -108,13 +108,28 @@ def test_another_host_is_believed_until_it_falls_silent(file: Path, elsewhere: d
     assert taken(file)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '"x"'])
-def test_a_lock_that_says_nothing_is_just_being_written_or_broken(file: Path, content) -> None:
+BROKEN = pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '"x"'])
+
+
+@BROKEN
+def test_a_lock_whose_writer_died_is_taken_over(file: Path, content, monkeypatch) -> None:
+    monkeypatch.setattr(lock_module, "_UNFINISHED", 0.3)
     file.write_text(content)
-    assert not taken(file)
-    long_ago = time.time() - 3600
-    os.utime(file, (long_ago, long_ago))
+    started = time.monotonic()
     assert taken(file)
+    assert time.monotonic() - started >= 0.25  # its writer had time to finish
+
+
+@BROKEN
+def test_a_lock_that_is_being_written_is_waited_for(file: Path, content) -> None:
+    held_by(file, pid=os.getppid(), started="")
+    whole = file.read_text()
+    file.write_text(content)
+    writer = threading.Timer(0.3, file.write_text, [whole])
+    writer.start()
+    with pytest.raises(RunLocked, match=rf"in use by process {os.getppid()} "):
+        Lock(file)
+    writer.join()
 
 
 def test_only_one_takes_over(file: Path) -> None:
@@ -176,6 +191,7 @@ def test_a_living_takeover_is_refused_by_name(file: Path) -> None:
 
 def test_a_takeover_that_died_before_it_said_who_it_was_blocks_nobody_for_long(file: Path) -> None:
     (claim,) = half_taken_over(file, 1, b"")
+    os.utime(claim, (time.time() + 60,) * 2)  # of a clock that is ahead: just being written
     with pytest.raises(RunLocked, match="try again"):
         Lock(file)
     os.utime(claim, (0, 0))
