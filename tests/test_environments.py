@@ -315,6 +315,10 @@ def test_folders_are_left_out_of_errors(text, private):
     [
         ("/home/a b/m.py:load", "m.py:load"),
         ("glamm:/home/anna/ckpt/", "glamm:ckpt"),
+        ("/home/a b/m.py:load:/home/a b/last.pt", "m.py:load:last.pt"),
+        ("./m.py::~/ckpt/last.pt", "./m.py::last.pt"),
+        ("./m.py:load:MBZUAI/GLaMM", "./m.py:load:MBZUAI/GLaMM"),
+        ("my.models:load:/home/a b/last.pt", "my.models:load:last.pt"),
         ("predictions:~/runs/x", "predictions:x"),
         ("./models/m.py", "./models/m.py"),
         ("glamm:MBZUAI/GLaMM", "glamm:MBZUAI/GLaMM"),

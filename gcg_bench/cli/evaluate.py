@@ -12,6 +12,7 @@ from gcg_bench.cli.score import refuse_diagnosis, scoring_spec, write_board
 from gcg_bench.cli.showing import say_failed, seed_of, show, title_of
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline import spec
+from gcg_bench.pipeline.arguments import parsed
 from gcg_bench.pipeline.evaluate import Evaluated, make_model, predicted
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
 from gcg_bench.scoring.values import size_text
@@ -143,6 +144,7 @@ def _specification(
             timeout=model.timeout,
             give_up_after=model.give_up_after,
             retry_failed=model.retry_failed,
+            extra=parsed(model.arguments),
         ),
         label=model.label,
     )

@@ -17,9 +17,9 @@ def models(*, as_json: bool) -> None:
     """List the names for --model, and what each model needs: weights, memory, licence.
 
     --model also accepts predictions:PATH (prediction files in any published layout), ./file.py or
-    package.module:attribute (your own model), and glamm:ID_OR_FOLDER (another checkpoint of the
-    family). gcg-bench does not download weights: use `hf download ID`, and check with
-    `gcg-bench doctor --model NAME`.
+    package.module:attribute (your own model; :CHECKPOINT may follow the attribute), and
+    glamm:ID_OR_FOLDER (another checkpoint of the family). gcg-bench does not download weights: use
+    `hf download ID`, and check with `gcg-bench doctor --model NAME`.
     """
     described = describe_models()
     if as_json:

@@ -32,6 +32,7 @@ class ModelOptions:
     """The model and how it runs."""
 
     model: str
+    arguments: tuple[str, ...]
     out: Path | None
     batch_size: str
     device: str
@@ -135,6 +136,14 @@ dataset = stacked(
 
 model = stacked(
     click.option("--model", required=True, help="NAME[:CHECKPOINT]; see `gcg-bench models`."),
+    click.option(
+        "--model-arg",
+        "arguments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An argument of the model, part of the signature; can be repeated. Numbers, true,"
+        " false and none have their types; quotes force text.",
+    ),
     click.option(
         "--out",
         type=click.Path(path_type=Path, file_okay=False),

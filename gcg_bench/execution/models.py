@@ -5,14 +5,15 @@
     ./file.py[:ATTRIBUTE]      a file of the user; the attribute is `load` by default
     package.module:ATTRIBUTE   any module that can be imported
 
-An attribute may be a model, or a class or function that returns one.
+An attribute may be a model, or a class or function that returns one. A checkpoint may follow it:
+`./file.py:ATTRIBUTE:CHECKPOINT`, `./file.py::CHECKPOINT`, `package.module:ATTRIBUTE:CHECKPOINT`.
 """
 
 import importlib.util
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -36,8 +37,13 @@ from gcg_bench.types import Model
 
 _NAMES: "weakref.WeakKeyDictionary[Model, str]" = weakref.WeakKeyDictionary()
 _ALIASES = {"predictions": "predictions-file"}
-_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<attribute>[^:/\\]+))?")
-_DOTTED = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_]\w*)")
+_FILE = re.compile(
+    r"(?P<file>.+?\.py)(?::(?P<attribute>[^:/\\]+|(?=:))(?::(?P<checkpoint>.+))?)?", re.DOTALL
+)
+_DOTTED = re.compile(
+    r"(?P<module>[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_]\w*)(?::(?P<checkpoint>.+))?", re.DOTALL
+)
+_OWN_OPTIONS = ("checkpoint", "max_new_tokens")  # given by options of the command, like the hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,13 @@ class Description:
 
 def load_model(
     spec: object,
+    /,
     *,
     device: str = "auto",
     batch_size: int | str = "auto",
     workers: int | None = None,
     seed: int = 0,
+    max_new_tokens: int | None = None,
     **options: Any,
 ) -> Model:
     """The model of a name, or a model built from an object, class or function.
@@ -74,7 +82,8 @@ def load_model(
         batch_size: number of images at a time, for models that support batches.
         workers: number of processes that read images ahead, for models that support it.
         seed: seed of random draws, for models that draw.
-        options: options of this model; those that are None count as not given.
+        max_new_tokens: the longest reply in tokens; None counts as not given.
+        options: arguments of this model, None among them; it must take each.
 
     Raises:
         UnknownName: no model has this name; the message offers close spellings.
@@ -83,7 +92,9 @@ def load_model(
             or building the model raises; the original error is the cause.
     """
     hints = {"device": device, "batch_size": batch_size, "workers": workers, "seed": seed}
-    required = {name: value for name, value in options.items() if value is not None}
+    required = dict(options)
+    if max_new_tokens is not None:
+        required["max_new_tokens"] = max_new_tokens
     if not isinstance(spec, str):
         return _build(spec, getattr(spec, "__name__", type(spec).__name__), required, hints)
     with contained():
@@ -173,9 +184,9 @@ def _resolve(spec: str) -> tuple[str, Any, str | None]:
         return head, plug_in, checkpoint
     if match := _FILE.fullmatch(spec):
         source = f"{match['file']}:{match['attribute'] or 'load'}"
-        return spec, attribute(anchored_source(source)), None
+        return spec, attribute(anchored_source(source)), match["checkpoint"]
     if (match := _DOTTED.fullmatch(spec)) and _importable(match["module"]):
-        return spec, attribute(spec), None
+        return spec, attribute(f"{match['module']}:{match['attribute']}"), match["checkpoint"]
     raise UnknownName(
         "model",
         head,
@@ -222,7 +233,10 @@ def _call(source: Any, name: str, required: Mapping[str, Any], hints: Mapping[st
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     refused = [] if takes_all else [option for option in required if option not in parameters]
     if refused:
-        raise BadOption(f"model {name} takes no {' or '.join(refused)}")
+        raise BadOption(
+            f"model {name} takes no {' or '.join(refused)}"
+            f"{_taken(parameters, {*hints, *_OWN_OPTIONS}, refused)}"
+        )
     arguments = {
         **{hint: value for hint, value in hints.items() if takes_all or hint in parameters},
         **required,
@@ -235,11 +249,32 @@ def _call(source: Any, name: str, required: Mapping[str, Any], hints: Mapping[st
         and p.name not in arguments
     ]
     if missing == ["checkpoint"]:
-        raise BadOption(f"model {name} needs a checkpoint: --model {name}:CHECKPOINT")
+        place = f"{name}:" if name.endswith(".py") else name
+        raise BadOption(f"model {name} needs a checkpoint: --model {place}:CHECKPOINT")
     if missing:
-        raise BadOption(f"model {name} cannot be built without {', '.join(missing)}")
+        first = next(name for name in missing if name != "checkpoint")
+        raise BadOption(
+            f"model {name} cannot be built without {', '.join(missing)}: --model-arg {first}=VALUE"
+        )
     with Loading(f"build model {name}"), contained():
         return source(**arguments)
+
+
+def _taken(
+    parameters: Mapping[str, inspect.Parameter], options: set[str], refused: Sequence[str]
+) -> str:
+    """The arguments that a model does take, as the end of a message; empty when none is refused.
+
+    Args:
+        parameters: those of what builds the model.
+        options: the parameters that options of the command give.
+        refused: the names that the model does not take.
+    """
+    if options.issuperset(refused):
+        return ""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    own = [p.name for p in parameters.values() if p.kind in kinds and p.name not in options]
+    return f"; it takes {', '.join(own)}" if own else "; it takes no argument of its own"
 
 
 def _parameters(source: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -19,8 +19,9 @@ _QUOTED_PATH = re.compile(
     r"""(?P<quote>['"`])(?:[A-Za-z]:[\\/]|~?/)[^'"`\n]*[\\/](?P<name>[^'"`\\/\n]+)(?P=quote)"""
 )
 _ABSOLUTE = re.compile(
-    r"(?P<kind>(?:[\w.-]+:)?)(?:[A-Za-z]:[\\/]|~?/(?!/)).*[\\/](?P<name>[^/\\]+)[\\/]?"
+    r"(?P<kind>(?:[\w.-]+:){0,2})(?:[A-Za-z]:[\\/]|~?/(?!/)).*[\\/](?P<name>[^/\\]+)[\\/]?"
 )
+_WITH_CHECKPOINT = re.compile(r"(?P<source>.+?\.py:[^:/\\]*):(?P<checkpoint>.+)", re.DOTALL)
 _LONGEST_PART = 255  # bytes of one part of a path, the limit of common file systems
 
 
@@ -183,6 +184,8 @@ def without_folders(text: str, known: Iterable[str] = ()) -> str:
 
 def private_name(spec: str) -> str:
     """What `--model` takes, without the folders of an absolute path: `glamm:/a/b` is `glamm:b`."""
+    if parts := _WITH_CHECKPOINT.fullmatch(spec):
+        return f"{private_name(parts['source'])}:{private_name(parts['checkpoint'])}"
     match = None if spec.startswith("cmd:") else _ABSOLUTE.fullmatch(spec)
     return f"{match['kind']}{match['name']}" if match else without_folders(spec)
 

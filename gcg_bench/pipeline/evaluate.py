@@ -19,6 +19,7 @@ from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.models import code_of, load_model, name_of
 from gcg_bench.files import paths
+from gcg_bench.pipeline.arguments import as_settings
 from gcg_bench.pipeline.predict import complete, predict
 from gcg_bench.pipeline.remarks import afterwards, suspicions
 from gcg_bench.pipeline.run_folders import default_folder
@@ -119,7 +120,7 @@ def predicted(
         _set_aside(folder, settings, message)
     with Run.create_or_resume(folder, settings, environment=environment_of(spec)) as run:
         message(f"run folder: {folder}")
-        for sentence in suspicions(run):
+        for sentence in suspicions(run, spec.label):
             message(sentence)
         done = run.done_ids()
         require_disk(folder, [sample for sample in data.samples if sample.id not in done])
@@ -239,6 +240,7 @@ def settings_of(
         # the digest of the code tells apart models of one name
         "model": paths.private_name(spec.model if isinstance(spec.model, str) else name_of(model)),
         **({"code": files} if files else {}),
+        **as_settings(spec.options.extra),
         "task": data.task,
         "dataset": data.card.name,
         "card_version": data.card.version,

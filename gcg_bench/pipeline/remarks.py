@@ -7,8 +7,17 @@ from gcg_bench.runs import Run
 from gcg_bench.types import Model
 
 
-def suspicions(run: Run) -> Iterator[str]:
-    """Images that earlier processes may have died of, or were ended for; one sentence each."""
+def suspicions(run: Run, label: str = "") -> Iterator[str]:
+    """Images that earlier processes may have died of, or were ended for; one sentence each.
+
+    Before them: that a run which continues keeps its name.
+
+    Args:
+        run: the run.
+        label: what the user calls it now; empty for no name.
+    """
+    if label and label != (kept := run.environment.get("label")):
+        yield f"the run keeps its name {kept!r}" if kept else "the run was begun without a name"
     for id_, suspect in run.journal.suspects.items():
         if suspect.ended is not None:
             yield f"image {id_}: {suspect.ended}, and the process had to be ended"

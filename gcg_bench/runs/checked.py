@@ -139,6 +139,7 @@ _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "prompt": lambda value: isinstance(value, str) or _is_texts(value),
     "decoding": _is_object,
     "code": _is_object,
+    "arguments": _is_object,
     "environment": _is_object,
 }
 _RESULT: Mapping[str, Callable[[Any], bool]] = {

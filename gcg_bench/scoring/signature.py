@@ -65,13 +65,22 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
     A model's own setting never takes the place of a field that says how they were measured: it is
     then called `model_NAME`. What would end a field is escaped, as in `a%7Cb`.
     """
-    taken = {*MEASUREMENT, *MEASURED_TOO, "prompt", "code"}
+    arguments = _arguments(settings)
+    taken = {*MEASUREMENT, *MEASURED_TOO, *arguments, "prompt", "code"}
     own = {}
     for name, value in sorted(settings.get("decoding", {}).items()):
         field = _inert(name).replace(":", "%3A")
         own[f"model_{field}" if field in taken else field] = _inert(value)
     code = {"code": _code(settings["code"])} if settings.get("code") else {}
-    return {"prompt": _prompt(settings), **code, **own}
+    return {"prompt": _prompt(settings), **code, **arguments, **own}
+
+
+def _arguments(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of a model as fields `argument_NAME`; texts in quotes, unlike numbers."""
+    return {
+        f"argument_{_inert(name).replace(':', '%3A')}": _inert(json.dumps(value))
+        for name, value in sorted(settings.get("arguments", {}).items())
+    }
 
 
 def _code(files: Any) -> str:

@@ -1,0 +1,96 @@
+"""Arguments of a model: `--model-arg KEY=VALUE` as typed values, and as settings of a run."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gcg_bench.errors import BadOption, shortened
+from gcg_bench.files import paths
+
+_OPTIONS = {
+    "batch_size": "--batch-size",
+    "checkpoint": "--model NAME:CHECKPOINT",
+    "device": "--device",
+    "max_new_tokens": "--max-new-tokens",
+    "seed": "--seed",
+    "workers": "--workers",
+}
+_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*)(?P=quote)""", re.DOTALL)
+
+
+def parsed(arguments: Iterable[str]) -> dict[str, Any]:
+    """The arguments of a model by name, in the order given.
+
+    An integer becomes an int, another decimal number a float, `true`, `false` and `none` (in any
+    case) become True, False and None. Everything else is text; quotes around a value force text.
+
+    Args:
+        arguments: texts `KEY=VALUE`; the first `=` ends the key.
+
+    Raises:
+        BadOption: there is no `=`; the key is empty, no name of a parameter, given twice or has an
+            option of its own; the value is a number beyond all floats, or no valid text.
+    """
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        key = key.strip()
+        shown = shortened(argument, 80)
+        if not equals:
+            raise BadOption(f"--model-arg {shown}: give KEY=VALUE")
+        if not key.isidentifier():
+            problem = "the key is empty" if not key else "the key is no name of a parameter"
+            raise BadOption(
+                f"--model-arg {shown}: {problem}; it has letters, digits and _, and begins with no"
+                " digit"
+            )
+        if key in _OPTIONS:
+            raise BadOption(f"--model-arg {shown}: there is an option for {key}: {_OPTIONS[key]}")
+        if key in values:
+            raise BadOption(f"--model-arg {shown}: {key} is given twice; give it once")
+        values[key] = _value(text, shown)
+    return values
+
+
+def as_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The setting `arguments`: what decides the answers of a model beside its name; often empty.
+
+    No absolute path enters a run: a text that is one becomes its last part. A value that is no
+    number, text, boolean or None counts by the name of its type.
+    """
+    return {"arguments": dict(map(_setting, arguments.items()))} if arguments else {}
+
+
+def _setting(argument: tuple[str, Any]) -> tuple[str, Any]:
+    name, value = argument
+    if isinstance(value, str):
+        return name, paths.private_name(value)
+    if value is None or isinstance(value, bool | int):
+        return name, value
+    if isinstance(value, float):
+        return name, value if math.isfinite(value) else str(value)
+    return name, f"an object of type {type(value).__qualname__}"
+
+
+def _value(text: str, shown: str) -> Any:
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise BadOption(f"--model-arg {shown}: the value is not valid UTF-8")
+    if match := _QUOTED.fullmatch(text):
+        return match["text"]
+    plain = text.strip()
+    if plain.lower() in _WORDS:
+        return _WORDS[plain.lower()]
+    if _INTEGER.fullmatch(plain):
+        return int(plain)
+    if not _FLOAT.fullmatch(plain):
+        return text
+    number = float(plain)
+    if math.isinf(number):
+        raise BadOption(
+            f"--model-arg {shown}: the number is too large; in quotes it is given as text"
+        )
+    return number
