@@ -29,7 +29,9 @@ def test_as_json_there_is_nothing_else(run):
     assert (code, err) == (0, "")
     listed = {one["name"]: one for one in json.loads(out)}
     assert {"glamm", "glamm-tiny", "silent", "predictions"} <= set(listed)
-    fields = {"name", "note", "weights", "memory", "licence", "oracle", "baseline", "origin"}
+    fields = {
+        *("name", "note", "weights", "memory", "licence", "oracle", "baseline", "tasks", "origin")
+    }
     assert all(set(one) == fields for one in listed.values())
     assert listed["glamm"]["weights"].startswith("MBZUAI/GLaMM-GCG")
     assert listed["copy-truth"]["oracle"] is True

@@ -10,9 +10,11 @@ worded      `worded(query)` returns the instruction that it asks a query with. A
 prepare     called once with all queries (and `missing`, `limited`, see predictions_file) before the
             first answer; an error that it raises stops the run
 find, sizes  of the module, for models with weights on disk: `find(checkpoint)` returns the location
-            of the weights, or raises an error with the remedy; `sizes(checkpoint)` returns a
-            GlammConfig for planning. The doctor calls both, without a checkpoint when the user
-            gave none
+            of the weights, or a tuple of locations, or raises an error with the remedy;
+            `sizes(checkpoint)` returns a GlammConfig for planning. The doctor calls both, without a
+            checkpoint when the user gave none
+weight_bytes  of the module, for models whose speed is not estimated: `weight_bytes(checkpoint)`
+            returns the bytes of the weights on disk, from which the doctor estimates the memory
 study       for oracles only: called once with the samples, including their references
 CITATION    of the module: BibTeX of what it implements, a tuple of entries
 """
@@ -38,6 +40,8 @@ class Needs:
             model.
         baseline: whether it looks at no image; its scores describe the metrics and the data, not a
             model.
+        tasks: the names of the tasks that it can answer; empty for all. A run of another task is
+            refused.
     """
 
     note: str
@@ -46,6 +50,7 @@ class Needs:
     licence: str = ""
     oracle: bool = False
     baseline: bool = False
+    tasks: tuple[str, ...] = ()
 
 
 @runtime_checkable

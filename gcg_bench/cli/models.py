@@ -35,11 +35,14 @@ def models(*, as_json: bool) -> None:
 
 def _print(described: Sequence[Description]) -> None:
     """Prints models with weights, then the models that need none."""
-    rows = table("Models with weights", ["Name", "What it is", "Weights", "Memory", "Licence"])
+    rows = table(
+        "Models with weights", ["Name", "What it is", "Tasks", "Weights", "Memory", "Licence"]
+    )
     for model in described:
         needs = model.needs
         if needs.weights:
-            cells = (model.name, needs.note, needs.weights, needs.memory, needs.licence)
+            tasks = ", ".join(needs.tasks) or "all"
+            cells = (model.name, needs.note, tasks, needs.weights, needs.memory, needs.licence)
             rows.add_row(*map(Text, cells))
     stdout().print(rows)
     rows = table("Models that need nothing", ["Name", "What it is"])

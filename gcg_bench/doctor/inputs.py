@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from gcg_bench import machine
 from gcg_bench.data import annotation_files
 from gcg_bench.data.cards import card_names, data_folder, load_card
 from gcg_bench.doctor.check import Check, Status, gigabytes, run_check
@@ -14,6 +16,8 @@ from gcg_bench.files import checkpoints
 from gcg_bench.registry import load_entry_point, module, names
 
 _HASHED = 1_000_000_000  # bytes; of larger weight files only the size is reported
+_ACTIVATIONS = 1.5  # memory while a model works, in its weights
+_MARGIN = 1_000_000_000  # bytes
 
 
 def models(job: Job) -> Iterator[Check]:
@@ -28,7 +32,10 @@ def models(job: Job) -> Iterator[Check]:
         yield Check(f"model {job_model}", "ok", "has no weights to check")
     else:
         checkpoint = job_model.partition(":")[2]
-        yield run_check(f"model {job_model}", partial(_weights, adapter, checkpoint))
+        weights = run_check(f"model {job_model}", partial(_weights, adapter, checkpoint))
+        yield weights
+        if weights.status == "ok" and hasattr(adapter, "weight_bytes"):
+            yield _memory(job_model, adapter.weight_bytes(checkpoint or None), job.device)
     for name in names("adapters"):
         other = module("adapters", name, "model")
         model = name.replace("_", "-")
@@ -49,9 +56,32 @@ def adapter_of(model: str) -> ModuleType | None:
     return module("adapters", head, "model")
 
 
+def _memory(model: str, weights: int, device: str) -> Check:
+    """Whether the device has the memory that a model of so many bytes of weights takes.
+
+    The estimate is the weights and as much again as half of them, and 1 GB.
+    """
+    name = f"memory of {model}"
+    needed = round(weights * _ACTIVATIONS) + _MARGIN
+    detail = f"about {gigabytes(needed)}, of which weights {gigabytes(weights)}"
+    try:
+        memory = machine.memory_of(machine.device_named(device))
+    except (EnvironmentProblem, ImportError, OSError):  # the check of the device reports this
+        return Check(name, "ok", detail)
+    if memory is None or needed <= memory.total:
+        return Check(name, "ok", detail)
+    remedy = "a smaller checkpoint, or another --device"
+    return Check(name, "missing", f"{detail}; the device has {gigabytes(memory.total)}", remedy)
+
+
 def _weights(adapter: ModuleType, checkpoint: str) -> str:
-    """The folder of a model's weights, with the hash or the size of the first weight file."""
-    location = adapter.find(checkpoint) if checkpoint else adapter.find()
+    """The folders of a model's weights, each with the hash or the size of the first weight file."""
+    located = adapter.find(checkpoint) if checkpoint else adapter.find()
+    locations = located if isinstance(located, tuple) else (located,)
+    return "; ".join(map(_weights_at, locations))
+
+
+def _weights_at(location: Any) -> str:
     first = checkpoints.weight_files(location.folder)[0]
     size = first.stat().st_size
     if size > _HASHED:

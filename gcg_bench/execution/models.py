@@ -160,6 +160,16 @@ def describe_model(spec: str) -> Description | None:
     return _describe(name) if name in _built_in_names() else None
 
 
+def refuse_task(spec: object, task: str) -> None:
+    """Raises BadOption when `spec` is a built-in model that cannot answer a task."""
+    described = describe_model(spec) if isinstance(spec, str) else None
+    if described is not None and described.needs.tasks and task not in described.needs.tasks:
+        raise BadOption(
+            f"the model {described.name} does not answer the task {task}; it answers"
+            f" {', '.join(described.needs.tasks)}. Choose another --task or --model"
+        )
+
+
 def _describe(name: str) -> Description:
     adapter = module("adapters", _ALIASES.get(name, name), "model")
     return Description(name, adapter.NEEDS, citation=getattr(adapter, "CITATION", ()))

@@ -22,6 +22,7 @@ _ABSOLUTE = re.compile(
     r"(?P<kind>(?:[\w.-]+:){0,2})(?:[A-Za-z]:[\\/]|~?/(?!/)).*[\\/](?P<name>[^/\\]+)[\\/]?"
 )
 _WITH_CHECKPOINT = re.compile(r"(?P<source>.+?\.py:[^:/\\]*):(?P<checkpoint>.+)", re.DOTALL)
+_PIPELINE = "grounded:"  # its parts are joined by plus signs
 _LONGEST_PART = 255  # bytes of one part of a path, the limit of common file systems
 
 
@@ -183,7 +184,13 @@ def without_folders(text: str, known: Iterable[str] = ()) -> str:
 
 
 def private_name(spec: str) -> str:
-    """What `--model` takes, without the folders of an absolute path: `glamm:/a/b` is `glamm:b`."""
+    """What `--model` takes, without the folders of an absolute path: `glamm:/a/b` is `glamm:b`.
+
+    The parts of a pipeline are shortened one by one: `grounded:/a/b+/c/d` is `grounded:b+d`.
+    """
+    if spec.startswith(_PIPELINE):
+        names = spec.removeprefix(_PIPELINE).split("+")
+        return f"{_PIPELINE}{'+'.join(map(private_name, names))}"
     if parts := _WITH_CHECKPOINT.fullmatch(spec):
         return f"{private_name(parts['source'])}:{private_name(parts['checkpoint'])}"
     match = None if spec.startswith("cmd:") else _ABSOLUTE.fullmatch(spec)

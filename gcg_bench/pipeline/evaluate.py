@@ -17,7 +17,7 @@ from gcg_bench import tasks
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
-from gcg_bench.execution.models import code_of, load_model, name_of
+from gcg_bench.execution.models import code_of, load_model, name_of, refuse_task
 from gcg_bench.files import paths
 from gcg_bench.pipeline.arguments import as_settings
 from gcg_bench.pipeline.predict import complete, predict
@@ -110,7 +110,7 @@ def predicted(
     """
     data = spec.data.load()
     code = code_of(spec.model)
-    model = _answering(spec, made)
+    model = _answering(spec, made, data.task)
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
@@ -139,8 +139,9 @@ def predicted(
         yield data, run
 
 
-def _answering(spec: EvaluationSpec, made: Model | None) -> Model:
-    """The model, which must take replies where they are forced."""
+def _answering(spec: EvaluationSpec, made: Model | None, task: str) -> Model:
+    """The model, which must answer the task, and take replies where they are forced."""
+    refuse_task(spec.model, task)
     model = make_model(spec) if made is None else made
     if spec.data.forced and not getattr(model, "takes_replies", False):
         raise BadOption("this model cannot be given replies beforehand: drop --forced")

@@ -1,0 +1,171 @@
+"""A pipeline of published parts: `grounded:CAPTIONER+GROUNDER`, with `+MASKER` after a detector.
+
+CAPTIONER  writes captions with phrases: prediction files (`predictions:PATH`, or the path alone)
+           whose captions are grounded anew, or another model of this package, e.g. `glamm-tiny`;
+           `none` for tasks that give the expression
+GROUNDER   finds regions for phrases: a Grounding DINO or a model of its kind, an OWLv2, a SAM 3 or
+           a CLIPSeg; the last two give masks themselves
+MASKER     turns boxes into masks: a SAM, a SAM 2 or a SAM 3; without it the masks are the boxes
+
+Grounders and maskers are ids in the Hugging Face cache, or folders. Nothing is downloaded.
+"""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from gcg_bench import machine, registry
+from gcg_bench.adapters import Needs, Oracle
+from gcg_bench.errors import BadOption
+from gcg_bench.files import paths
+from gcg_bench.grounding.grounders import OVERLAP, gives_masks, load_grounder, locate_grounder
+from gcg_bench.grounding.masking import BoxMasker, Masker, SamMasker, locate_masker
+from gcg_bench.grounding.pipeline import EXPRESSIONS, NONE, Pipeline
+from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.types import Model
+
+NEEDS = Needs(
+    "a pipeline: grounded:CAPTIONER+GROUNDER[+MASKER]; captions of prediction files or of another"
+    " model, grounded by a detector, with masks by a SAM",
+    weights="of its parts, e.g. IDEA-Research/grounding-dino-tiny (0.7 GB) and"
+    " facebook/sam-vit-base (0.4 GB): hf download",
+    memory="4 GB with these parts, and that of the captioner",
+    licence="on the models' pages; Grounding DINO, SAM, SAM 2: Apache-2.0; SAM 3: SAM License",
+    tasks=("gcg", *EXPRESSIONS),
+)
+
+DETECTOR = "IDEA-Research/grounding-dino-tiny"
+MASKER = "facebook/sam-vit-base"
+
+_HINTS = ("device", "batch_size", "workers", "seed")
+_SHAPE = (
+    "give grounded:CAPTIONER+GROUNDER or grounded:CAPTIONER+GROUNDER+MASKER, e.g."
+    f" grounded:predictions:captions.jsonl+{DETECTOR}+{MASKER}"
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The located parts of a pipeline.
+
+    Attributes:
+        captioner: what names the captioner, as the user types it.
+        grounder: the checkpoint of the grounder.
+        masker: the checkpoint of the masker; None for masks that are boxes, or for a grounder that
+            gives masks.
+    """
+
+    captioner: str
+    grounder: Checkpoint
+    masker: Checkpoint | None
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints of grounder and masker."""
+        return (self.grounder,) if self.masker is None else (self.grounder, self.masker)
+
+
+def load(
+    checkpoint: str | None = None,
+    *,
+    device: str = "auto",
+    threshold: float | None = None,
+    nms: float = OVERLAP,
+    dtype: str = "float32",
+    **captioning: Any,
+) -> Model:
+    """The pipeline of a text CAPTIONER+GROUNDER[+MASKER], see the module.
+
+    Args:
+        checkpoint: the text.
+        device: `auto` is the first GPU, or the CPU when there is none.
+        threshold: regions with a score above it are kept; None for that of the grounder's kind.
+        nms: the intersection over union of two boxes of a phrase above which one is left out.
+        dtype: of grounder and masker: `float32`, `bfloat16` or `float16`.
+        captioning: options of the captioner; those of _HINTS only if it has them.
+
+    Raises:
+        BadOption: the text or an option is invalid.
+        EnvironmentProblem: weights or the device are missing, or memory is too small.
+        MissingData: a folder or a prediction file does not exist.
+        BadData: a file is invalid.
+    """
+    _refuse_options(threshold, nms, dtype)
+    parts = find_parts(checkpoint)
+    torch_device = machine.device_named(device)
+    captioner, settings = _captioner(parts.captioner, {"device": device, **captioning})
+    grounder = load_grounder(
+        parts.grounder, device=torch_device, dtype=dtype, threshold=threshold, overlap=nms
+    )
+    masker: Masker | None = None
+    if parts.masker is not None:
+        masker = SamMasker(parts.masker, device=torch_device, dtype=dtype)
+    elif not gives_masks(parts.grounder):
+        masker = BoxMasker()
+    return Pipeline(captioner, grounder, masker, settings)
+
+
+def find(checkpoint: str | None = None) -> tuple[Checkpoint, ...]:
+    """The locations of grounder and masker; without a text those of DETECTOR and MASKER.
+
+    Raises:
+        BadOption, EnvironmentProblem, MissingData, BadData: see `load`.
+    """
+    if not checkpoint:
+        return locate_grounder(DETECTOR), locate_masker(MASKER)
+    return find_parts(checkpoint).checkpoints
+
+
+def weight_bytes(checkpoint: str | None = None) -> int:
+    """The bytes of the weights of grounder and masker; errors as in `find`."""
+    return sum(part.weight_bytes for part in find(checkpoint))
+
+
+def find_parts(text: str | None) -> Parts:
+    """The located parts of a text; errors as in `load`."""
+    names = [part.strip() for part in (text or "").split("+")]
+    if len(names) not in (2, 3) or not all(names):
+        raise BadOption(f"grounded:{text or ''} has not two or three parts: {_SHAPE}")
+    grounder = locate_grounder(names[1])
+    if len(names) == 2:
+        return Parts(names[0], grounder, None)
+    if gives_masks(grounder):
+        raise BadOption(f"{grounder.name} gives masks itself: leave out the masker {names[2]}")
+    return Parts(names[0], grounder, locate_masker(names[2]))
+
+
+def _captioner(text: str, options: dict[str, Any]) -> tuple[Model | None, dict[str, Any]]:
+    """The captioner that a text names, and its settings."""
+    if text == NONE:
+        return None, {"captioner": NONE}
+    name, _, checkpoint = text.partition(":")
+    if name == "predictions" or paths.expanded(text).exists():
+        checkpoint = checkpoint if name == "predictions" else text
+        name, text = "predictions-file", "predictions"  # their digest is among the settings
+    elif name.replace("-", "_") not in registry.names("adapters") or name == "grounded":
+        raise BadOption(
+            f"{text} is no captioner: no file or folder of predictions, and no model of this"
+            f" package. {_SHAPE}"
+        )
+    build = registry.module("adapters", name, "captioner").load
+    required = {"checkpoint": checkpoint} if checkpoint else {}
+    taken = inspect.signature(build).parameters
+    options = {key: value for key, value in options.items() if key in taken or key not in _HINTS}
+    refused = [key for key in {**options, **required} if key not in taken]
+    if refused:
+        raise BadOption(f"the captioner {text} takes no {' or '.join(refused)}")
+    captioner: Model = build(**options, **required)
+    if isinstance(captioner, Oracle):
+        raise BadOption(f"{text} sees the references: give another captioner")
+    own = dict(getattr(captioner, "settings", {}))
+    return captioner, {"captioner": paths.private_name(text), "captioner_settings": own}
+
+
+def _refuse_options(threshold: float | None, nms: float, dtype: str) -> None:
+    """Raises BadOption for a value that no part can use."""
+    if threshold is not None and not 0 <= threshold < 1:
+        raise BadOption(f"threshold {threshold}: give a number from 0 to below 1")
+    if not 0 <= nms <= 1:
+        raise BadOption(f"nms {nms}: give a number from 0 to 1")
+    if dtype not in ("float32", "bfloat16", "float16"):
+        raise BadOption(f"dtype {dtype!r}: must be float32, bfloat16 or float16")

@@ -1,0 +1,166 @@
+"""Masks of boxes or points: by SAM, SAM 2 or SAM 3 of transformers, or the boxes themselves.
+
+The boxes and points are in pixels of the image. An image is embedded once; its boxes are decoded 64
+at a time, with one mask each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gcg_bench.grounding.pixels import SAM, SAM2, SAM3, Preparation, Size, preparation
+from gcg_bench.grounding.weights import Checkpoint, load_network, locate
+from gcg_bench.masks import encode, from_box
+from gcg_bench.types import Box, Mask, Pixels
+
+Point = tuple[float, float]
+
+BATCH = 64
+"""Boxes that are decoded at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of SAM: its class in transformers, and how its pixels are prepared by default."""
+
+    class_name: str
+    pixels: Preparation
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "sam": _Kind("SamModel", SAM),
+    "sam2": _Kind("Sam2Model", SAM2),
+    "sam2-video": _Kind("Sam2Model", SAM2),
+    "edgetam": _Kind("EdgeTamModel", SAM2),
+    "edgetam-video": _Kind("EdgeTamModel", SAM2),
+    "sam3": _Kind("Sam3TrackerModel", SAM3),
+    "sam3-tracker": _Kind("Sam3TrackerModel", SAM3),
+    "sam3-video": _Kind("Sam3TrackerModel", SAM3),
+}
+KINDS = tuple(_KINDS)
+"""The kinds of checkpoints that can be maskers."""
+
+
+class Masker(Protocol):
+    """Turns boxes or points into masks.
+
+    Attributes:
+        settings: the values that decide its masks, for runs and signatures.
+    """
+
+    settings: dict[str, Any]
+
+    def of_boxes(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[Mask, ...]:
+        """One mask a box, in order; no boxes give no masks.
+
+        Args:
+            pixels: uint8 RGB of shape (height, width, 3).
+            boxes: x0, y0, x1, y1 in pixels.
+        """
+        ...
+
+
+class BoxMasker:
+    """Masks that are the boxes themselves."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {"masks": "boxes"}
+
+    def of_boxes(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[Mask, ...]:
+        height, width = pixels.shape[:2]
+        return tuple(from_box(box, height, width) for box in boxes)
+
+
+class SamMasker:
+    """Masks by a SAM, a SAM 2, an EdgeTAM or the tracker of a SAM 3.
+
+    Args:
+        checkpoint: a located checkpoint of one of KINDS.
+        device: an existing device, as torch names it.
+        dtype: the precision of the network.
+
+    Raises:
+        BadData: the checkpoint is damaged.
+        EnvironmentProblem: transformers is too old, or the memory too small.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: str = "float32"
+    ) -> None:
+        kind = _KINDS[checkpoint.kind]
+        self.settings: dict[str, Any] = {
+            "masks": "one mask a box, logits above 0",
+            "masker": checkpoint.name,
+            "masker_kind": checkpoint.kind,
+            "masker_weights": checkpoint.digest,
+            "masker_dtype": dtype,
+        }
+        self._device, self._dtype = device, dtype
+        self._preparation = preparation(checkpoint, kind.pixels)
+        self._network = load_network(checkpoint, kind.class_name, device=device, dtype=dtype)
+
+    def of_boxes(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[Mask, ...]:
+        scaled = [[x0, y0, x1, y1] for x0, y0, x1, y1 in boxes]
+        return self._decoded(pixels, scaled, "input_boxes")
+
+    def of_points(self, pixels: Pixels, points: Sequence[Point]) -> tuple[Mask, ...]:
+        """One mask a point (x, y), in order; the arguments are as those of `of_boxes`."""
+        return self._decoded(pixels, [[x, y] for x, y in points], "input_points")
+
+    def _decoded(
+        self, pixels: Pixels, prompts: Sequence[Sequence[float]], name: str
+    ) -> tuple[Mask, ...]:
+        """One mask a prompt.
+
+        Args:
+            pixels: of the image.
+            prompts: boxes of four or points of two numbers, in pixels of the image.
+            name: of the argument of the network.
+        """
+        import torch
+
+        if not prompts:
+            return ()
+        height, width = pixels.shape[:2]
+        size = self._preparation.resized(height, width)
+        scale = torch.tensor([size[1] / width, size[0] / height], dtype=torch.float64)
+        scaled = torch.tensor(prompts, dtype=torch.float64) * scale.repeat(len(prompts[0]) // 2)
+        masks: list[Mask] = []
+        with torch.inference_mode():
+            image = torch.from_numpy(self._preparation.prepared(pixels))[None]
+            image = image.to(self._device, getattr(torch, self._dtype))
+            embeddings = self._network.get_image_embeddings(image)
+            for start in range(0, len(prompts), BATCH):
+                batch = scaled[start : start + BATCH].to(self._device, torch.float32)[None]
+                # a point is a list of one point for each mask
+                argument = batch[:, :, None] if name == "input_points" else batch
+                logits = self._network(
+                    image_embeddings=embeddings, multimask_output=False, **{name: argument}
+                ).pred_masks[0]
+                masks += self._masks(logits, (height, width), size)
+        return tuple(masks)
+
+    def _masks(self, logits: Any, original: Size, resized: Size) -> list[Mask]:
+        """The masks of logits of shape (n, 1, rows, columns), each of the original size.
+
+        The logits of a padded image are scaled to the padded size and cut before they are scaled
+        to the original size, as transformers does.
+        """
+        from torch.nn.functional import interpolate
+
+        logits = logits.float()
+        masks = []
+        for one in logits.split(1):  # a mask at a time: some images have very many pixels
+            scaled = one
+            if self._preparation.pad is not None:
+                scaled = interpolate(
+                    scaled, self._preparation.pad, mode="bilinear", align_corners=False
+                )[..., : resized[0], : resized[1]]
+            scaled = interpolate(scaled, original, mode="bilinear", align_corners=False)
+            masks.append(encode((scaled[0, 0] > 0).cpu().numpy()))
+        return masks
+
+
+def locate_masker(name: str) -> Checkpoint:
+    """The checkpoint of a masker; errors as in `locate`."""
+    return locate(name, kinds=KINDS, role="masker")
