@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench.grounding.captions import Span, detector_text, pieces, tokens_of
+from gcg_bench.grounding.captions import detector_text, pieces, tokens_of
 from gcg_bench.grounding.pixels import GROUNDING_DINO, preparation
+from gcg_bench.grounding.placing import Span
 from gcg_bench.grounding.regions import Region, Wanted, box_regions, corners
 from gcg_bench.grounding.weights import Checkpoint, load_network, load_tokenizer
 from gcg_bench.types import FloatArray, Pixels
