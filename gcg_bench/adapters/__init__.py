@@ -5,6 +5,8 @@ name those of `checkpoint`, `device`, `seed`, `batch_size`, `workers` and option
 uses; execution/models.py passes no others. A model may also have:
 
 settings    values that decide its answers besides the checkpoint and the seed, as JSON objects
+undeciding  names of arguments of `load` that decide no answer, such as a number of threads: they
+            are no settings, and a run may be resumed with others
 worded      `worded(query)` returns the instruction that it asks a query with. A digest of what it
             asks without a prompt is a setting, so a run is not resumed with another wording
 prepare     called once with all queries (and `missing`, `limited`, see predictions_file) before the

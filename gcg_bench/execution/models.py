@@ -1,5 +1,6 @@
 """Loads a model by name: the values of --model, which `load_model` accepts too.
 
+    http://HOST:PORT           a server with the chat interface of OpenAI; https:// too
     NAME[:CHECKPOINT]          a file in gcg_bench/adapters, or an entry point of that group
     predictions:PATH           prediction files
     ./file.py[:ATTRIBUTE]      a file of the user; the attribute is `load` by default
@@ -24,7 +25,7 @@ from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.execution import model_code
 from gcg_bench.execution.exits import contained
-from gcg_bench.files.paths import anchored, anchored_source
+from gcg_bench.files.paths import WEB, anchored, anchored_source, private_name
 from gcg_bench.registry import (
     ENTRY_POINT_GROUP,
     Loading,
@@ -37,6 +38,7 @@ from gcg_bench.types import Model
 
 _NAMES: "weakref.WeakKeyDictionary[Model, str]" = weakref.WeakKeyDictionary()
 _ALIASES = {"predictions": "predictions-file"}
+_SERVER = "chat-server"
 _FILE = re.compile(
     r"(?P<file>.+?\.py)(?::(?P<attribute>[^:/\\]+|(?=:))(?::(?P<checkpoint>.+))?)?", re.DOTALL
 )
@@ -126,7 +128,7 @@ def code_of(spec: object) -> dict[str, str]:
     if not isinstance(spec, str):
         return model_code.of_object(spec)
     head = spec.partition(":")[0]
-    if _ALIASES.get(head, head).replace("-", "_") in names("adapters"):
+    if spec.startswith(WEB) or _ALIASES.get(head, head).replace("-", "_") in names("adapters"):
         return {}
     points = entry_points(group=ENTRY_POINT_GROUP)
     if head in points.names:
@@ -156,7 +158,7 @@ def describe_model(spec: str) -> Description | None:
 
     None for every other model: an entry point, a file, an import path.
     """
-    name = spec.partition(":")[0].replace("_", "-")
+    name = _SERVER if spec.startswith(WEB) else spec.partition(":")[0].replace("_", "-")
     return _describe(name) if name in _built_in_names() else None
 
 
@@ -184,6 +186,8 @@ def _built_in_names() -> list[str]:
 
 def _resolve(spec: str) -> tuple[str, Any, str | None]:
     """A name for messages, the object that the text names, and the checkpoint or None."""
+    if spec.startswith(WEB):
+        return private_name(spec), module("adapters", _SERVER, "model").load, spec
     head, colon, rest = spec.partition(":")
     checkpoint = rest if colon else None
     full = _ALIASES.get(head, head)

@@ -11,6 +11,9 @@ from gcg_bench.errors import EnvironmentProblem, MissingData, shortened
 LONGEST = 1000
 """The largest number of characters of a name or a path."""
 
+WEB = ("http://", "https://")
+"""The beginnings of the address of a server."""
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SOURCE = re.compile(r"(?P<file>.+\.py)(?P<attribute>(?::[^:/\\]+)?)")
 # the folders of an absolute path, which begins with a slash, a tilde or a drive
@@ -184,13 +187,18 @@ def without_folders(text: str, known: Iterable[str] = ()) -> str:
 
 
 def private_name(spec: str) -> str:
-    """What `--model` takes, without the folders of an absolute path: `glamm:/a/b` is `glamm:b`.
+    """What `--model` takes, without what is private.
 
-    The parts of a pipeline are shortened one by one: `grounded:/a/b+/c/d` is `grounded:b+d`.
+    The folders of an absolute path: `glamm:/a/b` is `glamm:b`. User and password of an address, and
+    what follows its path: `http://me:secret@host/v1?key=1` is `http://host/v1`. The parts of a
+    pipeline are shortened one by one: `grounded:/a/b+/c/d` is `grounded:b+d`.
     """
     if spec.startswith(_PIPELINE):
         names = spec.removeprefix(_PIPELINE).split("+")
         return f"{_PIPELINE}{'+'.join(map(private_name, names))}"
+    if spec.startswith(WEB):
+        scheme, _, rest = spec.partition("://")
+        return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
     if parts := _WITH_CHECKPOINT.fullmatch(spec):
         return f"{private_name(parts['source'])}:{private_name(parts['checkpoint'])}"
     match = None if spec.startswith("cmd:") else _ABSOLUTE.fullmatch(spec)

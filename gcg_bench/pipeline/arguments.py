@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from gcg_bench.errors import BadOption, shortened
@@ -56,13 +56,19 @@ def parsed(arguments: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def as_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def as_settings(arguments: Mapping[str, Any], undeciding: Collection[str] = ()) -> dict[str, Any]:
     """The setting `arguments`: what decides the answers of a model beside its name; often empty.
 
     No absolute path enters a run: a text that is one becomes its last part. A value that is no
     number, text, boolean or None counts by the name of its type.
+
+    Args:
+        arguments: by name.
+        undeciding: the names of those that decide no answer.
     """
-    return {"arguments": dict(map(_setting, arguments.items()))} if arguments else {}
+    settings = dict(map(_setting, arguments.items()))
+    deciding = {name: value for name, value in settings.items() if name not in undeciding}
+    return {"arguments": deciding} if deciding else {}
 
 
 def _setting(argument: tuple[str, Any]) -> tuple[str, Any]:

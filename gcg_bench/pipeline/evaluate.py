@@ -241,7 +241,7 @@ def settings_of(
         # the digest of the code tells apart models of one name
         "model": paths.private_name(spec.model if isinstance(spec.model, str) else name_of(model)),
         **({"code": files} if files else {}),
-        **as_settings(spec.options.extra),
+        **as_settings(spec.options.extra, getattr(model, "undeciding", ())),
         "task": data.task,
         "dataset": data.card.name,
         "card_version": data.card.version,

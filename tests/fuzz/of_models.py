@@ -1,4 +1,4 @@
-"""Fuzz targets of checkpoints and replies: sizes, vocabularies, weight tables, tagged answers."""
+"""Fuzz targets of checkpoints and replies: sizes, vocabularies, weight tables, answers, boxes."""
 
 import io
 import json
@@ -149,6 +149,44 @@ def read_reply(given: tuple[list[int], list[int], list[float]], folder: Path) ->
         assert phrase.probability is None or 0 <= phrase.probability <= 1
 
 
+_WRITTEN = (
+    '{"caption": "A dog.", "phrases": [{"text": "A dog", "boxes": [[1, 2, 300, 400]]}]}',
+    '```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "a"}, {"point_2d": [5, 6], "label": "b"}]\n```',
+    "<ref>A dog</ref><box>[[1, 2, 3, 4], [5, 6, 7, 8]]</box> on <ref>grass</ref>.",
+    "<|ref|>A dog<|/ref|><|det|>[[1, 2, 999, 4]]<|/det|> and <p> a cat </p> [SEG]",
+    '<points coords="1 1 073 160 2 173 600" alt="dogs">two dogs</points>',
+)
+
+
+def make_written(rng: Random) -> tuple[bytes, bool]:
+    """The text of a model that writes boxes, damaged, and whether it was cut off."""
+    text = "".join(rng.choice(_WRITTEN) for _ in range(rng.choice((1, 1, 1, 2, 30)))).encode()
+    cut = rng.random() < 0.4
+    return scrambled(rng, text[: rng.randrange(len(text))] if cut else text), cut
+
+
+def read_written(given: tuple[bytes, bool], folder: Path) -> None:
+    """Phrases with spans in the caption, and boxes inside the image in every unit."""
+    from gcg_bench.grounding.boxes import UNITS, Frame, points_to_pixels, to_pixels
+    from gcg_bench.grounding.dialects import parse
+
+    del folder
+    data, cut = given
+    answer = parse(data.decode("utf-8", "replace"), truncated=cut)
+    for phrase in answer.phrases:
+        if phrase.span is not None:
+            start, end = phrase.span
+            assert answer.caption[start:end] == phrase.text
+        for unit in UNITS:
+            frame = Frame(unit, (30, 40), (56, 84))
+            for x0, y0, x1, y1 in to_pixels(phrase.boxes, frame).boxes:
+                assert 0 <= x0 < x1 <= 40
+                assert 0 <= y0 < y1 <= 30
+            for x, y in points_to_pixels(phrase.points, frame)[0]:
+                assert 0 <= x <= 40
+                assert 0 <= y <= 30
+
+
 # Weights --------------------------------------------------------------------------------------
 
 
@@ -256,5 +294,6 @@ TARGETS = (
     Target("models: shapes", make_shapes, read_shapes, 0.3, _NEEDS),
     Target("models: vocabulary", make_vocabulary, read_vocabulary, 0.5, _NEEDS),
     Target("models: weights", make_weights, read_weights, 0.5, _NEEDS),
+    Target("models: written boxes", make_written, read_written, 2),
     Target("models: answers", make_reply, read_reply, 2, _NEEDS),
 )

@@ -1,0 +1,224 @@
+"""Models on servers with the chat interface of OpenAI: `--model http://HOST:PORT[/v1]`.
+
+vLLM, SGLang, llama.cpp and others. The server's list of models names the model, and its name the
+unit of its coordinates. Images are resized here and sent as PNG. Several requests are in flight at
+a time, and answers come in the order in which they are completed. Masks are made here
+by a SAM when a `masker` is given; else they are the boxes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, cast, get_args
+
+from gcg_bench import machine
+from gcg_bench.adapters import Needs
+from gcg_bench.errors import BadOption, UnknownName
+from gcg_bench.files.paths import private_name
+from gcg_bench.grounding.addresses import location
+from gcg_bench.grounding.boxes import UNITS, Unit
+from gcg_bench.grounding.chat_server import ChatServer, ServerProblem
+from gcg_bench.grounding.families import Dialect, Family, family_of_name
+from gcg_bench.grounding.masking import BoxMasker, Masker, SamMasker, locate_masker
+from gcg_bench.grounding.questions import Asking, Style
+from gcg_bench.grounding.sending import MAX_PIXELS, sent_size
+from gcg_bench.grounding.served import Served, ServedModel
+from gcg_bench.types import Model
+
+NEEDS = Needs(
+    "a model on a server with the chat interface of OpenAI (vLLM, SGLang, llama.cpp):"
+    " http://HOST:PORT",
+    weights="on the server; a SAM here for masks other than boxes",
+    memory="on the server",
+    licence="that of the model on the server",
+)
+
+MAX_NEW_TOKENS = 1024
+CONCURRENCY = 4
+SECONDS = 300.0
+RETRIES = 5
+
+_MOST = 256  # requests in flight, and repetitions
+_REFUSALS = (400, 404, 415, 422, 501)  # a server's answer to a field that it does not know
+_TRIAL = 'Answer with the JSON object {"ok": true}.'
+_TRIAL_TOKENS = 16
+_TRIAL_SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}},
+    "required": ["ok"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the user says of the answers; None or `auto` for what the family of the model does."""
+
+    coordinates: str | None
+    dialect: str | None
+    form: str
+
+    def __post_init__(self) -> None:
+        """Refuses values that do not exist."""
+        _refuse_unknown("coordinates", self.coordinates, UNITS)
+        _refuse_unknown("dialect", self.dialect, get_args(Dialect))
+        _refuse_unknown("form", self.form, ("auto", *get_args(Style)))
+
+    def asking(self, family: Family | None, *, accepts_schema: bool) -> Asking:
+        """How the model is asked."""
+        unit = self.coordinates or ("0-1000" if family is None else family.unit)
+        dialect = self.dialect or ("json" if family is None else family.dialect)
+        auto = "schema" if accepts_schema else "dialect"
+        form = auto if self.form == "auto" else self.form
+        return Asking(cast("Unit", unit), cast("Dialect", dialect), cast("Style", form))
+
+
+def load(  # noqa: PLR0913 - each is an option of the user
+    checkpoint: str,
+    *,
+    seed: int = 0,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    served: str | None = None,
+    coordinates: str | None = None,
+    dialect: str | None = None,
+    form: str = "auto",
+    concurrency: int | str = CONCURRENCY,
+    max_pixels: int | str = MAX_PIXELS,
+    request_timeout: float | str = SECONDS,
+    retries: int | str = RETRIES,
+    masker: str | None = None,
+    device: str = "auto",
+    api_key_env: str = "OPENAI_API_KEY",
+) -> Model:
+    """The model on a server.
+
+    Args:
+        checkpoint: the address of the server.
+        seed: is sent to the server.
+        max_new_tokens: the maximum length of an answer in tokens.
+        served: the model, where the server lists several or none.
+        coordinates: the unit of its coordinates, one of UNITS.
+        dialect: its notation of boxes.
+        form: a `questions.Style`; `auto` is `schema` where the server accepts one, else `dialect`.
+        concurrency: requests in flight at a time.
+        max_pixels: the budget of pixels of an image.
+        request_timeout: seconds of one request.
+        retries: how often a request is repeated.
+        masker: a SAM that makes masks of boxes, on `device`; without it masks are the boxes.
+        api_key_env: the environment variable with the key.
+
+    Raises:
+        BadOption, UnknownName: an option is invalid, or the model has to be named.
+        EnvironmentProblem: no server answers, or it refuses the key, or the masker is missing.
+    """
+    server = ChatServer(
+        location(checkpoint),
+        key_name=api_key_env,
+        seconds=_number("request_timeout", request_timeout, 0.001),
+        retries=int(_number("retries", retries, 0, _MOST)),
+    )
+    wishes, pixels = _Wishes(coordinates, dialect, form), int(_number("max_pixels", max_pixels, 1))
+    at_a_time = int(_number("concurrency", concurrency, 1, _MOST))
+    listed = _listed(server, served)
+    question = Served(str(listed["id"]), "max_tokens", max_new_tokens, seed)
+    return _model(server, listed, question, wishes, pixels, at_a_time, _masker(masker, device))
+
+
+def _model(
+    server: ChatServer,
+    listed: Mapping[str, Any],
+    served: Served,
+    wishes: _Wishes,
+    pixels: int,
+    at_a_time: int,
+    masker: Masker,
+) -> Model:
+    """The model of the server's list; the server is asked what it accepts."""
+    name = _shown(served.model)
+    family = family_of_name(name) or family_of_name(str(listed.get("root", "")))
+    multiple = 1 if family is None else family.multiple
+    sent_size(1, 1, most=pixels, multiple=multiple)
+    served, accepts_schema = _tried(server, served, wishes.form)
+    return ServedModel(
+        server,
+        served,
+        wishes.asking(family, accepts_schema=accepts_schema),
+        known_unit=wishes.coordinates is not None or family is not None,
+        masker=masker,
+        image=(pixels, multiple),
+        concurrency=at_a_time,
+        settings={"checkpoint": name, "server": str(listed.get("owned_by", ""))[:40]},
+    )
+
+
+def _listed(server: ChatServer, served: str | None) -> dict[str, Any]:
+    """The model of the server's list that is asked.
+
+    Raises:
+        EnvironmentProblem: no server answers, or it refuses the key.
+        UnknownName: the server does not have the named model.
+        BadOption: the server lists no model, or several.
+    """
+    models = server.models()
+    ids = [str(model["id"]) for model in models]
+    if served is not None:
+        if models and served not in ids:
+            raise UnknownName(f"model on {server.url}", served, ids)
+        return next((model for model in models if model["id"] == served), {"id": served})
+    if len(models) == 1:
+        return models[0]
+    known = f"lists {len(ids)} models: {', '.join(ids[:5])}" if ids else "lists no model"
+    raise BadOption(f"{server.url} {known}. Name the model: --model-arg served=NAME")
+
+
+def _tried(server: ChatServer, served: Served, style: str) -> tuple[Served, bool]:
+    """What the server accepts, by one short question: the name of a field, and a schema.
+
+    Raises:
+        EnvironmentProblem: it answers no question, or refuses the key.
+    """
+    schemas = {"auto": (_TRIAL_SCHEMA, None), "schema": (_TRIAL_SCHEMA,)}.get(style, (None,))
+    for field in ("max_tokens", "max_completion_tokens"):
+        for schema in schemas:
+            trial = replace(served, limit=field, tokens=_TRIAL_TOKENS)
+            try:
+                server.complete(trial.body(_TRIAL, schema))
+            except ServerProblem as error:
+                if error.status not in _REFUSALS:
+                    raise server.absence(error) from error
+                problem = error
+            else:
+                return replace(served, limit=field), schema is not None
+    raise server.absence(problem) from problem
+
+
+def _masker(name: str | None, device: str) -> Masker:
+    """The SAM of a checkpoint; without one, the boxes themselves."""
+    if name is None:
+        return BoxMasker()
+    return SamMasker(locate_masker(name), device=machine.device_named(device))
+
+
+def _shown(identifier: str) -> str:
+    """The name of a served model in runs: an id, or the last part of a path."""
+    is_path = identifier.startswith((".", "~", "/")) or "\\" in identifier
+    if is_path:
+        return identifier.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or "unnamed"
+    return private_name(identifier)
+
+
+def _number(name: str, value: float | str, least: float, most: float = 1e9) -> float:
+    """A number within limits; raises BadOption for others."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not (isfinite(number) and least <= number <= most):
+        raise BadOption(f"{name} is {value!r:.40}; give a number from {least:g} to {most:g}")
+    return number
+
+
+def _refuse_unknown(name: str, value: str | None, known: Sequence[str]) -> None:
+    """Raises UnknownName for a value that does not exist."""
+    if value is not None and value not in known:
+        raise UnknownName(name, value, known)
