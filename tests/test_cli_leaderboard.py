@@ -395,7 +395,7 @@ def test_a_submission_with_everything_wrong(run, real):
     said = " ".join(problem["problem"] for problem in told["problems"])
     assert "already" in said  # a duplicate
     assert "2 x 2" in said  # another size
-    assert "not an image of the split" in said
+    assert "not in the split" in said
     assert "no prediction" in said  # of the third image
     assert (told["answered"], told["n"]) == (2, 3)
     code, out, _ = run(

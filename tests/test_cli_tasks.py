@@ -166,12 +166,100 @@ def test_bad_files_are_one_message_and_exit_2(capsys, root, tmp_path, spoil, sai
     assert (root / "refcoco").is_dir()
 
 
-def test_an_image_that_gives_the_size_is_missing(capsys, root, tmp_path):
-    spoil_json(root, "ReasonSeg/val/a.json", lambda entry: entry.pop("imageHeight"))
-    file = answers(tmp_path, {"id": "a#0", "phrases": []})
-    code, _, err = score(capsys, root, file, "reasonseg")
+def without_sizes(root):
+    for name in ("a", "b"):
+        spoil_json(root, f"ReasonSeg/val/{name}.json", lambda entry: entry.pop("imageHeight"))
+
+
+def box(x0, y0, x1, y1, height=20, width=30):
+    """A box of whole pixels as a run-length mask; the last column and row belong to it."""
+    column = [y1 - y0 + 1, height - (y1 - y0 + 1)]
+    runs = [x0 * height + y0, *(column * (x1 - x0 + 1))]
+    runs[-1] = height * width - sum(runs[:-1])
+    return {"size": [height, width], "counts": runs}
+
+
+def test_a_model_needs_the_image_that_gives_the_size(capsys, root):
+    without_sizes(root)
+    typed = ("evaluate", "--model", "centre-box", "--data-root", root, "--no-report")
+    code, _, err = run(capsys, *typed, "--dataset", "reasonseg", "--split", "val")
     assert code == 2
     assert "the image's size can only be read from" in err
+
+
+def test_answers_are_scored_without_the_images_that_give_their_size(capsys, root, tmp_path):
+    lines = (
+        {"id": "a#0", "phrases": [{"mask": box(2, 2, 12, 9)}]},
+        {"id": "a#1", "phrases": [{"mask": box(0, 0, 29, 19)}]},
+        {"id": "b#0", "refused": True},
+    )
+    file = answers(tmp_path, *lines)
+    stated = score(capsys, root, file, "reasonseg", "val", "--json")
+    without_sizes(root)
+    code, out, err = score(capsys, root, file, "reasonseg", "val", "--json")
+    assert code == 0
+    assert "their size is taken to be that of the masks" in err
+    assert [one["scores"] for one in json.loads(out)] == [
+        one["scores"] for one in json.loads(stated[1])
+    ]
+    # the answers of b have no mask, and its outline is from 0, 0 to 5, 5
+    _, out, _ = score(capsys, root, file, "reasonseg", "val", "--explain", "b#0", "--json")
+    assert json.loads(out)["reference"]["areas"] == [21]  # 1 + 2 + 3 + 4 + 5 + 6 pixels
+
+
+def test_masks_too_small_for_the_reference_are_refused(capsys, root, tmp_path):
+    without_sizes(root)
+    file = answers(tmp_path, {"id": "a#0", "phrases": [{"mask": box(2, 2, 6, 6, 10, 10)}]})
+    code, _, err = score(capsys, root, file, "reasonseg", "val", "--missing", "empty")
+    assert code == 2
+    assert "the masks of the answers are 10 x 10" in err
+    assert "reach to 10 x 13 (height x width)" in err
+
+
+def test_the_table_names_the_task_and_the_queries(capsys, root, tmp_path):
+    file = answers(tmp_path, *({"id": id_, "error": "no memory"} for id_ in ("0", "1", "2")))
+    code, out, err = score(capsys, root, file, "refcoco")
+    assert code == 1
+    assert "on refcoco val: referring segmentation" in " ".join(out.split())
+    assert "3 queries failed, the first 0: no memory" in err
+    code, _, err = score(capsys, root, file, "refcoco", "val", "--explain", "9")
+    assert code == 2
+    assert "no query '9' among the 3 of the data set" in err
+    code, _, err = score(capsys, root, answers(tmp_path, {"id": "0"}), "refcoco")
+    assert code == 2
+    assert "2 of 3 queries have no prediction: '1', '2'" in err
+
+
+def test_the_notes_of_a_task_are_of_what_it_reads(capsys, root, tmp_path):
+    masks = answers(tmp_path, *({"id": str(k), "phrases": [{"mask": SQUARE}]} for k in range(3)))
+    checked = ("data", "check", masks, "--dataset", "refcoco", "--split", "val", "--json")
+    code, out, _ = run(capsys, *checked, "--data-root", root)
+    assert code == 0
+    assert json.loads(out)["problems"] == []  # no caption is missed
+    assert run(capsys, "data", "check", masks, "--task", "referring", "--json")[0] == 2  # polygons
+    words = answers(tmp_path, *({"id": k, "caption": "a red bus."} for k in (1, 2, 7)))
+    code, out, _ = run(capsys, "data", "check", words, "--task", "region_caption", "--json")
+    assert code == 0
+    assert json.loads(out)["notes"] == []  # no mask is missed
+    (same,) = json.loads(out)["problems"]
+    assert "3 of 3 answers have the same caption" in same["problem"]
+    _, out, _ = run(capsys, "data", "check", words, "--task", "referring", "--json")
+    assert json.loads(out)["problems"] == []
+    assert json.loads(out)["notes"] == ["no answer holds a mask"]
+
+
+def test_an_unknown_task_is_refused(capsys, root, tmp_path):
+    file = answers(tmp_path, {"id": "0", "phrases": []})
+    code, _, err = run(capsys, "data", "check", file, "--task", "refering")
+    assert code == 2
+    assert "did you mean 'referring'" in err
+    typed = ("--dataset", "refcoco", "--split", "val", "--data-root", root)
+    code, _, err = run(capsys, "data", "check", file, *typed, "--task", "caption")
+    assert code == 2
+    assert "no task of refcoco named 'caption'" in err
+    code, _, err = run(capsys, "data", "check", "refcoco", *typed[4:], "--task", "caption")
+    assert code == 2
+    assert "no task of refcoco named 'caption'" in err
 
 
 def test_images_shared_between_splits_are_counted(capsys, root):

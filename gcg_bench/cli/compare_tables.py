@@ -11,7 +11,7 @@ from gcg_bench.analysis.run_comparison import Contrast, ImageChange, ScoreChange
 from gcg_bench.cli.console import table
 from gcg_bench.reporting.compare_page import p_shown
 from gcg_bench.runs.labels import short_labels
-from gcg_bench.types import scale_note
+from gcg_bench.types import one_of, scale_note
 
 _NUMERIC = ("A", "B", "B - A", "visible", "p", "p (Holm)")
 _STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equal": "dim"}
@@ -23,7 +23,7 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
     for letter, name, side in zip("AB", names, (contrast.a, contrast.b), strict=True):
         console.print(Text(f"{letter}: {name} ({side.folder})"))
     for protocol in contrast.protocols:
-        data = f"{contrast.dataset} {contrast.split}, {contrast.size}"
+        data = f"{contrast.data}, {contrast.size}"
         console.print(Text(f"{protocol.name} v{protocol.version} on {data}", "bold"))
         rows = table(
             "",
@@ -39,7 +39,7 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
             f"{scale} Paired bootstrap, {contrast.draws:,} draws; paired randomisation test,"
             f" {contrast.tests:,} draws, Holm over {contrast.distinct} distinct scores; a"
             " difference is called below .05. visible: the smallest difference with p < .05 before"
-            " Holm, which is what these images could have shown.",
+            f" Holm, which is what these {contrast.noun} could have shown.",
             "dim",
         )
     )
@@ -54,14 +54,15 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
 def _print_images(console: Console, contrast: Contrast, top: int) -> None:
     images = contrast.images
     if not images.changed:
-        console.print(Text(f"No image changed in {images.score}.", "dim"))
+        console.print(Text(f"No {one_of(contrast.noun)} changed in {images.score}.", "dim"))
         return
     title = (
-        f"Images that changed most, by {images.score} of the image alone ({images.protocol});"
+        f"{contrast.noun.capitalize()} that changed most, by {images.score} of each alone"
+        f" ({images.protocol});"
         f" {len(images.changed)} of {contrast.n} changed"
     )
     console.print(Text(title, "bold"))
-    console.print(_listed(images.changed[:top], images.spec.factor, 1))
+    console.print(_listed(images.changed[:top], contrast, images.spec.factor, 1))
 
 
 def _print_phrases(console: Console, contrast: Contrast, top: int) -> None:
@@ -78,11 +79,11 @@ def _print_phrases(console: Console, contrast: Contrast, top: int) -> None:
     if phrases.images:
         title = f"Phrases matched, where most were gained or lost ({len(phrases.images)} images)"
         console.print(Text(title, "bold"))
-        console.print(_listed(phrases.images[:top], 1, 0))
+        console.print(_listed(phrases.images[:top], contrast, 1, 0))
 
 
-def _listed(images: Sequence[ImageChange], factor: int, digits: int) -> Table:
-    rows = table("", ["image", "A", "B", "B - A"], numeric=_NUMERIC)
+def _listed(images: Sequence[ImageChange], contrast: Contrast, factor: int, digits: int) -> Table:
+    rows = table("", [one_of(contrast.noun), "A", "B", "B - A"], numeric=_NUMERIC)
     for image in images:
         rows.add_row(
             Text(image.id),

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from gcg_bench.cli.console import print_json, say, stdout
-from gcg_bench.cli.options import as_json, data_root, limit, quiet
-from gcg_bench.data import annotation_files
+from gcg_bench.cli.options import as_json, data_root, limit, quiet, task
+from gcg_bench.data import annotation_files, for_task
 from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files import limits
@@ -62,6 +62,7 @@ def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--split", default=None, help="Only this split. [default: all]")
 @click.option("--dataset", default=None, help="For predictions: the data set that they answer.")
+@task
 @click.option(
     "--fix",
     type=click.Path(path_type=Path),
@@ -75,6 +76,7 @@ def check(
     name: str,
     split: str | None,
     dataset: str | None,
+    task: str | None,
     fix: Path | None,
     data_root: Path | None,
     *,
@@ -91,10 +93,12 @@ def check(
 
         if pixels:
             raise BadOption("--pixels is only for data sets: predictions have no images")
-        return check_path(Path(name), dataset, split, data_root, fix, as_json=as_json)
+        path = Path(name)
+        return check_path(path, dataset, split, data_root, fix, task=task, as_json=as_json)
     if fix is not None or dataset is not None:
         raise BadOption("--fix and --dataset are only for predictions: a data set is not repaired")
-    return _check_dataset(load_card(name, split=split), split, data_root, pixels, as_json=as_json)
+    card = for_task(load_card(name, split=split), task)
+    return _check_dataset(card, split, data_root, pixels, as_json=as_json)
 
 
 @data.command()
@@ -157,7 +161,7 @@ def export(
     loaded = load_dataset(dataset, split, data_root, limit=limit)
     for path in export_dataset(loaded, out, format_name, embed_images=embed_images):
         stdout().print(str(path), soft_wrap=True, markup=False)
-    say(f"{len(loaded.samples)} images; read them with --dataset {out}", quiet=quiet)
+    say(f"{len(loaded.samples)} {loaded.noun}; read them with --dataset {out}", quiet=quiet)
 
 
 def is_dataset(name: str) -> bool:

@@ -9,12 +9,13 @@ from gcg_bench.cli import many, options, streams
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import DataOptions, ModelOptions, OutputOptions, ScoringOptions
 from gcg_bench.cli.score import refuse_diagnosis, scoring_spec, write_board
-from gcg_bench.cli.showing import say_failed, seed_of, show, title_of
+from gcg_bench.cli.showing import say_failed, seed_of, show
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.arguments import parsed
 from gcg_bench.pipeline.evaluate import Evaluated, make_model, predicted
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
+from gcg_bench.runs.labels import label_of
 from gcg_bench.scoring.values import size_text
 
 
@@ -83,7 +84,8 @@ def _finish(
     silent = _silent(output)
     write_board(evaluated.run)
     if single or not output.as_json:
-        show(title_of(evaluated), evaluated, scoring, output, seed=seed_of(evaluated.run.settings))
+        seed = seed_of(evaluated.run.settings)
+        show(label_of(evaluated.run), evaluated, scoring, output, seed=seed)
     if report:
         from gcg_bench.cli.report import write_report
 
@@ -100,7 +102,7 @@ def _finish(
 @options.as_json
 @options.given(ModelOptions, DataOptions, OutputOptions)
 def predict(model: ModelOptions, data: DataOptions, output: OutputOptions) -> int:
-    """Run a model without scoring; write a run folder with one line for each image."""
+    """Run a model without scoring; write a run folder with one line for each query."""
     silent = _silent(output)
     specification = _specification(model, data, spec.ScoringSpec())
     with predicted(
@@ -108,7 +110,7 @@ def predict(model: ModelOptions, data: DataOptions, output: OutputOptions) -> in
     ) as (dataset, run):
         predictions = list(run.predictions())
     failed = sum(prediction.error is not None for prediction in predictions)
-    say_failed(predictions, quiet=silent)
+    say_failed(predictions, dataset.noun, quiet=silent)
     count = len(dataset.samples)
     size = size_text(count, len({sample.query.image_id for sample in dataset.samples}))
     if output.as_json:

@@ -9,29 +9,42 @@ from rich.text import Text
 
 from gcg_bench.analysis.errors import Explanation, ProtocolView, Side
 from gcg_bench.cli.console import table
-from gcg_bench.types import FloatArray
+from gcg_bench.types import FloatArray, Parts
 
 _LONGEST = 48  # characters of a phrase in a cell
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
     """Prints the explanation of one image; text from files is not read as markup."""
-    console.print(Text(f"image {explanation.id}", "bold"))
+    console.print(Text(f"{explanation.noun} {explanation.id}", "bold"))
+    if explanation.expression is not None:
+        console.print(Text(f"expression: {explanation.expression}"))
+    for region in explanation.regions:
+        box = ", ".join(f"{side:g}" for side in region)
+        console.print(Text(f"region (x0, y0, x1, y1 in pixels): {box}"))
     if explanation.error is not None:
         console.print(Text(f"failed: {explanation.error}", "red"))
-    _print_side(console, "reference", "R", explanation.reference)
-    _print_side(console, "prediction", "P", explanation.predicted)
+    _print_side(console, "reference", "R", explanation.reference, explanation.parts)
+    for caption in explanation.captions if explanation.parts.captions else ():
+        console.print(Text(f"another reference: {caption}"))
+    _print_side(console, "prediction", "P", explanation.predicted, explanation.parts)
+    if explanation.refused is not None:
+        done = "refuses" if explanation.refused else "does not refuse"
+        console.print(Text(f"the model {done}"))
     if explanation.unpaired:
         sentence = f"<p> or </p> tags without a partner in the model's text: {explanation.unpaired}"
         console.print(Text(sentence, "dim"))
-    if explanation.iou.size:
+    if explanation.parts.masks and explanation.iou.size:
         console.print(_numbers("IoU of the masks", explanation.iou))
     for view in explanation.protocols:
         _print_view(console, view, explanation)
 
 
-def _print_side(console: Console, name: str, letter: str, side: Side) -> None:
-    console.print(Text(f"{name}: {side.caption or '(no caption)'}"))
+def _print_side(console: Console, name: str, letter: str, side: Side, parts: Parts) -> None:
+    caption = f": {side.caption or '(no caption)'}" if parts.captions else ""
+    console.print(Text(f"{name}{caption}"))
+    if not parts.masks:
+        return
     if not side.phrases:
         console.print(Text("  no phrases", "dim"))
         return
@@ -53,7 +66,7 @@ def _print_view(console: Console, view: ProtocolView, explanation: Explanation) 
             f"{name} {'–' if math.isnan(value) else f'{value:.3f}'}"
             for name, value in view.scores.items()
         )
-        console.print(Text(f"this image alone: {scores}"))
+        console.print(Text(f"this {explanation.noun} alone: {scores}"))
     if view.similarity is not None and view.similarity.size:
         console.print(_numbers("similarity of the words", view.similarity))
     if view.agreement is not None and view.agreement.size:
@@ -93,6 +106,7 @@ def _numbers(title: str, numbers: FloatArray) -> Table:
     """A table of references by predictions; values of 0.5 or more are bold, NaN is a dash."""
     across = [f"P{number}" for number in range(1, numbers.shape[1] + 1)]
     rows = table(title, ["", *across], numeric=across)
+    rows.min_width = len(title)  # else a narrow table breaks its title
     for number, row in enumerate(numbers.tolist(), 1):
         rows.add_row(f"R{number}", *(_number(value) for value in row))
     return rows

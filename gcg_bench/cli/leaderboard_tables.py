@@ -70,7 +70,7 @@ def print_submission(console: Console, submission: Submission) -> None:
     path = submission.path
     if submission.problems:
         console.print(problems_table(path.name, path, submission.problems))
-    images = f"{submission.n} images of {submission.dataset} {submission.split}"
+    images = f"{submission.n} {submission.noun} of {submission.dataset} {submission.split}"
     facts = {
         "layout": submission.layout,
         "coverage": f"{submission.answered} of {images}, {submission.failed} of them failed",

@@ -11,6 +11,7 @@ from gcg_bench.cli.console import progress, say
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.spec import DataSpec
+from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.reporting.report import of_run, write_page
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
@@ -52,6 +53,7 @@ def report(
         limit=limit_of(settings),
         task=settings.get("task"),
         shipped=dataset is None,
+        sizes=StatedSizes(run),
     ).load()
     if data.card.name != settings["dataset"]:
         raise BadOption(f"the run answers dataset {settings['dataset']!r}, not {data.card.name!r}")

@@ -12,7 +12,7 @@ from gcg_bench import tasks
 from gcg_bench.cli import options
 from gcg_bench.cli.console import say, shown
 from gcg_bench.cli.options import DataOptions, OutputOptions, ScoringOptions
-from gcg_bench.cli.showing import show, title_of
+from gcg_bench.cli.showing import say_stated, show
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData
 from gcg_bench.pipeline import spec
@@ -20,8 +20,10 @@ from gcg_bench.pipeline.evaluate import Evaluated, predictions_of, score_run
 from gcg_bench.pipeline.predict import complete
 from gcg_bench.pipeline.score import score as score_predictions
 from gcg_bench.predictions import Reading, read_predictions
+from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
+from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.seals import accept_changed_lines
 from gcg_bench.runs.settings import limit_of
 from gcg_bench.scoring.values import Resampling
@@ -133,6 +135,7 @@ def _score_run(
     seed: int,
 ) -> int:
     settings = run.settings
+    sizes = StatedSizes(run.folder)
     data = spec.DataSpec(
         dataset=options_.dataset or settings["dataset"],
         split=options_.split or settings["split"],
@@ -140,7 +143,9 @@ def _score_run(
         limit=options_.limit or limit_of(settings),
         task=options_.task or settings.get("task"),
         shipped=options_.dataset is None,
+        sizes=sizes,
     ).load()
+    say_stated(sizes, quiet=output.quiet)
     for name, value in (("dataset", data.card.name), ("split", data.split)):
         if value != settings[name]:
             raise BadOption(f"the run answers {name} {settings[name]!r}, not {value!r}")
@@ -155,7 +160,7 @@ def _score_run(
     )
     if not limited:
         write_board(run)
-    return show(title_of(evaluated), evaluated, scoring, output, seed=seed)
+    return show(label_of(run), evaluated, scoring, output, seed=seed)
 
 
 def _score_files(
@@ -166,13 +171,16 @@ def _score_files(
     explain: str | None,
     seed: int,
 ) -> int:
+    sizes = StatedSizes(path)
     data = spec.DataSpec(
         dataset=options_.dataset or spec.DataSpec.dataset,
         split=options_.split or "",
         root=options_.data_root,
         limit=options_.limit,
         task=options_.task,
+        sizes=sizes,
     ).load()
+    say_stated(sizes, quiet=output.quiet)
     reading = Reading()
     chosen = scoring_spec(scoring)
     predictions = complete(
@@ -194,10 +202,12 @@ def _score_files(
         resampling=chosen.resampling,
         label=shown(path),
     )
-    noted = [replace(result, notes=(*result.notes, *reading.sentences())) for result in results]
-    title = f"{shown(path)} on {data.card.name} {data.split}"
+    noted = [
+        replace(result, notes=(*result.notes, *reading.sentences(result.protocol.parts)))
+        for result in results
+    ]
     evaluated = Evaluated(data, None, predictions, tuple(noted))
-    return show(title, evaluated, scoring, output, seed=seed)
+    return show(shown(path), evaluated, scoring, output, seed=seed)
 
 
 def _explain(

@@ -22,13 +22,10 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
     for name, spec in specs.items():
         rows.add_row(spec.title, *(_cell(name, result) for result in results))
     rows.add_section()
-    images = [str(len(set(result.images))) for result in results]
-    if images == [str(result.n) for result in results]:
-        noun = "images"
-    else:
-        noun = "queries"
+    noun = results[0].noun if results else "images"
+    if noun != "images":
         rows.add_row(noun, *map(_counted, results))
-    rows.add_row("images", *images)
+    rows.add_row("images", *(str(len(set(result.images))) for result in results))
     rows.add_row(f"failed {noun}", *map(_failed, results))
     if any(result.words is not None for result in results):
         rows.add_row("words a caption", *map(_words, results))

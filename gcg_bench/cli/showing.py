@@ -11,20 +11,14 @@ from gcg_bench.cli.options import OutputOptions, ScoringOptions
 from gcg_bench.cli.score_tables import print_scores, print_spread
 from gcg_bench.errors import shortened
 from gcg_bench.pipeline.evaluate import Evaluated
-from gcg_bench.runs.labels import label_of
+from gcg_bench.pipeline.score import title_of
+from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.scoring.features import pair_up
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import phrase_rule
 from gcg_bench.scoring.spread import Spread, spread
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.types import Prediction
-
-
-def title_of(evaluated: Evaluated) -> str:
-    """The title of a table of scores: the run, the data set and the split."""
-    assert evaluated.run is not None
-    data = evaluated.data
-    return f"{label_of(evaluated.run)} on {data.card.name} {data.split}"
+from gcg_bench.types import Prediction, one_of
 
 
 def seed_of(settings: Mapping[str, Any]) -> int:
@@ -34,17 +28,17 @@ def seed_of(settings: Mapping[str, Any]) -> int:
 
 
 def show(
-    title: str,
+    label: str,
     evaluated: Evaluated,
     scoring: ScoringOptions,
     output: OutputOptions,
     *,
     seed: int = 0,
 ) -> int:
-    """Shows results as a table or as JSON; returns 1 when images failed, else 0.
+    """Shows results as a table or as JSON; returns 1 when answers failed, else 0.
 
     Args:
-        title: of the table.
+        label: whose answers they are.
         evaluated: what to show.
         scoring: whether kinds of mistakes and draws are shown.
         output: how.
@@ -60,13 +54,13 @@ def show(
         documents = zip(evaluated.results, spreads, strict=True)
         print_json([_as_json(result, task, diagnosis, drawn) for result, drawn in documents])
     else:
-        print_scores(stdout(), title, evaluated.results)
+        print_scores(stdout(), title_of(label, evaluated.data), evaluated.results)
         for result, drawn in zip(evaluated.results, spreads, strict=True):
             if drawn is not None:
                 print_spread(stdout(), result, drawn)
         if diagnosis is not None:
             print_diagnosis(stdout(), diagnosis, slices=scoring.diagnosis)
-    say_failed(evaluated.predictions.values(), quiet=output.quiet)
+    say_failed(evaluated.predictions.values(), evaluated.data.noun, quiet=output.quiet)
     return 1 if any(result.failed for result in evaluated.results) else 0
 
 
@@ -100,10 +94,16 @@ def _counting_mistakes(evaluated: Evaluated) -> EvalProtocol | None:
     return next((protocol for protocol in chosen if protocol.name == task.mistakes), None)
 
 
-def say_failed(predictions: Iterable[Prediction], *, quiet: bool) -> None:
-    """Reports on stderr how many images failed, and the error of the first."""
+def say_stated(sizes: StatedSizes, *, quiet: bool) -> None:
+    """Reports on stderr that sizes of images were taken from the answers, if they were."""
+    if sizes.used:
+        say("pictures are missing: their size is taken to be that of the masks", quiet=quiet)
+
+
+def say_failed(predictions: Iterable[Prediction], noun: str, *, quiet: bool) -> None:
+    """Reports on stderr how many images or queries failed, and the error of the first."""
     failed = [prediction for prediction in predictions if prediction.error is not None]
     if failed:
         count, first = len(failed), failed[0]
-        images = f"{count} images failed, the first" if count > 1 else "an image failed,"
-        say(f"{images} {first.id}: {shortened(first.error or 'no reason is given')}", quiet=quiet)
+        many = f"{count} {noun} failed, the first" if count > 1 else f"1 {one_of(noun)} failed,"
+        say(f"{many} {first.id}: {shortened(first.error or 'no reason is given')}", quiet=quiet)

@@ -1,6 +1,7 @@
 """Data sets: a card, a split and a root become samples; file formats are plug-ins (`formats/`)."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.paths import anchored
 from gcg_bench.predictions import Known, known_queries, query_sizes
 from gcg_bench.registry import module
-from gcg_bench.types import Sample
+from gcg_bench.types import Sample, noun_of
+
+Sizes = Callable[[], Mapping[str, tuple[int, int]]]
+"""Gives the (height, width) of images by query id."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Dataset:
         return self.card.tasks[0]
 
     @property
+    def noun(self) -> str:
+        """What the queries are called, see `noun_of`."""
+        return noun_of(sample.query for sample in self.samples)
+
+    @property
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Query id -> (height, width) of its image, which the masks of a prediction must have."""
         return query_sizes(sample.query for sample in self.samples)
@@ -56,6 +65,7 @@ def load_dataset(
     limit: int | None = None,
     shipped: bool = False,
     task: str | None = None,
+    sizes: Sizes | None = None,
 ) -> Dataset:
     """A split of a data set.
 
@@ -67,6 +77,8 @@ def load_dataset(
         limit: how many samples, the first of the file; None for all.
         shipped: the name comes from a run or a board, not from the user; it cannot be a path.
         task: one of the card's tasks; the first by default.
+        sizes: gives the (height, width) of images by query id, where neither the annotations nor
+            a picture says it; asked only then.
 
     Raises:
         UnknownName: no such card, format or split, or the card has no such task.
@@ -78,16 +90,28 @@ def load_dataset(
         raise BadOption(f"limit {limit}: at least one image is needed")
     card = load_card(name, split=split, shipped=shipped)
     card.split(split)
-    if task is not None and task not in card.tasks:
-        raise UnknownName(f"task of {card.name}", task, card.tasks)
-    card = replace(card, tasks=(task or card.tasks[0],))
+    card = for_task(card, task)
     data_root = data_folder() if root is None else anchored(Path(root))
     plugin = module("data.formats", card.format, "data set format")
+    taken = inspect.signature(plugin.read).parameters
+    more = {"sizes": sizes} if sizes is not None and "sizes" in taken else {}
     samples = tuple(
-        _of_task(sample, card) for sample in plugin.read(card, split, data_root, limit=limit)
+        _of_task(sample, card)
+        for sample in plugin.read(card, split, data_root, limit=limit, **more)
     )
     files = annotation_files(card, split, data_root)
     return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files}, limit)
+
+
+def for_task(card: DataCard, task: str | None) -> DataCard:
+    """The card with one task alone: the one that is chosen, else its first.
+
+    Raises:
+        UnknownName: the card has no such task.
+    """
+    if task is not None and task not in card.tasks:
+        raise UnknownName(f"task of {card.name}", task, card.tasks)
+    return replace(card, tasks=(task or card.tasks[0],))
 
 
 def _of_task(sample: Sample, card: DataCard) -> Sample:

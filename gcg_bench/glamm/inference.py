@@ -23,18 +23,11 @@ from gcg_bench.glamm.prompts import (
     segment,
     with_escaped_ampersands,
 )
+from gcg_bench.glamm.sharing import BlockQuery, block_queries
 from gcg_bench.masks import encode
 from gcg_bench.types import Grounding, Phrase, Prediction, Query
 
 _DIGITS = 6  # decimal digits of a score; single precision has no more
-
-
-@dataclass(frozen=True)
-class BlockQuery:
-    """A query of a block, and whether its answer is needed or it only completes the block."""
-
-    query: Query
-    needed: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,9 +116,9 @@ class GlammAnswers:
             if is_known:
                 ids = {query.id for query in requested}
                 block = self._order[number * self.batch_size : (number + 1) * self.batch_size]
-                yield [BlockQuery(query, query.id in ids) for query in block]
+                yield block_queries(block, ids)
             else:
-                yield [BlockQuery(query) for query in requested]
+                yield block_queries(requested)
 
     def _block(self, numbered: tuple[int, Query]) -> tuple[bool, int]:
         """Whether `prepare` knows the query, and the number of its block."""
@@ -141,7 +134,7 @@ class GlammAnswers:
             raise BadData("earlier turns are the user's and the model's in alternation")
         if query.regions and self._model.region_encoder is None:
             raise BadData("the model has no region encoder, and the query has regions")
-        image = self._processor.image(query.image.read())
+        image = block_query.image.inputs(lambda: self._processor.image(query.image.read()))
         return self._processor.prepare(
             image,
             instruction(query),

@@ -14,7 +14,7 @@ from gcg_bench.execution.isolation import ModelLimits, checked_limits, isolated_
 from gcg_bench.files.paths import without_folders
 from gcg_bench.registry import Loading
 from gcg_bench.runs import Run
-from gcg_bench.types import Bar, Model, Prediction, Query, Sample, no_bar
+from gcg_bench.types import Bar, Model, Prediction, Query, Sample, no_bar, noun_of, one_of
 
 Missing = Literal["error", "empty"]
 
@@ -36,7 +36,7 @@ def predict(
             one that can tell beforehand that it has no answers, by having `prepare`.
         dataset: what to ask.
         run: where the answers go, open for adding.
-        missing: whether a model made of files may lack an image.
+        missing: whether a model made of files may lack an answer.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
         model_limits: `timeout` and `give_up_after`, see `ModelLimits`.
@@ -143,7 +143,7 @@ def complete(
     """One prediction a sample, by id.
 
     Args:
-        samples: the images to score.
+        samples: the queries to score.
         predictions: what there is, in any order.
         missing: `error` refuses when a sample has no prediction; `empty` counts it as a failure.
         limited: the samples are only the first of their split, so predictions of others are
@@ -151,8 +151,9 @@ def complete(
 
     Raises:
         MissingData: samples without a prediction; names the first ten and the count.
-        BadData: predictions of images that are not in the split, or two of one image.
+        BadData: predictions of queries that are not in the split, or two of one query.
     """
+    noun = noun_of(sample.query for sample in samples)
     wanted = {sample.id for sample in samples}
     by_id: dict[str, Prediction] = {}
     strangers = []
@@ -160,12 +161,12 @@ def complete(
         if prediction.id not in wanted:
             strangers.append(prediction.id)
         elif prediction.id in by_id:
-            raise BadData("two predictions of one image", image=prediction.id)
+            raise BadData(f"two predictions of one {one_of(noun)}", image=prediction.id)
         else:
             by_id[prediction.id] = prediction
     if strangers and not limited:
         raise BadData(
-            f"{len(strangers)} predictions are of images that are not in the split:"
+            f"{len(strangers)} predictions are of {noun} that are not in the split:"
             f" {_first_ten(strangers)}",
             remedy="Is it the right data set and split? Its ids are such as"
             f" {_first_ten([sample.id for sample in samples[:1]])}",
@@ -173,7 +174,7 @@ def complete(
     absent = [sample.id for sample in samples if sample.id not in by_id]
     if absent and missing == "error":
         raise MissingData(
-            f"{len(absent)} of {len(samples)} images have no prediction: {_first_ten(absent)}."
+            f"{len(absent)} of {len(samples)} {noun} have no prediction: {_first_ten(absent)}."
             " Predict them, or score them as empty with --missing empty"
         )
     for id_ in absent:

@@ -12,7 +12,7 @@ from gcg_bench.scoring.features import pair_up
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import Facts, score_protocol
 from gcg_bench.scoring.signature import MEASURED_TOO, MEASUREMENT
-from gcg_bench.scoring.values import MeasuredOn, Resampling
+from gcg_bench.scoring.values import MeasuredOn, Resampling, data_text
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Metric, Prediction, Rows
 
@@ -71,6 +71,11 @@ def measured_on(dataset: Dataset, missing: Missing = "error") -> MeasuredOn:
         n=len(dataset.samples),
         missing=missing,
     )
+
+
+def title_of(label: str, dataset: Dataset) -> str:
+    """The title of tables and reports: whose answers, and to what."""
+    return f"{label} on {data_text(dataset.card.name, dataset.split, dataset.task)}"
 
 
 def references_digest(dataset: Dataset) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench import tasks
-from gcg_bench.data import Dataset, load_dataset
+from gcg_bench.data import Dataset, Sizes, load_dataset
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.predict import Missing
@@ -29,6 +29,8 @@ class DataSpec:
         shipped: the name comes from a run or a board, not from the user: no path is followed.
         forced: models are given the reply of the task's published evaluation instead of writing
             one.
+        sizes: gives the sizes of images that the data set itself does not state, see
+            `load_dataset`.
     """
 
     dataset: str | Path | Dataset = "grandf"
@@ -39,6 +41,7 @@ class DataSpec:
     task: str | None = None
     shipped: bool = False
     forced: bool = False
+    sizes: Sizes | None = None
 
     def load(self) -> Dataset:
         """The data set.
@@ -93,6 +96,7 @@ class DataSpec:
             limit=self.limit,
             shipped=self.shipped,
             task=self.task,
+            sizes=self.sizes,
         )
 
 

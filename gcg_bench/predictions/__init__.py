@@ -114,8 +114,8 @@ def counted(
     seen: dict[str, object] = {}
     for draft in drafts:
         if draft.id in seen:
-            problem = f"the image has an answer already, in {seen[draft.id]}"
-            remedy = "Keep one answer an image"
+            problem = f"has an answer already, in {seen[draft.id]}"
+            remedy = "Keep one answer for each id"
             faults.error(BadData(problem, file=draft.file, image=draft.id, remedy=remedy))
             continue
         seen[draft.id] = draft.file

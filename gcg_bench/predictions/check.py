@@ -16,7 +16,7 @@ from gcg_bench.predictions.markup import clean
 from gcg_bench.predictions.mask_oddities import MaskOddities
 from gcg_bench.predictions.oddities import TextOddities, text_oddities
 from gcg_bench.predictions.recognition import repair_of
-from gcg_bench.types import Prediction
+from gcg_bench.types import EVERY_PART, Parts, Prediction
 
 Sizes = Mapping[str, tuple[int, int]]
 
@@ -41,6 +41,7 @@ def check(
     ids: Collection[str] | None = None,
     known: Sequence[Known] | None = None,
     reading: Reading | None = None,
+    parts: Parts = EVERY_PART,
 ) -> list[tuple[str, BadData]]:
     """All problems of prediction files, in the order of reading: pairs of level and problem.
 
@@ -51,13 +52,14 @@ def check(
             errors.
         known: the same queries with the other names of their images; their ids by default.
         reading: counts of what was read are added to it.
+        parts: the parts of the answers that are looked at for oddities.
 
     Raises:
         MissingData: there is nothing at `path`, or it cannot be opened.
     """
     faults = CollectedFaults()
     split = _split(ids, known)
-    oddities, masks = TextOddities(), MaskOddities()
+    oddities, masks = TextOddities(parts.captions, parts.words), MaskOddities()
     predicted = set()
     counts = Reading() if reading is None else reading
     for prediction in _kept(path, sizes, split, faults, counts):
@@ -69,7 +71,7 @@ def check(
     if doubt := counts.outlines.doubt():
         remedy = "Write coordinates in pixels of the image"
         faults.warning(BadData(doubt, file=path, remedy=remedy))
-    for oddity in (*oddities.found(), *masks.found()):
+    for oddity in (*oddities.found(), *(masks.found() if parts.masks else ())):
         image = oddity.image or None
         faults.warning(BadData(oddity.problem, file=path, image=image, remedy=oddity.remedy))
     return faults.collected
@@ -153,7 +155,7 @@ def _kept(
             remedy = "Is it the right data set and split?"
             if known:
                 remedy += f" Its ids are such as {known[0].id!r:.80}"
-            problem = "not an image of the split"
+            problem = "not in the split"
             faults.error(BadData(problem, file=path, image=prediction.id, remedy=remedy))
 
 

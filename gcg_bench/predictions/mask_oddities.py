@@ -78,7 +78,7 @@ class MaskOddities:
             few = f"{self.specks} of {self.total} masks hold {_SPECK} pixels or fewer"
             kinds.append(("specks", few))
         oddities = [
-            Oddity(f"{problem}, as image {self._first[kind]}", self._first[kind], _REMEDY)
+            Oddity(f"{problem}, as in {self._first[kind]}", self._first[kind], _REMEDY)
             for kind, problem in kinds
         ]
         place = self._corner() if drawn >= _ENOUGH else None

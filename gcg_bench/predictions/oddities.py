@@ -121,7 +121,7 @@ class TextOddities:
     def found(self) -> list[Oddity]:
         """What is odd in all answers, one entry a kind."""
         return [
-            Oddity(f"{problem}, as image {kind.image}{_shown(kind.example)}", kind.image, remedy)
+            Oddity(f"{problem}, as in {kind.image}{_shown(kind.example)}", kind.image, remedy)
             for kind, problem, remedy in self._kinds()
             if kind.count
         ]

@@ -7,6 +7,7 @@ from gcg_bench.errors import BadData
 from gcg_bench.files.fields import Faults
 from gcg_bench.predictions.drafts import PredictionDraft
 from gcg_bench.predictions.outlines import Outlines
+from gcg_bench.types import EVERY_PART, Parts
 
 
 @dataclass(slots=True)
@@ -65,8 +66,12 @@ class Reading:
             self.broken_lines += 1
             _warn(faults, draft, "the caption holds a line break, which is scored as a space")
 
-    def sentences(self) -> list[str]:
-        """What a person must know of the files, one sentence each; empty when nothing is odd."""
+    def sentences(self, parts: Parts = EVERY_PART) -> list[str]:
+        """What a person must know of the files, one sentence each; empty when nothing is odd.
+
+        Args:
+            parts: the parts of answers that are read; nothing is said of the others.
+        """
         sentences = list(self.remarks)
         if self.dropped:
             sentences.append(
@@ -86,9 +91,9 @@ class Reading:
                 f"captions that hold a line break, scored as a space: {self.broken_lines}"
             )
         answered = self.images - self.failed - self.refused
-        if 0 < self.captionless < answered:
+        if parts.captions and 0 < self.captionless < answered:
             sentences.append(f"answers without a caption: {self.captionless} of {answered}")
-        if answered and not self.masks:
+        if parts.masks and answered and not self.masks:
             sentences.append("no answer holds a mask")
         if self.unread:
             listed = ", ".join(f"{name} ({count})" for name, count in self.unread.most_common(5))

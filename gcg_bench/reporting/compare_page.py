@@ -10,7 +10,7 @@ from gcg_bench import __version__
 from gcg_bench.analysis.run_comparison.changes import Contrast, ImageChange, ScoreChange
 from gcg_bench.reporting import pages
 from gcg_bench.runs.labels import short_labels
-from gcg_bench.types import ScoreSpec, scale_note
+from gcg_bench.types import ScoreSpec, one_of, scale_note
 
 _SIDE, _MARGIN = 300, 34  # of the scatter, in its own units
 
@@ -59,7 +59,8 @@ def write_page(
         contrast: what to show.
         out: the file.
         top: images to list.
-        captions: image id -> A's caption and B's, for images that have them.
+        captions: image id -> A's caption and B's, for images that have them; not shown where the
+            task reads none.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
@@ -74,6 +75,7 @@ def write_page(
             ("B", contrast.b, Path(contrast.b.folder).name),
         ],
         "contrast": contrast,
+        "one": one_of(contrast.noun),
         "scale": scale_note(specs, end=""),
         "own_scale": list(dict.fromkeys(spec.name for spec in specs if _has_own_scale(spec))),
         "tables": [
@@ -82,7 +84,7 @@ def write_page(
         ],
         "changed": contrast.images.changed[:top],
         "phrases": () if contrast.phrases is None else contrast.phrases.images[:top],
-        "captions": captions,
+        "captions": captions if _captioned(contrast) else {},
         "points": _points(contrast.images.images),
         "side": _SIDE,
         "margin": _MARGIN,
@@ -90,6 +92,10 @@ def write_page(
         "version": __version__,
     }
     pages.write(out, pages.render("gcg_bench.reporting", "compare.html", content))
+
+
+def _captioned(contrast: Contrast) -> bool:
+    return any(protocol.parts.captions for protocol in contrast.protocols)
 
 
 def p_shown(p: float) -> str:

@@ -12,6 +12,7 @@ from gcg_bench.errors import BadOption
 from gcg_bench.scoring.results import Result, reducer
 from gcg_bench.scoring.signature import MEASUREMENT
 from gcg_bench.statistics import Difference
+from gcg_bench.types import one_of
 
 
 def refuse_unlike(
@@ -43,13 +44,13 @@ def refuse_other_images(a: Result, b: Result) -> None:
         return
     position = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
     what = (
-        f"{len(a.ids)} images for one and {len(b.ids)} for the other"
+        f"{len(a.ids)} {a.noun} for one and {len(b.ids)} for the other"
         if position is None
-        else f"image {position + 1} is {a.ids[position]!r} for one and {b.ids[position]!r} for the"
-        " other"
+        else f"{one_of(a.noun)} {position + 1} is {a.ids[position]!r} for one and"
+        f" {b.ids[position]!r} for the other"
     )
     raise BadOption(
-        f"{a.label} and {b.label} were not scored on the same images in the same order: {what}"
+        f"{a.label} and {b.label} were not scored on the same {a.noun} in the same order: {what}"
     )
 
 

@@ -103,6 +103,11 @@ class Result:
         return next((rows.images for rows in self.rows.values()), ())
 
     @property
+    def noun(self) -> str:
+        """What the queries are called: `images` where the id of each is that of its image."""
+        return "images" if self.ids == self.images else "queries"
+
+    @property
     def measurement(self) -> dict[str, str]:
         """What decided the measurement; must agree before two results are compared."""
         name, digest = self.encoder or ("none", "")

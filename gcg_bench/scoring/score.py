@@ -268,10 +268,10 @@ def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> l
 def _oddities(pairs: Sequence[Pair], protocol: EvalProtocol) -> Iterator[str]:
     """What is odd in the parts of the answers that the protocol reads."""
     answers = [pair.prediction for pair in pairs]
-    captioned, worded = "tokens" in protocol.needs, bool(protocol.needs & WORDS)
-    odd = text_oddities(answers, captioned=captioned, worded=worded)
-    if not protocol.needs & {"iou", "crowd_iou", "pixels"}:
+    parts = protocol.parts
+    odd = text_oddities(answers, captioned=parts.captions, worded=parts.words)
+    if not parts.masks:
         yield from (oddity.problem for oddity in odd)
         return
     yield from (oddity.problem for oddity in (*odd, *mask_oddities(answers)))
-    yield from filter(None, (lacking(pairs, words=worded), misplaced(pairs)))
+    yield from filter(None, (lacking(pairs, words=parts.words), misplaced(pairs)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gcg_bench import tasks
 from gcg_bench.types import ScoreSpec
 
 
@@ -101,6 +102,15 @@ class MeasuredOn:
     truth: str
     n: int
     missing: str = "error"
+
+
+def data_text(dataset: str, split: str, task: str) -> str:
+    """What was asked, for titles: `shapes val`, `shapes val: referring segmentation`.
+
+    The task is named unless it is that of data that name none.
+    """
+    named = "" if task in ("", tasks.DEFAULT) else f": {tasks.title_of(task)}"
+    return f"{dataset} {split}{named}"
 
 
 def size_text(queries: int, images: int) -> str:

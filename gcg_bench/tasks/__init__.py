@@ -16,7 +16,7 @@ from typing import Literal
 from gcg_bench import metrics, registry
 from gcg_bench.errors import BadData, BadOption, GcgBenchError, UnknownName
 from gcg_bench.files.paths import anchored_source
-from gcg_bench.types import AGREEMENT, WORDS, Metric, Sample, ScoreSpec
+from gcg_bench.types import AGREEMENT, WORDS, Metric, Parts, Sample, ScoreSpec
 
 Repeats = Literal["count", "left_out"]
 
@@ -84,6 +84,12 @@ class EvalProtocol:
     def compares_phrases(self) -> bool:
         """Whether a metric compares phrases by their words."""
         return bool(self.needs & WORDS)
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of answers that a metric reads."""
+        masks = bool(self.needs & {"iou", "crowd_iou", "pixels"})
+        return Parts("tokens" in self.needs, self.compares_phrases, masks)
 
     @property
     def key(self) -> str:
@@ -169,6 +175,16 @@ class Task:
         """What queries are called: `images` where a query is an image and nothing more."""
         return "queries" if self.query else "images"
 
+    @property
+    def parts(self) -> Parts:
+        """The parts of answers that any of its protocols reads."""
+        read = [protocol.parts for protocol in self.protocols]
+        return Parts(
+            captions=any(parts.captions for parts in read),
+            words=any(parts.words for parts in read),
+            masks=any(parts.masks for parts in read),
+        )
+
     def refuse_incomplete(self, samples: Iterable[Sample]) -> None:
         """Raises BadData, with sample and field, when a sample lacks what the task needs."""
         for sample in samples:
@@ -211,6 +227,11 @@ def load(name: str) -> Task:
     if not isinstance(task, Task) or task.name != name.replace("-", "_"):
         raise GcgBenchError(f"{module.__name__} should define TASK, a task named {name}")
     return task
+
+
+def title_of(name: str) -> str:
+    """What a task is in a few words; its name where there is no such task here."""
+    return load(name).title if name in names() else name
 
 
 def find_protocol(name: str, task: Task) -> EvalProtocol:

@@ -19,10 +19,23 @@ from gcg_bench.types.pair import (
     Tokens,
 )
 from gcg_bench.types.progress import Bar, no_bar
-from gcg_bench.types.sample import Box, Model, Picture, Pixels, Prediction, Query, Sample
+from gcg_bench.types.sample import (
+    EVERY_PART,
+    Box,
+    Model,
+    Parts,
+    Picture,
+    Pixels,
+    Prediction,
+    Query,
+    Sample,
+    noun_of,
+    one_of,
+)
 
 __all__ = [
     "AGREEMENT",
+    "EVERY_PART",
     "FEATURES",
     "SILENCE",
     "WORDS",
@@ -37,6 +50,7 @@ __all__ = [
     "Metric",
     "Model",
     "Pair",
+    "Parts",
     "Phrase",
     "Picture",
     "PixelCounts",
@@ -52,5 +66,7 @@ __all__ = [
     "Tokens",
     "claims",
     "no_bar",
+    "noun_of",
+    "one_of",
     "scale_note",
 ]

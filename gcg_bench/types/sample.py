@@ -71,6 +71,19 @@ class Query:
         return self.image_id, self.regions, words
 
 
+_ONE = {"images": "image", "queries": "query"}
+
+
+def noun_of(queries: Iterable[Query]) -> str:
+    """What the queries are called: `images` where the id of each is that of its image."""
+    return "images" if all(query.id == query.image_id for query in queries) else "queries"
+
+
+def one_of(noun: str) -> str:
+    """The singular of what `noun_of` gives."""
+    return _ONE[noun]
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A query with its reference.
@@ -140,6 +153,24 @@ class Prediction:
             alone += opens == is_open
             is_open = opens
         return alone + is_open
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which parts of an answer are read: those that are not are neither looked for nor doubted.
+
+    Attributes:
+        captions: the caption.
+        words: the words of phrases.
+        masks: the masks of phrases.
+    """
+
+    captions: bool = True
+    words: bool = True
+    masks: bool = True
+
+
+EVERY_PART = Parts()
 
 
 @runtime_checkable

@@ -202,7 +202,7 @@ def test_a_spelling_that_could_be_two_images_is_not_guessed(tmp_path: Path) -> N
     known = split("7", "007", "8")
     assert ids(lines(tmp_path, {"id": "8"}, {"id": "07"}), known) == ["8", "07"]
     problems = check(lines(tmp_path, {"id": "8"}, {"id": "07"}), known=known)
-    assert ("07", "not an image of the split") in [(one.image, one.problem) for _, one in problems]
+    assert ("07", "not in the split") in [(one.image, one.problem) for _, one in problems]
     assert "Its ids are such as '7'" in problems[0][1].remedy
 
 

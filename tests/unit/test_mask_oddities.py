@@ -59,16 +59,16 @@ def test_sound_masks_have_no_oddity() -> None:
 
 
 def test_masks_without_a_pixel_are_counted() -> None:
-    assert problems(np.zeros_like) == ["6 of 6 masks hold no pixel, as image image 0"]
+    assert problems(np.zeros_like) == ["6 of 6 masks hold no pixel, as in image 0"]
     found = problems(lambda drawn: drawn * (drawn.sum() > 200))  # two have 200 and 144 pixels
-    assert found == ["2 of 6 masks hold no pixel, as image image 1"]
+    assert found == ["2 of 6 masks hold no pixel, as in image 1"]
 
 
 @pytest.mark.parametrize("change", [lambda drawn: 1 - drawn, np.ones_like])
 def test_masks_of_most_of_their_images_are_said(change: Callable[[Bitmap], Bitmap]) -> None:
     (problem,) = problems(change)
     assert problem == (
-        "6 of 6 masks cover more than 60% of the image: is inside and outside exchanged?, as image"
+        "6 of 6 masks cover more than 60% of the image: is inside and outside exchanged?, as in"
         " image 0"
     )
 
@@ -79,7 +79,7 @@ def test_masks_of_a_few_pixels_are_said() -> None:
         point[-1, -1] = drawn.any()
         return point
 
-    assert problems(speck) == ["6 of 6 masks hold 4 pixels or fewer, as image image 0"]
+    assert problems(speck) == ["6 of 6 masks hold 4 pixels or fewer, as in image 0"]
 
 
 @pytest.mark.parametrize(("change", "share"), [(small, "47% x 48%"), (narrow, "47% x 96%")])

@@ -125,7 +125,7 @@ def test_sound_answers_have_no_oddity() -> None:
 def test_markup_is_counted_with_an_example() -> None:
     marked = answer("b", "<p> A man </p> [SEG].", "A man")
     assert problems(answer("a", "A dog.", "A dog"), marked, answer("c", "A [SEG].")) == [
-        "2 of 3 answers hold markup ([SEG] 2 times, <p> 1 times, </p> 1 times), as image b"
+        "2 of 3 answers hold markup ([SEG] 2 times, <p> 1 times, </p> 1 times), as in b"
         " ('<p> A man </p> [SEG].')"
     ]
 
@@ -134,32 +134,32 @@ def test_one_phrase_many_times_is_said() -> None:
     caption = "A man and a dog."
     assert problems(answer("a", caption, *["a man"] * 9)) == []
     (problem,) = problems(answer("a", caption, *["a man"] * 20, *["A Man "] * 20))
-    assert problem == "1 of 1 answers hold one phrase 10 times or more, as image a ('a man')"
+    assert problem == "1 of 1 answers hold one phrase 10 times or more, as in a ('a man')"
 
 
 def test_a_caption_that_repeats_itself_is_said() -> None:
     assert problems(answer("a", "A man, a man, a man and a man.")) == []
     (problem,) = problems(answer("a", "There is " + "a man and " * 40 + "a dog."))
-    assert problem.endswith("repeat the same words, as image a ('a man and')")
+    assert problem.endswith("repeat the same words, as in a ('a man and')")
 
 
 def test_a_caption_that_stands_twice_is_said() -> None:
     assert problems(answer("a", "A man sits. A man runs.")) == []
     (problem,) = problems(answer("a", "A man sits here. A man sits here."))
-    assert problem == "1 of 1 answers repeat the same words, as image a ('a man sits here')"
+    assert problem == "1 of 1 answers repeat the same words, as in a ('a man sits here')"
 
 
 def test_one_caption_for_all_images_is_said() -> None:
     others = [answer("c", "A dog."), answer("d", "A cat.")]
     assert problems(answer("a", "A man."), answer("b", "A man."), *others) == []
     found = problems(*(answer(id_, "A man. ") for id_ in "ab"), answer("c", "A man."))
-    assert found == ["3 of 3 answers have the same caption, as image a ('A man.')"]
+    assert found == ["3 of 3 answers have the same caption, as in a ('A man.')"]
 
 
 def test_one_beginning_for_all_captions_is_said() -> None:
     answers = [answer(id_, f"Sure! Here it is: a {id_}.") for id_ in ("man", "dog", "cat")]
     assert problems(*answers) == [
-        "3 of 3 answers begin with the same words and a colon, as image man ('Sure! Here it is:')"
+        "3 of 3 answers begin with the same words and a colon, as in man ('Sure! Here it is:')"
     ]
     assert problems(*answers[:2], answer("x", "A tree."), answer("y", "A house.")) == []
 
@@ -179,21 +179,21 @@ def test_damaged_characters_are_said() -> None:
 
 def test_phrases_without_words_are_counted() -> None:
     (problem,) = problems(answer("a", "A man.", "", "...", "A man"))
-    assert problem == "2 of 3 phrases hold no words, as image a"
+    assert problem == "2 of 3 phrases hold no words, as in a"
 
 
 def test_a_phrase_with_the_same_mask_again_is_counted() -> None:
     masks = [Mask(2, 2, compress(np.array(runs))) for runs in ([4], [0, 4])]
     phrases = [Phrase("a man", (masks[k],)) for k in (0, 0, 0, 1)]
     (problem,) = problems(Prediction("a", Grounding("a man.", tuple(phrases))))
-    assert problem == "2 of 4 phrases repeat a phrase and its mask, as image a ('a man')"
+    assert problem == "2 of 4 phrases repeat a phrase and its mask, as in a ('a man')"
 
 
 def test_phrases_from_nowhere_are_counted() -> None:
     found = problems(
         answer("a", "A man sits.", "the man", "A man"), answer("b", "A dog.", "dog", "do")
     )
-    assert found == ["2 of 4 phrases are not in their caption, as image a ('the man')"]
+    assert found == ["2 of 4 phrases are not in their caption, as in a ('the man')"]
 
 
 def test_equal_captions_are_odd_only_where_captions_matter() -> None:
@@ -205,14 +205,14 @@ def test_equal_captions_are_odd_only_where_captions_matter() -> None:
 
 def test_empty_captions_are_counted_where_answers_have_captions() -> None:
     answers = [answer("a", "A man."), answer("b", " "), answer("c", "<p></p>")]
-    assert "2 of 3 answers have an empty caption, as image b" in problems(*answers)
+    assert "2 of 3 answers have an empty caption, as in b" in problems(*answers)
     assert text_oddities([answer("a", ""), answer("b", "", "x")], captioned=False) == []
-    assert problems(answer("a", "", "x")) == ["1 of 1 answers have an empty caption, as image a"]
+    assert problems(answer("a", "", "x")) == ["1 of 1 answers have an empty caption, as in a"]
 
 
 def test_captions_that_are_cut_are_counted() -> None:
     assert problems(answer("a", "A man sits on a")) == [
-        "1 of 1 answers have a caption that seems cut off, as image a ('A man sits on a')"
+        "1 of 1 answers have a caption that seems cut off, as in a ('A man sits on a')"
     ]
     ended = [answer(str(k), f"Man {k} sits on a bench in the park.") for k in range(8)]
     (problem,) = problems(*ended, answer("x", "A man sits on a bench in the par"))

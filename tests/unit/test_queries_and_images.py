@@ -5,6 +5,7 @@ import pytest
 
 from gcg_bench import evaluate, tasks
 from gcg_bench.adapters.frequent_caption import FrequentCaption
+from gcg_bench.analysis.errors.expressions import verdict
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadOption
@@ -13,10 +14,12 @@ from gcg_bench.predictions.oddities import text_oddities
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.reporting.leaderboard.layout import sections
 from gcg_bench.reporting.report.header import summary
+from gcg_bench.reporting.report.images import records
+from gcg_bench.reporting.report.index import index
 from gcg_bench.reporting.report.material import of_run
 from gcg_bench.runs import Run
-from gcg_bench.scoring.values import Resampling, size_text
-from gcg_bench.types import Grounding, Phrase, Prediction, Rows
+from gcg_bench.scoring.values import Resampling, data_text, size_text
+from gcg_bench.types import Grounding, Parts, Phrase, Prediction, Rows
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +63,55 @@ def test_a_comparison_counts_queries_and_images(run):
 def test_a_board_counts_queries(run):
     first = sections(Board.of_runs([run.folder]))[0]
     assert first.noun == "queries"
-    assert first.title.endswith("shapes val, 6 queries")
+    assert first.title == "referring segmentation: official v1, shapes val, 6 queries"
     assert tasks.load("caption").noun == "images"
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("gcg", "shapes val"),
+        ("", "shapes val"),
+        ("caption", "shapes val: image captioning"),
+        ("my_own", "shapes val: my_own"),
+    ],
+)
+def test_a_title_names_the_task_where_it_is_not_the_usual_one(task, text):
+    assert data_text("shapes", "val", task) == text
+
+
+def test_the_title_of_a_report_and_a_comparison_names_the_task(run):
+    data = load_dataset("shapes", "val", task="referring", limit=6)
+    assert of_run(run, data).title == "centre-box on shapes val: referring segmentation"
+    assert compare(run, run, draws=10).data == "shapes val: referring segmentation"
+
+
+def test_the_parts_that_tasks_read():
+    assert tasks.load("gcg").parts == Parts(captions=True, words=True, masks=True)
+    assert tasks.load("caption").parts == Parts(captions=True, words=False, masks=False)
+    assert tasks.load("reasoning").parts == Parts(captions=False, words=False, masks=True)
+
+
+def test_a_report_counts_the_kinds_of_answers(run):
+    data = load_dataset("shapes", "val", task="referring", limit=6)
+    material = of_run(run, data)
+    listed = index(material, ())
+    assert (listed["noun"], listed["parts"]) == ("queries", {"captions": False, "masks": True})
+    assert len(listed["answers"]["of"]) == 6
+    kinds = [listed["answers"]["kinds"][kind] for kind in listed["answers"]["of"]]
+    assert kinds == [verdict(pair).kind.title for pair in material.pairs]
+    # the masks of both sides are one answer each: both sides count from 1
+    for record in records(material.pairs, None, 100):
+        assert [[phrase["number"] for phrase in side["phrases"]] for side in record["sides"]] == [
+            [1],
+            [1],
+        ]
+
+
+def test_published_values_of_other_tasks_are_left_out(run):
+    assert {row["task"] for row in Board.of_runs([run.folder]).with_published().rows} == {
+        "referring"
+    }
 
 
 def test_the_most_frequent_caption_needs_captions():

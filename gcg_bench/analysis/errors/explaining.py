@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from gcg_bench import masks
+from gcg_bench import masks, tasks
 from gcg_bench.analysis.errors.explanation import Explanation, ProtocolView, Side
 from gcg_bench.errors import MissingData
 from gcg_bench.scoring.features import PhraseRule, pair_up
 from gcg_bench.scoring.score import phrase_rule
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text.agreement import phrase_agreement
-from gcg_bench.types import Grounding, Pair, Prediction, Sample
+from gcg_bench.types import EVERY_PART, Grounding, Pair, Parts, Prediction, Sample, noun_of, one_of
 
 _OVERLAPS = frozenset({"iou"})
 
@@ -37,6 +37,7 @@ def explain(
             explained without it by default.
     """
     first = pairs[0]
+    query = first.sample.query
     compared = rules if rules is not None else [None] * len(protocols)
     given = scores if scores is not None else [{} for _ in protocols]
     return Explanation(
@@ -50,6 +51,12 @@ def explain(
             for protocol, pair, own, rule in zip(protocols, pairs, given, compared, strict=True)
         ),
         unpaired=first.prediction.unpaired,
+        noun=one_of(noun_of([query])),
+        expression=query.expression,
+        regions=query.regions,
+        captions=first.sample.captions[1:],
+        refused=first.prediction.refused,
+        parts=_parts(protocols[0].task),
     )
 
 
@@ -92,7 +99,13 @@ def index_of(samples: Sequence[Sample], image: str) -> int:
         return ids.index(image)
     similar = get_close_matches(image, ids, n=3)
     hint = f"; did you mean {' or '.join(map(repr, similar))}?" if similar else ""
-    raise MissingData(f"no image {image!r} among the {len(ids)} of the data set{hint}")
+    one = one_of(noun_of(sample.query for sample in samples))
+    raise MissingData(f"no {one} {image!r} among the {len(ids)} of the data set{hint}")
+
+
+def _parts(task: str) -> Parts:
+    """The parts of answers that a task reads; all of them where there is no such task here."""
+    return tasks.load(task).parts if task in tasks.names() else EVERY_PART
 
 
 def _view(

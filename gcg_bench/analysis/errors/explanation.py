@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench.types import FloatArray, Reason
+from gcg_bench.types import EVERY_PART, Box, FloatArray, Parts, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,12 @@ class Explanation:
         iou: (R, P) table, NaN where two empty masks meet.
         protocols: what each protocol says.
         unpaired: tags of the model's own text without a partner, see `Prediction.unpaired`.
+        noun: what it is: an `image`, or a `query` of one.
+        expression: the words that are asked for, None where none are.
+        regions: the boxes that are asked about, in pixels.
+        captions: the reference captions after the first.
+        refused: whether the model says that nothing fits; None when it does not say.
+        parts: the parts of answers that the task reads.
     """
 
     id: str
@@ -93,6 +99,12 @@ class Explanation:
     iou: FloatArray
     protocols: tuple[ProtocolView, ...]
     unpaired: int = 0
+    noun: str = "image"
+    expression: str | None = None
+    regions: tuple[Box, ...] = ()
+    captions: tuple[str, ...] = ()
+    refused: bool | None = None
+    parts: Parts = EVERY_PART
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values; NaN becomes null."""
@@ -100,6 +112,10 @@ class Explanation:
             "id": self.id,
             "error": self.error,
             "unpaired": self.unpaired,
+            "expression": self.expression,
+            "regions": [list(region) for region in self.regions],
+            "captions": list(self.captions),
+            "refused": self.refused,
             "reference": self.reference.to_json(),
             "predicted": self.predicted.to_json(),
             "iou": _plain(self.iou),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gcg_bench.scoring.values import size_text
+from gcg_bench.scoring.values import data_text, size_text
 from gcg_bench.statistics import Difference
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import ScoreSpec
@@ -230,6 +230,16 @@ class Contrast:
     def size(self) -> str:
         """How much was asked, e.g. `12 queries of 4 images`."""
         return size_text(self.n, self.pictures)
+
+    @property
+    def noun(self) -> str:
+        """What is counted: `images`, or `queries` where images have several."""
+        return "images" if self.n == self.pictures else "queries"
+
+    @property
+    def data(self) -> str:
+        """What was asked, e.g. `shapes val: referring segmentation`."""
+        return data_text(self.dataset, self.split, self.protocols[0].task)
 
     @property
     def distinct(self) -> int:

@@ -8,10 +8,13 @@ As in LISA's code, shapes are drawn with their outline (`gcg_bench.masks.outline
 first, so that small ones lie over large ones. A shape whose label is "flag" is skipped, one whose
 label contains "ignore" is ignored, any other is a part of the one reference mask.
 
-The size of an image is that of `x.jpg`, else `imageHeight` and `imageWidth` of the file.
+The size of an image is that of `x.jpg`, else `imageHeight` and `imageWidth` of the file. Where the
+file states none, it is the size of the masks that the answers to `x` have; where they have none,
+the smallest size that holds all shapes. The reference then has the same pixels, but for parts of
+shapes outside the image.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from gcg_bench.predictions.drafts import DraftPhrase, Size
 from gcg_bench.types import Sample
 
 ROLES = ("annotations",)
+Sizes = Callable[[], Mapping[str, Size]]
 _SKIPPED, _IGNORED = "flag", "ignore"
 
 
@@ -40,8 +44,17 @@ def read(
     *,
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
+    sizes: Sizes | None = None,
 ) -> Iterator[Sample]:
     """The samples of a split, a text each, in the order of file names.
+
+    Args:
+        card: the data card.
+        split: one of its splits.
+        root: the data root.
+        limit: how many samples; None for all.
+        faults: takes the problems.
+        sizes: gives the sizes of the answers' masks by query id, for images that are not there.
 
     Raises:
         MissingData: there is no file.
@@ -50,7 +63,7 @@ def read(
     """
     files = annotation_files(card, split, root)
     finder = ImageFinder([*{file.parent for file in files}, *image_folders(card, split, root)])
-    drafts = (draft for file in files for draft in _drafts(file, finder, card, faults))
+    drafts = (draft for file in files for draft in _drafts(file, finder, card, faults, sizes))
     yield from finish(ranked(islice(drafts, limit)), faults)
 
 
@@ -73,17 +86,18 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
 
 
 def _drafts(
-    file: Path, finder: ImageFinder, card: DataCard, faults: Faults
+    file: Path, finder: ImageFinder, card: DataCard, faults: Faults, sizes: Sizes | None
 ) -> Iterator[SampleDraft]:
     with faults.caught(file=file, image=file.stem):
         entry = Record(_content(file), file, image=file.stem)
         texts = entry.texts("text", most=limits.TEXT)
         path = finder.path(f"{file.stem}.jpg")
-        size = _size(entry, path)
+        ids = [f"{file.stem}#{position}" for position in range(len(texts))]
+        size = _size(entry, path, ids, sizes)
         reference, ignored = _masks(entry, size)
-        for position, words in enumerate(texts):
+        for id_, words in zip(ids, texts, strict=True):
             yield SampleDraft(
-                id=f"{file.stem}#{position}",
+                id=id_,
                 image_id=file.stem,
                 file=file,
                 captions=(),
@@ -115,16 +129,39 @@ def _content(file: Path) -> Any:
     return parse_json(data, file)
 
 
-def _size(entry: Record, path: Path) -> Size:
+def _size(entry: Record, path: Path, ids: Sequence[str], sizes: Sizes | None) -> Size:
     try:
         return image_sizes(path)[0]
     except MissingData as error:
         if entry.has("imageHeight") and entry.has("imageWidth"):
             return entry.whole("imageHeight", least=1), entry.whole("imageWidth", least=1)
+        if sizes is None:
+            raise BadData(
+                f"the image's size can only be read from {path}, which is not there",
+                remedy="Put the images beside the annotations",
+            ) from error
+    return _answered_size(entry, path, ids, sizes())
+
+
+def _answered_size(
+    entry: Record, path: Path, ids: Sequence[str], sizes: Mapping[str, Size]
+) -> Size:
+    """The size of the answers' masks, which must hold all shapes; else the smallest that does."""
+    corners = [point for shape in entry.records("shapes") for point in _points(shape)]
+    least = (
+        max([1, *(int(y) + 1 for _, y in corners)]),
+        max([1, *(int(x) + 1 for x, _ in corners)]),
+    )
+    answered = next((sizes[id_] for id_ in ids if id_ in sizes), None)
+    if answered is None:
+        return least
+    if answered[0] < least[0] or answered[1] < least[1]:
         raise BadData(
-            f"the image's size can only be read from {path}, which is not there",
-            remedy="Put the images beside the annotations",
-        ) from error
+            f"the masks of the answers are {answered[0]} x {answered[1]}, and the shapes of the"
+            f" reference reach to {least[0]} x {least[1]} (height x width)",
+            remedy=f"Answer at the size of the image, or put it at {path}",
+        )
+    return answered
 
 
 def _masks(entry: Record, size: Size) -> tuple[dict[str, Any], dict[str, Any] | None]:

@@ -68,7 +68,16 @@ def _table(section: Section) -> str:
     headings = [_heading(spec) for spec in section.scores]
     columns = "rl" + "r" * len(headings) + "rrlll"
     width = len(columns)
-    texts = ["", "Model", *headings, "Images", "Failed", "Protocol", "Evaluator", "Provenance"]
+    texts = [
+        "",
+        "Model",
+        *headings,
+        section.noun.capitalize(),
+        "Failed",
+        "Protocol",
+        "Evaluator",
+        "Provenance",
+    ]
     lines = [
         r"\begin{table*}",
         r"\centering",

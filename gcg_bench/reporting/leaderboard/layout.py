@@ -86,7 +86,7 @@ class Section:
     """One protocol on one split.
 
     Attributes:
-        title: e.g. `official v1, grandf val, 2,500 images`.
+        title: e.g. `official v1, grandf val, 2,500 images`, after the task where it is named.
         by: the score that it is ranked by, else the first that there is.
         scores: the columns of scores.
         parts: the first holds the ranked rows.
@@ -124,8 +124,7 @@ def sections(board: Board) -> list[Section]:
         joined = first is not None and first.key == protocol
         reported = [row for row in published if joined and row.get("task") == task]
         published = [row for row in published if row not in reported]
-        title = f"{task} " if several else ""
-        laid_out.append(_section(title + _title(protocol, measured), measured, reported))
+        laid_out.append(_section(_title(task, protocol, measured, several), measured, reported))
     if published:
         laid_out.append(_section("Published results", [], published))
     return laid_out
@@ -169,11 +168,15 @@ def _section(title: str, measured: Sequence[Row], reported: Sequence[Row]) -> Se
     )
 
 
-def _title(key: str, measured: Sequence[Row]) -> str:
+def _title(task: str, key: str, measured: Sequence[Row], several: bool) -> str:
+    """The title of a section; the task is named on a board of several, and unless it is usual."""
     name, _, version = key.rpartition("-")
     row = measured[0]
     images = f", {row['n']:,} {_noun(measured)}" if "n" in row else ""
-    return f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{images}"
+    title = f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{images}"
+    return (
+        f"{tasks.title_of(task)}: {title}" if task and (several or task != tasks.DEFAULT) else title
+    )
 
 
 def _noun(measured: Sequence[Row]) -> str:

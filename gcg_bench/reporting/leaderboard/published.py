@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
+from gcg_bench import tasks
 from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row
 
 _TEXTS = ("model", "task", "dataset", "split", "source", "note")
@@ -36,14 +37,9 @@ def published_beside(rows: Iterable[Row]) -> tuple[Row, ...]:
     wanted = {*splits, _SPLITS[-1]} if splits else set(_SPLITS)
     beside = {(row.get("dataset"), row.get("split")) for row in rows}
     others = (row for row in published_values() if (row["dataset"], row["split"]) in beside)
-    return (*(row for row in published if row["split"] in wanted and _of_task(rows)), *others)
-
-
-def _of_task(rows: Iterable[Row]) -> bool:
-    """Whether values of the first list belong beside rows: unless all are of other tasks' data."""
-    known = {row["dataset"] for row in published_values()}
-    datasets = {row.get("dataset") for row in rows}
-    return not datasets or not datasets <= known
+    asked = {row.get("task", tasks.DEFAULT) for row in rows}
+    listed = (row for row in published if row["split"] in wanted)
+    return (*(row for row in listed if not rows or row["task"] in asked), *others)
 
 
 def published_values() -> tuple[Row, ...]:

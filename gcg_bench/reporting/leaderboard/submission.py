@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gcg_bench import tasks
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, BadOption
 from gcg_bench.files.fields import CollectedFaults
@@ -36,8 +37,8 @@ class Submission:
         layout: what they were recognised as.
         dataset: the data card's name.
         split: the split's name.
-        n: images of the split.
-        answered: images of it that have an answer, failures included.
+        n: queries of the split.
+        answered: queries of it that have an answer, failures included.
         failed: answers that carry an error.
         phrases: phrases with words.
         masks: masks in them.
@@ -47,6 +48,7 @@ class Submission:
         measured_on: what a result of these answers must say of its data, field by field.
         problems: pairs of level (`error`, `warning`) and problem.
         notes: what else a maintainer should know.
+        noun: what `n` counts.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Submission:
     measured_on: Mapping[str, str | int]
     problems: Sequence[Problem]
     notes: Sequence[str]
+    noun: str = "images"
 
     @property
     def accepted(self) -> bool:
@@ -82,7 +85,8 @@ def inspect(path: Path, data: Dataset) -> Submission:
     """
     reading = Reading()
     sizes = data.sizes
-    problems = check(path, sizes=sizes, known=data.known, reading=reading)
+    parts = tasks.load(data.task).parts
+    problems = check(path, sizes=sizes, known=data.known, reading=reading, parts=parts)
     predictions = [
         prediction
         for prediction in read_predictions(
@@ -110,7 +114,8 @@ def inspect(path: Path, data: Dataset) -> Submission:
         content=content_hash(predictions),
         measured_on=_fields(facts),
         problems=problems,
-        notes=[*reading.sentences(), *_notes(captions)],
+        notes=[*reading.sentences(parts), *(_notes(captions, data) if parts.captions else ())],
+        noun=data.noun,
     )
 
 
@@ -159,7 +164,7 @@ def _run_problems(run: Run, facts: MeasuredOn) -> Iterator[BadData]:
                 )
 
 
-def _notes(captions: Mapping[str, int]) -> Iterator[str]:
+def _notes(captions: Mapping[str, int], data: Dataset) -> Iterator[str]:
     caption, count = max(captions.items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
-        yield f"{count} images have the same caption: {caption!r:.80}"
+        yield f"{count} {data.noun} have the same caption: {caption!r:.80}"

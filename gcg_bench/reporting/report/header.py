@@ -7,6 +7,7 @@ from typing import Any
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.values import Score
+from gcg_bench.types import noun_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,14 @@ def _tile(score: Score) -> Tile:
 def summary(material: Material) -> list[tuple[str, str]]:
     """How many queries, images, phrases and failures there are.
 
-    Queries are named where images have several, phrases where there are any.
+    Queries are named where they are no images, phrases where there are any.
     """
     reference = sum(len(pair.sample.truth.phrases) for pair in material.pairs)
     predicted = sum(len(pair.prediction.grounding.phrases) for pair in material.pairs)
     failed = sum(pair.prediction.error is not None for pair in material.pairs)
     queries = len(material.pairs)
     images = len({pair.sample.query.image_id for pair in material.pairs})
-    shown = [] if queries == images else [(f"{queries:,}", "queries")]
+    shown = [] if noun(material) == "images" else [(f"{queries:,}", "queries")]
     shown.append((f"{images:,}", "images"))
     if reference or predicted:
         shown += [(f"{reference:,}", "reference phrases"), (f"{predicted:,}", "predicted phrases")]
@@ -95,9 +96,8 @@ def summary(material: Material) -> list[tuple[str, str]]:
 
 
 def noun(material: Material) -> str:
-    """What the entries of the page are called: `images`, or `queries` of which images have more."""
-    images = {pair.sample.query.image_id for pair in material.pairs}
-    return "images" if len(images) == len(material.pairs) else "queries"
+    """What the entries of the page are called, see `noun_of`."""
+    return noun_of(pair.sample.query for pair in material.pairs)
 
 
 def settings(values: Mapping[str, Any]) -> list[tuple[str, str]]:

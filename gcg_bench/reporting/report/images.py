@@ -13,8 +13,9 @@ or `why` there is none. `size` is that of its masks, `full` that of the picture:
 
 A caption is a list of pieces, each with the position of its phrase, -1 for none: character offsets
 differ between Python and a browser. Only the first caption has phrases. `number` is shared by a
-phrase and its partner on the other side. `kind` is a position in `KINDS`, -1 without a diagnosis;
-`other` is a position on the other side or -1. `mask` is COCO's text of run lengths.
+phrase and its partner on the other side; for an expression both sides count from 1. `kind` is a
+position in `KINDS`, -1 without a diagnosis; `other` is a position on the other side or -1. `mask`
+is COCO's text of run lengths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,8 @@ def _record(
     """The record of one image; takes its masks from `small`, the reference's first."""
     sample, prediction = pair.sample, pair.prediction
     reference, predicted = numbers(image)
+    if sample.query.expression is not None:  # all masks of a side are one answer
+        predicted = list(range(1, len(predicted) + 1))
     return {
         "id": sample.id,
         "asked": _asked(pair),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gcg_bench.analysis.errors import KINDS, ImageDiagnosis, Kind
+from gcg_bench.analysis.errors.expressions import ANSWER_KINDS
 from gcg_bench.reporting.report.header import noun
 from gcg_bench.reporting.report.images import searchable
 from gcg_bench.reporting.report.material import Material
@@ -65,6 +66,8 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
     predictions = [pair.prediction for pair in material.pairs]
     return {
         "noun": noun(material),
+        "parts": {"captions": material.parts.captions, "masks": material.parts.masks},
+        "answers": _answers(material),
         "ids": [pair.sample.id for pair in material.pairs],
         "texts": [searchable(pair) for pair in material.pairs],
         "failed": [int(prediction.error is not None) for prediction in predictions],
@@ -83,6 +86,15 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
         "kinds": [{"name": kind.name, "title": kind.title} for kind in kinds],
         "reference": _counts(kinds, images, "reference"),
         "predicted": _counts(kinds, images, "predicted"),
+    }
+
+
+def _answers(material: Material) -> dict[str, list[Any]]:
+    """The kinds of answers to expressions by title, and for each query the position of its kind."""
+    numbers = {kind.name: number for number, kind in enumerate(ANSWER_KINDS)}
+    return {
+        "kinds": [kind.title for kind in ANSWER_KINDS] if material.verdicts else [],
+        "of": [numbers[verdict.kind.name] for verdict in material.verdicts],
     }
 
 

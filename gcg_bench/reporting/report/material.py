@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from gcg_bench import __version__, tasks
 from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule, matches_phrases
+from gcg_bench.analysis.errors.expressions import Verdict, verdict
 from gcg_bench.data import Dataset
 from gcg_bench.errors import MissingData, RunConflict
 from gcg_bench.pipeline.predict import complete
-from gcg_bench.pipeline.score import refuse_other_references
+from gcg_bench.pipeline.score import refuse_other_references, title_of
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of, short_labels
 from gcg_bench.scoring.features import FeatureStore, PhraseRule, pair_up
@@ -18,7 +20,7 @@ from gcg_bench.scoring.score import phrase_rule
 from gcg_bench.scoring.storage import load_results
 from gcg_bench.scoring.stored_rule import stored_rule
 from gcg_bench.tasks import EvalProtocol, Task
-from gcg_bench.types import Pair
+from gcg_bench.types import EVERY_PART, Pair, Parts
 
 PANELS = ("scores", "mistakes", "expressions", "agreement", "distributions", "images")
 """The parts of a page that a task chooses from. `mistakes` and `agreement` need a diagnosis.
@@ -52,6 +54,7 @@ class Material:
         settings: what decided the answers.
         environment: where the run was made.
         panels: the parts of the page, of `PANELS`.
+        parts: the parts of answers that the task reads; the page shows no others.
         version: of the package that wrote the report.
     """
 
@@ -62,12 +65,18 @@ class Material:
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
     panels: tuple[str, ...] = PANELS
+    parts: Parts = EVERY_PART
     version: str = __version__
 
     def shows(self, panel: str) -> bool:
         """Whether the page has a part; one that needs a diagnosis is left out without one."""
         missing = panel in ("mistakes", "agreement") and self.mistakes is None
         return panel in self.panels and not missing
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The kind of every answer to an expression; none where the page does not count them."""
+        return tuple(map(verdict, self.pairs)) if self.shows("expressions") else ()
 
 
 def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
@@ -102,13 +111,14 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     store = pair_up(data.samples, predictions)
     pairs, mistakes = _diagnosed(store, *_rule_of_mistakes(run, results, task, encoder))
     return Material(
-        title=f"{short_labels([label_of(run)])[0]} on {data.card.name} {data.split}",
+        title=title_of(short_labels([label_of(run)])[0], data),
         pairs=pairs,
         results=results,
         mistakes=mistakes,
         settings=run.settings,
         environment=run.environment,
         panels=task.panels,
+        parts=task.parts,
     )
 
 
@@ -154,6 +164,7 @@ def _refuse_other_images(run: Run, results: Sequence[Result], ids: tuple[str, ..
     for result in results:
         if result.ids != ids:
             raise RunConflict(
-                f"{run.folder}: {result.key} was scored on other images than the data set has now."
+                f"{run.folder}: {result.key} was scored on other {result.noun} than the data set"
+                f" has now."
                 f" Score it again: gcg-bench score {run.folder}"
             )

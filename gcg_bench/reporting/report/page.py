@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.analysis.errors import KINDS
-from gcg_bench.analysis.errors.expressions import tally, verdict
+from gcg_bench.analysis.errors.expressions import ANSWER_KINDS, tally
 from gcg_bench.files.display import visible_value
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.report import plots
@@ -26,7 +26,7 @@ from gcg_bench.reporting.report.index import columns, index
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.reporting.report.svg import Svg
 from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
-from gcg_bench.types import Bar, no_bar, scale_note
+from gcg_bench.types import Bar, no_bar, one_of, scale_note
 
 _FULL, _IMAGES = 18_000_000, 500  # characters for so many images; four times as many get twice that
 _SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
@@ -142,17 +142,20 @@ def _content(material: Material) -> Mapping[str, Any]:
         "panels": [panel for panel in material.panels if material.shows(panel)],
         "summary": summary(material),
         "noun": noun(material),
+        "one": one_of(noun(material)),
+        "masks": material.parts.masks,
         "protocols": shown,
         "scale": scale_note(specs, intervals=intervals, end=""),
         **_mistakes(material),
-        "answers": tally([verdict(pair) for pair in material.pairs])
-        if material.shows("expressions")
-        else [],
+        "answers": tally(material.verdicts),
+        "kind_numbers": {kind.name: number for number, kind in enumerate(ANSWER_KINDS)},
         "oracle": material.settings.get("oracle") is True,
         "settings": settings(material.settings),
         "environment": settings(material.environment),
         "index": embedded(index(material, scores)),
-        "histograms": plots.distributions(scores) if material.shows("distributions") else [],
+        "histograms": plots.distributions(scores, noun(material))
+        if material.shows("distributions")
+        else [],
         "plots": plots.plots(material),
         "legend": plots.legend(),
     }

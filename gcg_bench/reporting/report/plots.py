@@ -100,21 +100,22 @@ def plots(material: Material) -> list[Plot]:
     return shown
 
 
-def distributions(scores: Sequence[Column]) -> list[Plot]:
+def distributions(scores: Sequence[Column], noun: str = "images") -> list[Plot]:
     """A histogram of every score that differs between images, of those that have a value."""
     return [
-        distribution(score, key)
+        distribution(score, key, noun)
         for key, score in enumerate(scores)
         if np.unique(score.values[np.isfinite(score.values)]).size > 1
     ]
 
 
-def distribution(score: Column, key: int) -> Plot:
+def distribution(score: Column, key: int, noun: str = "images") -> Plot:
     """How many images have which score, in twenty bins from 0 to 1 or to the largest score.
 
     Args:
         score: of at least one image with a value; the others are counted in the description.
         key: its position in the page's index.
+        noun: what is counted.
     """
     name, values = score.label, score.values[np.isfinite(score.values)]
     absent = score.values.size - values.size
@@ -134,7 +135,7 @@ def distribution(score: Column, key: int) -> Plot:
             step - 1.5,
             tall * count / most,
             "bar",
-            hint(f"{name} {times * edges[k]:.0f} to {times * edges[k + 1]:.0f}: {count} images"),
+            hint(f"{name} {times * edges[k]:.0f} to {times * edges[k + 1]:.0f}: {count} {noun}"),
             data_metric=key,
             data_low=f"{edges[k]:.6g}",
             data_high=f"{edges[k + 1]:.6g}",
@@ -146,8 +147,8 @@ def distribution(score: Column, key: int) -> Plot:
     svg = drawing(
         width,
         height,
-        f"Histogram of {name}; mean over images {mean:.1f}"
-        + (f"; {absent} images have no value" if absent else ""),
+        f"Histogram of {name}; mean over {noun} {mean:.1f}"
+        + (f"; {absent} {noun} have no value" if absent else ""),
         *bars,
         line(8, floor, width - 8, floor, "axis"),
         line(at, 12, at, floor, "mean"),

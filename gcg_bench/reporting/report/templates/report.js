@@ -7,6 +7,9 @@
   const total = index.ids.length;
   const KINDS = index.kinds.map((kind) => kind.name); // empty without a diagnosis
   const DIAGNOSED = KINDS.length > 0, HAS_IMAGES = $("images") !== null;
+  const ANSWERS = index.answers.kinds; // empty where no expression is asked for
+  const { captions: CAPTIONS, masks: MASKS } = index.parts;
+  const ONE = index.noun === "queries" ? "query" : "image";
   const APART = new Set(["hallucinated", "missed"]);
   const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#e5d432", "#0072b2", "#d55e00", "#cc79a7"];
   const DARK_INK = "#14161a", LIGHT_INK = "#ffffff", BLUE = 4;
@@ -42,6 +45,7 @@
   const title = (kind) => index.kinds[KINDS.indexOf(kind)].title;
   const bdi = (text) => make("bdi", null, text);
   const plural = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+  const entries = (count) => `${count.toLocaleString("en")} ${count === 1 ? ONE : index.noun}`;
   const colour = (number) => (number - 1) % COLOURS.length;
 
   /** The least recently used entries leave when there are more than `most`. */
@@ -230,6 +234,7 @@
     kindChoice.append(option("", `all ${index.noun}`));
     if (DIAGNOSED) kindChoice.append(option("any", "with any mistake"), option("none", "without a mistake"));
     KINDS.forEach((kind, at) => kindChoice.append(option(`kind${at}`, `with ${title(kind)}`)));
+    ANSWERS.forEach((kind, at) => { if (index.answers.of.includes(at)) kindChoice.append(option(`answer${at}`, kind)); });
     if (index.failed.some(Boolean)) kindChoice.append(option("failed", "that failed"));
     rangeChoice.append(option("", "any score"));
     index.metrics.forEach((metric, at) => {
@@ -270,6 +275,7 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length && !texts) texts = index.texts.map((text, k) => `${index.ids[k]}\n${text}`.toLowerCase());
     const choice = kindChoice.value, at = choice.startsWith("kind") ? Number(choice.slice(4)) : -1;
+    const answer = choice.startsWith("answer") ? Number(choice.slice(6)) : -1;
     const metric = rangeChoice.value === "" ? -1 : Number(rangeChoice.value);
     const bound = (field, none) => {
       const value = parseFloat(field.value.replace(",", "."));
@@ -278,6 +284,7 @@
     const least = metric < 0 ? 0 : bound(low, -Infinity) - 1e-9, most = metric < 0 ? 0 : bound(high, Infinity) + 1e-9;
     return (k) => {
       if (at >= 0 && !(index.predicted[at][k] + index.reference[at][k])) return false;
+      if (answer >= 0 && index.answers.of[k] !== answer) return false;
       if (choice === "failed" && !index.failed[k]) return false;
       if (choice === "any" && !mistakes(k)) return false;
       if (choice === "none" && mistakes(k)) return false;
@@ -306,7 +313,7 @@
     direction.lastElementChild.textContent = ways[ascending ? 0 : 1];
     direction.setAttribute("aria-pressed", String(!ascending));
     direction.querySelector("use").setAttribute("href", ascending ? "#sign-down" : "#sign-up");
-    const all = index.noun === "queries" ? `${total.toLocaleString("en")} ${total === 1 ? "query" : "queries"}` : plural(total, "image");
+    const all = entries(total);
     $("count").textContent = order.length === total ? all : `${order.length.toLocaleString("en")} of ${all}`;
     $("bounds").hidden = rangeChoice.value === "";
     rail.style.height = `${order.length * ROW}px`;
@@ -324,7 +331,7 @@
     if (anew) {
       rail.replaceChildren();
       rows.clear();
-      if (!order.length) rail.append(make("p", { class: "nothing" }, "No image is like that."));
+      if (!order.length) rail.append(make("p", { class: "nothing" }, `No ${ONE} is like that.`));
     }
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - 3);
     const last = Math.min(order.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 3);
@@ -345,7 +352,7 @@
     const record = records.get(k);
     const metric = sortChoice.value.startsWith("metric") ? Number(sortChoice.value.slice(6)) : index.worst;
     const score = metric < 0 ? "" : written(metric, k);
-    const says = index.failed[k] ? record.error || "failed" : record.asked ? record.asked.words : record.sides[1].captions[0].map((piece) => piece[0]).join("");
+    const says = index.failed[k] ? record.error || "failed" : record.asked ? askedShort(record.asked) : record.sides[1].captions[0].map((piece) => piece[0]).join("");
     const tally = make("span", { class: "tally", "aria-hidden": "true" });
     const counts = [];
     KINDS.forEach((kind, at) => {
@@ -357,15 +364,16 @@
       counts.push(`${count} ${title(kind)}`);
     });
     const predicted = record.sides[1].phrases.length;
-    if (!DIAGNOSED && predicted) counts.push(plural(predicted, "phrase"));
+    if (record.asked) counts.push(record.asked.kind);
+    else if (!DIAGNOSED && MASKS && predicted) counts.push(plural(predicted, "phrase"));
     const canvas = make("canvas", { width: THUMB_W * 2, height: THUMB_H * 2, "aria-hidden": "true" });
     const row = make(
       "div",
       { class: "row", role: "option", id: `row${place}`, "aria-posinset": place + 1, "aria-setsize": order.length,
-        "aria-label": `${index.ids[k].slice(0, 200)}, ${score ? `${index.metrics[metric].label} ${score}, ` : ""}${counts.join(", ") || "no phrases"}`,
+        "aria-label": `${index.ids[k].slice(0, 200)}, ${score ? `${index.metrics[metric].label} ${score}, ` : ""}${counts.join(", ") || (MASKS ? "no phrases" : says.slice(0, 160))}`,
         title: counts.join(", "), onclick: () => { open(k, true); list.focus({ preventScroll: true }); } },
       canvas, make("span", { class: "id" }, bdi(index.ids[k].slice(0, 200))), make("span", { class: "score" }, score),
-      make("span", { class: "says", dir: "auto" }, says.slice(0, 160)), tally,
+      make("span", { class: "says", dir: "auto" }, says.slice(0, 160)), DIAGNOSED ? tally : null,
     );
     row.style.top = `${place * ROW}px`;
     whenLoaded(pictures.get(k), () => requestAnimationFrame(() => { if (row.isConnected) drawThumb(canvas, k); }));
@@ -381,10 +389,13 @@
     const pen = canvas.getContext("2d", { willReadFrequently: true });
     if (picture && picture.naturalWidth) pen.drawImage(picture, left, top, wide, tall);
     const field = pen.getImageData(left, top, wide, tall);
-    for (const phrase of record.sides[1].phrases) {
+    for (const phrase of MASKS ? record.sides[1].phrases : []) {
       if (phrase.mask !== null) paintSmall(field.data, wide, tall, phrase.mask, height, width, rgbOf(phrase.number));
     }
     pen.putImageData(field, left, top);
+    pen.translate(left, top);
+    strokeRegions(pen, record.regions, wide / width, 1);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
   }
 
   function markSelected() {
@@ -413,9 +424,11 @@
     const record = records.get(k);
     const [reference, prediction] = [0, 1].map((side) => makeSide(record, side));
     parts = { record, stages: [reference, prediction], link: make("div", { class: "link", "aria-live": "polite" }) };
-    parts.pair = make("div", { class: shown.reference ? "pair" : "pair alone" },
-      reference.stage, prediction.stage, parts.link, reference.words, prediction.words);
-    parts.table = DIAGNOSED ? mistakesTable(record) : phrasesTable(record);
+    const says = CAPTIONS ? [reference.words, prediction.words] : [];
+    parts.pair = MASKS
+      ? make("div", { class: shown.reference ? "pair" : "pair alone" }, reference.stage, prediction.stage, parts.link, ...says)
+      : make("div", { class: "pair worded" }, prediction.stage, reference.words, prediction.words);
+    parts.table = DIAGNOSED ? mistakesTable(record) : MASKS ? phrasesTable(record) : make("div", { hidden: true });
     viewer.replaceChildren(
       chips(record, k),
       ...asked(record),
@@ -431,13 +444,17 @@
     $("panes").classList.remove("listing");
   }
 
-  /** The words of a referring expression, and what its answer is. */
+  /** What is asked: an expression with what its answer is, or a region of the picture. */
   function asked(record) {
-    if (!record.asked) return [];
-    const { words, kind, iou } = record.asked;
-    const said = iou === null ? kind : `${kind}, IoU ${iou.toFixed(2)}`;
-    return [make("p", { class: "asked" }, make("b", null, "Expression: "), bdi(words), make("span", { class: "muted" }, ` · ${said}`))];
+    const region = record.regions.length ? make("p", { class: "asked muted" }, "What is asked about lies in the dashed box.") : null;
+    if (!record.asked) return region === null ? [] : [region];
+    const { words, kind, mistake, iou } = record.asked;
+    const verdict = make("span", { class: `verdict ${mistake ? "wrong" : "right"}` }, kind);
+    const overlap = iou === null ? null : make("span", { class: "muted" }, ` IoU ${iou.toFixed(2)}`);
+    return [make("p", { class: "asked" }, make("b", null, "Expression "), bdi(words), " ", verdict, overlap), ...(region === null ? [] : [region])];
   }
+
+  const askedShort = ({ words, kind, mistake }) => (mistake ? `${kind}: ${words}` : words);
 
   /** The image's own scores; the chosen one and the main ones first in sight. */
   function chips(record, k) {
@@ -447,7 +464,7 @@
       return make("li", { class: kind }, `${one.label} `, make("b", null, written(at, k)));
     });
     if (record.seconds !== null) items.push(make("li", { class: "minor" }, make("b", null, record.seconds.toFixed(2)), " seconds"));
-    const all = make("ul", { class: allScores ? "chips all" : "chips", "aria-label": "Scores of this image alone" }, ...items);
+    const all = make("ul", { class: allScores ? "chips all" : "chips", "aria-label": `Scores of this ${ONE} alone` }, ...items);
     const button = make("button", { type: "button", class: "linkish", "aria-expanded": String(allScores), onclick: () => {
       allScores = all.classList.toggle("all");
       button.textContent = allScores ? "fewer scores" : "all scores";
@@ -464,12 +481,12 @@
   function headline() {
     if (!parts) return;
     const place = order.indexOf(image);
-    const where = place < 0 ? "not among the images that are shown" : `${(place + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}, ${$("direction").lastElementChild.textContent} by ${sortChoice.selectedOptions[0].textContent}`;
+    const where = place < 0 ? `not among the ${index.noun} that are shown` : `${(place + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}, ${$("direction").lastElementChild.textContent} by ${sortChoice.selectedOptions[0].textContent}`;
     const [height, width] = parts.record.full;
     $("previous").disabled = place <= 0 && order.length > 0;
     $("next").disabled = place >= 0 && place + 1 >= order.length;
     $("which").replaceChildren(
-      make("h2", null, make("a", { href: address(image), title: "Link to this image" }, bdi(index.ids[image].slice(0, 300)), use("sign-link", "sign"))),
+      make("h2", null, make("a", { href: address(image), title: `Link to this ${ONE}` }, bdi(index.ids[image].slice(0, 300)), use("sign-link", "sign"))),
       make("p", { class: "small muted" }, `${where} · ${width} × ${height}`));
   }
 
@@ -492,7 +509,7 @@
     const canvas = make("canvas", { role: "img", "aria-label": `${name}: ${phrases.filter((p) => p.mask !== null).map((p) => `${p.number} ${nameOf(p).slice(0, 60)}`).join(", ") || "no masks"}` });
     const frame = make("div", { class: "frame" }, canvas);
     if (!record.picture) frame.append(make("p", { class: "note", title: record.why }, "No picture: masks on a blank canvas"));
-    const stage = make("div", { class: `stage of${side}` }, make("h3", null, name), frame);
+    const stage = make("div", { class: `stage of${side}` }, make("h3", null, MASKS ? name : "Picture"), frame);
     const nodes = phrases.map(() => []);
     const caption = make("p", { class: "caption", dir: "auto" });
     for (const [text, at] of captions[0]) {
@@ -502,12 +519,12 @@
     if (!captions[0].length) caption.append(make("span", { class: "muted" }, "no caption"));
     const words = make("div", { class: `says-all of${side}` }, make("h3", null, `${name}'s caption`), caption);
     const missing = phrases.map((_, at) => at).filter((at) => !nodes[at].length);
-    if (missing.length) {
+    if (missing.length && MASKS) {
       words.append(make("p", { class: "elsewhere" }, "not in the caption: ",
         ...missing.map((at) => phraseNode(record, side, at, nameOf(phrases[at]), nodes))));
     }
     if (captions.length > 1) {
-      words.append(make("details", { class: "more" }, make("summary", null, plural(captions.length - 1, "more reference caption")),
+      words.append(make("details", { class: "more", open: !MASKS }, make("summary", null, plural(captions.length - 1, "more reference caption")),
         ...captions.slice(1).map((pieces) => make("p", { dir: "auto" }, pieces.map((piece) => piece[0]).join("")))));
     }
     canvas.addEventListener("pointermove", (event) => {
@@ -638,25 +655,26 @@
     if (!body.children.length) body.append(make("tr", null, make("td", { colspan: 6, class: "muted" }, "No phrase on either side.")));
     const heading = (name, numeric) => make("th", { scope: "col", class: numeric ? "num" : null }, name);
     return make("div", { class: "scroll" }, make("table", { class: "reckoning" },
-      make("caption", { class: "unseen" }, "Every phrase of this image and what it was counted as"),
+      make("caption", { class: "unseen" }, "Every phrase and what it was counted as"),
       make("thead", null, make("tr", null, heading("Predicted"), heading("Counted as"), heading("Reference"), heading("IoU", true), heading("Agreement", true), heading("Confidence", true))), body));
   }
 
   /** The table of every phrase without kinds: predicted ones first, then reference ones. */
   function phrasesTable(record) {
     const body = make("tbody");
+    const named = (phrase, side) => (!side && record.asked && !phrase.masks ? make("span", { class: "muted" }, "(no target)") : bdi(nameOf(phrase).slice(0, 400)));
     for (const side of [1, 0]) {
       record.sides[side].phrases.forEach((phrase, at) => body.append(make("tr", { "data-side": side, "data-phrase": at,
         onpointerenter: () => point({ side, phrase: at }), onpointerleave: () => point(null), onclick: () => pin({ side, phrase: at }) },
       make("td", null, side ? "prediction" : "reference"),
-      make("td", null, make("span", { class: "text" }, badge(phrase), bdi(nameOf(phrase).slice(0, 400)))),
+      make("td", null, make("span", { class: "text" }, badge(phrase), named(phrase, side))),
       make("td", { class: "num" }, String(phrase.masks)),
       make("td", { class: "num" }, phrase.score === null ? "–" : phrase.score.toFixed(2)))));
     }
     if (!body.children.length) body.append(make("tr", null, make("td", { colspan: 4, class: "muted" }, "No phrase on either side.")));
     const heading = (name, numeric) => make("th", { scope: "col", class: numeric ? "num" : null }, name);
     return make("div", { class: "scroll" }, make("table", { class: "reckoning" },
-      make("caption", { class: "unseen" }, "Every phrase of this image"),
+      make("caption", { class: "unseen" }, "Every phrase"),
       make("thead", null, make("tr", null, heading("Side"), heading("Phrase"), heading("Masks", true), heading("Confidence", true))), body));
   }
 
@@ -701,18 +719,18 @@
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
     if (picture && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    const masks = decoded.get(image)[side], phrases = parts.record.sides[side].phrases;
+    const masks = decoded.get(image)[side], phrases = MASKS ? parts.record.sides[side].phrases : [];
     const isLit = (phrase) => same({ side, phrase }, active) || same({ side, phrase }, partner);
     const drawn = phrases.map((_, at) => at).filter((at) => masks[at] && masks[at].area)
       .sort((a, b) => isLit(a) - isLit(b) || masks[b].area - masks[a].area);
     for (const at of drawn) drawMask(pen, phrases[at], masks[at], scale, dots, active ? (isLit(at) ? 1 : -1) : 0);
-    drawRegions(pen, scale, dots);
+    strokeRegions(pen, parts.record.regions, scale, dots);
     if (shown.numbers) for (const at of drawn) if (!active || isLit(at)) drawNumber(pen, phrases[at], masks[at], scale, dots);
   }
 
-  /** The boxes that the query asks about: dark and light dashes, seen on any picture. */
-  function drawRegions(pen, scale, dots) {
-    for (const [x0, y0, x1, y1] of parts.record.regions) {
+  /** The boxes that a query asks about: dark and light dashes, seen on any picture. */
+  function strokeRegions(pen, regions, scale, dots) {
+    for (const [x0, y0, x1, y1] of regions) {
       const box = [x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale];
       pen.lineWidth = 2 * dots;
       pen.strokeStyle = DARK_INK;
@@ -778,7 +796,7 @@
 
   /* ---- parts of the page, links, keys ---- */
 
-  const PARTS = ["images", "mistakes", "plots", "about"].filter((name) => $(name) !== null);
+  const PARTS = ["images", "answers", "mistakes", "plots", "about"].filter((name) => $(name) !== null);
 
   function show(part) {
     for (const name of PARTS) $(name).hidden = name !== part;
@@ -877,11 +895,12 @@
     addEventListener("keydown", onKey);
     $("show-failed").addEventListener("click", () => { reset(); kindChoice.value = "failed"; toImages(); });
     document.querySelector("main").addEventListener("click", (event) => {
-      const goal = event.target.closest("[data-image], [data-metric], button[data-kind]");
+      const goal = event.target.closest("[data-image], [data-metric], button[data-kind], button[data-answer]");
       if (!goal) return;
       if (goal.dataset.image !== undefined) { location.hash = address(Number(goal.dataset.image)); scrollIntoPlace(); return; }
       reset();
-      if (goal.dataset.kind !== undefined) {
+      if (goal.dataset.answer !== undefined) kindChoice.value = `answer${goal.dataset.answer}`;
+      else if (goal.dataset.kind !== undefined) {
         const at = KINDS.indexOf(goal.dataset.kind);
         kindChoice.value = `kind${at}`;
         if (goal.dataset.kind !== "matched") sortChoice.value = `kind${at}`;
