@@ -225,7 +225,7 @@ def test_the_table_names_the_task_and_the_queries(capsys, root, tmp_path):
     code, _, err = score(capsys, root, file, "refcoco", "val", "--explain", "9")
     assert code == 2
     assert "no query '9' among the 3 of the data set" in err
-    code, _, err = score(capsys, root, answers(tmp_path, {"id": "0"}), "refcoco")
+    code, _, err = score(capsys, root, answers(tmp_path, {"id": "0", "phrases": []}), "refcoco")
     assert code == 2
     assert "2 of 3 queries have no prediction: '1', '2'" in err
 

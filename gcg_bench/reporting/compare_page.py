@@ -10,6 +10,7 @@ from gcg_bench import __version__
 from gcg_bench.analysis.run_comparison.changes import Contrast, ImageChange, ScoreChange
 from gcg_bench.reporting import pages
 from gcg_bench.runs.labels import short_labels
+from gcg_bench.tasks import parts_of
 from gcg_bench.types import ScoreSpec, one_of, scale_note
 
 _SIDE, _MARGIN = 300, 34  # of the scatter, in its own units
@@ -84,7 +85,7 @@ def write_page(
         ],
         "changed": contrast.images.changed[:top],
         "phrases": () if contrast.phrases is None else contrast.phrases.images[:top],
-        "captions": captions if _captioned(contrast) else {},
+        "captions": captions if parts_of(contrast.protocols[0].task).captions else {},
         "points": _points(contrast.images.images),
         "side": _SIDE,
         "margin": _MARGIN,
@@ -92,10 +93,6 @@ def write_page(
         "version": __version__,
     }
     pages.write(out, pages.render("gcg_bench.reporting", "compare.html", content))
-
-
-def _captioned(contrast: Contrast) -> bool:
-    return any(protocol.parts.captions for protocol in contrast.protocols)
 
 
 def p_shown(p: float) -> str:

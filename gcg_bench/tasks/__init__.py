@@ -16,7 +16,7 @@ from typing import Literal
 from gcg_bench import metrics, registry
 from gcg_bench.errors import BadData, BadOption, GcgBenchError, UnknownName
 from gcg_bench.files.paths import anchored_source
-from gcg_bench.types import AGREEMENT, WORDS, Metric, Parts, Sample, ScoreSpec
+from gcg_bench.types import AGREEMENT, EVERY_PART, WORDS, Metric, Parts, Sample, ScoreSpec
 
 Repeats = Literal["count", "left_out"]
 
@@ -232,6 +232,11 @@ def load(name: str) -> Task:
 def title_of(name: str) -> str:
     """What a task is in a few words; its name where there is no such task here."""
     return load(name).title if name in names() else name
+
+
+def parts_of(name: str) -> Parts:
+    """The parts of answers that a task reads; all of them where there is no such task here."""
+    return load(name).parts if name in names() else EVERY_PART
 
 
 def find_protocol(name: str, task: Task) -> EvalProtocol:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from gcg_bench import masks, tasks
+from gcg_bench import masks
 from gcg_bench.analysis.errors.explanation import Explanation, ProtocolView, Side
 from gcg_bench.errors import MissingData
 from gcg_bench.scoring.features import PhraseRule, pair_up
 from gcg_bench.scoring.score import phrase_rule
-from gcg_bench.tasks import EvalProtocol
+from gcg_bench.tasks import EvalProtocol, parts_of
 from gcg_bench.text.agreement import phrase_agreement
-from gcg_bench.types import EVERY_PART, Grounding, Pair, Parts, Prediction, Sample, noun_of, one_of
+from gcg_bench.types import Grounding, Pair, Prediction, Sample, noun_of, one_of
 
 _OVERLAPS = frozenset({"iou"})
 
@@ -56,7 +56,7 @@ def explain(
         regions=query.regions,
         captions=first.sample.captions[1:],
         refused=first.prediction.refused,
-        parts=_parts(protocols[0].task),
+        parts=parts_of(protocols[0].task),
     )
 
 
@@ -101,11 +101,6 @@ def index_of(samples: Sequence[Sample], image: str) -> int:
     hint = f"; did you mean {' or '.join(map(repr, similar))}?" if similar else ""
     one = one_of(noun_of(sample.query for sample in samples))
     raise MissingData(f"no {one} {image!r} among the {len(ids)} of the data set{hint}")
-
-
-def _parts(task: str) -> Parts:
-    """The parts of answers that a task reads; all of them where there is no such task here."""
-    return tasks.load(task).parts if task in tasks.names() else EVERY_PART
 
 
 def _view(
