@@ -9,6 +9,8 @@ undeciding  names of arguments of `load` that decide no answer, such as a number
             are no settings, and a run may be resumed with others
 worded      `worded(query)` returns the instruction that it asks a query with. A digest of what it
             asks without a prompt is a setting, so a run is not resumed with another wording
+own_instruction  True for a model that cannot follow the instruction of a data card or of a task.
+            Its queries have no prompt unless the user or the query itself gives one
 prepare     called once with all queries (and `missing`, `limited`, see predictions_file) before the
             first answer; an error that it raises stops the run
 find, sizes  of the module, for models with weights on disk: `find(checkpoint)` returns the location

@@ -164,3 +164,16 @@ class SamMasker:
 def locate_masker(name: str) -> Checkpoint:
     """The checkpoint of a masker; errors as in `locate`."""
     return locate(name, kinds=KINDS, role="masker")
+
+
+def load_masker(name: str | None, *, device: str) -> Masker:
+    """The masker of an id or a folder; without a name the masks are the boxes.
+
+    Args:
+        name: an id in the Hugging Face cache, or a folder.
+        device: an existing device, as torch names it.
+
+    Raises:
+        EnvironmentProblem, MissingData, BadData, BadOption: see `SamMasker` and `locate`.
+    """
+    return BoxMasker() if name is None else SamMasker(locate_masker(name), device=device)

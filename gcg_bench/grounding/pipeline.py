@@ -31,6 +31,7 @@ class Pipeline:
 
     Attributes:
         settings: the values that decide the answers.
+        own_instruction: whether the captioner cannot follow the instruction of a data card.
 
     Args:
         captioner: a model; None when every query has an expression.
@@ -55,6 +56,7 @@ class Pipeline:
             **({} if masker is None else masker.settings),
         }
         self.batch_size = getattr(captioner, "batch_size", 1)
+        self.own_instruction = bool(getattr(captioner, "own_instruction", False))
 
     def prepare(self, queries: Sequence[Query], **options: Any) -> None:
         """Prepares the captioner; see `predictions_file`.

@@ -25,7 +25,7 @@ from gcg_bench.pipeline.remarks import afterwards, suspicions
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
-from gcg_bench.pipeline.wording import reply, wording
+from gcg_bench.pipeline.wording import in_own_words, reply, wording
 from gcg_bench.runs import Run
 from gcg_bench.runs.disk_space import require_disk
 from gcg_bench.runs.labels import label_of
@@ -108,9 +108,8 @@ def predicted(
     Raises:
         GcgBenchError: see `evaluate`.
     """
-    data = spec.data.load()
-    code = code_of(spec.model)
-    model = _answering(spec, made, data.task)
+    loaded, code = spec.data.load(), code_of(spec.model)
+    model, data = _answering(spec, made, loaded)
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
@@ -139,13 +138,16 @@ def predicted(
         yield data, run
 
 
-def _answering(spec: EvaluationSpec, made: Model | None, task: str) -> Model:
-    """The model, which must answer the task, and take replies where they are forced."""
-    refuse_task(spec.model, task)
+def _answering(spec: EvaluationSpec, made: Model | None, data: Dataset) -> tuple[Model, Dataset]:
+    """The model, which must answer the task, and take replies where they are forced.
+
+    Beside it the data set as the model is asked it.
+    """
+    refuse_task(spec.model, data.task)
     model = make_model(spec) if made is None else made
     if spec.data.forced and not getattr(model, "takes_replies", False):
         raise BadOption("this model cannot be given replies beforehand: drop --forced")
-    return model
+    return model, in_own_words(data, model, spec.data.prompt)
 
 
 def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+from gcg_bench import tasks
+from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.exits import contained
 from gcg_bench.registry import Loading
@@ -44,6 +46,29 @@ def wording(model: Model, queries: Iterable[Query]) -> dict[str, Any]:
                 raise BadOption(f"worded of the model should return a text, not {text!r:.80}")
             texts.add(text)
     return {"default_prompt": _digest("\n".join(sorted(texts)))}
+
+
+def in_own_words(data: Dataset, model: Model, prompt: str | None) -> Dataset:
+    """The data set as a model is asked it.
+
+    A model with `own_instruction` gets queries without the instruction of the data card or of the
+    task, which it cannot follow. A prompt of the user, or of a single query, stays.
+
+    Args:
+        data: the data set.
+        model: the model.
+        prompt: the user's prompt; None when there is none.
+    """
+    if prompt is not None or not getattr(model, "own_instruction", False):
+        return data
+    usual = {data.card.prompt, tasks.load(data.task).instruction}
+    samples = tuple(
+        replace(sample, query=replace(sample.query, prompt=""))
+        if sample.query.prompt in usual
+        else sample
+        for sample in data.samples
+    )
+    return replace(data, samples=samples)
 
 
 def reply(text: str) -> dict[str, Any]:

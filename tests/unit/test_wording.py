@@ -2,16 +2,19 @@
 
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 from support import small_glamm
 
 from gcg_bench import evaluate
+from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption, RunConflict
 from gcg_bench.execution.models import load_model
 from gcg_bench.glamm import inference, prompts
 from gcg_bench.pipeline.evaluate import settings_of
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec
+from gcg_bench.pipeline.wording import in_own_words
 from gcg_bench.runs import Run
 from gcg_bench.scoring.signature import answered_by
 from gcg_bench.types import Prediction
@@ -126,3 +129,46 @@ def test_a_wording_that_is_no_text_is_refused():
         decoding(Odd(""), "referring")
     with pytest.raises(BadOption, match="no words"):
         decoding(Raising(""), "referring")
+
+
+class OwnWords:
+    """A model that keeps the prompts that it is asked with."""
+
+    def __init__(self, own):
+        self.own_instruction = own
+        self.asked = []
+
+    def answer(self, queries):
+        for query in queries:
+            self.asked.append(query.prompt)
+            yield Prediction(query.id)
+
+
+CARD = load_card("shapes").prompt
+
+
+@pytest.mark.parametrize(
+    ("own", "task", "options", "prompts"),
+    [
+        (True, "gcg", {}, ["", ""]),
+        (False, "gcg", {}, [CARD, CARD]),
+        (True, "gcg", {"prompt": "Describe."}, ["Describe.", "Describe."]),
+        (True, "gcg", {"prompt": CARD}, [CARD, CARD]),
+        # the instruction of the task
+        (True, "caption", {}, ["", ""]),
+    ],
+)
+def test_a_model_with_an_instruction_of_its_own(tmp_path, own, task, options, prompts):
+    model = OwnWords(own)
+    run = run_of(model, tmp_path / "run", task=task, **options)
+    assert model.asked == prompts
+    assert run.settings["prompt"] == prompts[0]
+
+
+def test_the_prompt_of_a_single_query_stays():
+    data = DataSpec("shapes", "val", limit=2).load()
+    first, second = data.samples
+    mixed = replace(data, samples=(first, replace(second, query=replace(second.query, prompt="x"))))
+    asked = in_own_words(mixed, OwnWords(True), None)
+    assert [sample.query.prompt for sample in asked.samples] == ["", "x"]
+    assert [sample.truth for sample in asked.samples] == [first.truth, second.truth]
