@@ -90,7 +90,7 @@ def load(
         MissingData: a folder or a prediction file does not exist.
         BadData: a file is invalid.
     """
-    _refuse_options(threshold, nms, dtype)
+    refuse_options(threshold, nms=nms, dtype=dtype)
     parts = find_parts(checkpoint)
     torch_device = machine.device_named(device)
     captioner, settings = _captioner(parts.captioner, {"device": device, **captioning})
@@ -161,8 +161,8 @@ def _captioner(text: str, options: dict[str, Any]) -> tuple[Model | None, dict[s
     return captioner, {"captioner": paths.private_name(text), "captioner_settings": own}
 
 
-def _refuse_options(threshold: float | None, nms: float, dtype: str) -> None:
-    """Raises BadOption for a value that no part can use."""
+def refuse_options(threshold: float | None, *, nms: float = OVERLAP, dtype: str) -> None:
+    """Raises BadOption for a value that no part can use; arguments as in `load`."""
     if threshold is not None and not 0 <= threshold < 1:
         raise BadOption(f"threshold {threshold}: give a number from 0 to below 1")
     if not 0 <= nms <= 1:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from gcg_bench import machine
@@ -20,6 +22,7 @@ def device(name: str) -> Iterator[Check]:
         yield Check("torch", "missing", f"cannot be loaded ({error})", "pip install torch")
         return
     yield Check("torch", "ok", f"{torch.__version__}, CUDA {torch.version.cuda or 'none'}")
+    yield from _torchvision()
     yield run_check("device", partial(machine.device_named, name))
     if not torch.cuda.is_available():
         yield Check(
@@ -33,6 +36,23 @@ def device(name: str) -> Iterator[Check]:
         memory = machine.memory_of(f"cuda:{index}")
         size = f", {gigabytes(memory.free)} of {gigabytes(memory.total)} free" if memory else ""
         yield Check(f"GPU {index}", "ok", torch.cuda.get_device_name(index) + size)
+
+
+def _torchvision() -> Iterator[Check]:
+    """The optional torchvision, where it is installed: it must fit torch."""
+    if find_spec("torchvision") is None:
+        return
+    try:
+        version = import_module("torchvision").__version__
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        detail = f"does not fit torch and cannot be loaded ({error})"
+        remedy = (
+            "install it from where torch came, in the version that fits torch; or remove it:"
+            " pip uninstall torchvision"
+        )
+        yield Check("torchvision", "optional", detail, remedy)
+        return
+    yield Check("torchvision", "ok", str(version))
 
 
 def memory() -> Check:

@@ -103,7 +103,9 @@ class Owlv2:
             max_length=self._most,
             return_tensors="pt",
         )
-        image = self._processor(pixels, return_tensors="pt").pixel_values
+        image = self._processor(
+            pixels, input_data_format="channels_last", return_tensors="pt"
+        ).pixel_values
         image = image.to(self._device, getattr(torch, self._dtype))
         with torch.inference_mode():
             output = self._network(

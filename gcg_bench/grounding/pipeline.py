@@ -50,7 +50,7 @@ class Pipeline:
         self._captioner, self._grounder, self._masker = captioner, grounder, masker
         self.settings = {
             **settings,
-            "phrases": "those of the captioner",
+            **({} if captioner is None else {"phrases": "those of the captioner"}),
             "regions_of_expressions": "the best one; all above the threshold where none may fit",
             **grounder.settings,
             **({} if masker is None else masker.settings),

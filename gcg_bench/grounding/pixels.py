@@ -97,7 +97,7 @@ def preparation(checkpoint: Checkpoint, default: Preparation) -> Preparation:
         return Preparation(
             size=_size(record.get("size"), default.size),
             mean=_three(record.get("image_mean"), default.mean),
-            deviation=_three(record.get("image_std"), default.deviation),
+            deviation=_above_zero(_three(record.get("image_std"), default.deviation)),
             pad=None if default.pad is None else _pad(record.get("pad_size"), default.pad),
             resample=_filter(record.get("resample"), default.resample),
         )
@@ -147,6 +147,12 @@ def _three(stated: Any, default: tuple[float, float, float]) -> tuple[float, flo
     if not np.isfinite([red, green, blue]).all():
         raise ValueError(f"{stated}")
     return red, green, blue
+
+
+def _above_zero(numbers: tuple[float, float, float]) -> tuple[float, float, float]:
+    if min(numbers) <= 0:
+        raise ValueError(f"image_std {numbers}")
+    return numbers
 
 
 def _filter(stated: Any, default: int) -> int:

@@ -48,7 +48,7 @@ def clip_tokenizer(folder: Path, *, longest: int, pad: str = "<|endoftext|>") ->
 
 def clip_words() -> int:
     """The size of the vocabulary of `clip_tokenizer`."""
-    return 2 * (len(LETTERS) + 3) + 2 + 1
+    return 2 * (len(LETTERS) + 3) + 2
 
 
 def _write(folder: Path, network: Any, pixels: dict[str, Any]) -> Path:
@@ -119,3 +119,148 @@ def sam(folder: Path) -> Path:
     )  # fmt: skip
     pixels = {"size": {"longest_edge": 64}, "pad_size": {"height": 64, "width": 64}}
     return _write(folder, network, pixels)
+
+
+def sam2(folder: Path) -> Path:
+    """A SAM 2 whose images are 64 x 64."""
+    from transformers import Sam2Config, Sam2Model
+
+    torch.manual_seed(3)
+    network = Sam2Model(
+        Sam2Config(
+            vision_config={
+                "backbone_config": {
+                    "model_type": "sam2_hiera_det_model", "hidden_size": 8, "image_size": [64, 64],
+                    "blocks_per_stage": [1, 1, 2, 1], "embed_dim_per_stage": [8, 16, 32, 64],
+                    "num_attention_heads_per_stage": [1, 1, 2, 2], "num_attention_heads": 1,
+                    "window_size_per_stage": [4, 4, 4, 4], "global_attention_blocks": [3],
+                    "window_positional_embedding_background_size": [4, 4],
+                },
+                "backbone_channel_list": [64, 32, 16, 8],
+                "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+                "fpn_hidden_size": 16,
+            },
+            prompt_encoder_config={
+                "hidden_size": 16, "image_size": 64, "patch_size": 16, "mask_input_channels": 4,
+            },
+            mask_decoder_config={
+                "hidden_size": 16, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+                "iou_head_hidden_dim": 16,
+            },
+        )
+    )  # fmt: skip
+    return _write(folder, network, {"size": {"height": 64, "width": 64}})
+
+
+_SAM3_VISION = {
+    "backbone_config": {
+        "model_type": "sam3_vit_model", "hidden_size": 16, "intermediate_size": 16,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 56, "patch_size": 14,
+        "window_size": 2, "global_attn_indexes": [0], "pretrain_image_size": 28,
+    },
+    "fpn_hidden_size": 32,
+    "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+}  # fmt: skip
+
+
+def sam3_tracker(folder: Path) -> Path:
+    """The tracker of a SAM 3, whose images are 56 x 56."""
+    from transformers import Sam3TrackerConfig, Sam3TrackerModel
+
+    torch.manual_seed(4)
+    network = Sam3TrackerModel(
+        Sam3TrackerConfig(
+            vision_config={"model_type": "sam3_vision_model", **_SAM3_VISION},
+            prompt_encoder_config={
+                "hidden_size": 32, "image_size": 56, "patch_size": 14, "mask_input_channels": 4,
+            },
+            mask_decoder_config={
+                "hidden_size": 32, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+                "iou_head_hidden_dim": 16,
+            },
+        )
+    )  # fmt: skip
+    return _write(folder, network, {"size": {"height": 56, "width": 56}})
+
+
+def sam3(folder: Path, *, queries: int = 6) -> Path:
+    """A SAM 3 whose images are 56 x 56."""
+    from transformers import Sam3Config, Sam3Model
+
+    layers = {
+        "hidden_size": 32, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+    }  # fmt: skip
+    torch.manual_seed(5)
+    network = Sam3Model(
+        Sam3Config(
+            vision_config=_SAM3_VISION,
+            text_config={
+                "vocab_size": clip_words(), "hidden_size": 16, "intermediate_size": 16,
+                "projection_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+                "max_position_embeddings": 32, "eos_token_id": clip_words() - 1,
+                "bos_token_id": clip_words() - 2,
+            },
+            geometry_encoder_config=layers,
+            detr_encoder_config=layers,
+            detr_decoder_config={**layers, "num_queries": queries},
+            mask_decoder_config={"hidden_size": 32, "num_attention_heads": 2},
+        )
+    )  # fmt: skip
+    clip_tokenizer(folder, longest=32)
+    pixels = {"size": {"height": 56, "width": 56}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    return _write(folder, network, pixels)
+
+
+def owlv2(folder: Path) -> Path:
+    """An OWLv2 whose images are 32 x 32, with 16 boxes."""
+    from transformers import Owlv2Config, Owlv2ForObjectDetection
+
+    torch.manual_seed(6)
+    network = Owlv2ForObjectDetection(
+        Owlv2Config(
+            text_config={
+                "vocab_size": clip_words(), "hidden_size": 16, "intermediate_size": 16,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 16,
+                "eos_token_id": clip_words() - 1, "bos_token_id": clip_words() - 2,
+            },
+            vision_config={
+                "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
+            },
+            projection_dim=16,
+        )
+    )  # fmt: skip
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if "box_head" in name or "class_head" in name:
+                weight.normal_(0, 0.5)
+    clip_tokenizer(folder, longest=16, pad="!")
+    return _write(folder, network, {"size": {"height": 32, "width": 32}})
+
+
+def clipseg(folder: Path) -> Path:
+    """A CLIPSeg whose images are 32 x 32."""
+    from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
+
+    torch.manual_seed(7)
+    network = CLIPSegForImageSegmentation(
+        CLIPSegConfig(
+            text_config={
+                "vocab_size": clip_words(), "hidden_size": 16, "intermediate_size": 16,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 40,
+                "eos_token_id": clip_words() - 1, "bos_token_id": clip_words() - 2,
+            },
+            vision_config={
+                "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
+                "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
+            },
+            projection_dim=16, reduce_dim=8, extract_layers=[0, 1], conditional_layer=0,
+            decoder_num_attention_heads=2, decoder_intermediate_size=16,
+        )
+    )  # fmt: skip
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if name.startswith("decoder") or "vision_model" in name:
+                weight.normal_(0, 0.5)
+    clip_tokenizer(folder, longest=40)
+    return _write(folder, network, {"size": {"height": 32, "width": 32}})

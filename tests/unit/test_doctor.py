@@ -481,3 +481,19 @@ def test_times_are_told_as_people_read_them(seconds, words):
     from gcg_bench.cli.doctor import _time
 
     assert _time(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "words"),
+    [
+        ("__version__ = '9.8'", "ok", "9.8"),
+        ("raise RuntimeError('operator torchvision::nms does not exist')", "optional", "nms"),
+    ],
+)
+def test_torchvision_must_fit_torch(tmp_path, monkeypatch, source, status, words):
+    (tmp_path / "torchvision.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    (check,) = [check for check in hardware.device("cpu") if check.name == "torchvision"]
+    sys.modules.pop("torchvision", None)
+    assert (check.status, words in check.detail) == (status, True)
