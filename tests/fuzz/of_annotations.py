@@ -30,6 +30,7 @@ NAMES = (
     "groundings", "token_positives", "tokens_positive", "rle_masks", "refs", "sentence",
     "sam_mask", "ignore", "objects", "floating_objects", "short_captions", "dense_caption",
     "details", "phrase", "ids", "phrases", "text", "span", "mask", "masks", "crowd", "score",
+    "label_matched", "txt_desc", "mask_ids", "caption_ann", "img", "gcg_description", "polygons",
     "order", "prompt", "regions", "size", "counts", "task", "expression", "turns", "forced",
 )  # fmt: skip
 
@@ -105,6 +106,7 @@ REFCOCO = [
     for one in _tree("refcocog_gcg/GranDf/annotations/train/RefCOCOg_GCG_val.json")
 ]
 GRAND = _tree("grand/GranD/annotations/part_2/sa_7.json")
+GEOPIXELD = _tree("geopixeld/GeoPixelD/test/P0003_0_8_10_20.json")
 CARD = load_card(DATA / "jsonl")
 ROWS = [
     {**json.loads(line), **more}
@@ -138,6 +140,12 @@ _COCO = _formatted(
     masks=_tree("grandf/GranDf/annotations/val_test/val_gcg_coco_mask_gt.json"),
     captions=_tree("grandf/GranDf/annotations/val_test/val_gcg_coco_caption_gt.json"),
 )
+_PANOCAPS = _formatted(
+    "panocaps",
+    "val",
+    captions=_tree("panocaps/PanoCaps/annotations/val_caption.json"),
+    masks=_tree("panocaps/PanoCaps/annotations/val_mask.json"),
+)
 _REFCOCO = _formatted("refcocog_gcg", "val", annotations=REFCOCO)
 _FLICKR = _formatted("flickr30k_gcg", "val", annotations=FLICKR)
 
@@ -152,6 +160,17 @@ def _read_grand(data: bytes, folder: Path) -> None:
     file.write_bytes(data)
     card = load_card("grand")
     read(card, next(iter(card.splits)), folder)
+
+
+def _make_geopixeld(rng: Random) -> bytes:
+    return document(rng, GEOPIXELD, NAMES)
+
+
+def _read_geopixeld(data: bytes, folder: Path) -> None:
+    file = folder / "GeoPixelD" / "test" / "P0003_0_8_10_20.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    read(load_card("geopixeld"), "test", folder)
 
 
 def _make_rows(rng: Random) -> bytes:
@@ -252,6 +271,8 @@ TARGETS = (
     Target("data: refcocog", *_REFCOCO),
     Target("data: flickr30k", *_FLICKR),
     Target("data: grand", _make_grand, _read_grand),
+    Target("data: geopixeld", _make_geopixeld, _read_geopixeld),
+    Target("data: panocaps", *_PANOCAPS),
     Target("data: jsonl", _make_rows, _read_rows, 2),
     Target("data: parquet", make_table, _read_table),
 )

@@ -18,11 +18,13 @@ from gcg_bench.types import Grounding, Phrase, Prediction
 MASK = rect(1, 1, 3, 3)
 SPLITS = {
     "flickr30k_gcg": "val",
+    "geopixeld": "test",
     "grand": "train",
     "grandf": "val",
     "grandf_human": "train",
     "jsonl": "val",
     "openpsg_gcg": "val",
+    "panocaps": "val",
     "refcocog_gcg": "val",
 }
 
