@@ -1,18 +1,16 @@
 """The lock file of a run: only one process writes to a run, and the file names that process.
 
 The file is created with O_EXCL, which network file systems also support. It contains the pid, the
-start time of the process and the host. A thread touches the file every HEARTBEAT seconds.
+start time of the process and the host. A thread touches the file every HEARTBEAT seconds. "Host"
+means a host name, a boot and a pid name space, because a pid is only valid within these.
 
-When the process of a lock is dead on this host, the lock is taken over at once. Processes of
-another host cannot be checked, so the age of the file decides: a lock that was not touched for
-STALE_AFTER seconds is taken over. The age is measured by the clock of the file system that holds
-the file. "Host" means a host name, a boot and a pid name space, because a pid is only valid within
-these.
+The lock of a dead process of this host is taken over at once. Processes of another host cannot be
+checked, so the age of the file decides, by the clock of its file system: a lock that was not
+touched for STALE_AFTER seconds is taken over.
 
 An abandoned lock is never removed, because two processes could then both create a new one. Instead
 it is claimed: a process creates a file whose name is derived from the content of the lock, so only
-one process can create it, and renames this claim to the lock. When a process dies between these two
-steps, its claim is claimed in the same way.
+one process can create it, and renames it to the lock. A claim of a dead process is claimed alike.
 """
 
 import atexit
@@ -84,8 +82,7 @@ class Lock:
             token=secrets.token_hex(8),
         )
         self._released = threading.Event()
-        # an interrupt may arrive after the lock is taken and before the caller has this object
-        atexit.register(self.release)
+        atexit.register(self.release)  # an interrupt may arrive before the caller has this object
         try:
             self._take()
             self.check()  # after a long suspension, another process may have taken the lock over
