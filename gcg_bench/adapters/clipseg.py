@@ -17,6 +17,16 @@ NEEDS = Needs(
     tasks=EXPRESSIONS,
 )
 
+CITATION = (
+    r"""@inproceedings{luddecke2022image,
+  title = {Image Segmentation Using Text and Image Prompts},
+  author = {L{\"u}ddecke, Timo and Ecker, Alexander},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition
+               (CVPR)},
+  year = {2022}
+}""",
+)
+
 
 def load(
     checkpoint: str | None = None,

@@ -1,8 +1,9 @@
 """A pipeline of published parts: `grounded:CAPTIONER+GROUNDER`, with `+MASKER` after a detector.
 
 CAPTIONER  writes captions with phrases: prediction files (`predictions:PATH`, or the path alone)
-           whose captions are grounded anew, or another model of this package, e.g. `glamm-tiny`;
-           `none` for tasks that give the expression
+           whose captions are grounded anew; another model of this package, e.g. `glamm-tiny`; the
+           address of a server; a general vision-language model (an id or a folder), which marks
+           phrases with `<p>`; or `none` for tasks that give the expression
 GROUNDER   finds regions for phrases: a Grounding DINO or a model of its kind, an OWLv2, a SAM 3 or
            a CLIPSeg; the last two give masks themselves
 MASKER     turns boxes into masks: a SAM, a SAM 2 or a SAM 3; without it the masks are the boxes
@@ -18,10 +19,11 @@ from gcg_bench import machine, registry
 from gcg_bench.adapters import Needs, Oracle
 from gcg_bench.errors import BadOption
 from gcg_bench.files import paths
+from gcg_bench.grounding.captioning import KINDS, MAX_NEW_TOKENS, CaptionWriter
 from gcg_bench.grounding.grounders import OVERLAP, gives_masks, load_grounder, locate_grounder
 from gcg_bench.grounding.masking import BoxMasker, Masker, SamMasker, locate_masker
 from gcg_bench.grounding.pipeline import EXPRESSIONS, NONE, Pipeline
-from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.grounding.weights import Checkpoint, locate
 from gcg_bench.types import Model
 
 NEEDS = Needs(
@@ -93,7 +95,7 @@ def load(
     refuse_options(threshold, nms=nms, dtype=dtype)
     parts = find_parts(checkpoint)
     torch_device = machine.device_named(device)
-    captioner, settings = _captioner(parts.captioner, {"device": device, **captioning})
+    captioner, settings = _captioner(parts.captioner, device, captioning)
     grounder = load_grounder(
         parts.grounder, device=torch_device, dtype=dtype, threshold=threshold, overlap=nms
     )
@@ -134,31 +136,66 @@ def find_parts(text: str | None) -> Parts:
     return Parts(names[0], grounder, locate_masker(names[2]))
 
 
-def _captioner(text: str, options: dict[str, Any]) -> tuple[Model | None, dict[str, Any]]:
+def _captioner(
+    text: str, device: str, options: dict[str, Any]
+) -> tuple[Model | None, dict[str, Any]]:
     """The captioner that a text names, and its settings."""
     if text == NONE:
         return None, {"captioner": NONE}
-    name, _, checkpoint = text.partition(":")
-    if name == "predictions" or paths.expanded(text).exists():
-        checkpoint = checkpoint if name == "predictions" else text
-        name, text = "predictions-file", "predictions"  # their digest is among the settings
-    elif name.replace("-", "_") not in registry.names("adapters") or name == "grounded":
+    name, colon, rest = text.partition(":")
+    shown = paths.private_name(text)
+    if text.startswith(paths.WEB):
+        captioner = _adapter("chat-server", text, device, options)
+    elif name == "predictions" or _holds_predictions(text):
+        path = rest if name == "predictions" else text
+        shown = "predictions"  # a digest of them is among the settings
+        captioner = _adapter("predictions-file", path, device, options)
+    elif name.replace("-", "_") in registry.names("adapters") and name != "grounded":
+        captioner = _adapter(name, rest if colon else None, device, options)
+    elif "/" in text or paths.expanded(text).is_dir():
+        captioner = _writer(text, device, options)
+        shown = captioner.settings["checkpoint"]
+    else:
         raise BadOption(
-            f"{text} is no captioner: no file or folder of predictions, and no model of this"
-            f" package. {_SHAPE}"
+            f"{text} is no captioner: no file or folder of predictions, no model of this package,"
+            f" and no id of a vision-language model. {_SHAPE}"
         )
-    build = registry.module("adapters", name, "captioner").load
-    required = {"checkpoint": checkpoint} if checkpoint else {}
-    taken = inspect.signature(build).parameters
-    options = {key: value for key, value in options.items() if key in taken or key not in _HINTS}
-    refused = [key for key in {**options, **required} if key not in taken]
-    if refused:
-        raise BadOption(f"the captioner {text} takes no {' or '.join(refused)}")
-    captioner: Model = build(**options, **required)
     if isinstance(captioner, Oracle):
         raise BadOption(f"{text} sees the references: give another captioner")
     own = dict(getattr(captioner, "settings", {}))
-    return captioner, {"captioner": paths.private_name(text), "captioner_settings": own}
+    return captioner, {"captioner": shown, "captioner_settings": own}
+
+
+def _holds_predictions(text: str) -> bool:
+    """Whether a text is the path of prediction files and not of a checkpoint."""
+    path = paths.expanded(text)
+    return path.exists() and not (path / "config.json").is_file()
+
+
+def _adapter(name: str, checkpoint: str | None, device: str, options: dict[str, Any]) -> Model:
+    """The model of this package by its name; hints that it has no use for are left out."""
+    build = registry.module("adapters", name, "captioner").load
+    taken = inspect.signature(build).parameters
+    required = {"device": device, **options, **({"checkpoint": checkpoint} if checkpoint else {})}
+    chosen = {key: value for key, value in required.items() if key in taken or key not in _HINTS}
+    refused = [key for key in chosen if key not in taken]
+    if refused:
+        raise BadOption(f"the captioner {name} takes no {' or '.join(refused)}")
+    captioner: Model = build(**chosen)
+    return captioner
+
+
+def _writer(text: str, device: str, options: dict[str, Any]) -> CaptionWriter:
+    """A general vision-language model that marks phrases; in bfloat16 on a GPU."""
+    limit = options.pop("max_new_tokens", MAX_NEW_TOKENS)
+    refused = [key for key in options if key not in _HINTS]
+    if refused or type(limit) is not int or limit < 1:
+        problem = f"takes no {' or '.join(refused)}" if refused else f"max_new_tokens {limit!r}"
+        raise BadOption(f"the captioner {text}: {problem}")
+    located = locate(text, kinds=KINDS, role="captioner")
+    torch_device = machine.device_named(device)
+    dtype = "bfloat16" if torch_device.startswith("cuda") else "float32"
+    return CaptionWriter(located, device=torch_device, dtype=dtype, max_new_tokens=limit)
 
 
 def refuse_options(threshold: float | None, *, nms: float = OVERLAP, dtype: str) -> None:

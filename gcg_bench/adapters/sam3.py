@@ -17,6 +17,15 @@ NEEDS = Needs(
     tasks=EXPRESSIONS,
 )
 
+CITATION = (
+    """@article{carion2025sam3,
+  title = {{SAM} 3: Segment Anything with Concepts},
+  author = {Carion, Nicolas and others},
+  journal = {arXiv preprint arXiv:2511.16719},
+  year = {2025}
+}""",
+)
+
 
 def load(
     checkpoint: str | None = None,

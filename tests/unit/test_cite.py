@@ -95,7 +95,14 @@ def test_metrics_models_and_encoders_say_what_they_implement():
         "rouge_l": ["lin2004rouge"],
         "spice": ["anderson2016spice"],
     }
-    assert sources(MODELS) == {"glamm": ["rasheed2024glamm"], "glamm-tiny": ["rasheed2024glamm"]}
+    assert sources(MODELS) == {
+        "clipseg": ["luddecke2022image"],
+        "florence-2": ["xiao2024florence"],
+        "glamm": ["rasheed2024glamm"],
+        "glamm-tiny": ["rasheed2024glamm"],
+        "kosmos-2": ["peng2023kosmos2"],
+        "sam3": ["carion2025sam3"],
+    }
     assert sources(encoder_citations.CITATIONS) == {
         "bert-base-uncased": ["devlin2019bert"],
         "minilm": ["wang2020minilm", "reimers2019sentence"],

@@ -1,15 +1,18 @@
 """Pipelines of captioner, grounder and masker, from the command line, on tiny random models."""
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
-from support import small_detectors
+from support import small_detectors, small_llava
 
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.execution.models import load_model
 from gcg_bench.files import paths
+from gcg_bench.grounding.captioning import INSTRUCTION
+from gcg_bench.grounding.regions import Wanted
 from gcg_bench.masks import area, from_box
 from gcg_bench.types import Picture, Query
 
@@ -22,6 +25,12 @@ def parts(tmp_path_factory):
     small_detectors.grounding_dino(folder / "dino")
     small_detectors.sam(folder / "sam")
     return folder
+
+
+@pytest.fixture(scope="module")
+def llava(tmp_path_factory):
+    answer = "<p> a red box </p> is next to <p> a blue circle </p> ."
+    return small_llava.llava(tmp_path_factory.mktemp("captioner") / "llava", answer)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,57 @@ def test_captions_of_a_file_are_grounded_anew(run, tmp_path, parts, captions):
     assert len(decoding["grounder_weights"]) == len(decoding["masker_weights"]) == 16
     assert str(parts) not in json.dumps(settings)
     assert str(captions.parent) not in json.dumps(settings)
+
+
+def test_a_language_model_writes_captions_that_a_detector_grounds(run, tmp_path, parts, llava):
+    spec = f"grounded:{llava}+{parts / 'dino'}+{parts / 'sam'}"
+    code, _, lines, settings = predicted(run, tmp_path / "run", spec)
+    assert code == 0
+    decoding = settings["settings"]["decoding"] if "settings" in settings else settings["decoding"]
+    assert decoding["captioner"] == "llava"
+    assert decoding["captioner_settings"]["kind"] == "llava"
+    assert len(decoding["captioner_settings"]["weights"]) == 16
+    assert decoding["default_prompt"] == sha256(INSTRUCTION.encode()).hexdigest()[:8]
+    assert lines[0]["raw"] == "<p> a red box </p> is next to <p> a blue circle </p> ."
+    assert {line["caption"] for line in lines} == {"a red box is next to a blue circle."}
+    model = load_model(f"grounded:none+{parts / 'dino'}", device="cpu")
+    samples = load_dataset("shapes", "val", limit=1).samples
+    regions = model._grounder.regions(
+        samples[0].query.image.read(),
+        "a red box is next to a blue circle.",
+        [Wanted("a red box", (0, 9)), Wanted("a blue circle", (21, 34))],
+    )
+    phrases = lines[0]["phrases"]
+    assert [phrase["text"] for phrase in phrases] == ["a red box", "a blue circle"]
+    assert [phrase["span"] for phrase in phrases] == [[0, 9], [21, 34]]
+    for phrase, found in zip(phrases, regions, strict=True):
+        expected = round(max(region.score for region in found), 6) if found else None
+        assert phrase.get("score") == expected
+
+
+def test_a_language_model_takes_its_own_options(parts, llava):
+    spec = f"grounded:{llava}+{parts / 'dino'}"
+    model = load_model(spec, device="cpu", max_new_tokens=3)
+    (prediction,) = model.answer([Query("1", Picture(30, 40, lambda: PIXELS))])
+    assert prediction.grounding.caption == "a red"
+    with pytest.raises(BadOption, match="takes no speed"):
+        load_model(spec, device="cpu", speed=3)
+    with pytest.raises(BadOption, match="max_new_tokens 0"):
+        load_model(spec, device="cpu", max_new_tokens=0)
+
+
+def test_referring_from_prediction_to_score(run, tmp_path, parts):
+    spec = f"grounded:none+{parts / 'dino'}"
+    code, out, _ = run(
+        "evaluate", "--model", spec, *SPLIT, "--task", "referring", "--limit", "3",
+        "--out", tmp_path / "run", "--json", "--no-report", "--model-arg", "nms=0.5",
+    )  # fmt: skip
+    assert code == 0
+    official, strict = json.loads(out)
+    assert (official["task"], strict["protocol"]) == ("referring", "strict")
+    lines = (tmp_path / "run" / "predictions.jsonl").read_text().splitlines()
+    assert len(lines) >= 3
+    assert all(len(json.loads(line)["phrases"]) == 1 for line in lines)
 
 
 def test_without_a_masker_the_masks_are_the_boxes(parts):
