@@ -17,7 +17,7 @@ from gcg_bench.data.drafts import SampleDraft, finish, ranked
 from gcg_bench.data.formats import refer
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, as_whole
 from gcg_bench.files.images import ImageFinder
-from gcg_bench.predictions.drafts import DraftPhrase, Size
+from gcg_bench.predictions.drafts import Size
 from gcg_bench.types import Sample
 
 ROLES = refer.ROLES
@@ -73,20 +73,8 @@ def _drafts(
             ref.image = str(whole_id(image, "id"))
             size = image_size(image)
             targets = [_target(id_, ref, table, size) for id_ in _targets(ref)]
-            for id_, words in refer.sentences(ref, faults):
-                kept = [DraftPhrase(words, list(masks)) for masks in targets if masks]
-                yield SampleDraft(
-                    id=str(id_),
-                    typed_id=id_,
-                    image_id=ref.image,
-                    file=ref.file,
-                    captions=(),
-                    phrases=kept or [DraftPhrase(words)],
-                    path=finder.path(image.text("file_name", empty=False)),
-                    size=size,
-                    prompt=card.prompt,
-                    expression=words,
-                )
+            path = finder.path(image.text("file_name", empty=False))
+            yield from refer.queries(ref, image, path, list(filter(None, targets)), card, faults)
 
 
 def _targets(ref: Record) -> list[int]:

@@ -16,7 +16,7 @@ and annotations[] with `image_id` and `caption_quality`. Sentences of quality 0 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -142,19 +142,41 @@ def _drafts(
                 continue
             image = table.image(whole_id(ref, "image_id"), ref)
             annotation = table.annotation(whole_id(ref, "ann_id"), ref)
-            ref.image = str(whole_id(image, "id"))
-            size = image_size(image)
-            masks = masks_of(annotation, size)
-            for id_, words in sentences(ref, faults):
-                yield SampleDraft(
-                    id=str(id_),
-                    typed_id=id_,
-                    image_id=ref.image,
-                    file=ref.file,
-                    captions=(),
-                    phrases=[DraftPhrase(words, list(masks))],
-                    path=finder.path(image.text("file_name", empty=False)),
-                    size=size,
-                    prompt=card.prompt,
-                    expression=words,
-                )
+            masks = masks_of(annotation, image_size(image))
+            path = finder.path(image.text("file_name", empty=False))
+            yield from queries(ref, image, path, [masks], card, faults)
+
+
+def queries(
+    ref: Record,
+    image: Record,
+    path: Path,
+    targets: Sequence[Sequence[tuple[str, Any]]],
+    card: DataCard,
+    faults: Faults,
+) -> Iterator[SampleDraft]:
+    """The queries of a reference, a sentence each, with the targets that they have in common.
+
+    Args:
+        ref: the reference.
+        image: its entry in the instances.
+        path: where its picture should be.
+        targets: the masks of each target, see `masks_of`. A target is a phrase of the words of the
+            sentence; without targets there is one phrase without a mask.
+        card: the data card.
+        faults: takes the problems of single sentences.
+    """
+    ref.image = str(whole_id(image, "id"))
+    for id_, words in sentences(ref, faults):
+        yield SampleDraft(
+            id=str(id_),
+            typed_id=id_,
+            image_id=ref.image,
+            file=ref.file,
+            captions=(),
+            phrases=[DraftPhrase(words, list(masks)) for masks in targets or ((),)],
+            path=path,
+            size=image_size(image),
+            prompt=card.prompt,
+            expression=words,
+        )

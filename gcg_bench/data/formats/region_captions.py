@@ -5,17 +5,24 @@
 the annotation. The first reference is its own caption; the captions of other annotations with the
 same image and box are further references. The published loader pairs an image with the annotation
 whose id equals the id of the image; here an annotation belongs to its `image_id`.
+
+A split may name the files of `refer` beside that file (`refs`, `instances`). Where the file is not
+there, the regions are the annotations of the references of the split, a query each in the order of
+the references, and the sentences of an annotation are its captions.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from gcg_bench.data.cards import DataCard, image_folders, locate
 from gcg_bench.data.coco_tables import CocoFile, image_size, whole_id
 from gcg_bench.data.drafts import SampleDraft, finish, ranked
+from gcg_bench.data.formats import refer
+from gcg_bench.errors import MissingData
 from gcg_bench.files import limits
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, four_numbers
 from gcg_bench.files.images import ImageFinder
@@ -38,14 +45,46 @@ def read(
         MissingData: the file is not there.
         BadData: the file is not what the format says; names image and field.
     """
-    table = CocoFile(locate(card, split, root, ROLES)["annotations"], faults)
     finder = ImageFinder(image_folders(card, split, root))
-    yield from finish(ranked(islice(_drafts(table, finder, card, faults), limit)), faults)
+    file, *instances = annotation_files(card, split, root)
+    if instances:
+        table = CocoFile(instances[0], faults)
+        drafts = _drafts_of_refs(refer.read_refs(file, faults), split, table, finder, card, faults)
+    else:
+        drafts = _drafts(CocoFile(file, faults), finder, card, faults)
+    yield from finish(ranked(islice(drafts, limit)), faults)
+
+
+def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
+    """The file of a split; where it is not there, the references and the instances, if named.
+
+    Raises:
+        MissingData: neither is there.
+    """
+    try:
+        return (_located(card, split, root, ROLES)["annotations"],)
+    except MissingData:
+        if not set(refer.ROLES) <= card.split(split).files.keys():
+            raise
+    located = _located(card, split, root, refer.ROLES)
+    return located["refs"], located["instances"]
+
+
+def _located(card: DataCard, split: str, root: Path, roles: tuple[str, ...]) -> dict[str, Path]:
+    """The files of some roles; the others need not be there."""
+    stated = card.split(split)
+    files = {role: file for role, file in stated.files.items() if role in roles}
+    chosen = replace(card, splits={split: replace(stated, files=files)})
+    return locate(chosen, split, root, roles, suffixes=(".p", ".json"))
 
 
 def image_ids(card: DataCard, split: str, root: Path) -> frozenset[int]:
     """The numbers in the file names of a split's images, which are the ids of COCO."""
-    table = CocoFile(locate(card, split, root, ROLES)["annotations"], RAISE_FAULTS)
+    file, *instances = annotation_files(card, split, root)
+    if instances:
+        refs = refer.read_refs(file, RAISE_FAULTS)
+        return frozenset(whole_id(ref, "image_id") for ref in refs if refer.in_split(ref, split))
+    table = CocoFile(file, RAISE_FAULTS)
     names = (image.text("file_name") for image in table.images.values())
     numbers = (re.search(r"(\d+)\.[A-Za-z]+$", name) for name in names)
     return frozenset(int(number[1]) for number in numbers if number is not None)
@@ -72,6 +111,44 @@ def _drafts(
                 size=image_size(image),
                 prompt=card.prompt,
                 regions=(box,),
+            )
+
+
+def _drafts_of_refs(
+    refs: list[Record],
+    split: str,
+    table: CocoFile,
+    finder: ImageFinder,
+    card: DataCard,
+    faults: Faults,
+) -> Iterator[SampleDraft]:
+    """A query for each annotation that the references of a split describe."""
+    described: dict[int, list[str]] = {}
+    owners: dict[int, Record] = {}
+    for ref in refs:
+        with faults.caught():
+            if refer.in_split(ref, split):
+                id_ = whole_id(ref, "ann_id")
+                owners.setdefault(id_, ref)
+                words = [words for _, words in refer.sentences(ref, faults)]
+                described.setdefault(id_, []).extend(words)
+    for id_, captions in described.items():
+        with faults.caught(file=owners[id_].file, image=str(id_)):
+            ref = owners[id_]
+            if not captions:
+                raise ref.bad("sentences", "is empty")
+            image = table.image(whole_id(ref, "image_id"), ref)
+            yield SampleDraft(
+                id=str(id_),
+                typed_id=id_,
+                image_id=str(whole_id(ref, "image_id")),
+                file=ref.file,
+                caption=captions[0],
+                captions=tuple(captions),
+                path=finder.path(image.text("file_name", empty=False)),
+                size=image_size(image),
+                prompt=card.prompt,
+                regions=(_box(table.annotation(id_, ref)),),
             )
 
 
