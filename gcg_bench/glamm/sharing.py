@@ -54,14 +54,8 @@ def block_queries(
     return [
         BlockQuery(
             query,
-            images.setdefault(_image_key(query), SharedImage()),
+            images.setdefault(query.picture_key, SharedImage()),
             needed is None or query.id in needed,
         )
         for query in block
     ]
-
-
-def _image_key(query: Query) -> object:
-    """Equal for queries of one image."""
-    image = query.image
-    return query.image_id, image.path, image.height, image.width

@@ -65,6 +65,11 @@ class Query:
             object.__setattr__(self, "image_id", self.id)
 
     @property
+    def picture_key(self) -> Hashable:
+        """Equal for queries about the same picture."""
+        return self.image_id, self.image.path, self.image.height, self.image.width
+
+    @property
     def question(self) -> Hashable:
         """What is asked: equal for queries that give a model the same."""
         words = self.prompt, self.task, self.expression, self.turns, self.forced

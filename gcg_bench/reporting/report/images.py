@@ -1,8 +1,9 @@
 """Every image as a record: what the page's script needs to show it.
 
 A record is `{"id", "size", "full", "error", "seconds", "raw", "unpaired", "sides"}`, and `picture`,
-or `why` there is none. `size` is that of its masks, `full` that of the picture: (height, width).
-`sides` holds the reference and the prediction:
+or `why` there is none; or `pictureOf`, the position of the record that says it. `size` is that of
+its masks, `full` that of the picture: (height, width). `sides` holds the reference and the
+prediction:
 
     {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
      "phrases": [{"text", "number", "kind", "other", "iou", "agreement", "score", "masks", "crowd",

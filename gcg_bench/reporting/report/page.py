@@ -63,11 +63,14 @@ def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
     """
     texts = _records(material)
     room = _FULL * sqrt(max(1.0, len(texts) / _IMAGES)) - sum(map(len, texts))
-    pictures = [pair.sample.query.image for pair in material.pairs] if texts else []
-    with bar("pictures", len(pictures)) as advance:
-        small = thumbnails(pictures, max(_SMALLEST, int(room / max(len(texts), 1))), advance)
-    blank = [thumbnail.why for thumbnail in small if thumbnail.why is not None]
-    html = _render(material, _joined(texts, small), blank)
+    owners = _owners(material) if texts else []
+    first = sorted(set(owners))
+    with bar("pictures", len(first)) as advance:
+        pictures = [material.pairs[k].sample.query.image for k in first]
+        made = thumbnails(pictures, max(_SMALLEST, int(room / max(len(first), 1))), advance)
+    small = dict(zip(first, made, strict=True))
+    blank = [why for owner in owners if (why := small[owner].why) is not None]
+    html = _render(material, _joined(texts, owners, small), blank)
     size = pages.write(out, html)
     return Written(out, size, len(texts), len(blank), blank[0] if blank else None)
 
@@ -97,11 +100,24 @@ def _records(material: Material) -> list[str]:
     return texts
 
 
-def _joined(texts: Sequence[str], small: Sequence[Thumbnail]) -> list[Svg]:
-    """The records with their pictures, or the reason why there is none."""
+def _owners(material: Material) -> list[int]:
+    """For each query the position of the first one about the same picture, which holds it."""
+    first: dict[object, int] = {}
+    return [
+        first.setdefault(pair.sample.query.picture_key, position)
+        for position, pair in enumerate(material.pairs)
+    ]
+
+
+def _joined(
+    texts: Sequence[str], owners: Sequence[int], small: Mapping[int, Thumbnail]
+) -> list[Svg]:
+    """The records with their pictures, or the reason why there is none, or whose they share."""
     joined = []
-    for text, thumbnail in zip(texts, small, strict=True):
-        picture = embedded({"picture": thumbnail.address, "why": thumbnail.why})
+    for position, (text, owner) in enumerate(zip(texts, owners, strict=True)):
+        thumbnail = small[owner]
+        own = {"picture": thumbnail.address, "why": thumbnail.why}
+        picture = embedded(own if owner == position else {"pictureOf": owner})
         joined.append(Svg(f"{text[:-1]},{picture[1:]}"))
     return joined
 

@@ -60,7 +60,12 @@
     }
   }
 
-  const records = new Memory(80, (image) => JSON.parse(sources[image].textContent));
+  const records = new Memory(80, (image) => {
+    const record = JSON.parse(sources[image].textContent);
+    if (record.pictureOf === undefined) return record;
+    const { picture, why } = records.get(record.pictureOf);
+    return { ...record, picture, why };
+  });
   const pictures = new Memory(60, (image) => {
     const address = records.get(image).picture;
     if (!address) return null;
