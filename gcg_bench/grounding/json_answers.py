@@ -56,6 +56,7 @@ def json_in(text: str, *, truncated: bool = False) -> JsonAnswer | None:
         truncated: the answer reached its limit of tokens.
     """
     truncated = truncated or len(text) > MOST
+    fenced = _FENCE.search(text[:MOST]) is not None
     text = _FENCE.sub("", text[:MOST])
     start = _START.search(text)
     if start is None:
@@ -67,12 +68,14 @@ def json_in(text: str, *, truncated: bool = False) -> JsonAnswer | None:
     value = _strict(whole)
     if value is not None:
         return JsonAnswer((value,), "json", outside)
-    value = None if truncated else _repaired(whole)
+    # a bracket in a sentence could be repaired into an object
+    is_meant = fenced or not text[: start.start()].strip()
+    value = _repaired(whole) if is_meant and not truncated else None
     if value is not None:
         return JsonAnswer((value,), "repaired", outside)
     objects = _complete_objects(part)
     caption = None if any("caption" in found for found in objects) else _caption(part)
-    if not objects and caption is None and start.start() > 0:
+    if not objects and caption is None and not is_meant:
         return None  # a bracket in a sentence
     return JsonAnswer(tuple(objects), "partial", text[: start.start()].strip(), caption)
 

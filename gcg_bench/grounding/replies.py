@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gcg_bench.grounding.boxes import Frame, points_to_pixels, to_pixels
 from gcg_bench.grounding.dialects import BoxedPhrase, parse, without_thoughts
+from gcg_bench.grounding.json_answers import repairer
 from gcg_bench.grounding.masking import Masker
 from gcg_bench.grounding.placing import place
 from gcg_bench.grounding.questions import needs_boxes
@@ -38,6 +40,11 @@ class ReplyReader:
 
     masker: Masker
     counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How replies are read, for runs and signatures."""
+        return {"json_repair": repairer(), **self.masker.settings}
 
     def prediction(
         self, query: Query, text: str, frame: Frame, pixels: Pixels, *, truncated: bool = False

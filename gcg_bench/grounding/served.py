@@ -10,7 +10,6 @@ from typing import Any
 from gcg_bench.errors import BadOption, GcgBenchError
 from gcg_bench.grounding.boxes import UNITS, Frame, Size
 from gcg_bench.grounding.chat_server import ChatServer, Reply
-from gcg_bench.grounding.json_answers import repairer
 from gcg_bench.grounding.masking import Masker
 from gcg_bench.grounding.questions import Asking, needs_boxes
 from gcg_bench.grounding.replies import ReplyReader
@@ -108,8 +107,7 @@ class ServedModel:
             "max_pixels": image[0],
             "multiple": image[1],
             "resample": RESAMPLE,
-            "json_repair": repairer(),
-            **masker.settings,
+            **self._reader.settings,
         }
 
     def prepare(self, queries: Sequence[Query], **_: object) -> None:
