@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gcg_bench.cli.console import stdout, table
-from gcg_bench.data.cards import DataCard, Split, StatedSize
+from gcg_bench.data.cards import DataCard, Split
 from gcg_bench.data.check import Checkup
 from gcg_bench.data.download import Fetched
 from gcg_bench.errors import BadData
@@ -155,10 +155,6 @@ def _splits_table(card: DataCard, here: Mapping[str, bool]) -> Table:
 
 
 def _sizes(split: Split) -> str:
-    return "\n".join(map(_size, split.sizes)) or "not stated"
-
-
-def _size(size: StatedSize) -> str:
-    """A stated size: images, or queries of fewer images."""
-    queries = "" if size.images is None else f" queries of {size.images} images"
-    return f"{size.count}{queries} ({size.source})"
+    """The stated sizes, each with its task where it is for one of several."""
+    lines = (f"{size.task}: {size}" if size.task else str(size) for size in split.sizes)
+    return "\n".join(lines) or "not stated"

@@ -22,6 +22,7 @@ class JobOptions:
     model: str | None
     dataset: str | None
     split: str | None
+    task: str | None
     data_root: Path | None
     limit: int | None
     encoder: str | None
@@ -33,6 +34,7 @@ class JobOptions:
 @click.option("--model", default=None, help="Name of the model. [default: glamm-tiny]")
 @click.option("--dataset", default=None, help="Name of a data card, or its path; needs --split.")
 @click.option("--split", default=None, help="Split of the data set.")
+@options.task
 @options.data_root
 @options.limit
 @click.option(
@@ -56,6 +58,7 @@ def doctor(wanted: JobOptions, *, as_json: bool) -> int:
         model=wanted.model,
         dataset=wanted.dataset,
         split=wanted.split,
+        task=wanted.task,
         root=wanted.data_root,
         encoder=wanted.encoder,
         device=wanted.device,
@@ -121,6 +124,7 @@ def _verdict(checks: Sequence[Check], job: Job, *, able: bool) -> str:
     for option, value in (
         ("--dataset", job.dataset),
         ("--split", job.split),
+        ("--task", job.task),
         ("--data-root", job.root),
         ("--limit", job.limit),
         ("--encoder", job.encoder),

@@ -13,7 +13,7 @@ from typing import Any
 
 from gcg_bench.data import annotation_files
 from gcg_bench.data.cards import DataCard, Split, image_folders
-from gcg_bench.data.drafts import oddities
+from gcg_bench.data.drafts import images_of, oddities
 from gcg_bench.data.overlap import overlaps
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files.fields import CollectedFaults
@@ -69,7 +69,7 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
     samples, files = _samples(plugin, card, split, root, faults)
     broken = {fault.image for level, fault in faults.collected if level == "error"}
     if samples:
-        _count(len(samples), stated, files[-1], faults)
+        _count(samples, card.tasks[0], stated, files[-1], faults)
     for sample in samples:
         if sample.id not in broken:
             for oddity in oddities(sample, files[-1], files[0], card.tasks[0]):
@@ -107,7 +107,7 @@ def _samples(
             for sample in plugin.read(card, split, root, faults=faults):
                 samples.append(sample)  # one by one, to keep those before a fatal error
         else:
-            endless = not card.split(split).sizes
+            endless = not card.split(split).stated(card.tasks[0])
             limit = _GENERATED if endless else None
             samples.extend(plugin.read(card, split, root, limit=limit))
         if hasattr(plugin, "audit"):
@@ -124,11 +124,13 @@ def _first_file(card: DataCard, split: str) -> str:
     return names[0] if names else f"{card.name} {split}"
 
 
-def _count(samples: int, stated: Split, file: str, faults: CollectedFaults) -> None:
+def _count(
+    samples: list[Sample], task: str, stated: Split, file: str, faults: CollectedFaults
+) -> None:
     """Reports a count that no stated size fits; a warning where sizes are rounded or disagree."""
-    problem = stated.size_conflict(samples)
+    problem = stated.size_conflict(task, len(samples), images_of(samples))
     if problem:
-        (faults.error if stated.exact else faults.warning)(BadData(problem, file=file))
+        (faults.error if stated.exact(task) else faults.warning)(BadData(problem, file=file))
 
 
 def _pictures(

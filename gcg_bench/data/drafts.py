@@ -94,6 +94,11 @@ def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iter
             yield Sample(query, grounding, draft.captions, order, ignore, lost)
 
 
+def images_of(samples: Iterable[Sample]) -> int:
+    """The number of images that samples ask about."""
+    return len({sample.query.image_id for sample in samples})
+
+
 def ranked(drafts: Iterable[SampleDraft]) -> list[SampleDraft]:
     """The drafts, with the rank of the id among all where the file states no order."""
     listed = list(drafts)

@@ -14,6 +14,7 @@ from typing import Any
 
 from gcg_bench.data import Dataset
 from gcg_bench.data.cards import DataCard, Split, StatedSize, read_card, write_card
+from gcg_bench.data.drafts import images_of
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.files import paths as file_names
 from gcg_bench.files.atomic import replace_with
@@ -79,11 +80,13 @@ def export(
 def _card(dataset: Dataset, format_name: str, files: dict[str, str]) -> DataCard:
     """The card of the export, with the one split in the files of the new format."""
     split = dataset.card.split(dataset.split)
+    count = images_of(dataset.samples)
+    images = None if count == len(dataset.samples) else count
     exported = Split(
         split.name,
         {role: pattern.format(split=split.name) for role, pattern in files.items()},
         images=(f"images/{split.name}", *split.images),
-        sizes=(StatedSize(len(dataset.samples), 0, "gcg-bench data export"),),
+        sizes=(StatedSize(len(dataset.samples), 0, "gcg-bench data export", images, dataset.task),),
     )
     return dataclasses.replace(
         dataset.card,

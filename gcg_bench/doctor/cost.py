@@ -56,9 +56,12 @@ def workload_counts(job: Job) -> tuple[int, int, int] | None:
     assert job.dataset is not None
     assert job.split is not None
     try:
-        samples = load_dataset(job.dataset, job.split, job.root, limit=job.limit).samples
+        samples = load_dataset(
+            job.dataset, job.split, job.root, limit=job.limit, task=job.task
+        ).samples
     except MissingData:
-        stated_sizes = load_card(job.dataset, split=job.split).split(job.split).sizes
+        card = load_card(job.dataset, split=job.split)
+        stated_sizes = card.split(job.split).stated(job.task or card.tasks[0])
         images = min((size.count for size in stated_sizes[:1]), default=0)
         return (min(images, job.limit or images), _CARD_PIXELS, _CARD_MASKS) if images else None
     pixels = sum(sample.query.image.height * sample.query.image.width for sample in samples)

@@ -113,6 +113,7 @@ def data(job: Job) -> Iterator[Check]:
 def _job_split(job: Job, root: Path) -> Iterator[Check]:
     """The job's split: whether it can be loaded, and whether its size agrees with its card."""
     from gcg_bench.data import load_dataset
+    from gcg_bench.data.drafts import images_of
 
     assert job.dataset is not None
     assert job.split is not None
@@ -123,15 +124,16 @@ def _job_split(job: Job, root: Path) -> Iterator[Check]:
         yield files
         return
     try:
-        samples = load_dataset(job.dataset, job.split, root, limit=job.limit).samples
+        data = load_dataset(job.dataset, job.split, root, limit=job.limit, task=job.task)
     except BadData as error:
         yield Check(label, "missing", str(error), remedy)
         return
     yield files
-    split = load_card(job.dataset, split=job.split).split(job.split)
-    conflict = split.size_conflict(len(samples)) if job.limit is None else ""
-    if conflict:
-        status: Status = "missing" if split.exact else "optional"
+    if job.limit is not None:
+        return
+    split, count = data.card.split(job.split), len(data.samples)
+    if conflict := split.size_conflict(data.task, count, images_of(data.samples)):
+        status: Status = "missing" if split.exact(data.task) else "optional"
         yield Check(f"card {job.dataset}", status, conflict, remedy)
 
 

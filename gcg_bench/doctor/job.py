@@ -12,6 +12,7 @@ class Job:
         model: the value of --model; None for the model of the quick start.
         dataset: the name or path of a data card; None for no data.
         split: a split of the data set.
+        task: a task of the data set; None for its first.
         root: the data root; None for the default.
         encoder: the value of --encoder; None for the encoders of the protocols.
         device: the value of --device.
@@ -22,6 +23,7 @@ class Job:
     model: str | None = None
     dataset: str | None = None
     split: str | None = None
+    task: str | None = None
     root: Path | None = None
     encoder: str | None = None
     device: str = "auto"

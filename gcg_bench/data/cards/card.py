@@ -25,12 +25,24 @@ class StatedSize:
         within: the largest accepted difference, for numbers that were rounded.
         source: who states it.
         images: the number of their images; None where each query has its own, or none is stated.
+        task: the task of the queries; empty for every task of the card.
     """
 
     count: int
     within: int
     source: str
     images: int | None = None
+    task: str = ""
+
+    def fits(self, queries: int, images: int) -> bool:
+        """Whether a split of so many queries and images has this size."""
+        as_stated = self.images is None or abs(images - self.images) <= self.within
+        return as_stated and abs(queries - self.count) <= self.within
+
+    def __str__(self) -> str:
+        """The size in words: images, or queries of fewer images; and who states it."""
+        queries = "" if self.images is None else f" queries of {self.images} images"
+        return f"{self.count}{queries} ({self.source})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +62,22 @@ class Split:
     images: tuple[str, ...] = ()
     sizes: tuple[StatedSize, ...] = ()
 
-    def size_conflict(self, count: int) -> str:
-        """The stated sizes when none of them fits a number of queries, otherwise empty."""
-        if not self.sizes or any(abs(count - size.count) <= size.within for size in self.sizes):
-            return ""
-        stated = " or ".join(f"{size.count} ({size.source})" for size in self.sizes)
-        noun = "images" if all(size.images is None for size in self.sizes) else "queries"
-        return f"{count} {noun}, but the card states {stated}"
+    def stated(self, task: str) -> tuple[StatedSize, ...]:
+        """The sizes that are stated for a task."""
+        return tuple(size for size in self.sizes if size.task in ("", task))
 
-    @property
-    def exact(self) -> bool:
+    def size_conflict(self, task: str, queries: int, images: int) -> str:
+        """The sizes that are stated for a task when none of them fits, otherwise empty."""
+        sizes = self.stated(task)
+        if not sizes or any(size.fits(queries, images) for size in sizes):
+            return ""
+        of_images = any(size.images is not None for size in sizes)
+        count = f"{queries} queries of {images} images" if of_images else f"{queries} images"
+        return f"{count}, but the card states {' or '.join(map(str, sizes))}"
+
+    def exact(self, task: str) -> bool:
         """Whether one size is stated without tolerance, so that another number is an error."""
-        return len(self.sizes) == 1 and self.sizes[0].within == 0
+        return [size.within for size in self.stated(task)] == [0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,7 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
         homepage=fields.text("homepage", empty=False),
         citation=fields.text("citation").strip(),
         prompt=fields.text("prompt"),
-        splits=_splits(fields.record("splits")),
+        splits=_splits(fields.record("splits"), _tasks(fields)),
         folders=_folders(fields, "folders") or ("",),
         known_issues=fields.texts("known_issues", optional=True),
         hub=_hub(fields.record("hub")) if fields.has("hub") else None,
@@ -210,7 +226,7 @@ def _tasks(fields: Record) -> tuple[str, ...]:
     return tasks
 
 
-def _splits(fields: Record) -> dict[str, Split]:
+def _splits(fields: Record, tasks: tuple[str, ...]) -> dict[str, Split]:
     splits = {}
     for key in fields.value:
         name = _safe_name(fields, str(key), str(key))
@@ -219,20 +235,25 @@ def _splits(fields: Record) -> dict[str, Split]:
             name=name,
             files=_names(part, "files"),
             images=_folders(part, "images"),
-            sizes=tuple(
-                StatedSize(
-                    size.whole("count", least=0),
-                    size.whole("within", least=0) if size.has("within") else 0,
-                    size.text("source", empty=False),
-                    size.whole("images", least=0) if size.has("images") else None,
-                )
-                for size in part.records("sizes", optional=True)
-            ),
+            sizes=tuple(_size(size, tasks) for size in part.records("sizes", optional=True)),
         )
         part.refuse_unknown()
     if not splits:
         raise fields.bad("", "names no split")
     return splits
+
+
+def _size(size: Record, tasks: tuple[str, ...]) -> StatedSize:
+    task = size.text("task") if size.has("task") else ""
+    if task and task not in tasks:
+        raise size.bad("task", f"is {task!r}, and the card has {', '.join(tasks)}")
+    return StatedSize(
+        size.whole("count", least=0),
+        size.whole("within", least=0) if size.has("within") else 0,
+        size.text("source", empty=False),
+        size.whole("images", least=0) if size.has("images") else None,
+        task,
+    )
 
 
 def _hub(fields: Record) -> Hub:
