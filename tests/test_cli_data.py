@@ -161,7 +161,7 @@ def predictions(folder: Path, *, counts: str = "026000h1") -> Path:
 def test_check_of_predictions(run: Run, root: Path, tmp_path: Path) -> None:
     code, out, _ = run("check", predictions(tmp_path), "--split", "val", "--data-root", root)
     assert code == 0
-    assert "3 images, 1 phrases, 1 masks" in out
+    assert "3 answers, 1 phrases, 1 masks" in out
     code, out, _ = run(
         "check", predictions(tmp_path, counts="0"), "--split", "val", "--data-root", root, "--json"
     )
