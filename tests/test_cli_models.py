@@ -9,7 +9,9 @@ import sys
 import time
 
 import pytest
+from support.fences import ROOT
 
+from gcg_bench import tasks
 from gcg_bench.adapters.glamm_tiny import FOLDER
 from gcg_bench.execution.models import describe_models
 
@@ -38,6 +40,32 @@ def test_as_json_there_is_nothing_else(run):
     baselines = {name for name, model in listed.items() if model["baseline"]}
     assert baselines == {"centre-box", "silent", "whole-image"}
     assert listed["silent"]["weights"] == listed["silent"]["licence"] == ""
+
+
+def test_the_page_of_models_says_which_tasks_each_answers():
+    text = (ROOT / "docs" / "models.md").read_text("utf-8")
+    table = text.partition("## Which model answers which task")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in table.splitlines()
+        if line.startswith("|")
+    ]
+    columns = [cell.split(", ") for cell in rows[0][1:-1]]
+    assert {name for column in columns for name in column} == set(tasks.names())
+    shown = {}
+    for row in rows[2:]:
+        answered = {
+            task
+            for names, cell in zip(columns, row[1:-1], strict=True)
+            for task in names
+            if cell == "yes"
+        }
+        for name in re.findall(r"`([\w.-]+)", row[0]):
+            shown.setdefault(name, set()).update(answered)
+    shown["chat-server"] = shown.pop("http")
+    for model in describe_models():
+        if model.needs.weights and not model.origin:
+            assert shown[model.name] == set(model.needs.tasks or tasks.names()), model.name
 
 
 def test_help_says_where_weights_come_from(run):

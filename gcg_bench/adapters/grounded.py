@@ -19,6 +19,7 @@ from gcg_bench import machine, registry
 from gcg_bench.adapters import Needs, Oracle
 from gcg_bench.errors import BadOption
 from gcg_bench.files import paths
+from gcg_bench.files.checkpoints import weight_files
 from gcg_bench.grounding.captioning import KINDS, MAX_NEW_TOKENS, CaptionWriter
 from gcg_bench.grounding.grounders import OVERLAP, gives_masks, load_grounder, locate_grounder
 from gcg_bench.grounding.masking import BoxMasker, Masker, SamMasker, locate_masker
@@ -107,20 +108,36 @@ def load(
     return Pipeline(captioner, grounder, masker, settings)
 
 
-def find(checkpoint: str | None = None) -> tuple[Checkpoint, ...]:
-    """The locations of grounder and masker; without a text those of DETECTOR and MASKER.
+def find(checkpoint: str | None = None) -> tuple[Any, ...]:
+    """The locations of the parts with weights; without a text those of DETECTOR and MASKER.
 
     Raises:
         BadOption, EnvironmentProblem, MissingData, BadData: see `load`.
     """
     if not checkpoint:
         return locate_grounder(DETECTOR), locate_masker(MASKER)
-    return find_parts(checkpoint).checkpoints
+    parts = find_parts(checkpoint)
+    return *_captioner_locations(parts.captioner), *parts.checkpoints
 
 
 def weight_bytes(checkpoint: str | None = None) -> int:
-    """The bytes of the weights of grounder and masker; errors as in `find`."""
-    return sum(part.weight_bytes for part in find(checkpoint))
+    """The bytes of the weights of all parts; errors as in `find`."""
+    files = [file for location in find(checkpoint) for file in weight_files(location.folder)]
+    return sum(file.stat().st_size for file in files)
+
+
+def _captioner_locations(text: str) -> tuple[Any, ...]:
+    """The locations of the weights of a captioner; none for predictions and servers."""
+    name, _, checkpoint = text.partition(":")
+    if text == NONE or text.startswith(paths.WEB) or _holds_predictions(text):
+        return ()
+    if name.replace("-", "_") in registry.names("adapters"):
+        adapter = registry.module("adapters", name, "captioner")
+        if not hasattr(adapter, "find"):
+            return ()
+        located = adapter.find(checkpoint) if checkpoint else adapter.find()
+        return located if isinstance(located, tuple) else (located,)
+    return () if name == "predictions" else (locate(text, kinds=KINDS, role="captioner"),)
 
 
 def find_parts(text: str | None) -> Parts:

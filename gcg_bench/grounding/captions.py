@@ -14,8 +14,10 @@ _ENDS = ".?!;"
 def lowered(text: str) -> str:
     """The text in lower case with as many characters as before.
 
-    A character whose lower case has another length stays as it is.
+    A character whose lower case has another length stays as it is. A lone surrogate, which
+    tokenizers refuse, becomes a question mark.
     """
+    text = text.encode("utf-8", "replace").decode()
     return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 

@@ -25,9 +25,10 @@ class Pipeline:
     """Answers with captions of a captioner whose phrases a grounder and a masker ground anew.
 
     A phrase gets the masks of all its regions, and the highest of their scores; a phrase without a
-    region stays without a mask. A query with an expression needs no caption: the expression is the
-    phrase. `referring` and `reasoning` ask for one region: the best one is given, whatever its
-    score; `generalized_referring` gets the regions above the threshold, and is refused without one.
+    region stays without a mask, and masks without words are left out. A query with an expression
+    needs no caption: the expression is the phrase. `referring` and `reasoning` ask for one region:
+    the best one is given, whatever its score; `generalized_referring` gets the regions above the
+    threshold, and is refused without one.
 
     Attributes:
         settings: the values that decide the answers.
@@ -115,7 +116,7 @@ class Pipeline:
         if prediction.error is not None:
             return prediction
         caption = prediction.grounding.caption
-        phrases = [phrase for phrase in prediction.grounding.phrases if phrase.text]
+        phrases = [phrase for phrase in prediction.grounding.phrases if (phrase.text or "").strip()]
         wanted = [Wanted(phrase.text or "", _inside(phrase.span, caption)) for phrase in phrases]
         pixels = query.image.read()
         regions = self._grounder.regions(pixels, caption, wanted)

@@ -20,6 +20,11 @@ def test_letters_with_a_longer_lower_case_stay():
     assert lowered("A CAT in \u0130zmir") == "a cat in \u0130zmir"  # its lower case has two letters
 
 
+def test_lone_surrogates_become_question_marks():
+    assert lowered("A \ud800 cat") == "a ? cat"
+    assert detector_text("A \ud800 cat", [Wanted("\ud800 cat")]) == ("a ? cat.", [(2, 7)])
+
+
 def test_text_and_spans_on_paper():
     wanted = [Wanted("A Cat", (0, 5)), Wanted("the mat"), Wanted("A dog"), Wanted("a cat")]
     text, spans = detector_text("A Cat on the mat", wanted)

@@ -220,13 +220,15 @@ def test_options_that_nothing_can_use_are_refused(parts, captions, options, word
         load_model(f"grounded:{captions}+{parts / 'dino'}", device="cpu", **options)
 
 
-def test_the_doctor_looks_for_all_parts(run, parts):
-    spec = f"grounded:none+{parts / 'dino'}+{parts / 'sam'}"
+@pytest.mark.parametrize(("captioner", "count"), [("none", 2), ("LLAVA", 3), ("glamm-tiny", 3)])
+def test_the_doctor_looks_for_all_parts(run, parts, llava, captioner, count):
+    captioner = captioner.replace("LLAVA", str(llava))
+    spec = f"grounded:{captioner}+{parts / 'dino'}+{parts / 'sam'}"
     _, out, _ = run("doctor", "--model", spec, "--json")
     findings = {finding["what"]: finding for finding in json.loads(out)["findings"]}
     weights = findings[f"model {spec}"]
     assert weights["status"] == "ok"
-    assert weights["found"].count("model.safetensors") == 2
+    assert weights["found"].count("model.safetensors") == count
     assert findings[f"memory of {spec}"]["found"].startswith("about 1.0 GB, of which weights 0.0")
 
 
