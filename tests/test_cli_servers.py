@@ -1,6 +1,7 @@
 """Models on servers as people run them: the command line against a real server on loopback."""
 
 import json
+from threading import Event
 
 import pytest
 from support.chat import Answer, reply, serving
@@ -106,3 +107,46 @@ def test_how_a_server_is_asked_may_change_in_a_run_and_what_it_is_asked_may_not(
         assert code == 2
         assert "max_pixels" in err
         assert len(server.asked) == IMAGES
+
+
+def test_the_doctor_asks_a_server_what_it_serves(run):
+    with serving() as server:
+        secret = server.url.replace("//", "//me:secret@")
+        _, out, _ = run("doctor", "--model", secret, "--json")
+        server.models.body["data"][0]["id"] = "somebody/vlm"
+        _, other, _ = run("doctor", "--model", secret, "--json")
+    _, gone, _ = run("doctor", "--model", secret, "--json")
+    checks = [
+        next(check for check in json.loads(text)["findings"] if server.url in check["what"])
+        for text in (out, other, gone)
+    ]
+    assert [check["status"] for check in checks] == ["ok", "ok", "missing"]
+    assert "Qwen3-VL-8B-Instruct (boxes in 0-1000)" in checks[0]["found"]
+    assert "somebody/vlm (boxes in an unknown unit)" in checks[1]["found"]
+    assert "Start the server" in checks[2]["remedy"]
+    assert "secret" not in out + other + gone
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_a_server_on_this_machine(predict, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with serving(answers=lambda _: Answer(reply(json.dumps(SCENE)))) as server:
+        code, err, _ = predict(server.url)
+    assert code == 0, err
+
+
+def test_an_image_that_hangs_costs_itself(predict):
+    count = iter(range(100))
+    over = Event()
+
+    def answers(_):
+        if next(count) == 2:
+            return Answer(act=lambda _: over.wait(30))
+        return Answer(reply(json.dumps(SCENE)))
+
+    with serving(answers=answers) as server:
+        code, _, folder = predict(server.url, "--timeout", "1")
+        over.set()
+    assert code == 1
+    errors = [line["error"] for line in lines(folder) if line.get("error")]
+    assert errors == ["no answer within 1 s"]
+    assert len(lines(folder)) == IMAGES

@@ -38,6 +38,7 @@ CONCURRENCY = 4
 SECONDS = 300.0
 RETRIES = 5
 
+_REACH_SECONDS = 10.0
 _MOST = 256  # requests in flight, and repetitions
 _REFUSALS = (400, 404, 415, 422, 501)  # a server's answer to a field that it does not know
 _TRIAL = 'Answer with the JSON object {"ok": true}.'
@@ -122,6 +123,23 @@ def load(  # noqa: PLR0913 - each is an option of the user
     listed = _listed(server, served)
     question = Served(str(listed["id"]), "max_tokens", max_new_tokens, seed)
     return _model(server, listed, question, wishes, pixels, at_a_time, _masker(masker, device))
+
+
+def reach(checkpoint: str) -> str:
+    """What a server serves, in words for the doctor.
+
+    Raises:
+        BadOption: the text is not an address.
+        EnvironmentProblem: no server answers, or it refuses the key.
+    """
+    server = ChatServer(location(checkpoint), seconds=_REACH_SECONDS, retries=0)
+    names = [str(model["id"]) for model in server.models()]
+    families = [(name, family_of_name(name)) for name in map(_shown, names)]
+    known = [
+        f"{name} (boxes in {'an unknown unit' if family is None else family.unit})"
+        for name, family in families[:5]
+    ]
+    return f"{server.url} serves {', '.join(known) or 'models that it does not list'}"
 
 
 def _model(

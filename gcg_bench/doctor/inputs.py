@@ -13,6 +13,7 @@ from gcg_bench.doctor.check import Check, Status, gigabytes, run_check
 from gcg_bench.doctor.job import Job
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
 from gcg_bench.files import checkpoints
+from gcg_bench.files.paths import WEB, private_name
 from gcg_bench.registry import load_entry_point, module, names
 
 _HASHED = 1_000_000_000  # bytes; of larger weight files only the size is reported
@@ -28,7 +29,10 @@ def models(job: Job) -> Iterator[Check]:
     """
     job_model = job.model or "glamm-tiny"
     adapter = adapter_of(job_model)
-    if adapter is None or not hasattr(adapter, "find"):
+    if job_model.startswith(WEB):
+        server = module("adapters", "chat-server", "model")
+        yield run_check(f"model {private_name(job_model)}", partial(server.reach, job_model))
+    elif adapter is None or not hasattr(adapter, "find"):
         yield Check(f"model {job_model}", "ok", "has no weights to check")
     else:
         checkpoint = job_model.partition(":")[2]

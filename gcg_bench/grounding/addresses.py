@@ -18,6 +18,12 @@ class Location:
     url: str
     user: tuple[str, str] | None = field(default=None, repr=False)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine."""
+        host = urlsplit(self.url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
 
 def location(address: str) -> Location:
     """The location of an address `http://HOST:PORT[/PATH]`; the path is `/v1` by default.

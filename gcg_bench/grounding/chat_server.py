@@ -89,6 +89,7 @@ class ChatServer:
         self._client = self._http.Client(
             timeout=self._http.Timeout(seconds, connect=min(_CONNECT, seconds)),
             follow_redirects=False,
+            trust_env=not place.is_local,  # a proxy of the environment cannot reach this machine
         )
         weakref.finalize(self, self._client.close)
 

@@ -63,7 +63,7 @@ def data_uri(pixels: Pixels) -> str:
     from PIL import Image
 
     stream = BytesIO()
-    Image.fromarray(pixels).save(stream, format="png")
+    Image.fromarray(pixels).save(stream, format="png", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
