@@ -22,6 +22,7 @@ _HOME = {
     "Model": "types",
     "OFFICIAL": "tasks.gcg",
     "Pair": "types",
+    "Parts": "types",
     "Phrase": "types",
     "PhraseAgreement": "text.agreement",
     "Picture": "types",

@@ -15,6 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are tied on Linux alone")
 
+WAITS = "open('asked', 'w').close(); time.sleep(100)"
 MODEL = """
 import atexit, ctypes, locale, logging, os, signal, subprocess, sys, threading, time, warnings
 from gcg_bench import Grounding, Phrase, Prediction
@@ -214,7 +215,7 @@ def test_a_closed_stderr_changes_nothing(typed):
 )
 def test_signals_reach_the_model_once(tmp_path, number, code):
     """Sent to the command alone, and to the group as a terminal and timeout(1) do."""
-    (tmp_path / "m.py").write_text(MODEL.replace("ACT", "time.sleep(100)"))
+    (tmp_path / "m.py").write_text(MODEL.replace("ACT", WAITS))
     for to_group in (False, True):
         command = [*COMMAND, "predict", "--model", "./m.py", *DATA, "--out", "r", "--json"]
         with subprocess.Popen(
@@ -230,7 +231,7 @@ def test_signals_reach_the_model_once(tmp_path, number, code):
             ),
         ) as running:
             deadline = time.monotonic() + 60
-            while not (tmp_path / "r" / ".asked").exists() and time.monotonic() < deadline:
+            while not (tmp_path / "asked").exists() and time.monotonic() < deadline:
                 time.sleep(0.02)
             (os.killpg if to_group else os.kill)(running.pid, number)
             out, err = running.communicate(timeout=60)
@@ -238,10 +239,11 @@ def test_signals_reach_the_model_once(tmp_path, number, code):
         assert err.strip().endswith("run the same command again to continue")
         assert err.count("finished work is kept") == 1
         assert not (tmp_path / "r" / ".lock").exists()
+        (tmp_path / "asked").unlink()
 
 
 def test_who_kills_the_command_kills_the_model(tmp_path):
-    (tmp_path / "m.py").write_text(MODEL.replace("ACT", "time.sleep(100)"))
+    (tmp_path / "m.py").write_text(MODEL.replace("ACT", WAITS))
     command = [*COMMAND, "predict", "--model", "./m.py", *DATA, "--out", "r"]
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as running:
         lock, deadline = tmp_path / "r" / ".lock", time.monotonic() + 60

@@ -1,5 +1,6 @@
 """evaluate and predict: run a model on a split, with and without scoring."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from gcg_bench.cli.showing import say_failed, seed_of, show
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.arguments import parsed
-from gcg_bench.pipeline.evaluate import Evaluated, make_model, predicted
+from gcg_bench.pipeline.evaluate import Evaluated, make_executor, predicted
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
 from gcg_bench.runs.labels import label_of
 from gcg_bench.scoring.values import size_text
@@ -51,17 +52,18 @@ def evaluate(
         refuse_diagnosis(scoring, specification)
     if len(several) > 1:
         many.refuse_missing(specifications)
-    made = make_model(specifications[0]) if len(several) > 1 else None
     everything = []
-    for specification in specifications:
-        evaluated = run_evaluation(
-            specification,
-            made=made,
-            bar=partial(progress, quiet=silent),
-            message=partial(say, quiet=silent),
-        )
-        everything.append(evaluated)
-        _finish(evaluated, scoring, output, report=report, single=len(several) == 1)
+    # one model answers all data sets
+    with make_executor(specifications[0]) if len(several) > 1 else nullcontext() as made:
+        for specification in specifications:
+            evaluated = run_evaluation(
+                specification,
+                made=made,
+                bar=partial(progress, quiet=silent),
+                message=partial(say, quiet=silent),
+            )
+            everything.append(evaluated)
+            _finish(evaluated, scoring, output, report=report, single=len(several) == 1)
     if len(several) > 1:
         many.show_all(everything, output)
     failed = (result.failed for evaluated in everything for result in evaluated.results)
@@ -145,6 +147,9 @@ def _specification(
             seed=model.seed,
             timeout=model.timeout,
             give_up_after=model.give_up_after,
+            on=model.on,
+            devices=tuple(filter(None, (model.devices or "").split(","))),
+            start_timeout=model.start_timeout,
             retry_failed=model.retry_failed,
             extra=parsed(model.arguments),
         ),

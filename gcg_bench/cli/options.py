@@ -43,6 +43,9 @@ class ModelOptions:
     seed: int
     timeout: float | None
     give_up_after: int | None
+    on: str
+    devices: str | None
+    start_timeout: float
     retry_failed: bool
     forced: bool
 
@@ -178,8 +181,31 @@ model = stacked(
         type=click.IntRange(min=1),
         default=None,
         metavar="N",
-        help="An image counts as failed when N processes in a row died on this image alone: killed,"
-        " out of memory, or a crash in native code. [default: no limit]",
+        help="An image counts as failed when N processes died on this image alone: killed, out of"
+        " memory, or a crash in native code. [default: 2, where the model has its own process]",
+    ),
+    click.option(
+        "--on",
+        type=click.Choice(["auto", "local", "process"]),
+        default="auto",
+        show_default=True,
+        help="Where the model works: in this process, or in one of its own, whose end costs an"
+        " image and never the run. auto: a process where --timeout, --give-up-after or --devices"
+        " need one.",
+    ),
+    click.option(
+        "--devices",
+        default=None,
+        metavar="D,D...",
+        help="One process on each device: numbers of GPUs, or cpu. They share the images.",
+    ),
+    click.option(
+        "--start-timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time limit for building a model in a process of its own.",
     ),
     click.option(
         "--retry-failed",

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_end_now = os._exit
+end_now = os._exit
+"""Ends the process at once; what `os._exit` was before a model could replace it."""
 
 
 class ModelExit(BaseException):
@@ -32,7 +33,7 @@ def contained() -> Iterator[None]:
 
     def raising(status: int) -> None:
         if os.getpid() != owner:
-            _end_now(status)
+            end_now(status)
         raise ModelExit(f"os._exit({status})")
 
     os._exit = raising  # type: ignore[assignment]
@@ -59,4 +60,4 @@ def open_standard() -> None:
 def end_if_forked(owner: int, status: int = 0) -> None:
     """Ends this process when it is not `owner` but one that the model forked."""
     if os.getpid() != owner:
-        _end_now(status)
+        end_now(status)

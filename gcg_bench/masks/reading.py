@@ -6,6 +6,7 @@ The result is canonical (codes.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from gcg_bench.masks.algebra import encode
 from gcg_bench.masks.bitmaps import as_bitmap, bitmap_problem, size_relation
 from gcg_bench.masks.codes import Expanded, IntArray, chunks, compress, expand, without_inner_zeros
 from gcg_bench.masks.numbers import REMEDY, Size, checked_size, plain_numbers, value_text
-from gcg_bench.masks.polygons import from_polygons
+from gcg_bench.masks.polygons import from_box, from_polygons
 from gcg_bench.types import Mask
 
+_CORNERS = ("x0", "y0", "x1", "y1")
 _BATCH = 2**18  # characters expanded at a time; larger arrays exceed the cache of the CPU
 
 
@@ -26,7 +28,8 @@ def read_mask(value: object, *, size: Size | None = None, field: str = "mask") -
 
     Args:
         value: {"size": [height, width], "counts": text, bytes or list of runs}, a list of polygons
-            [x, y, x, y, ...] in pixels, or three or more rows of 0 and 1, or of 0 and 255.
+            [x, y, x, y, ...] in pixels, {"polygons": such a list}, {"box": [x0, y0, x1, y1]} in
+            pixels, or three or more rows of 0 and 1, or of 0 and 255.
         size: (height, width) of the image, which the mask must have; required for polygons.
         field: the name of the field, for messages.
 
@@ -113,6 +116,8 @@ def _valid(results: Sequence[Mask | BadMask]) -> tuple[Mask, ...]:
 
 def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
     """A mask, and whether its run lengths are checked; compressed ones are checked in batches."""
+    if isinstance(value, Mapping) and set(value) in ({"box"}, {"polygons"}):
+        return _drawn(value, size, field), True
     if isinstance(value, Mapping):
         height, width = _stated_size(value, size, field)
         counts = value.get("counts")
@@ -133,6 +138,34 @@ def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
         field=field,
         remedy=REMEDY,
     )
+
+
+def _drawn(value: Mapping[Any, Any], size: Size | None, field: str) -> Mask:
+    """The mask of a box or of polygons that are written as an object with that name."""
+    (name,) = value
+    if size is None:
+        raise BadMask(f"{name} without the image's size", field=field, remedy=REMEDY)
+    if name == "polygons":
+        if not isinstance(value[name], list | tuple):
+            raise BadMask("should be a list of polygons", field=f"{field}.{name}", remedy=REMEDY)
+        return from_polygons(value[name], *size, field=f"{field}.{name}")
+    numbers = value[name]
+    if not isinstance(numbers, list | tuple) or len(numbers) != len(_CORNERS):
+        problem = f"should be the four numbers {', '.join(_CORNERS)} in pixels"
+        raise BadMask(problem, field=f"{field}.{name}", remedy=REMEDY)
+    for number in numbers:
+        if type(number) not in (int, float) or not isfinite(number):
+            problem = f"{value_text(number)} is no finite number"
+            raise BadMask(problem, field=f"{field}.{name}", remedy=REMEDY)
+    x0, y0, x1, y1 = map(float, numbers)
+    if x0 > x1 or y0 > y1:
+        problem = "the corners are not in the order x0, y0, x1, y1"
+        raise BadMask(problem, field=f"{field}.{name}", remedy=REMEDY)
+    if max(numbers) <= 1 and max(size) > 1 and any(0 < number < 1 for number in numbers):
+        problem = "all coordinates lie between 0 and 1"
+        remedy = "Give pixels: multiply by the width and the height of the image"
+        raise BadMask(problem, field=f"{field}.{name}", remedy=remedy)
+    return from_box((x0, y0, x1, y1), *size)
 
 
 def _stated_size(value: Mapping[Any, Any], expected: Size | None, field: str) -> Size:

@@ -4,28 +4,27 @@ The command line, Python users and notebooks all come here, so that a run has th
 same checks and the same signature whoever starts it.
 """
 
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from gcg_bench import tasks
-from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
-from gcg_bench.execution.models import code_of, load_model, name_of, refuse_task
+from gcg_bench.execution.choice import executor_of
+from gcg_bench.execution.executors import Executor
+from gcg_bench.execution.model_spec import ModelSpec
+from gcg_bench.execution.models import code_of, refuse_task
 from gcg_bench.files import paths
-from gcg_bench.pipeline.arguments import as_settings
 from gcg_bench.pipeline.predict import complete, predict
-from gcg_bench.pipeline.remarks import afterwards, suspicions
+from gcg_bench.pipeline.remarks import afterwards, beforehand
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
+from gcg_bench.pipeline.settings import environment_of, settings_of
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
-from gcg_bench.pipeline.wording import in_own_words, reply, wording
+from gcg_bench.pipeline.wording import in_own_words
 from gcg_bench.runs import Run
 from gcg_bench.runs.disk_space import require_disk
 from gcg_bench.runs.labels import label_of
@@ -35,12 +34,10 @@ from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import ready
 from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.storage import keep
-from gcg_bench.types import Bar, Model, Prediction, no_bar
+from gcg_bench.types import Bar, Prediction, no_bar
 
 Message = Callable[[str], None]
 """Takes a sentence for the user."""
-
-_PACKAGES = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pillow")
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Evaluated:
 def evaluate(
     spec: EvaluationSpec,
     *,
-    made: Model | None = None,
+    made: Executor | None = None,
     bar: Bar = no_bar,
     message: Message = print,
 ) -> Evaluated:
@@ -74,7 +71,7 @@ def evaluate(
 
     Args:
         spec: model, data, protocols, run folder.
-        made: the model of the specification, when it was made before, see `make_model`.
+        made: the model of the specification, when it was made before, see `make_executor`.
         bar: a progress bar.
         message: takes what the user should know meanwhile.
 
@@ -91,7 +88,7 @@ def evaluate(
 def predicted(
     spec: EvaluationSpec,
     *,
-    made: Model | None = None,
+    made: Executor | None = None,
     bar: Bar = no_bar,
     message: Message = print,
     scored: bool = False,
@@ -108,8 +105,27 @@ def predicted(
     Raises:
         GcgBenchError: see `evaluate`.
     """
-    loaded, code = spec.data.load(), code_of(spec.model)
-    model, data = _answering(spec, made, loaded)
+    data = spec.data.load()
+    code = code_of(spec.model)
+    refuse_task(spec.model, data.task)
+    with nullcontext(made) if made is not None else make_executor(spec) as model:
+        asked = in_own_words(data, model, spec.data.prompt)
+        yield from _predicted(spec, asked, model, code, bar=bar, message=message, scored=scored)
+
+
+def _predicted(
+    spec: EvaluationSpec,
+    data: Dataset,
+    model: Executor,
+    code: Mapping[str, str],
+    *,
+    bar: Bar,
+    message: Message,
+    scored: bool,
+) -> Iterator[tuple[Dataset, Run]]:
+    """The one value of `predicted`, with a model that works."""
+    if spec.data.forced and not model.takes_replies:
+        raise BadOption("this model cannot be given replies beforehand: drop --forced")
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
@@ -119,7 +135,7 @@ def predicted(
         _set_aside(folder, settings, message)
     with Run.create_or_resume(folder, settings, environment=environment_of(spec)) as run:
         message(f"run folder: {folder}")
-        for sentence in suspicions(run, spec.label):
+        for sentence in beforehand(run, spec.label):
             message(sentence)
         done = run.done_ids()
         require_disk(folder, [sample for sample in data.samples if sample.id not in done])
@@ -136,18 +152,6 @@ def predicted(
         for sentence in afterwards(spec.model, model, code):
             message(sentence)
         yield data, run
-
-
-def _answering(spec: EvaluationSpec, made: Model | None, data: Dataset) -> tuple[Model, Dataset]:
-    """The model, which must answer the task, and take replies where they are forced.
-
-    Beside it the data set as the model is asked it.
-    """
-    refuse_task(spec.model, data.task)
-    model = make_model(spec) if made is None else made
-    if spec.data.forced and not getattr(model, "takes_replies", False):
-        raise BadOption("this model cannot be given replies beforehand: drop --forced")
-    return model, in_own_words(data, model, spec.data.prompt)
 
 
 def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:
@@ -212,85 +216,21 @@ def predictions_of(
     return complete(data.samples, answers, missing=scoring.missing, limited=limited)
 
 
-def make_model(spec: EvaluationSpec) -> Model:
-    """The model of a specification; see `load_model`."""
+def make_executor(spec: EvaluationSpec) -> Executor:
+    """The model of a specification, where it works; see `executor_of`."""
     options = spec.options
-    return load_model(
-        spec.model,
-        device=options.device,
-        batch_size=options.batch_size,
-        workers=options.workers,
-        seed=options.seed,
-        max_new_tokens=options.max_new_tokens,
-        **options.extra,
-    )
-
-
-def settings_of(
-    spec: EvaluationSpec, data: Dataset, model: Model, code: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """What decides the answers: a run can only be resumed with the same.
-
-    Args:
-        spec: the specification.
-        data: its data set, loaded.
-        model: its model, made.
-        code: the files that the model is made by, each with its sha256, as they were before it was
-            made; as they are now by default.
-    """
-    files = dict(code_of(spec.model) if code is None else code)
-    return {
-        # the digest of the code tells apart models of one name
-        "model": paths.private_name(spec.model if isinstance(spec.model, str) else name_of(model)),
-        **({"code": files} if files else {}),
-        **as_settings(spec.options.extra, getattr(model, "undeciding", ())),
-        "task": data.task,
-        "dataset": data.card.name,
-        "card_version": data.card.version,
-        "split": data.split,
-        "limit": data.limit,
-        "n": len(data.samples),
-        "annotations": dict(data.files),
-        "prompt": prompt_of(data),
-        "seed": spec.options.seed,
-        "oracle": isinstance(model, Oracle),
-        "decoding": {
-            **getattr(model, "settings", {}),
-            **wording(model, (sample.query for sample in data.samples)),
-            **reply(tasks.load(data.task).forced if spec.data.forced else ""),
-        },
-        **spec.settings,
-    }
-
-
-def environment_of(spec: EvaluationSpec) -> dict[str, Any]:
-    """Where and how patiently the answers are made, and what the run is called: never compared.
-
-    What ran out of time says so in its line, so a run may be resumed with another patience.
-    """
-    options = spec.options
-    return {
-        "label": spec.label,
+    hints = {
         "device": options.device,
         "batch_size": options.batch_size,
-        "timeout": options.timeout,
-        "give_up_after": options.give_up_after,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": {name: _version(name) for name in _PACKAGES},
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "workers": options.workers,
+        "seed": options.seed,
+        "max_new_tokens": options.max_new_tokens,
     }
-
-
-def prompt_of(data: Dataset) -> str | list[str]:
-    """The prompt of all queries; where they differ, all prompts in alphabetical order."""
-    prompts = sorted({sample.query.prompt for sample in data.samples})
-    return prompts[0] if len(prompts) == 1 else prompts
-
-
-def _version(package: str) -> str | None:
-    """The installed version of a package; None when it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return executor_of(
+        ModelSpec(spec.model, {**hints, **options.extra}),
+        options=options.extra,
+        on=options.on,
+        devices=options.devices,
+        limited=options.timeout is not None or options.give_up_after is not None,
+        start_timeout=options.start_timeout,
+    )

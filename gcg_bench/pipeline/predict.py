@@ -1,18 +1,16 @@
 """Prediction: every query of a data set goes to a model, and its answers go to a run."""
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence, Set
+from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal, Unpack
+from typing import Literal
 
 from gcg_bench.adapters import Oracle
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData, MissingData
-from gcg_bench.execution.exits import contained
-from gcg_bench.execution.isolation import ModelLimits, checked_limits, isolated_predictions
+from gcg_bench.execution.executors import Executor
+from gcg_bench.execution.local import LocalExecutor
 from gcg_bench.files.paths import without_folders
-from gcg_bench.registry import Loading
 from gcg_bench.runs import Run
 from gcg_bench.types import Bar, Model, Prediction, Query, Sample, no_bar, noun_of, one_of
 
@@ -20,97 +18,66 @@ Missing = Literal["error", "empty"]
 
 
 def predict(
-    model: Model,
+    model: Model | Executor,
     dataset: Dataset,
     run: Run,
     *,
     missing: Missing = "error",
     limited: bool = False,
     bar: Bar = no_bar,
-    **model_limits: Unpack[ModelLimits],
+    timeout: float | None = None,
+    give_up_after: int | None = None,
 ) -> int:
     """Asks the model every query that the run has no answer to; returns how many were asked.
 
     Args:
-        model: one that must see the references (a reference baseline) says so by having `study`;
-            one that can tell beforehand that it has no answers, by having `prepare`.
+        model: a model, or an executor, which says where the model works. A model that must see the
+            references (a reference baseline) says so by having `study`; one that can tell
+            beforehand that it has no answers, by having `prepare`.
         dataset: what to ask.
         run: where the answers go, open for adding.
         missing: whether a model made of files may lack an answer.
         limited: the data set is only the first images of its split.
         bar: a progress bar.
-        model_limits: `timeout` and `give_up_after`, see `ModelLimits`.
+        timeout: seconds for a query, for models in processes of their own.
+        give_up_after: processes that may end while they work on one query alone.
 
     Raises:
-        BadOption: timeout <= 0, or give_up_after < 1.
         MissingData: the folder of the images has gone while the model worked.
         GcgBenchError: what the model's `prepare` found, or that it raised something else.
     """
-    timeout, give_up_after = checked_limits(**model_limits)
-    if isinstance(model, Oracle):
-        model.study(dataset.samples)
-    prepare = getattr(model, "prepare", None)
-    if prepare is not None:
-        with Loading("prepare the model"), contained():
-            prepare([sample.query for sample in dataset.samples], missing=missing, limited=limited)
+    executor: Executor = LocalExecutor(model) if isinstance(model, Model) else model
+    here: object = executor.model
+    if isinstance(here, Oracle):
+        here.study(dataset.samples)
+    queries = [sample.query for sample in dataset.samples]
+    executor.prepare(queries, missing=missing, limited=limited)
     done = run.done_ids()
-    pending = {sample.id: sample.query for sample in dataset.samples if sample.id not in done}
-    count = len(pending)
-    folders = _folders(model, dataset)
-    with bar("predict", count) as advance:
-        for prediction in _given_up(run, give_up_after):
-            if pending.pop(prediction.id, None) is not None:
-                run.append(prediction)
-                advance(1)
-        for prediction in _answers(model, run, list(pending.values()), timeout):
+    pending = {query.id: query for query in queries if query.id not in done}
+    folders = executor.folders | _image_folders(dataset)
+    answers = executor.predictions(
+        list(pending.values()), timeout=timeout, give_up_after=give_up_after
+    )
+    with bar("predict", len(pending)) as advance, closing(answers):
+        for prediction in answers:
             if prediction.error is not None:
                 _refuse_missing_folder(pending[prediction.id])
             run.append(_private(prediction, folders))
             advance(1)
-    return count
+    return len(pending)
 
 
-def _private(prediction: Prediction, folders: set[str]) -> Prediction:
+def _private(prediction: Prediction, folders: Set[str]) -> Prediction:
     """The prediction; its error names files without their folders."""
     if prediction.error is None:
         return prediction
     return replace(prediction, error=without_folders(prediction.error, folders))
 
 
-def _folders(model: Model, dataset: Dataset) -> set[str]:
-    """The folders of the model's code and of the images, which an error may name."""
+def _image_folders(dataset: Dataset) -> set[str]:
+    """The folders of the images, which an error may name."""
     paths = {sample.query.image.path for sample in dataset.samples}
-    folders = {folder for path in paths if path is not None for folder in path.parents[:2]}
-    code = getattr(sys.modules.get(type(model).__module__), "__file__", None)
-    if isinstance(code, str):
-        folders.add(Path(code).parent)
-    return set(map(str, folders))
-
-
-def _answers(
-    model: Model, run: Run, queries: Sequence[Query], timeout: float | None
-) -> Iterator[Prediction]:
-    """The model's answers; images of which processes may have died are asked first, and alone."""
-    suspects = run.journal.suspects.items()
-    return isolated_predictions(
-        model,
-        queries,
-        timeout=timeout,
-        journal=run.journal.file,
-        record=run.journal.record,
-        alone_first=[
-            id_ for id_, suspect in suspects if suspect.ended is not None or suspect.deaths > 1
-        ],
-    )
-
-
-def _given_up(run: Run, deaths: int | None) -> Iterator[Prediction]:
-    """The images that will not be asked again, since processes died of them."""
-    for id_, suspect in run.journal.suspects.items():
-        if suspect.alone and suspect.ended is not None:
-            yield Prediction(id_, error=suspect.ended)
-        elif suspect.alone and deaths is not None and suspect.deaths >= deaths:
-            yield Prediction(id_, error=f"{suspect.deaths} processes died while it was asked")
+    return {str(folder) for path in paths if path is not None for folder in path.parents[:2]}
 
 
 def _refuse_missing_folder(query: Query) -> None:

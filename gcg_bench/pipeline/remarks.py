@@ -1,16 +1,14 @@
-"""What a user should know of a run before and after its model answers, one sentence each."""
+"""What a user should know of a run before and after its model answered, one sentence each."""
 
 from collections.abc import Iterator, Mapping
 
+from gcg_bench.execution.executors import Executor
 from gcg_bench.execution.models import code_of
 from gcg_bench.runs import Run
-from gcg_bench.types import Model
 
 
-def suspicions(run: Run, label: str = "") -> Iterator[str]:
-    """Images that earlier processes may have died of, or were ended for; one sentence each.
-
-    Before them: that a run which continues keeps its name.
+def beforehand(run: Run, label: str = "") -> Iterator[str]:
+    """That a run which continues keeps its name.
 
     Args:
         run: the run.
@@ -18,22 +16,14 @@ def suspicions(run: Run, label: str = "") -> Iterator[str]:
     """
     if label and label != (kept := run.environment.get("label")):
         yield f"the run keeps its name {kept!r}" if kept else "the run was begun without a name"
-    for id_, suspect in run.journal.suspects.items():
-        if suspect.ended is not None:
-            yield f"image {id_}: {suspect.ended}, and the process had to be ended"
-        elif suspect.deaths > 1:
-            yield (
-                f"image {id_}: {suspect.deaths} processes in a row died while the model had it. It"
-                f" is asked alone now; --give-up-after {suspect.deaths} counts it as failed then"
-            )
 
 
-def afterwards(named: object, model: Model, code: Mapping[str, str]) -> Iterator[str]:
+def afterwards(named: object, model: Executor, code: Mapping[str, str]) -> Iterator[str]:
     """What the model noted, and whether its code changed while it answered.
 
     Args:
         named: the model as the user named it.
-        model: the model.
+        model: the model where it works.
         code: the files of its code before it was made, each with its sha256.
     """
     if changed := _changed(code, code_of(named)):
@@ -41,7 +31,7 @@ def afterwards(named: object, model: Model, code: Mapping[str, str]) -> Iterator
             f"{changed} changed while the model answered: what is loaded later is of the new"
             " code. Run it again into another --out if an answer may depend on that"
         )
-    for sentence in getattr(model, "notes", list)():
+    for sentence in model.notes():
         yield f"{sentence}."
 
 

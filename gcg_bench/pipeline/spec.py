@@ -9,6 +9,7 @@ from gcg_bench import tasks
 from gcg_bench.data import Dataset, Sizes, load_dataset
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
+from gcg_bench.execution.process import START_TIMEOUT
 from gcg_bench.pipeline.predict import Missing
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol, Task
@@ -112,6 +113,10 @@ class ModelOptions:
         seed: for models that draw.
         timeout: seconds after which an image counts as failed; None to wait for ever.
         give_up_after: processes that may die while they work on one image alone.
+        on: the executor: `local`, `process`, or `auto`, which is `process` where a timeout, a limit
+            of deaths, devices or a worker ask for it.
+        devices: one process for each: `cpu`, `cuda:1`, or the number of a GPU.
+        start_timeout: seconds until a process must have built its model.
         retry_failed: queries that failed in the run folder are asked again.
         extra: options of the model's own, by name.
     """
@@ -123,6 +128,9 @@ class ModelOptions:
     seed: int = 0
     timeout: float | None = None
     give_up_after: int | None = None
+    on: str = "auto"
+    devices: tuple[str, ...] = ()
+    start_timeout: float = START_TIMEOUT
     retry_failed: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -136,6 +144,8 @@ class ModelOptions:
             raise BadOption(f"timeout is {self.timeout}; give a number of seconds above 0, or None")
         if self.give_up_after is not None and self.give_up_after < 1:
             raise BadOption(f"give_up_after is {self.give_up_after}; give 1 or more, or None")
+        if not 0 < self.start_timeout < float("inf"):
+            raise BadOption(f"start_timeout is {self.start_timeout}; give seconds above 0")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,8 @@ from typing import Any
 
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadOption
-from gcg_bench.execution.exits import contained
-from gcg_bench.registry import Loading
-from gcg_bench.types import Model, Query
+from gcg_bench.execution.executors import Executor
+from gcg_bench.types import Query
 
 EXPRESSION = " The Red  box & more. "
 """Stands for the expression of every query, with what an instruction may change in it: capitals,
@@ -24,7 +22,7 @@ white space, a sign, an end."""
 _DIGITS = 8
 
 
-def wording(model: Model, queries: Iterable[Query]) -> dict[str, Any]:
+def wording(model: Executor, queries: Iterable[Query]) -> dict[str, Any]:
     """The setting `default_prompt`: what the model asks where a query has no prompt of its own.
 
     It is the digest of the instructions of all queries, each without its prompt and with EXPRESSION
@@ -34,21 +32,17 @@ def wording(model: Model, queries: Iterable[Query]) -> dict[str, Any]:
     Raises:
         GcgBenchError: `worded` raises something, or returns no text.
     """
-    worded = getattr(model, "worded", None)
-    if not callable(worded):
-        return {}
     texts = set()
-    with Loading("word the instruction"), contained():
-        for query in queries:
-            expression = None if query.expression is None else EXPRESSION
-            text = worded(replace(query, prompt="", expression=expression))
-            if not isinstance(text, str):
-                raise BadOption(f"worded of the model should return a text, not {text!r:.80}")
-            texts.add(text)
-    return {"default_prompt": _digest("\n".join(sorted(texts)))}
+    for query in queries:
+        expression = None if query.expression is None else EXPRESSION
+        text = model.worded(replace(query, prompt="", expression=expression))
+        if text is None:
+            return {}
+        texts.add(text)
+    return {"default_prompt": _digest("\n".join(sorted(texts)))} if texts else {}
 
 
-def in_own_words(data: Dataset, model: Model, prompt: str | None) -> Dataset:
+def in_own_words(data: Dataset, model: Executor, prompt: str | None) -> Dataset:
     """The data set as a model is asked it.
 
     A model with `own_instruction` gets queries without the instruction of the data card or of the
@@ -56,10 +50,10 @@ def in_own_words(data: Dataset, model: Model, prompt: str | None) -> Dataset:
 
     Args:
         data: the data set.
-        model: the model.
+        model: the model, where it works.
         prompt: the user's prompt; None when there is none.
     """
-    if prompt is not None or not getattr(model, "own_instruction", False):
+    if prompt is not None or not model.own_instruction:
         return data
     usual = {data.card.prompt, tasks.load(data.task).instruction}
     samples = tuple(

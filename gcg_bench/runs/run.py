@@ -34,7 +34,6 @@ from gcg_bench.runs.files import (
     repair_last_line,
     write_json,
 )
-from gcg_bench.runs.journal import Journal
 from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.seals import PREDICTIONS, sealed
 from gcg_bench.runs.settings import refuse_different_settings, refuse_foreign_files
@@ -44,7 +43,6 @@ _SETTINGS = "run.json"
 _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 _LOCK = ".lock"
-_JOURNAL = ".asked"
 _ENVIRONMENT = "environment"
 _PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # valid names of a protocol's folder
 
@@ -68,7 +66,6 @@ class Run:
         self._lock = lock
         self._append_lock = threading.Lock()
         self._done: set[str] | None = None
-        self._journal: Journal | None = None
         self._handle: int | None = None
 
     @classmethod
@@ -129,7 +126,6 @@ class Run:
             refuse_different_settings(folder, dict(run.settings), requested)
             repair_last_line(folder / PREDICTIONS)
             run._done = set(run.done_ids())
-            run._journal = Journal(folder / _JOURNAL, run._done)
             cleanup.pop_all()  # from here on, `close` releases the lock
         return run
 
@@ -141,9 +137,6 @@ class Run:
 
     def close(self) -> None:
         """Releases the lock; the run can still be read. A second call does nothing."""
-        if self._journal is not None:
-            self._journal.close(self.done_ids())
-            self._journal = None
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -168,13 +161,6 @@ class Run:
         finally:
             self._lock.release()
             self._lock = None
-
-    @property
-    def journal(self) -> Journal:
-        """The images in flight of this process and of earlier ones; RunLocked when only read."""
-        if self._journal is None:
-            raise RunLocked(f"{self.folder}: open for reading only, so it has no journal")
-        return self._journal
 
     def append(self, prediction: Prediction) -> None:
         """Adds one prediction; when this returns, the operating system has the whole line.

@@ -10,7 +10,7 @@ from gcg_bench.runs import Run
 PROTOCOLS = ("gcg.official-1", "gcg.strict-2")
 WHOLE = {"run.json", "predictions.jsonl", "report.html", "leaderboard.csv", *PROTOCOLS}
 HIDDEN = re.compile(
-    r"\.lock(\.after-[0-9a-f]{16})?(\.[0-9a-f]{16})?|\.asked|\.(run\.json|rows\.parquet|"
+    r"\.lock(\.after-[0-9a-f]{16})?(\.[0-9a-f]{16})?|\.(run\.json|rows\.parquet|"
     r"scores\.json|report\.html|leaderboard\.csv)\.[0-9a-f]{16}"
 )
 

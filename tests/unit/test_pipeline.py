@@ -1,8 +1,6 @@
 """The one loop: exactly one prediction a query, whatever a model does."""
 
 import hashlib
-import json
-import time
 from dataclasses import replace
 from typing import ClassVar
 
@@ -171,17 +169,19 @@ def test_two_predictions_of_one_image_are_refused():
         complete([one], [Prediction("a", SAID), Prediction("a", SAID)])
 
 
+HANGING = """
+import time
+from gcg_bench import Grounding, Prediction
+
 class Hanging:
-    """Answers all images but one, on which it hangs."""
-
-    def __init__(self, id_):
-        self.id = id_
-
     def answer(self, queries):
         for query in queries:
-            if query.id == self.id:
+            if query.id == "ID":
                 time.sleep(60)
-            yield Prediction(query.id, SAID, seconds=0.5)
+            yield Prediction(query.id, Grounding("something"), seconds=0.5)
+
+load = Hanging
+"""
 
 
 SHAPES = load_dataset("shapes", "val", limit=3)
@@ -193,19 +193,17 @@ def failed(folder):
 
 
 def test_evaluate_gives_an_image_up_when_its_time_is_up(tmp_path):
-    evaluate(Hanging(SECOND), SHAPES, tmp_path / "run", protocols=(), timeout=0.2)
-    assert failed(tmp_path / "run") == {SECOND: "no answer within 0.2 s"}
+    (tmp_path / "m.py").write_text(HANGING.replace("ID", SECOND))
+    evaluate(f"{tmp_path}/m.py", SHAPES, tmp_path / "run", protocols=(), timeout=0.5)
+    assert failed(tmp_path / "run") == {SECOND: "no answer within 0.5 s"}
 
 
-@pytest.mark.parametrize(("patience", "convicted"), [(None, False), (4, False), (3, True)])
-def test_evaluate_gives_an_image_up_of_which_processes_died(tmp_path, patience, convicted):
-    evaluate(Careful(), SHAPES, tmp_path, protocols=())
-    (tmp_path / "predictions.jsonl").write_text("")
-    died = [{"died": {SECOND: 2}}, {"asked": SECOND}]  # after the death of three processes
-    (tmp_path / ".asked").write_text("".join(json.dumps(line) + "\n" for line in died))
-    evaluate(Careful(), SHAPES, tmp_path, protocols=(), give_up_after=patience)
-    why = {SECOND: "3 processes died while it was asked"}
-    assert failed(tmp_path) == (why if convicted else {})
+def test_an_object_of_this_process_cannot_have_a_timeout(tmp_path):
+    class Local(Careful):
+        pass
+
+    with pytest.raises(BadOption, match=r"in a process of its own .*\./file\.py:ATTRIBUTE"):
+        evaluate(Local(), SHAPES, tmp_path / "run", protocols=(), timeout=5)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from support import small_glamm
 from gcg_bench import evaluate
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption, RunConflict
+from gcg_bench.execution.local import LocalExecutor
 from gcg_bench.execution.models import load_model
 from gcg_bench.glamm import inference, prompts
-from gcg_bench.pipeline.evaluate import settings_of
+from gcg_bench.pipeline.settings import settings_of
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec
 from gcg_bench.pipeline.wording import in_own_words
 from gcg_bench.runs import Run
@@ -49,7 +50,7 @@ def run_of(model, out, **options):
 
 def decoding(model, task, split="val", **options):
     spec = EvaluationSpec(model, DataSpec("shapes", split, limit=4, task=task, **options))
-    return settings_of(spec, spec.data.load(), model)["decoding"]
+    return settings_of(spec, spec.data.load(), LocalExecutor(model))["decoding"]
 
 
 def digest(text):

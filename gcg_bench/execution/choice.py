@@ -1,0 +1,67 @@
+"""Chooses the executor of a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gcg_bench.errors import BadOption
+from gcg_bench.execution.executors import Executor
+from gcg_bench.execution.local import LocalExecutor
+from gcg_bench.execution.model_spec import ModelSpec
+from gcg_bench.execution.models import describe_model
+from gcg_bench.execution.process import COMMAND, START_TIMEOUT, of_command, of_model
+
+EXECUTORS = ("auto", "local", "process")
+
+
+def executor_of(
+    spec: ModelSpec,
+    *,
+    options: Mapping[str, Any] | None = None,
+    on: str = "auto",
+    devices: Sequence[str] = (),
+    limited: bool = False,
+    start_timeout: float = START_TIMEOUT,
+) -> Executor:
+    """The executor of a model, with the model built.
+
+    Args:
+        spec: the model.
+        options: arguments that the user gave for the model itself.
+        on: `local`, `process`, or `auto`: a process where limits, devices or a worker need one.
+        devices: one process for each.
+        limited: there is a timeout, or a limit of deaths.
+        start_timeout: seconds until a process must have built the model.
+
+    Raises:
+        BadOption: the executor does not exist, or cannot do what is asked.
+        GcgBenchError: see `load_model`; or a process cannot be started.
+    """
+    if on not in EXECUTORS:
+        raise BadOption(f"--on {on}: give {', '.join(EXECUTORS)}")
+    if isinstance(spec.source, str) and spec.source.startswith(COMMAND):
+        if on == "local":
+            raise BadOption(f"{COMMAND} starts a process: drop --on local")
+        command = spec.source[len(COMMAND) :]
+        return of_command(command, devices, options=options, start_timeout=start_timeout)
+    if _needs_this_process(spec.source):
+        if on == "process" or devices:
+            raise BadOption(
+                f"{spec.source} reads references or files and works in this process: drop"
+                " --on process and --devices"
+            )
+        return LocalExecutor(spec.build())
+    if on == "local" and (devices or limited):
+        raise BadOption("--timeout, --give-up-after and --devices need a process: drop --on local")
+    if on == "process" or devices or limited:
+        return of_model(spec, devices, start_timeout=start_timeout)
+    return LocalExecutor(spec.build())
+
+
+def _needs_this_process(source: object) -> bool:
+    """Whether a named model sees the references, or is made of prediction files."""
+    if not isinstance(source, str):
+        return hasattr(source, "study")
+    description = describe_model(source)
+    return description is not None and (
+        description.needs.oracle or description.name == "predictions"
+    )

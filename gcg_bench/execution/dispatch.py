@@ -1,0 +1,296 @@
+"""Deals queries out to worker processes, and makes one prediction of each, whatever they do.
+
+A process that ends, hangs or breaks the protocol costs what it held. Each of these queries is then
+asked again alone, in a new process. A query that fails alone becomes a prediction with an error.
+"""
+
+import queue
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from time import monotonic
+from typing import Any
+
+from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+from gcg_bench.execution.child import Event
+from gcg_bench.execution.inbox import Inbox
+from gcg_bench.execution.outcomes import Outcomes
+from gcg_bench.execution.slots import Launch, Slot, message_of
+from gcg_bench.execution.wire import Hello, encoded
+from gcg_bench.types import Prediction, Query
+
+_STARTS = 3  # processes in a row that may end while they start, after one has worked
+_REQUEST = 60.0  # seconds for a request that needs no model
+
+Reply = Callable[[Slot, Mapping[str, Any]], bool]
+"""Takes a message that is no answer; True when it knows it."""
+
+
+class Dispatcher:
+    """Worker processes and the queries that wait for them.
+
+    Args:
+        launches: one for each process.
+        prepared: messages that a new process gets after its greeting.
+        reply: takes messages that are no answers.
+    """
+
+    def __init__(
+        self,
+        launches: Sequence[Launch],
+        *,
+        prepared: Callable[[Hello], list[Mapping[str, Any]]] = lambda _: [],
+        reply: Reply = lambda *_: False,
+    ) -> None:
+        events: queue.Queue[Event] = queue.Queue()
+        self.slots = [Slot(launch, events, prepared) for launch in launches]
+        self._inbox = Inbox(self.slots, events)
+        self._reply = reply
+        self._chunks: deque[deque[Query]] = deque()
+        self._outcomes = Outcomes()
+        self._timeout: float | None = None
+        self._opened, self._failed_starts = False, 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What users should know of the workers' behaviour, one sentence each."""
+        return [f"{count} times a worker {what}" for what, count in self._outcomes.noise.items()]
+
+    def open(self) -> Hello:
+        """Starts the first process; returns its greeting.
+
+        Raises:
+            EnvironmentProblem: it cannot be started, ends before its greeting, or gives none.
+            GcgBenchError: the model cannot be built there.
+        """
+        slot = self.slots[0]
+        while slot.hello is None:
+            if slot.child is None:
+                slot.start()
+            self._turn()
+        self._opened = True
+        return slot.hello
+
+    def request(self, message: Mapping[str, Any], ready: Callable[[], bool]) -> None:
+        """Sends a message to the first process and waits until its reply came."""
+        self.open()
+        slot = self.slots[0]
+        assert slot.child is not None
+        slot.child.send(encoded(message))
+        end = monotonic() + _REQUEST
+        while not ready():
+            if slot.child is None or monotonic() > end:
+                raise EnvironmentProblem("the worker does not reply")
+            self._turn(within=1.0)
+
+    def broadcast(self, message: Mapping[str, Any]) -> None:
+        """Sends a message to all processes that run."""
+        for slot in self.slots:
+            if slot.child is not None and slot.hello is not None:
+                slot.child.send(encoded(message))
+
+    def predictions(
+        self,
+        chunks: Sequence[Sequence[Query]],
+        *,
+        timeout: float | None = None,
+        give_up_after: int | None = None,
+    ) -> Generator[Prediction]:
+        """One prediction for each query, in the order in which they come.
+
+        Args:
+            chunks: queries that one process gets one after another.
+            timeout: seconds for a query; times the batch for workers with batches.
+            give_up_after: processes that may end while they work on one query alone.
+
+        Raises:
+            EnvironmentProblem: no process answers anything, or none can be started any more.
+        """
+        self._chunks = deque(deque(chunk) for chunk in chunks)
+        self._timeout = timeout
+        self._outcomes.begin(give_up_after)
+        done = self._outcomes.done
+        left = sum(map(len, self._chunks))
+        for slot in self.slots:
+            slot.chunk.clear()
+        while left:
+            for slot in self.slots:
+                self._feed(slot)
+            if not done:
+                self._turn()
+            while done:
+                left -= 1
+                yield done.popleft()
+        for slot in self.slots:
+            if slot.streams and slot.taken and not slot.ended:
+                slot.tell_end()
+
+    def close(self) -> None:
+        """Ends all processes."""
+        running = [slot for slot in self.slots if slot.child is not None]
+        for slot in running:
+            if slot.in_flight or slot.hello is None:
+                slot.kill()
+            elif slot.child is not None:
+                slot.child.hang_up()
+        for slot in running:
+            if slot.child is not None:
+                slot.child.close()
+            slot.drop()
+
+    def _feed(self, slot: Slot) -> None:
+        """Gives a slot what it may take now, and starts its process when there is something."""
+        while slot.dying is None and (waiting := self._waiting(slot)):
+            if slot.child is None:
+                slot.start()
+            if slot.hello is None or slot.credit <= 0:
+                return
+            self._ask(slot, waiting.popleft(), single=waiting is self._outcomes.alone)
+
+    def _waiting(self, slot: Slot) -> deque[Query] | None:
+        """The queries of which a slot may take one now; None for none.
+
+        A worker that holds queries and gets no more for now is told so: it may be waiting for a
+        whole batch.
+        """
+        if slot.in_flight and (slot.single or self._outcomes.alone):
+            if not slot.ended:
+                slot.tell_end()
+            return None
+        slot.single = False
+        if self._outcomes.alone:
+            return self._outcomes.alone
+        if not slot.chunk and self._chunks:
+            slot.chunk = self._chunks.popleft()
+        if not slot.chunk and slot.in_flight and slot.credit > 0 and not slot.ended:
+            slot.tell_end()
+        return slot.chunk or None
+
+    def _ask(self, slot: Slot, query: Query, *, single: bool) -> None:
+        try:
+            slot.ask(query)
+        except (MissingData, BadData) as error:  # its image cannot be read here
+            self._outcomes.failed(query.id, f"{type(error).__name__}: {error}")
+            return
+        slot.single = single
+        self._outcomes.asked(query)
+
+    def _turn(self, *, within: float | None = None) -> None:
+        """Waits for the next event, or the next deadline, and deals with it."""
+        event = self._inbox.next(self._timeout, within)
+        if event is None:
+            for slot in self._inbox.late(self._timeout):
+                self._late(slot)
+            return
+        slot = next(slot for slot in self.slots if slot.child is event.child)
+        if event.kind == "line":
+            self._take(slot, event)
+        elif event.kind == "long":
+            self._fail(slot, "wrote a line that is too long", kill=True)
+        elif slot.sign(event.kind):
+            self._ended(slot)
+
+    def _late(self, slot: Slot) -> None:
+        """Deals with a slot whose deadline is over."""
+        if slot.dying is not None:
+            self._ended(slot)
+        elif slot.hello is None:
+            slot.kill()
+            raise EnvironmentProblem(
+                f"the worker gave no greeting within {slot.launch.seconds:g} s; a model that loads"
+                " slowly needs a longer --start-timeout"
+            )
+        else:
+            self._timed_out(slot)
+
+    def _timed_out(self, slot: Slot) -> None:
+        slot.kill()
+        queries = slot.drop()
+        reason = f"no answer within {self._timeout:g} s"
+        if len(queries) == 1:
+            (id_,) = queries
+            self._outcomes.failed(id_, reason)
+        else:
+            self._outcomes.retry(queries)
+
+    def _ended(self, slot: Slot) -> None:
+        """A process is over: what it held is asked again alone, or fails."""
+        assert slot.child is not None
+        started = slot.hello is not None
+        text = slot.child.end_text()
+        slot.kill()
+        if started:
+            self._fail(slot, text)
+            return
+        slot.drop()
+        self._failed_starts += 1
+        if self._failed_starts >= _STARTS or not self._opened:
+            raise EnvironmentProblem(f"the worker {text}, before it was ready")
+
+    def _fail(self, slot: Slot, text: str, *, kill: bool = False) -> None:
+        if kill:
+            slot.kill()
+        self._outcomes.died(slot.drop(), text)
+
+    def _take(self, slot: Slot, event: Event) -> None:
+        """Deals with a line of a worker."""
+        message = message_of(event)
+        if slot.hello is None and not (message and self._reply(slot, message)):
+            slot.greet(message)
+            self._failed_starts = 0
+        elif slot.hello is None:
+            return
+        elif message is None:
+            self._outcomes.noise["printed a line that is no answer"] += 1
+        elif type(message.get("more")) is int and slot.hello.pull:
+            if not (slot.ended and slot.streams):  # what was told to end says when it has
+                slot.credit, slot.ended = max(message["more"], 0), False
+        elif "id" in message:
+            self._answer(slot, message)
+        elif "failed" in message:
+            self._stream_failed(slot, str(message["failed"]))
+        elif "done" in message:
+            self._stream_ended(slot)
+        elif not self._reply(slot, message):
+            self._outcomes.noise["sent a message that is no answer"] += 1
+
+    def _answer(self, slot: Slot, message: Mapping[str, Any]) -> None:
+        id_ = str(message["id"])
+        if id_ not in slot.in_flight:
+            if self._outcomes.is_finished(id_):
+                self._outcomes.noise["answered a query twice"] += 1
+            elif len(slot.in_flight) == 1 and not slot.streams:
+                (expected,) = slot.in_flight
+                slot.answered(expected)
+                text = f"the worker answered with the id {id_[:80]!r}, which was not asked"
+                self._outcomes.failed(expected, text)
+            else:
+                self._outcomes.noise["answered with an id that was not asked"] += 1
+            return
+        self._outcomes.answered(slot.answered(id_), message)
+
+    def _stream_failed(self, slot: Slot, text: str) -> None:
+        """The model raised while it held queries; its process goes on."""
+        single, queries = slot.single, slot.begin_stream()
+        if not queries:
+            self._none_taken(slot, text)
+        elif single:
+            for id_ in queries:
+                self._outcomes.failed(id_, text)
+        else:
+            self._outcomes.retry(queries)
+
+    def _stream_ended(self, slot: Slot) -> None:
+        """The model's answers ended."""
+        told, taken = slot.ended, slot.taken
+        for id_ in slot.begin_stream():
+            self._outcomes.failed(id_, "the model gave no answer")
+        if not told and not taken:
+            self._none_taken(slot, "the model gave no answer")
+
+    def _none_taken(self, slot: Slot, text: str) -> None:
+        """The model fails before it takes a query, and would do so on every retry."""
+        waiting = [*slot.chunk, *self._outcomes.alone]
+        slot.chunk.clear()
+        self._outcomes.alone.clear()
+        for query in waiting:
+            self._outcomes.failed(query.id, text)
