@@ -19,6 +19,7 @@ _OPTIONS = {
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_SECRET = re.compile(r"(?:.*_)?(?:key|token|secret|password)", re.IGNORECASE)
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*)(?P=quote)""", re.DOTALL)
 
 
@@ -59,8 +60,9 @@ def parsed(arguments: Iterable[str]) -> dict[str, Any]:
 def as_settings(arguments: Mapping[str, Any], undeciding: Collection[str] = ()) -> dict[str, Any]:
     """The setting `arguments`: what decides the answers of a model beside its name; often empty.
 
-    No absolute path enters a run: a text that is one becomes its last part. A value that is no
-    number, text, boolean or None counts by the name of its type.
+    No absolute path enters a run: a text that is one becomes its last part. No secret does: of a
+    text whose argument is called `key`, `api_key`, `hf_token`, ... only its presence is recorded. A
+    value that is no number, text, boolean or None counts by the name of its type.
 
     Args:
         arguments: by name.
@@ -73,6 +75,8 @@ def as_settings(arguments: Mapping[str, Any], undeciding: Collection[str] = ()) 
 
 def _setting(argument: tuple[str, Any]) -> tuple[str, Any]:
     name, value = argument
+    if isinstance(value, str) and value and _SECRET.fullmatch(name):
+        return name, "hidden"
     if isinstance(value, str):
         return name, paths.private_name(value)
     if value is None or isinstance(value, bool | int):

@@ -137,3 +137,28 @@ def test_a_signature_tells_text_from_number_and_the_models_own_setting():
     (field,) = set(answered_by(hostile)) - {"prompt"}
     assert field == "argument_a%7Cb%3Ac"
     assert answered_by(hostile)[field] == json.dumps("x|by:me\r\n").replace("|", "%7C")
+
+
+def test_secrets_are_not_recorded():
+    given = {
+        "api_key": "sk-1234",
+        "KEY": "sk-1234",
+        "hf_token": "hf_1234",
+        "password": "1234",
+        "token": "",
+        "max_token": 12,
+        "keys": "a,b",
+        "keyword": "dog",
+        "api_key_env": "MY_KEY",
+    }
+    assert as_settings(given)["arguments"] == {
+        "api_key": "hidden",
+        "KEY": "hidden",
+        "hf_token": "hidden",
+        "password": "hidden",
+        "token": "",
+        "max_token": 12,
+        "keys": "a,b",
+        "keyword": "dog",
+        "api_key_env": "MY_KEY",
+    }
