@@ -244,7 +244,8 @@ def said(spec: object, **given: object) -> str | None:
 def test_models_of_users() -> None:
     everything = "cpu 1 ['batch_size', 'seed', 'workers'] 7"
     assert said("./users_model.py", device="cpu") == everything
-    assert said("users_model.py", device="cpu", length=None) == everything
+    assert said("users_model.py", device="cpu", max_new_tokens=None) == everything
+    assert said("users_model.py", device="cpu", length=None).startswith("cpu None")
     assert said("./users_model.py:load", device="cpu", length=3).startswith("cpu 3")
     assert said("./users_model.py:Echo", seed=5) == "None 5"
     assert said("users_model:Echo", seed=5) == "None 5"
