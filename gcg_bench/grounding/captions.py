@@ -25,7 +25,8 @@ def detector_text(caption: str, phrases: Sequence[Wanted]) -> tuple[str, list[Sp
     """The text that a detector gets for a caption, and the span of each phrase in it.
 
     A phrase without a span is looked for in the caption, first behind the phrase before it. A
-    phrase that the caption does not hold is added behind it, as a sentence of its own.
+    phrase that the caption does not hold is added behind it, as a sentence of its own. A phrase
+    without words has the span (0, 0).
 
     Args:
         caption: the caption; it may be empty.
@@ -33,13 +34,13 @@ def detector_text(caption: str, phrases: Sequence[Wanted]) -> tuple[str, list[Sp
     """
     text, spans, end = lowered(caption), [], 0
     for phrase in phrases:
-        span = phrase.span or find(phrase.text, caption, end)
+        words = lowered(phrase.text).strip()
+        span = phrase.span or (find(phrase.text, caption, end) if words else (0, 0))
         if span is None:
-            words = lowered(phrase.text).strip()
             text = f"{_closed(text)} {words}" if text.strip() else words
             span = (len(text) - len(words), len(text))
         else:
-            end = span[1]
+            end = max(end, span[1])
         spans.append(span)
     return _closed(text), spans
 

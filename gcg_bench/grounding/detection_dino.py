@@ -112,7 +112,7 @@ class GroundingDino:
 
         Returns:
             Boxes of shape (queries, 4), centre and sides from 0 to 1; for each span scores of shape
-            (queries,), 0 for a span without a token.
+            (queries,), NaN for a span without a token.
         """
         import torch
 
@@ -132,6 +132,6 @@ class GroundingDino:
         scores = []
         for span in spans:
             tokens = tokens_of(span, offsets)
-            none = np.zeros(len(boxes))
+            none = np.full(len(boxes), np.nan)
             scores.append(probabilities[:, tokens].mean(axis=1) if tokens else none)
         return boxes, scores

@@ -21,7 +21,7 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _BILINEAR = 2  # the number of the filter in Pillow
 _FILTERS = range(6)
-_MOST = 1 << 14  # pixels of a side
+_MOST = 1 << 12  # pixels of a side
 
 Size = tuple[int, int]
 
@@ -45,13 +45,16 @@ class Preparation:
     resample: int = _BILINEAR
 
     def resized(self, height: int, width: int) -> Size:
-        """The (height, width) that an image of a size is scaled to."""
+        """The (height, width) that an image of a size is scaled to; at least 1 each."""
         if "height" in self.size:
             return self.size["height"], self.size["width"]
+        longest = self.size["longest_edge"]
         if "shortest_edge" in self.size:
-            return _shortest(height, width, self.size["shortest_edge"], self.size["longest_edge"])
-        scale = self.size["longest_edge"] / max(height, width)
-        return int(height * scale + 0.5), int(width * scale + 0.5)
+            rows, columns = _shortest(height, width, self.size["shortest_edge"], longest)
+        else:
+            scale = longest / max(height, width)
+            rows, columns = int(height * scale + 0.5), int(width * scale + 0.5)
+        return max(rows, 1), max(columns, 1)
 
     def prepared(self, pixels: Pixels) -> NDArray[np.float32]:
         """The pixels of an image as a network takes them, float32 of shape (3, rows, columns).
@@ -62,7 +65,6 @@ class Preparation:
         from PIL import Image
 
         rows, columns = self.resized(*pixels.shape[:2])
-        rows, columns = max(rows, 1), max(columns, 1)
         image = Image.fromarray(pixels).resize((columns, rows), Image.Resampling(self.resample))
         values = np.asarray(image).astype(np.float32) * np.float32(1 / 255)
         mean = np.array(self.mean, np.float32)

@@ -1,5 +1,6 @@
 """Fuzz targets of the parts that adapters of grounding models share."""
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -56,4 +57,30 @@ def place_phrases(given: tuple[list[str], str], folder: Path) -> None:
             assert 0 <= span[0] < span[1] <= len(caption)
 
 
-TARGETS = (Target("grounding: phrases", make_phrases, place_phrases, 1),)
+def split_caption(given: tuple[list[str], str], folder: Path) -> None:
+    """Every phrase has its words in a detector's text, and every token lies in one piece."""
+    from gcg_bench.grounding.captions import detector_text, lowered, pieces, tokens_of
+    from gcg_bench.grounding.placing import find
+    from gcg_bench.grounding.regions import Wanted
+
+    del folder
+    phrases, caption = given
+    text, spans = detector_text(caption, [Wanted(phrase) for phrase in phrases])
+    assert text.endswith(".")
+    assert text.startswith(lowered(caption).rstrip())
+    assert all(0 <= start <= end <= len(text) for start, end in spans)
+    for phrase, (start, end) in zip(phrases, spans, strict=True):
+        if find(phrase, caption) is None:
+            assert text[start:end] == lowered(phrase).strip()
+    tokens = [match.span() for match in re.finditer(r"\w|[^\w\s]", text)]
+    for most in (1, 3, 20):
+        parts = pieces(text, tokens, spans, most)
+        inside = [tokens_of(part, tokens) for part in parts]
+        assert [k for part in inside for k in part] == [*range(len(tokens))]
+        assert all(len(part) <= most for part in inside)
+
+
+TARGETS = (
+    Target("grounding: phrases", make_phrases, place_phrases, 1),
+    Target("grounding: texts of detectors", make_phrases, split_caption, 1),
+)

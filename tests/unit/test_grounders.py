@@ -130,6 +130,8 @@ def test_phrases_without_words_and_no_phrases(folders):
     model = grounder(folders["dino"], threshold=0.0)
     assert model.regions(PIXELS, "a box", []) == []
     assert model.regions(PIXELS, "", [Wanted(" ")]) == [()]
+    found = model.regions(PIXELS, "a box", [Wanted(" "), Wanted("a box")], best=True)
+    assert [len(regions) for regions in found] == [0, 1]
 
 
 def test_owlv2_gives_the_boxes_of_its_own_post_processing(folders):

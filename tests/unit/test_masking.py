@@ -88,6 +88,12 @@ def test_many_boxes_are_single_boxes(folders, kind):
     assert masker.of_boxes(PIXELS, []) == ()
 
 
+def test_a_thin_image_has_masks(folders):
+    masker = SamMasker(locate_masker(str(folders["sam"])))
+    (mask,) = masker.of_boxes(np.zeros((1, 300, 3), np.uint8), [(0.0, 0.0, 40.0, 1.0)])
+    assert (mask.height, mask.width) == (1, 300)
+
+
 def test_settings_name_the_masker(folders):
     masker = SamMasker(locate_masker(str(folders["sam"])))
     assert masker.settings["masker"] == "sam"

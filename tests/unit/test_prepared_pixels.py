@@ -78,6 +78,14 @@ def test_the_published_means_on_paper():
     assert SAM.prepared(np.full((2, 4, 3), 255, np.uint8))[:, 512:].any() == 0  # padding
 
 
+def test_a_thin_image_keeps_a_pixel():
+    # on paper: 1 x 5000 scaled to a longer side of 1024 is 0.2 pixels high
+    assert SAM.resized(1, 5000) == (1, 1024)
+    assert SAM.resized(5000, 1) == (1024, 1)
+    assert GROUNDING_DINO.resized(1, 5000) == (1, 1333)
+    assert SAM.prepared(np.zeros((1, 5000, 3), np.uint8)).shape == (3, 1024, 1024)
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     return Checkpoint("small", tmp_path, "sam2")
