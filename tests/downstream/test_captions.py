@@ -112,6 +112,17 @@ def test_boxes_are_those_that_the_published_model_is_given():
         assert given[0].tolist() == entry["given_to_model"]
 
 
+def test_replies_become_the_captions_that_the_published_code_scores():
+    pytest.importorskip("torch")
+    from gcg_bench.glamm.aligned_text import AlignedText
+    from gcg_bench.glamm.answers import _caption, _reply_text
+
+    for entry in golden("region_input")["texts"]:
+        reply = _reply_text(AlignedText(entry["raw"], tuple(range(len(entry["raw"]))))).text
+        caption = _caption(AlignedText(reply, tuple(range(len(reply))))).text
+        assert caption == entry["caption"]
+
+
 def test_a_file_of_another_name_is_read_when_it_is_the_only_one(tmp_path):
     case = golden("imagecap_five")
     (tmp_path / "captions.json").write_text(json.dumps(case["annotation_file"]))

@@ -141,7 +141,11 @@ def junk_phrases_added(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
         truth, rng = scene.sample.truth.phrases, inputs.rng(index)
         occupied = [mask for phrase in truth for mask in phrase.masks]
         junk = [
-            Phrase(inputs.junk, (free_box(occupied, rng),), score=round(float(rng.random()), 3))
+            Phrase(
+                inputs.junk,
+                (free_box(occupied, rng, scene.sample.size),),
+                score=round(float(rng.random()), 3),
+            )
             for _ in range(len(truth) + 1)
         ]
         # At the end: junk may have no words, and the published lists of words and masks, which

@@ -56,7 +56,8 @@ def _answer(
         phrases += _damaged_phrase(phrase, rng, phrase_texts, occupied)
     if rng.random() < 0.25:
         added = Phrase(
-            _choice(phrase_texts, rng) if phrase_texts else None, (free_box(occupied, rng),)
+            _choice(phrase_texts, rng) if phrase_texts else None,
+            (free_box(occupied, rng, sample.size),),
         )
         phrases.append(_with_confidence(added, rng, correct=False))
     phrases.sort(key=lambda phrase: not phrase.masks)
@@ -80,7 +81,7 @@ def _damaged_phrase(
         phrase = replace(phrase, masks=_smaller(phrase.masks, int(rng.integers(1, 4))))
     if damage == "renamed" and phrase_texts:
         phrase = replace(phrase, text=_choice(phrase_texts, rng))
-    if damage == "moved":
+    if damage == "moved" and occupied:
         phrase = replace(phrase, masks=(free_box(occupied, rng),))
     return [_with_confidence(phrase, rng, correct=damage in ("kept", "small"))]
 

@@ -32,14 +32,17 @@ def halves(mask: Mask) -> tuple[Mask, Mask]:
     return encode(bitmap & odd), encode(bitmap & ~odd)
 
 
-def free_box(occupied: Sequence[Mask], rng: np.random.Generator) -> Mask:
+def free_box(
+    occupied: Sequence[Mask], rng: np.random.Generator, size: tuple[int, int] = (1, 1)
+) -> Mask:
     """A mask in a random box that overlaps none of the masks; empty when the box has no free pixel.
 
     Args:
-        occupied: at least one mask of the image.
+        occupied: masks of the image.
         rng: draws the box.
+        size: (height, width) of the image, where no mask says it.
     """
-    free = ~decode(union(occupied))
+    free = ~decode(union(occupied)) if occupied else np.ones(size, dtype=bool)
     height, width = free.shape
     box: NDArray[np.bool_] = np.zeros(free.shape, dtype=bool)
     top, left = int(rng.integers(height)), int(rng.integers(width))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 from gcg_bench.analysis.invariants.mask_changes import halves, mirrored
 from gcg_bench.analysis.invariants.scenes import (
@@ -37,15 +38,25 @@ def references_reordered(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
 def images_renamed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """Every image under another name; the rank of an image (`Sample.order`) stays."""
     del inputs
-    return tuple(_with_name(scene, f"renamed {k}") for k, scene in enumerate(scenes))
+    return tuple(
+        _with_name(scene, f"renamed {k}", f"renamed image {image}")
+        for k, (scene, image) in enumerate(zip(scenes, _images(scenes), strict=True))
+    )
 
 
 def images_reordered(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
-    """The images in another order, with their ranks in that order."""
-    order = inputs.rng(len(scenes)).permutation(len(scenes))
+    """The images in another order, with their ranks in that order.
+
+    The queries of an image keep their order: some protocols ask the first of them alone.
+    """
+    images = _images(scenes)
+    of_image: list[list[Scene]] = [[] for _ in set(images)]
+    for scene, image in zip(scenes, images, strict=True):
+        of_image[image].append(scene)
+    order = inputs.rng(len(scenes)).permutation(len(of_image)).tolist()
     return tuple(
-        replace(scenes[k], sample=replace(scenes[k].sample, order=rank))
-        for rank, k in enumerate(order)
+        replace(scene, sample=replace(scene.sample, order=rank))
+        for rank, scene in enumerate(chain.from_iterable(of_image[image] for image in order))
     )
 
 
@@ -53,8 +64,12 @@ def images_doubled(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """Every image twice in a row, under two names."""
     del inputs
     return tuple(
-        _with_name(replace(scene, sample=replace(scene.sample, order=2 * k + copy)), f"{k} {copy}")
-        for k, scene in enumerate(scenes)
+        _with_name(
+            replace(scene, sample=replace(scene.sample, order=2 * k + copy)),
+            f"{k} {copy}",
+            f"image {image} {copy}",
+        )
+        for k, (scene, image) in enumerate(zip(scenes, _images(scenes), strict=True))
         for copy in (0, 1)
     )
 
@@ -112,8 +127,17 @@ def _with_truth(scene: Scene, truth: Grounding) -> Scene:
     return replace(scene, sample=replace(scene.sample, truth=truth))
 
 
-def _with_name(scene: Scene, name: str) -> Scene:
-    query = replace(scene.sample.query, id=name, image_id=name)
+def _images(scenes: Scenes) -> list[int]:
+    """The number of the image of each scene; images count from 0 in their order."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(scene.sample.query.image_id, len(numbers)) for scene in scenes]
+
+
+def _with_name(scene: Scene, name: str, image: str) -> Scene:
+    """The scene with other ids of its query and its image, which are one where they were one."""
+    query = scene.sample.query
+    image_id = name if query.image_id == query.id else image
+    query = replace(query, id=name, image_id=image_id)
     return replace(scene, sample=replace(scene.sample, query=query))
 
 

@@ -164,7 +164,7 @@ def check_laws(
     }
     changed = {name: _changed_images(before, scenes) for name, scenes in after.items()}
     # a law with DOWN_BY_SHARE changes one phrase of an image
-    phrases = sum(len(sample.truth.phrases) for sample in usable_samples)
+    phrases = sum(len(sample.truth.phrases) for sample in usable_samples) or len(usable_samples)
     results = (
         _law_results(law, protocol, scores[protocol.folder], changed[law.name] / phrases)
         for law in laws
@@ -185,12 +185,22 @@ def check_laws(
 def _usable(samples: Sequence[Sample], protocols: Sequence[EvalProtocol]) -> list[Sample]:
     """The samples whose references can be damaged; raises MissingData when there is none."""
     words = any(protocol.compares_phrases for protocol in protocols)
+    if not any(protocol.parts.masks for protocol in protocols):
+        return _captioned(samples)
     usable_samples = [sample for sample in samples if usable(sample, words=words)]
     if not usable_samples:
         phrase = "words and a mask" if words else "a mask"
         problem = f"no image is usable: a reference needs phrases, each with {phrase}"
         raise MissingData(f"{problem} of some pixels, and no crowd")
     return usable_samples
+
+
+def _captioned(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples with a reference caption; raises MissingData when there is none."""
+    captioned = [sample for sample in samples if any(sample.captions)]
+    if not captioned:
+        raise MissingData("no image is usable: a reference needs a caption")
+    return captioned
 
 
 def _law_results(
