@@ -5,6 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import small_grounders
 
 from gcg_bench.adapters import florence_2
@@ -13,7 +15,8 @@ from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
 from gcg_bench.execution.models import load_model
 from gcg_bench.grounding.masking import BoxMasker
 from gcg_bench.masks import area, boxes, decode
-from gcg_bench.types import Picture, Query
+from gcg_bench.predictions import write_line
+from gcg_bench.types import Grounding, Picture, Prediction, Query
 
 CAPTION = "A red box and a café."
 GROUNDED = "A red box<loc_100><loc_200><loc_499><loc_599>a café<loc_0><loc_0><loc_999><loc_999>"
@@ -141,6 +144,24 @@ def test_polygons_of_an_expression(model):
 @pytest.mark.parametrize("text", ["", "no idea", loc(1, 2), loc(1, 2, 3, 4), loc(1, 2, 3, 4, 5)])
 def test_expressions_without_a_polygon(model, text):
     assert polygons(model, text) is None
+
+
+PIECES = (
+    "<loc_0>", "<loc_999>", "<loc_500>", "<loc_100><loc_200><loc_300><loc_400>", "<poly>",
+    "</poly>", "<sep>", "a cat", " a dog ", "é", "\n", "<", ">", "<od>", "<s>", "<pad>", "</bbox>",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_whatever_it_writes_can_be_a_prediction(model, text):
+    caption = florence_2.read_caption(model._processor, text)
+    phrases = read(model, text, caption, height=48, width=64)
+    for phrase in phrases:
+        assert phrase.span is None or caption[slice(*phrase.span)] == phrase.text
+        assert all((mask.height, mask.width) == (48, 64) for mask in phrase.masks)
+    mask = polygons(model, text, height=48, width=64)
+    assert mask is None or (mask.height, mask.width) == (48, 64)
+    assert write_line(Prediction("a", Grounding(caption, phrases)))
 
 
 # --- instructions ---------------------------------------------------------------------------------

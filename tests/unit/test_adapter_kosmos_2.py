@@ -5,6 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import small_detectors, small_grounders
 
 from gcg_bench.adapters import kosmos_2
@@ -13,7 +15,8 @@ from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
 from gcg_bench.execution.models import load_model
 from gcg_bench.grounding.masking import BoxMasker
 from gcg_bench.masks import area, boxes
-from gcg_bench.types import Picture, Query
+from gcg_bench.predictions import write_line
+from gcg_bench.types import Grounding, Picture, Prediction, Query
 
 SNOWMAN = (
     "<phrase> a snowman</phrase><object><patch_index_0044><patch_index_0863></object> warming"
@@ -132,6 +135,24 @@ def test_a_single_cell_and_exchanged_corners(model):
     assert rectangles(read(model, cell)[1][0]) == [(0, 0, 2, 2)]
     exchanged = SNOWMAN.replace("0044", "@").replace("0863", "0044").replace("@", "0863")
     assert rectangles(read(model, exchanged)[1][0]) == [(25, 3, 63, 53)]
+
+
+PIECES = (
+    "<phrase>", "</phrase>", "<object>", "</object>", "</delimiter_of_multi_objects/>", "<", ">",
+    "<patch_index_0000>", "<patch_index_1023>", "<patch_index_9999>", " a cat", "  ", "\n", "é", ".",
+    "<object><patch_index_0005><patch_index_0911></object>", "</image>", "<grounding>",
+    "<phrase> x</phrase><object><patch_index_0044><patch_index_0863></object>",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_whatever_it_writes_can_be_a_prediction(model, text):
+    caption, phrases = read(model, text, height=48, width=64)
+    for phrase in phrases:
+        assert phrase.span is None or caption[slice(*phrase.span)] == phrase.text
+        assert all((mask.height, mask.width) == (48, 64) for mask in phrase.masks)
+        assert all(area(phrase.masks) > 0)
+    assert write_line(Prediction("a", Grounding(caption, phrases)))
 
 
 # --- instructions ---------------------------------------------------------------------------------
