@@ -14,18 +14,25 @@ from gcg_bench import machine
 from gcg_bench.adapters import Needs
 from gcg_bench.errors import BadData, BadOption
 from gcg_bench.glamm.resources import precision
-from gcg_bench.grounding.boxes import Frame, to_pixels
+from gcg_bench.grounding.florence_replies import (
+    GROUND,
+    SEGMENT,
+    read_caption,
+    read_phrases,
+    read_polygons,
+    region_marks,
+)
 from gcg_bench.grounding.masking import Masker, load_masker
-from gcg_bench.grounding.placing import Span, place
 from gcg_bench.grounding.processors import load_processor
 from gcg_bench.grounding.weights import Checkpoint, load_network, locate
-from gcg_bench.masks import from_polygons
-from gcg_bench.types import Box, Grounding, Mask, Model, Phrase, Pixels, Prediction, Query
+from gcg_bench.types import Grounding, Model, Phrase, Pixels, Prediction, Query
 
 DEFAULT = "florence-community/Florence-2-large"
 MAX_NEW_TOKENS = 1024
 BEAMS = 3
-TASKS = ("gcg", "caption", "referring", "generalized_referring", "reasoning")
+TASKS = (
+    "gcg", "caption", "region_caption", "referring", "generalized_referring", "reasoning",
+)  # fmt: skip
 
 NEEDS = Needs(
     "Florence-2, captions with boxes, expressions with polygons; florence-2:ID_OR_FOLDER for"
@@ -50,13 +57,10 @@ CITATION = (
 
 SHORT = "<CAPTION>"
 DETAILED = "<DETAILED_CAPTION>"
-GROUND = "<CAPTION_TO_PHRASE_GROUNDING>"
-SEGMENT = "<REFERRING_EXPRESSION_SEGMENTATION>"
+DESCRIBE = "<REGION_TO_DESCRIPTION>"
 
 _FORMS = ("pure_text", "phrase_grounding", "polygons")
 """The kinds of answers that are read; the processor refuses those that its settings do not name."""
-
-_CORNERS = 3  # at least, of a polygon
 
 
 def load(
@@ -162,6 +166,8 @@ class Florence2:
 
     def worded(self, query: Query) -> str:
         """The instructions that the model asks a query with, one a line."""
+        if query.regions:
+            return DESCRIBE  # the region itself is no part of the wording
         asked = instruction(query)
         return asked if query.expression is not None or _is_plain(query) else f"{asked}\n{GROUND}"
 
@@ -211,72 +217,17 @@ def instruction(query: Query) -> str:
     A prompt may be one of the model's task tokens, e.g. `<MORE_DETAILED_CAPTION>`.
 
     Raises:
-        BadData: the query has regions, which the model does not describe here.
+        BadData: the query has several regions; the model describes one.
     """
+    if len(query.regions) > 1:
+        raise BadData("florence-2 describes one region at a time", image=query.id)
     if query.regions:
-        raise BadData("florence-2 describes no regions here", image=query.id)
+        return DESCRIBE + region_marks(query.regions[0], query.image.height, query.image.width)
     if query.expression is not None:
         return SEGMENT + query.expression.strip()
     return query.prompt or (SHORT if _is_plain(query) else DETAILED)
 
 
 def _is_plain(query: Query) -> bool:
-    """Whether a query asks for a caption without masks."""
-    return query.task == "caption"
-
-
-def read_caption(processor: Any, reply: str) -> str:
-    """The caption of a reply."""
-    text: str = processor.post_process_generation(text=reply, task=DETAILED)[DETAILED]
-    return " ".join(text.split())
-
-
-def read_phrases(
-    processor: Any, reply: str, caption: str, pixels: Pixels, masker: Masker
-) -> tuple[Phrase, ...]:
-    """The phrases of a reply to the caption.
-
-    The processor leaves out characters outside ASCII; a phrase that is found in the caption has the
-    words of the caption. Phrases with equal words that stand at the same place are one phrase.
-
-    Args:
-        processor: the model's.
-        reply: the reply to the second instruction.
-        caption: the caption that was grounded.
-        pixels: of the image.
-        masker: makes boxes into masks.
-    """
-    height, width = pixels.shape[:2]
-    parse = processor.post_processor
-    entries = parse(text=reply, image_size=(width, height), parse_tasks="phrase_grounding")
-    labels = [entry["cat_name"] for entry in entries["phrase_grounding"]]
-    spans = place(labels, caption)
-    grouped: list[tuple[str, Span | None, list[Box]]] = []
-    for entry, label, span in zip(entries["phrase_grounding"], labels, spans, strict=True):
-        boxes = list(map(tuple, entry["bbox"]))
-        if grouped and grouped[-1][:2] == (label, span):
-            grouped[-1][2].extend(boxes)
-        else:
-            grouped.append((label, span, boxes))
-    frame = Frame("pixels", (height, width), (height, width))
-    return tuple(
-        Phrase(
-            label if span is None else caption[slice(*span)],
-            masker.of_boxes(pixels, to_pixels(boxes, frame).boxes),
-            span=span,
-        )
-        for label, span, boxes in grouped
-    )
-
-
-def read_polygons(processor: Any, reply: str, pixels: Pixels) -> Mask | None:
-    """The mask of a reply to an expression; None when it has no polygon with an area."""
-    height, width = pixels.shape[:2]
-    answer = processor.post_process_generation(text=reply, task=SEGMENT, image_size=(width, height))
-    polygons = [
-        polygon
-        for instance in answer[SEGMENT]["polygons"]
-        for polygon in instance
-        if len(polygon) >= 2 * _CORNERS
-    ]
-    return from_polygons(polygons, height, width) if polygons else None
+    """Whether a query asks for words without masks."""
+    return query.task == "caption" or bool(query.regions)

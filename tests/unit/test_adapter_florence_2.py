@@ -1,5 +1,6 @@
 """Florence-2 as a model: recorded texts, the real classes with small weights, the command line."""
 
+import hashlib
 import json
 import shutil
 
@@ -20,6 +21,7 @@ from gcg_bench.types import Grounding, Picture, Prediction, Query
 
 CAPTION = "A red box and a café."
 GROUNDED = "A red box<loc_100><loc_200><loc_499><loc_599>a café<loc_0><loc_0><loc_999><loc_999>"
+REGION = "<loc_100><loc_200><loc_499><loc_599>"
 TRIANGLE = "<loc_0><loc_0><loc_500><loc_0><loc_500><loc_500>"
 
 
@@ -184,9 +186,19 @@ def test_what_is_asked(model, fields, words):
     assert model.worded(Query("a", picture(), **fields)) == words
 
 
-def test_regions_are_refused(model):
-    with pytest.raises(BadData, match="image a: florence-2 describes no regions"):
-        list(model.answer([Query("a", picture(), regions=((0, 0, 5, 5),))]))
+def test_regions(model):
+    # of an image of 200 x 100: 20.1 / 0.2 = 100.5 steps, 20.05 / 0.1 = 200.5 steps, and so on
+    box = (20.1, 20.05, 99.9, 59.95)
+    query = Query("a", picture(), regions=(box,), prompt="Describe it.")
+    assert florence_2.instruction(query) == f"<REGION_TO_DESCRIPTION>{REGION}"
+    assert model.worded(query) == "<REGION_TO_DESCRIPTION>"
+    assert florence_2.read_caption(model._processor, f"</s><s>a red box{REGION}</s>") == "a red box"
+    (answer,) = model.answer([query])
+    assert (answer.error, answer.grounding.phrases) == (None, ())
+    outside = Query("a", picture(), regions=((-3, 0, 200, 500),))
+    assert florence_2.instruction(outside).endswith(">" + loc(0, 0, 999, 999))
+    with pytest.raises(BadData, match="image b: florence-2 describes one region at a time"):
+        list(model.answer([Query("b", picture(), regions=(box, box))]))
 
 
 # --- the real classes -----------------------------------------------------------------------------
@@ -333,6 +345,9 @@ def test_expressions_on_shapes(folder, tmp_path):
     assert not any("error" in line for line in lines)
 
 
-def test_a_task_that_it_does_not_answer(folder, tmp_path, capsys):
-    assert command(folder, tmp_path / "run", "--task", "region_caption") == 2
-    assert "florence-2 does not answer the task region_caption" in capsys.readouterr().err
+def test_regions_on_shapes(folder, tmp_path):
+    settings, lines = predicted(folder, tmp_path / "run", "--task", "region_caption")
+    assert len(lines) == 2
+    assert not any("error" in line or line["phrases"] for line in lines)
+    digest = hashlib.sha256(b"<REGION_TO_DESCRIPTION>").hexdigest()[:8]
+    assert settings["decoding"]["default_prompt"] == digest

@@ -139,7 +139,7 @@ def test_a_single_cell_and_exchanged_corners(model):
 
 PIECES = (
     "<phrase>", "</phrase>", "<object>", "</object>", "</delimiter_of_multi_objects/>", "<", ">",
-    "<patch_index_0000>", "<patch_index_1023>", "<patch_index_9999>", " a cat", "  ", "\n", "é", ".",
+    "<patch_index_0000>", "<patch_index_1023>", "<patch_index_9999>", " a cat", "  ", "\n", "é",
     "<object><patch_index_0005><patch_index_0911></object>", "</image>", "<grounding>",
     "<phrase> x</phrase><object><patch_index_0044><patch_index_0863></object>",
 )  # fmt: skip
