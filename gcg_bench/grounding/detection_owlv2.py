@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gcg_bench.errors import BadData
 from gcg_bench.grounding.captions import lowered
+from gcg_bench.grounding.processors import load_processor
 from gcg_bench.grounding.regions import Region, Wanted, box_regions, corners
-from gcg_bench.grounding.weights import Checkpoint, load_network, load_tokenizer, quiet
+from gcg_bench.grounding.weights import Checkpoint, load_network, load_tokenizer
 from gcg_bench.types import FloatArray, Pixels
 
 KINDS = ("owlv2",)
@@ -48,7 +48,7 @@ class Owlv2:
         self._overlap = overlap
         self._device, self._dtype = device, dtype
         self._tokenizer = load_tokenizer(checkpoint)
-        self._processor = _image_processor(checkpoint)
+        self._processor = load_processor(checkpoint, _processor_class())
         class_name = "Owlv2ForObjectDetection"
         self._network = load_network(checkpoint, class_name, device=device, dtype=dtype)
         self._most = int(self._network.config.text_config.max_position_embeddings)
@@ -117,20 +117,12 @@ class Owlv2:
         return boxes, output.logits[0].double().sigmoid().cpu().numpy()
 
 
-def _image_processor(checkpoint: Checkpoint) -> Any:
-    """The image processor of a checkpoint, of the kind that works without torchvision.
+def _processor_class() -> str:
+    """The class of the image processor that works without torchvision.
 
-    Raises:
-        BadData: it is missing or damaged.
+    Older releases of transformers have the same code under the shorter name.
     """
     import transformers
 
-    library: Any = transformers
-    name = "Owlv2ImageProcessorPil"  # older releases: the same code under the shorter name
-    kind = getattr(library, name if hasattr(library, name) else name.removesuffix("Pil"))
-    try:
-        with quiet():
-            return kind.from_pretrained(checkpoint.folder, local_files_only=True)
-    except (OSError, ValueError, TypeError) as error:
-        problem = f"holds no image processor that can be read ({error})"
-        raise BadData(problem, file=checkpoint.folder, remedy="Download it again") from error
+    name = "Owlv2ImageProcessorPil"
+    return name if hasattr(transformers, name) else name.removesuffix("Pil")

@@ -215,7 +215,9 @@ def _processor(checkpoint: Checkpoint) -> Any:
             " pip install -U transformers"
         )
     try:
-        return kind.from_pretrained(checkpoint.folder, local_files_only=True)
+        return kind.from_pretrained(
+            checkpoint.folder, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError, TypeError, KeyError) as error:
         problem = f"holds no image processor that can be read ({error})"
         raise BadData(problem, file=checkpoint.folder, remedy="Download it again") from error

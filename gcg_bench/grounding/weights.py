@@ -149,6 +149,10 @@ def load_network(checkpoint: Checkpoint, class_name: str, *, device: str, dtype:
                 dtype=getattr(torch, dtype),
                 output_loading_info=True,
             )
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"{checkpoint.name} needs a package that is not installed: {error}"
+        ) from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         problem = f"cannot be loaded as {class_name} ({error})"
         raise BadData(problem, file=checkpoint.folder, remedy="Download it again") from error

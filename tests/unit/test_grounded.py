@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support import small_detectors, small_llava
 
+from gcg_bench.adapters.glamm_tiny import FOLDER
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.execution.models import load_model
@@ -111,6 +112,22 @@ def test_a_language_model_writes_captions_that_a_detector_grounds(run, tmp_path,
     for phrase, found in zip(phrases, regions, strict=True):
         expected = round(max(region.score for region in found), 6) if found else None
         assert phrase.get("score") == expected
+
+
+@pytest.mark.skipif(not (FOLDER / "model.safetensors").is_file(), reason="glamm-tiny is not here")
+def test_another_model_may_write_the_captions(run, tmp_path, parts):
+    spec = f"grounded:glamm-tiny+{parts / 'dino'}"
+    code, _, lines, settings = predicted(run, tmp_path / "new", spec)
+    own_code, _, own, _ = predicted(run, tmp_path / "own", "glamm-tiny")
+    assert (code, own_code) == (0, 0)
+    decoding = settings["settings"]["decoding"] if "settings" in settings else settings["decoding"]
+    assert decoding["captioner"] == "glamm-tiny"
+    assert decoding["captioner_settings"]["checkpoint"] == "glamm-tiny"
+    texts = [[phrase["text"] for phrase in line["phrases"]] for line in lines]
+    assert [line["id"] for line in lines] == [line["id"] for line in own]
+    assert [line["caption"] for line in lines] == [line["caption"] for line in own]
+    assert texts == [[phrase["text"] for phrase in line["phrases"]] for line in own]
+    assert [line["phrases"] for line in lines] != [line["phrases"] for line in own]
 
 
 def test_a_language_model_takes_its_own_options(parts, llava):

@@ -6,7 +6,7 @@ import torch
 from support import small_detectors
 from torch.nn.functional import interpolate
 
-from gcg_bench.errors import BadData
+from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.grounding.masking import BATCH, BoxMasker, SamMasker, locate_masker
 from gcg_bench.masks import decode, from_box
 
@@ -103,6 +103,17 @@ def test_settings_name_the_masker(folders):
 
 def test_boxes_as_masks():
     assert BoxMasker().of_boxes(PIXELS, BOXES) == tuple(from_box(box, 30, 40) for box in BOXES)
+
+
+def test_a_missing_package_is_named(folders, monkeypatch):
+    from transformers import SamModel
+
+    def refuse(*_, **__):
+        raise ImportError("EdgeTamModel requires the timm library")
+
+    monkeypatch.setattr(SamModel, "from_pretrained", refuse)
+    with pytest.raises(EnvironmentProblem, match=r"sam needs a package .* the timm library"):
+        SamMasker(locate_masker(str(folders["sam"])))
 
 
 def test_missing_weights_are_refused(folders, tmp_path):
