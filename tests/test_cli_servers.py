@@ -41,12 +41,15 @@ def test_a_server_answers_a_split(predict):
     with serving(answers=lambda _: Answer(reply(json.dumps(SCENE)))) as server:
         code, err, folder = predict(server.url.replace("//", "//me:secret@"))
         assert len(server.asked) == IMAGES
+        # not the prompt of the data card, which asks for masks between the words
+        assert all(text.startswith("Describe the image in detail") for text in server.texts)
     assert code == 0, err
     assert len({line["id"] for line in lines(folder)}) == IMAGES
     assert {line["caption"] for line in lines(folder)} == {SCENE["caption"]}
     assert all(len(line["phrases"]) == 2 for line in lines(folder))
     settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert settings["model"] == server.url
+    assert settings["prompt"] == ""
     assert settings["decoding"]["checkpoint"] == "Qwen/Qwen3-VL-8B-Instruct"
     assert settings["decoding"]["coordinates"] == "0-1000"
     for file in folder.rglob("*"):

@@ -1,8 +1,8 @@
 """What a multimodal language model is asked: the instruction of a task, and a schema of answers.
 
-The prompt of a data set for grounded captions asks for masks between the words, which only a model
-that was trained on it can give. So a model gets an instruction of its own, unless the user or the
-data set asks for something else.
+The prompt of a data card for grounded captions asks for masks between the words, which only a model
+that was trained on it can give. So these models have `own_instruction`: a prompt that they get is
+one that the user or a query gives.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,6 @@ _REGION = (
     "Describe the region of the image inside the box {regions} in a short phrase of plain text."
 )
 _EXPRESSION = "{expression}"
-_MASKS_IN_TEXT = "respond with interleaved segmentation masks"
 
 _UNIT_WORDS: dict[Unit, str] = {
     "pixels": "A box is [x0, y0, x1, y1] in pixels of an image of {width} x {height} pixels.",
@@ -78,11 +77,11 @@ class Asking:
     style: Style
 
     def template(self, query: Query) -> str:
-        """The instruction of a query, with BOX, WIDTH and HEIGHT for the numbers of its image.
+        """The instruction of a query with {regions}, {width} and {height} for its numbers.
 
-        A prompt of the user or the data set comes in the place of the task's own words.
+        So it is the same for all images. A prompt comes in the place of the task's own words.
         """
-        prompt = "" if asks_for_masks_in_text(query.prompt) else query.prompt
+        prompt = query.prompt
         if query.expression is not None:
             text = self._with_form(prompt or _REFERRED, _POINTED[1], referred=True)
             return text.replace(_EXPRESSION, query.expression.strip())
@@ -137,11 +136,6 @@ class Asking:
             form = _LIST_REFERRED if referred else _LIST_GROUNDED
             return f"{task} {unit} {form.replace('KEY', _KEYS[self.dialect])}"
         return f"{task} {unit} {_TAGS} {_FORMS[self.dialect]}"
-
-
-def asks_for_masks_in_text(prompt: str) -> bool:
-    """Whether a prompt asks for masks between the words, as data cards for trained models do."""
-    return _MASKS_IN_TEXT in " ".join(prompt.lower().split())
 
 
 def needs_boxes(query: Query) -> bool:

@@ -141,6 +141,7 @@ class QwenAnswers:
     """A Qwen that answers queries one at a time.
 
     Attributes:
+        own_instruction: the instruction of a data card asks for masks, which it cannot give.
         settings: the values that decide the answers.
 
     Args:
@@ -151,6 +152,8 @@ class QwenAnswers:
         max_pixels: the budget of pixels of an image.
         settings: of the checkpoint.
     """
+
+    own_instruction = True
 
     def __init__(
         self,

@@ -16,16 +16,16 @@ from gcg_bench.types import Grounding, Mask, Phrase, Pixels, Prediction, Query
 
 _REFUSING = "generalized_referring"
 _NOTES = {
-    "cut off": "{n} answers reached the limit of tokens: what was complete in them is read",
-    "repaired": "{n} answers were damaged JSON and were repaired",
-    "partial": "{n} answers were incomplete JSON: what was complete in them is read",
-    "text": "{n} answers were plain text where boxes were asked for",
-    "clipped": "{n} boxes left their image and were clipped",
-    "reordered": "{n} boxes had their corners in another order",
-    "dropped": "{n} boxes or points had no pixel in their image, or not as many numbers as needed,"
-    " and were left out",
-    "unplaced": "{n} phrases do not stand in their caption",
-    "unmasked": "{n} points give no mask without a masker",
+    "cut off": "answers that reached the limit of tokens, of which what was complete is read",
+    "repaired": "answers of damaged JSON that were repaired",
+    "partial": "answers of incomplete JSON, of which what was complete is read",
+    "text": "answers of plain text where boxes were asked for",
+    "clipped": "boxes that left their image and were clipped",
+    "reordered": "boxes with corners in another order",
+    "dropped": "boxes or points without a pixel in their image, or without the numbers that they"
+    " need, which were left out",
+    "unplaced": "phrases that do not stand in their caption",
+    "unmasked": "points without a mask, which only a masker can give",
 }
 
 
@@ -70,11 +70,9 @@ class ReplyReader:
         return Prediction(query.id, self._grounding(answer.caption, answer.phrases, masked), text)
 
     def notes(self) -> list[str]:
-        """What was odd in the replies, one sentence each."""
+        """What was odd in the replies and how often, one line each."""
         return [
-            words.format(n=f"{self.counts[name]:,}")
-            for name, words in _NOTES.items()
-            if self.counts[name]
+            f"{words}: {self.counts[name]:,}" for name, words in _NOTES.items() if self.counts[name]
         ]
 
     def _referred(self, query: Query, text: str, masked: Sequence[Sequence[Mask]]) -> Prediction:

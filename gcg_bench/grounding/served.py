@@ -67,6 +67,7 @@ class ServedModel:
 
     Attributes:
         settings: the values that decide the answers.
+        own_instruction: the instruction of a data card asks for masks, which it cannot give.
         undeciding: arguments of the adapter that decide no answer.
 
     Args:
@@ -80,6 +81,7 @@ class ServedModel:
         settings: as above, without those of asking and masking.
     """
 
+    own_instruction = True
     undeciding = ("concurrency", "request_timeout", "retries", "api_key_env")
 
     def __init__(

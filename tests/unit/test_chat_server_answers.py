@@ -113,13 +113,11 @@ def test_an_expression_that_fits_nothing_is_refused():
     assert len(prediction.grounding.phrases[0].masks) == 2
 
 
-def test_a_prompt_of_the_user_is_asked_and_that_of_trained_models_is_not():
-    masks = "Describe it. Please respond with interleaved     segmentation masks for the parts."
+def test_a_prompt_comes_in_the_place_of_the_own_words():
     with serving(answers=saying(DOGS)) as server:
-        only(server, query(prompt="Name all animals."), concurrency=1)
-        only(server, query(prompt=masks), concurrency=1)
+        assert load_model(server.url).own_instruction is True
+        only(server, query(prompt="Name all animals."))
         assert server.texts[0].startswith("Name all animals. A box is [x0")
-        assert server.texts[1].startswith("Describe the image in detail")
 
 
 def test_the_wording_depends_on_the_task_and_not_on_the_image():
@@ -195,14 +193,14 @@ def test_odd_answers_are_counted():
         model = load_model(server.url, concurrency=1)
         found = {p.id: p for p in model.answer([query(k) for k in range(4)])}
     assert model.notes() == [
-        "1 answers reached the limit of tokens: what was complete in them is read",
-        "1 answers were incomplete JSON: what was complete in them is read",
-        "1 answers were plain text where boxes were asked for",
-        "1 boxes left their image and were clipped",
-        "1 boxes had their corners in another order",
-        "2 boxes or points had no pixel in their image, or not as many numbers as needed, and were"
-        " left out",
-        "1 phrases do not stand in their caption",
+        "answers that reached the limit of tokens, of which what was complete is read: 1",
+        "answers of incomplete JSON, of which what was complete is read: 1",
+        "answers of plain text where boxes were asked for: 1",
+        "boxes that left their image and were clipped: 1",
+        "boxes with corners in another order: 1",
+        "boxes or points without a pixel in their image, or without the numbers that they need,"
+        " which were left out: 2",
+        "phrases that do not stand in their caption: 1",
     ]
     assert [len(p.masks) for p in found["image 0"].grounding.phrases] == [2]
     assert found["image 1"].grounding.caption == "A dog."
@@ -221,7 +219,7 @@ def test_a_masker_makes_masks_of_boxes_and_points(tmp_path):
     assert "boxes" not in model.settings["masks"].split()
     # random weights: the sizes are right, and what is empty is left out and counted
     masks = [mask for phrase in boxed.grounding.phrases for mask in phrase.masks]
-    empty = model.notes()[0].split()[0] if model.notes() else "0"
+    empty = model.notes()[0].split()[-1] if model.notes() else "0"
     (phrase,) = pointed.grounding.phrases
     assert len(masks) + len(phrase.masks) + int(empty) == 3
     assert all((mask.height, mask.width) == (HEIGHT, WIDTH) for mask in (*masks, *phrase.masks))
