@@ -140,7 +140,6 @@ def florence(folder: Path, texts: Mapping[str, str]) -> Path:
         target = tokenizer(f"<s>{text}</s>", add_special_tokens=False, return_tensors="pt")
         rows.append({**inputs, "labels": target["input_ids"]})
     _train(network, rows)
-    network.generation_config.update(num_beams=3, early_stopping=True)  # as published
     network.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

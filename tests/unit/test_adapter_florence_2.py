@@ -32,6 +32,7 @@ def folder(tmp_path_factory):
         "<CAPTION>": "A box.",
         f"<CAPTION_TO_PHRASE_GROUNDING>{CAPTION}": GROUNDED,
         "<REFERRING_EXPRESSION_SEGMENTATION>a red box": TRIANGLE,
+        f"<REGION_TO_DESCRIPTION>{REGION}": f"a red box{REGION}",
     }
     return small_grounders.florence(tmp_path_factory.mktemp("weights") / "florence", texts)
 
@@ -192,9 +193,9 @@ def test_regions(model):
     query = Query("a", picture(), regions=(box,), prompt="Describe it.")
     assert florence_2.instruction(query) == f"<REGION_TO_DESCRIPTION>{REGION}"
     assert model.worded(query) == "<REGION_TO_DESCRIPTION>"
-    assert florence_2.read_caption(model._processor, f"</s><s>a red box{REGION}</s>") == "a red box"
     (answer,) = model.answer([query])
-    assert (answer.error, answer.grounding.phrases) == (None, ())
+    assert answer.raw == f"</s><s>a red box{REGION}</s>"
+    assert (answer.grounding.caption, answer.grounding.phrases) == ("a red box", ())
     outside = Query("a", picture(), regions=((-3, 0, 200, 500),))
     assert florence_2.instruction(outside).endswith(">" + loc(0, 0, 999, 999))
     with pytest.raises(BadData, match="image b: florence-2 describes one region at a time"):
