@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gcg_bench.grounding.pixels import SAM, SAM2, SAM3, Preparation, Size, preparation
+from gcg_bench.grounding.pixels import SAM, SAM2, SAM3, LastFeatures, Preparation, Size, preparation
 from gcg_bench.grounding.weights import Checkpoint, load_network, locate
 from gcg_bench.masks import encode, from_box
 from gcg_bench.types import Box, Mask, Pixels
@@ -95,7 +95,7 @@ class SamMasker:
             "masker_weights": checkpoint.digest,
             "masker_dtype": dtype,
         }
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._last = device, dtype, LastFeatures()
         self._preparation = preparation(checkpoint, kind.pixels)
         self._network = load_network(checkpoint, kind.class_name, device=device, dtype=dtype)
 
@@ -127,9 +127,7 @@ class SamMasker:
         scaled = torch.tensor(prompts, dtype=torch.float64) * scale.repeat(len(prompts[0]) // 2)
         masks: list[Mask] = []
         with torch.inference_mode():
-            image = torch.from_numpy(self._preparation.prepared(pixels))[None]
-            image = image.to(self._device, getattr(torch, self._dtype))
-            embeddings = self._network.get_image_embeddings(image)
+            embeddings = self._last.of(pixels, self._embedded)
             for start in range(0, len(prompts), BATCH):
                 batch = scaled[start : start + BATCH].to(self._device, torch.float32)[None]
                 # a point is a list of one point for each mask
@@ -139,6 +137,14 @@ class SamMasker:
                 ).pred_masks[0]
                 masks += self._masks(logits, (height, width), size)
         return tuple(masks)
+
+    def _embedded(self, pixels: Pixels) -> Any:
+        """What the network sees in an image."""
+        import torch
+
+        image = torch.from_numpy(self._preparation.prepared(pixels))[None]
+        image = image.to(self._device, getattr(torch, self._dtype))
+        return self._network.get_image_embeddings(image)
 
     def _masks(self, logits: Any, original: Size, resized: Size) -> list[Mask]:
         """The masks of logits of shape (n, 1, rows, columns), each of the original size.

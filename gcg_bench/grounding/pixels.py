@@ -6,8 +6,9 @@ every environment gives a network the same numbers. The sizes follow transformer
 longer side, Grounding DINO the shorter one, the others stretch the image.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,29 @@ class Preparation:
         filled = np.zeros((3, *self.pad), np.float32)
         filled[:, :rows, :columns] = values
         return filled
+
+
+class LastFeatures:
+    """The features of the image that a network saw last: expressions often share an image."""
+
+    def __init__(self) -> None:
+        self._digest = b""
+        self._features: Any = None
+
+    def of(self, pixels: Pixels, compute: Callable[[Pixels], Any]) -> Any:
+        """The features of an image; they are computed when it is not the last one.
+
+        Args:
+            pixels: uint8 RGB of shape (height, width, 3).
+            compute: gives the features of pixels.
+        """
+        state = blake2b(repr(pixels.shape).encode(), digest_size=16)
+        state.update(pixels.tobytes())
+        if state.digest() != self._digest:
+            self._digest, self._features = b"", None  # frees memory that the next one needs
+            self._features = compute(pixels)
+            self._digest = state.digest()
+        return self._features
 
 
 SAM = Preparation({"longest_edge": 1024}, pad=(1024, 1024))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gcg_bench.grounding.captions import lowered
-from gcg_bench.grounding.pixels import SAM3, preparation
+from gcg_bench.grounding.pixels import SAM3, LastFeatures, preparation
 from gcg_bench.grounding.regions import Region, Wanted
 from gcg_bench.grounding.weights import Checkpoint, load_network, load_tokenizer
 from gcg_bench.masks import encode
@@ -47,7 +47,7 @@ class Sam3:
         threshold: float | None = None,
     ) -> None:
         self._threshold = THRESHOLD if threshold is None else threshold
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._last = device, dtype, LastFeatures()
         self._tokenizer = load_tokenizer(checkpoint)
         self._preparation = preparation(checkpoint, SAM3)
         self._network = load_network(checkpoint, "Sam3Model", device=device, dtype=dtype)
@@ -73,12 +73,18 @@ class Sam3:
         texts = [shortened(lowered(phrase.text), self._fits) for phrase in phrases]
         regions: dict[str, tuple[Region, ...]] = {}
         with torch.inference_mode():
-            image = torch.from_numpy(self._preparation.prepared(pixels))[None]
-            image = image.to(self._device, getattr(torch, self._dtype))
-            features = self._network.get_vision_features(image)
+            features = self._last.of(pixels, self._embedded)
             for text in dict.fromkeys(texts):
                 regions[text] = self._instances(features, text, pixels.shape[:2], best=best)
         return [regions[text] for text in texts]
+
+    def _embedded(self, pixels: Pixels) -> Any:
+        """What the network sees in an image."""
+        import torch
+
+        image = torch.from_numpy(self._preparation.prepared(pixels))[None]
+        image = image.to(self._device, getattr(torch, self._dtype))
+        return self._network.get_vision_features(image)
 
     def _fits(self, text: str) -> bool:
         return len(self._tokenizer(text, verbose=False).input_ids) <= _TOKENS

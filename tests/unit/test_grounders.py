@@ -203,7 +203,14 @@ def test_sam3_multiplies_by_presence_and_cuts_clauses(folders):
     middle = (scores[order[2]] + scores[order[3]]) / 2
     (kept,) = grounder(folder, threshold=middle).regions(PIXELS, "", wanted[:1])
     assert kept == found[0][:3]
-    assert grounder(folder).regions(PIXELS, "", wanted[:1], best=True) == [found[0][:1]]
+    model = grounder(folder)
+    assert model.regions(PIXELS, "", wanted[:1], best=True) == [found[0][:1]]
+    calls, embed = [], model._network.get_vision_features
+    model._network.get_vision_features = lambda image: calls.append(1) or embed(image)
+    assert model.regions(PIXELS, "", wanted[:1], best=True) == [found[0][:1]]
+    assert calls == []  # the features of the image are still there
+    model.regions(255 - PIXELS, "", wanted, best=True)
+    assert calls == [1]
 
 
 def test_clipseg_cuts_its_heat_map(folders):

@@ -81,6 +81,13 @@ def test_many_boxes_are_single_boxes(folders, kind):
     masker._network.get_image_embeddings = lambda image: calls.append(1) or embed(image)
     masks = masker.of_boxes(PIXELS, boxes)
     assert calls == [1]  # the image is embedded once
+    assert masker.of_boxes(PIXELS.copy(), boxes) == masks
+    assert calls == [1]
+    masker.of_boxes(255 - PIXELS, boxes[:1])
+    assert calls == [1, 1]
+    masker.of_boxes(PIXELS.reshape(40, 30, 3), boxes[:1])
+    assert masker.of_boxes(PIXELS, boxes) == masks
+    assert calls == [1] * 4
     singles = [masker.of_boxes(PIXELS, [box])[0] for box in (boxes[0], boxes[BATCH], boxes[-1])]
     differing = bitmaps([masks[0], masks[BATCH], masks[-1]]) != bitmaps(singles)
     assert differing.mean() < 0.001  # the sums of a batch may be added in another order
