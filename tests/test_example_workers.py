@@ -6,16 +6,26 @@ say what they need. What they share, and what they do without their models, is t
 
 import ast
 import importlib.util
+import json
 import re
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.fences import ROOT
 
+from gcg_bench.execution import worker_files
+
 FOLDER = ROOT / "examples/workers"
-WORKERS = sorted(FOLDER.glob("*_worker.py"))
+WORKERS = [
+    FOLDER / f"{name}_worker.py"
+    for name in ("geopixel", "glamm", "lisa", "omg_llava", "sa2va", "x_sam")
+]
 OLDEST = (3, 8)
 QUERY = {"prompt": "", "expression": None, "regions": [], "task": "gcg", "height": 4, "width": 6}
 
@@ -33,14 +43,13 @@ def loaded(monkeypatch, name):
     return module
 
 
-def test_the_recipes_of_the_documents():
-    assert {file.stem for file in WORKERS} == {
-        "glamm_worker", "sa2va_worker", "lisa_worker", "omg_llava_worker", "x_sam_worker",
-        "geopixel_worker",
-    }  # fmt: skip
+def test_the_recipes_of_the_readme():
+    table = (FOLDER / "README.md").read_text("utf-8")
+    for file in WORKERS:
+        assert f"| `{file.name}` |" in table
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.py")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*WORKERS, FOLDER / "tagged_text.py"], ids=lambda file: file.stem)
 def test_a_file_for_an_old_python(file):
     tree = ast.parse(file.read_text("utf-8"), feature_version=OLDEST)
     roots = set()
@@ -211,3 +220,57 @@ def test_sa2va_pairs_masks_with_phrases(monkeypatch):
         assert asked[-1]["text"] == "<image>\nDescribe."
         assert (asked[-1]["tokenizer"], asked[-1]["processor"]) == ("t", processor)
         assert asked[-1]["image"].size == (6, 4)
+
+
+FAKE = """
+class AutoModel:
+    @classmethod
+    def from_pretrained(cls, *given, **options):
+        print("a model that prints")
+        return cls()
+
+    def eval(self):
+        return self
+
+    cuda = eval
+
+    def predict_forward(self, image, text, **rest):
+        import numpy
+        mask = numpy.zeros((1, image.size[1], image.size[0]), bool)
+        mask[0, 1, :2] = True
+        return {"prediction": "<p>A box</p> [SEG].", "prediction_masks": [mask]}
+
+
+class AutoTokenizer(AutoModel):
+    pass
+
+
+class AutoProcessor(AutoModel):
+    pass
+"""
+
+
+def test_a_recipe_with_the_helper(tmp_path):
+    """The real helper answers from a file; a model that prints does not disturb it."""
+    helper = Path(worker_files.__file__).parent / "gcg_bench_worker.py"
+    for file in (FOLDER / "sa2va_worker.py", FOLDER / "tagged_text.py", helper):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "transformers.py").write_text(FAKE)
+    (tmp_path / "torch.py").write_text("bfloat16 = None")
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    query = {**QUERY, "id": "a", "image": str(tmp_path / "a.png"), "height": 3, "width": 4}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "sa2va_worker.py")],
+        input=json.dumps(query) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (line["id"], line["caption"], line["raw"]) == ("a", "A box .", "<p>A box</p> [SEG].")
+    (phrase,) = line["phrases"]
+    assert (phrase["text"], phrase["span"]) == ("A box", [0, 5])
+    # columns of three pixels, of which the first two have their second pixel
+    assert phrase["masks"] == [{"size": [3, 4], "counts": [1, 1, 2, 1, 7]}]
+    assert "a model that prints" in done.stderr
