@@ -1,6 +1,7 @@
 """Workers in other environments: `--model 'cmd:...'`, their helper, and what they do wrong."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.execution import worker_files
 from gcg_bench.pipeline.interface import evaluate
 from gcg_bench.runs import Run
+from gcg_bench.scoring.signature import answered_by
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process groups and signals")
 
@@ -51,6 +53,11 @@ def test_a_good_worker_is_asked_everything_and_named_in_the_settings(tmp_path):
     assert str(tmp_path) not in settings["model"]
     assert set(settings["decoding"]["sha256"]) == {"worker.py", "gcg_bench_worker.py"}
     assert settings["decoding"]["versions"]["python"] == sys.version.split()[0]
+    fields = answered_by(settings)
+    assert fields["versions"].startswith("numpy=") or "python=" in fields["versions"]
+    assert re.fullmatch(
+        r"gcg_bench_worker\.py=[0-9a-f]{8}\+worker\.py=[0-9a-f]{8}", fields["sha256"]
+    )
     boxes = {len(p.grounding.phrases[0].masks) for p in Run.open(tmp_path / "run").predictions()}
     assert boxes == {1}
 

@@ -70,7 +70,7 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
     own = {}
     for name, value in sorted(settings.get("decoding", {}).items()):
         field = _inert(name).replace(":", "%3A")
-        own[f"model_{field}" if field in taken else field] = _inert(value)
+        own[f"model_{field}" if field in taken else field] = _inert(_flat(value))
     code = {"code": _code(settings["code"])} if settings.get("code") else {}
     return {"prompt": _prompt(settings), **code, **arguments, **own}
 
@@ -81,6 +81,20 @@ def _arguments(settings: Mapping[str, Any]) -> dict[str, str]:
         f"argument_{_inert(name).replace(':', '%3A')}": _inert(json.dumps(value))
         for name, value in sorted(settings.get("arguments", {}).items())
     }
+
+
+def _flat(value: Any) -> Any:
+    """A setting of several named values, such as versions, as one text; others as they are.
+
+    Of a sha256 the first eight digits are shown; the run has all.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    texts = {name: str(part) for name, part in sorted(value.items())}
+    return "+".join(
+        f"{name}={text[:8] if re.fullmatch('[0-9a-f]{64}', text) else text}"
+        for name, text in texts.items()
+    )
 
 
 def _code(files: Any) -> str:
