@@ -1,7 +1,7 @@
 """The specification of a model: a value that can be sent to where the model is built."""
 
-import base64
-import pickle
+import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,38 +35,37 @@ class ModelSpec:
         """The same model on another device."""
         return ModelSpec(self.source, {**self.options, "device": device})
 
-    def packed(self) -> str:
-        """The specification as text, for another process of this package.
+    def packed(self) -> dict[str, Any]:
+        """The specification as JSON values, for another process of this package.
 
         Raises:
-            BadOption: the model is an object that only this process can hold.
+            BadOption: the model is an object that only this process has, or an option is no JSON
+                value.
         """
+        source = self.source if isinstance(self.source, str) else _importable(self.source)
         try:
-            content = pickle.dumps(self)
-            pickle.loads(content)  # noqa: S301 - our own bytes
-        except (pickle.PickleError, TypeError, AttributeError, ImportError) as error:
-            raise BadOption(_only_here(error)) from error
-        main = b"__main__" in content and not isinstance(self.source, str)
-        if main:
-            raise BadOption(_only_here("it is defined in the main script"))
-        return base64.b64encode(content).decode("ascii")
+            options = json.loads(json.dumps(dict(self.options)))
+        except (TypeError, ValueError) as error:
+            raise BadOption(_only_here(f"an argument cannot be sent: {error}")) from error
+        return {"source": source, "options": options}
 
 
-def unpacked(text: str) -> ModelSpec:
-    """The specification of `packed`; the text comes from the process that started this one.
-
-    Raises:
-        BadOption: the model is an object of a module that this process does not find.
-    """
-    try:
-        spec = pickle.loads(base64.b64decode(text))  # noqa: S301 - from the parent process
-    except (pickle.PickleError, TypeError, AttributeError, ImportError) as error:
-        raise BadOption(_only_here(error)) from error
-    assert isinstance(spec, ModelSpec)
-    return spec
+def unpacked(value: Mapping[str, Any]) -> ModelSpec:
+    """The specification of `packed`."""
+    return ModelSpec(value["source"], value["options"])
 
 
-def _only_here(reason: object) -> str:
+def _importable(source: object) -> str:
+    """The name by which another process can import a class or function; see `packed`."""
+    if not (inspect.isclass(source) or inspect.isfunction(source)):
+        raise BadOption(_only_here("it is an object that is made already"))
+    module, name = source.__module__, source.__qualname__
+    if module == "__main__" or not name.isidentifier():
+        raise BadOption(_only_here("it is defined in the main script or within a function"))
+    return f"{module}:{name}"
+
+
+def _only_here(reason: str) -> str:
     return (
         f"the model cannot be built in a process of its own ({reason}). Put it into a file and"
         " give ./file.py:ATTRIBUTE, or leave out the timeout and the devices"
