@@ -57,7 +57,6 @@ class Pipeline:
             **({} if masker is None else masker.settings),
         }
         self.batch_size = getattr(captioner, "batch_size", 1)
-        self.own_instruction = captioner is None or getattr(captioner, "own_instruction", False)
         self.own_instruction = bool(getattr(captioner, "own_instruction", False))
 
     def prepare(self, queries: Sequence[Query], **options: Any) -> None:
