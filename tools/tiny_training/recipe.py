@@ -23,9 +23,9 @@ SHARDS = {"heldout": 1, "full": 60}
 """Number of shards of each level; no stage trains on `heldout`."""
 
 TASK_SHARDS = {"heldout": 1, "tasks": 32}
-"""The same for the pool of the stages `tasks` and `refuse`."""
+"""The same for the pool of the stages `tasks`, `refuse` and `settle`."""
 
-STAGE_SHARDS = {"tasks": 32, "refuse": 20}
+STAGE_SHARDS = {"tasks": 32, "refuse": 20, "settle": 20}
 """Stage -> the number of shards of level `tasks` that it uses."""
 
 REGION = RegionConfig(
@@ -88,8 +88,9 @@ class Stage:
         name: `see` (CLIP, by the questions of the probe), `eyes` (SAM and mask decoder, prompted by
             an oracle with the scene's facts), `words` (projector and language model: captions, and
             [SEG] prompts that imitate the oracle's), `whole` (the losses of the paper alone),
-            `tasks` (all tasks, with words and [SEG] prompts as in `words`) or `refuse` (the same
-            with expressions whose form does not tell whether they fit something).
+            `tasks` (all tasks, with words and [SEG] prompts as in `words`), `refuse` (the same
+            with expressions whose form does not tell whether they fit something) or `settle`
+            (as `refuse`, with twice the weight on the choice between one, several and none).
         after: the stages whose weights it starts from; empty for initial weights.
         steps: the number of batches.
         batch: the number of scenes in a batch.
@@ -117,6 +118,7 @@ STAGES = (
     Stage("whole", ("see", "eyes", "words"), steps=80, batch=16, rate=1e-3, warmup=20, level=20),
     Stage("tasks", steps=650, batch=16, rate=3e-3, warmup=60, level=590, half=False),
     Stage("refuse", ("tasks",), steps=570, batch=16, rate=3e-3, warmup=20, level=240, half=False),
+    Stage("settle", ("refuse",), steps=640, batch=16, rate=3e-3, warmup=20, level=200, half=False),
 )
 
 

@@ -36,6 +36,7 @@ TASKS = ("gcg", "caption", "region", "expression")
 ASKED = {
     "tasks": {"one": 3, "several": 1, "none": 2},
     "refuse": {"one": 3, "several": 1, "none": 3},
+    "settle": {"one": 3, "several": 1, "none": 3},
 }
 """Stage -> kind of expression -> the number that a step asks about a scene."""
 

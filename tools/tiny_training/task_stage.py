@@ -1,4 +1,4 @@
-"""The losses of the stages `tasks` and `refuse`, and their figures on held-out scenes."""
+"""The losses of the stages `tasks`, `refuse` and `settle`, and their figures on held-out scenes."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from tiny_training.recipe import Stage
 from tiny_training.stages import MIMIC, SPREAD, iou
 from tiny_training.task_batches import TASKS, TaskBatch
 
-STAGES = ("tasks", "refuse")
+STAGES = ("tasks", "refuse", "settle")
 
 PARTS = ("projector", "region_encoder", "language_model", "seg_projection")
 """The parts of the model that these stages train.
@@ -25,8 +25,8 @@ CLIP and SAM's half are trained already; a step without them takes half of the t
 WEIGHTS = {"gcg": 1.0, "caption": 0.3, "region": 0.5, "expression": 1.0}
 """Weights of the mean losses of the words of each kind of conversation."""
 
-DECISION = 0.5
-"""Weight, in stage `refuse`, of the mean loss of the first words of replies to expressions.
+DECISION = {"refuse": 0.5, "settle": 1.0}
+"""Stage -> the weight of the mean loss of the first words of replies to expressions.
 
 They decide between one, several and none, and are a fifth of the words of these replies.
 """
@@ -47,7 +47,7 @@ class TaskModel(nn.Module):
         self.seg, self.bbox = tokenizer.seg, tokenizer.bbox
 
     def parts(self, stage: str) -> list[nn.Module]:
-        """The modules that both stages train."""
+        """The modules that all three stages train."""
         del stage
         return [self.model.get_submodule(name) for name in PARTS]
 
@@ -57,11 +57,11 @@ class TaskModel(nn.Module):
         losses = {
             name: WEIGHTS[name] * loss for name, loss in self._word_losses(logits, batch).items()
         }
-        if stage.name == "refuse":
+        if stage.name in DECISION:
             targets, tasks = self._targets(logits, batch)
             first = _first_words(tasks)
             decision = F.cross_entropy(logits[:, :-1][first].float(), targets[first])
-            losses["decision"] = DECISION * decision
+            losses["decision"] = DECISION[stage.name] * decision
         far = (prompts.float() - self.oracle(batch.facts)).square().mean() / SPREAD
         return {**losses, "mimic": MIMIC * far}
 
