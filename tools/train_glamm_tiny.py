@@ -7,8 +7,8 @@ python tools/train_glamm_tiny.py export --work WORK --out gcg_bench/glamm_tiny
 Stages: see, eyes, words, whole, tasks, refuse, settle (`tiny_training/recipe.py`). The first four
 train a model of captions with masks; it is exported to WORK/captioning in half precision, and the
 stage `tasks` starts from there, with more words and a region encoder. A model exported earlier can
-be put into that folder instead. The training uses one thread and one process. Weights, batches and their
-order follow from one seed, and a resumed stage ends with the same weights. The weights in the
+be put into that folder instead. The training uses one thread and one process. Weights, batches and
+their order follow from one seed, and a resumed stage ends with the same weights. The weights in the
 package are the output of `export` (losses: `tiny_training/losses.jsonl`).
 """
 
