@@ -70,7 +70,9 @@ def test_ci_compares_the_table_digit_for_digit(tmp_path):
     printed = tmp_path / "table.txt"
     printed.write_text(table.replace("shapes val\n", "shapes val   \n", 1) + "more\n", "utf-8")
     assert ci("refuse_other_table", str(printed)).returncode == 0
-    printed.write_text(table.replace("85.6 [84.5, 86.6]", "85.7 [84.5, 86.6]"), "utf-8")
+    digit = re.search(r"(?<=\d\.)\d(?= \[)", table)
+    other = str((int(digit[0]) + 1) % 10)
+    printed.write_text(table[: digit.start()] + other + table[digit.end() :], "utf-8")
     assert ci("refuse_other_table", str(printed)).returncode == 1
 
 

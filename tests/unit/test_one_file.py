@@ -190,7 +190,7 @@ def test_compare_tables(run, runs):
     assert [cell.strip() for cell in line.split("│")][9] == "worse"
     assert "Scores x 100; Drift as they are." in " ".join(out.split())
     # images are sorted by it, as the protocol says, and not multiplied by 100
-    assert "Images that changed most, by Drift of the image alone" in out
+    assert "Images that changed most, by Drift of each alone" in out
     line = next(line for line in out.splitlines() if "image_0 " in line)
     assert [cell.strip() for cell in line.split("│")][1:5] == ["image_0", "3.2", "1.0", "-2.2"]
 
