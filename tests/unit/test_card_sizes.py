@@ -72,7 +72,8 @@ def test_a_size_for_a_task_that_the_card_lacks_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("task", "queries"), [("gcg", 200), ("referring", 600), ("region_caption", 400)]
+    ("task", "queries"),
+    [("gcg", 200), ("referring", 600), ("reasoning", 389), ("region_caption", 400)],
 )
 def test_shapes_has_the_sizes_that_its_card_states(tmp_path: Path, task: str, queries: int) -> None:
     checkup = check_dataset(for_task(load_card("shapes"), task), "val", tmp_path)
@@ -86,6 +87,9 @@ def test_every_task_and_split_of_shapes_with_an_end_states_its_size() -> None:
     for split, images in (("val", 200), ("test", 500)):
         for task in card.tasks:
             (size,) = card.split(split).stated(task)
+            if task == "reasoning":  # some scenes have one such expression or none
+                assert images < size.count < 2 * images
+                continue
             assert size.count == images * an_image.get(task, 1)
             assert size.fits(size.count, images)
 

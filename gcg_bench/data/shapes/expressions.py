@@ -68,11 +68,16 @@ def expressions(
 
     Args:
         scene: the scene.
-        kinds: what each expression fits.
+        kinds: what each expression fits, or `compared` for one thing that a comparison finds.
         rng: the random stream.
         none: the writer of expressions that fit nothing; `nothing` by default.
     """
-    writers: dict[str, Writer] = {"one": one, "several": several, "none": none or nothing}
+    writers: dict[str, Writer] = {
+        "one": one,
+        "several": several,
+        "none": none or nothing,
+        "compared": compared,
+    }
     written: list[Expression] = []
     for kind in kinds:
         for _ in range(_ATTEMPTS):
@@ -88,6 +93,22 @@ def one(scene: Scene, rng: SplitMix64) -> Expression | None:
     target = rng.below(len(scene.things))
     description = _single(scene, target, rng)
     if description is None:
+        return None
+    return Expression(words(description, rng), (target,), (description,))
+
+
+def compared(scene: Scene, rng: SplitMix64) -> Expression | None:
+    """An expression of one thing that only a comparison with others finds.
+
+    Its names fit several things; a place among them, or a relation to another thing, decides. None
+    when the attempt fails.
+    """
+    target = rng.below(len(scene.things))
+    form = _extreme if rng.chance(50) else _related
+    description = form(scene, target, rng)
+    if description is None or len(fitting(scene, _names_alone(description))) == 1:
+        return None
+    if fitting(scene, description) != [target]:
         return None
     return Expression(words(description, rng), (target,), (description,))
 

@@ -16,13 +16,19 @@ CAPTIONS = 4
 """Number of reference captions of an image or a region: the truth's own and three paraphrases."""
 
 REFERRING = ("one", "one", "one")
+REASONING = ("compared", "compared")
 GENERALIZED = ("one", "one", "several", "none", "none")
-"""The kinds of expressions that an image has in a task; see `expressions.KINDS`."""
+"""The kinds of expressions that an image has in a task at most; see `expressions`."""
 
 REGIONS = 2
 """Number of things of an image that are described."""
 
-_STREAMS = {"referring": 101, "generalized_referring": 102, "region_caption": 103}
+_STREAMS = {
+    "referring": 101,
+    "generalized_referring": 102,
+    "region_caption": 103,
+    "reasoning": 104,
+}
 """Task -> last key of its random stream; captions have the keys from 1 to CAPTIONS."""
 
 
@@ -131,6 +137,7 @@ TASKS: dict[str, Callable[[Scene, QueryOf, int], Iterator[Sample]]] = {
     "gcg": _gcg,
     "referring": partial(_expressions, "referring", REFERRING),
     "generalized_referring": partial(_expressions, "generalized_referring", GENERALIZED),
+    "reasoning": partial(_expressions, "reasoning", REASONING),
     "region_caption": _regions,
     "caption": _caption,
 }
