@@ -6,12 +6,15 @@ from a `./file.py` that the user names on the command line.
 """
 
 import importlib
+import importlib.machinery
 import importlib.util
 import pkgutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData, UnknownName
@@ -121,18 +124,41 @@ def attribute(path: str) -> Any:
 
 
 def _from_package(dotted: str) -> ModuleType:
-    with Loading(f"import {dotted}"):
+    with Loading(f"import {dotted}"), _no_bytecode():
         return importlib.import_module(dotted)
+
+
+class _FromSource(importlib.machinery.SourceFileLoader):
+    """Compiles a file each time.
+
+    Python takes cached bytecode for current when the file has the same size and the same second of
+    change: the code that runs would not be the code whose digest is in the run.
+    """
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """No bytecode of what is imported in the block is kept, for the same reason."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _from_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise MissingData(f"{file}: no such file to load a model from")
-    spec = importlib.util.spec_from_file_location(f"gcg_bench_user_{file.stem}", file)
+    name = f"gcg_bench_user_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file, loader=_FromSource(name, str(file)))
     if spec is None or spec.loader is None:
         raise BadOption(f"{file}: not a Python file that can be imported")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded  # dataclasses and pickle look up a class's module here
-    with Loading(f"import {file}"):
+    with Loading(f"import {file}"), _no_bytecode():
         spec.loader.exec_module(loaded)
     return loaded

@@ -1,6 +1,7 @@
 """--model-arg, a checkpoint behind a file's attribute, and --name, as users type them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,8 @@ def files(tmp_path):
     """A model and a protocol of a user."""
     (tmp_path / "mine.py").write_text(MODEL, encoding="utf-8")
     (tmp_path / "masks.py").write_text(PROTOCOL, encoding="utf-8")
+    yield
+    sys.modules.pop("mine", None)  # another test has another module of this name
 
 
 @pytest.fixture

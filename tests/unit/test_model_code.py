@@ -1,14 +1,16 @@
 """The code of a model is a setting: which files count, and what a changed one does to a run."""
 
 import json
+import os
 import sys
 from importlib.metadata import EntryPoint
 
 import pytest
 
+from gcg_bench.data import load_dataset
 from gcg_bench.errors import RunConflict
 from gcg_bench.execution import model_code
-from gcg_bench.execution.models import code_of
+from gcg_bench.execution.models import code_of, load_model
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.pipeline.evaluate import predicted
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec
@@ -206,3 +208,21 @@ def test_the_run_names_no_folder_of_the_user_for_its_code(tmp_path):
     assert list(settings["code"]) == ["m.py", "own_part.py"]
     assert len(answered_by(settings)["code"]) == 8
     assert answered_by({**settings, "code": {"m.py": "other"}}) != answered_by(settings)
+
+
+def test_the_code_that_runs_is_the_code_of_the_digest(tmp_path, monkeypatch):
+    """Changed within a second, and of the same size: Python takes old bytecode for current."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.syspath_prepend(tmp_path)
+    for words in ("one", "two"):
+        write(tmp_path, {
+            "m.py": MODEL.format(imports="import beside_it", caption=f"'{words}' + beside_it.END"),
+            "beside_it.py": f"END = '{words}'",
+        })  # fmt: skip
+        for name in ("m.py", "beside_it.py"):
+            os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
+        sys.modules.pop("beside_it", None)
+        (query,) = (sample.query for sample in load_dataset("shapes", "val", limit=1).samples)
+        (prediction,) = load_model(f"{tmp_path}/m.py").answer([query])
+        assert prediction.grounding.caption == words + words
+    sys.modules.pop("beside_it")
