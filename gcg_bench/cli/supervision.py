@@ -16,13 +16,13 @@ from types import FrameType
 from typing import NoReturn
 
 from gcg_bench.cli import streams
+from gcg_bench.execution.parents import die_with_parent
 
 GRACE = 5.0
 """Seconds that threads and exit handlers may still take after the command is done."""
 
 _STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 _end_now = os._exit  # before a model can replace it
 
 _report: int | None = None  # the descriptor for the report; None without a parent that waits
@@ -51,7 +51,7 @@ def supervise() -> None:
         os.close(reading)
         _report = writing
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        _die_with(parent)
+        die_with_parent(parent)
         return
     os.close(writing)
     for number in numbers:
@@ -99,16 +99,6 @@ def _passing_to(child: int) -> "signal._HANDLER":
             os.kill(child, number)
 
     return handle
-
-
-def _die_with(parent: int) -> None:
-    """Makes the system end this process when its parent is killed."""
-    with suppress(ImportError, OSError, AttributeError):  # a Python without ctypes
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the call
-        _end_now(1)
 
 
 def _reported(reading: int, child: int) -> int | None:

@@ -94,11 +94,6 @@ class Child:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def pid(self) -> int:
-        """The id of the process, which is that of its group."""
-        return self._process.pid
-
     def send(self, data: bytes) -> None:
         """Sends a line, without waiting until it is read.
 

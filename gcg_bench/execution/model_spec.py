@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gcg_bench.errors import BadOption
-from gcg_bench.execution.models import code_of, load_model
+from gcg_bench.execution.models import load_model
 from gcg_bench.types import Model
 
 
@@ -26,10 +26,6 @@ class ModelSpec:
     def build(self) -> Model:
         """The model; errors as in `load_model`."""
         return load_model(self.source, **self.options)
-
-    def code(self) -> dict[str, str]:
-        """The files of the model's code, each with its sha256; see `code_of`."""
-        return code_of(self.source)
 
     def on_device(self, device: str) -> "ModelSpec":
         """The same model on another device."""

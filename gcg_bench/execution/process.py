@@ -4,6 +4,7 @@ import base64
 import shlex
 import sys
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -37,7 +38,6 @@ class ProcessExecutor:
 
     Args:
         launches: one for each process.
-        name: what the model is called; empty for what the process says.
         folders: folders of the model's code.
         timeout: seconds for an answer when none are given later.
 
@@ -50,7 +50,6 @@ class ProcessExecutor:
         self,
         launches: Sequence[Launch],
         *,
-        name: str = "",
         folders: frozenset[str] = frozenset(),
         timeout: float | None = None,
     ) -> None:
@@ -64,12 +63,11 @@ class ProcessExecutor:
         self._texts: list[str] = []
         self._notes: list[str] | None = None
         self._dispatcher = Dispatcher(launches, prepared=self._prepared, reply=self._reply)
-        try:
+        with ExitStack() as cleanup:
+            cleanup.callback(self._dispatcher.close)
             self._hello = self._dispatcher.open()
-        except BaseException:
-            self._dispatcher.close()
-            raise
-        self.name = name or self._hello.name or "worker"
+            cleanup.pop_all()  # from here on, `__exit__` closes it
+        self.name = self._hello.name or "worker"
         self.settings: Mapping[str, Any] = self._hello.settings
         self.takes_replies = "takes_replies" in self._hello.traits
         self.undeciding: Sequence[str] = self._hello.undeciding
