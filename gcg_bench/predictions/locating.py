@@ -6,8 +6,7 @@ from pathlib import Path
 
 from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import paths
-
-RUN_FILE = "predictions.jsonl"
+from gcg_bench.predictions.run_parts import RUN_FILE, RUN_SETTINGS, run_parts
 
 _NAME = re.compile(r"(?P<stem>.+)\.(?P<form>jsonl|ndjson|json)(?:\.gz)?", re.IGNORECASE)
 _ARCHIVE = re.compile(r".+\.(?:zip|7z|rar|tar|tgz|tar\.\w+)", re.IGNORECASE)
@@ -29,18 +28,20 @@ def says_lines(file: Path) -> bool:
 def prediction_files(path: Path) -> list[Path]:
     """The files that are read at a path, sorted by name.
 
-    Of a folder that is `predictions.jsonl`; else all JSON files in it, packed ones too; else, where
-    it holds none, those in its subfolders.
+    Of a run folder that is `predictions.jsonl` or its numbered parts, of another folder
+    `predictions.jsonl`; else all JSON files in it, packed ones too; else, where it holds none,
+    those in its subfolders.
 
     Raises:
         MissingData: there are none.
-        BadData: a file of the folder is a link to something outside of it.
+        BadData: a file of the folder is a link to something outside of it, or the numbers of parts
+            have a gap or a repetition.
     """
     if not path.exists():
         raise MissingData(f"{path}: no such file or folder of predictions")
     if not path.is_dir():
         return [path]
-    files = [path / RUN_FILE] if (path / RUN_FILE).is_file() else _json_files(path)
+    files = run_files(path) or _json_files(path)
     for file in files:
         if file.is_symlink() and paths.links_outside(file, path):
             raise BadData(
@@ -49,6 +50,17 @@ def prediction_files(path: Path) -> list[Path]:
                 remedy="Put the file itself there: cp -rL copies what links point to",
             )
     return files
+
+
+def run_files(folder: Path) -> list[Path]:
+    """The files of a run's predictions in a folder, in their order; empty for other folders.
+
+    Raises:
+        BadData: the numbers of parts have a gap or a repetition.
+    """
+    if (folder / RUN_SETTINGS).is_file():
+        return run_parts(folder)
+    return [folder / RUN_FILE] if (folder / RUN_FILE).is_file() else []
 
 
 def subfolders(path: Path, files: list[Path]) -> list[str]:

@@ -11,8 +11,8 @@ from gcg_bench.files.fields import Faults
 from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.predictions.drafts import PredictionDraft
 from gcg_bench.predictions.locating import (
-    RUN_FILE,
     prediction_files,
+    run_files,
     says_lines,
     stem,
     subfolders,
@@ -36,15 +36,15 @@ def drafts_in(path: Path, faults: Faults, reading: Reading) -> Iterator[Predicti
     try:
         if not path.is_dir():
             yield from _file(path, faults, reading)
-        elif files == [path / RUN_FILE]:
-            yield from _run(path / RUN_FILE, faults, reading)
+        elif files == run_files(path):
+            yield from _run(files, faults, reading)
         else:
             yield from _folder(path, files, faults, reading)
     except OSError as error:
         raise MissingData(f"{path}: cannot be read ({error})") from error
 
 
-def _is_incomplete(line: bytes) -> bool:
+def is_incomplete(line: bytes) -> bool:
     """Whether a line is no JSON document, as the beginning of one is not."""
     try:
         parse_json(line, None)
@@ -53,16 +53,18 @@ def _is_incomplete(line: bytes) -> bool:
     return False
 
 
-def _run(file: Path, faults: Faults, reading: Reading) -> Iterator[PredictionDraft]:
+def _run(files: Sequence[Path], faults: Faults, reading: Reading) -> Iterator[PredictionDraft]:
     """The predictions of a run; a last line that a crash left incomplete is not read."""
     reading.layout = "run folder"
-    with faults.caught():
-        for number, line in numbered_lines(file):
-            if not line.endswith(b"\n") and _is_incomplete(line):
-                problem = "left incomplete by a crash, does not count"
-                faults.warning(BadData(problem, file=file, field=f"line {number}"))
-                return
-            yield from _line(line, file, number, faults)
+    for file in files:
+        with faults.caught():
+            for number, line in numbered_lines(file):
+                is_last = file == files[-1] and not line.endswith(b"\n")
+                if is_last and is_incomplete(line):
+                    problem = "left incomplete by a crash, does not count"
+                    faults.warning(BadData(problem, file=file, field=f"line {number}"))
+                    return
+                yield from line_drafts(line, file, number, faults)
 
 
 def _folder(
@@ -113,13 +115,13 @@ def _are_lines(file: Path) -> bool:
     with encodings.opened(file) as stream:
         first = stream.readline(limits.LINE)
         more = first.endswith(b"\n") and bool(stream.readline(limits.LINE).strip())
-    if more and not _is_incomplete(first):
+    if more and not is_incomplete(first):
         return True
     if not says_lines(file):
         return False
     # one document named .jsonl: its first line is the beginning of a list or an object
     if more and first.strip() in (b"[", b"{", b"\xef\xbb\xbf[", b"\xef\xbb\xbf{"):
-        return _is_incomplete(encodings.content(file))
+        return is_incomplete(encodings.content(file))
     return True
 
 
@@ -139,10 +141,18 @@ def _lines(file: Path, faults: Faults) -> Iterator[PredictionDraft]:
     with faults.caught():
         for number, line in numbered_lines(file):
             if line.strip():
-                yield from _line(line, file, number, faults)
+                yield from line_drafts(line, file, number, faults)
 
 
-def _line(line: bytes, file: Path, number: int, faults: Faults) -> Iterator[PredictionDraft]:
+def line_drafts(line: bytes, file: Path, number: int, faults: Faults) -> Iterator[PredictionDraft]:
+    """The predictions in a line of JSON: one, or those of a list.
+
+    Args:
+        line: the line, with or without its line break.
+        file: the file, for messages.
+        number: of the line in the file, for messages.
+        faults: takes what is wrong.
+    """
     record: Any = _UNREADABLE
     with faults.caught():
         record = parse_json(line, file, line=number)

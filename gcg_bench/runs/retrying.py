@@ -10,7 +10,7 @@ from pathlib import Path
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.json import numbered_lines, parse_json
-from gcg_bench.predictions.locating import RUN_FILE
+from gcg_bench.predictions.run_parts import RUN_FILE
 from gcg_bench.runs.files import append_line, open_for_append, remove
 from gcg_bench.runs.run import Run
 

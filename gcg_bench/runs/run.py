@@ -23,6 +23,7 @@ from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.predictions import read_predictions, write_line
+from gcg_bench.predictions.run_parts import run_parts
 from gcg_bench.runs import checked, shown, tables
 from gcg_bench.runs.files import (
     append_line,
@@ -204,7 +205,7 @@ class Run:
         Raises:
             BadData: a line is damaged; names the line.
         """
-        if (self.folder / PREDICTIONS).is_file():
+        if run_parts(self.folder):
             yield from read_predictions(self.folder, sizes=sizes)
 
     def write_rows(self, protocol: str, rows: Mapping[str, Rows]) -> None:
