@@ -12,6 +12,7 @@ from gcg_bench.data.cards import card_names, data_folder, load_card
 from gcg_bench.doctor.check import Check, Status, gigabytes, run_check
 from gcg_bench.doctor.job import Job
 from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+from gcg_bench.execution.process import COMMAND, of_command
 from gcg_bench.files import checkpoints
 from gcg_bench.files.paths import WEB, private_name
 from gcg_bench.registry import load_entry_point, module, names
@@ -32,6 +33,8 @@ def models(job: Job) -> Iterator[Check]:
     if job_model.startswith(WEB):
         server = module("adapters", "chat-server", "model")
         yield run_check(f"model {private_name(job_model)}", partial(server.reach, job_model))
+    elif job_model.startswith(COMMAND):
+        yield run_check(f"model {job_model}", partial(_greeting, job_model[len(COMMAND) :]))
     elif adapter is None or not hasattr(adapter, "find"):
         yield Check(f"model {job_model}", "ok", "has no weights to check")
     else:
@@ -45,6 +48,14 @@ def models(job: Job) -> Iterator[Check]:
         model = name.replace("_", "-")
         if model != job_model and hasattr(other, "find"):
             yield run_check(f"model {model}", partial(_weights, other, ""), needed=False)
+
+
+def _greeting(command: str) -> str:
+    """The versions that a worker greets with; it is started once, loads its model, and ends."""
+    with of_command(command) as worker:
+        versions = worker.settings.get("versions", {})
+        listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+        return f"starts and greets: {listed}"
 
 
 def adapter_of(model: str) -> ModuleType | None:

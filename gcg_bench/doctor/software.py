@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import metadata
 
+from gcg_bench import tasks
+from gcg_bench.data.cards import load_card
 from gcg_bench.doctor.check import Check, run_check
 from gcg_bench.doctor.job import Job
 from gcg_bench.files import checkpoints
@@ -64,8 +66,12 @@ def _jar_digest(name: str) -> str:
 
 
 def encoders(job: Job) -> Iterator[Check]:
-    """Both named encoders, and the job's encoder; a split without --encoder needs both."""
-    needed = {MINILM, BERT} if job.encoder is None and job.dataset else {job.encoder or MINILM}
+    """Both named encoders, and those that the job's protocols read, or its --encoder.
+
+    Raises:
+        UnknownName: the data set, split or task does not exist.
+    """
+    needed = _needed(job)
     bert_remedy = f"`hf download google-bert/{BERT}`, or score with --encoder {MINILM}"
     for name in dict.fromkeys([MINILM, BERT, *sorted(needed)]):
         yield run_check(
@@ -74,6 +80,16 @@ def encoders(job: Job) -> Iterator[Check]:
             needed=name in needed,
             remedy=bert_remedy if name == BERT else "",
         )
+
+
+def _needed(job: Job) -> set[str]:
+    """The names of the encoders that a job cannot do without."""
+    if job.dataset is None:
+        return {job.encoder or MINILM}
+    task = job.task or load_card(job.dataset, split=job.split).tasks[0]
+    protocols = [each for each in tasks.load(task).protocols if each.compares_phrases]
+    named = (job.encoder or each.encoder for each in protocols)
+    return {name for name in named if name is not None}
 
 
 def _encoder_digest(name: str) -> str:

@@ -154,6 +154,7 @@ def test_packages_outside_the_tested_range_are_named(monkeypatch):
         (Job(dataset="shapes", split="val"), "missing"),
         (Job(dataset="shapes", split="val", encoder="minilm"), "optional"),
         (Job(encoder="bert-base-uncased"), "missing"),
+        (Job(dataset="shapes", split="val", task="referring"), "optional"),
     ],
 )
 def test_encoders_are_needed_as_the_protocols_need_them(job, bert):
