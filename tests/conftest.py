@@ -55,6 +55,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
 
 
+LONG = bool(os.environ.get("GCG_BENCH_LONG_TESTS"))
+"""Whether the tests marked `long` run too, as in .ci/run."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests marked `long` unless they are asked for."""
+    if LONG:
+        return
+    skip = pytest.mark.skip(reason="long: runs with GCG_BENCH_LONG_TESTS=1, as in .ci/run")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(skip)
+
+
 @pytest.fixture(scope="session")
 def _live_meteor() -> Iterator[LiveMeteor]:
     program = LiveMeteor()

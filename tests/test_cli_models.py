@@ -80,6 +80,7 @@ def answers(folder):
     return re.sub(r', "(seconds|crc32)": [^,}]*', "", text)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(not (FOLDER / "model.safetensors").is_file(), reason="glamm-tiny is not here")
 def test_glamm_tiny_killed_half_way_goes_on_to_the_same_answers(tmp_path):
