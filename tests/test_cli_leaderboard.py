@@ -158,9 +158,17 @@ def test_compare_needs_nothing_heavy(run, counted):
     ("suffix", "words"),
     [
         (".csv", ["rank,model,dataset,split,protocol,role,provenance,evaluator"]),
-        (".md", ["| 1 | high |", "Holm over 1 line", "Signature:"]),
-        (".tex", ["\\toprule", "1 & high &", "booktabs"]),
-        (".html", ["<!doctype html>", "Content-Security-Policy", "<bdi>high</bdi>"]),
+        (".md", ["| 1 | high |", "Holm over 1 line", "Signatures:"]),
+        (".tex", ["\\toprule", "\nhigh & \\gcgci{\\textbf{70.0}}", "booktabs"]),
+        (
+            ".html",
+            [
+                "<!doctype html>",
+                "Content-Security-Policy",
+                "<bdi>high</bdi>",
+                '<span class="best">70.0<',
+            ],
+        ),
     ],
 )
 def test_boards_by_suffix(run, counted, tmp_path, suffix, words):
@@ -176,9 +184,14 @@ def test_boards_by_suffix(run, counted, tmp_path, suffix, words):
 
 
 def test_the_board_is_the_default_command(run, counted, tmp_path):
-    first = run("leaderboard", "low", "high", "--by", "F1", "-o", "a.csv")
-    assert first[0] == 2  # official has no F1
-    assert "'F1'; known: mIoU" in first[2]
+    first = run("leaderboard", "low", "high", "--by", "F2", "-o", "a.csv")
+    assert first[0] == 2
+    assert "no official or strict row has a score named 'F2'; known: mIoU, Precision" in first[2]
+    # official has no F1, and is ranked by its own score
+    assert run("leaderboard", "low", "high", "--by", "F1", "-o", "f1.csv", "--quiet")[0] == 0
+    with (tmp_path / "f1.csv").open(newline="") as stream:
+        by = {line["protocol"]: line["ranked_by"][:4] for line in csv.DictReader(stream)}
+    assert by == {"official-1": "mIoU", "strict-2": "F1: "}
     assert run("leaderboard", "low", "--by", "mIoU", "-o", "a.csv", "--quiet") == (0, "", "")
     assert run("leaderboard", "board", "low", "--by", "mIoU", "-o", "b.csv", "--quiet")[0] == 0
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
@@ -206,8 +219,9 @@ def test_leaderboard_refuses(run, counted):
 
 def test_published_results_stand_below(run, counted, tmp_path):
     code, out, _ = run(
-        "leaderboard", "low", "high", "--by", "mIoU", "--draws", "9", "--published", "-o", "b.csv"
-    )
+        "leaderboard", "--published=all", "low", "high", "--by", "mIoU", "--draws", "9",
+        "-o", "b.csv",
+    )  # fmt: skip
     assert code == 0
     assert "As reported in papers, not measured here" in out
     assert "of grandf, not of the data measured" in " ".join(out.split())
@@ -220,6 +234,71 @@ def test_published_results_stand_below(run, counted, tmp_path):
     assert [line["provenance"] for line in lines[:4]] == ["measured"] * 4
     assert run("leaderboard", "--published", "-o", "papers.md", "--quiet")[0] == 0
     assert "GLaMM" in (tmp_path / "papers.md").read_text()
+
+
+def test_published_results_of_the_same_data_and_split(run, tmp_path):
+    for split in ("val", "test"):
+        run_folder(tmp_path / split, split, rows([1, 2]), dataset="grandf", split=split)
+
+    def models(*arguments):
+        code, _, err = run("leaderboard", *arguments, "-o", "b.csv", "--force")
+        assert code == 0, err
+        with (tmp_path / "b.csv").open(newline="") as stream:
+            lines = [line for line in csv.DictReader(stream) if line["role"] == "published"]
+        return {line["model"] for line in lines}, {line["split"] for line in lines}, err
+
+    # a bare --published takes no run for its value
+    known, splits, _ = models("--published", "test")
+    assert splits == {"test"}
+    assert len(known) == 11
+    assert "Sa2VA-8B" not in known  # reported for val alone
+    assert models("val", "--published=GLaMM,sa2va-1")[:2] == ({"GLaMM", "Sa2VA-1B"}, {"val"})
+    assert models("val", "test", "--published")[1] == {"val", "test"}
+    # a named one is shown where its paper does not say the split
+    assert models("val", "--published=DiffLMM")[1] == {"unspecified"}
+    refused(run("leaderboard", "val", "--published=Glam2", "-o", "c.csv"), "'Glam2'", "GLaMM")
+    run_folder(tmp_path / "own", "own", rows([1, 2]))
+    assert "--published=all" in models("own", "--published")[2]
+    refused(run("leaderboard", "own", "--published=GLaMM", "-o", "c.csv"), "shapes val", "=all")
+
+
+def test_one_table_a_measurement(run, counted, tmp_path):
+    run_folder(tmp_path / "few", "few", rows([1, 2]))
+    code, _, err = run("leaderboard", "low", "few", "high", "-o", "b.md", "--draws", "50")
+    assert code == 0
+    sentence = "official and strict: 2 tables, because the runs were measured differently: n is"
+    assert f"{sentence} 30 (low, high) and 2 (few)" in " ".join(err.split())
+    text = (tmp_path / "b.md").read_text()
+    titles = [line.lstrip("# ") for line in text.splitlines() if line.startswith("## ")]
+    assert titles == [
+        "official v1, shapes val, 30 images", "official v1, shapes val, 2 images",
+        "strict v2, shapes val, 30 images", "strict v2, shapes val, 2 images",
+    ]  # fmt: skip
+    assert text.count("| 1 | few |") == 2
+    assert text.count("| 1 | high |") == 2
+
+
+def test_a_table_shows_the_scores_that_are_asked_for(run, counted, tmp_path):
+    """At most these columns, in this order; sections without any of them are left out."""
+    asked = ("leaderboard", "low", "high", "--draws", "20", "--quiet", "--force")
+    for suffix, heading in {
+        ".md": "| rank | model | Hallucination ↓ | F1 | signature |",
+        ".tex": "Model & Hallucination $\\downarrow$ & F1 \\\\",
+    }.items():
+        code, _, err = run(*asked, "--scores", "Hallucination, F1", "-o", f"b{suffix}")
+        assert (code, err) == (0, "")
+        text = (tmp_path / f"b{suffix}").read_text()
+        assert heading in text
+        assert text.count(heading) == 1
+        assert "official v1" not in text
+    assert run(*asked, "--scores", "F1", "--no-bold", "--no-intervals", "-o", "b.tex")[0] == 0
+    text = (tmp_path / "b.tex").read_text()
+    assert "\nhigh & 70.0 \\\\\n" in text  # 105 of 150 phrases
+    assert "bootstrap" not in text
+    refused(run(*asked, "--scores", "F2", "-o", "b.tex"), "'F2'", "F1")
+    # a .csv keeps all, so that it can be verified
+    assert run(*asked, "--scores", "F1", "-o", "b.csv")[0] == 0
+    assert "mIoU" in (tmp_path / "b.csv").read_text().partition("\n")[0].split(",")
 
 
 # verify

@@ -12,6 +12,7 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
 from gcg_bench.cli.options import DataOptions, OutputOptions
 from gcg_bench.errors import BadOption, UnknownName
+from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
 
@@ -22,10 +23,16 @@ class BoardOptions:
 
     output: Path
     by: str | None
-    published: bool
+    scores: str | None
+    bold: bool
+    intervals: bool
+    published: str | None
     draws: int
     seed: int
     force: bool
+
+
+_SAME, _ALL = "same", "all"  # what --published can be beside names
 
 
 class Boards(click.Group):
@@ -36,6 +43,8 @@ class Boards(click.Group):
         unknown = args and args[0] not in known and not Path(args[0]).exists()
         if unknown and get_close_matches(args[0], self.commands, n=1):
             raise UnknownName("command of leaderboard, and no run,", args[0], self.commands)
+        # a bare --published has no value: what follows it is a run
+        args = [f"--published={_SAME}" if arg == "--published" else arg for arg in args]
         return super().parse_args(ctx, args if args and args[0] in known else ["board", *args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -48,7 +57,7 @@ class Boards(click.Group):
     cls=Boards, options_metavar="[OPTIONS]", subcommand_metavar="RUN... -o BOARD | COMMAND ..."
 )
 def leaderboard() -> None:
-    """Rank runs: one row for each run and protocol; rows with equal measurements are compared.
+    """Rank runs: one row for each run and protocol, one table for each measurement.
 
     gcg-bench leaderboard RUN... -o BOARD writes .csv, .md, .tex or .html. A run folder with the
     name of a command must be written as a path, for example ./check.
@@ -68,7 +77,27 @@ def leaderboard() -> None:
     "--by", default=None, help="Score that ranks the rows. [default: the choice of each protocol]"
 )
 @click.option(
-    "--published", is_flag=True, help="Add the results that papers report, marked and not ranked."
+    "--scores",
+    default=None,
+    metavar="A,B",
+    help="Scores to show, in this order; a .csv keeps all. [default: all, in .tex the headline"
+    " scores]",
+)
+@click.option(
+    "--bold/--no-bold",
+    default=True,
+    show_default=True,
+    help="Mark the best value of each column, and underline the second (.tex, .html).",
+)
+@click.option(
+    "--intervals/--no-intervals", default=True, show_default=True, help="Show the 95% intervals."
+)
+@click.option(
+    "--published",
+    default=None,
+    metavar="NAME,...",
+    help="Add what papers report on the same data set and split, marked and not ranked; with"
+    " =NAME,... only models of such names, with =all also other data.",
 )
 @click.option(
     "--draws",
@@ -84,11 +113,12 @@ def leaderboard() -> None:
 def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
     """Rank runs: one row for each run and protocol (the default command).
 
-    Only rows with equal measurements are compared. Systems without a significant difference share a
-    rank.
+    Only rows with equal measurements are compared; others get a table of their own. Systems without
+    a significant difference share a rank.
     """
     from gcg_bench.cli.leaderboard_tables import print_board
-    from gcg_bench.reporting.leaderboard import Board, write_board
+    from gcg_bench.reporting.leaderboard import Shown, write_board
+    from gcg_bench.reporting.leaderboard.rows import specs_in
     from gcg_bench.reporting.leaderboard.writing import refuse_suffix
 
     file = chosen.output
@@ -97,15 +127,35 @@ def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
         raise BadOption(f"{file} exists; give another name, or --force to overwrite it")
     if not runs and not chosen.published:
         raise BadOption("no runs: gcg-bench leaderboard RUN... -o board.csv")
-    ranked = Board.of_runs(runs).ranked(
+    measured = Board.of_runs(runs)
+    shown = Shown(_names(chosen.scores), chosen.bold, chosen.intervals)
+    made = _with_published(measured, chosen.published, quiet=quiet)
+    shown.refuse_unknown(specs_in(made.rows))
+    for sentence in made.apart():
+        say(sentence, quiet=quiet)
+    ranked = made.ranked(
         chosen.by, draws=chosen.draws, seed=chosen.seed, bar=partial(progress, quiet=quiet)
     )
-    if chosen.published:
-        ranked = ranked.with_published()
-    write_board(ranked, file)
+    write_board(ranked, file, shown)
     if not quiet:
-        print_board(stdout(), ranked)
+        print_board(stdout(), ranked, shown)
     say(f"wrote {file}", quiet=quiet)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in (text or "").split(","))))
+
+
+def _with_published(board: Board, published: str | None, *, quiet: bool) -> Board:
+    """The board with the published values that are asked for; says so when there are none."""
+    if published is None:
+        return board
+    everywhere, names = published == _ALL, () if published in (_SAME, _ALL) else _names(published)
+    made = board.with_published(names, anywhere=everywhere)
+    if len(made.rows) == len(board.rows):
+        text = "no published results of these data and split are known here"
+        say(f"{text}; --published=all adds those of other data", quiet=quiet)
+    return made
 
 
 @leaderboard.command()
@@ -122,7 +172,6 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
     differs or cannot be checked.
     """
     from gcg_bench.cli.leaderboard_tables import print_faults
-    from gcg_bench.reporting.leaderboard import Board
     from gcg_bench.reporting.leaderboard import verify as faults_of
 
     if file.suffix != ".csv":

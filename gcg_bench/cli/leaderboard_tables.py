@@ -10,16 +10,24 @@ from rich.text import Text
 from gcg_bench.cli.console import table
 from gcg_bench.cli.data_tables import levels, problem_fields, problems_table
 from gcg_bench.reporting.leaderboard import Board, Fault, Submission
-from gcg_bench.reporting.leaderboard.layout import Entry, Section, sections
+from gcg_bench.reporting.leaderboard.entries import NUMERIC
+from gcg_bench.reporting.leaderboard.layout import sections
+from gcg_bench.reporting.leaderboard.shown import BEST, Figure, Shown
 from gcg_bench.scoring import signature
 
 
-def print_board(console: Console, board: Board) -> None:
-    """Prints each section: rank, model, the score that ranks it, and the notes."""
-    for section in sections(board):
+def print_board(console: Console, board: Board, shown: Shown) -> None:
+    """Prints each section: rank, model, scores, signature, and the notes.
+
+    The score that ranks it stands alone unless others are asked for.
+    """
+    for section in sections(board, shown):
         console.print(Text(section.title, "bold"))
-        headings = ["rank", "model", section.by, "95% interval", section.noun, "failed"]
-        rows = table("", [*headings, "provenance"], numeric=["rank", *headings[-2:], section.by])
+        names = [spec.name for spec in section.scores]
+        columns = list(shown.scores and names) or [name for name in names if name == section.by]
+        places = [names.index(name) for name in columns]
+        headings = ["rank", "model", *columns, *section.columns, "signature"]
+        rows = table("", headings, numeric=["rank", *columns, *NUMERIC])
         for part in section.parts:
             if part.title:
                 rows.add_section()
@@ -27,22 +35,19 @@ def print_board(console: Console, board: Board) -> None:
             for entry in part.entries:
                 if entry.leads:
                     rows.add_section()
-                rows.add_row(*_cells(entry, section))
+                figures = [_figure(entry.figures[place]) for place in places]
+                texts = map(Text, (*entry.facts, entry.hash))
+                rows.add_row(Text(entry.rank), Text(entry.name), *figures, *texts)
         console.print(rows)
-        for note in section.notes:
+        for note in (section.scale, *section.notes):
             console.print(Text(note, "dim"))
 
 
-def _cells(entry: Entry, section: Section) -> list[Text]:
-    names = [spec.name for spec in section.scores]
-    figure = entry.figures[names.index(section.by)] if names else None
-    value = "-" if figure is None else figure.value
-    interval = "" if figure is None or not figure.low else f"{figure.low} to {figure.high}"
-    model = f"{entry.model} ({entry.split})" if entry.split else entry.model
-    texts = (
-        entry.rank, model, value, interval, entry.images, entry.failed, entry.provenance,
-    )  # fmt: skip
-    return [Text(text) for text in texts]
+def _figure(figure: Figure | None) -> Text:
+    if figure is None:
+        return Text("-")
+    value = Text(figure.value, "bold" if figure.mark == BEST else "")
+    return value.append(f" [{figure.low}, {figure.high}]", "not bold") if figure.low else value
 
 
 def print_faults(console: Console, file: Path, count: int, faults: Sequence[Fault]) -> None:

@@ -35,6 +35,11 @@ def line(fields: Mapping[str, Any]) -> str:
     return "|".join(f"{name}:{value}" for name, value in fields.items())
 
 
+def short(text: str) -> str:
+    """The first 12 digits of the sha256 of a signature: what tables show in its place."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
 def ordered(
     measurement: Mapping[str, str], answered: Mapping[str, str], confidences: str, evaluator: str
 ) -> dict[str, str]:

@@ -41,4 +41,4 @@ def hostile_board(folder: Path) -> Board:
         )
     board = Board.of_runs([folder / "a", folder / "b"])
     official = [row for row in board.rows if row["protocol"] == "official-1"]
-    return Board(tuple(official)).ranked("mIoU").with_published()
+    return Board(tuple(official)).ranked("mIoU").with_published(anywhere=True)

@@ -76,7 +76,7 @@ def test_published_rows_are_marked_and_never_ranked(tmp_path):
         run_folder(tmp_path / name, name, rows([2] * 8), dataset="grandf", split="val")
     board = Board.of_runs([tmp_path / "a", tmp_path / "b"]).ranked("mIoU").with_published()
     reported = [row for row in board.rows if row["role"] == "published"]
-    assert {row["split"] for row in reported} == {"val", "unspecified"}
+    assert {row["split"] for row in reported} == {"val"}
     for row in reported:
         assert row["provenance"] == "reported"
         assert row["evaluator"] == "as published"
@@ -91,7 +91,7 @@ def test_published_rows_are_marked_and_never_ranked(tmp_path):
 
 
 def test_reported_values_of_other_data_are_said_to_be(three):
-    board = Board.of_runs(three).ranked(draws=20).with_published()
+    board = Board.of_runs(three).ranked(draws=20).with_published(anywhere=True)
     strict, reported = sections(board)
     assert len([row for row in board.rows if row["role"] == "published"]) == 34
     assert [part.title for part in strict.parts] == [""]
@@ -110,8 +110,8 @@ def test_intervals_are_spoken_of_only_where_they_were_drawn(three):
     ]
     for made, told in ((board, True), (Board(tuple(bare)), False)):
         (section,) = sections(made)
-        assert any("bootstrap intervals" in note for note in section.notes) is told
-        assert section.notes[0].startswith("Scores × 100")
+        assert ("bootstrap intervals" in section.scale) is told
+        assert section.scale.startswith("Scores × 100")
 
 
 # --- verifying what needs no scoring

@@ -14,7 +14,10 @@ from support.scored import SMALL_STRICT, result, rows, run_folder
 
 from gcg_bench.reporting.leaderboard import Board, write_board
 from gcg_bench.reporting.leaderboard.latex import escaped as tex
+from gcg_bench.reporting.leaderboard.layout import sections
 from gcg_bench.reporting.leaderboard.markdown import escaped as md
+from gcg_bench.reporting.leaderboard.shown import Figure, marked
+from gcg_bench.types import ScoreSpec
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_markdown_is_one_table_of_even_width(hostile, tmp_path):
     cells = [len(re.findall(r"(?<!\\)\|", line)) for line in table]
     assert len(table) > 30
     assert set(cells) == {cells[0]}
-    assert not re.search(r"(?<!\\)<", text.split("Signature:")[0])
+    assert not re.search(r"(?<!\\)<", text.split("Signatures:")[0])
     assert "reported" in text
     assert "Sources of reported values" in text
 
@@ -87,6 +90,7 @@ def test_latex_could_be_set(hostile, tmp_path):
     body = text.partition("\\toprule")[2].partition("\\bottomrule")[0]
     lines = [one for one in body.splitlines() if one.endswith(" \\\\") and "multicolumn" not in one]
     assert len(lines) > 25
+    assert columns == "lrrrrr"  # the models, the measured score and four that papers report
     for line in lines:
         assert len(re.findall(r"(?<!\\)&", line)) + 1 == len(columns)
     assert f"\\multicolumn{{{len(columns)}}}" in body
@@ -163,6 +167,40 @@ def test_html_is_one_closed_page(hostile, tmp_path):
     assert "unsafe" not in policy
     assert any("<script>alert(1)</script>" in text for text in page.text)
     assert page.tags.count("tbody") == 2
+
+
+@pytest.mark.parametrize(
+    ("direction", "values", "marks"),
+    [
+        ("higher", [0.5, 0.9, 0.7], ["", "best", "second"]),
+        ("lower", [0.5, 0.9, 0.7], ["best", "", "second"]),
+        ("neither", [0.5, 0.9, 0.7], ["", "", ""]),
+        # printed alike is marked alike, and the next value is the second
+        ("higher", [0.9001, 0.9004, 0.7, 0.2], ["best", "best", "second", ""]),
+        ("higher", [0.5, 0.9, None], ["", "best", ""]),  # two have no second
+        ("higher", [0.5], [""]),
+        ("higher", [0.5, 0.5], ["", ""]),
+    ],
+)
+def test_the_best_and_the_second_of_a_column(direction, values, marks):
+    spec = ScoreSpec("S", direction=direction)
+    lines = [
+        (None if value is None else Figure(spec.text(value), "", "", value),) for value in values
+    ]
+    found = [line[0].mark if line[0] else "" for line in marked(lines, [spec])]
+    assert found == marks
+
+
+def test_columns_in_which_all_rows_are_alike_are_left_out(three):
+    board = Board.of_runs(three).ranked(draws=20)
+    (section,) = sections(board)
+    assert section.columns == ()
+    assert "Failed images of each run: 0." in section.notes
+    assert "Scored by gcg-bench-0.1.0." in section.notes
+    first, *rest = board.rows
+    (section,) = sections(Board(({**first, "failed": 2}, *rest)))
+    assert section.columns == ("failed",)
+    assert [entry.facts for entry in section.entries] == [("2",), ("0",), ("0",)]
 
 
 def test_html_ranks_stand_with_their_intervals(three, tmp_path):

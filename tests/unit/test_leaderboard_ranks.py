@@ -13,6 +13,7 @@ from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.reporting.leaderboard import ranking as ranking_module
+from gcg_bench.reporting.leaderboard.layout import sections
 from gcg_bench.reporting.leaderboard.ranking import _ranks, by_test, by_value
 from gcg_bench.runs import Run
 from gcg_bench.scoring.comparable import differences, refuse_unlike
@@ -194,12 +195,37 @@ def test_other_images_are_refused_by_name(three, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("encoder", "other@1"), ("truth", "x"), ("split", "test"), ("card", "9")]
+    ("field", "value", "told"),
+    [
+        ("encoder", "other@1", "encoder is minilm@53aa5117 (far, near) and other@1 (odd)"),
+        ("truth", "x", "truth is generated (far, near) and x (odd)"),
+        ("split", "test", "split is val (far, near) and test (odd)"),
+        ("card", "9", "card is 1 (far, near) and 9 (odd)"),
+    ],
 )
-def test_unlike_rows_are_refused_by_name(three, tmp_path, field, value):
+def test_unlike_rows_are_ranked_in_tables_of_their_own(three, tmp_path, field, value, told):
     run_folder(tmp_path / "x", "odd", rows([1] * 60), protocols=[SMALL_STRICT], **{field: value})
-    with pytest.raises(BadOption, match=f"far and odd cannot be ranked together: {field} is"):
-        Board.of_runs([three[0], tmp_path / "x"]).ranked()
+    board = Board.of_runs([three[0], tmp_path / "x", three[1]]).ranked(draws=200)
+    assert [(row["model"], row["rank"]) for row in board.rows] == [
+        ("far", 1), ("near", 2), ("odd", 1),
+    ]  # fmt: skip
+    assert board.apart() == [
+        f"strict: 2 tables, because the runs were measured differently: {told}"
+    ]
+    assert [len(section.entries) for section in sections(board)] == [2, 1]
+    # the titles tell the tables apart: data, split, images, and other fields that differ
+    first, second = (section.title for section in sections(board))
+    named = [f"{field} {value}"] if field not in ("split", "n") else [f"shapes {value}"]
+    assert all(text in second and text not in first for text in named)
+
+
+def test_of_other_data_only_the_data_are_named(three, tmp_path):
+    """Other data also have another card, reference and number of images, which nobody needs."""
+    other = {"dataset": "pets", "card": "4", "truth": "y"}
+    run_folder(tmp_path / "x", "odd", rows([1] * 5), protocols=[SMALL_STRICT], **other)
+    (sentence,) = Board.of_runs([three[0], tmp_path / "x"]).apart()
+    assert sentence.endswith("differently: dataset is shapes (far) and pets (odd)")
+    assert Board.of_runs(three).apart() == []
 
 
 def test_answers_made_otherwise_are_ranked_together(three, tmp_path):
@@ -220,8 +246,8 @@ def test_refusing_needs_no_board():
 def test_namesakes_are_told_apart_by_their_folders(tmp_path):
     for name, split in (("one", "val"), ("two", "test")):
         run_folder(tmp_path / name, "same", rows([1]), protocols=[SMALL_STRICT], split=split)
-    with pytest.raises(BadOption, match=r"same \(one\) and same \(two\) cannot be .*: split is"):
-        Board.of_runs([tmp_path / "one", tmp_path / "two"]).ranked()
+    (sentence,) = Board.of_runs([tmp_path / "one", tmp_path / "two"]).apart()
+    assert sentence.endswith("split is val (same (one)) and test (same (two))")
 
 
 def test_a_score_that_rows_lack_is_refused(three):

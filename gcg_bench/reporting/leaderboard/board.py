@@ -1,8 +1,8 @@
-"""The board: rows of scores, ranked protocol by protocol.
+"""The board: rows of scores, ranked measurement by measurement.
 
 Two rows can be compared when everything that decided the measurement is equal: protocol, data,
-images, encoder, metrics. How the answers were made (prompt, token limit, decoding) may differ: that
-is the model's own, and stands in its signature.
+images, encoder, metrics; other rows are ranked apart. How the answers were made (prompt, token
+limit, decoding) may differ: that is the model's own, and stands in its signature.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from typing import Any
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files.html import table as html_table
 from gcg_bench.reporting.leaderboard import csv_file, rows
+from gcg_bench.reporting.leaderboard.measurements import apart, by_measurement, protocol_of
 from gcg_bench.reporting.leaderboard.published import published_beside
 from gcg_bench.reporting.leaderboard.ranking import Ranking, by_test, by_value
 from gcg_bench.reporting.leaderboard.rows import BASELINE, PUBLISHED, Row
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import short_labels
-from gcg_bench.scoring.comparable import refuse_unlike
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.storage import load_result, load_results
 from gcg_bench.types import Bar, ScoreSpec, no_bar, scale_note
@@ -62,36 +62,50 @@ class Board:
         """
         return cls(csv_file.read_csv(file))
 
-    def with_published(self) -> "Board":
-        """This board and, after its rows, values from papers."""
-        return Board((*self.rows, *published_beside(self.rows)))
+    def with_published(self, names: Sequence[str] = (), *, anywhere: bool = False) -> "Board":
+        """This board and, after its rows, values from papers; without rows, all of them.
+
+        Args:
+            names: of models, or parts of such names; all by default.
+            anywhere: also values of other data sets and splits, which compare with none of the
+                rows.
+
+        Raises:
+            BadOption: no published result that fits has such a name.
+        """
+        return Board((*self.rows, *published_beside(self.rows, names, anywhere=anywhere)))
+
+    def apart(self) -> list[str]:
+        """Why rows of one protocol are ranked apart, one sentence each; empty when none are."""
+        return apart(row for row in self.rows if row.get("role") != PUBLISHED)
 
     def ranked(
         self, by: str | None = None, *, draws: int = 1000, seed: int = 0, bar: Bar = no_bar
     ) -> "Board":
-        """The same rows with a `rank`, best first, protocol by protocol.
+        """The same rows with a `rank`, best first, measurement by measurement.
 
-        Systems that a paired test does not tell apart share a rank; the test needs the stored rows
-        of their runs, and without them ranks rest on the values alone. Reference baselines come
-        after the systems without a rank, unless there is nothing else to rank; published values
-        come last, as they are.
+        Rows whose measurements differ are ranked apart, see `apart`. Systems that a paired test
+        does not tell apart share a rank; the test needs the stored rows of their runs, and without
+        them ranks rest on the values alone. Reference baselines come after the systems without a
+        rank, unless there is nothing else to rank; published values come last, as they are.
 
         Args:
-            by: the score to rank by; by default the one that each protocol is ranked by.
+            by: the score to rank by, where rows have it; by default the one that each protocol is
+                ranked by.
             draws: of each paired test; more are taken where there are many systems.
             seed: of the test.
             bar: a progress bar.
 
         Raises:
-            BadOption: rows that cannot be compared (names the field that differs), a score that a
-                row does not have, or `by` a secondary score.
+            BadOption: rows of other images, a score that a row does not have, or `by` a secondary
+                score.
         """
         ranked: list[Row] = []
         measured = [row for row in self.rows if row.get("role") != PUBLISHED]
-        for task, name in dict.fromkeys(map(_protocol, measured)):
-            group = [_without_rank(row) for row in measured if _protocol(row) == (task, name)]
-            refuse_unlike([row.get("measurement", {}) for row in group], rows.names_of(group))
-            spec = _spec_to_rank_by(group, by, name)
+        groups = list(by_measurement(map(_without_rank, measured)).values())
+        _refuse_unknown(groups, by)
+        for group in groups:
+            spec = _spec_to_rank_by(group, by)
             systems = [row for row in group if row.get("role") != BASELINE]
             below = [row for row in group if row.get("role") == BASELINE]
             if not systems:
@@ -156,18 +170,29 @@ def results_of(systems: Sequence[Row]) -> list[Result] | None:
     return results
 
 
-def _spec_to_rank_by(group: Sequence[Row], by: str | None, protocol: str) -> ScoreSpec:
-    """The score that rows of one protocol are ranked by.
+def _refuse_unknown(groups: Sequence[Sequence[Row]], by: str | None) -> None:
+    """Raises BadOption when no row has the score to rank by."""
+    if groups and by is not None and not any(by in rows.specs_in(group) for group in groups):
+        protocols = dict.fromkeys(protocol_of(group[0])[1] for group in groups)
+        known = dict.fromkeys(name for group in groups for name in rows.specs_in(group))
+        raise BadOption(
+            f"no {' or '.join(protocols)} row has a score named {by!r}; known: {', '.join(known)}"
+        )
+
+
+def _spec_to_rank_by(group: Sequence[Row], by: str | None) -> ScoreSpec:
+    """The score that rows of one measurement are ranked by.
 
     Raises:
         BadOption: not every row has it, or `by` is a secondary score.
     """
     specs = rows.specs_in(group)
-    name = by or rows.ranking_score(group[0]) or next(iter(specs), "")
+    asked = by is not None and by in specs
+    name = (by if asked else rows.ranking_score(group[0])) or next(iter(specs), "")
     if name not in specs or any(name not in row for row in group):
-        known = ", ".join(specs)
+        known, protocol = ", ".join(specs), protocol_of(group[0])[1]
         raise BadOption(f"not every {protocol} row has a score named {name!r}; known: {known}")
-    if by is not None and not specs[name].headline:
+    if asked and not specs[name].headline:
         headline = ", ".join(spec.name for spec in specs.values() if spec.headline)
         raise BadOption(
             f"{name} is a secondary score, which systems are not ranked by: a model can improve it"
@@ -194,11 +219,6 @@ def _ordered(systems: Sequence[Row], ranking: Ranking, spec: ScoreSpec) -> list[
 def _best_first(group: Sequence[Row], spec: ScoreSpec) -> list[Row]:
     sign = 1 if spec.lower_is_better else -1
     return sorted(group, key=lambda row: sign * float(row[spec.name]))
-
-
-def _protocol(row: Row) -> tuple[str, str]:
-    """The task, and the protocol's name without its version."""
-    return str(row.get("task", "")), str(row["protocol"]).rpartition("-")[0]
 
 
 def _without_rank(row: Row) -> Row:

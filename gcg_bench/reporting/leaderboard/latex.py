@@ -1,15 +1,18 @@
-r"""A board as LaTeX: one booktabs table a section.
+r"""A board as LaTeX: one booktabs table a section, with the models and their scores alone.
 
-The command `\gcgci` sets a value with its interval. The file defines it unless the document has
-done so; a document that defines it as `#1` leaves intervals out. The file needs the packages
-booktabs and graphicx, and works with any engine: a character that plain LaTeX cannot set is written
-as its code point.
+The best value of a column is bold, the second underlined. The command `\gcgci` sets a value with
+its interval, `\gcgfit` makes a table smaller that is wider than the text. The file defines both
+unless the document has done so. It needs the packages booktabs and graphicx, and works with any
+engine: a character that plain LaTeX cannot set is written as its code point. What a paper's table
+has no room for (how rows are ranked, the whole signatures) stands in comments.
 """
 
 from collections.abc import Iterable, Sequence
 
 from gcg_bench.files.display import visible
-from gcg_bench.reporting.leaderboard.layout import Entry, Figure, Part, Section
+from gcg_bench.reporting.leaderboard.entries import Entry
+from gcg_bench.reporting.leaderboard.layout import Part, Section
+from gcg_bench.reporting.leaderboard.shown import BEST, SECOND, Figure
 from gcg_bench.types import ScoreSpec
 
 _SPECIAL = {
@@ -41,8 +44,11 @@ _SPECIAL = {
 _LETTERS = range(0xC0, 0x180)
 
 _HEAD = r"""% written by gcg-bench; needs \usepackage{booktabs,graphicx}
-\providecommand{\gcgci}[3]{\shortstack{#1\\{\tiny [#2, #3]}}}
+\providecommand{\gcgci}[3]{\begin{tabular}[t]{@{}r@{}}#1\\[-2pt]{\tiny [#2, #3]}\end{tabular}}
+\providecommand{\gcgfit}[1]{\sbox0{#1}%
+  \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi}
 """
+_WIDE = 8  # columns from which a table is as wide as the page of two columns
 
 
 def escaped(text: str) -> str:
@@ -66,34 +72,40 @@ def _letter(letter: str) -> str:
 
 def _table(section: Section) -> str:
     headings = [_heading(spec) for spec in section.scores]
-    columns = "rl" + "r" * len(headings) + "rrlll"
+    columns = "l" + "r" * len(headings)
     width = len(columns)
-    texts = [
-        "",
-        "Model",
-        *headings,
-        section.noun.capitalize(),
-        "Failed",
-        "Protocol",
-        "Evaluator",
-        "Provenance",
-    ]
+    environment = "table*" if width > _WIDE else "table"
     lines = [
-        r"\begin{table*}",
+        *(f"% {_comment(note)}" for note in section.notes),
+        rf"\begin{{{environment}}}",
         r"\centering",
-        rf"\caption{{{escaped(section.title)}. {' '.join(map(escaped, section.notes))}}}",
-        r"\resizebox{\textwidth}{!}{%",
+        rf"\caption{{{_caption(section)}}}",
+        r"\par\smallskip",
+        r"\gcgfit{%",
         rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"\toprule",
-        _row(texts),
+        _row(["Model", *headings]),
         *(line for k, part in enumerate(section.parts) for line in _part(part, width, k)),
         r"\bottomrule",
         r"\end{tabular}}",
         *_below(section),
-        r"\end{table*}",
+        rf"\end{{{environment}}}",
+        *(f"% {entry.hash}: {_comment(entry.signature)}" for entry in _signed(section)),
         "",
     ]
     return "\n".join(lines)
+
+
+def _caption(section: Section) -> str:
+    """The title, how numbers are read, and what marks and gaps between the rows mean."""
+    sentences = [f"{section.title}.", section.scale]
+    figures = [figure for entry in section.entries for figure in entry.figures if figure]
+    if section.marks:
+        second = any(figure.mark == SECOND for figure in figures)
+        sentences.append(f"Best in bold{', second underlined' if second else ''}.")
+    if any(entry.leads for entry in section.entries):
+        sentences.append(f"Rows between two gaps share a rank by {section.by}.")
+    return " ".join(map(escaped, sentences))
 
 
 def _part(part: Part, width: int, index: int) -> Iterable[str]:
@@ -113,9 +125,15 @@ def _below(section: Section) -> list[str]:
             rf"[{k}]~{escaped(source)}." for k, source in enumerate(section.sources, 1)
         )
         lines.append(rf"\par\smallskip{{\footnotesize Sources of reported values: {listed}\par}}")
-    if section.signature:
-        lines.append(rf"\par\smallskip{{\tiny\ttfamily {_signature(section.signature)}\par}}")
+    signed = _signed(section)
+    if signed:
+        listed = "; ".join(rf"{escaped(entry.name)}~\texttt{{{entry.hash}}}" for entry in signed)
+        lines.append(rf"\par\smallskip{{\scriptsize Signatures: {listed}.\par}}")
     return lines
+
+
+def _signed(section: Section) -> list[Entry]:
+    return [entry for entry in section.entries if entry.signature]
 
 
 def _heading(spec: ScoreSpec) -> str:
@@ -123,34 +141,22 @@ def _heading(spec: ScoreSpec) -> str:
 
 
 def _cells(entry: Entry) -> list[str]:
-    model = f"{entry.model} ({entry.split})" if entry.split else entry.model
     source = rf"\textsuperscript{{[{entry.source}]}}" if entry.source else ""
-    return [
-        entry.rank,
-        f"{escaped(model)}{source}",
-        *(_number(figure) for figure in entry.figures),
-        entry.images.replace(",", "{,}"),
-        entry.failed.replace(",", "{,}"),
-        escaped(entry.protocol),
-        escaped(entry.evaluator),
-        escaped(entry.provenance),
-    ]
+    return [f"{escaped(entry.name)}{source}", *(_number(figure) for figure in entry.figures)]
 
 
 def _number(figure: Figure | None) -> str:
     if figure is None:
-        return ""
-    if not figure.low:
-        return figure.value
-    return rf"\gcgci{{{figure.value}}}{{{figure.low}}}{{{figure.high}}}"
+        return "--"
+    commands = {BEST: rf"\textbf{{{figure.value}}}", SECOND: rf"\underline{{{figure.value}}}"}
+    value = commands.get(figure.mark, figure.value)
+    return rf"\gcgci{{{value}}}{{{figure.low}}}{{{figure.high}}}" if figure.low else value
 
 
 def _row(cells: Sequence[str]) -> str:
     return f"{' & '.join(cells)} \\\\"
 
 
-def _signature(text: str) -> str:
-    """A signature that LaTeX may break after its bars, pluses and commas."""
-    for sign in ("|", "+", ","):
-        text = text.replace(sign, f"{sign}\0")
-    return r"\allowbreak{}".join(map(escaped, text.split("\0")))
+def _comment(text: str) -> str:
+    """Text on one line of comment; a backslash becomes `%5C`, so that no command stands there."""
+    return visible(" ".join(text.split())).replace("\\", "%5C")

@@ -8,11 +8,12 @@ other only as far as their notes go.
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
 from gcg_bench import tasks
+from gcg_bench.errors import BadOption, GcgBenchError, UnknownName
 from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row
 
 _TEXTS = ("model", "task", "dataset", "split", "source", "note")
@@ -28,18 +29,61 @@ def published_rows(splits: Iterable[str] = _SPLITS) -> tuple[Row, ...]:
     )
 
 
-def published_beside(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The published rows that belong beside measured ones: of their splits, else of all."""
-    rows = tuple(rows)
-    published = published_rows()
-    datasets = {row["dataset"] for row in published}
-    splits = {row.get("split", "") for row in rows if row.get("dataset") in datasets}
-    wanted = {*splits, _SPLITS[-1]} if splits else set(_SPLITS)
-    beside = {(row.get("dataset"), row.get("split")) for row in rows}
-    others = (row for row in published_values() if (row["dataset"], row["split"]) in beside)
-    asked = {row.get("task", tasks.DEFAULT) for row in rows}
-    listed = (row for row in published if row["split"] in wanted)
-    return (*(row for row in listed if not rows or row["task"] in asked), *others)
+def published_beside(
+    rows: Iterable[Row], names: Sequence[str] = (), *, anywhere: bool = False
+) -> tuple[Row, ...]:
+    """The published rows that belong beside measured ones; without measured ones, all.
+
+    Args:
+        rows: measured rows.
+        names: of models; a part of a name stands for every model whose name contains it. A named
+            model is also shown where its paper does not state the split.
+        anywhere: not only those of the rows' data sets and splits.
+
+    Raises:
+        UnknownName: there is none of such a name; lists those that there are.
+        BadOption: likewise, and there are none of these data.
+    """
+    measured = tuple(rows)
+    listed = published_rows() if not measured else (*published_rows(), *published_values())
+    fitting = [row for row in listed if not measured or _fits(row, measured, names, anywhere)]
+    if not names:
+        return tuple(fitting)
+    known = {row["model"] for row in fitting}
+    chosen: dict[str, None] = {}
+    for name in names:
+        alike = [model for model in known if name.lower() in model.lower()]
+        chosen |= dict.fromkeys([name] if name in known else alike)
+        if name not in known and not alike:
+            raise _unknown(name, sorted(known), measured)
+    return tuple(row for row in fitting if row["model"] in chosen)
+
+
+def _fits(row: Row, measured: Sequence[Row], names: Sequence[str], anywhere: bool) -> bool:
+    """Whether a published row belongs beside measured ones."""
+    splits = {row["split"]} if names == () or row["split"] != _SPLITS[-1] else None
+    return any(
+        row["task"] == other.get("task", tasks.DEFAULT)
+        and (
+            anywhere
+            or (
+                row["dataset"] == other.get("dataset")
+                and (splits is None or other.get("split") in splits)
+            )
+        )
+        for other in measured
+    )
+
+
+def _unknown(name: str, known: Sequence[str], measured: Sequence[Row]) -> GcgBenchError:
+    """The error for a name of which no published result fits."""
+    if known:
+        return UnknownName("published result of these data", name, known)
+    data = dict.fromkeys(f"{row.get('dataset')} {row.get('split')}" for row in measured)
+    return BadOption(
+        f"no published result of {', '.join(data)} is known, so none of {name!r};"
+        " --published=all shows those of other data"
+    )
 
 
 def published_values() -> tuple[Row, ...]:

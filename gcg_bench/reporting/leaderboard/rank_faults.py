@@ -8,9 +8,10 @@ from pathlib import Path
 from gcg_bench.errors import BadOption
 from gcg_bench.files import limits
 from gcg_bench.reporting.leaderboard.faults import Fault, label
+from gcg_bench.reporting.leaderboard.measurements import Key, key_of
 from gcg_bench.reporting.leaderboard.ranking import Ranking, by_test
 from gcg_bench.reporting.leaderboard.rows import BASELINE, Row, names_of
-from gcg_bench.scoring.comparable import refuse_other_images, refuse_unlike
+from gcg_bench.scoring.comparable import refuse_other_images
 from gcg_bench.scoring.results import Result
 from gcg_bench.types import Bar, ScoreSpec
 
@@ -32,16 +33,17 @@ def rank_faults(
 ) -> Iterator[Fault]:
     """Ranks and `ranked_by` that the results do not give; none where a row could not be scored.
 
+    Rows are ranked with those that were measured alike, by what was scored again.
+
     Args:
         rows: the measured rows of a board.
         results: what was scored again, by the row's identity.
         expected: the row that each result gives, likewise.
         bar: a progress bar.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[Key, list[Row]] = {}
     for row in rows:
-        name = row["protocol"].rpartition("-")[0]
-        groups.setdefault((str(row.get("task")), name), []).append(row)
+        groups.setdefault(key_of(expected.get(id(row), row)), []).append(row)
     for group in groups.values():
         if any(id(row) not in results for row in group):
             continue
@@ -86,7 +88,6 @@ def _unlike(rows: Sequence[Row], results: Sequence[Result]) -> str:
     """Why results cannot be ranked together; empty when they can."""
     named = [replace(r, label=name) for r, name in zip(results, names_of(rows), strict=True)]
     try:
-        refuse_unlike([result.measurement for result in named], [r.label for r in named])
         for result in named[1:]:
             refuse_other_images(named[0], result)
     except BadOption as error:

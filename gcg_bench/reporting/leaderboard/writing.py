@@ -7,29 +7,36 @@ from gcg_bench import __version__
 from gcg_bench.errors import BadOption
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.leaderboard.board import Board
+from gcg_bench.reporting.leaderboard.entries import NUMERIC
 from gcg_bench.reporting.leaderboard.latex import latex
-from gcg_bench.reporting.leaderboard.layout import sections
+from gcg_bench.reporting.leaderboard.layout import headline, sections
 from gcg_bench.reporting.leaderboard.markdown import markdown
+from gcg_bench.reporting.leaderboard.shown import Shown
 
 
-def _csv(board: Board, file: Path) -> None:
+def _csv(board: Board, file: Path, _: Shown) -> None:
     board.write(file)
 
 
-def _markdown(board: Board, file: Path) -> None:
-    pages.write(file, markdown(sections(board)))
+def _markdown(board: Board, file: Path, shown: Shown) -> None:
+    pages.write(file, markdown(sections(board, shown)))
 
 
-def _latex(board: Board, file: Path) -> None:
-    pages.write(file, latex(sections(board)))
+def _latex(board: Board, file: Path, shown: Shown) -> None:
+    pages.write(file, latex(sections(board, headline(board, shown))))
 
 
-def _html(board: Board, file: Path) -> None:
-    content = {"title": "Leaderboard", "sections": sections(board), "version": __version__}
+def _html(board: Board, file: Path, shown: Shown) -> None:
+    content = {
+        "title": "Leaderboard",
+        "sections": sections(board, shown),
+        "numeric": NUMERIC,
+        "version": __version__,
+    }
     pages.write(file, pages.render("gcg_bench.reporting.leaderboard", "board.html", content))
 
 
-_WRITERS: Mapping[str, Callable[[Board, Path], None]] = {
+_WRITERS: Mapping[str, Callable[[Board, Path, Shown], None]] = {
     ".csv": _csv,
     ".md": _markdown,
     ".tex": _latex,
@@ -44,12 +51,19 @@ def refuse_suffix(file: Path) -> None:
         raise BadOption(f"{file}: a board is written as {', '.join(SUFFIXES)}")
 
 
-def write_board(board: Board, file: Path) -> None:
+def write_board(board: Board, file: Path, shown: Shown | None = None) -> None:
     """Writes a board as CSV, Markdown, LaTeX or HTML, by the file's suffix.
+
+    Args:
+        board: the rows.
+        file: the file.
+        shown: what the tables show; everything by default, in LaTeX the headline scores. A CSV
+            keeps all of a board, so that it can be verified.
 
     Raises:
         BadOption: another suffix.
+        UnknownName: no row has a score that is to be shown.
         EnvironmentProblem: the file cannot be written.
     """
     refuse_suffix(file)
-    _WRITERS[file.suffix](board, file)
+    _WRITERS[file.suffix](board, file, shown or Shown())

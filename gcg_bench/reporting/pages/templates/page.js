@@ -37,4 +37,30 @@
       });
     });
   }
+  // A form with data-filter shows the rows of all sortable tables whose second cell has a text, and
+  // the tbodies of one data-kind.
+  for (const form of document.querySelectorAll("form[data-filter]")) {
+    const bodies = Array.from(document.querySelectorAll("table.sortable tbody"));
+    const filter = () => {
+      const text = form.elements.text.value.trim().toLowerCase(), kind = form.elements.kind.value;
+      let shown = 0, all = 0;
+      for (const body of bodies) {
+        let left = 0;
+        const rows = Array.from(body.rows).filter((row) => !row.classList.contains("kind"));
+        for (const row of rows) {
+          const named = row.cells[1].textContent.toLowerCase().includes(text);
+          row.hidden = !named || (kind !== "" && body.dataset.kind !== kind);
+          left += row.hidden ? 0 : 1;
+        }
+        body.hidden = left === 0;
+        shown += left;
+        all += rows.length;
+      }
+      form.querySelector("output").textContent = `${shown} of ${all} rows`;
+    };
+    form.hidden = false;
+    form.addEventListener("input", filter);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    filter();
+  }
 })();

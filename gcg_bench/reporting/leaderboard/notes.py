@@ -1,0 +1,69 @@
+"""What a reader must know beside the numbers of a table, one sentence each."""
+
+from collections.abc import Sequence
+
+from gcg_bench import tasks
+from gcg_bench.reporting.leaderboard.rows import Row
+from gcg_bench.types import ScoreSpec, scale_note
+
+
+def title_of(key: str, measured: Sequence[Row], noun: str, *, several: bool) -> str:
+    """The title of a table; the task is named on a board of several, and unless it is usual."""
+    name, _, version = key.rpartition("-")
+    row, task = measured[0], str(measured[0].get("task", ""))
+    images = f", {row['n']:,} {noun}" if "n" in row else ""
+    title = f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{images}"
+    named = task and (several or task != tasks.DEFAULT)
+    return f"{tasks.title_of(task)}: {title}" if named else title
+
+
+def noun_of(measured: Sequence[Row]) -> str:
+    """What is counted: `images`, or `queries` of a task in which images have several."""
+    names = {str(row.get("task", "")) for row in measured}
+    known = [tasks.load(name).noun for name in names if name in tasks.names()]
+    return known[0] if known else "images"
+
+
+def scale_of(measured: Sequence[Row], specs: Sequence[ScoreSpec], *, intervals: bool = True) -> str:
+    """How the numbers are to be read; values of papers alone are as their sources print them."""
+    if not measured:
+        return scale_note(specs, end=", as their sources print them.")
+    drawn = any(f"{spec.name}_low" in row for row in measured for spec in specs)
+    return scale_note(specs, intervals=intervals and drawn)
+
+
+def notes_on(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
+    """How rows are ranked, the false-accept rate, and what reported values are."""
+    notes = []
+    by = {row["ranked_by"]: None for row in measured if "ranked_by" in row}
+    for how in by:
+        notes.append(f"Ranked by {how}.")
+        if "paired" in how:
+            notes.append(
+                "Systems share a rank unless every one above differs from every one below"
+                " (adjusted p < .05)."
+            )
+        if "places apart" in how:
+            notes.append(
+                "The number of comparisons is capped: systems farther apart were not compared with"
+                " each other."
+            )
+    gates = {row["false_accept"] for row in measured if "false_accept" in row}
+    if len(gates) == 1:
+        notes.append(f"The false-accept rate of words is {100 * gates.pop():.1f}%.")
+    return [*notes, *_on_reported(measured, reported)]
+
+
+def _on_reported(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
+    if not reported:
+        return []
+    notes = [
+        "Reported values are from papers, whose evaluators differ as their notes say; they have"
+        " no rank and no interval."
+    ]
+    if measured and {row.get("dataset") for row in measured} != {reported[0].get("dataset")}:
+        notes.append(
+            f"Reported values are of {reported[0].get('dataset')}, not of the data measured"
+            " here: the two cannot be compared."
+        )
+    return notes
