@@ -7,14 +7,24 @@ from gcg_bench.files.display import visible
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
-    """A table as HTML for notebooks, every text escaped; None is an empty cell."""
+    """A table as HTML for notebooks, every text escaped; None is an empty cell.
+
+    A table that is wider than the page scrolls by itself.
+    """
     head = "".join(f"<th>{_shown(heading)}</th>" for heading in headings)
     body = "".join(
         "<tr>" + "".join(f"<td><bdi>{_shown(cell)}</bdi></td>" for cell in row) + "</tr>"
         for row in rows
     )
     above = f"<caption><bdi>{_shown(caption)}</bdi></caption>" if caption else ""
-    return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    content = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div style="max-width:100%;overflow-x:auto"><table>{above}{content}</table></div>'
+
+
+def folded(title: str, text: str) -> str:
+    """A long text below a title, shown on a click; its lines break anywhere."""
+    code = f'<code style="overflow-wrap:anywhere"><bdi>{_shown(text)}</bdi></code>'
+    return f"<details><summary><bdi>{_shown(title)}</bdi></summary>{code}</details>"
 
 
 def _shown(cell: object) -> str:

@@ -1,17 +1,23 @@
-"""What Python users call: `evaluate`, with a model and a data set as names or objects."""
+"""What Python users call: `evaluate` and `score`, with names or objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import tasks
 from gcg_bench.data import Dataset
+from gcg_bench.data.given import of_samples
 from gcg_bench.files import paths
 from gcg_bench.pipeline import evaluate as loop
+from gcg_bench.pipeline import score as scoring_loop
+from gcg_bench.pipeline.evaluation import Evaluation
+from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec, ModelOptions, ScoringSpec
-from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.scored_run import Run
+from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.types import Bar, no_bar
+from gcg_bench.types import Bar, Prediction, Sample, no_bar
 
 
 def evaluate(
@@ -24,7 +30,7 @@ def evaluate(
     label: str = "",
     bar: Bar = no_bar,
     **options: Any,
-) -> list[Result]:
+) -> Evaluation:
     """Runs a model over a data set and scores it; rows and scores are kept in the run folder.
 
     Called again with the same arguments it goes on where it stopped. It makes the same run, with
@@ -61,7 +67,68 @@ def evaluate(
         label=label,
     )
     with paths.anchor():
-        return list(loop.evaluate(spec, bar=bar, message=lambda _: None).results)
+        return _evaluation(loop.evaluate(spec, bar=bar, message=lambda _: None))
+
+
+def score(  # noqa: PLR0913 - each is a choice of the user
+    dataset: Dataset | Iterable[Sample],
+    predictions: Mapping[str, Prediction] | Iterable[Prediction],
+    protocols: Sequence[EvalProtocol | str] | None = None,
+    *,
+    encoder: str | None = None,
+    also: Sequence[str] = (),
+    missing: Missing = "error",
+    resampling: Resampling | None = None,
+    answered: Mapping[str, str] | None = None,
+    label: str = "",
+) -> Evaluation:
+    """Scores predictions that are in memory; nothing is written.
+
+    Args:
+        dataset: the references: a data set, or samples of one task.
+        predictions: one for every sample, by id or in any order.
+        protocols: names or values; those of the task by default.
+        encoder: a phrase encoder for every protocol that needs one; their own by default.
+        also: optional metrics that are added.
+        missing: whether a sample without a prediction is an error, or counts as an empty answer.
+        resampling: how intervals are drawn; 1,000 draws from seed 0 by default, and none with
+            `Resampling(draws=0)`.
+        answered: how the answers were made: more fields of the signature.
+        label: whose predictions they are.
+
+    Raises:
+        MissingData: there are no samples, or samples without a prediction.
+        BadData: a prediction is of no sample, two are of one, or a sample lacks what the task
+            needs.
+        UnknownName, BadOption: a protocol, an encoder or a metric that does not exist, samples of
+            several tasks, or `answered` names a field that says how answers are measured.
+        EnvironmentProblem: Java or an encoder is needed and missing.
+    """
+    data = as_dataset(dataset)
+    given = predictions.values() if isinstance(predictions, Mapping) else predictions
+    chosen = None if protocols is None else tuple(protocols)
+    spec = ScoringSpec(chosen, encoder, tuple(also))
+    results = scoring_loop.score(
+        data,
+        complete(data.samples, given, missing=missing),
+        spec.of(tasks.load(data.task)),
+        answered=answered,
+        missing=missing,
+        resampling=resampling,
+        label=label,
+    )
+    return Evaluation(tuple(results))
+
+
+def as_dataset(dataset: Dataset | Iterable[Sample]) -> Dataset:
+    """A data set as it is; samples as one, see `of_samples`."""
+    return dataset if isinstance(dataset, Dataset) else of_samples(dataset, tasks.DEFAULT)
+
+
+def _evaluation(evaluated: loop.Evaluated) -> Evaluation:
+    """What was scored, with its run open for reading."""
+    run = None if evaluated.run is None else Run.open(evaluated.run.folder)
+    return Evaluation(evaluated.results, run)
 
 
 def _taken(options: dict[str, Any], kind: Any, left: set[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.predictions.run_parts import run_parts
-from gcg_bench.runs import checked, shown, tables
+from gcg_bench.runs import checked, tables
 from gcg_bench.runs.files import (
     append_line,
     as_json,
@@ -267,15 +267,6 @@ class Run:
     def all_scores(self) -> list[dict[str, Any]]:
         """The content of every scores.json of the run, sorted by protocol."""
         return [checked.read_scores(self.folder / name / _SCORES) for name in self.protocols()]
-
-    def frame(self) -> Any:
-        """The rows of all protocols as a pandas DataFrame, one row an image."""
-        return shown.frame(
-            {name.partition(".")[2] or name: self.read_rows(name) for name in self.protocols()}
-        )
-
-    def _repr_html_(self) -> str:
-        return shown.html(self.folder.name, self.settings, self.all_scores())
 
     def _protocol_folder(self, protocol: str, *, create: bool = False) -> Path:
         if not _PROTOCOL.fullmatch(protocol):

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from gcg_bench.errors import UnknownName
-from gcg_bench.runs import shown
-from gcg_bench.scoring import signature
+from gcg_bench.scoring import frames, shown, signature
 from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text.agreement import INSTRUMENT
@@ -211,8 +210,22 @@ class Result:
         }
 
     def frame(self) -> Any:
+        """The scores of each query as a pandas DataFrame: one row a query, one column a score.
+
+        Each is the score of the query as if it were the only one, see `alone`; NaN for none.
+        """
+        each = [self.of_query(position) for position in range(len(self.ids))]
+        names = [score.name for score in self.scores]
+        return frames.of_scores(
+            self.ids, {name: np.array([scores[name] for scores in each]) for name in names}
+        )
+
+    def rows_frame(self) -> Any:
         """The rows as a pandas DataFrame: one row a query, `metric.column` by name."""
-        return shown.frame({"": self.rows})
+        return frames.of_rows(self.rows)
+
+    def __repr__(self) -> str:
+        return shown.text(self.label, [self.to_json()])
 
     def _repr_html_(self) -> str:
         return shown.scores([self.to_json()])

@@ -3,14 +3,12 @@
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.boards import hostile_board, three_systems
-from support.scored import SMALL_STRICT, result, rows, run_folder
 
 from gcg_bench.reporting.leaderboard import Board, write_board
 from gcg_bench.reporting.leaderboard.latex import escaped as tex
@@ -223,28 +221,3 @@ def test_a_board_shows_itself(hostile, three):
     assert list(frame.columns[:5]) == ["rank", "model", "dataset", "split", "protocol"]
     assert next(iter(frame["model"])) == "far"
     assert frame["F1"].iloc[0] == Board.of_runs(three).rows[0]["F1"]
-
-
-def test_a_run_shows_itself(tmp_path):
-    run = run_folder(tmp_path / "r", "<b>bold</b>", rows([2, 4, 1]))
-    frame = run.frame()
-    assert list(frame.index) == ["image_0", "image_1", "image_2"]
-    assert list(frame["strict-2.phrase_f1.matched"]) == [2, 4, 1]
-    assert "official-1.miou.miou" in frame.columns
-    shown = run._repr_html_()
-    assert "&lt;b&gt;bold&lt;/b&gt;" in shown
-    assert "<b>" not in shown
-    assert "strict v2" in shown
-    bare = run_folder(tmp_path / "s", "bare", rows([1]), protocols=[])
-    assert "not scored yet" in bare._repr_html_()
-    assert len(bare.frame()) == 0
-
-
-def test_a_result_shows_its_scores_and_rows():
-    made = result(SMALL_STRICT, rows([5, 0]), prompt="<i>")
-    assert "50.0 [0.0, 100.0]" in made._repr_html_()
-    assert "&lt;i&gt;" in made._repr_html_()
-    assert list(made.frame()["phrase_f1.matched"]) == [5, 0]
-    assert made.to_json()["resampling"] == {"draws": 20, "seed": 0}
-    flat = replace(made, scores=tuple(replace(s, low=None, high=None) for s in made.scores))
-    assert "[" not in flat._repr_html_().partition("signature")[0]

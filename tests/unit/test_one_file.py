@@ -15,10 +15,9 @@ from support.plugged import plug_in
 from support.scored import SMALL_STRICT, columns, ids, rows, run_folder
 
 import gcg_bench.metrics
-from gcg_bench import tasks
+from gcg_bench import Run, tasks
 from gcg_bench.errors import UnknownName
 from gcg_bench.reporting.leaderboard import Board, write_board
-from gcg_bench.runs import Run
 from gcg_bench.scoring.storage import load_result
 from gcg_bench.types import Rows
 

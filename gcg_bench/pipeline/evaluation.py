@@ -1,0 +1,81 @@
+"""An evaluation: the results of one set of predictions, one a protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from gcg_bench.errors import UnknownName
+from gcg_bench.scoring import frames, shown
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.scored_run import Run
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation(Sequence[Result]):
+    """The results of one set of predictions, one a protocol, in the order of the protocols.
+
+    It is a sequence: `official, strict = evaluation`. A text gives the result of a protocol by its
+    name: `evaluation["strict"]`. Printed, it is a short table; a notebook shows all scores.
+
+    Attributes:
+        results: one a protocol.
+        run: the run that keeps them; None for predictions without a run.
+    """
+
+    results: tuple[Result, ...]
+    run: Run | None = None
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Result: ...
+    @overload
+    def __getitem__(self, key: slice) -> "Evaluation": ...
+    def __getitem__(self, key: int | str | slice) -> "Result | Evaluation":
+        """The result at a position or of a protocol (`strict`, `strict-2`), or a part of all.
+
+        Raises:
+            UnknownName: no result is of that protocol.
+            IndexError: there are not so many results.
+        """
+        if isinstance(key, slice):
+            return Evaluation(self.results[key], self.run)
+        if isinstance(key, int):
+            return self.results[key]
+        for result in self.results:
+            if key in (result.key, result.protocol.name):
+                return result
+        raise UnknownName("protocol", key, [result.key for result in self.results])
+
+    def values(self, prefix: str = "") -> dict[str, float]:
+        """Every score that has a value, by `PREFIX<protocol>/<score>`, for loggers.
+
+        Values are fractions, CIDEr and plain numbers in their own scale.
+
+        Args:
+            prefix: begins every name, e.g. `val/`.
+        """
+        return {
+            f"{prefix}{result.protocol.name}/{score.name}": score.value
+            for result in self.results
+            for score in result.scores
+            if score.value is not None
+        }
+
+    def frame(self) -> Any:
+        """The scores of each query as a pandas DataFrame, with columns such as `strict-2.F1`."""
+        return frames.joined(result.frame().add_prefix(f"{result.key}.") for result in self.results)
+
+    def __repr__(self) -> str:
+        return shown.text(self._label, [result.to_json() for result in self.results])
+
+    def _repr_html_(self) -> str:
+        verdicts = [result.to_json() for result in self.results]
+        if self.run is None:
+            return shown.scores(verdicts)
+        return shown.html(self.run.folder.name, self.run.settings, verdicts)
+
+    @property
+    def _label(self) -> str:
+        return self.results[0].label if self.results else ""
