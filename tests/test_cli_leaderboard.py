@@ -536,4 +536,20 @@ def test_cite_prints_bibtex(run, real):
 def test_cite_needs_scored_runs(run, tmp_path):
     run_folder(tmp_path / "bare", "bare", rows([1]), protocols=[])
     refused(run("cite", "bare"), "gcg-bench score")
-    refused(run("cite"), "RUNS")
+    refused(run("cite"), "cite RUN...", "--diff A B")
+
+
+def test_cite_explains_two_signatures(run, counted, tmp_path):
+    run_folder(tmp_path / "few", "few", rows([1, 2]), beams=4)
+    code, out, _ = run("cite", "--diff", "low", "few")
+    assert code == 0
+    lines = [" ".join(line.replace("│", "").split()) for line in out.splitlines()]
+    assert lines.count("n 30 2 measurement how many queries were scored") == 2
+    assert lines.count("beams - 4 answers a setting of the model") == 2
+    assert lines[-1] == "The scores cannot be compared: measured with another n."
+    told = json.loads(run("cite", "--diff", "low", "high", "--json")[1])
+    assert [(pair["protocol"], pair["comparable"]) for pair in told] == [
+        ("official-1", True), ("strict-2", True),
+    ]  # fmt: skip
+    refused(run("cite", "--diff", "low", "gone"), "gone", "no signature")
+    refused(run("cite", "--diff", "low", "few", "high"), "--diff")

@@ -32,7 +32,7 @@ COMMANDS = {
     "models": ("models", "List the models and what each needs."),
     "doctor": ("doctor", "Check this machine, with a remedy for what is missing."),
     "selftest": ("selftest", "Check the metrics against laws that hold on any data."),
-    "cite": ("cite", "Print BibTeX of the data, metrics and models of a run."),
+    "cite": ("cite", "Print BibTeX of what a run used; --diff explains signatures."),
 }
 
 

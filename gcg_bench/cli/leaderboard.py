@@ -29,6 +29,7 @@ class BoardOptions:
     published: str | None
     draws: int
     seed: int
+    signature: bool
     force: bool
 
 
@@ -107,6 +108,7 @@ def leaderboard() -> None:
     help="Draws for the paired test; many runs use more.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
+@options.signature
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @options.quiet
 @options.given(BoardOptions)
@@ -138,7 +140,7 @@ def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
     )
     write_board(ranked, file, shown)
     if not quiet:
-        print_board(stdout(), ranked, shown)
+        print_board(stdout(), ranked, shown, signatures=chosen.signature)
     say(f"wrote {file}", quiet=quiet)
 
 

@@ -16,10 +16,11 @@ from gcg_bench.reporting.leaderboard.shown import BEST, Figure, Shown
 from gcg_bench.scoring import signature
 
 
-def print_board(console: Console, board: Board, shown: Shown) -> None:
+def print_board(console: Console, board: Board, shown: Shown, *, signatures: bool = False) -> None:
     """Prints each section: rank, model, scores, signature, and the notes.
 
-    The score that ranks it stands alone unless others are asked for.
+    The score that ranks it stands alone unless others are asked for. Whole signatures follow only
+    where they are asked for.
     """
     for section in sections(board, shown):
         console.print(Text(section.title, "bold"))
@@ -41,6 +42,10 @@ def print_board(console: Console, board: Board, shown: Shown) -> None:
         console.print(rows)
         for note in (section.scale, *section.notes):
             console.print(Text(note, "dim"))
+        for entry in section.entries if signatures else ():
+            if entry.signature:
+                text = f"{entry.name}, {entry.hash}: {entry.signature}"
+                console.print(Text(text, "dim"), soft_wrap=True)
 
 
 def _figure(figure: Figure | None) -> Text:

@@ -61,6 +61,7 @@ class ScoringOptions:
     draws: int
     diagnosis: bool
     draw: int | None
+    signature: bool
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,12 @@ protocols = click.option(
 
 also = click.option("--also", multiple=True, help="Optional metric: bleu, rouge_l or spice.")
 
+signature = click.option(
+    "--signature",
+    is_flag=True,
+    help="Also print whole signatures, of which tables have 12 digits. Files always have them.",
+)
+
 scoring = stacked(
     protocols,
     click.option(
@@ -267,4 +274,5 @@ scoring = stacked(
         help="Also show the kinds of mistakes by size, number, length and position of phrases; in"
         " JSON they are the key `diagnosis` of the protocol that counts them.",
     ),
+    signature,
 )

@@ -11,8 +11,17 @@ from gcg_bench.scoring.spread import Spread
 from gcg_bench.types import ScoreSpec, scale_note
 
 
-def print_scores(console: Console, title: str, results: Sequence[Result]) -> None:
-    """Prints the scores of all protocols as columns, then the notes and signatures."""
+def print_scores(
+    console: Console, title: str, results: Sequence[Result], *, signatures: bool = False
+) -> None:
+    """Prints the scores of all protocols as columns, then the notes.
+
+    Args:
+        console: the console.
+        title: the title of the table.
+        results: one a protocol.
+        signatures: print whole signatures at the end; the table has 12 digits of each.
+    """
     specs: dict[str, ScoreSpec] = {}
     for result in results:
         for score in result.scores:
@@ -33,13 +42,14 @@ def print_scores(console: Console, title: str, results: Sequence[Result]) -> Non
         rows.add_row("false-accept rate", *map(_false_accept, results))
     for floor, cells in _floors(results, specs).items():
         rows.add_row(floor, *cells)
+    rows.add_row("signature", *(result.signature_hash for result in results))
     console.print(rows)
     drawn = any(score.low is not None for result in results for score in result.scores)
     console.print(Text(scale_note(specs.values(), intervals=drawn, times="x"), "dim"))
     for note, protocols in {**_undefined(results), **_noted(results)}.items():
         console.print(Text(f"{' and '.join(protocols)}: {note}.", "dim"))
-    for result in results:
-        console.print(Text(result.signature, "dim"), soft_wrap=True)
+    for result in results if signatures else ():
+        console.print(Text(f"{result.signature_hash}: {result.signature}", "dim"), soft_wrap=True)
 
 
 def print_spread(console: Console, result: Result, drawn: Spread) -> None:

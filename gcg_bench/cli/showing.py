@@ -54,7 +54,8 @@ def show(
         documents = zip(evaluated.results, spreads, strict=True)
         print_json([_as_json(result, task, diagnosis, drawn) for result, drawn in documents])
     else:
-        print_scores(stdout(), title_of(label, evaluated.data), evaluated.results)
+        title = title_of(label, evaluated.data)
+        print_scores(stdout(), title, evaluated.results, signatures=scoring.signature)
         for result, drawn in zip(evaluated.results, spreads, strict=True):
             if drawn is not None:
                 print_spread(stdout(), result, drawn)

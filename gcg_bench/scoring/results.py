@@ -141,6 +141,11 @@ class Result:
             signature.ordered(self.measurement, self.answered, self.confidences, self.evaluator)
         )
 
+    @property
+    def signature_hash(self) -> str:
+        """The signature in 12 digits, as tables show it."""
+        return signature.short(self.signature)
+
     def values(self) -> dict[str, float]:
         """Every score over all images, from the rows."""
         reduced = reducer(self.metrics, self.rows)(np.ones((1, len(self.ids))))
