@@ -1,4 +1,4 @@
-"""cite: prints BibTeX of the data, metrics and models of runs; explains signatures."""
+"""cite: prints BibTeX of runs, or their scores for a model card; explains signatures."""
 
 from pathlib import Path
 
@@ -23,7 +23,13 @@ from gcg_bench.runs import Run
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="FILE.bib to write. [default: stdout]",
+    help="FILE.bib to write, or with --model-card FILE.md. [default: stdout]",
+)
+@click.option(
+    "--model-card",
+    is_flag=True,
+    help="Instead of BibTeX: the headline scores as `model-index`, the YAML of a model card on the"
+    " Hugging Face hub.",
 )
 @click.option(
     "--diff",
@@ -43,6 +49,7 @@ def cite(
     dataset: str | None,
     output: Path | None,
     sides: tuple[str, str] | None,
+    model_card: bool,
     force: bool,
     quiet: bool,
     as_json: bool,
@@ -60,6 +67,9 @@ def cite(
         raise BadOption("no runs: gcg-bench cite RUN..., or gcg-bench cite --diff A B")
     if output is not None and output.exists() and not force:
         raise BadOption(f"{output} exists; give another name, or --force to overwrite it")
+    if model_card:
+        _print_model_card(runs, output, quiet=quiet, as_json=as_json)
+        return
     card = None if dataset is None else load_card(dataset)
     works = bibliography([Run.open(folder) for folder in runs], card=card)
     if output is not None:
@@ -95,3 +105,21 @@ def _print_diff(a: str, b: str, *, as_json: bool) -> None:
                 rows.add_row(*map(Text, texts))
             console.print(rows)
         console.print(Text(pair.verdict))
+
+
+def _print_model_card(
+    runs: tuple[Path, ...], output: Path | None, *, quiet: bool, as_json: bool
+) -> None:
+    """Prints or writes the front matter of a model card."""
+    import yaml
+
+    from gcg_bench.reporting.model_card import model_index
+
+    text = model_index([Run.open(folder) for folder in runs])
+    if output is not None:
+        pages.write(output, f"---\n{text}---\n")
+        say(f"wrote {output}", quiet=quiet)
+    if as_json:
+        print_json(yaml.safe_load(text))
+    elif output is None:
+        streams.out().write(harmless(f"---\n{text}---\n"))

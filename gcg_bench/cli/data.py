@@ -14,7 +14,7 @@ from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files import limits
 
-EXPORTS = ("jsonl", "parquet", "gcg_coco")
+EXPORTS = ("jsonl", "parquet", "gcg_coco", "coco_results")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -135,9 +135,15 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
 @data.command()
 @click.argument("dataset")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--split", required=True, help="Split of the data set, e.g. val.")
+@click.option("--split", default=None, help="Split of the data set, e.g. val. [required]")
 @click.option(
-    "--format", "format_name", type=click.Choice(EXPORTS), default="jsonl", show_default=True
+    "--format",
+    "format_name",
+    type=click.Choice(EXPORTS),
+    default="jsonl",
+    show_default=True,
+    help="coco_results: of a run folder in the place of DATASET, its predictions as COCO results,"
+    " with the references as COCO annotations.",
 )
 @click.option("--embed-images", is_flag=True, help="Also write the images.")
 @data_root
@@ -146,7 +152,7 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
 def export(
     dataset: str,
     out: Path,
-    split: str,
+    split: str | None,
     format_name: str,
     data_root: Path | None,
     limit: int | None,
@@ -155,6 +161,15 @@ def export(
     quiet: bool,
 ) -> None:
     """Write a split of DATASET to the folder OUT in another format; no file is overwritten."""
+    if format_name == "coco_results":
+        from gcg_bench.cli.data_results import export_run
+
+        if split is not None or embed_images:
+            raise BadOption("--split and --embed-images are for data sets: a run has its split")
+        export_run(Path(dataset), out, data_root, limit, quiet=quiet)
+        return
+    if split is None:
+        raise BadOption(f"give the --split of {dataset} that is written, e.g. --split val")
     from gcg_bench.data import load_dataset
     from gcg_bench.data.export import export as export_dataset
 

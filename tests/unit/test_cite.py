@@ -6,11 +6,13 @@ import pytest
 from support.scored import SMALL_STRICT, rows, run_folder
 
 from gcg_bench import __version__, metrics, registry
+from gcg_bench.cli import main
 from gcg_bench.data.cards import card_names, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.execution.models import describe_models
 from gcg_bench.reporting import citations
 from gcg_bench.reporting.citations import SOFTWARE, bibliography, entries
+from gcg_bench.reporting.model_card import model_index
 from gcg_bench.tasks.gcg import OFFICIAL, STRICT
 from gcg_bench.text import encoder_citations
 
@@ -175,3 +177,61 @@ def test_the_file_is_read_back(tmp_path):
     run = run_folder(tmp_path / "r", "glamm", rows([1]))
     found = citations.bibliography([run])
     assert [key for key, _ in entries(found.bibtex())] == keys(found)
+
+
+# --- model cards
+
+
+def card_of(*runs):
+    """The model-index of runs, as huggingface_hub reads it back."""
+    from huggingface_hub import ModelCard
+
+    return ModelCard(f"---\n{model_index(list(runs))}---\n").data
+
+
+def test_a_model_card_has_the_headline_scores(tmp_path):
+    # 3 of 10 phrases: F1 30.0; the mask IoU of the images is 1/5 and 2/5
+    run = run_folder(tmp_path / "r", "silent", rows([1, 2]), protocols=[SMALL_STRICT])
+    data = card_of(run)
+    assert data.model_name == "silent"
+    scores = {score.metric_name: score for score in data.eval_results}
+    assert set(scores) == {"F1 (strict-2)", "Recall (strict-2)", "mIoU (strict-2)"}
+    f1 = scores["F1 (strict-2)"]
+    assert (f1.metric_type, f1.metric_value, f1.metric_config) == ("f1", 30.0, "strict-2")
+    assert (f1.dataset_name, f1.dataset_split, f1.task_type) == (
+        "shapes", "val", "image-segmentation",
+    )  # fmt: skip
+    assert f1.metric_args["low"] <= 30.0 <= f1.metric_args["high"]
+    assert f1.metric_args["signature"].startswith("protocol:strict-2|dataset:shapes|")
+
+
+def test_a_model_card_is_of_one_model(tmp_path):
+    runs = [
+        run_folder(tmp_path / name, name, rows([1]), protocols=[SMALL_STRICT])
+        for name in ("silent", "loud")
+    ]
+    with pytest.raises(BadOption, match="silent, loud"):
+        model_index(runs)
+    with pytest.raises(MissingData, match="not scored yet"):
+        model_index([run_folder(tmp_path / "bare", "bare", rows([1]), protocols=[])])
+
+
+def test_a_data_set_of_the_hub_is_named_by_its_repository(tmp_path):
+    given = {"dataset": "grandf"}
+    run = run_folder(
+        tmp_path / "r", "silent", rows([1]), protocols=[SMALL_STRICT], settings=given, **given
+    )
+    repository = load_card("grandf").hub
+    assert {score.dataset_type for score in card_of(run).eval_results} == {
+        "grandf" if repository is None else repository.repo
+    }
+
+
+def test_a_model_card_is_typed(tmp_path, capsys):
+    run = run_folder(tmp_path / "r", "silent", rows([1, 2]), protocols=[SMALL_STRICT])
+    with pytest.raises(SystemExit) as left:
+        main(["cite", str(run.folder), "--model-card"])
+    assert not left.value.code
+    out = capsys.readouterr().out
+    assert out.startswith("---\nmodel-index:\n- name: silent\n")
+    assert out.endswith("\n---\n")

@@ -1,0 +1,47 @@
+"""`gcg-bench data export RUN OUT --format coco_results`: a run as COCO detections."""
+
+from pathlib import Path
+
+from gcg_bench.cli.console import say, stdout
+from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.pipeline import spec
+from gcg_bench.pipeline.predict import complete
+from gcg_bench.predictions import coco_results
+from gcg_bench.runs import Run
+from gcg_bench.runs.settings import limit_of
+
+
+def export_run(
+    folder: Path, out: Path, data_root: Path | None, limit: int | None, *, quiet: bool
+) -> None:
+    """Writes the predictions of a run and their references, and names the files.
+
+    Raises:
+        MissingData: the folder is not a run, or the references are not there.
+        BadOption: a file exists already.
+        EnvironmentProblem: a file cannot be written.
+    """
+    run = Run.open(folder)
+    for name in (coco_results.RESULTS, coco_results.ANNOTATIONS):
+        if (out / name).exists():
+            raise BadOption(f"{out / name} is there already; nothing is written over")
+    settings = run.settings
+    asked = limit_of(settings)
+    data = spec.DataSpec(
+        dataset=settings["dataset"],
+        split=settings["split"],
+        root=data_root,
+        limit=min(filter(None, (limit, asked)), default=None),
+        task=settings.get("task"),
+        shipped=True,
+    ).load()
+    answers = run.predictions(sizes=data.sizes)
+    predictions = complete(data.samples, answers, limited=limit is not None)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        files = coco_results.write(out, data.samples, predictions)
+    except OSError as error:
+        raise EnvironmentProblem(f"{out}: cannot be written ({error})") from error
+    for path in files:
+        stdout().print(str(path), soft_wrap=True, markup=False)
+    say(f"{len(data.samples)} {data.noun}", quiet=quiet)
