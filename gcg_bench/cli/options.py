@@ -57,6 +57,8 @@ class ScoringOptions:
     protocols: tuple[str, ...]
     encoder: str | None
     also: tuple[str, ...]
+    metrics: str | None
+    parameters: tuple[str, ...]
     missing: str
     draws: int
     diagnosis: bool
@@ -246,6 +248,20 @@ scoring = stacked(
         help="Phrase encoder for every protocol: minilm, bert-base-uncased, or a folder.",
     ),
     also,
+    click.option(
+        "--metrics",
+        default=None,
+        metavar="NAME,NAME...",
+        help="Measure only these metrics; the protocol then has another name. With one --protocol.",
+    ),
+    click.option(
+        "--set",
+        "parameters",
+        multiple=True,
+        metavar="METRIC.PARAMETER=VALUE",
+        help="A parameter of a metric, e.g. phrase_f1.threshold_iou=0.75; the protocol then has"
+        " another name. With one --protocol; can be repeated.",
+    ),
     click.option(
         "--missing",
         type=click.Choice(["error", "empty"]),

@@ -103,6 +103,8 @@ def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
         protocols=scoring.protocols or None,
         encoder=scoring.encoder,
         also=scoring.also,
+        metrics=tuple(filter(None, map(str.strip, (scoring.metrics or "").split(",")))),
+        parameters=scoring.parameters,
         missing=missing,
         resampling=Resampling(draws=scoring.draws),
     )

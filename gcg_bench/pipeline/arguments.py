@@ -53,7 +53,7 @@ def parsed(arguments: Iterable[str]) -> dict[str, Any]:
             raise BadOption(f"--model-arg {shown}: there is an option for {key}: {_OPTIONS[key]}")
         if key in values:
             raise BadOption(f"--model-arg {shown}: {key} is given twice; give it once")
-        values[key] = _value(text, shown)
+        values[key] = typed_value(text, f"--model-arg {shown}")
     return values
 
 
@@ -86,9 +86,18 @@ def _setting(argument: tuple[str, Any]) -> tuple[str, Any]:
     return name, f"an object of type {type(value).__qualname__}"
 
 
-def _value(text: str, shown: str) -> Any:
+def typed_value(text: str, owner: str) -> Any:
+    """A number, True, False, None or text, see `parsed`.
+
+    Args:
+        text: as the user typed it.
+        owner: the option and its argument, for messages.
+
+    Raises:
+        BadOption: the value is a number beyond all floats, or no valid text.
+    """
     if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise BadOption(f"--model-arg {shown}: the value is not valid UTF-8")
+        raise BadOption(f"{owner}: the value is not valid UTF-8")
     if match := _QUOTED.fullmatch(text):
         return match["text"]
     plain = text.strip()
@@ -100,7 +109,5 @@ def _value(text: str, shown: str) -> Any:
         return text
     number = float(plain)
     if math.isinf(number):
-        raise BadOption(
-            f"--model-arg {shown}: the number is too large; in quotes it is given as text"
-        )
+        raise BadOption(f"{owner}: the number is too large; in quotes it is given as text")
     return number

@@ -10,6 +10,7 @@ from gcg_bench.data import Dataset, Sizes, load_dataset
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.process import START_TIMEOUT
+from gcg_bench.pipeline.changing import changed
 from gcg_bench.pipeline.predict import Missing
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol, Task
@@ -156,6 +157,8 @@ class ScoringSpec:
         protocols: names, import paths or values; None for those of the task.
         encoder: a phrase encoder for every protocol that needs one; None for their own.
         also: optional metrics that are added.
+        metrics: the metrics that are measured, by name; those of the protocol by default.
+        parameters: `METRIC.PARAMETER=VALUE`, parameters of metrics in the place of the protocol's.
         missing: what a query without a prediction is: an error, or an empty answer.
         resampling: how intervals are drawn.
     """
@@ -163,15 +166,18 @@ class ScoringSpec:
     protocols: tuple[str | EvalProtocol, ...] | None = None
     encoder: str | None = None
     also: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
     missing: Missing = "error"
     resampling: Resampling = field(default_factory=Resampling)
 
     def of(self, task: Task) -> tuple[EvalProtocol, ...]:
-        """The protocols, with the encoder and the optional metrics that were chosen.
+        """The protocols, with the encoder and the metrics that were chosen.
 
         Raises:
-            UnknownName: no such protocol or optional metric.
-            BadOption: a protocol of another task.
+            UnknownName: no such protocol, metric or parameter.
+            BadOption: a protocol of another task, several that are to be changed, or a parameter
+                that cannot have the value.
         """
         named: dict[str, EvalProtocol] = {}
         for protocol in task.protocols if self.protocols is None else self.protocols:
@@ -179,7 +185,14 @@ class ScoringSpec:
             if value.task != task.name:
                 raise BadOption(f"{value.key} scores the task {value.task}, not {task.name}")
             named.setdefault(value.folder, value.using(encoder=self.encoder, also=self.also))
-        return tuple(named.values())
+        if not self.metrics and not self.parameters:
+            return tuple(named.values())
+        if len(named) > 1:
+            raise BadOption(
+                f"--metrics and --set change one protocol: name it with --protocol, one of"
+                f" {', '.join(protocol.name for protocol in named.values())}"
+            )
+        return tuple(changed(value, self.metrics, self.parameters) for value in named.values())
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,11 @@ from gcg_bench.runs.files import (
 )
 from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.seals import PREDICTIONS, sealed
-from gcg_bench.runs.settings import refuse_different_settings, refuse_foreign_files
+from gcg_bench.runs.settings import (
+    asks_more,
+    refuse_different_settings,
+    refuse_foreign_files,
+)
 from gcg_bench.types import Prediction, Rows
 
 _SETTINGS = "run.json"
@@ -98,6 +102,9 @@ class Run:
 
         A last line of predictions.jsonl that a crash left incomplete is removed.
 
+        A larger limit than before continues the run: it gets the new settings, and the scores of
+        the fewer queries are removed.
+
         Args:
             folder: created if it does not exist; an existing one must be a run, or empty.
             settings: what determines the predictions; values that JSON can hold.
@@ -124,6 +131,8 @@ class Run:
                 stored = {**requested, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
                 write_json(folder / _SETTINGS, stored)
             run = cls(folder, lock)
+            if asks_more(run.settings, requested):
+                run._ask_more(requested)
             refuse_different_settings(folder, dict(run.settings), requested)
             repair_last_line(folder / PREDICTIONS)
             run._done = set(run.done_ids())
@@ -267,6 +276,13 @@ class Run:
     def all_scores(self) -> list[dict[str, Any]]:
         """The content of every scores.json of the run, sorted by protocol."""
         return [checked.read_scores(self.folder / name / _SCORES) for name in self.protocols()]
+
+    def _ask_more(self, settings: Mapping[str, Any]) -> None:
+        """Takes the settings of a larger limit; scores of fewer queries are removed first."""
+        for name in self.protocols():
+            remove(self.folder / name / _SCORES)
+        write_json(self.folder / _SETTINGS, {**settings, _ENVIRONMENT: self.environment})
+        self.settings = settings
 
     def _protocol_folder(self, protocol: str, *, create: bool = False) -> Path:
         if not _PROTOCOL.fullmatch(protocol):

@@ -37,6 +37,33 @@ def refuse_different_settings(
         )
 
 
+def asks_more(stored: Mapping[str, Any], requested: Mapping[str, Any]) -> bool:
+    """Whether the requested settings differ from those of a run in a larger limit alone.
+
+    With the limit grow the number of queries and the list of their prompts. A model that has seen
+    the references (`oracle`) answers differently when there are more of them, and the parts of a
+    split that is shared out (`shard`) are other parts: such a run does not continue.
+    """
+    if "limit" not in stored or "limit" not in requested or stored.get("oracle"):
+        return False
+    before, now = stored["limit"], requested["limit"]
+    if before is None or (now is not None and now <= before) or "shard" in stored:
+        return False
+    if not _texts(stored.get("prompt")) <= _texts(requested.get("prompt")):
+        return False
+    grown = ("limit", "n", "prompt")
+    old, new = (
+        {name: value for name, value in settings.items() if name not in grown}
+        for settings in (stored, requested)
+    )
+    return _difference(old, new, "") is None
+
+
+def _texts(prompt: Any) -> set[str]:
+    """The prompts of a run, of which there are one or several."""
+    return set(map(str, prompt)) if isinstance(prompt, list) else {str(prompt)}
+
+
 def limit_of(settings: Mapping[str, Any]) -> int | None:
     """How many queries a run asks, the first of its split; None for all.
 
