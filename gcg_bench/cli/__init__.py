@@ -28,7 +28,7 @@ COMMANDS = {
     "compare": ("compare", "Compare two runs: differences, intervals, paired tests."),
     "leaderboard": ("leaderboard", "Rank many runs on a board: csv, md, tex or html."),
     "report": ("report", "Write one page with every image, its masks and mistakes."),
-    "data": ("data", "List, show, check, fetch and export data sets."),
+    "data": ("data", "List, show, check, describe, fetch and export data sets."),
     "models": ("models", "List the models and what each needs."),
     "doctor": ("doctor", "Check this machine, with a remedy for what is missing."),
     "selftest": ("selftest", "Check the metrics against laws that hold on any data."),

@@ -1,4 +1,4 @@
-"""`gcg-bench data`: lists, checks, downloads and exports data sets."""
+"""`gcg-bench data`: lists, checks, describes, downloads and exports data sets."""
 
 import dataclasses
 import os
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gcg_bench.cli import data_card
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import as_json, data_root, limit, quiet, task
 from gcg_bench.data import annotation_files, for_task
@@ -19,7 +20,10 @@ EXPORTS = ("jsonl", "parquet", "gcg_coco", "coco_results")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def data() -> None:
-    """List, show, check, fetch and export data sets."""
+    """List, show, check, describe, fetch and export data sets."""
+
+
+data.add_command(data_card.card)
 
 
 @data.command("list")

@@ -21,21 +21,24 @@ class CocoFile:
         file: the file.
         images: image id -> its record.
         annotations: annotation id -> its record.
+        categories: category id -> its record; empty unless they are asked for.
 
     Args:
         file: the file.
         faults: takes entries that cannot be read; where it returns, they are left out.
+        categories: whether the categories are read.
 
     Raises:
         MissingData: the file is not there.
         BadData: it is not an object with lists of images and annotations.
     """
 
-    def __init__(self, file: Path, faults: Faults) -> None:
+    def __init__(self, file: Path, faults: Faults, *, categories: bool = False) -> None:
         self.file = file
         content = Record(read_json(file), file)
         self.images = _by_id(content, "images", faults)
         self.annotations = _by_id(content, "annotations", faults)
+        self.categories = _by_id(content, "categories", faults) if categories else {}
 
     def image(self, id_: int, owner: Record, field: str = "image_id") -> Record:
         """The image of an id; raises BadData, about the field of its owner, when there is none."""
