@@ -46,7 +46,7 @@ class PredictionFile:
         self.reading = Reading()
         self._drafts = {draft.id: draft for draft in read_drafts(path, reading=self.reading)}
         self._ready: dict[str, Prediction] = {}
-        self.settings: dict[str, Any] = {"predictions": _digest(path)}
+        self.settings: dict[str, Any] = {"predictions": digest_of(path)}
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """The ids that the files have no prediction for, in the given order."""
@@ -144,7 +144,7 @@ def _id_list(ids: Sequence[str]) -> str:
     return ", ".join(map(repr, ids[:_MAX_IDS])) + (", ..." if len(ids) > _MAX_IDS else "")
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """16 hexadecimal digits of a hash of the names and contents of the files."""
     state = hashlib.sha256()
     for file in prediction_files(path):

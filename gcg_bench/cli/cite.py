@@ -16,7 +16,7 @@ from gcg_bench.runs import Run
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="Data card, by name or path. [default: the runs']")
 @click.option(
     "-o",

@@ -9,6 +9,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
+from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import OutputOptions
 from gcg_bench.errors import BadOption
 from gcg_bench.runs import Run
@@ -34,8 +35,8 @@ class PageOptions:
 
 
 @click.command()
-@click.argument("run_a", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("run_b", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
 @click.option(
     "--protocol",
     "protocols",
@@ -66,23 +67,30 @@ class PageOptions:
     help="FILE.html to write in addition.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@of_files
 @options.quiet
 @options.as_json
-@options.given(ComparisonOptions, PageOptions, OutputOptions)
+@options.given(ComparisonOptions, PageOptions, FileOptions, OutputOptions)
 def compare(
-    chosen: ComparisonOptions, page: PageOptions, shown: OutputOptions, *, run_a: Path, run_b: Path
+    chosen: ComparisonOptions,
+    page: PageOptions,
+    files: FileOptions,
+    shown: OutputOptions,
+    *,
+    run_a: Path,
+    run_b: Path,
 ) -> None:
     """Compare every score of every protocol of RUN_A and RUN_B, with intervals and tests.
 
-    Both runs must have been scored in the same way on the same images. The command reads the stored
-    rows and scores nothing again.
+    Both must have been scored in the same way on the same images. The command reads the stored rows
+    and scores no run again. Prediction files in the place of a run are scored, and become a run.
     """
     from gcg_bench.analysis.run_comparison import compare as contrast_of
     from gcg_bench.cli.compare_tables import print_contrast
     from gcg_bench.reporting.compare_page import write_page
 
     _refuse_file(page)
-    first, second = Run.open(run_a), Run.open(run_b)
+    first, second = map(Run.open, runs_of([run_a, run_b], files, quiet=shown.quiet))
     contrast = contrast_of(
         first,
         second,

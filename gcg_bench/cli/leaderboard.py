@@ -10,6 +10,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
+from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import DataOptions, OutputOptions
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.reporting.leaderboard import Board
@@ -110,13 +111,15 @@ def leaderboard() -> None:
 @click.option("--seed", type=int, default=0, show_default=True)
 @options.signature
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@of_files
 @options.quiet
-@options.given(BoardOptions)
-def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
+@options.given(BoardOptions, FileOptions)
+def board(chosen: BoardOptions, files: FileOptions, *, runs: Sequence[Path], quiet: bool) -> None:
     """Rank runs: one row for each run and protocol (the default command).
 
     Only rows with equal measurements are compared; others get a table of their own. Systems without
-    a significant difference share a rank.
+    a significant difference share a rank. Prediction files in the place of a run are scored, and
+    become a run.
     """
     from gcg_bench.cli.leaderboard_tables import print_board
     from gcg_bench.reporting.leaderboard import Shown, write_board
@@ -129,7 +132,7 @@ def board(chosen: BoardOptions, *, runs: Sequence[Path], quiet: bool) -> None:
         raise BadOption(f"{file} exists; give another name, or --force to overwrite it")
     if not runs and not chosen.published:
         raise BadOption("no runs: gcg-bench leaderboard RUN... -o board.csv")
-    measured = Board.of_runs(runs)
+    measured = Board.of_runs(runs_of(runs, files, quiet=quiet))
     shown = Shown(_names(chosen.scores), chosen.bold, chosen.intervals)
     made = _with_published(measured, chosen.published, quiet=quiet)
     shown.refuse_unknown(specs_in(made.rows))

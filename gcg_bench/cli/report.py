@@ -8,6 +8,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import progress, say
+from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.spec import DataSpec
@@ -18,7 +19,7 @@ from gcg_bench.runs.settings import limit_of
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -26,30 +27,24 @@ from gcg_bench.runs.settings import limit_of
     default=None,
     help="The file to write. [default: RUN/report.html]",
 )
-@click.option("--dataset", default=None, help="Data card, by name or path. [default: the run's]")
-@click.option("--encoder", default=None, help="Phrase encoder. [default: that of the scores]")
-@options.data_root
+@of_files
 @options.quiet
-def report(
-    *,
-    run: Path,
-    output: Path | None,
-    dataset: str | None,
-    encoder: str | None,
-    data_root: Path | None,
-    quiet: bool,
-) -> int:
+@options.given(FileOptions)
+def report(files: FileOptions, *, run: Path, output: Path | None, quiet: bool) -> int:
     """Write a scored run as one page: scores, mistakes, and every image.
 
     The page needs no network and no other file. Images come from the data root; without them the
-    masks are drawn on a blank canvas.
+    masks are drawn on a blank canvas. Prediction files in the place of RUN are scored, and become a
+    run.
     """
+    (run,) = runs_of([run], files, quiet=quiet)
+    dataset, encoder = files.dataset, files.encoder
     opened = Run.open(run)
     settings = opened.settings
     data = DataSpec(
         dataset=dataset or settings["dataset"],
         split=settings["split"],
-        root=data_root,
+        root=files.data_root,
         limit=limit_of(settings),
         task=settings.get("task"),
         shipped=dataset is None,

@@ -11,12 +11,14 @@ import click
 from gcg_bench import tasks
 from gcg_bench.cli import options
 from gcg_bench.cli.console import say, shown
+from gcg_bench.cli.given_runs import MadeRun, made_run
 from gcg_bench.cli.options import DataOptions, OutputOptions, ScoringOptions
 from gcg_bench.cli.showing import say_stated, show
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.evaluate import Evaluated, predictions_of, score_run
+from gcg_bench.pipeline.from_files import scored_files
 from gcg_bench.pipeline.predict import complete
 from gcg_bench.pipeline.score import score as score_predictions
 from gcg_bench.predictions import Reading, read_predictions
@@ -47,6 +49,7 @@ from gcg_bench.types import Prediction
     metavar="IMAGE_ID",
     help="Show only one image: its pairs, and why each phrase counts or not.",
 )
+@made_run
 @click.option(
     "--accept-edits",
     is_flag=True,
@@ -54,11 +57,12 @@ from gcg_bench.types import Prediction
 )
 @options.quiet
 @options.as_json
-@options.given(DataOptions, ScoringOptions, OutputOptions)
+@options.given(DataOptions, ScoringOptions, OutputOptions, MadeRun)
 def score(
     data: DataOptions,
     scoring: ScoringOptions,
     output: OutputOptions,
+    made: MadeRun,
     *,
     predictions: Path,
     seed: int,
@@ -67,8 +71,10 @@ def score(
 ) -> int:
     """Score a run folder, or prediction files in any published layout.
 
-    The scores of a run are shown and written into its folder; those of prediction files are shown.
+    The scores of a run are shown and written into its folder; those of prediction files are shown,
+    and with --out RUN kept in a run.
     """
+    made.refuse(predictions, explain)
     if explain is not None and scoring.diagnosis:
         raise BadOption(
             "--explain shows one image and --diagnosis all images: give only one of them"
@@ -79,7 +85,42 @@ def score(
         return _score_run(Run.open(predictions), data, scoring, output, explain, seed)
     if data.split is None:
         raise without_split(predictions)
+    if made.out is not None:
+        return _score_into(made, predictions, data, scoring, output, seed)
     return _score_files(predictions, data, scoring, output, explain, seed)
+
+
+def _score_into(
+    made: MadeRun,
+    path: Path,
+    options_: DataOptions,
+    scoring: ScoringOptions,
+    output: OutputOptions,
+    seed: int,
+) -> int:
+    """Makes prediction files a run, and shows its scores."""
+    data = _data_of_files(options_)
+    refuse_diagnosis(scoring, spec.EvaluationSpec(None, data, scoring_spec(scoring)))
+    message = partial(say, quiet=output.quiet)
+    evaluated = scored_files(
+        path, data, scoring_spec(scoring), made.out, label=made.label, message=message
+    )
+    assert evaluated.run is not None
+    write_board(evaluated.run)
+    say(f"run folder: {shown(evaluated.run.folder)}", quiet=output.quiet)
+    return show(label_of(evaluated.run), evaluated, scoring, output, seed=seed)
+
+
+def _data_of_files(options_: DataOptions, sizes: StatedSizes | None = None) -> spec.DataSpec:
+    """The references that the options describe."""
+    return spec.DataSpec(
+        dataset=options_.dataset or spec.DataSpec.dataset,
+        split=options_.split or "",
+        root=options_.data_root,
+        limit=options_.limit,
+        task=options_.task,
+        sizes=sizes,
+    )
 
 
 def _accept_edits(run: Run, output: OutputOptions) -> None:
@@ -93,7 +134,10 @@ def without_split(answers: Path) -> GcgBenchError:
     """The error for a path that is not a run folder, when --split is missing."""
     if not answers.exists():
         return MissingData(f"{answers}: no such run folder, file or folder of predictions")
-    return BadOption(f"{answers} is not a run folder: give the --split that it answers")
+    return BadOption(
+        f"{answers} is not a run folder. Where it holds predictions, give --dataset and --split"
+        " that they answer"
+    )
 
 
 def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
@@ -174,14 +218,7 @@ def _score_files(
     seed: int,
 ) -> int:
     sizes = StatedSizes(path)
-    data = spec.DataSpec(
-        dataset=options_.dataset or spec.DataSpec.dataset,
-        split=options_.split or "",
-        root=options_.data_root,
-        limit=options_.limit,
-        task=options_.task,
-        sizes=sizes,
-    ).load()
+    data = _data_of_files(options_, sizes).load()
     say_stated(sizes, quiet=output.quiet)
     reading = Reading()
     chosen = scoring_spec(scoring)

@@ -134,7 +134,7 @@ def signatures_of(side: str) -> dict[str, Fields]:
         if not results:
             raise MissingData(f"{path}: not scored yet; gcg-bench score {path}")
         return {result.protocol.name: _fields(result) for result in results}
-    if path is not None and path.is_file():
+    if path is not None and path.suffix == ".json" and path.is_file():
         result = from_json(read_scores(path), path)
         return {result.protocol.name: _fields(result)}
     fields = _taken_apart(side)

@@ -87,7 +87,10 @@ class Run:
             BadData: run.json is damaged.
         """
         if not cls.is_run(folder):
-            raise MissingData(f"{folder}: not a run folder, it has no {_SETTINGS}")
+            raise MissingData(
+                f"{folder}: not a run folder, it has no {_SETTINGS}. Predictions become a run:"
+                " gcg-bench score PREDICTIONS --dataset NAME --split NAME --out RUN"
+            )
         return cls(folder)
 
     @classmethod

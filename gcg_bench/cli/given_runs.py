@@ -1,0 +1,144 @@
+"""Runs that a command is given: run folders, and prediction files, which become runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+
+from gcg_bench.cli import options
+from gcg_bench.cli.console import say
+from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.pipeline.from_files import run_of_files
+from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
+from gcg_bench.runs import Run
+from gcg_bench.runs.settings import limit_of
+from gcg_bench.scoring.storage import load_results
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How prediction files among runs are scored."""
+
+    dataset: str | None
+    split: str | None
+    task: str | None
+    data_root: Path | None
+    limit: int | None
+    encoder: str | None
+
+
+of_files = options.stacked(
+    click.option(
+        "--dataset",
+        default=None,
+        help="Data card, by name or path. [default: that of the run, for prediction files that of"
+        " the first run]",
+    ),
+    click.option(
+        "--split",
+        default=None,
+        help="Split that prediction files answer. [default: that of the first run]",
+    ),
+    options.task,
+    options.data_root,
+    options.limit,
+    click.option(
+        "--encoder",
+        default=None,
+        help="Phrase encoder. [default: that of the scores, for prediction files that of the first"
+        " run]",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class MadeRun:
+    """The run that prediction files become: `--out`, `--name`."""
+
+    out: Path | None
+    label: str
+
+    def refuse(self, predictions: Path, explain: str | None) -> None:
+        """Raises BadOption where --out or --name would say nothing."""
+        if self.out is None:
+            if self.label:
+                raise BadOption("--name is what the run of --out is called: give --out RUN too")
+            return
+        if Run.is_run(predictions):
+            raise BadOption(f"{predictions} is a run, which keeps its own scores: drop --out")
+        if explain is not None:
+            raise BadOption("--explain shows one image and makes no run: drop --out")
+
+
+made_run = options.stacked(
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=None,
+        metavar="RUN",
+        help="Make prediction files a run in this folder, for report, compare and leaderboard.",
+    ),
+    click.option(
+        "--name",
+        "label",
+        default="",
+        metavar="LABEL",
+        help="Name of the run of --out in tables. [default: that of the files]",
+    ),
+)
+
+
+def runs_of(given: Sequence[Path], files: FileOptions, *, quiet: bool) -> list[Path]:
+    """The run folders of what is given; prediction files are scored, and become runs.
+
+    Says on stderr what was made of which files, and with which data. Files take the data set, the
+    split, the limit and the encoder of the first run that is given, where no option says others.
+
+    Raises:
+        MissingData: there is nothing at a path.
+        BadOption: files, and neither an option nor a run says which split they answer.
+        GcgBenchError: see `run_of_files`.
+    """
+    for path in given:
+        if not path.exists():
+            raise MissingData(f"{path}: no such run folder, file or folder of predictions")
+    first = next((Run.open(path) for path in given if Run.is_run(path)), None)
+    return [
+        path if Run.is_run(path) else _made_of(path, first, files, quiet=quiet) for path in given
+    ]
+
+
+def _made_of(path: Path, first: Run | None, files: FileOptions, *, quiet: bool) -> Path:
+    """The run folder of prediction files."""
+    encoder = files.encoder or (None if first is None else _encoder(first))
+    data, scoring = _data(path, first, files), ScoringSpec(encoder=encoder)
+    return run_of_files(path, data, scoring, message=partial(say, quiet=quiet)).folder
+
+
+def _data(path: Path, first: Run | None, files: FileOptions) -> DataSpec:
+    """The references of prediction files: what the options say, else those of a run."""
+    settings = {} if first is None else first.settings
+    split = files.split or settings.get("split")
+    if split is None:
+        raise BadOption(
+            f"{path} is not a run folder. Where it holds predictions, give --dataset and --split"
+            f" that they answer; gcg-bench score {path} --dataset NAME --split NAME --out RUN makes"
+            " a run of them"
+        )
+    same = files.dataset is None and files.split in (None, settings.get("split"))
+    return DataSpec(
+        dataset=files.dataset or settings.get("dataset", DataSpec.dataset),
+        split=split,
+        root=files.data_root,
+        limit=files.limit or (limit_of(settings) if settings and same else None),
+        task=files.task or settings.get("task"),
+        shipped=files.dataset is None,
+    )
+
+
+def _encoder(run: Run) -> str | None:
+    """The one encoder of a run's scores; None where it has several, or none."""
+    names = {result.encoder[0] for result in load_results(run) if result.encoder is not None}
+    return names.pop() if len(names) == 1 else None
