@@ -21,7 +21,7 @@ def runs(tmp_path):
 
 def column(browser, place):
     """The cells of a column, section after section of the first table."""
-    cells = "table.sortable tbody tr:not(.kind) td:nth-child(" + str(place) + ")"
+    cells = f"table.sortable tbody tr:not(.kind) > :nth-child({place})"
     first = "return document.querySelector('table.sortable').contains(arguments[0])"
     return [cell.text for cell in browser.all(cells) if browser.run(first, cell)]
 
@@ -60,6 +60,58 @@ def test_scores_are_sorted_as_numbers_and_gaps_come_last(browser, runs, tmp_path
     assert told[: len(known)] == [f"{value:.1f}" for value in known]
     assert known == sorted(known, reverse=True)
     assert known[0] == 56.2
+
+
+def shown(browser):
+    """The models of the rows that can be seen, table after table."""
+    rows = [row for row in browser.all("table.sortable tbody tr:not(.kind)") if row.is_displayed()]
+    return [row.find_element("css selector", "th").text.split("\n")[0] for row in rows]
+
+
+def test_a_board_is_searched_and_filtered(browser, runs, tmp_path):
+    board = Board.of_runs([run.folder for run in runs]).ranked("mIoU", draws=20)
+    write_board(board.with_published(anywhere=True), tmp_path / "board.html")
+    browser.open(tmp_path / "board.html")
+    assert browser.text("form output") == "40 of 40 rows"  # 3 runs of 2 protocols, 34 of papers
+    assert len(shown(browser)) == 40
+    browser.one("input[type=search]").send_keys("LOW")
+    browser.settle()
+    assert shown(browser) == ["low", "low"]
+    assert browser.text("form output") == "2 of 40 rows"
+    # the heading of a part without rows is hidden with them
+    headings = [kind for kind in browser.all("tr.kind") if kind.is_displayed()]
+    assert headings == []
+    browser.one("input[type=search]").clear()
+    browser.run(
+        "document.querySelector('input').dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    choose = "const s = document.querySelector('select'); s.value = arguments[0];"
+    choose += "s.dispatchEvent(new Event('input', {bubbles: true}))"
+    browser.run(choose, "baseline")
+    assert shown(browser) == ["silent", "silent"]
+    browser.run(choose, "published")
+    assert len(shown(browser)) == 34
+    assert browser.text("form output") == "34 of 40 rows"
+
+
+def test_the_model_stays_in_sight_on_a_phone(browser, runs, tmp_path):
+    write_board(
+        Board.of_runs([runs[0].folder]).ranked("mIoU").with_published(anywhere=True),
+        tmp_path / "board.html",
+    )
+    browser.open(tmp_path / "board.html")
+    browser.driver.set_window_size(390, 844)
+    browser.settle()
+    left = "return document.querySelector(arguments[0]).getBoundingClientRect().left"
+    seen = []
+    for scrolled in (80, 180):
+        browser.run("document.querySelector('.card').scrollLeft = arguments[0]", scrolled)
+        browser.settle()
+        seen.append((browser.run(left, "tbody th"), browser.run(left, "tbody td.by")))
+    (model, score), (model_after, score_after) = seen
+    assert abs(model_after - model) < 1
+    assert 0 < model < 390 / 2
+    assert abs(score - score_after - 100) < 1
 
 
 def test_a_comparison_is_read_as_text(browser, runs, tmp_path):
