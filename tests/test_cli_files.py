@@ -124,6 +124,20 @@ def test_errors_name_the_way_from_files_to_a_run(run, here, words):
         assert word in " ".join(err.split())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "run", "--limit", "2"),
+        ("compare", "run", "run", "--encoder", "minilm"),
+        ("leaderboard", "run", "-o", "b.csv", "--split", "val"),
+    ],
+)
+def test_options_for_files_are_refused_where_only_runs_are_given(run, here, words):
+    code, _, err = run(*words)
+    assert code == 2
+    assert f"{words[-2]} is for prediction files" in err
+
+
 def test_nothing_at_a_path_is_told_before_anything_is_scored(run, here):
     code, _, err = run("compare", "yours.jsonl", "gone", *SHAPES)
     assert code == 2

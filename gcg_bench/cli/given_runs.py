@@ -1,7 +1,7 @@
 """Runs that a command is given: run folders, and prediction files, which become runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -90,20 +90,34 @@ made_run = options.stacked(
 )
 
 
-def runs_of(given: Sequence[Path], files: FileOptions, *, quiet: bool) -> list[Path]:
+def runs_of(
+    given: Sequence[Path], files: FileOptions, *, quiet: bool, used: Collection[str] = ()
+) -> list[Path]:
     """The run folders of what is given; prediction files are scored, and become runs.
 
     Says on stderr what was made of which files, and with which data. Files take the data set, the
     split, the limit and the encoder of the first run that is given, where no option says others.
 
+    Args:
+        given: run folders and prediction files.
+        files: how prediction files are scored.
+        quiet: say nothing.
+        used: names of these options that the command uses for runs too.
+
     Raises:
         MissingData: there is nothing at a path.
-        BadOption: files, and neither an option nor a run says which split they answer.
+        BadOption: files, and neither an option nor a run says which split they answer; or an option
+            for files where only runs are given.
         GcgBenchError: see `run_of_files`.
     """
     for path in given:
         if not path.exists():
             raise MissingData(f"{path}: no such run folder, file or folder of predictions")
+    if given and all(map(Run.is_run, given)):
+        for field in fields(files):
+            if getattr(files, field.name) is not None and field.name not in used:
+                option = field.name.replace("_", "-")
+                raise BadOption(f"--{option} is for prediction files, and only runs are given")
     first = next((Run.open(path) for path in given if Run.is_run(path)), None)
     return [
         path if Run.is_run(path) else _made_of(path, first, files, quiet=quiet) for path in given

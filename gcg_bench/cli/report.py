@@ -37,7 +37,7 @@ def report(files: FileOptions, *, run: Path, output: Path | None, quiet: bool) -
     masks are drawn on a blank canvas. Prediction files in the place of RUN are scored, and become a
     run.
     """
-    (run,) = runs_of([run], files, quiet=quiet)
+    (run,) = runs_of([run], files, quiet=quiet, used=("dataset", "encoder", "data_root"))
     dataset, encoder = files.dataset, files.encoder
     opened = Run.open(run)
     settings = opened.settings
