@@ -400,7 +400,7 @@ def test_what_a_board_says_of_itself_is_shown_as_it_is(tmp_path):
     for suffix in (".md", ".tex", ".html"):
         write_board(board, tmp_path / f"b{suffix}")
     # a code span, as the signature's, shows what it holds as it is
-    assert "<b>" not in (tmp_path / "b.md").read_text().partition("Signature: `")[0]
+    assert "<b>" not in (tmp_path / "b.md").read_text().partition("Signatures:")[0]
     assert "<b>" not in (tmp_path / "b.html").read_text()
     assert r"\input{" not in (tmp_path / "b.tex").read_text()
 
