@@ -40,7 +40,7 @@ def test_a_marked_command_is_one_line_that_installs_and_then_runs(mark):
 
 def test_the_tests_are_run_by_check_with_what_it_needs():
     _, install, run = marked(README, "tests").strip().split(" && ")
-    assert install.endswith("'.[test,docs]'")
+    assert install.endswith("'.[test,docs,ray]'")
     assert run == 'PATH="$PWD/.venv/bin:$PATH" ./check'
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]

@@ -149,6 +149,8 @@ def _specification(
             give_up_after=model.give_up_after,
             on=model.on,
             devices=tuple(filter(None, (model.devices or "").split(","))),
+            models=model.models,
+            gpus_per_model=model.gpus_per_model,
             start_timeout=model.start_timeout,
             retry_failed=model.retry_failed,
             extra=parsed(model.arguments),

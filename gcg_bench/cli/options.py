@@ -45,6 +45,8 @@ class ModelOptions:
     give_up_after: int | None
     on: str
     devices: str | None
+    models: int | None
+    gpus_per_model: float | None
     start_timeout: float
     retry_failed: bool
     forced: bool
@@ -103,6 +105,14 @@ def stacked(*decorators: Decorator) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def _executor(context: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuses an executor that does not exist."""
+    del context, option
+    if value in ("auto", "local", "process", "ray") or value.startswith("ray:"):
+        return value
+    raise click.BadParameter(f"{value!r} is not one of auto, local, process, ray, ray:ADDRESS")
 
 
 data_root = click.option(
@@ -189,18 +199,34 @@ model = stacked(
     ),
     click.option(
         "--on",
-        type=click.Choice(["auto", "local", "process"]),
         default="auto",
         show_default=True,
-        help="Where the model works: in this process, or in one of its own, whose end costs an"
-        " image and never the run. auto: a process where --timeout, --give-up-after or --devices"
-        " need one.",
+        callback=_executor,
+        metavar="auto|local|process|ray[:ADDRESS]",
+        help="Where the model works: in this process; in one of its own, whose end costs an image"
+        " and never the run; or on the nodes of a Ray cluster. auto: a process where --timeout,"
+        " --give-up-after or --devices need one.",
     ),
     click.option(
         "--devices",
         default=None,
         metavar="D,D...",
         help="One process on each device: numbers of GPUs, or cpu. They share the images.",
+    ),
+    click.option(
+        "--models",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="Copies of the model with --on ray. [default: as many as the cluster has room for]",
+    ),
+    click.option(
+        "--gpus-per-model",
+        type=click.FloatRange(min=0),
+        default=None,
+        metavar="N",
+        help="GPUs of each copy with --on ray; 0.5 shares one. [default: 1 where the cluster has"
+        " GPUs, unless --device is cpu]",
     ),
     click.option(
         "--start-timeout",

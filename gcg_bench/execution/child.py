@@ -13,11 +13,12 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.execution.wire import MAX_LINE
@@ -29,6 +30,30 @@ _SHOWN = 200  # lines of stderr that are passed on
 _CLOSING, _TERMINATING = 5.0, 2.0  # seconds to end after stdin is closed, and after SIGTERM
 
 
+class Running(Protocol):
+    """A process that talks in lines, on this machine or on another; methods as of `Child`.
+
+    Attributes:
+        started: when it was started, or when it began to wait for room.
+        waits: it has no place to run yet.
+    """
+
+    started: float
+    waits: bool
+
+    def send(self, data: bytes) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def end_text(self) -> str: ...
+
+    def sees(self, path: Path) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that a process did.
@@ -36,11 +61,11 @@ class Event:
     Attributes:
         child: the process.
         line: a line of its stdout; None for an end.
-        kind: `line`, `long` (a line of more than MAX_LINE bytes), `eof` (stdout is closed) or
-            `exit`.
+        kind: `line`, `long` (a line of more than MAX_LINE bytes), `eof` (stdout is closed), `exit`,
+            or `lost` (the machine of the process is gone, or cannot be reached).
     """
 
-    child: "Child"
+    child: Running
     kind: str
     line: bytes = b""
 
@@ -52,6 +77,8 @@ class Child:
         command: the program and its arguments.
         events: where its events go.
         environment: variables that are added to those of this process.
+        folder: its current folder; that of `anchor` by default.
+        show: takes the first lines of its stderr.
 
     Raises:
         EnvironmentProblem: the program cannot be started.
@@ -62,7 +89,12 @@ class Child:
         command: Sequence[str],
         events: "queue.Queue[Event]",
         environment: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+        show: Callable[[str], None] | None = None,
     ) -> None:
+        self.waits = False
+        self._show = show or show_on_stderr
         self._events = events
         self._errors: deque[str] = deque(maxlen=_KEPT)
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -76,7 +108,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={**os.environ, **(environment or {})},
-                cwd=anchored(Path()),
+                cwd=folder or anchored(Path()),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -144,6 +176,11 @@ class Child:
         last = [line for line in self._errors if line.strip()][-1:]
         return f"{how}: {last[0]}" if last else how
 
+    def sees(self, path: Path) -> bool:
+        """Whether the process can read a file that this process can read."""
+        del path
+        return True
+
     def _signal(self, number: int) -> None:
         with suppress(OSError):
             os.killpg(self._process.pid, number)
@@ -196,9 +233,9 @@ class Child:
                 self._errors.append(text[:_LINE])
                 count += 1
                 if count <= _SHOWN:
-                    _show(text)
+                    self._show(text)
                 elif count == _SHOWN + 1:
-                    _show(f"gcg-bench: the worker writes more on stderr than {_SHOWN} lines")
+                    self._show(f"gcg-bench: the worker writes more on stderr than {_SHOWN} lines")
         with suppress(OSError, ValueError):
             stream.close()
 
@@ -207,7 +244,8 @@ class Child:
         self._events.put(Event(self, "exit"))
 
 
-def _show(text: str) -> None:
+def show_on_stderr(text: str) -> None:
+    """Passes on a line of a worker's stderr."""
     with suppress(OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

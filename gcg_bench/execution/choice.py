@@ -9,8 +9,10 @@ from gcg_bench.execution.local import LocalExecutor
 from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import describe_model
 from gcg_bench.execution.process import COMMAND, START_TIMEOUT, of_command, of_model
+from gcg_bench.execution.ray_cluster import RAY, cluster_of, on_ray
 
 EXECUTORS = ("auto", "local", "process")
+"""Values of --on beside `ray` and `ray:ADDRESS`."""
 
 
 def executor_of(
@@ -21,33 +23,43 @@ def executor_of(
     devices: Sequence[str] = (),
     limited: bool = False,
     start_timeout: float = START_TIMEOUT,
+    models: int | None = None,
+    gpus_per_model: float | None = None,
 ) -> Executor:
     """The executor of a model, with the model built.
 
     Args:
         spec: the model.
         options: arguments that the user gave for the model itself.
-        on: `local`, `process`, or `auto`: a process where limits, devices or a worker need one.
+        on: `local`, `process`, `ray`, `ray:ADDRESS`, or `auto`: a process where limits, devices or
+            a worker need one.
         devices: one process for each.
         limited: there is a timeout, or a limit of deaths.
         start_timeout: seconds until a process must have built the model.
+        models: copies of the model in a Ray cluster.
+        gpus_per_model: GPUs of each of them.
 
     Raises:
         BadOption: the executor does not exist, or cannot do what is asked.
         GcgBenchError: see `load_model`; or a process cannot be started.
     """
-    if on not in EXECUTORS:
-        raise BadOption(f"--on {on}: give {', '.join(EXECUTORS)}")
+    cluster = cluster_of(on, models, gpus_per_model)
+    if cluster is None and on not in EXECUTORS:
+        raise BadOption(f"--on {on}: give {', '.join(EXECUTORS)}, {RAY} or {RAY}:ADDRESS")
+    if cluster is not None and devices:
+        raise BadOption("--devices is for processes of this machine: drop it, or --on ray")
+    if cluster is not None and not _needs_this_process(spec.source):
+        return on_ray(cluster, spec, options=options, start_timeout=start_timeout)
     if isinstance(spec.source, str) and spec.source.startswith(COMMAND):
         if on == "local":
             raise BadOption(f"{COMMAND} starts a process: drop --on local")
         command = spec.source[len(COMMAND) :]
         return of_command(command, devices, options=options, start_timeout=start_timeout)
     if _needs_this_process(spec.source):
-        if on == "process" or devices:
+        if on == "process" or devices or cluster is not None:
             raise BadOption(
                 f"{spec.source} reads references or files and works in this process: drop"
-                " --on process and --devices"
+                f" --on {on}, and --devices"
             )
         return LocalExecutor(spec.build())
     if on == "local" and (devices or limited):

@@ -5,13 +5,13 @@ asked again alone, in a new process. A query that fails alone becomes a predicti
 """
 
 import queue
-from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from gcg_bench.errors import BadData, EnvironmentProblem, MissingData
+from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.execution.child import Event
+from gcg_bench.execution.feeder import Feeder
 from gcg_bench.execution.inbox import Inbox
 from gcg_bench.execution.outcomes import Outcomes
 from gcg_bench.execution.slots import Launch, Slot, message_of
@@ -19,6 +19,7 @@ from gcg_bench.execution.wire import Hello, encoded
 from gcg_bench.types import Prediction, Query
 
 _STARTS = 3  # processes in a row that may end while they start, after one has worked
+_LOST_STARTS = 10  # the same for processes whose machine is lost while they start
 _REQUEST = 60.0  # seconds for a request that needs no model
 
 Reply = Callable[[Slot, Mapping[str, Any]], bool]
@@ -45,8 +46,8 @@ class Dispatcher:
         self.slots = [Slot(launch, events, prepared) for launch in launches]
         self._inbox = Inbox(self.slots, events)
         self._reply = reply
-        self._chunks: deque[deque[Query]] = deque()
         self._outcomes = Outcomes()
+        self._feeder = Feeder(self.slots, self._outcomes)
         self._timeout: float | None = None
         self._opened, self._failed_starts = False, 0
 
@@ -71,16 +72,24 @@ class Dispatcher:
         return slot.hello
 
     def request(self, message: Mapping[str, Any], ready: Callable[[], bool]) -> None:
-        """Sends a message to the first process and waits until its reply came."""
-        self.open()
-        slot = self.slots[0]
-        assert slot.child is not None
-        slot.child.send(encoded(message))
+        """Sends a message to a process and waits until its reply came.
+
+        Raises:
+            EnvironmentProblem: no reply came in time, or the processes end instead.
+        """
         end = monotonic() + _REQUEST
-        while not ready():
-            if slot.child is None or monotonic() > end:
-                raise EnvironmentProblem("the worker does not reply")
-            self._turn(within=1.0)
+        for _ in range(_STARTS):
+            if not any(slot.hello is not None for slot in self.slots):
+                self.open()
+            slot = next(slot for slot in self.slots if slot.hello is not None)
+            child = slot.child
+            assert child is not None
+            child.send(encoded(message))
+            while slot.child is child and monotonic() < end:
+                self._turn(within=1.0)
+                if ready():
+                    return
+        raise EnvironmentProblem("the worker does not reply")
 
     def broadcast(self, message: Mapping[str, Any]) -> None:
         """Sends a message to all processes that run."""
@@ -105,16 +114,12 @@ class Dispatcher:
         Raises:
             EnvironmentProblem: no process answers anything, or none can be started any more.
         """
-        self._chunks = deque(deque(chunk) for chunk in chunks)
         self._timeout = timeout
         self._outcomes.begin(give_up_after)
         done = self._outcomes.done
-        left = sum(map(len, self._chunks))
-        for slot in self.slots:
-            slot.chunk.clear()
+        left = self._feeder.begin(chunks)
         while left:
-            for slot in self.slots:
-                self._feed(slot)
+            self._feeder.feed()
             if not done:
                 self._turn()
             while done:
@@ -137,43 +142,6 @@ class Dispatcher:
                 slot.child.close()
             slot.drop()
 
-    def _feed(self, slot: Slot) -> None:
-        """Gives a slot what it may take now, and starts its process when there is something."""
-        while slot.dying is None and (waiting := self._waiting(slot)):
-            if slot.child is None:
-                slot.start()
-            if slot.hello is None or slot.credit <= 0:
-                return
-            self._ask(slot, waiting.popleft(), single=waiting is self._outcomes.alone)
-
-    def _waiting(self, slot: Slot) -> deque[Query] | None:
-        """The queries of which a slot may take one now; None for none.
-
-        A worker that holds queries and gets no more for now is told so: it may be waiting for a
-        whole batch.
-        """
-        if slot.in_flight and (slot.single or self._outcomes.alone):
-            if not slot.ended:
-                slot.tell_end()
-            return None
-        slot.single = False
-        if self._outcomes.alone:
-            return self._outcomes.alone
-        if not slot.chunk and self._chunks:
-            slot.chunk = self._chunks.popleft()
-        if not slot.chunk and slot.in_flight and slot.credit > 0 and not slot.ended:
-            slot.tell_end()
-        return slot.chunk or None
-
-    def _ask(self, slot: Slot, query: Query, *, single: bool) -> None:
-        try:
-            slot.ask(query)
-        except (MissingData, BadData) as error:  # its image cannot be read here
-            self._outcomes.failed(query.id, f"{type(error).__name__}: {error}")
-            return
-        slot.single = single
-        self._outcomes.asked(query)
-
     def _turn(self, *, within: float | None = None) -> None:
         """Waits for the next event, or the next deadline, and deals with it."""
         event = self._inbox.next(self._timeout, within)
@@ -184,6 +152,8 @@ class Dispatcher:
         slot = next(slot for slot in self.slots if slot.child is event.child)
         if event.kind == "line":
             self._take(slot, event)
+        elif event.kind == "lost":
+            self._lost(slot)
         elif event.kind == "long":
             self._fail(slot, "wrote a line that is too long", kill=True)
         elif slot.sign(event.kind):
@@ -194,17 +164,33 @@ class Dispatcher:
         if slot.dying is not None:
             self._ended(slot)
         elif slot.hello is None:
-            slot.kill()
-            raise EnvironmentProblem(
-                f"the worker gave no greeting within {slot.launch.seconds:g} s; a model that loads"
-                " slowly needs a longer --start-timeout"
-            )
+            self._no_greeting(slot)
         else:
             self._timed_out(slot)
+
+    def _no_greeting(self, slot: Slot) -> None:
+        """A process was not ready in time; one without a place may wait while others work."""
+        assert slot.child is not None
+        if slot.child.waits and any(other.hello is not None for other in self.slots):
+            slot.child.started = monotonic()
+            return
+        waits = slot.child.waits
+        slot.kill()
+        if waits:
+            raise EnvironmentProblem(
+                f"no node had room for the model within {slot.launch.seconds:g} s: it wants"
+                f" {slot.launch.wants}. Ask for less with --gpus-per-model, or add nodes; while a"
+                " cluster grows, give a longer --start-timeout"
+            )
+        raise EnvironmentProblem(
+            f"the worker gave no greeting within {slot.launch.seconds:g} s; a model that loads"
+            " slowly needs a longer --start-timeout"
+        )
 
     def _timed_out(self, slot: Slot) -> None:
         slot.kill()
         queries = slot.drop()
+        self._feeder.put_back(slot)
         reason = f"no answer within {self._timeout:g} s"
         if len(queries) == 1:
             (id_,) = queries
@@ -222,14 +208,28 @@ class Dispatcher:
             self._fail(slot, text)
             return
         slot.drop()
+        self._start_failed(text, _STARTS if self._opened else 1)
+
+    def _lost(self, slot: Slot) -> None:
+        """The machine of a process is lost: what it held is asked again elsewhere."""
+        assert slot.child is not None
+        started, single, text = slot.hello is not None, slot.single, slot.child.end_text()
+        slot.kill()
+        queries = self._outcomes.lost(slot.drop(), text, single=single)
+        self._feeder.put_back(slot, queries)
+        if not started:
+            self._start_failed(text, _LOST_STARTS)
+
+    def _start_failed(self, text: str, patience: int) -> None:
         self._failed_starts += 1
-        if self._failed_starts >= _STARTS or not self._opened:
+        if self._failed_starts >= patience:
             raise EnvironmentProblem(f"the worker {text}, before it was ready")
 
     def _fail(self, slot: Slot, text: str, *, kill: bool = False) -> None:
         if kill:
             slot.kill()
         self._outcomes.died(slot.drop(), text)
+        self._feeder.put_back(slot)
 
     def _take(self, slot: Slot, event: Event) -> None:
         """Deals with a line of a worker."""

@@ -13,6 +13,7 @@ from gcg_bench.types import Prediction, Query
 DEATHS_ALONE = 2
 """Processes that may end while they work on a query alone, before it counts as failed."""
 
+_LOSSES = 5  # machines that may be lost with a query, before it counts as failed
 _HOPELESS = 3  # queries of which processes died before any process answered anything
 
 
@@ -32,6 +33,7 @@ class Outcomes:
         self.noise: Counter[str] = Counter()
         self.patience = DEATHS_ALONE
         self._deaths: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
         self._lost: set[str] = set()
         self._finished: set[str] = set()
         self._began: dict[str, float] = {}
@@ -40,6 +42,7 @@ class Outcomes:
     def begin(self, patience: int | None) -> None:
         """Begins with other queries."""
         self._finished.clear()
+        self._losses.clear()
         self.patience = patience or DEATHS_ALONE
 
     def asked(self, query: Query) -> None:
@@ -83,6 +86,30 @@ class Outcomes:
                 self.failed(id_, f"the worker {text}")
                 return
         self.retry(queries)
+
+    def lost(self, queries: Mapping[str, Query], text: str, *, single: bool) -> list[Query]:
+        """Takes what a process held whose machine is lost, which says little about the queries.
+
+        Returns the queries to ask again together, as before. A query that was lost before is asked
+        again alone, and one that was lost too often fails.
+
+        Args:
+            queries: what the process held.
+            text: how it ended.
+            single: they were asked alone.
+        """
+        self._losses.update(queries.keys())
+        if queries:
+            self.noise["was lost with its actor or node, and its images were asked again"] += 1
+        together = []
+        for query in queries.values():
+            if self._losses[query.id] >= max(_LOSSES, self.patience):
+                self.failed(query.id, f"the worker {text}, {self._losses[query.id]} times")
+            elif single or self._losses[query.id] > 1:
+                self.alone.append(query)
+            else:
+                together.append(query)
+        return together
 
     def _finish(self, prediction: Prediction) -> None:
         self._began.pop(prediction.id, None)

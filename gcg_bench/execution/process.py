@@ -3,7 +3,7 @@
 import base64
 import shlex
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +27,8 @@ COMMAND = "cmd:"
 ANSWER_TIMEOUT = 600.0
 """Seconds for an answer of a worker in another environment, when no timeout is given."""
 
-_DEVICES = "CUDA_VISIBLE_DEVICES"
+DEVICES = "CUDA_VISIBLE_DEVICES"
+"""The variable that lists the GPUs which a process may use."""
 
 
 class ProcessExecutor:
@@ -40,6 +41,7 @@ class ProcessExecutor:
         launches: one for each process.
         folders: folders of the model's code.
         timeout: seconds for an answer when none are given later.
+        ending: called when the processes have ended.
 
     Raises:
         EnvironmentProblem: the first process cannot be started, or does not greet.
@@ -52,11 +54,13 @@ class ProcessExecutor:
         *,
         folders: frozenset[str] = frozenset(),
         timeout: float | None = None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
         self.model: Model | None = None
         self.oracle = False
         self.folders = folders
         self._timeout = timeout
+        self._ending = ending
         self._preparation: Mapping[str, Any] | None = None
         self._queries: dict[str, Query] = {}
         self._positions: dict[str, int] = {}
@@ -64,7 +68,7 @@ class ProcessExecutor:
         self._notes: list[str] | None = None
         self._dispatcher = Dispatcher(launches, prepared=self._prepared, reply=self._reply)
         with ExitStack() as cleanup:
-            cleanup.callback(self._dispatcher.close)
+            cleanup.callback(self.__exit__)
             self._hello = self._dispatcher.open()
             cleanup.pop_all()  # from here on, `__exit__` closes it
         self.name = self._hello.name or "worker"
@@ -77,7 +81,10 @@ class ProcessExecutor:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._dispatcher.close()
+        try:
+            self._dispatcher.close()
+        finally:
+            self._ending()
 
     def worded(self, query: Query) -> str | None:
         """The instruction that the model asks a query with; None when it does not word any."""
@@ -165,7 +172,15 @@ class ProcessExecutor:
 def of_model(
     spec: ModelSpec, devices: Sequence[str] = (), *, start_timeout: float = START_TIMEOUT
 ) -> ProcessExecutor:
-    """A model of this environment, one process for each device.
+    """A model of this environment, one process for each device; see `launches_of_model`."""
+    launches = launches_of_model(spec, devices, start_timeout=start_timeout)
+    return ProcessExecutor(launches, folders=code_folders(spec))
+
+
+def launches_of_model(
+    spec: ModelSpec, devices: Sequence[str] = (), *, start_timeout: float = START_TIMEOUT
+) -> list[Launch]:
+    """How the processes of a model of this environment are started.
 
     Args:
         spec: the model.
@@ -179,7 +194,7 @@ def of_model(
         own, environment = _placed(spec, device)
         greeting = {"gcg_bench": PROTOCOL, "model": own.packed()}
         launches.append(Launch(command, greeting, environment, start_timeout))
-    return ProcessExecutor(launches, folders=_code_folders(spec))
+    return launches
 
 
 def of_command(
@@ -189,7 +204,19 @@ def of_command(
     options: Mapping[str, Any] | None = None,
     start_timeout: float = START_TIMEOUT,
 ) -> ProcessExecutor:
-    """A worker in another environment; see `worker_files/gcg_bench_worker.py`.
+    """A worker in another environment, one process a device; see `launches_of_command`."""
+    launches = launches_of_command(command, devices, options=options, start_timeout=start_timeout)
+    return ProcessExecutor(launches, timeout=ANSWER_TIMEOUT)
+
+
+def launches_of_command(
+    command: str,
+    devices: Sequence[str] = (),
+    *,
+    options: Mapping[str, Any] | None = None,
+    start_timeout: float = START_TIMEOUT,
+) -> list[Launch]:
+    """How the processes of a worker are started; see `worker_files/gcg_bench_worker.py`.
 
     Args:
         command: the command line, split as a shell does; no shell runs.
@@ -207,11 +234,10 @@ def of_command(
     if not words:
         raise BadOption(f"--model {COMMAND} needs a command, such as '{COMMAND}python worker.py'")
     greeting = {"gcg_bench": PROTOCOL, "options": dict(options or {})}
-    launches = [
-        Launch(words, greeting, {_DEVICES: device} if device.isdigit() else {}, start_timeout)
+    return [
+        Launch(words, greeting, {DEVICES: device} if device.isdigit() else {}, start_timeout)
         for device in devices or [""]
     ]
-    return ProcessExecutor(launches, timeout=ANSWER_TIMEOUT)
 
 
 def _placed(spec: ModelSpec, device: str) -> tuple[ModelSpec, dict[str, str]]:
@@ -219,11 +245,12 @@ def _placed(spec: ModelSpec, device: str) -> tuple[ModelSpec, dict[str, str]]:
     if not device:
         return spec, {}
     if device.isdigit():
-        return spec.on_device("cuda:0"), {_DEVICES: device}
+        return spec.on_device("cuda:0"), {DEVICES: device}
     return spec.on_device(device), {}
 
 
-def _code_folders(spec: ModelSpec) -> frozenset[str]:
+def code_folders(spec: ModelSpec) -> frozenset[str]:
+    """The folder of the file that a user's model is in, which errors may name."""
     if not isinstance(spec.source, str) or ".py" not in spec.source:
         return frozenset()
     return frozenset([str(anchored(Path(spec.source.partition(".py")[0])).parent)])

@@ -11,11 +11,16 @@ from time import monotonic
 from typing import Any
 
 from gcg_bench.errors import BadData, EnvironmentProblem
-from gcg_bench.execution.child import Child, Event
+from gcg_bench.execution.child import Child, Event, Running
 from gcg_bench.execution.wire import Hello, decoded, encoded, image_fields, question, read_hello
 from gcg_bench.types import Query
 
 _DRAIN = 3.0  # seconds between the two signs of an end, an exit and a closed stdout
+
+
+def _here(launch: "Launch", events: "queue.Queue[Event]") -> Running:
+    """Starts a process on this machine."""
+    return Child(launch.command, events, launch.environment)
 
 
 @dataclass(frozen=True)
@@ -23,16 +28,20 @@ class Launch:
     """How the process of a slot is started.
 
     Attributes:
-        command: the program and its arguments.
+        command: the program and its arguments; empty for `worker_process`, where `begin` allows it.
         greeting: the first message to it.
         environment: variables that are added.
         seconds: time until its greeting must have come.
+        begin: starts the process; on this machine by default.
+        wants: what a place for the process must have, for messages.
     """
 
     command: Sequence[str]
     greeting: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 600.0
+    begin: Callable[["Launch", "queue.Queue[Event]"], Running] = _here
+    wants: str = ""
 
 
 class Slot:
@@ -64,7 +73,7 @@ class Slot:
     ) -> None:
         self.launch = launch
         self._events, self._prepared = events, prepared
-        self.child: Child | None = None
+        self.child: Running | None = None
         self.hello: Hello | None = None
         self.in_flight: dict[str, Query] = {}
         self.chunk: deque[Query] = deque()
@@ -88,7 +97,7 @@ class Slot:
     def start(self) -> None:
         """Starts the process and greets it; its own greeting comes later as an event."""
         self._reset()
-        self.child = Child(self.launch.command, self._events, self.launch.environment)
+        self.child = self.launch.begin(self.launch, self._events)
         self.child.send(encoded(self.launch.greeting))
 
     def greet(self, message: Mapping[str, Any] | None) -> None:
@@ -117,7 +126,7 @@ class Slot:
         assert self.hello is not None
         # a worker of this package asks for pixels that are in no file when its model reads them
         lazy = self.streams and query.image.path is None
-        fields = {} if lazy else image_fields(query.image, self.hello)
+        fields = {} if lazy else image_fields(query.image, self.hello, self.child.sees)
         self.child.send(encoded({**question(query), **fields}))
         if not self.in_flight:
             self.since = monotonic()

@@ -14,8 +14,9 @@ messages between this process and `worker_process.py` are described there.
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from gcg_bench.errors import BadData
@@ -122,16 +123,21 @@ def read_question(message: Mapping[str, Any], image: Picture) -> Query:
     )
 
 
-def image_fields(picture: Picture, hello: Hello) -> dict[str, Any]:
+def image_fields(picture: Picture, hello: Hello, sees: Callable[[Path], bool]) -> dict[str, Any]:
     """The image of a query in the form that a worker takes.
+
+    Args:
+        picture: the image.
+        hello: the greeting of the worker.
+        sees: whether the worker can read a file; it gets the pixels of others.
 
     Raises:
         MissingData, BadData: the image must be sent, and cannot be read.
     """
-    if picture.path is not None and hello.images == "path":
+    if picture.path is not None and hello.images == "path" and sees(picture.path):
         return {"image": str(picture.path)}
     pixels = picture.read()
-    if hello.raw and picture.path is None and hello.images == "path":
+    if hello.raw and hello.images == "path":
         return {"raw": base64.b64encode(pixels.tobytes()).decode("ascii")}
     return {"png": base64.b64encode(png(pixels)).decode("ascii")}
 

@@ -76,9 +76,12 @@ class Channel:
                 end_now(1)
 
     def picture(self, message: Mapping[str, Any]) -> Picture:
-        """The image of a query: a file, or pixels that are asked for when they are read."""
+        """The image of a query: a file, or pixels that are asked for when they are read.
+
+        A file that only the other machine has is asked for too.
+        """
         height, width = message["height"], message["width"]
-        if "image" in message:
+        if "image" in message and Path(message["image"]).is_file():
             return file_picture(Path(message["image"]), height, width)
         return Picture(height, width, partial(self._fetch, message["id"], height, width))
 

@@ -233,4 +233,6 @@ def make_executor(spec: EvaluationSpec) -> Executor:
         devices=options.devices,
         limited=options.timeout is not None or options.give_up_after is not None,
         start_timeout=options.start_timeout,
+        models=options.models,
+        gpus_per_model=options.gpus_per_model,
     )

@@ -47,7 +47,8 @@ def evaluate(
         options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`), of `ScoringSpec`
             (`encoder`, `also`, `missing`, `resampling`) and of `ModelOptions` (`device`,
             `batch_size`, `workers`, `max_new_tokens`, `seed`, `timeout`, `give_up_after`,
-            `retry_failed`) by name; others go to the model.
+            `retry_failed`, `on`, `devices`, `models`, `gpus_per_model`) by name; others go to the
+            model.
 
     Raises:
         GcgBenchError: see `gcg_bench.pipeline.evaluate.evaluate`.

@@ -114,9 +114,11 @@ class ModelOptions:
         seed: for models that draw.
         timeout: seconds after which an image counts as failed; None to wait for ever.
         give_up_after: processes that may die while they work on one image alone.
-        on: the executor: `local`, `process`, or `auto`, which is `process` where a timeout, a limit
-            of deaths, devices or a worker ask for it.
+        on: the executor: `local`, `process`, `ray`, `ray:ADDRESS`, or `auto`, which is `process`
+            where a timeout, a limit of deaths, devices or a worker ask for it.
         devices: one process for each: `cpu`, `cuda:1`, or the number of a GPU.
+        models: copies of the model in a Ray cluster; None for as many as there is room for.
+        gpus_per_model: GPUs of each of them; None for one where the cluster has some.
         start_timeout: seconds until a process must have built its model.
         retry_failed: queries that failed in the run folder are asked again.
         extra: options of the model's own, by name.
@@ -131,6 +133,8 @@ class ModelOptions:
     give_up_after: int | None = None
     on: str = "auto"
     devices: tuple[str, ...] = ()
+    models: int | None = None
+    gpus_per_model: float | None = None
     start_timeout: float = START_TIMEOUT
     retry_failed: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,199 @@
+"""The executor `ray`: copies of the model, or workers, in actors on the nodes of a Ray cluster."""
+
+import importlib.util
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gcg_bench import __version__
+from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.execution.model_spec import ModelSpec
+from gcg_bench.execution.models import code_of
+from gcg_bench.execution.process import (
+    ANSWER_TIMEOUT,
+    COMMAND,
+    DEVICES,
+    ProcessExecutor,
+    code_folders,
+    launches_of_command,
+    launches_of_model,
+)
+from gcg_bench.execution.ray_child import Place
+from gcg_bench.files.paths import anchored, anchored_source
+
+RAY = "ray"
+"""What --on of this executor begins with."""
+
+_CPUS = 1.0  # of an actor: it keeps actors on one node from being more than its cores
+# no report to the makers of Ray, and no warning about what CUDA_VISIBLE_DEVICES will be one day
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where models work.
+
+    Attributes:
+        address: of a cluster; empty for that of $RAY_ADDRESS, the one that runs on this machine,
+            or a new one.
+        models: copies of the model; None for as many as there is room for.
+        gpus: GPUs of each; None for one where the cluster has some and the model takes them.
+    """
+
+    address: str = ""
+    models: int | None = None
+    gpus: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that Ray cannot give.
+
+        Raises:
+            BadOption: a negative number, or a part of a GPU beside a whole one.
+        """
+        if self.gpus is not None and not (0 <= self.gpus <= 1 or self.gpus == int(self.gpus) > 0):
+            raise BadOption(
+                f"--gpus-per-model {self.gpus:g}: give a whole number, or a part of one GPU"
+            )
+        if self.models is not None and self.models < 1:
+            raise BadOption(f"--models {self.models}: give 1 or more")
+
+
+def cluster_of(on: str, models: int | None, gpus: float | None) -> Cluster | None:
+    """The cluster of `--on`; None when it names another executor.
+
+    Raises:
+        BadOption: a number that Ray cannot give; or one without Ray.
+    """
+    name, _, address = on.partition(":")
+    if name == RAY:
+        return Cluster(on if address.startswith("//") else address, models, gpus)
+    if models is not None or gpus is not None:
+        raise BadOption(
+            "--models and --gpus-per-model are for --on ray; --devices is for processes"
+        )
+    return None
+
+
+def on_ray(
+    cluster: Cluster,
+    spec: ModelSpec,
+    *,
+    options: Mapping[str, Any] | None = None,
+    start_timeout: float,
+) -> ProcessExecutor:
+    """A model, or a worker (`cmd:`), in actors of a Ray cluster.
+
+    An actor holds the process that the executor `process` would start here.
+
+    Args:
+        cluster: where they work.
+        spec: the model.
+        options: arguments for a worker's `load`.
+        start_timeout: seconds until a process must have built the model.
+
+    Raises:
+        EnvironmentProblem: Ray is not installed, no cluster answers, or it has not what is asked.
+        GcgBenchError: the model cannot be built there.
+    """
+    is_command = isinstance(spec.source, str) and spec.source.startswith(COMMAND)
+    if isinstance(spec.source, str) and is_command:
+        command = spec.source[len(COMMAND) :]
+        (launch,) = launches_of_command(command, options=options, start_timeout=start_timeout)
+    else:
+        (launch,) = launches_of_model(spec, start_timeout=start_timeout)
+        launch = replace(launch, command=())
+    with ExitStack() as cleanup:
+        cleanup.callback(_join(cluster.address))
+        nodes = _nodes()
+        device = "auto" if is_command else str(spec.options.get("device", "auto"))
+        gpus = _gpus(cluster, device, nodes)
+        place = Place(_CPUS, gpus, str(anchored(Path())), _known(spec, is_command=is_command))
+        hidden = {} if gpus or device.startswith("cuda") else {DEVICES: ""}
+        launch = replace(launch, begin=place.begin, environment=hidden, wants=str(place))
+        return ProcessExecutor(
+            [launch] * (cluster.models or max(1, _room(nodes, gpus))),
+            folders=frozenset() if is_command else code_folders(spec),
+            timeout=ANSWER_TIMEOUT if is_command else None,
+            ending=cleanup.pop_all().close,
+        )
+
+
+def _known(spec: ModelSpec, *, is_command: bool) -> dict[str, Any]:
+    """What an actor compares with its node; see `Host.begin`."""
+    in_file = isinstance(spec.source, str) and ".py" in spec.source and not is_command
+    source = anchored_source(str(spec.source)) if in_file else ""
+    return {"version": __version__, "source": source, "code": code_of(source) if source else {}}
+
+
+def _join(address: str) -> Callable[[], None]:
+    """Connects this process with a cluster; returns what disconnects it.
+
+    A process that is connected already, such as a notebook, remains so.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise EnvironmentProblem("--on ray needs the package ray: pip install 'gcg-bench[ray]'")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        return lambda: None
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM) if main else None
+    try:
+        ray.init(
+            address=address or None,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # a ConnectionError is an OSError
+        raise EnvironmentProblem(
+            f"--on {RAY}{address and ':'}{address}: no Ray cluster can be used"
+            f" ({str(error).splitlines()[0]:.200}). Start one with `ray start --head`, or give the"
+            " address of another"
+        ) from error
+    finally:
+        if handler is not None:  # which Ray replaces
+            signal.signal(signal.SIGTERM, handler)
+    # without it, each node that is lost prints pages of the node's log
+    ray._private.worker._worker_logs_enabled = False
+    return _leave
+
+
+def _leave() -> None:
+    """Disconnects this process, and ends a cluster that it started."""
+    import ray
+
+    ray.shutdown()
+
+
+def _nodes() -> list[Mapping[str, float]]:
+    """The resources of each node that is there."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _gpus(cluster: Cluster, device: str, nodes: list[Mapping[str, float]]) -> float:
+    """GPUs of an actor."""
+    most = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
+    if cluster.gpus is None:
+        if device.startswith("cuda") and not most:
+            raise EnvironmentProblem(f"--device {device}: no node of the Ray cluster has a GPU")
+        return 1.0 if most and device != "cpu" else 0.0
+    return cluster.gpus
+
+
+def _room(nodes: list[Mapping[str, float]], gpus: float) -> int:
+    """The number of actors for which the nodes have room, when nothing else works there."""
+    return sum(
+        int(min(node.get("CPU", 0.0) / _CPUS, node.get("GPU", 0.0) / gpus if gpus else 1e9))
+        for node in nodes
+    )

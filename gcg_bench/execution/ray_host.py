@@ -1,0 +1,147 @@
+"""The actor of a model on a node of a Ray cluster: it holds the worker's process there.
+
+The process is that of the executor `process`, so that a model that crashes, hangs or writes on
+stdout does the same everywhere. The actor passes lines on, and tells how the process ended.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gcg_bench import __version__
+from gcg_bench.errors import EnvironmentProblem, GcgBenchError
+from gcg_bench.execution.child import Child, Event
+from gcg_bench.execution.models import code_of
+
+SAID = "said"
+"""The kind of a line that the worker wrote on stderr."""
+
+WORKER = ("-m", "gcg_bench.execution.worker_process")
+"""What Python is started with for a model of this package or of the user."""
+
+
+class Host:
+    """A worker's process on the node of this actor.
+
+    Messages are numbered, since calls of an actor with several threads may overtake each other.
+    """
+
+    def __init__(self) -> None:
+        self._events: queue.Queue[Event] = queue.Queue()
+        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._child: Child | None = None
+        self._early: dict[int, bytes] = {}
+        self._next = 0
+        self._sending = threading.Lock()
+
+    def begin(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: str,
+        known: Mapping[str, Any],
+    ) -> str:
+        """Starts the process; returns the fault that prevents it, as a message, or nothing.
+
+        Args:
+            command: the program and its arguments; empty for a model of this package or the user.
+            environment: variables that are added.
+            folder: the folder in which it is started, which this node must have too.
+            known: what the driver knows: its `version`, and `source` and `code` of the model.
+        """
+        try:
+            self._refuse_other_code(folder, known)
+            with self._sending:
+                self._child = Child(
+                    command or [sys.executable, *WORKER],
+                    self._events,
+                    environment,
+                    folder=Path(folder),
+                    show=self._said.put,
+                )
+                self._send_in_order()
+        except GcgBenchError as error:
+            return json.dumps({"fault": type(error).__name__, "text": str(error)})
+        return ""
+
+    def send(self, number: int, data: bytes) -> None:
+        """Takes the message of a number, and sends the messages whose turn it is."""
+        with self._sending:
+            self._early[number] = data
+            self._send_in_order()
+
+    def receive(self) -> list[tuple[str, bytes]]:
+        """Waits until something happens; kinds as of `Event` or SAID, each with its line.
+
+        The line of an end tells how the process ended.
+        """
+        found = []
+        event: Event | None = self._events.get()
+        while event is not None:
+            found.append((event.kind, self._line(event)))
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                event = None
+        said = []
+        while not self._said.empty():
+            said.append((SAID, self._said.get().encode("utf-8")))
+        return said + found
+
+    def sees(self, path: str) -> bool:
+        """Whether this node has a file."""
+        return Path(path).is_file()
+
+    def hang_up(self) -> None:
+        """Closes the stdin of the process."""
+        if self._child is not None:
+            self._child.hang_up()
+
+    def close(self) -> None:
+        """Ends the process; see `Child.close`."""
+        if self._child is not None:
+            self._child.close()
+
+    def kill(self) -> None:
+        """Ends the process and its group at once."""
+        if self._child is not None:
+            self._child.kill()
+
+    def _send_in_order(self) -> None:
+        while self._child is not None and self._next in self._early:
+            self._child.send(self._early.pop(self._next))
+            self._next += 1
+
+    def _line(self, event: Event) -> bytes:
+        if event.kind not in ("eof", "exit") or self._child is None:
+            return event.line
+        return self._child.end_text().encode("utf-8")
+
+    def _refuse_other_code(self, folder: str, known: Mapping[str, Any]) -> None:
+        """Refuses a node on which other code would answer.
+
+        Raises:
+            EnvironmentProblem: the folder of the driver is not there, or the version of this
+                package or the code of the model is another.
+        """
+        node = os.uname().nodename
+        if known["version"] != __version__:
+            raise EnvironmentProblem(
+                f"node {node} has gcg-bench {__version__}, this machine {known['version']}: install"
+                " the same version on all nodes"
+            )
+        if not Path(folder).is_dir():
+            raise EnvironmentProblem(
+                f"node {node} has no folder {folder}: start the command in a folder that all nodes"
+                " share"
+            )
+        if known["code"] and code_of(known["source"]) != known["code"]:
+            raise EnvironmentProblem(
+                f"node {node} has other code of the model {known['source']}: put it where all nodes"
+                " see the same file"
+            )

@@ -1,0 +1,248 @@
+"""`--on ray`: actors on three nodes predict what this process does, whatever ends meanwhile."""
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.workers import GOOD, command
+
+from gcg_bench import __version__
+from gcg_bench.data import load_dataset
+from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.execution.ray_cluster import Cluster, cluster_of
+from gcg_bench.execution.ray_host import Host
+from gcg_bench.pipeline.interface import evaluate
+from gcg_bench.runs import Run
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="process groups and signals"),
+    # Ray leaves sockets, files and processes to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+N = 10
+MODEL = """
+import hashlib, os, time
+from gcg_bench import Grounding, Phrase, Prediction
+from gcg_bench.masks import from_box
+
+class Model:
+    def __init__(self, seconds=0.0, deadly="", slow="", **_):
+        self.seconds, self.deadly, self.slow = seconds, deadly, slow
+
+    def answer(self, queries):
+        for query in queries:
+            print("noise on stdout")
+            caption = "a " + hashlib.sha256(query.image.read().tobytes()).hexdigest()
+            if query.id == self.deadly:
+                os.kill(os.getpid(), 9)
+            time.sleep(600 if query.id == self.slow else self.seconds)
+            mask = from_box((1, 2, 30, 40), query.image.height, query.image.width)
+            yield Prediction(query.id, Grounding(caption, (Phrase("a", (mask,)),)), seconds=0.25)
+
+load = Model
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Three nodes with room for one model each; the head is one of them."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray.cluster_utils import Cluster as Nodes
+
+        head = {"num_cpus": 1, "include_dashboard": False}
+        nodes = Nodes(initialize_head=True, head_node_args=head)
+        for _ in range(2):
+            nodes.add_node(num_cpus=1)
+        yield nodes
+        nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the model, and its run in this process."""
+    folder = tmp_path_factory.mktemp("ray")
+    (folder / "model.py").write_text(MODEL)
+    run(folder, "local", on="local")
+    return folder
+
+
+@pytest.fixture
+def joined(cluster):
+    """This process is connected, as a notebook may be; commands that end leave it so."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(address=cluster.address, log_to_driver=False, include_dashboard=False)
+    yield "ray"
+    assert ray.is_initialized()
+
+
+def run(folder, name, model=None, *, data=None, **options):
+    """The lines of a run by id."""
+    evaluate(
+        model or f"{folder}/model.py", data or load_dataset("shapes", "val", limit=N),
+        folder / name, protocols=(), **options,
+    )  # fmt: skip
+    return lines(folder, name)
+
+
+def lines(folder, name):
+    found = {}
+    for line in (folder / name / "predictions.jsonl").read_text("utf-8").splitlines():
+        found[json.loads(line)["id"]] = line
+    return found
+
+
+def errors(folder, name):
+    predictions = Run.open(folder / name).predictions()
+    return {prediction.id: prediction.error for prediction in predictions if prediction.error}
+
+
+def test_predictions_are_those_of_this_process(joined, folder):
+    # one copy of the model more than there is room for: it waits, and nothing waits for it
+    assert run(folder, "equal", on=joined, models=4) == lines(folder, "local")
+
+
+def test_images_that_no_node_has_are_sent(joined, folder):
+    data = load_dataset("shapes", "val", limit=N)
+    away = tuple(
+        replace(sample, query=replace(sample.query, image=replace(sample.query.image, path=path)))
+        for sample in data.samples
+        for path in [Path("/nowhere") / sample.id]
+    )
+    sent = run(folder, "sent", data=replace(data, samples=away), on=joined)
+    assert sent == lines(folder, "local")
+
+
+def test_a_node_that_is_killed_costs_nothing(joined, cluster, folder):
+    answered = []
+
+    @contextmanager
+    def bar(stage, total):
+        del stage, total
+        yield answer
+
+    def answer(count):
+        answered.append(count)
+        if len(answered) == 3:
+            cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+            cluster.add_node(num_cpus=1)
+
+    assert run(folder, "killed", on=joined, bar=bar, seconds=0.1) == lines(folder, "local")
+    assert len(answered) == N
+
+
+def test_an_image_that_ends_or_stops_the_model_fails_alone(joined, folder):
+    deadly, slow = list(lines(folder, "local"))[4:6]
+    found = run(folder, "failing", on=joined, deadly=deadly, slow=slow, timeout=3.0)
+    failed = errors(folder, "failing")
+    assert failed.keys() == {deadly, slow}
+    assert failed[deadly].startswith("the worker was ended by SIGKILL")
+    assert failed[slow] == "no answer within 3 s"
+    others = {id_: line for id_, line in lines(folder, "local").items() if id_ not in failed}
+    assert {id_: line for id_, line in found.items() if id_ not in failed} == others
+
+
+def test_a_worker_of_another_environment_works_in_an_actor(joined, tmp_path):
+    act = "import os\nif number == 2: os._exit(3)\nassert 'RAY_JOB_ID' in os.environ"
+    run(tmp_path, "run", command(tmp_path / "worker", GOOD, act), on=joined, models=2)
+    (failed,) = errors(tmp_path, "run").items()
+    assert failed == ("shapes_val_000002", "the worker ended with exit code 3")
+
+
+def test_a_model_that_cannot_be_built_is_one_message(joined, folder):
+    with pytest.raises(BadOption, match="colour"):
+        run(folder, "wrong", "glamm-tiny", on=joined, colour=1)
+
+
+def test_a_command_writes_one_document_and_leaves_the_cluster(cluster, folder):
+    program = "from gcg_bench.cli import main; main()"
+    typed = ["predict", "--model", f"{folder}/model.py", "--dataset", "shapes", "--split", "val"]
+    typed += ["--limit", str(N), "--on", f"ray:{cluster.address}", "--models", "1", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *typed, "--out", "typed"],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"run": "typed", "n": N, "failed": 0}
+    assert set(done.stderr.splitlines()) == {"noise on stdout"}
+    assert lines(folder, "typed") == lines(folder, "local")
+
+
+# Without a cluster ------------------------------------------------------------------------------
+
+
+def test_without_the_extra_one_message_names_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EnvironmentProblem, match=r"pip install 'gcg-bench\[ray\]'"):
+        evaluate("silent", "shapes", tmp_path / "run", split="val", protocols=(), on="ray")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on": "spark"}, "--on spark: give auto, local, process, ray or ray:ADDRESS"),
+        ({"on": "ray", "devices": ("cpu",)}, "--devices"),
+        ({"on": "local", "models": 2}, "are for --on ray"),
+        ({"on": "process", "gpus_per_model": 0.5}, "are for --on ray"),
+        ({"on": "ray", "gpus_per_model": 1.5}, "a part of one GPU"),
+        ({"on": "ray", "gpus_per_model": -1.0}, "a part of one GPU"),
+        ({"on": "ray", "models": 0}, "give 1 or more"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, options, message):
+    with pytest.raises(BadOption, match=message):
+        evaluate("silent", "shapes", tmp_path / "run", split="val", protocols=(), **options)
+
+
+def test_an_oracle_stays_in_this_process(tmp_path):
+    with pytest.raises(BadOption, match="works in this process: drop --on ray"):
+        evaluate("copy-truth", "shapes", tmp_path / "run", split="val", protocols=(), on="ray")
+
+
+def test_the_address_is_what_follows_the_colon():
+    assert cluster_of("ray", None, None) == Cluster("")
+    assert cluster_of("ray:10.0.0.1:6379", 3, 2.0) == Cluster("10.0.0.1:6379", 3, 2.0)
+    assert cluster_of("ray://head:10001", None, 0.5) == Cluster("ray://head:10001", None, 0.5)
+    assert cluster_of("process", None, None) is None
+
+
+KNOWN = {"version": __version__, "source": "", "code": {}}
+
+
+def test_messages_reach_the_process_in_the_order_of_their_numbers(tmp_path):
+    host = Host()
+    host.send(1, b"second\n")
+    assert host.begin(["cat"], {}, str(tmp_path), KNOWN) == ""
+    host.send(2, b"third\n")
+    host.send(0, b"first\n")
+    host.hang_up()
+    said = []
+    while len([kind for kind, _ in said if kind != "line"]) < 2:
+        said += host.receive()
+    assert [line for kind, line in said if kind == "line"] == [b"first\n", b"second\n", b"third\n"]
+    assert dict(said)["exit"] == b"ended with exit code 0"
+
+
+def test_a_node_with_other_code_is_refused(tmp_path):
+    (tmp_path / "model.py").write_text(MODEL)
+    source = f"{tmp_path}/model.py"
+    refused = {
+        "install the same version on all nodes": (str(tmp_path), {**KNOWN, "version": "0.0"}),
+        "a folder that all nodes share": (str(tmp_path / "away"), KNOWN),
+        "has other code of the model": (
+            str(tmp_path), {**KNOWN, "source": source, "code": {"model.py": "0" * 64}},
+        ),
+    }  # fmt: skip
+    for message, (place, known) in refused.items():
+        fault = json.loads(Host().begin(["cat"], {}, place, known))
+        assert fault["fault"] == "EnvironmentProblem"
+        assert message in fault["text"]
