@@ -1,5 +1,6 @@
 """`--on ray`: actors on three nodes predict what this process does, whatever ends meanwhile."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.tiny import paint
 from support.workers import GOOD, command
 
 from gcg_bench import __version__
@@ -16,6 +18,7 @@ from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.execution.ray_cluster import Cluster, cluster_of
 from gcg_bench.execution.ray_host import Host
 from gcg_bench.pipeline.interface import evaluate
+from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.runs import Run
 
 pytestmark = [
@@ -60,8 +63,12 @@ def cluster():
         head = {"num_cpus": 1, "include_dashboard": False}
         nodes = Nodes(initialize_head=True, head_node_args=head)
         for _ in range(2):
-            nodes.add_node(num_cpus=1)
+            nodes.add_node(wait=False, num_cpus=1)
+        nodes.wait_for_nodes()
         yield nodes
+        import ray
+
+        ray.shutdown()  # before the nodes that this process is connected with
         nodes.shutdown()
 
 
@@ -118,7 +125,7 @@ def test_images_that_no_node_has_are_sent(joined, folder):
         for sample in data.samples
         for path in [Path("/nowhere") / sample.id]
     )
-    sent = run(folder, "sent", data=replace(data, samples=away), on=joined)
+    sent = run(folder, "sent", data=replace(data, samples=away), on=joined, models=1)
     assert sent == lines(folder, "local")
 
 
@@ -142,13 +149,31 @@ def test_a_node_that_is_killed_costs_nothing(joined, cluster, folder):
 
 def test_an_image_that_ends_or_stops_the_model_fails_alone(joined, folder):
     deadly, slow = list(lines(folder, "local"))[4:6]
-    found = run(folder, "failing", on=joined, deadly=deadly, slow=slow, timeout=3.0)
+    found = run(folder, "failing", on=joined, deadly=deadly, slow=slow, timeout=2.0)
     failed = errors(folder, "failing")
     assert failed.keys() == {deadly, slow}
     assert failed[deadly].startswith("the worker was ended by SIGKILL")
-    assert failed[slow] == "no answer within 3 s"
+    assert failed[slow] == "no answer within 2 s"
     others = {id_: line for id_, line in lines(folder, "local").items() if id_ not in failed}
     assert {id_: line for id_, line in found.items() if id_ not in failed} == others
+
+
+def test_each_node_reads_addresses_itself(joined, folder, tmp_path):
+    line = {
+        "id": "a",
+        "file_name": "a.png",
+        "height": 40,
+        "width": 50,
+        "captions": ["A."],
+        "phrases": [],
+    }
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/val.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    pixels = paint(tmp_path / "there/a.png", 40, 50)
+    data = DataSpec(tmp_path / "own", "val", images=f"file://{tmp_path}/there").load()
+    run(tmp_path, "run", f"{folder}/model.py", data=data, on=joined, models=1)
+    (prediction,) = Run.open(tmp_path / "run").predictions()
+    assert prediction.grounding.caption == "a " + hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 def test_a_worker_of_another_environment_works_in_an_actor(joined, tmp_path):
@@ -160,7 +185,7 @@ def test_a_worker_of_another_environment_works_in_an_actor(joined, tmp_path):
 
 def test_a_model_that_cannot_be_built_is_one_message(joined, folder):
     with pytest.raises(BadOption, match="colour"):
-        run(folder, "wrong", "glamm-tiny", on=joined, colour=1)
+        run(folder, "wrong", "glamm-tiny", on=joined, colour=1, models=1)
 
 
 def test_a_command_writes_one_document_and_leaves_the_cluster(cluster, folder):
@@ -180,10 +205,13 @@ def test_a_command_writes_one_document_and_leaves_the_cluster(cluster, folder):
 # Without a cluster ------------------------------------------------------------------------------
 
 
+ONE = {"split": "val", "limit": 1, "protocols": ()}
+
+
 def test_without_the_extra_one_message_names_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EnvironmentProblem, match=r"pip install 'gcg-bench\[ray\]'"):
-        evaluate("silent", "shapes", tmp_path / "run", split="val", protocols=(), on="ray")
+        evaluate("silent", "shapes", tmp_path / "run", **ONE, on="ray")
 
 
 @pytest.mark.parametrize(
@@ -200,12 +228,16 @@ def test_without_the_extra_one_message_names_it(monkeypatch, tmp_path):
 )
 def test_what_does_not_go_together_is_refused(tmp_path, options, message):
     with pytest.raises(BadOption, match=message):
-        evaluate("silent", "shapes", tmp_path / "run", split="val", protocols=(), **options)
+        evaluate(
+            "silent", "shapes", tmp_path / "run", split="val", limit=1, protocols=(), **options
+        )
 
 
 def test_an_oracle_stays_in_this_process(tmp_path):
     with pytest.raises(BadOption, match="works in this process: drop --on ray"):
-        evaluate("copy-truth", "shapes", tmp_path / "run", split="val", protocols=(), on="ray")
+        evaluate(
+            "copy-truth", "shapes", tmp_path / "run", split="val", limit=1, protocols=(), on="ray"
+        )
 
 
 def test_the_address_is_what_follows_the_colon():

@@ -136,6 +136,7 @@ def _specification(
             prompt=model.prompt,
             task=data.task,
             forced=model.forced,
+            images=model.images,
         ),
         scoring=scoring,
         out=model.out,

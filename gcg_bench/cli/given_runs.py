@@ -9,6 +9,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import say
+from gcg_bench.cli.stacking import stacked
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.pipeline.from_files import run_of_files
 from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
@@ -29,7 +30,7 @@ class FileOptions:
     encoder: str | None
 
 
-of_files = options.stacked(
+of_files = stacked(
     click.option(
         "--dataset",
         default=None,
@@ -72,7 +73,7 @@ class MadeRun:
             raise BadOption("--explain shows one image and makes no run: drop --out")
 
 
-made_run = options.stacked(
+made_run = stacked(
     click.option(
         "--out",
         type=click.Path(path_type=Path, file_okay=False),

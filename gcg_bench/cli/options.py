@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 import click
 
+from gcg_bench.cli.placement_options import placement
+from gcg_bench.cli.stacking import stacked
+
 Command = TypeVar("Command", bound=Callable[..., Any])
-Decorator = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class ModelOptions:
     start_timeout: float
     retry_failed: bool
     forced: bool
+    images: str | None
 
 
 @dataclass(frozen=True)
@@ -94,25 +97,6 @@ def given(*groups: type) -> Callable[[Command], Command]:
         return run  # type: ignore[return-value]
 
     return decorate
-
-
-def stacked(*decorators: Decorator) -> Callable[[Command], Command]:
-    """Combines decorators; --help lists their options in this order."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
-def _executor(context: click.Context, option: click.Parameter, value: str) -> str:
-    """Refuses an executor that does not exist."""
-    del context, option
-    if value in ("auto", "local", "process", "ray") or value.startswith("ray:"):
-        return value
-    raise click.BadParameter(f"{value!r} is not one of auto, local, process, ray, ray:ADDRESS")
 
 
 data_root = click.option(
@@ -179,63 +163,16 @@ model = stacked(
         metavar="LABEL",
         help="Name of the run in tables; not part of the signature. [default: the model]",
     ),
+    click.option(
+        "--images",
+        default=None,
+        metavar="ADDRESS",
+        help="Where the image files are, in the place of the folders of the data card: another"
+        " folder, or s3://, gs://, hf:// or any address that fsspec reads.",
+    ),
     click.option("--max-new-tokens", type=click.IntRange(min=1), default=None),
     click.option("--seed", type=int, default=0, show_default=True),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=None,
-        metavar="SECONDS",
-        help="Time limit for one image, after which it counts as failed; the limit of a batch is"
-        " this number times its images. [default: no timeout]",
-    ),
-    click.option(
-        "--give-up-after",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="An image counts as failed when N processes died on this image alone: killed, out of"
-        " memory, or a crash in native code. [default: 2, where the model has its own process]",
-    ),
-    click.option(
-        "--on",
-        default="auto",
-        show_default=True,
-        callback=_executor,
-        metavar="auto|local|process|ray[:ADDRESS]",
-        help="Where the model works: in this process; in one of its own, whose end costs an image"
-        " and never the run; or on the nodes of a Ray cluster. auto: a process where --timeout,"
-        " --give-up-after or --devices need one.",
-    ),
-    click.option(
-        "--devices",
-        default=None,
-        metavar="D,D...",
-        help="One process on each device: numbers of GPUs, or cpu. They share the images.",
-    ),
-    click.option(
-        "--models",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="Copies of the model with --on ray. [default: as many as the cluster has room for]",
-    ),
-    click.option(
-        "--gpus-per-model",
-        type=click.FloatRange(min=0),
-        default=None,
-        metavar="N",
-        help="GPUs of each copy with --on ray; 0.5 shares one. [default: 1 where the cluster has"
-        " GPUs, unless --device is cpu]",
-    ),
-    click.option(
-        "--start-timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=600.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="Time limit for building a model in a process of its own.",
-    ),
+    placement,
     click.option(
         "--retry-failed",
         is_flag=True,

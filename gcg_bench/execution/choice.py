@@ -9,7 +9,7 @@ from gcg_bench.execution.local import LocalExecutor
 from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import describe_model
 from gcg_bench.execution.process import COMMAND, START_TIMEOUT, of_command, of_model
-from gcg_bench.execution.ray_cluster import RAY, cluster_of, on_ray
+from gcg_bench.execution.ray_cluster import RAY, Cluster, cluster_of, on_ray
 
 EXECUTORS = ("auto", "local", "process")
 """Values of --on beside `ray` and `ray:ADDRESS`."""
@@ -43,11 +43,7 @@ def executor_of(
         BadOption: the executor does not exist, or cannot do what is asked.
         GcgBenchError: see `load_model`; or a process cannot be started.
     """
-    cluster = cluster_of(on, models, gpus_per_model)
-    if cluster is None and on not in EXECUTORS:
-        raise BadOption(f"--on {on}: give {', '.join(EXECUTORS)}, {RAY} or {RAY}:ADDRESS")
-    if cluster is not None and devices:
-        raise BadOption("--devices is for processes of this machine: drop it, or --on ray")
+    cluster = _cluster(on, devices, models, gpus_per_model)
     if cluster is not None and not _needs_this_process(spec.source):
         return on_ray(cluster, spec, options=options, start_timeout=start_timeout)
     if isinstance(spec.source, str) and spec.source.startswith(COMMAND):
@@ -67,6 +63,18 @@ def executor_of(
     if on == "process" or devices or limited:
         return of_model(spec, devices, start_timeout=start_timeout)
     return LocalExecutor(spec.build())
+
+
+def _cluster(
+    on: str, devices: Sequence[str], models: int | None, gpus_per_model: float | None
+) -> Cluster | None:
+    """The Ray cluster that --on names; None for another executor. Errors as of `executor_of`."""
+    cluster = cluster_of(on, models, gpus_per_model)
+    if cluster is None and on not in EXECUTORS:
+        raise BadOption(f"--on {on}: give {', '.join(EXECUTORS)}, {RAY} or {RAY}:ADDRESS")
+    if cluster is not None and devices:
+        raise BadOption("--devices is for processes of this machine: drop it, or --on ray")
+    return cluster
 
 
 def _needs_this_process(source: object) -> bool:

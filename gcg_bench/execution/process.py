@@ -14,7 +14,7 @@ from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError
 from gcg_bench.execution.dispatch import Dispatcher
 from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.slots import Launch, Slot
-from gcg_bench.execution.wire import PROTOCOL, Hello, encoded, question
+from gcg_bench.execution.wire import PROTOCOL, Hello, encoded, question, where_image_is
 from gcg_bench.files.paths import anchored
 from gcg_bench.types import Model, Prediction, Query
 
@@ -139,9 +139,8 @@ class ProcessExecutor:
         return [[query for _, query in group] for _, group in groupby(numbered, lambda one: one[0])]
 
     def _described(self, query: Query) -> dict[str, Any]:
-        """A query as JSON values, with the path of its image if it has one."""
-        path = query.image.path
-        return question(query) if path is None else {**question(query), "image": str(path)}
+        """A query as JSON values, with the place of its image if it has one."""
+        return {**question(query), **where_image_is(query.image)}
 
     def _prepared(self, hello: Hello) -> list[Mapping[str, Any]]:
         del hello

@@ -12,7 +12,15 @@ from typing import Any
 
 from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.execution.child import Child, Event, Running
-from gcg_bench.execution.wire import Hello, decoded, encoded, image_fields, question, read_hello
+from gcg_bench.execution.wire import (
+    Hello,
+    decoded,
+    encoded,
+    image_fields,
+    question,
+    read_hello,
+    where_image_is,
+)
 from gcg_bench.types import Query
 
 _DRAIN = 3.0  # seconds between the two signs of an end, an exit and a closed stdout
@@ -124,9 +132,12 @@ class Slot:
         """Sends a query; errors of its image as in `image_fields`."""
         assert self.child is not None
         assert self.hello is not None
-        # a worker of this package asks for pixels that are in no file when its model reads them
-        lazy = self.streams and query.image.path is None
-        fields = {} if lazy else image_fields(query.image, self.hello, self.child.sees)
+        # a worker of this package asks for the pixels that it cannot read itself
+        fields = (
+            where_image_is(query.image)
+            if self.streams
+            else image_fields(query.image, self.hello, self.child.sees)
+        )
         self.child.send(encoded({**question(query), **fields}))
         if not self.in_flight:
             self.since = monotonic()

@@ -108,6 +108,13 @@ def question(query: Query) -> dict[str, Any]:
     }
 
 
+def where_image_is(picture: Picture) -> dict[str, str]:
+    """The path or the address of an image, for a worker of this package; empty for neither."""
+    if picture.address:
+        return {"address": picture.address}
+    return {} if picture.path is None else {"image": str(picture.path)}
+
+
 def read_question(message: Mapping[str, Any], image: Picture) -> Query:
     """The query of a message; see `question`."""
     return Query(

@@ -31,6 +31,7 @@ from gcg_bench.execution.model_spec import unpacked
 from gcg_bench.execution.models import name_of
 from gcg_bench.execution.parents import die_with_parent
 from gcg_bench.execution.wire import PROTOCOL, decoded, encoded, read_question
+from gcg_bench.files.addresses import address_picture
 from gcg_bench.files.images import file_picture
 from gcg_bench.predictions import write_line
 from gcg_bench.registry import Loading
@@ -76,11 +77,13 @@ class Channel:
                 end_now(1)
 
     def picture(self, message: Mapping[str, Any]) -> Picture:
-        """The image of a query: a file, or pixels that are asked for when they are read.
+        """The image of a query: a file, an address, or pixels that the other side sends.
 
-        A file that only the other machine has is asked for too.
+        They are asked for when they are read, and so is a file that is not on this machine.
         """
         height, width = message["height"], message["width"]
+        if "address" in message:
+            return address_picture(message["address"], height, width)
         if "image" in message and Path(message["image"]).is_file():
             return file_picture(Path(message["image"]), height, width)
         return Picture(height, width, partial(self._fetch, message["id"], height, width))

@@ -44,11 +44,11 @@ def evaluate(
         settings: more that decides the answers; a folder of other settings is refused.
         label: what the run is called in tables.
         bar: a progress bar.
-        options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`), of `ScoringSpec`
-            (`encoder`, `also`, `missing`, `resampling`) and of `ModelOptions` (`device`,
-            `batch_size`, `workers`, `max_new_tokens`, `seed`, `timeout`, `give_up_after`,
-            `retry_failed`, `on`, `devices`, `models`, `gpus_per_model`) by name; others go to the
-            model.
+        options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`, `images`), of
+            `ScoringSpec` (`encoder`, `also`, `missing`, `resampling`) and of `ModelOptions`
+            (`device`, `batch_size`, `workers`, `max_new_tokens`, `seed`, `timeout`,
+            `give_up_after`, `retry_failed`, `on`, `devices`, `models`, `gpus_per_model`) by name;
+            others go to the model.
 
     Raises:
         GcgBenchError: see `gcg_bench.pipeline.evaluate.evaluate`.

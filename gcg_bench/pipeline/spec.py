@@ -8,6 +8,7 @@ from typing import Any
 from gcg_bench import tasks
 from gcg_bench.data import Dataset, Sizes, load_dataset
 from gcg_bench.data.cards import load_card
+from gcg_bench.data.elsewhere import with_images
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.process import START_TIMEOUT
 from gcg_bench.pipeline.changing import changed
@@ -31,6 +32,8 @@ class DataSpec:
         shipped: the name comes from a run or a board, not from the user: no path is followed.
         forced: models are given the reply of the task's published evaluation instead of writing
             one.
+        images: a folder or an address (s3://, gs://, hf://) with the images, in the place of the
+            card's folders.
         sizes: gives the sizes of images that the data set itself does not state, see
             `load_dataset`.
     """
@@ -43,6 +46,7 @@ class DataSpec:
     task: str | None = None
     shipped: bool = False
     forced: bool = False
+    images: str | None = None
     sizes: Sizes | None = None
 
     def load(self) -> Dataset:
@@ -60,9 +64,10 @@ class DataSpec:
             raise BadOption(
                 f"the task {task.name} has no reply that models are given: drop --forced"
             )
-        samples = tuple(
-            _with_prompt(sample, self.prompt, task.instruction) for sample in data.samples
-        )
+        samples = data.samples
+        if self.images is not None:
+            samples = with_images(samples, data.card, data.split, self.root, self.images)
+        samples = tuple(_with_prompt(sample, self.prompt, task.instruction) for sample in samples)
         if self.forced:
             samples = tuple(
                 replace(sample, query=replace(sample.query, forced=task.forced))

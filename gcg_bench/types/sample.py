@@ -25,12 +25,14 @@ class Picture:
         read: returns the pixels, uint8 RGB of shape (height, width, 3); may raise MissingData or
             BadData.
         path: the file behind it, None for a rendered or embedded image.
+        address: where other machines can read the file too, such as s3://...; empty for none.
     """
 
     height: int
     width: int
     read: Callable[[], Pixels] = field(compare=False)
     path: Path | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,72 @@
+"""The options that say where a model works, and how patiently."""
+
+import click
+
+from gcg_bench.cli.stacking import stacked
+
+
+def _executor(context: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuses an executor that does not exist."""
+    del context, option
+    if value in ("auto", "local", "process", "ray") or value.startswith("ray:"):
+        return value
+    raise click.BadParameter(f"{value!r} is not one of auto, local, process, ray, ray:ADDRESS")
+
+
+placement = stacked(
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=None,
+        metavar="SECONDS",
+        help="Time limit for one image, after which it counts as failed; the limit of a batch is"
+        " this number times its images. [default: no timeout]",
+    ),
+    click.option(
+        "--give-up-after",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="An image counts as failed when N processes died on this image alone: killed, out of"
+        " memory, or a crash in native code. [default: 2, where the model has its own process]",
+    ),
+    click.option(
+        "--on",
+        default="auto",
+        show_default=True,
+        callback=_executor,
+        metavar="auto|local|process|ray[:ADDRESS]",
+        help="Where the model works: in this process; in one of its own, whose end costs an image"
+        " and never the run; or on the nodes of a Ray cluster. auto: a process where --timeout,"
+        " --give-up-after or --devices need one.",
+    ),
+    click.option(
+        "--devices",
+        default=None,
+        metavar="D,D...",
+        help="One process on each device: numbers of GPUs, or cpu. They share the images.",
+    ),
+    click.option(
+        "--models",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="Copies of the model with --on ray. [default: as many as the cluster has room for]",
+    ),
+    click.option(
+        "--gpus-per-model",
+        type=click.FloatRange(min=0),
+        default=None,
+        metavar="N",
+        help="GPUs of each copy with --on ray; 0.5 shares one. [default: 1 where the cluster has"
+        " GPUs, unless --device is cpu]",
+    ),
+    click.option(
+        "--start-timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time limit for building a model in a process of its own.",
+    ),
+)
