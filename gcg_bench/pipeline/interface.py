@@ -45,10 +45,10 @@ def evaluate(
         label: what the run is called in tables.
         bar: a progress bar.
         options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`, `images`), of
-            `ScoringSpec` (`encoder`, `also`, `missing`, `resampling`) and of `ModelOptions`
-            (`device`, `batch_size`, `workers`, `max_new_tokens`, `seed`, `timeout`,
-            `give_up_after`, `retry_failed`, `on`, `devices`, `models`, `gpus_per_model`) by name;
-            others go to the model.
+            `ScoringSpec` (`encoder`, `also`, `metrics`, `parameters`, `missing`, `resampling`) and
+            of `ModelOptions` (`device`, `batch_size`, `workers`, `max_new_tokens`, `seed`,
+            `timeout`, `give_up_after`, `retry_failed`, `on`, `devices`, `models`,
+            `gpus_per_model`) by name; others go to the model.
 
     Raises:
         GcgBenchError: see `gcg_bench.pipeline.evaluate.evaluate`.

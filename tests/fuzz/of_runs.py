@@ -23,7 +23,7 @@ from gcg_bench.reporting.citations import bibliography
 from gcg_bench.reporting.compare_page import write_page as write_comparison
 from gcg_bench.reporting.leaderboard import Board, write_board
 from gcg_bench.reporting.report.header import settings as shown_settings
-from gcg_bench.runs import Run
+from gcg_bench.scoring.scored_run import Run
 from gcg_bench.scoring.storage import load_result
 
 NAMES = (
@@ -186,6 +186,8 @@ def _each(run: Run) -> list[GcgBenchError]:
         lambda: [load_result(run, folder)._repr_html_() for folder in run.protocols()],
         run._repr_html_,
         run.frame,
+        run.rows,
+        lambda: repr(run),
         lambda: bibliography([run]).bibtex(),
         lambda: shown_settings(run.settings),
         lambda: shown_settings(run.environment),

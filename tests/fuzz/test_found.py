@@ -22,6 +22,7 @@ from gcg_bench.files.images import read_pixels
 from gcg_bench.reporting.report.header import protocols, settings
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.runs import Run
+from gcg_bench.scoring.scored_run import Run as ScoredRun
 from gcg_bench.scoring.storage import load_result
 
 FOUND = Path(__file__).parent / "found"
@@ -159,7 +160,7 @@ def test_rows_with_a_name_twice(tmp_path):
     table = parquet.read_table(file)
     parquet.write_table(table.append_column("id", table.column("id")), file)
     with pytest.raises(BadData, match="two columns with the same name"):
-        Run.open(folder).frame()
+        ScoredRun.open(folder).rows()
 
 
 def test_lists_of_one_image_that_are_not_of_one_length(tmp_path):
