@@ -18,6 +18,8 @@ from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text.agreement import INSTRUMENT
 from gcg_bench.types import FloatArray, Metric, Rows
 
+_TOGETHER = 64  # queries whose own scores are computed together
+
 
 @dataclass(frozen=True)
 class Result:
@@ -219,11 +221,26 @@ class Result:
 
         Each is the score of the query as if it were the only one, see `alone`; NaN for none.
         """
-        each = [self.of_query(position) for position in range(len(self.ids))]
         names = [score.name for score in self.scores]
-        return frames.of_scores(
-            self.ids, {name: np.array([scores[name] for scores in each]) for name in names}
-        )
+        parts = [self._each(start) for start in range(0, len(self.ids), _TOGETHER)]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        return frames.of_scores(self.ids, columns)
+
+    def _each(self, start: int) -> dict[str, FloatArray]:
+        """The scores of some queries, from a position on, each as if it were the only one."""
+        chosen = np.zeros(len(self.ids), dtype=bool)
+        chosen[start : start + _TOGETHER] = True
+        scores: dict[str, FloatArray] = {}
+        for metric in self.metrics:
+            rows = self.rows[metric.name].those(chosen)
+            counted = np.ones(len(rows), dtype=bool) if rows.counted is None else rows.counted
+            alone = np.eye(len(rows))[counted]
+            reduced = reducer([metric], {metric.name: rows})(alone) if counted.any() else {}
+            for spec in metric.scores:
+                scores[spec.name] = np.full(len(rows), np.nan)
+                if reduced:
+                    scores[spec.name][counted] = reduced[spec.name]
+        return scores
 
     def rows_frame(self) -> Any:
         """The rows as a pandas DataFrame: one row a query, `metric.column` by name."""

@@ -122,15 +122,16 @@ class Rows:
         """The row at one position, as rows of a single pair."""
         chosen = np.zeros(len(self), dtype=bool)
         chosen[position] = True
-        return self._those(chosen)
+        return self.those(chosen)
 
     def that_count(self, weights: FloatArray) -> tuple["Rows", FloatArray]:
         """The rows that count, with their weights (draws, n)."""
         if self.counted is None:
             return self, weights
-        return self._those(self.counted), weights[:, self.counted]
+        return self.those(self.counted), weights[:, self.counted]
 
-    def _those(self, chosen: NDArray[np.bool_]) -> "Rows":
+    def those(self, chosen: NDArray[np.bool_]) -> "Rows":
+        """The rows that are chosen, bool (n,), as rows of fewer pairs."""
         at = np.flatnonzero(chosen).tolist()
         return Rows(
             tuple(self.ids[k] for k in at),

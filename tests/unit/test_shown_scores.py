@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support.scored import SMALL_OFFICIAL, SMALL_STRICT, result, rows, run_folder
 
@@ -88,6 +89,23 @@ def test_a_result_shows_its_scores_and_rows():
     assert made.to_json()["resampling"] == {"draws": 20, "seed": 0}
     flat = replace(made, scores=tuple(replace(s, low=None, high=None) for s in made.scores))
     assert "[" not in flat._repr_html_().partition("signature")[0]
+
+
+@pytest.mark.parametrize("counted", [[True, False, True], [False] * 3])
+def test_a_query_that_does_not_count_has_no_score_of_its_own(counted):
+    made = result(SMALL_STRICT, COUNTED)
+    kept = np.array(counted)
+    tables = {
+        name: replace(
+            table,
+            counted=kept,
+            columns={key: np.where(kept, column, np.nan) for key, column in table.columns.items()},
+        )
+        for name, table in made.rows.items()
+    }
+    frame = replace(made, rows=tables).frame()
+    expected = np.where(kept, [0.4, 0.8, 0.2], np.nan)
+    assert list(frame["F1"]) == pytest.approx(list(expected), nan_ok=True)
 
 
 def test_an_evaluation_is_its_results_by_position_and_by_protocol():
