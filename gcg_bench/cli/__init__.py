@@ -24,6 +24,7 @@ from gcg_bench.files.display import visible
 COMMANDS = {
     "evaluate": ("evaluate", "Run a model on a split and score it."),
     "predict": ("evaluate", "Run a model without scoring; write a run folder."),
+    "merge": ("merge", "Make one run of the shards of several machines."),
     "score": ("score", "Score a run folder or prediction files."),
     "compare": ("compare", "Compare two runs: differences, intervals, paired tests."),
     "leaderboard": ("leaderboard", "Rank many runs on a board: csv, md, tex or html."),
@@ -37,7 +38,7 @@ COMMANDS = {
 
 
 # the commands that run models, metrics or protocols of users, which may change the current folder
-ANCHORED = ("evaluate", "predict", "score", "compare", "report")
+ANCHORED = ("evaluate", "predict", "merge", "score", "compare", "report")
 
 
 class Working(click.Context):

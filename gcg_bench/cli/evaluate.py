@@ -17,6 +17,7 @@ from gcg_bench.pipeline.arguments import parsed
 from gcg_bench.pipeline.evaluate import Evaluated, make_executor, predicted
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
 from gcg_bench.runs.labels import label_of
+from gcg_bench.runs.shards import Shard
 from gcg_bench.scoring.values import size_text
 
 
@@ -137,6 +138,7 @@ def _specification(
             task=data.task,
             forced=model.forced,
             images=model.images,
+            shard=None if model.shard is None else Shard.parse(model.shard),
         ),
         scoring=scoring,
         out=model.out,

@@ -53,6 +53,7 @@ class ModelOptions:
     retry_failed: bool
     forced: bool
     images: str | None
+    shard: str | None
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,13 @@ model = stacked(
         type=click.Path(path_type=Path, file_okay=False),
         default=None,
         help="Run folder. [default: runs/<model>-<dataset>-<split>]",
+    ),
+    click.option(
+        "--shard",
+        default=None,
+        metavar="I/N",
+        help="Only part I of N, counted from 1, as a run of its own; `gcg-bench merge` makes one"
+        " run of all. The images are sorted by id and dealt out.",
     ),
     click.option("--batch-size", default="auto", show_default=True, help="Images in a batch."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."),

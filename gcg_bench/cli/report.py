@@ -16,6 +16,7 @@ from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.reporting.report import of_run, write_page
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
+from gcg_bench.runs.shards import shard_of
 
 
 @click.command()
@@ -49,6 +50,7 @@ def report(files: FileOptions, *, run: Path, output: Path | None, quiet: bool) -
         task=settings.get("task"),
         shipped=dataset is None,
         sizes=StatedSizes(run),
+        shard=shard_of(settings),
     ).load()
     if data.card.name != settings["dataset"]:
         raise BadOption(f"the run answers dataset {settings['dataset']!r}, not {data.card.name!r}")
@@ -85,6 +87,12 @@ def write_report(
             of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
         )
     say(f"report: {page.file} ({page.size / 1e6:.1f} MB)", quiet=quiet)
+    if page.images < page.total:
+        say(
+            f"the page lists {page.images} of {page.total}: the worst, the best and a random"
+            " sample; its scores are of all",
+            quiet=quiet,
+        )
     if page.blank:
         some = "no picture" if page.blank == page.images else f"{page.blank} pictures not"
         say(f"{some} found, drawn on a blank canvas instead: {page.why}", quiet=quiet)

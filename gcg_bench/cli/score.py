@@ -28,6 +28,7 @@ from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.seals import accept_changed_lines
 from gcg_bench.runs.settings import limit_of
+from gcg_bench.runs.shards import shard_of
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.types import Prediction
 
@@ -181,6 +182,8 @@ def _score_run(
     seed: int,
 ) -> int:
     settings = run.settings
+    if options_.limit is not None and shard_of(settings) is not None:
+        raise BadOption("a shard is scored whole: drop --limit, or merge the shards first")
     sizes = StatedSizes(run.folder)
     data = spec.DataSpec(
         dataset=options_.dataset or settings["dataset"],
@@ -190,6 +193,7 @@ def _score_run(
         task=options_.task or settings.get("task"),
         shipped=options_.dataset is None,
         sizes=sizes,
+        shard=shard_of(settings),
     ).load()
     say_stated(sizes, quiet=output.quiet)
     for name, value in (("dataset", data.card.name), ("split", data.split)):
@@ -272,6 +276,8 @@ def _explain(
 
 
 def write_board(run: Run) -> None:
-    """Writes the leaderboard rows of a run into its folder."""
+    """Writes the leaderboard rows of a run into its folder; a shard has none."""
+    if shard_of(run.settings) is not None:
+        return
     with run.locked():
         Board.of_runs([run.folder]).write(run.folder / "leaderboard.csv")

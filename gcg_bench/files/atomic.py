@@ -7,6 +7,7 @@ draft behind; nothing reads it.
 import os
 import re
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def replace_with(file: Path, write: Callable[[Path], None]) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Waits until the disk has the names of a folder's files, on systems that can."""
+    if sys.platform != "win32":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def is_draft(file: Path) -> bool:

@@ -16,6 +16,9 @@ DOCUMENT = 2**31
 CARD = 2**20
 """Bytes of a data card."""
 
+PART = 2**28
+"""Bytes of a file of a run's predictions, after which the next file begins."""
+
 RECORD = 2**24
 """Bytes of a file with one JSON object: settings, scores, sizes, a vocabulary."""
 

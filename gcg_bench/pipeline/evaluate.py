@@ -6,7 +6,7 @@ same checks and the same signature whoever starts it.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import code_of, refuse_task
 from gcg_bench.files import paths
 from gcg_bench.pipeline.predict import complete, predict
-from gcg_bench.pipeline.remarks import afterwards, beforehand
+from gcg_bench.pipeline.remarks import afterwards, beforehand, of_part
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.settings import environment_of, settings_of
@@ -105,7 +105,7 @@ def predicted(
     Raises:
         GcgBenchError: see `evaluate`.
     """
-    data = spec.data.load()
+    data = spec.data.whole()
     code = code_of(spec.model)
     refuse_task(spec.model, data.task)
     with nullcontext(made) if made is not None else make_executor(spec) as model:
@@ -123,12 +123,21 @@ def _predicted(
     message: Message,
     scored: bool,
 ) -> Iterator[tuple[Dataset, Run]]:
-    """The one value of `predicted`, with a model that works."""
+    """The one value of `predicted`, with a model that works.
+
+    Args:
+        spec: the specification.
+        data: its data set with the samples of all shards.
+        model: the model, where it works.
+        code: the files of its code, each with its sha256.
+        bar, message, scored: see `predicted`.
+    """
     if spec.data.forced and not model.takes_replies:
         raise BadOption("this model cannot be given replies beforehand: drop --forced")
     if scored:
         ready(spec.scoring.of(tasks.load(data.task)))
     settings = settings_of(spec, data, model, code)
+    part = spec.data.part(data)
     default = default_folder(settings["model"], data.card.name, data.split, spec.data.variant())
     folder = paths.anchored(spec.out or default)
     if spec.options.retry_failed:
@@ -138,20 +147,20 @@ def _predicted(
         for sentence in beforehand(run, spec.label):
             message(sentence)
         done = run.done_ids()
-        require_disk(folder, [sample for sample in data.samples if sample.id not in done])
+        require_disk(folder, [sample for sample in part.samples if sample.id not in done])
         predict(
             model,
             data,
             run,
             missing=spec.scoring.missing,
-            limited=data.limit is not None,
+            only=None if part is data else {sample.id for sample in part.samples},
             bar=bar,
             timeout=spec.options.timeout,
             give_up_after=spec.options.give_up_after,
         )
         for sentence in afterwards(spec.model, model, code):
             message(sentence)
-        yield data, run
+        yield part, run
 
 
 def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:
@@ -198,6 +207,8 @@ def score_run(
             resampling=scoring.resampling,
             label=label_of(run),
         )
+        part = tuple(of_part(run, data))
+        results = [replace(result, notes=(*part, *result.notes)) for result in results]
         if not limited:
             results = [keep(run, result) for result in results]
     return Evaluated(data, run, predictions, tuple(results))

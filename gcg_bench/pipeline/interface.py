@@ -14,6 +14,7 @@ from gcg_bench.pipeline import score as scoring_loop
 from gcg_bench.pipeline.evaluation import Evaluation
 from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec, ModelOptions, ScoringSpec
+from gcg_bench.runs.shards import Shard
 from gcg_bench.scoring.scored_run import Run
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
@@ -44,17 +45,17 @@ def evaluate(
         settings: more that decides the answers; a folder of other settings is refused.
         label: what the run is called in tables.
         bar: a progress bar.
-        options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`, `images`), of
-            `ScoringSpec` (`encoder`, `also`, `metrics`, `parameters`, `missing`, `resampling`) and
-            of `ModelOptions` (`device`, `batch_size`, `workers`, `max_new_tokens`, `seed`,
-            `timeout`, `give_up_after`, `retry_failed`, `on`, `devices`, `models`,
-            `gpus_per_model`) by name; others go to the model.
+        options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`, `images`,
+            `shard`), of `ScoringSpec` (`encoder`, `also`, `metrics`, `parameters`, `missing`,
+            `resampling`) and of `ModelOptions` (`device`, `batch_size`, `workers`,
+            `max_new_tokens`, `seed`, `timeout`, `give_up_after`, `retry_failed`, `on`, `devices`,
+            `models`, `gpus_per_model`) by name; others go to the model.
 
     Raises:
         GcgBenchError: see `gcg_bench.pipeline.evaluate.evaluate`.
     """
     rest = dict(options)
-    data = DataSpec(dataset, **_taken(rest, DataSpec, {"dataset", "shipped"}))
+    data = _data(dataset, rest)
     chosen = None if protocols is None else tuple(protocols)
     scoring = ScoringSpec(chosen, **_taken(rest, ScoringSpec, {"protocols"}))
     running = ModelOptions(**_taken(rest, ModelOptions, {"extra"}), extra=rest)
@@ -130,6 +131,14 @@ def _evaluation(evaluated: loop.Evaluated) -> Evaluation:
     """What was scored, with its run open for reading."""
     run = None if evaluated.run is None else Run.open(evaluated.run.folder)
     return Evaluation(evaluated.results, run)
+
+
+def _data(dataset: Dataset | str | Path, options: dict[str, Any]) -> DataSpec:
+    """The data set with the options of `DataSpec`, which are removed."""
+    taken = _taken(options, DataSpec, {"dataset", "shipped"})
+    if isinstance(shard := taken.get("shard"), str):
+        taken["shard"] = Shard.parse(shard)
+    return DataSpec(dataset, **taken)
 
 
 def _taken(options: dict[str, Any], kind: Any, left: set[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def predict(
     run: Run,
     *,
     missing: Missing = "error",
-    limited: bool = False,
+    only: Set[str] | None = None,
     bar: Bar = no_bar,
     timeout: float | None = None,
     give_up_after: int | None = None,
@@ -37,7 +37,7 @@ def predict(
         dataset: what to ask.
         run: where the answers go, open for adding.
         missing: whether a model made of files may lack an answer.
-        limited: the data set is only the first images of its split.
+        only: the ids of the queries that are asked; None for all. The model learns of all.
         bar: a progress bar.
         timeout: seconds for a query, for models in processes of their own.
         give_up_after: processes that may end while they work on one query alone.
@@ -51,9 +51,10 @@ def predict(
     if isinstance(here, Oracle):
         here.study(dataset.samples)
     queries = [sample.query for sample in dataset.samples]
-    executor.prepare(queries, missing=missing, limited=limited)
+    executor.prepare(queries, missing=missing, limited=dataset.limit is not None)
     done = run.done_ids()
-    pending = {query.id: query for query in queries if query.id not in done}
+    wanted = queries if only is None else [query for query in queries if query.id in only]
+    pending = {query.id: query for query in wanted if query.id not in done}
     folders = executor.folders | _image_folders(dataset)
     answers = executor.predictions(
         list(pending.values()), timeout=timeout, give_up_after=give_up_after

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from gcg_bench.data import Dataset
 from gcg_bench.execution.executors import Executor
 from gcg_bench.execution.models import code_of
 from gcg_bench.runs import Run
+from gcg_bench.runs.shards import shard_of
 
 
 def beforehand(run: Run, label: str = "") -> Iterator[str]:
@@ -16,6 +18,22 @@ def beforehand(run: Run, label: str = "") -> Iterator[str]:
     """
     if label and label != (kept := run.environment.get("label")):
         yield f"the run keeps its name {kept!r}" if kept else "the run was begun without a name"
+
+
+def of_part(run: Run, data: Dataset) -> Iterator[str]:
+    """That a run is one shard, beside its scores; nothing for a run of a whole split.
+
+    Args:
+        run: the run.
+        data: the samples of the shard.
+    """
+    shard = shard_of(run.settings)
+    if shard is not None:
+        whole = run.settings.get("n", "unknown")
+        yield (
+            f"only a part of the split: shard {shard}, {len(data.samples)} of {whole} {data.noun};"
+            f" gcg-bench merge makes one run of all {shard.count} shards"
+        )
 
 
 def afterwards(named: object, model: Executor, code: Mapping[str, str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gcg_bench.files import paths
 from gcg_bench.pipeline.arguments import as_settings
 from gcg_bench.pipeline.spec import EvaluationSpec
 from gcg_bench.pipeline.wording import reply, wording
+from gcg_bench.runs.shards import SHARD
 
 _PACKAGES = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pillow")
 
@@ -25,7 +26,8 @@ def settings_of(
 
     Args:
         spec: the specification.
-        data: its data set, loaded.
+        data: its data set, loaded; with the samples of all shards, which so have equal settings but
+            the shard.
         model: its model, where it works.
         code: the files that the model is made by, each with its sha256, as they were before it was
             made; as they are now by default.
@@ -41,6 +43,7 @@ def settings_of(
         "card_version": data.card.version,
         "split": data.split,
         "limit": data.limit,
+        **({SHARD: str(spec.data.shard)} if spec.data.shard else {}),
         "n": len(data.samples),
         "annotations": dict(data.files),
         "prompt": prompt_of(data),

@@ -13,6 +13,7 @@ from gcg_bench.errors import BadOption
 from gcg_bench.execution.process import START_TIMEOUT
 from gcg_bench.pipeline.changing import changed
 from gcg_bench.pipeline.predict import Missing
+from gcg_bench.runs.shards import Shard
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol, Task
 from gcg_bench.types import Sample
@@ -36,6 +37,7 @@ class DataSpec:
             card's folders.
         sizes: gives the sizes of images that the data set itself does not state, see
             `load_dataset`.
+        shard: only the samples of this shard of what the other fields choose.
     """
 
     dataset: str | Path | Dataset = "grandf"
@@ -48,16 +50,26 @@ class DataSpec:
     forced: bool = False
     images: str | None = None
     sizes: Sizes | None = None
+    shard: Shard | None = None
 
     def load(self) -> Dataset:
-        """The data set.
+        """The data set, or the samples of one shard of it.
 
         Raises:
             UnknownName, MissingData, BadData: see `load_dataset`; or a sample lacks what the task
                 needs.
-            BadOption: no split, a loaded data set has another split or task, or replies are to be
-                forced in a task whose published evaluation lets models write.
+            BadOption: no split, a loaded data set has another split or task, replies are to be
+                forced in a task whose published evaluation lets models write, or there are fewer
+                images than shards.
         """
+        return self.part(self.whole())
+
+    def part(self, data: Dataset) -> Dataset:
+        """The samples of the shard of a whole data set; all where there is no shard."""
+        return data if self.shard is None else replace(data, samples=self.shard.of(data.samples))
+
+    def whole(self) -> Dataset:
+        """The data set with the samples of all shards; see `load`."""
         data = self._loaded()
         task = tasks.load(data.task)
         if self.forced and not task.forced:
@@ -79,13 +91,15 @@ class DataSpec:
     def variant(self) -> str:
         """What the name of a run folder says of the data beside name and split; often empty.
 
-        The task, where it is not the card's first, and whether replies are forced.
+        The task, where it is not the card's first, whether replies are forced, and the shard.
         """
         task = self.task or ""
         if task and not isinstance(self.dataset, Dataset):
             card = load_card(self.dataset, split=self.split, shipped=self.shipped)
             task = "" if task == card.tasks[0] else task
-        return "-".join(filter(None, (task, "forced" if self.forced else "")))
+        forced = "forced" if self.forced else ""
+        shard = self.shard.folder if self.shard else ""
+        return "-".join(filter(None, (task, forced, shard)))
 
     def _loaded(self) -> Dataset:
         if isinstance(self.dataset, Dataset):

@@ -15,6 +15,7 @@ from gcg_bench.errors import BadData
 from gcg_bench.files import limits, paths
 from gcg_bench.files.fields import kind
 from gcg_bench.files.json import read_record
+from gcg_bench.runs.shards import SHARD, is_shard
 
 _PROTOCOL = re.compile(r"[A-Za-z0-9_]{1,64}")
 _REMEDIES = {"run.json": "Is it a run of gcg-bench?"}
@@ -141,6 +142,7 @@ _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "code": _is_object,
     "arguments": _is_object,
     "environment": _is_object,
+    SHARD: is_shard,
 }
 _RESULT: Mapping[str, Callable[[Any], bool]] = {
     "protocol": lambda value: _is_text(value) and _PROTOCOL.fullmatch(value) is not None,

@@ -26,7 +26,7 @@ from gcg_bench.predictions.walking import is_incomplete, line_drafts
 from gcg_bench.types import Prediction
 
 _TOGETHER = 512  # predictions whose masks are checked in one call
-_OPEN = 64  # files that are open at a time
+_OPEN = 200  # files that are open at a time
 _ID = re.compile(rb'\{"id": "([^"\\]+)"[,}]')  # how a run begins a line, unless the id has escapes
 
 
@@ -40,6 +40,7 @@ class RunIndex:
     Attributes:
         folder: the run folder.
         files: the files of the run's predictions, in their order.
+        is_torn: whether the last line is incomplete; it is not in the index.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,10 +54,11 @@ class RunIndex:
         self.folder = folder
         self.files = tuple(run_parts(folder))
         hashes, ends, firsts = array("Q"), array("Q"), [0]
+        self.is_torn = False
         try:
             for number, file in enumerate(self.files, 1):
                 # the rows of a file are those of its lines: a run has no empty lines
-                _scan(file, number == len(self.files), hashes, ends)
+                self.is_torn = _scan(file, number == len(self.files), hashes, ends)
                 firsts.append(len(hashes))
         except OSError as error:
             raise MissingData(f"{folder}: cannot be read ({error})") from error
@@ -71,8 +73,7 @@ class RunIndex:
         return len(self._hashes)
 
     def __contains__(self, id_: object) -> bool:
-        with _Lines(self) as lines:
-            return isinstance(id_, str) and self._row(id_, lines) is not None
+        return isinstance(id_, str) and not self.absent([id_])
 
     @property
     def nbytes(self) -> int:
@@ -85,13 +86,22 @@ class RunIndex:
             for row in range(len(self)):
                 yield lines.id(row)
 
-    def lines(self, ids: Iterable[str]) -> Iterator[bytes]:
+    def absent(self, ids: Iterable[str]) -> list[str]:
+        """Those of some queries that have no prediction, in the order given."""
+        with _Lines(self) as lines:
+            return [id_ for id_ in ids if self._row(id_, lines) is None]
+
+    def lines(self, ids: Iterable[str], files: "OpenFiles | None" = None) -> Iterator[bytes]:
         """The lines of some queries in the order asked for, each with its line break.
+
+        Args:
+            ids: queries that have a prediction.
+            files: reads the files; shared by several indexes that are read by turns.
 
         Raises:
             MissingData: a query has no prediction.
         """
-        with _Lines(self) as lines:
+        with _Lines(self, files) as lines:
             for id_ in ids:
                 yield lines.line(self._known_row(id_, lines)).rstrip(b"\r\n") + b"\n"
 
@@ -159,13 +169,39 @@ class RunIndex:
         )
 
 
-class _Lines:
-    """The lines of a run's files by row, with the files open in a `with` block."""
+class OpenFiles:
+    """Files that stay open between reads, in a `with` block."""
 
-    def __init__(self, index: RunIndex) -> None:
-        self._index = index
+    def __init__(self) -> None:
         self._open: dict[Path, BinaryIO] = {}
         self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
+
+    def read(self, file: Path, start: int, end: int) -> bytes:
+        """The bytes of a file from one position to another."""
+        if file not in self._open:
+            if len(self._open) >= _OPEN:
+                self._stack.close()
+                self._open.clear()
+            self._open[file] = self._stack.enter_context(file.open("rb"))
+        stream = self._open[file]
+        if stream.tell() != start:
+            stream.seek(start)
+        return stream.read(end - start)
+
+
+class _Lines:
+    """The lines of a run's files by row, in a `with` block."""
+
+    def __init__(self, index: RunIndex, files: OpenFiles | None = None) -> None:
+        self._index = index
+        self._stack = ExitStack()
+        self._files = self._stack.enter_context(OpenFiles()) if files is None else files
 
     def __enter__(self) -> Self:
         return self
@@ -176,15 +212,7 @@ class _Lines:
     def line(self, row: int) -> bytes:
         """The line of a row as it stands in its file."""
         file, _, start, end = self._index.place(row)
-        if file not in self._open:
-            if len(self._open) >= _OPEN:
-                self._stack.close()
-                self._open.clear()
-            self._open[file] = self._stack.enter_context(file.open("rb"))
-        stream = self._open[file]
-        if stream.tell() != start:
-            stream.seek(start)
-        return stream.read(end - start)
+        return self._files.read(file, start, end)
 
     def id(self, row: int) -> str:
         """The id in the line of a row."""
@@ -197,8 +225,8 @@ class _Lines:
         return _draft(self.line(row), file, number)
 
 
-def _scan(file: Path, last: bool, hashes: "array[int]", ends: "array[int]") -> None:
-    """Adds the hash of the id and the end of each line of a file.
+def _scan(file: Path, last: bool, hashes: "array[int]", ends: "array[int]") -> bool:
+    """Adds the hash of the id and the end of each line of a file; whether its end is torn.
 
     Args:
         file: the file.
@@ -216,12 +244,13 @@ def _scan(file: Path, last: bool, hashes: "array[int]", ends: "array[int]") -> N
                 remedy = "Is it the file that the run wrote?"
                 raise BadData(problem, file=file, field=f"line {number}", remedy=remedy)
             if last and not line.endswith(b"\n") and is_incomplete(line):
-                return
+                return True
             start = _ID.match(line)
             id_ = start[1] if start else _id(line, file, number).encode("utf-8", "surrogatepass")
             end += len(line)
             hashes.append(_hash(id_))
             ends.append(end)
+    return False
 
 
 def _hash(id_: bytes) -> int:

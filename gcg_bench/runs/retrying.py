@@ -10,7 +10,7 @@ from pathlib import Path
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.json import numbered_lines, parse_json
-from gcg_bench.predictions.run_parts import RUN_FILE
+from gcg_bench.predictions.run_parts import run_parts
 from gcg_bench.runs.files import append_line, open_for_append, remove
 from gcg_bench.runs.run import Run
 
@@ -18,7 +18,7 @@ FAILED_FILE = "failed.jsonl"
 
 
 def set_aside_failed(run: Run) -> int:
-    """Moves the lines with an error from predictions.jsonl to failed.jsonl; returns their number.
+    """Moves the predictions with an error to failed.jsonl; returns their number.
 
     Scores of the run are removed when there is such a line, because they describe it. After a crash
     a line is in one of the two files or in both.
@@ -31,21 +31,23 @@ def set_aside_failed(run: Run) -> int:
         BadData: a line is damaged; names the line.
         EnvironmentProblem: a file cannot be written.
     """
-    file = run.folder / RUN_FILE
-    if not file.is_file():
-        return 0
     with run.locked():
-        kept, failed = _parts(file)
-        if not failed:
-            return 0
-        _append(run.folder / FAILED_FILE, b"".join(failed))
-        for protocol in run.protocols():
-            remove(run.folder / protocol / "scores.json")
-        replace_with(file, lambda draft: _write(draft, kept))
+        return sum(_set_aside(run, file) for file in run_parts(run.folder))
+
+
+def _set_aside(run: Run, file: Path) -> int:
+    """Moves the lines with an error of one file of the run."""
+    kept, failed = _kept_and_failed(file)
+    if not failed:
+        return 0
+    _append(run.folder / FAILED_FILE, b"".join(failed))
+    for protocol in run.protocols():
+        remove(run.folder / protocol / "scores.json")
+    replace_with(file, lambda draft: _write(draft, kept))
     return len(failed)
 
 
-def _parts(file: Path) -> tuple[list[bytes], list[bytes]]:
+def _kept_and_failed(file: Path) -> tuple[list[bytes], list[bytes]]:
     """The lines without an error, and those with one."""
     kept: list[bytes] = []
     failed: list[bytes] = []

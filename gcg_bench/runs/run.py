@@ -1,17 +1,16 @@
 """The run folder: settings, predictions, and the rows and scores of each protocol.
 
     RUN/run.json                settings and environment: written first, never changed
-    RUN/predictions.jsonl       one line a query, in completion order
+    RUN/predictions.jsonl       one line a query, in completion order; numbered parts of a large run
     RUN/PROTOCOL/rows.parquet   what the metrics counted, one row a query
     RUN/PROTOCOL/scores.json    written last; if it exists, scoring is finished
 
 PROTOCOL is `<task>.<protocol>-<version>`, e.g. `gcg.strict-2`.
 
-Every file except predictions.jsonl is written whole or not at all. Predictions are only appended,
+Every file but those of predictions is written whole or not at all. Predictions are only appended,
 one line at a time, by the one process that holds the lock.
 """
 
-import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,22 +20,21 @@ from typing import Any, Self
 
 from gcg_bench.errors import BadData, BadOption, MissingData, RunLocked
 from gcg_bench.files.atomic import replace_with
-from gcg_bench.files.digests import file_sha256
+from gcg_bench.files.digests import file_sha256, joined_sha256
 from gcg_bench.predictions import read_predictions, write_line
-from gcg_bench.predictions.run_parts import run_parts
+from gcg_bench.predictions.run_parts import RUN_SETTINGS, run_parts
 from gcg_bench.runs import checked, tables
+from gcg_bench.runs.appending import Appender
 from gcg_bench.runs.files import (
-    append_line,
     as_json,
     make_folder,
-    open_for_append,
     remove,
     remove_drafts,
     repair_last_line,
     write_json,
 )
 from gcg_bench.runs.lock import Lock
-from gcg_bench.runs.seals import PREDICTIONS, sealed
+from gcg_bench.runs.seals import sealed
 from gcg_bench.runs.settings import (
     asks_more,
     refuse_different_settings,
@@ -44,11 +42,11 @@ from gcg_bench.runs.settings import (
 )
 from gcg_bench.types import Prediction, Rows
 
-_SETTINGS = "run.json"
+SETTINGS = RUN_SETTINGS
 _ROWS = "rows.parquet"
 _SCORES = "scores.json"
-_LOCK = ".lock"
-_ENVIRONMENT = "environment"
+LOCK = ".lock"
+ENVIRONMENT = "environment"
 _PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # valid names of a protocol's folder
 
 
@@ -64,19 +62,19 @@ class Run:
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
         """Use `Run.open` or `Run.create_or_resume` instead."""
         checked.refuse_links(folder)
-        stored = checked.read_settings(folder / _SETTINGS)
+        stored = checked.read_settings(folder / SETTINGS)
         self.folder = folder
-        self.environment: Mapping[str, Any] = stored.pop(_ENVIRONMENT, {})
+        self.environment: Mapping[str, Any] = stored.pop(ENVIRONMENT, {})
         self.settings: Mapping[str, Any] = stored
         self._lock = lock
         self._append_lock = threading.Lock()
         self._done: set[str] | None = None
-        self._handle: int | None = None
+        self._appender: Appender | None = None
 
     @classmethod
     def is_run(cls, folder: Path) -> bool:
         """Whether a folder is a run folder."""
-        return (folder / _SETTINGS).is_file()
+        return (folder / SETTINGS).is_file()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -88,7 +86,7 @@ class Run:
         """
         if not cls.is_run(folder):
             raise MissingData(
-                f"{folder}: not a run folder, it has no {_SETTINGS}. Predictions become a run:"
+                f"{folder}: not a run folder, it has no {SETTINGS}. Predictions become a run:"
                 " gcg-bench score PREDICTIONS --dataset NAME --split NAME --out RUN"
             )
         return cls(folder)
@@ -103,7 +101,7 @@ class Run:
     ) -> Self:
         """Opens a run for adding predictions; it is locked until `close`.
 
-        A last line of predictions.jsonl that a crash left incomplete is removed.
+        A last line of the predictions that a crash left incomplete is removed.
 
         A larger limit than before continues the run: it gets the new settings, and the scores of
         the fewer queries are removed.
@@ -121,23 +119,24 @@ class Run:
             EnvironmentProblem: the folder cannot be written.
         """
         requested = as_json(settings, "settings")
-        if _ENVIRONMENT in requested:
-            raise BadOption(f"settings cannot hold {_ENVIRONMENT!r}: pass it as `environment`")
+        if ENVIRONMENT in requested:
+            raise BadOption(f"settings cannot hold {ENVIRONMENT!r}: pass it as `environment`")
         make_folder(folder)
         if not cls.is_run(folder):
-            refuse_foreign_files(folder, _SETTINGS)
+            refuse_foreign_files(folder, SETTINGS)
         with ExitStack() as cleanup:
-            lock = Lock(folder / _LOCK)
+            lock = Lock(folder / LOCK)
             cleanup.callback(lock.release)
             remove_drafts(folder)
             if not cls.is_run(folder):
-                stored = {**requested, _ENVIRONMENT: as_json(environment or {}, _ENVIRONMENT)}
-                write_json(folder / _SETTINGS, stored)
+                stored = {**requested, ENVIRONMENT: as_json(environment or {}, ENVIRONMENT)}
+                write_json(folder / SETTINGS, stored)
             run = cls(folder, lock)
             if asks_more(run.settings, requested):
                 run._ask_more(requested)
             refuse_different_settings(folder, dict(run.settings), requested)
-            repair_last_line(folder / PREDICTIONS)
+            for file in run_parts(folder)[-1:]:
+                repair_last_line(file)
             run._done = set(run.done_ids())
             cleanup.pop_all()  # from here on, `close` releases the lock
         return run
@@ -150,9 +149,9 @@ class Run:
 
     def close(self) -> None:
         """Releases the lock; the run can still be read. A second call does nothing."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._appender is not None:
+            self._appender.close()
+            self._appender = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -167,7 +166,7 @@ class Run:
             self._lock.check()
             yield
             return
-        self._lock = Lock(self.folder / _LOCK)
+        self._lock = Lock(self.folder / LOCK)
         try:
             remove_drafts(self.folder)
             yield
@@ -190,14 +189,14 @@ class Run:
             if self._lock is None or self._done is None:
                 raise RunLocked(f"{self.folder}: open for reading only, cannot add predictions")
             self._lock.check()
-            file = self.folder / PREDICTIONS
             if prediction.id in self._done:
-                raise BadData("the image has a prediction already", file=file, image=prediction.id)
-            if self._handle is None:
+                problem = "the image has a prediction already"
+                raise BadData(problem, file=self.folder, image=prediction.id)
+            if self._appender is None:
                 for name in self.protocols():
                     remove(self.folder / name / _SCORES)
-                self._handle = open_for_append(file)
-            append_line(self._handle, line, file)
+                self._appender = Appender(self.folder)
+            self._appender.append(line)
             self._done.add(prediction.id)
 
     def done_ids(self) -> frozenset[str]:
@@ -249,10 +248,13 @@ class Run:
         return tables.read(file)
 
     def digests(self, protocol: str) -> tuple[str, str]:
-        """The sha256 of the predictions and of a protocol's rows; empty where there are none."""
-        files = (self.folder / PREDICTIONS, self._protocol_folder(protocol) / _ROWS)
-        predictions, rows = (file_sha256(file) if file.is_file() else "" for file in files)
-        return predictions, rows
+        """The sha256 of the predictions and of a protocol's rows; empty where there are none.
+
+        That of predictions in parts is the sha256 of all parts one after the other.
+        """
+        files, rows = run_parts(self.folder), self._protocol_folder(protocol) / _ROWS
+        predictions = joined_sha256(files) if files else ""
+        return predictions, file_sha256(rows) if rows.is_file() else ""
 
     def write_scores(self, protocol: str, scores: Mapping[str, Any]) -> None:
         """Writes scores.json, which marks that scoring with that protocol is finished.
@@ -284,7 +286,7 @@ class Run:
         """Takes the settings of a larger limit; scores of fewer queries are removed first."""
         for name in self.protocols():
             remove(self.folder / name / _SCORES)
-        write_json(self.folder / _SETTINGS, {**settings, _ENVIRONMENT: self.environment})
+        write_json(self.folder / SETTINGS, {**settings, ENVIRONMENT: self.environment})
         self.settings = settings
 
     def _protocol_folder(self, protocol: str, *, create: bool = False) -> Path:

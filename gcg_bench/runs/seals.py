@@ -1,4 +1,4 @@
-"""Checksums of the lines of predictions.jsonl: what was changed after it was written is noticed.
+"""Checksums of the lines of predictions: what was changed after it was written is noticed.
 
 A run writes each line with a last field `crc32`, the CRC-32 of the line before that field. A line
 without the field, which another program wrote, is accepted as it is.
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gcg_bench.errors import BadData
 from gcg_bench.files.atomic import replace_with
+from gcg_bench.predictions.run_parts import run_parts
 
-PREDICTIONS = "predictions.jsonl"
 _SEAL = re.compile(rb',\s*"crc32":\s*"([0-9a-f]{8})"\s*\}\s*\Z')
 _END = 64  # bytes at the end of a line that hold its checksum
 
@@ -25,14 +25,18 @@ def sealed(line: bytes) -> bytes:
 
 def refuse_changed_lines(folder: Path) -> None:
     """Raises BadData when lines of a run's predictions are not as they were written."""
-    file = folder / PREDICTIONS
-    changed = [number for number, line in _lines(file) if _is_changed(line)]
+    changed = [
+        (file, number)
+        for file in run_parts(folder)
+        for number, line in _lines(file)
+        if is_changed(line)
+    ]
     if changed:
         more = f", nor are {len(changed) - 1} more lines" if changed[1:] else ""
         raise BadData(
             f"is not as the run wrote it, by its field crc32{more}",
-            file=file,
-            field=f"line {changed[0]}",
+            file=changed[0][0],
+            field=f"line {changed[0][1]}",
             remedy="Restore the file; or, if the change is meant, score it as it is:"
             f" gcg-bench score {folder} --accept-edits",
         )
@@ -46,8 +50,11 @@ def accept_changed_lines(folder: Path) -> int:
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    file = folder / PREDICTIONS
-    lines = [(line, _is_changed(line)) for _, line in _lines(file)]
+    return sum(map(_accept_changed_lines, run_parts(folder)))
+
+
+def _accept_changed_lines(file: Path) -> int:
+    lines = [(line, is_changed(line)) for _, line in _lines(file)]
     count = sum(changed for _, changed in lines)
     if count:
         kept = b"".join(_sealed_again(line) if changed else line for line, changed in lines)
@@ -56,13 +63,18 @@ def accept_changed_lines(folder: Path) -> int:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers and line breaks; none where there is no file."""
-    if file.is_file():
-        with file.open("rb") as stream:
-            yield from enumerate(stream, 1)
+    """The lines of a file with their numbers and line breaks."""
+    with file.open("rb") as stream:
+        yield from enumerate(stream, 1)
 
 
-def _is_changed(line: bytes) -> bool:
+def is_sealed(line: bytes) -> bool:
+    """Whether a line has a checksum; `is_changed` says whether it fits."""
+    return _found(line) is not None
+
+
+def is_changed(line: bytes) -> bool:
+    """Whether a line has a checksum that does not fit it."""
     seal = _found(line)
     if seal is None:
         return False

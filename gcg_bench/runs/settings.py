@@ -29,11 +29,11 @@ def refuse_different_settings(
     folder: Path, stored: Mapping[str, Any], requested: Mapping[str, Any]
 ) -> None:
     """Raises RunConflict when the settings differ; names the first field that does."""
-    if difference := _difference(stored, requested, ""):
-        name, before, now = difference
+    if differs := difference(stored, requested):
+        name, before, now = differs
         raise RunConflict(
-            f"{folder}: a run with other settings: {name} was {_text(before)}, now it is"
-            f" {_text(now)}. Give another --out, or the same settings to resume this run"
+            f"{folder}: a run with other settings: {name} was {difference_text(before)}, now it is"
+            f" {difference_text(now)}. Give another --out, or the same settings to resume this run"
         )
 
 
@@ -56,7 +56,7 @@ def asks_more(stored: Mapping[str, Any], requested: Mapping[str, Any]) -> bool:
         {name: value for name, value in settings.items() if name not in grown}
         for settings in (stored, requested)
     )
-    return _difference(old, new, "") is None
+    return difference(old, new) is None
 
 
 def _texts(prompt: Any) -> set[str]:
@@ -79,14 +79,14 @@ def limit_of(settings: Mapping[str, Any]) -> int | None:
     return limit
 
 
-def _difference(before: Any, now: Any, name: str) -> tuple[str, Any, Any] | None:
+def difference(before: Any, now: Any, name: str = "") -> tuple[str, Any, Any] | None:
     """The first field that differs: its name and both values; None when all are equal.
 
     Objects are compared field by field, the fields of the requested settings first.
     """
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**now, **before}:
-            inner = _difference(before.get(key, _ABSENT), now.get(key, _ABSENT), f"{name}.{key}")
+            inner = difference(before.get(key, _ABSENT), now.get(key, _ABSENT), f"{name}.{key}")
             if inner:
                 return inner
         return None
@@ -95,5 +95,6 @@ def _difference(before: Any, now: Any, name: str) -> tuple[str, Any, Any] | None
     return None if same else (name.lstrip("."), before, now)
 
 
-def _text(value: Any) -> str:
+def difference_text(value: Any) -> str:
+    """A value of `difference` in a message."""
     return "not set" if value is _ABSENT else repr(value)

@@ -71,13 +71,15 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
     then called `model_NAME`. What would end a field is escaped, as in `a%7Cb`.
     """
     arguments = _arguments(settings)
-    taken = {*MEASUREMENT, *MEASURED_TOO, *arguments, "prompt", "code"}
+    taken = {*MEASUREMENT, *MEASURED_TOO, *arguments, "prompt", "code", "shard"}
     own = {}
     for name, value in sorted(settings.get("decoding", {}).items()):
         field = _inert(name).replace(":", "%3A")
         own[f"model_{field}" if field in taken else field] = _inert(_flat(value))
     code = {"code": _code(settings["code"])} if settings.get("code") else {}
-    return {"prompt": _prompt(settings), **code, **arguments, **own}
+    # the answers of one shard are not those of its split
+    shard = {"shard": settings["shard"]} if "shard" in settings else {}
+    return {"prompt": _prompt(settings), **shard, **code, **arguments, **own}
 
 
 def _arguments(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -22,11 +22,13 @@ from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.images import file_picture
 from gcg_bench.metrics.hallucination import Hallucination
 from gcg_bench.metrics.phrase_f1 import PhraseF1
+from gcg_bench.reporting.report import page as page_
 from gcg_bench.reporting.report import write_page
+from gcg_bench.reporting.report.chosen import listed
 from gcg_bench.reporting.report.header import protocols
 from gcg_bench.reporting.report.header import settings as flat
 from gcg_bench.reporting.report.images import numbers, pieces, records
-from gcg_bench.reporting.report.index import columns, index
+from gcg_bench.reporting.report.index import Column, columns, index
 from gcg_bench.reporting.report.page import embedded
 from gcg_bench.reporting.report.smaller import fitted, shrunk
 from gcg_bench.reporting.report.svg import Svg, element
@@ -216,6 +218,62 @@ def test_page_of_many_phrases_counts_points_in_cells(tmp_path):
     _, few = written(tmp_path, material(many(30)))
     points = [a for tag, a in Page(few).elements if "data-image" in a]
     assert [int(point["data-image"]) for point in points] == list(range(30))
+
+
+def test_a_page_of_too_many_images_lists_the_worst_the_best_and_a_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr(page_, "MOST", 20)
+    monkeypatch.setattr(page_, "SAMPLED", 12)
+    # every third is matched: F1 is 1 for images 0, 3, ... and 0 for the others
+    given = material(many(30))
+    result, html = written(tmp_path, given)
+    page = Page(html)
+    found = [json.loads(text) for attributes, text in page.all("script") if attributes.get("class")]
+    ids = [record["id"] for record in found]
+    assert (len(ids), ids) == (12, sorted(set(ids)))
+    assert {f"image_{k:05}" for k in (1, 2, 4)} <= set(ids)  # the first of the worst
+    assert {f"image_{k:05}" for k in (21, 24, 27)} <= set(ids)  # the last of the best
+    (shown,) = [json.loads(text) for attributes, text in page.all("script")
+                if attributes.get("id") == "index"]  # fmt: skip
+    assert shown["ids"] == ids
+    main = shown["values"][shown["worst"]]
+    assert main == [float(int(id_[-5:]) % 3 == 0) for id_ in ids]
+    assert (
+        "12 of 30 images are listed.</b> They are the 3 worst and the 3 best by F1, and 6" in html
+    )
+    assert "<b>30</b> images" in html  # the counts and the scores are of all
+    assert (result.images, result.total) == (12, 30)
+    assert not [a for tag, a in page.elements if "data-image" in a]
+    assert written(tmp_path, given)[1] == html  # the sample is the same each time
+    monkeypatch.setattr(page_, "MOST", 30)
+    assert "are listed" not in written(tmp_path, given)[1]
+
+
+def test_texts_that_are_too_long_shorten_the_list(tmp_path, monkeypatch):
+    monkeypatch.setattr(page_, "_FEWEST", 2)
+    _, whole = written(tmp_path, material(many(16)))
+    (text,) = [text for attributes, text in Page(whole).all("script")
+               if attributes.get("id") == "index"]  # fmt: skip
+    records = [t for attributes, t in Page(whole).all("script") if attributes.get("class")]
+    pictures = sum(len(json.loads(record)["picture"]) for record in records if '"data:' in record)
+    monkeypatch.setattr(page_, "_TEXTS", (len(text) + sum(map(len, records)) - pictures) // 2)
+    result, html = written(tmp_path, material(many(16)))
+    assert result.images in (2, 4, 8)
+    assert f"{result.images} of 16 images are listed" in html
+
+
+@pytest.mark.parametrize("way", ["higher", "lower"])
+def test_the_worst_are_worst_whichever_way_a_score_goes(way):
+    given = material(many(40))
+    spec = replace(columns(given.results)[0].spec, direction=way)
+    values = np.r_[np.full(4, np.nan), np.arange(36) / 36]
+    chosen = listed(given, [Column("a score", spec, values)], 8)
+    ids = [int(pair.sample.id[-5:]) for pair in chosen.material.pairs]
+    assert {4, 5, 38, 39} <= set(ids)
+    assert (chosen.worst, chosen.best, chosen.random, chosen.by) == (2, 2, 4, "a score")
+    nothing = listed(given, [Column("a score", spec, np.full(40, np.nan))], 8)
+    assert (nothing.worst, nothing.best, nothing.random) == (0, 0, 8)
+    assert not listed(given, [], 40).is_sample
+    assert listed(given, [], 5).by == ""
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from gcg_bench.reporting.leaderboard.ranking import Ranking, by_test, by_value
 from gcg_bench.reporting.leaderboard.rows import BASELINE, PUBLISHED, Row
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import short_labels
+from gcg_bench.runs.shards import shard_of
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.storage import load_result, load_results
 from gcg_bench.types import Bar, ScoreSpec, no_bar, scale_note
@@ -41,11 +42,17 @@ class Board:
 
         Raises:
             MissingData: a folder is not a run, or has not been scored.
+            BadOption: a run is only one shard of a split.
             BadData: scores, rows and predictions of a run do not fit together.
         """
         board: list[Row] = []
         for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
             run = Run.open(folder)
+            if shard := shard_of(run.settings):
+                raise BadOption(
+                    f"{folder}: is only shard {shard} of a run, and boards compare whole splits."
+                    " Merge the shards first: gcg-bench merge"
+                )
             results = load_results(run)
             if not results:
                 raise MissingData(f"{folder}: not scored yet; gcg-bench score {folder}")

@@ -18,6 +18,7 @@ from gcg_bench.pipeline.score import measured_on
 from gcg_bench.predictions import Reading, read_predictions, write_line
 from gcg_bench.predictions.check import check
 from gcg_bench.runs import Run
+from gcg_bench.runs.shards import SHARD, shard_of
 from gcg_bench.scoring.storage import load_result
 from gcg_bench.scoring.values import MeasuredOn
 from gcg_bench.types import Prediction
@@ -139,6 +140,10 @@ def _fields(facts: MeasuredOn) -> dict[str, str | int]:
 def _run_problems(run: Run, facts: MeasuredOn) -> Iterator[BadData]:
     """Where a run's settings and results say other data than these, or contradict themselves."""
     remedy = "Is it the right data set and split?"
+    if shard := shard_of(run.settings):
+        problem = f"says {shard}: the run is only a part of its split"
+        merged = "Merge all shards first: gcg-bench merge"
+        yield BadData(problem, file=run.folder / "run.json", field=SHARD, remedy=merged)
     for name, value in (("dataset", facts.dataset), ("split", facts.split)):
         if run.settings.get(name) != value:
             problem = f"says {run.settings.get(name)!r}, the data here is {value!r}"

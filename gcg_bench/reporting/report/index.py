@@ -82,7 +82,7 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
             for column in scores
         ],
         "values": [list(_rounded(column.values)) for column in scores],
-        "worst": _worst(material, scores),
+        "worst": main_column(material, scores),
         "kinds": [{"name": kind.name, "title": kind.title} for kind in kinds],
         "reference": _counts(kinds, images, "reference"),
         "predicted": _counts(kinds, images, "predicted"),
@@ -106,7 +106,7 @@ def _counts(kinds: Sequence[Kind], images: Sequence[ImageDiagnosis], side: str) 
     ]
 
 
-def _worst(material: Material, scores: Sequence[Column]) -> int:
+def main_column(material: Material, scores: Sequence[Column]) -> int:
     """The column that images are sorted by at first, -1 without any.
 
     It is the ranking score of the protocol that counts mistakes, if the run was scored with it;

@@ -14,6 +14,7 @@ from gcg_bench.pipeline.predict import complete
 from gcg_bench.pipeline.score import refuse_other_references, title_of
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of, short_labels
+from gcg_bench.runs.merging import SHARDS
 from gcg_bench.scoring.features import FeatureStore, PhraseRule, pair_up
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import phrase_rule
@@ -116,10 +117,18 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
         results=results,
         mistakes=mistakes,
         settings=run.settings,
-        environment=run.environment,
+        environment=_environment(run),
         panels=task.panels,
         parts=task.parts,
     )
+
+
+def _environment(run: Run) -> Mapping[str, Any]:
+    """Where the run was made; of the shards of a merged run their number alone."""
+    shards = run.environment.get(SHARDS)
+    if not isinstance(shards, Mapping):
+        return run.environment
+    return {**run.environment, SHARDS: len(shards)}
 
 
 def _in_order(results: Sequence[Result], task: Task) -> list[Result]:

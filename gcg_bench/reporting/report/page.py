@@ -20,15 +20,19 @@ from gcg_bench.analysis.errors.expressions import ANSWER_KINDS, tally
 from gcg_bench.files.display import visible_value
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.report import plots
+from gcg_bench.reporting.report.chosen import MOST, SAMPLED, Listed, listed
 from gcg_bench.reporting.report.header import noun, protocols, settings, summary
 from gcg_bench.reporting.report.images import records
-from gcg_bench.reporting.report.index import columns, index
+from gcg_bench.reporting.report.index import Column, columns, index
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.reporting.report.svg import Svg
 from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
 from gcg_bench.types import Bar, no_bar, one_of, scale_note
 
 _FULL, _IMAGES = 18_000_000, 500  # characters for so many images; four times as many get twice that
+_LARGEST = 36_000_000  # characters of any page, but for plots and tables
+_TEXTS = 24_000_000  # of these for all but pictures
+_FEWEST = 50  # images that a page lists however long their texts are
 _SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
 _SMALLEST = 4_000  # characters that a thumbnail may have even where there is no room
 
@@ -41,6 +45,7 @@ class Written:
         file: the page.
         size: in bytes.
         images: the number of images on it.
+        total: the number of images that its scores are of.
         blank: the number of images without a picture.
         why: why the first of those has none.
     """
@@ -48,6 +53,7 @@ class Written:
     file: Path
     size: int
     images: int
+    total: int
     blank: int
     why: str | None
 
@@ -56,23 +62,33 @@ def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
     """Writes the page; the file appears whole or not at all.
 
     Thumbnails and masks are made as large as fits 18 MB for up to 500 images, and twice as much for
-    four times as many; beyond, pictures get smaller, never fewer.
+    four times as many. Of more images than `chosen.MOST`, or where texts need more room than there
+    is, the worst, the best and a random sample are listed; scores, mistakes and plots are of all.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    texts = _records(material)
-    room = _FULL * sqrt(max(1.0, len(texts) / _IMAGES)) - sum(map(len, texts))
-    owners = _owners(material) if texts else []
+    everything = columns(material.results)
+    shown, texts, index_text = _listed(material, everything)
+    room = _full(len(texts)) - sum(map(len, texts)) - len(index_text)
+    owners = _owners(shown.material) if texts else []
     first = sorted(set(owners))
     with bar("pictures", len(first)) as advance:
-        pictures = [material.pairs[k].sample.query.image for k in first]
+        pictures = [shown.material.pairs[k].sample.query.image for k in first]
         made = thumbnails(pictures, max(_SMALLEST, int(room / max(len(first), 1))), advance)
     small = dict(zip(first, made, strict=True))
     blank = [why for owner in owners if (why := small[owner].why) is not None]
-    html = _render(material, _joined(texts, owners, small), blank)
-    size = pages.write(out, html)
-    return Written(out, size, len(texts), len(blank), blank[0] if blank else None)
+    content = {
+        **_content(material, everything, linked=not shown.is_sample),
+        "index": index_text,
+        "sample": shown if shown.is_sample and texts else None,
+        "records": _joined(texts, owners, small),
+        "blank": blank,
+    }
+    size = pages.write(out, _render(content))
+    why = blank[0] if blank else None
+    total = len(material.pairs) if texts else 0
+    return Written(out, size, len(texts), total, len(blank), why)
 
 
 def embedded(value: Any) -> Svg:
@@ -86,11 +102,28 @@ def embedded(value: Any) -> Svg:
     return Svg(text)
 
 
+def _full(images: int) -> float:
+    """The characters for so many images."""
+    return min(_LARGEST, _FULL * sqrt(max(1.0, images / _IMAGES)))
+
+
+def _listed(material: Material, scores: Sequence[Column]) -> tuple[Listed, list[str], Svg]:
+    """The listed images, their records and the index of them, which leave room for pictures."""
+    count = len(material.pairs) if len(material.pairs) <= MOST else SAMPLED
+    while True:
+        shown = listed(material, scores, count)
+        texts = _records(shown.material)
+        text = embedded(index(shown.material, shown.scores))
+        if sum(map(len, texts)) + len(text) <= _TEXTS or count <= _FEWEST:
+            return shown, texts, text
+        count = max(_FEWEST, count // 2)
+
+
 def _records(material: Material) -> list[str]:
     """The records of all images as JSON, with masks small enough to leave room for pictures."""
     if not material.shows("images"):
         return []
-    limit = _FULL * sqrt(max(1.0, len(material.pairs) / _IMAGES)) / 2
+    limit = _full(len(material.pairs)) / 2
     diagnosis = None if material.mistakes is None else material.mistakes.diagnosis
     texts: list[str] = []
     for longest in _SIDES:
@@ -122,7 +155,7 @@ def _joined(
     return joined
 
 
-def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> str:
+def _render(content: Mapping[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -137,18 +170,15 @@ def _render(material: Material, images: Sequence[Svg], blank: Sequence[str]) -> 
     style = (folder / "report.css").read_text(encoding="utf-8")
     script = (folder / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
-        **_content(material),
+        **content,
         style=Svg(style),
         style_hash=_hash(style),
         script=Svg(script),
         script_hash=_hash(script),
-        records=images,
-        blank=blank,
     )
 
 
-def _content(material: Material) -> Mapping[str, Any]:
-    scores = columns(material.results)
+def _content(material: Material, scores: Sequence[Column], *, linked: bool) -> Mapping[str, Any]:
     shown = protocols(material)
     specs = [spec for result in material.results for spec in result.protocol.scores]
     intervals = any(tile.interval for protocol in shown for tile in protocol.tiles)
@@ -168,11 +198,10 @@ def _content(material: Material) -> Mapping[str, Any]:
         "oracle": material.settings.get("oracle") is True,
         "settings": settings(material.settings),
         "environment": settings(material.environment),
-        "index": embedded(index(material, scores)),
         "histograms": plots.distributions(scores, noun(material))
         if material.shows("distributions")
         else [],
-        "plots": plots.plots(material),
+        "plots": plots.plots(material, linked=linked),
         "legend": plots.legend(),
     }
 

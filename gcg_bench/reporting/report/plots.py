@@ -75,11 +75,16 @@ class _Point:
     image: int
 
 
-def plots(material: Material) -> list[Plot]:
-    """The plots of the panels `agreement` and `mistakes` that the page has."""
+def plots(material: Material, *, linked: bool = True) -> list[Plot]:
+    """The plots of the panels `agreement` and `mistakes` that the page has.
+
+    Args:
+        material: of all images.
+        linked: the page lists all images, so that points can lead to them.
+    """
     mistakes, shown = material.mistakes, []
     if mistakes is not None and material.shows("agreement"):
-        shown += [scatter(mistakes), surface(material.pairs, mistakes)]
+        shown += [scatter(mistakes, linked=linked), surface(material.pairs, mistakes)]
     if mistakes is not None and material.shows("mistakes"):
         placed = objects(material.pairs, mistakes.diagnosis)
         shown += [
@@ -159,8 +164,11 @@ def distribution(score: Column, key: int, noun: str = "images") -> Plot:
     return Plot(name, "↓" if score.spec.lower_is_better else "", svg)
 
 
-def scatter(mistakes: Mistakes) -> Plot:
-    """Every predicted phrase by IoU and noun agreement with the closest reference phrase."""
+def scatter(mistakes: Mistakes, *, linked: bool = True) -> Plot:
+    """Every predicted phrase by IoU and noun agreement with the closest reference phrase.
+
+    Few phrases are points that lead to their images where these are `linked`; else cells count.
+    """
     points = [
         _Point(finding.iou, finding.noun, finding.kind, number)
         for number, image in enumerate(mistakes.diagnosis.images)
@@ -169,7 +177,7 @@ def scatter(mistakes: Mistakes) -> Plot:
     ]
     rule = match_rule(mistakes.protocol)
     least_iou, least_noun = across(rule.threshold_iou), up(rule.threshold_noun)
-    sparse = len(points) <= _POINTS
+    sparse = linked and len(points) <= _POINTS
     svg = drawing(
         WIDTH,
         HEIGHT,
