@@ -258,7 +258,7 @@ def test_an_image_without_captions_is_dropped_and_does_not_count(tmp_path: Path)
 
 
 def test_no_annotation_file_at_all(tmp_path: Path) -> None:
-    with pytest.raises(MissingData, match=r"no \*\.json under .*GranD/annotations"):
+    with pytest.raises(MissingData, match=r"no \*\.json or \*\.tar\.gz under .*GranD/annotations"):
         grand(tmp_path)
 
 

@@ -3,9 +3,11 @@
 `{file_name: {"objects": [{"id", "segmentation": run lengths, ...}], "floating_objects": [...],
 "dense_caption": {"caption", "details": [{"phrase", "tokens_positive": [start, end] or null, "ids":
 [...]}]}, "short_captions": [{"caption", "details": [{"phrase", "tokens_positive", "id"}]}]}}`.
-A sample's caption is the dense one, else the first short one; a phrase has its objects' masks. An
-image with neither caption is dropped. Every `*.json` under the annotation folders is an image,
-whose id is its file's name without suffix; there are too many for the files to be hashed.
+A sample's caption is the dense one, else the first short one; a phrase has its objects' masks. A
+span that does not spell its phrase is searched again, with a warning. An image with neither caption
+is dropped. Every `*.json` under the annotation folders is an image, whose id is its file's name
+without suffix, and so is every `*.json` in a tar archive there; there are too many for the files to
+be hashed.
 """
 
 from collections.abc import Iterator
@@ -14,11 +16,14 @@ from typing import Any
 
 from gcg_bench.data.cards import DataCard, annotation_folders, image_folders
 from gcg_bench.data.drafts import SampleDraft, finish, merged
-from gcg_bench.errors import MissingData
+from gcg_bench.data.grand.boxes import LEAST, agreements
+from gcg_bench.data.grand.files import Document, annotations, documents, has_documents
+from gcg_bench.data.grand.reading import read_span
+from gcg_bench.data.grand.spans import repaired
+from gcg_bench.errors import BadData, MissingData
 from gcg_bench.files import limits
-from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, two_whole
+from gcg_bench.files.fields import RAISE_FAULTS, CollectedFaults, Faults, Record
 from gcg_bench.files.images import ImageFinder
-from gcg_bench.files.json import read_json
 from gcg_bench.predictions.drafts import DraftPhrase
 from gcg_bench.types import Sample
 
@@ -31,7 +36,9 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples under the annotation folders, in the order of their ids; read one by one.
+    """The samples under the annotation folders, read one by one.
+
+    Those of loose files come first, in the order of their ids, then those of archives.
 
     Raises:
         MissingData: there is no annotation file.
@@ -39,7 +46,7 @@ def read(
     """
     annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
-    yield from finish(_drafts(_files(card, root), card, finder, limit, faults), faults)
+    yield from finish(_drafts(card, root, finder, limit, faults), faults)
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
@@ -50,51 +57,68 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
     """
     card.split(split)
     folders = annotation_folders(card, root)
-    if next((file for folder in folders for file in folder.rglob("*.json")), None) is None:
+    if not has_documents(folders):
         raise MissingData(
-            f"{card.name}: no *.json under {', '.join(map(str, folders))}. Unpack its annotation"
-            f" archives there; see: gcg-bench data fetch {card.name}"
+            f"{card.name}: no *.json or *.tar.gz under {', '.join(map(str, folders))}. Put its"
+            f" annotation archives there; see: gcg-bench data fetch {card.name}"
         )
     return ()
 
 
-def _files(card: DataCard, root: Path) -> list[Path]:
-    folders = annotation_folders(card, root)
-    files = {file for folder in folders for file in folder.rglob("*.json")}
-    return sorted(files, key=lambda file: file.stem)
+def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
+    """A warning for each source of masks with a mask whose box does not fit the stated box.
+
+    Files that cannot be read are left out here, because `read` reports them.
+    """
+    del split
+    read = annotations(annotation_folders(card, root), CollectedFaults(most=0))
+    for agreement in agreements(read):
+        if agreement.poor:
+            problem = (
+                f"{agreement.poor} of {agreement.masks} masks of source {agreement.source} do not"
+                f" fit their box: IoU of boxes below {LEAST} (median {agreement.median:.2f})"
+            )
+            remedy = "Look at some, and leave out masks of this source where they are wrong"
+            faults.warning(BadData(problem, file=card.name, field="segmentation", remedy=remedy))
 
 
 def _drafts(
-    files: list[Path], card: DataCard, finder: ImageFinder, limit: int | None, faults: Faults
+    card: DataCard, root: Path, finder: ImageFinder, limit: int | None, faults: Faults
 ) -> Iterator[SampleDraft]:
     count = 0
-    for rank, file in enumerate(files):
+    for rank, document in enumerate(documents(annotation_folders(card, root), faults)):
         if count == limit:
             return
-        with faults.caught(file=file):
-            outer = Record(read_json(file), file)
-            if not outer.value:
-                raise outer.bad("", "is empty")
-            name = next(iter(outer.value))
-            entry = outer.record(name)
-            entry.image = file.stem
-            description = _description(entry)
+        with faults.caught(file=document.place):
+            description = _description(document.entry)
             if description is None:
-                faults.warning(entry.bad("dense_caption", "there is no caption; dropped"))
+                problem = "there is no caption; dropped"
+                faults.warning(document.entry.bad("dense_caption", problem))
                 continue
             count += 1
-            path = finder.path(str(name))
-            caption = description.text("caption", most=limits.TEXT)
-            yield SampleDraft(
-                id=file.stem,
-                file=file,
-                caption=caption,
-                captions=(caption,),
-                phrases=merged(_phrases(description, _masks(entry), len(caption))),
-                path=path,
-                prompt=card.prompt,
-                order=rank,
-            )
+            yield _draft(document, description, rank, card, finder, faults)
+
+
+def _draft(
+    document: Document,
+    description: Record,
+    rank: int,
+    card: DataCard,
+    finder: ImageFinder,
+    faults: Faults,
+) -> SampleDraft:
+    caption = description.text("caption", most=limits.TEXT)
+    masks = _masks(document.entry)
+    return SampleDraft(
+        id=document.id,
+        file=document.place,
+        caption=caption,
+        captions=(caption,),
+        phrases=merged(_phrases(description, masks, caption, faults)),
+        path=finder.path(document.file_name),
+        prompt=card.prompt,
+        order=rank,
+    )
 
 
 def _description(entry: Record) -> Record | None:
@@ -116,19 +140,27 @@ def _masks(entry: Record) -> dict[int | str, tuple[str, Any]]:
 
 
 def _phrases(
-    description: Record, masks: dict[int | str, tuple[str, Any]], length: int
+    description: Record,
+    masks: dict[int | str, tuple[str, Any]],
+    caption: str,
+    faults: Faults,
 ) -> Iterator[DraftPhrase]:
     for part in description.records("details", optional=True):
         ids = part.items("ids") if part.has("ids") else [part.id("id")]
         known = [masks[id_] for id_ in ids if isinstance(id_, int | str) and id_ in masks]
-        yield DraftPhrase(part.text("phrase"), known, span=_span(part, length))
+        phrase = part.text("phrase")
+        yield DraftPhrase(phrase, known, span=_span(part, phrase, caption, faults))
 
 
-def _span(part: Record, length: int) -> tuple[int, int] | None:
-    if not part.has("tokens_positive"):
+def _span(part: Record, phrase: str, caption: str, faults: Faults) -> tuple[int, int] | None:
+    """The span, searched again where it does not spell the phrase; None without any."""
+    stated = read_span(part)
+    if stated is None:
         return None
-    ends = two_whole(part.items("tokens_positive"))
-    if ends is None:
-        raise part.bad("tokens_positive", "should be two whole numbers, start and end")
-    start, end = max(ends[0], 0), min(ends[1], length)
-    return (start, end) if start < end else None
+    span = repaired(phrase, stated, caption)
+    if span is None:
+        faults.warning(part.bad("tokens_positive", "the caption does not have the phrase; no span"))
+    elif span != stated:
+        problem = f"{list(stated)} does not spell the phrase; {list(span)} is used"
+        faults.warning(part.bad("tokens_positive", problem))
+    return span
