@@ -3,8 +3,10 @@
 import gzip
 import json
 import tarfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -113,6 +115,20 @@ def test_damaged_archives_and_files_in_them_are_named(tmp_path: Path) -> None:
     archive.write_bytes(gzip.compress(b"no archive"))
     with pytest.raises(BadData, match="damaged archive"):
         grand(root)
+
+
+def test_damaged_archives_raise_nothing_else(tmp_path: Path) -> None:
+    plain = gzip.decompress(packed(copy("grand", tmp_path)).read_bytes())
+    chance = Random(0)
+    file = tmp_path / "new" / "a.tar.gz"
+    file.parent.mkdir()
+    for _ in range(60):
+        data = bytearray(plain)
+        for _ in range(4):
+            data[chance.randrange(600)] = chance.choice([0, 45, 57, 88, 128, 255])
+        file.write_bytes(gzip.compress(data, 1))
+        with suppress(BadData):
+            assert len(list(annotations([file.parent]))) <= 2
 
 
 def made(**given: Any) -> GrandObject:

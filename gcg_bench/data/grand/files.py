@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import lzma
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,16 @@ from gcg_bench.files.json import parse_json, read_json
 from gcg_bench.files.paths import is_plain
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
+# what tarfile raises for damaged headers and damaged compression
+_DAMAGE = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    OverflowError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +153,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                 content = stream.extractfile(member)
                 assert content is not None, "a regular file has content"
                 yield member.name, content.read()
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except _DAMAGE as error:
         remedy = "Fetch the file again"
         raise BadData(f"damaged archive ({error})", file=archive, remedy=remedy) from error
     except OSError as error:
