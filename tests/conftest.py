@@ -12,7 +12,7 @@ from support.fences import ROOT
 from support.live_meteor import LiveMeteor
 from support.typed import SIZE, answer, rle, write
 
-from gcg_bench.text import java
+from gcg_bench.text import meteor
 
 # what the environment of a terminal, a CI or a user says of output must not reach the tests
 for name in (
@@ -84,7 +84,7 @@ def one_meteor(request: pytest.FixtureRequest, _live_meteor: LiveMeteor) -> Iter
     """
     with pytest.MonkeyPatch.context() as patch:
         if request.node.get_closest_marker("starts_java") is None:
-            patch.setattr(java, "_meteor", _live_meteor)
+            patch.setattr(meteor, "_meteor", _live_meteor)
         yield
 
 

@@ -41,16 +41,16 @@ DRIVER = """
 import json, sys
 import gcg_bench
 from gcg_bench.cli import main
-from gcg_bench.text import java
+from gcg_bench.text import meteor
 from support.live_meteor import LiveMeteor
-java._meteor = LiveMeteor()
+meteor._meteor = LiveMeteor()
 codes = []
 for arguments in json.loads(sys.argv[1]):
     try:
         main(arguments)
     except SystemExit as left:
         codes.append(left.code)
-java._meteor.close()
+meteor._meteor.close()
 print(json.dumps({"codes": codes, "package": gcg_bench.__file__}))
 """
 

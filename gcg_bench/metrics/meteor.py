@@ -4,7 +4,7 @@ Words of the predicted caption are aligned with those of a reference by exact fo
 paraphrase. Recall has more weight than precision, content words more than function words, and
 matches in many chunks are penalised. The corpus score is one formula over summed counts, not a mean
 over captions. Source: Denkowski and Lavie 2014 (METEOR Universal), English parameters; their
-program aligns the words (`gcg_bench.text.java`).
+program aligns the words (`gcg_bench.text.meteor`).
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ import numpy as np
 from gcg_bench.errors import BadData, EnvironmentProblem, shortened
 from gcg_bench.files import limits
 from gcg_bench.metrics import ratio
-from gcg_bench.text import java
+from gcg_bench.text import meteor
 from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 Captions = tuple[tuple[str, ...], str]
@@ -95,7 +95,7 @@ class METEOR(Metric):
             need = f"; METEOR would take {most / 1e9:.1f} GB of memory or more"
             raise _too_much(pairs[rooms.index(most)], need)
         try:
-            counts = java.meteor_statistics(captions)
+            counts = meteor.meteor_statistics(captions)
         except EnvironmentProblem as problem:
             if not most:
                 raise

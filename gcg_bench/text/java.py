@@ -1,4 +1,4 @@
-"""Runs the PTB tokeniser and METEOR 1.5 in Java, from the jar files of pycocoevalcap.
+"""Java programs from the jar files of pycocoevalcap; the PTB tokeniser is one of them.
 
 Each call starts a Java program, which reads texts and writes results, and ends. The results are
 cached on disk, so scoring the same captions again starts no Java.
@@ -10,19 +10,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.cache import Cache, digest
 from gcg_bench.text.child_process import CANNOT_START, Programs
-from gcg_bench.types import FloatArray
-
-METEOR_NUMBERS = 23  # numbers that METEOR prints for a segment
 
 # file name -> (its folder in pycocoevalcap 1.2, sha256)
 _FILES = {
@@ -40,9 +34,9 @@ _FILES = {
     ),
 }
 _REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` installs it again"
-_PTB, _METEOR, _PARAPHRASES = "stanford-corenlp-3.4.1.jar", "meteor-1.5.jar", "paraphrase-en.gz"
+_PTB = "stanford-corenlp-3.4.1.jar"
 
-_PTB_VERSION, _METEOR_VERSION = "1", "1"  # changes when the same text could give another result
+_PTB_VERSION = "1"  # changes when the same text could give another result
 
 # pycocoevalcap's list; it removes no brackets, because the tokens are lower case (-lrb-), and
 # published scores were computed in this way
@@ -61,8 +55,7 @@ _FLAGS = (
     "-Dstdout.encoding=UTF-8",
     "-XX:+UseSerialGC",
 )
-_SHARD_FROM = 4000  # with fewer segments, starting a second METEOR takes longer than it saves
-_TIMEOUT = 300.0  # seconds; more time is added for each line of input
+TIMEOUT = 300.0  # seconds; more time is added for each line of input
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +106,7 @@ def jar(name: str) -> Path:
     Raises:
         EnvironmentProblem: pycocoevalcap or the file is missing, or its sha256 differs.
     """
-    folder, expected = _FILES[name]
+    folder, expected = _FILES[name][0], sha256(name)
     file = package_folder() / folder / name
     if not file.is_file():
         raise EnvironmentProblem(f"{file} is missing. {_REINSTALL}")
@@ -125,6 +118,11 @@ def jar(name: str) -> Path:
             f" damaged. {_REINSTALL}"
         )
     return file
+
+
+def sha256(name: str) -> str:
+    """The sha256 of a file that `jar` gives, hexadecimal."""
+    return _FILES[name][1]
 
 
 def package_folder() -> Path:
@@ -145,7 +143,7 @@ def run_java(
     text: str = "",
     *,
     what: str,
-    timeout: float = _TIMEOUT,
+    timeout: float = TIMEOUT,
     programs: Programs | None = None,
 ) -> str:
     """The output of a Java program that reads `text`; both are UTF-8.
@@ -197,7 +195,7 @@ def ptb_tokenise(captions: Sequence[str]) -> Tokenised:
         EnvironmentProblem: Java is missing or fails.
     """
     lines = [single_line(caption) for caption in captions]
-    cache, jar_hash = Cache("ptb"), _FILES[_PTB][1]
+    cache, jar_hash = Cache("ptb"), sha256(_PTB)
     keys = {line: digest(jar_hash, _PTB_VERSION, line) for line in lines}
     entries = cache.get_many(keys.values())
     missing = [line for line, key in keys.items() if key not in entries]
@@ -218,7 +216,7 @@ def _tokens(lines: Sequence[str]) -> list[str]:
         ("-XX:TieredStopAtLevel=1", *arguments, "-preserveLines", "-lowerCase"),
         "".join(f"{line}\n\n" for line in lines),
         what="the PTB tokeniser",
-        timeout=_TIMEOUT + 0.01 * len(lines),
+        timeout=TIMEOUT + 0.01 * len(lines),
     ).split("\n")
     if len(output) != 2 * len(lines) + 1:
         raise EnvironmentProblem(
@@ -230,70 +228,3 @@ def _tokens(lines: Sequence[str]) -> list[str]:
         " ".join(token for token in line.rstrip().split(" ") if token not in _DROPPED)
         for line in output[: 2 * len(lines) : 2]
     ]
-
-
-def meteor_statistics(pairs: Sequence[tuple[Sequence[str], str]]) -> FloatArray:
-    """The statistics of METEOR 1.5 for each segment, English, `-norm`: shape (n, 23).
-
-    Columns: words of hypothesis and reference; function words of both; for each of the stages
-    exact, stem, synonym and paraphrase, matched content words of both and matched function words of
-    both; chunks; matched words of both. They belong to the reference with the best METEOR score.
-
-    Args:
-        pairs: (references, hypothesis) of each segment, tokenised.
-
-    Raises:
-        EnvironmentProblem: Java is missing or fails.
-    """
-    lines = [_segment(references, hypothesis) for references, hypothesis in pairs]
-    cache, hashes = Cache("meteor"), (_FILES[_METEOR][1], _FILES[_PARAPHRASES][1])
-    keys = {line: digest(*hashes, _METEOR_VERSION, line) for line in lines}
-    entries = cache.get_many(keys.values())
-    missing = [line for line, key in keys.items() if key not in entries]
-    if missing:
-        rows = _statistics(missing)
-        new = {keys[line]: row.tobytes() for line, row in zip(missing, rows, strict=True)}
-        cache.put_many(new)
-        entries.update(new)
-    joined = b"".join(entries[keys[line]] for line in lines)
-    return np.frombuffer(joined, dtype="<f8").astype(np.float64).reshape(-1, METEOR_NUMBERS)
-
-
-def _segment(references: Sequence[str], hypothesis: str) -> str:
-    """A line of METEOR's input; separators are removed from the hypothesis as in pycocoevalcap."""
-    cleaned = hypothesis.replace("|||", "").replace("  ", " ")
-    return single_line(" ||| ".join(("SCORE", *references, cleaned)))
-
-
-def _statistics(lines: Sequence[str]) -> FloatArray:
-    """The statistics of each line, shape (n, 23); they do not depend on the number of programs."""
-    if len(lines) < _SHARD_FROM or (os.cpu_count() or 1) < 2:
-        return _meteor(lines)
-    halves = lines[: len(lines) // 2], lines[len(lines) // 2 :]
-    with ThreadPoolExecutor(2) as pool, Programs() as programs:
-        return np.concatenate(list(pool.map(_meteor, halves, (programs, programs))))
-
-
-def meteor_arguments() -> tuple[str, ...]:
-    """The arguments for Java with which METEOR answers a line `SCORE ||| ...` with numbers."""
-    start = ("-Xmx2G", "-jar", str(jar(_METEOR)), "-", "-", "-stdio", "-l", "en", "-norm")
-    # without -a, METEOR does not find its paraphrases when their path contains a space
-    return (*start, "-a", str(jar(_PARAPHRASES)))
-
-
-def _meteor(lines: Sequence[str], programs: Programs | None = None) -> FloatArray:
-    """The statistics of each line from one METEOR program, shape (n, 23)."""
-    output = run_java(
-        meteor_arguments(),
-        "".join(f"{line}\n" for line in lines),
-        what="METEOR (which takes 2 GB of memory)",
-        timeout=_TIMEOUT + 0.2 * len(lines),
-        programs=programs,
-    )
-    numbers = [line.split() for line in output.splitlines()]
-    if len(numbers) != len(lines) or any(len(row) != METEOR_NUMBERS for row in numbers):
-        raise EnvironmentProblem(
-            f"METEOR wrote {len(numbers)} lines for {len(lines)} segments, or lines without"
-            f" {METEOR_NUMBERS} numbers. Please report the captions"
-        )
-    return np.array(numbers, dtype="<f8").reshape(-1, METEOR_NUMBERS)

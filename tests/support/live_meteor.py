@@ -10,16 +10,17 @@ from functools import cached_property
 
 import numpy as np
 
-from gcg_bench.text import java
+from gcg_bench.text import java, meteor
 
 
 class LiveMeteor:
-    """Takes the place of `java._meteor`; the program is started when it is first needed."""
+    """Takes the place of `meteor._meteor`; the program is started when it is first needed."""
 
     @cached_property
     def _program(self) -> subprocess.Popen[str]:
+        arguments = meteor.meteor_arguments(meteor.whole_table())
         return subprocess.Popen(
-            [str(java.find_java()), *java._FLAGS, *java.meteor_arguments()],
+            [str(java.find_java()), *java._FLAGS, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -33,7 +34,7 @@ class LiveMeteor:
             self._program.stdin.write(f"{line}\n")
             self._program.stdin.flush()
             rows.append(self._program.stdout.readline().split())
-        return np.array(rows, dtype="<f8").reshape(-1, java.METEOR_NUMBERS)
+        return np.array(rows, dtype="<f8").reshape(-1, meteor.METEOR_NUMBERS)
 
     def close(self) -> None:
         """Ends the program, if it was started."""

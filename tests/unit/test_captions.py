@@ -10,7 +10,7 @@ from gcg_bench.metrics.bleu import BLEU
 from gcg_bench.metrics.cider import CIDEr
 from gcg_bench.metrics.meteor import METEOR
 from gcg_bench.metrics.rouge_l import ROUGEL
-from gcg_bench.text import java
+from gcg_bench.text import java, meteor
 
 GOLDENS = Path(__file__).parents[3] / "shared" / "goldens" / "official_gcg"
 FOLDERS = [
@@ -45,7 +45,7 @@ def worlds():
         tokens = iter(java.ptb_tokenise([t for texts in references for t in texts]).captions)
         split = [[next(tokens) for _ in texts] for texts in references]
         found[folder] = list(zip(split, java.ptb_tokenise(captions).captions, strict=True))
-    java.meteor_statistics([image for world in found.values() for image in world])
+    meteor.meteor_statistics([image for world in found.values() for image in world])
     return found
 
 

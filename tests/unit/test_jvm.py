@@ -11,7 +11,7 @@ import pytest
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from gcg_bench.errors import EnvironmentProblem
-from gcg_bench.text import java
+from gcg_bench.text import java, meteor
 
 pytestmark = pytest.mark.starts_java
 
@@ -99,7 +99,7 @@ def test_the_same_captions_again_start_no_java(request):
 
 def test_nothing_to_do_starts_no_java(no_java):
     assert java.ptb_tokenise([]) == java.Tokenised((), 0)
-    assert java.meteor_statistics([]).shape == (0, 23)
+    assert meteor.meteor_statistics([]).shape == (0, 23)
 
 
 def test_nothing_is_written_into_the_package(capfd):
@@ -197,8 +197,9 @@ def test_answers_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, "print('1.0 2.0')"))
     with pytest.raises(EnvironmentProblem, match="wrote 2 lines for 2 captions"):
         java.ptb_tokenise(["a", "b"])
+    monkeypatch.setattr(meteor.paraphrases, "usable", lambda captions, table, sha256: b"")
     with pytest.raises(EnvironmentProblem, match="METEOR wrote 1 lines for 1 segments"):
-        java.meteor_statistics([(["a"], "b")])
+        meteor.meteor_statistics([(["a"], "b")])
 
 
 def test_much_text_passes_both_ways(tmp_path, monkeypatch):
@@ -220,7 +221,8 @@ time.sleep(5)
 (here / "finished").touch()
 """
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, body))
-    monkeypatch.setattr(java, "_SHARD_FROM", 2)
+    monkeypatch.setattr(meteor, "_SHARD_FROM", 2)
+    monkeypatch.setattr(meteor.paraphrases, "usable", lambda captions, table, sha256: b"")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
     def interrupt(number, frame):
@@ -229,7 +231,7 @@ time.sleep(5)
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            java.meteor_statistics([(["a"], "b"), (["c"], "d")])
+            meteor.meteor_statistics([(["a"], "b"), (["c"], "d")])
     finally:
         signal.signal(signal.SIGUSR1, before)
     started = [int(file.name.partition("-")[2]) for file in tmp_path.glob("started-*")]

@@ -1,7 +1,9 @@
 """METEOR against the program itself, driven by pycocoevalcap's own wrapper, and on paper."""
 
+import gzip
 import os
 import random
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -13,13 +15,33 @@ from support.captioned import pairs, published, scores
 from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.metrics.meteor import METEOR, _room
 from gcg_bench.scoring.score import measure
-from gcg_bench.text import java
+from gcg_bench.text import java, meteor
 
 # words that match by form, stem, synonym and paraphrase, and tokens that look like something else
 ALIKE = ("dog", "dogs", "running", "run", "photograph", "picture", "car", "automobile", "each")
 SMALL = ("a", "the", "of", "two", "hundred", "other", "cat")
 ODD = (",", "'s", "-lrb-", "3\xa01/2", "caf\u00e9", "\u00c9", "2,500", "|||", "|")
+# words that METEOR separates or joins before it compares them
+JOINED = (
+    "u.s.",
+    "us",
+    "u.k..",
+    "fig.5",
+    "a..b",
+    "5'2",
+    "x,y,z",
+    "l'\u00e9t\u00e9",
+    "e-mail",
+    "70's",
+)
 WORDS = (*ALIKE, *SMALL, *ODD)
+
+
+def paraphrases(many, rng):
+    """Entries of METEOR's own table."""
+    with gzip.open(meteor.whole_table(), "rt", encoding="utf-8") as stream:
+        lines = [line.strip() for line in islice(stream, 600_000)]
+    return rng.sample(list(zip(lines[1::3], lines[2::3], strict=True)), many)
 
 
 def some_world():
@@ -33,6 +55,9 @@ def some_world():
         ([caption(12) for _ in range(rng.randint(1, 3))], caption(12).replace("of of", "of  of"))
         for _ in range(150)
     ]
+    for reference, hypothesis in paraphrases(300, rng):
+        odd = rng.choice(JOINED)
+        world.append(([f"a {reference} {odd} the dog"], f"the {hypothesis} {odd} of a dog"))
     same = [([text], text) for text in ("a dog", "a photograph of the car", "the of", "2,500")]
     nothing = [(["a dog"], ""), ([""], "a dog"), ([""], ""), (["", "a"], "  "), (["a"], "|||")]
     return [*world, *same, *nothing]
@@ -66,10 +91,10 @@ def rows(tmp_path_factory):
         patch.setenv("GCG_BENCH_CACHE", str(folder / "cache"))
         patch.setenv("JAVA_TOOL_OPTIONS", german)
         patch.setattr(java, "package_folder", lambda: folder)
-        patch.setattr(java, "_SHARD_FROM", 10)
+        patch.setattr(meteor, "_SHARD_FROM", 10)
         patch.setattr(os, "cpu_count", lambda: 2)
         found = measure(METEOR(), pairs(WORLD))
-        patch.setattr(java, "run_java", None)
+        patch.setattr(meteor, "run_java", None)
         again = measure(METEOR(), pairs(WORLD[::-1]))
     for name, column in found.columns.items():
         assert column.tolist() == again.columns[name].tolist()[::-1]
@@ -112,7 +137,7 @@ def test_on_paper(monkeypatch):
     counts = {"words": (2, 3), "function": (1, 1), "matched": (2, 2)}
     row = [*counts["words"], *counts["function"], 1, 1, 1, 1, *[0] * 12, 2, *counts["matched"]]
     monkeypatch.setattr(
-        java, "meteor_statistics", lambda caption_pairs: np.array([row], dtype=float)
+        meteor, "meteor_statistics", lambda caption_pairs: np.array([row], dtype=float)
     )
     precision, recall = 1.0, 1.0 / (0.75 * 2 + 0.25)
     mean = precision * recall / (0.85 * precision + 0.15 * recall)
@@ -142,7 +167,7 @@ def counted(monkeypatch):
             [COUNTS["abcde".index(hypothesis)] for _, hypothesis in caption_pairs], dtype=float
         )
 
-    monkeypatch.setattr(java, "meteor_statistics", answered)
+    monkeypatch.setattr(meteor, "meteor_statistics", answered)
     world = [(["x"], "a"), (["x"], "b"), (["x"], "c"), (["x"], "d"), (["x"], "e")]
     world.append((["x"], "b"))
     rows = measure(METEOR(), pairs(world))
@@ -186,7 +211,7 @@ LONG = " ".join(MAT.split() * 6000)  # each word at 6,000 to 12,000 places
 
 def test_a_caption_that_exhausts_the_program_is_refused_by_name(monkeypatch):
     monkeypatch.setattr(
-        java, "meteor_statistics", lambda caption_pairs: pytest.fail("Java was started")
+        meteor, "meteor_statistics", lambda caption_pairs: pytest.fail("Java was started")
     )
     world = [([MAT], "a cat"), (["a dog", MAT], LONG), ([MAT], LONG[:8000])]
     with pytest.raises(BadData, match=r"image 1: caption: has 30,000 words \('a cat on") as caught:
@@ -201,7 +226,7 @@ def test_a_failure_of_the_program_names_the_caption_that_it_may_be_due_to(monkey
     def fail(caption_pairs):
         raise EnvironmentProblem("METEOR failed")
 
-    monkeypatch.setattr(java, "meteor_statistics", fail)
+    monkeypatch.setattr(meteor, "meteor_statistics", fail)
     plain = [([MAT], "a cat"), ([MAT], " ".join(["word"] * 1000))]
     with pytest.raises(EnvironmentProblem) as caught:
         METEOR().fit(pairs(plain))
