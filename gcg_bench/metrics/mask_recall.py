@@ -94,6 +94,10 @@ class MaskRecall(Metric):
     citation: ClassVar[tuple[str, ...]] = (GLAMM,)
 
     @property
+    def similarity_thresholds(self) -> tuple[float, ...] | None:
+        return (self.threshold_similarity,)
+
+    @property
     def laws_broken(self) -> Mapping[str, str]:
         """The laws that do not hold for this metric, with the reason."""
         return _LAWS_BROKEN

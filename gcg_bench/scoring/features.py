@@ -6,7 +6,6 @@ masks starts no Java and loads no phrase encoder.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain, islice
 from time import perf_counter
 from typing import Any
@@ -15,9 +14,11 @@ import numpy as np
 
 from gcg_bench import masks
 from gcg_bench.errors import BadOption
+from gcg_bench.scoring.phrase_rule import PhraseRule
 from gcg_bench.text import java, similarity, strangers
-from gcg_bench.text.agreement import Unknown, agreement_tables
+from gcg_bench.text.agreement import agreement_tables
 from gcg_bench.text.encoders import Encoder
+from gcg_bench.text.similarity import Decided
 from gcg_bench.types import (
     FEATURES,
     FloatArray,
@@ -30,45 +31,11 @@ from gcg_bench.types import (
     Tokens,
 )
 
+__all__ = ["FeatureStore", "PhraseRule", "overlaps", "pair_up", "pixel_counts", "texts_of"]
+
 _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
 
-
 _WORDS = ("noun", "attributes", "agreement")  # the features of the agreement of phrases
-
-
-@dataclass(frozen=True)
-class PhraseRule:
-    """How phrases are compared.
-
-    Attributes:
-        encoder: of the vectors of phrases, and of the words that the agreement of phrases does not
-            know; None when such words agree only with themselves.
-        equal_is_one: whether equal phrases have similarity 1.
-    """
-
-    encoder: Encoder | None
-    equal_is_one: bool = False
-
-    @cached_property
-    def unknown(self) -> Unknown | None:
-        """Compares nouns that WordNet does not know; None without an encoder.
-
-        The encoder's model is loaded by the first such noun that is not in the cache.
-        """
-        return (
-            None
-            if self.encoder is None
-            else Unknown(self.encoder.vectors, encoder=self.encoder.digest)
-        )
-
-    @property
-    def named_encoder(self) -> tuple[str, str] | None:
-        """Name and sha256 of the encoder; None without one."""
-        return None if self.encoder is None else (self.encoder.name, self.encoder.digest)
-
-    def agreement(self, references: Sequence[str], predicted: Sequence[str]) -> FloatArray:
-        """The agreement of phrases, shape (R, P); NaN where one has no words."""
-        return agreement_tables([(references, predicted)], unknown=self.unknown)[0][2]
 
 
 @dataclass
@@ -133,8 +100,9 @@ class FeatureStore:
         """The share of reference phrases of other images that the similarity gate would accept."""
         return similarity.false_accept(
             self.reference_phrases,
-            self._embedded(_encoder_of(rule)),
+            self._embedded(_encoder_of(rule), quick=True),
             equal_is_one=rule.equal_is_one,
+            exact=_encoder_of(rule).vectors,
             seed=seed,
             pairs=_STRANGERS,
         )
@@ -202,26 +170,30 @@ class FeatureStore:
         return self._agreeing[key]
 
     def _similarity(self, rule: PhraseRule | None) -> Sequence[FloatArray]:
+        encoder, thresholds = _encoder_of(rule), None if rule is None else rule.thresholds
+        decided = None if thresholds is None else Decided(encoder.vectors, thresholds)
         return similarity.tables(
             [
                 (texts_of(pair.sample.truth), texts_of(pair.prediction.grounding))
                 for pair in self.pairs
             ],
-            self._embedded(_encoder_of(rule)),
+            self._embedded(encoder, quick=decided is not None),
             equal_is_one=rule is not None and rule.equal_is_one,
+            decided=decided,
         )
 
-    def _embedded(self, encoder: Encoder) -> Mapping[str, FloatArray]:
-        if encoder.digest not in self._vectors:
+    def _embedded(self, encoder: Encoder, *, quick: bool) -> Mapping[str, FloatArray]:
+        key = f"{encoder.digest} {quick}"
+        if key not in self._vectors:
             sides = chain.from_iterable(
                 (pair.sample.truth, pair.prediction.grounding) for pair in self.pairs
             )
             phrases = sorted(
                 {text for side in sides for text in texts_of(side) if text is not None}
             )
-            vectors = dict(zip(phrases, encoder.vectors(phrases), strict=True))
-            self._vectors[encoder.digest] = vectors
-        return self._vectors[encoder.digest]
+            embed = encoder.quick_vectors if quick else encoder.vectors
+            self._vectors[key] = dict(zip(phrases, embed(phrases), strict=True))
+        return self._vectors[key]
 
 
 def pair_up(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> FeatureStore:

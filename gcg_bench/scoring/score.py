@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter
 from typing import TypeVar
 
@@ -66,7 +67,10 @@ def phrase_rule(protocol: EvalProtocol) -> PhraseRule | None:
     if not protocol.compares_phrases:
         return None
     encoder = None if protocol.encoder is None else load_encoder(protocol.encoder)
-    return PhraseRule(encoder, protocol.equal_is_one)
+    reading = [metric for metric in protocol.metrics if "similarity" in metric.needs]
+    decided = [metric.similarity_thresholds for metric in reading]
+    thresholds = None if None in decided else tuple(chain.from_iterable(filter(None, decided)))
+    return PhraseRule(encoder, protocol.equal_is_one, thresholds)
 
 
 def score_protocol(

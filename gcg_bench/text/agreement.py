@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gcg_bench.text import stored_tables
 from gcg_bench.text.attribute_agreement import compare, numbers, value
+from gcg_bench.text.embedding import MARGIN
 from gcg_bench.text.later_attributes import Attribute
 from gcg_bench.text.noun_agreement import STEPS, relation
 from gcg_bench.text.noun_phrases import NounPhrase, read
@@ -54,6 +55,7 @@ class Unknown:
     Args:
         vectors: gives the vectors of texts, shape (n, d), e.g. `Encoder.vectors`.
         encoder: the digest of the encoder; without it, tables with unknown nouns are not stored.
+        quick: gives vectors in single precision, which are enough where nouns are not similar.
 
     Attributes:
         encoder: as above.
@@ -61,22 +63,52 @@ class Unknown:
     """
 
     def __init__(
-        self, vectors: Callable[[Sequence[str]], FloatArray], *, encoder: str = ""
+        self,
+        vectors: Callable[[Sequence[str]], FloatArray],
+        *,
+        encoder: str = "",
+        quick: Callable[[Sequence[str]], FloatArray] | None = None,
     ) -> None:
-        self._vectors = vectors
+        self._exact = _Nearness(vectors)
+        self._quick = self._exact if quick is None else _Nearness(quick)
         self.encoder, self.asked = encoder, False
-        self._known: dict[str, NDArray[np.float64]] = {}
 
     def prepare(self, nouns: Sequence[str]) -> None:
         """Embeds nouns together, which is faster than one by one."""
+        self._quick.embed(nouns)
+
+    def similarity(self, reference: str, prediction: str) -> float:
+        """The cosine of two nouns, in [0, 1]; 0 when a vector is 0.
+
+        Below the threshold it may be that of quick vectors.
+        """
+        self.asked = True
+        quick = self._quick.cosine(reference, prediction)
+        if quick < SIMILARITY_THRESHOLD - MARGIN:
+            return quick
+        return self._exact.cosine(reference, prediction)
+
+
+class _Nearness:
+    """Cosines of nouns, whose vectors are kept.
+
+    Args:
+        vectors: as in `Unknown`.
+    """
+
+    def __init__(self, vectors: Callable[[Sequence[str]], FloatArray]) -> None:
+        self._vectors = vectors
+        self._known: dict[str, NDArray[np.float64]] = {}
+
+    def embed(self, nouns: Sequence[str]) -> None:
+        """Embeds nouns that are new."""
         new = [noun for noun in dict.fromkeys(nouns) if noun not in self._known]
         if new:
             self._known.update(zip(new, self._vectors(new), strict=True))
 
-    def similarity(self, reference: str, prediction: str) -> float:
+    def cosine(self, reference: str, prediction: str) -> float:
         """The cosine of two nouns, in [0, 1]; 0 when a vector is 0."""
-        self.asked = True
-        self.prepare((reference, prediction))
+        self.embed((reference, prediction))
         one, other = self._known[reference], self._known[prediction]
         size = float(np.linalg.norm(one) * np.linalg.norm(other))
         return min(1.0, max(0.0, float(one @ other) / size)) if size else 0.0

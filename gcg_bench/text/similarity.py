@@ -1,14 +1,19 @@
 """Similarity of phrases as the cosine of their vectors, and its false-accept rate.
 
 The vectors come from an encoder (`gcg_bench.text.encoders`); this module only computes with them.
+Where similarities only decide whether a threshold is reached, quick vectors in single precision are
+enough: a similarity that is within `MARGIN` of the threshold is computed again from exact vectors.
+So what is decided is what exact vectors decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gcg_bench.text.embedding import MARGIN
 from gcg_bench.text.strangers import stranger_pairs
 from gcg_bench.types import FloatArray
 
@@ -17,6 +22,34 @@ Vectors = Mapping[str, NDArray[np.floating[Any]]]
 
 _ARTICLES = frozenset(("a", "an", "the", "some"))
 _BLOCK = 8192  # pairs whose vectors are in memory at a time
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Similarities from quick vectors that only decide whether thresholds are reached.
+
+    Attributes:
+        exact: gives the exact vectors of phrases, shape (n, d).
+        thresholds: where they decide.
+    """
+
+    exact: Callable[[Sequence[str]], FloatArray]
+    thresholds: Sequence[float]
+
+    def near(self, cosines: FloatArray) -> NDArray[np.bool_]:
+        """Which similarities are too near to a threshold; NaN never is."""
+        near = np.zeros(cosines.shape, dtype=bool)
+        for threshold in self.thresholds:
+            near |= np.abs(cosines - threshold) < MARGIN
+        return near
+
+    def again(self, pairs: Sequence[tuple[str, str]]) -> FloatArray:
+        """The similarities of pairs of phrases from their exact vectors, shape (n,)."""
+        phrases = sorted({phrase for pair in pairs for phrase in pair})
+        if not phrases:
+            return np.zeros(0)
+        unit = dict(zip(phrases, _unit(list(self.exact(phrases))), strict=True))
+        return np.array([np.clip(unit[a] @ unit[b], -1.0, 1.0) for a, b in pairs])
 
 
 def normalise(phrase: str) -> str:
@@ -56,6 +89,7 @@ def tables(
     vectors: Vectors,
     *,
     equal_is_one: bool,
+    decided: Decided | None = None,
 ) -> list[FloatArray]:
     """The tables of `similarity` for many images; each distinct phrase is normalised only once.
 
@@ -63,6 +97,7 @@ def tables(
         images: (reference phrases, predicted phrases) of each image.
         vectors: as in `similarity`.
         equal_is_one: as in `similarity`.
+        decided: where the similarities only decide, and the vectors are quick ones.
     """
     distinct = list(
         dict.fromkeys(t for image in images for side in image for t in side if t is not None)
@@ -82,7 +117,30 @@ def tables(
             similarities[np.ix_(*with_text)] = cosines
         return similarities
 
-    return [table(image) for image in images]
+    found = [table(image) for image in images]
+    if decided is not None:
+        _decide(found, images, decided, equal_is_one=equal_is_one)
+    return found
+
+
+def _decide(
+    found: Sequence[FloatArray],
+    images: Sequence[tuple[Sequence[str | None], Sequence[str | None]]],
+    decided: Decided,
+    *,
+    equal_is_one: bool,
+) -> None:
+    """Replaces the cosines that are too near to a threshold."""
+    near = [
+        (table, row, column, str(ours[row]), str(theirs[column]))
+        for table, (ours, theirs) in zip(found, images, strict=True)
+        for row, column in np.argwhere(decided.near(table)).tolist()
+    ]
+    if equal_is_one:
+        near = [each for each in near if normalise(each[3]) != normalise(each[4])]
+    again = decided.again([(ours, theirs) for *_, ours, theirs in near])
+    for (table, row, column, *_), value in zip(near, again.tolist(), strict=True):
+        table[row, column] = value
 
 
 def false_accept(
@@ -93,6 +151,7 @@ def false_accept(
     equal_is_one: bool,
     seed: int,
     pairs: int = 100_000,
+    exact: Callable[[Sequence[str]], FloatArray] | None = None,
 ) -> float:
     """The false-accept rate: the share of unrelated phrase pairs that reach the threshold.
 
@@ -108,6 +167,7 @@ def false_accept(
         equal_is_one: as in `similarity`.
         seed: seed of the draw.
         pairs: the largest number of pairs.
+        exact: gives the exact vectors of phrases, where `vectors` are quick ones.
     """
     phrases = [phrase for image in phrases_per_image for phrase in image]
     first, second = stranger_pairs(phrases_per_image, pairs=pairs, seed=seed)
@@ -116,11 +176,16 @@ def false_accept(
     distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys(phrases))}
     index = np.array([distinct[phrase] for phrase in phrases])
     unit = _unit([vectors[phrase] for phrase in distinct])
-    accepted = np.zeros(len(first), dtype=bool)
+    cosines = np.zeros(len(first))
     for start in range(0, len(first), _BLOCK):
         block = slice(start, start + _BLOCK)
-        cosines = np.einsum("nd,nd->n", unit[index[first[block]]], unit[index[second[block]]])
-        accepted[block] = cosines >= threshold
+        sides = (unit[index[side[block]]] for side in (first, second))
+        cosines[block] = np.einsum("nd,nd->n", *sides)
+    if exact is not None:
+        decided = Decided(exact, (threshold,))
+        near = np.flatnonzero(decided.near(cosines))
+        cosines[near] = decided.again([(phrases[first[k]], phrases[second[k]]) for k in near])
+    accepted = cosines >= threshold
     if equal_is_one:
         label = _labels(list(distinct))[index]
         accepted |= label[first] == label[second]

@@ -200,6 +200,14 @@ class Metric(ABC):
     citation: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def similarity_thresholds(self) -> tuple[float, ...] | None:
+        """Where `similarity` decides, when rows depend on nothing else of it; None by default.
+
+        Similarities may then be computed in single precision where they are not near a threshold.
+        """
+        return None
+
+    @property
     def laws_broken(self) -> Mapping[str, str]:
         """The laws of `gcg-bench selftest` that this metric cannot keep, each with the reason."""
         return {}

@@ -1,6 +1,7 @@
 """One image as every protocol sees it: all pairs, and why each phrase counted or did not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from gcg_bench import masks
@@ -84,7 +85,9 @@ def explain_image(
         UnknownName, EnvironmentProblem: Java or a protocol's encoder is needed and missing.
     """
     store = pair_up([samples[index_of(samples, image)]], predictions)
-    used = rules if rules is not None else [phrase_rule(protocol) for protocol in protocols]
+    asked = rules if rules is not None else [phrase_rule(protocol) for protocol in protocols]
+    # the values are shown, so they are exact ones
+    used = [None if rule is None else replace(rule, thresholds=None) for rule in asked]
     pairs = [
         store.with_features(protocol.needs | _OVERLAPS, rule)[0]
         for protocol, rule in zip(protocols, used, strict=True)
