@@ -7,6 +7,7 @@ Here the same program with the same arguments stays alive between them.
 import subprocess
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -27,13 +28,17 @@ class LiveMeteor:
             errors="replace",  # half a surrogate pair, as the package writes it
         )
 
-    def __call__(self, lines: Sequence[str]) -> np.ndarray:
-        """METEOR's numbers of each line: shape (n, 23)."""
+    def __init__(self) -> None:
+        self._one = Lock()
+
+    def __call__(self, lines: Sequence[str], programs: object = None) -> np.ndarray:
+        """METEOR's numbers of each line: shape (n, 23); two threads may ask at once."""
         rows = []
-        for line in lines:
-            self._program.stdin.write(f"{line}\n")
-            self._program.stdin.flush()
-            rows.append(self._program.stdout.readline().split())
+        with self._one:
+            for line in lines:
+                self._program.stdin.write(f"{line}\n")
+                self._program.stdin.flush()
+                rows.append(self._program.stdout.readline().split())
         return np.array(rows, dtype="<f8").reshape(-1, meteor.METEOR_NUMBERS)
 
     def close(self) -> None:
