@@ -31,6 +31,16 @@ class GcgBenchError(Exception):
     def __init__(self, message: str = "") -> None:
         super().__init__(shortened(message, _MAX_MESSAGE))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How an error travels between processes: as it is, without its arguments of old."""
+        return _travelled, (type(self), self.args), self.__dict__
+
+
+def _travelled(kind: type[GcgBenchError], parts: tuple[object, ...]) -> GcgBenchError:
+    error = kind.__new__(kind)
+    error.args = parts
+    return error
+
 
 class BadData(GcgBenchError):
     """The content of a file is not valid in its format.

@@ -9,14 +9,16 @@ from typing import Literal
 import click
 
 from gcg_bench import tasks
-from gcg_bench.cli import options
-from gcg_bench.cli.console import say, shown
+from gcg_bench.cli import division_options, options
+from gcg_bench.cli.console import progress, say, shown
+from gcg_bench.cli.division_options import DivisionOptions
 from gcg_bench.cli.given_runs import MadeRun, made_run
 from gcg_bench.cli.options import DataOptions, OutputOptions, ScoringOptions
 from gcg_bench.cli.showing import say_stated, show
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData
 from gcg_bench.pipeline import spec
+from gcg_bench.pipeline.division import Division, stored_from
 from gcg_bench.pipeline.evaluate import Evaluated, predictions_of, score_run
 from gcg_bench.pipeline.from_files import scored_files
 from gcg_bench.pipeline.predict import complete
@@ -56,14 +58,16 @@ from gcg_bench.types import Prediction
     is_flag=True,
     help="Score predictions of a run that were changed after the run wrote them.",
 )
+@division_options.division
 @options.quiet
 @options.as_json
-@options.given(DataOptions, ScoringOptions, OutputOptions, MadeRun)
-def score(
+@options.given(DataOptions, ScoringOptions, OutputOptions, MadeRun, DivisionOptions)
+def score(  # noqa: PLR0913
     data: DataOptions,
     scoring: ScoringOptions,
     output: OutputOptions,
     made: MadeRun,
+    divided: DivisionOptions,
     *,
     predictions: Path,
     seed: int,
@@ -80,15 +84,16 @@ def score(
         raise BadOption(
             "--explain shows one image and --diagnosis all images: give only one of them"
         )
+    division = Division(divided.shard_size, divided.jobs, bar=partial(progress, quiet=output.quiet))
     if Run.is_run(predictions):
         if accept_edits:
             _accept_edits(Run.open(predictions), output)
-        return _score_run(Run.open(predictions), data, scoring, output, explain, seed)
+        return _score_run(Run.open(predictions), data, scoring, output, explain, seed, division)
     if data.split is None:
         raise without_split(predictions)
     if made.out is not None:
         return _score_into(made, predictions, data, scoring, output, seed)
-    return _score_files(predictions, data, scoring, output, explain, seed)
+    return _score_files(predictions, data, scoring, output, explain, seed, division)
 
 
 def _score_into(
@@ -180,10 +185,12 @@ def _score_run(
     output: OutputOptions,
     explain: str | None,
     seed: int,
+    division: Division,
 ) -> int:
     settings = run.settings
     if options_.limit is not None and shard_of(settings) is not None:
         raise BadOption("a shard is scored whole: drop --limit, or merge the shards first")
+    in_memory = explain is not None or shard_of(settings) is not None
     sizes = StatedSizes(run.folder)
     data = spec.DataSpec(
         dataset=options_.dataset or settings["dataset"],
@@ -194,6 +201,7 @@ def _score_run(
         shipped=options_.dataset is None,
         sizes=sizes,
         shard=shard_of(settings),
+        stored_from=None if in_memory else stored_from(division),
     ).load()
     say_stated(sizes, quiet=output.quiet)
     for name, value in (("dataset", data.card.name), ("split", data.split)):
@@ -206,7 +214,12 @@ def _score_run(
         return _explain(data, predictions, chosen, explain, output, run)
     _refuse_diagnosis(scoring, tasks.load(data.task))
     evaluated = score_run(
-        run, data, chosen, limited=limited, message=partial(say, quiet=output.quiet)
+        run,
+        data,
+        chosen,
+        limited=limited,
+        division=division,
+        message=partial(say, quiet=output.quiet),
     )
     if not limited:
         write_board(run)
@@ -220,6 +233,7 @@ def _score_files(
     output: OutputOptions,
     explain: str | None,
     seed: int,
+    division: Division,
 ) -> int:
     sizes = StatedSizes(path)
     data = _data_of_files(options_, sizes).load()
@@ -244,6 +258,7 @@ def _score_files(
         missing=chosen.missing,
         resampling=chosen.resampling,
         label=shown(path),
+        division=division,
     )
     noted = [
         replace(result, notes=(*result.notes, *reading.sentences(result.protocol.parts)))

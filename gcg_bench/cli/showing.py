@@ -9,10 +9,12 @@ from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.diagnosis_tables import print_diagnosis
 from gcg_bench.cli.options import OutputOptions, ScoringOptions
 from gcg_bench.cli.score_tables import print_scores, print_spread
+from gcg_bench.data.stored_samples import StoredSamples
 from gcg_bench.errors import shortened
 from gcg_bench.pipeline.evaluate import Evaluated
 from gcg_bench.pipeline.score import title_of
 from gcg_bench.predictions.stated_sizes import StatedSizes
+from gcg_bench.runs.stored_predictions import StoredPredictions
 from gcg_bench.scoring.features import pair_up
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import phrase_rule
@@ -61,8 +63,12 @@ def show(
                 print_spread(stdout(), result, drawn)
         if diagnosis is not None:
             print_diagnosis(stdout(), diagnosis, slices=scoring.diagnosis)
-    say_failed(evaluated.predictions.values(), evaluated.data.noun, quiet=output.quiet)
-    return 1 if any(result.failed for result in evaluated.results) else 0
+    failed = max((result.failed for result in evaluated.results), default=0)
+    if not isinstance(evaluated.predictions, StoredPredictions):
+        say_failed(evaluated.predictions.values(), evaluated.data.noun, quiet=output.quiet)
+    elif failed:
+        say(f"{failed} {evaluated.data.noun} failed: their lines hold an error", quiet=output.quiet)
+    return 1 if failed else 0
 
 
 def _as_json(
@@ -82,6 +88,10 @@ def _diagnosis(
     """The kinds of mistakes; None when they are not shown or no protocol counts them."""
     protocol = _counting_mistakes(evaluated)
     wanted = scoring.diagnosis or not (output.as_json or output.quiet)
+    if isinstance(evaluated.data.samples, StoredSamples):
+        wanted = False  # they are counted with all pairs in memory
+        if scoring.diagnosis:
+            say("--diagnosis: not shown for images that are scored in shards", quiet=output.quiet)
     if protocol is None or not wanted:
         return None
     store = pair_up(evaluated.data.samples, evaluated.predictions)

@@ -1,12 +1,14 @@
 """Data sets: a card, a split and a root become samples; file formats are plug-ins (`formats/`)."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gcg_bench.data.cards import DataCard, data_folder, load_card, locate
+from gcg_bench.data.stored_samples import StoredSamples, changed_samples
 from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.paths import anchored
@@ -25,14 +27,15 @@ class Dataset:
     Attributes:
         card: the data card; `tasks` holds the one task that was chosen.
         split: the split's name.
-        samples: in the order of the file; ids are unique.
+        samples: in the order of the file; ids are unique. A tuple, or samples that are read from
+            their file when they are asked for (`StoredSamples`).
         files: annotation file name -> sha256 (hex); empty for generated data.
         limit: how many samples were asked for, the first of the file; None for all.
     """
 
     card: DataCard
     split: str
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     files: Mapping[str, str]
     limit: int | None = None
 
@@ -44,6 +47,8 @@ class Dataset:
     @property
     def noun(self) -> str:
         """What the queries are called, see `noun_of`."""
+        if isinstance(self.samples, StoredSamples):
+            return "queries" if self.samples.several else "images"
         return noun_of(sample.query for sample in self.samples)
 
     @property
@@ -66,6 +71,7 @@ def load_dataset(
     shipped: bool = False,
     task: str | None = None,
     sizes: Sizes | None = None,
+    stored_from: int | None = None,
 ) -> Dataset:
     """A split of a data set.
 
@@ -79,6 +85,8 @@ def load_dataset(
         task: one of the card's tasks; the first by default.
         sizes: gives the (height, width) of images by query id, where neither the annotations nor
             a picture says it; asked only then.
+        stored_from: bytes of annotation files from which on samples stay in them, where the format
+            can do so; they are then read when they are asked for.
 
     Raises:
         UnknownName: no such card, format or split, or the card has no such task.
@@ -95,10 +103,12 @@ def load_dataset(
     plugin = module("data.formats", card.format, "data set format")
     taken = inspect.signature(plugin.read).parameters
     more = {"sizes": sizes} if sizes is not None and "sizes" in taken else {}
-    samples = tuple(
-        _of_task(sample, card)
-        for sample in plugin.read(card, split, data_root, limit=limit, **more)
-    )
+    stored: StoredSamples | None = None
+    if stored_from is not None and limit is None and hasattr(plugin, "stored"):
+        size = sum(file.stat().st_size for file in annotation_files(card, split, data_root))
+        stored = plugin.stored(card, split, data_root) if size >= stored_from else None
+    drawn = plugin.read(card, split, data_root, limit=limit, **more) if stored is None else stored
+    samples = changed_samples(drawn, partial(_of_task, card=card))
     files = annotation_files(card, split, data_root)
     return Dataset(card, split, samples, {file.name: file_sha256(file) for file in files}, limit)
 

@@ -110,6 +110,14 @@ class _Limited(io.RawIOBase):
         return len(block)
 
 
+def is_plain(file: Path) -> bool:
+    """Whether a file's bytes are read as they are: it is neither packed nor in another encoding."""
+    with file.open("rb") as raw:
+        start = raw.read(_TAR[0])
+    packed = start.startswith(_GZIP)
+    return not packed and not any(start.startswith(mark) for mark, _ in _MARKS)
+
+
 @contextmanager
 def opened(file: Path, *, most: int = limits.DOCUMENT) -> Iterator[BinaryIO]:
     """A file as a stream of UTF-8 bytes; a byte order mark of UTF-8 stays.

@@ -17,7 +17,7 @@ union of all predicted masks. Published evaluators differ in four choices, which
               data set. The code of LISA asks the first wording of each image of ReasonSeg.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,15 +107,21 @@ def counted(pair: Pair, reference: Reference, no_mask: NoMask, refusals: Refusal
     return Counted(both, union)
 
 
-def left_out(pairs: Sequence[Pair], asked: Asked) -> frozenset[str]:
-    """The ids of the queries that do not count; see the module."""
-    if asked == "all":
-        return frozenset()
-    seen: set[str] = set()
-    later = []
-    for pair in pairs:
-        query = pair.sample.query
-        if query.image_id in seen:
-            later.append(query.id)
-        seen.add(query.image_id)
-    return frozenset(later)
+def first_asked(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Image -> its first query, of parts in the order of the split."""
+    firsts: dict[str, str] = {}
+    for part in parts:
+        for image, query in part.items():
+            firsts.setdefault(image, query)
+    return firsts
+
+
+def left_out(pairs: Sequence[Pair], firsts: Mapping[str, str]) -> frozenset[str]:
+    """The ids of the queries of which an earlier one asks about the same image.
+
+    Args:
+        pairs: some pairs of the split.
+        firsts: image -> its first query in the split; empty where all queries count.
+    """
+    queries = (pair.sample.query for pair in pairs)
+    return frozenset(q.id for q in queries if firsts.get(q.image_id, q.id) != q.id)

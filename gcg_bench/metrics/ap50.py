@@ -12,7 +12,7 @@ Sound form (`ties="one_step"`, `max_detections=0`): all detections are one step 
 that AP50 is the value at the single operating point of the run, and every detection counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -142,23 +142,36 @@ class AP50(Metric):
             return {"AP50": ordered_precision(rows, weights)}
         return {"AP50": stepwise_precision(rows, weights)}
 
-    def notes(self, pairs: Sequence[Pair]) -> list[str]:
+    @property
+    def waits(self) -> bool:
+        return False  # what is merged serves `remarks` alone
+
+    def part(self, pairs: Sequence[Pair]) -> tuple[int, int, int]:
+        """References with odd annotation ids, masks not looked at, and images with such masks."""
+        left_out = [
+            len(pair.prediction.grounding.masked) - len(self._looked_at(pair)) for pair in pairs
+        ]
+        lost = sum(pair.sample.lost_by_ids for pair in pairs)
+        return lost, sum(left_out), sum(count > 0 for count in left_out)
+
+    def merge(self, parts: Iterable[tuple[int, int, int]]) -> tuple[int, int, int]:
+        """The sums."""
+        lost, masks, images = map(sum, zip((0, 0, 0), *parts, strict=True))
+        return lost, masks, images
+
+    def remarks(self, merged: tuple[int, int, int]) -> list[str]:
         """The effect of the order of images and of annotation ids, and masks not looked at."""
+        lost, masks, images = merged
         sentences = []
         if self.ties == "image_order":
             sentences.append("AP50 depends on the order of the images, and so does its interval")
-            lost = sum(pair.sample.lost_by_ids for pair in pairs)
             if lost:
                 sentences.append(
                     f"the published evaluator would print another AP50: {lost:,} reference masks"
                     " have the annotation id 0, none, or one that others have, and pycocotools"
                     " loses these; here they count like all others"
                 )
-        left_out = [
-            len(pair.prediction.grounding.masked) - len(self._looked_at(pair)) for pair in pairs
-        ]
-        if masks := sum(left_out):
-            images = sum(count > 0 for count in left_out)
+        if masks:
             sentences.append(
                 f"AP50 looks at the first {self.max_detections} masks of an image: it did not look"
                 f" at {masks:,} masks in {images:,} images"

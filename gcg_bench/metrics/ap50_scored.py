@@ -8,7 +8,7 @@ Source: COCO detection evaluation (pycocotools COCOeval, areaRng all), crowd rul
 a largest number of detections.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -92,9 +92,18 @@ class ScoredAP50(Metric):
     law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (COCO,)
 
-    def fit(self, pairs: Sequence[Pair]) -> bool:
+    def part(self, pairs: Sequence[Pair]) -> set[bool]:
+        """Whether masks carry a confidence: all answers that occur."""
+        return {confidence is not None for confidence in _confidences(pairs)}
+
+    def merge(self, parts: Iterable[set[bool]]) -> set[bool]:
+        """The answers that occur in any part."""
+        return set().union(*parts)
+
+    def prepare(self, pairs: Sequence[Pair], merged: set[bool]) -> bool:
         """Whether the confidences of the run are used: only when every detection has one."""
-        return all(confidence is not None for confidence in _confidences(pairs))
+        del pairs
+        return False not in merged
 
     def measure(self, pair: Pair, fitted: bool) -> Row:
         truth = pair.sample.truth
@@ -118,12 +127,11 @@ class ScoredAP50(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"AP50_scored": stepwise_precision(rows, weights)}
 
-    def notes(self, pairs: Sequence[Pair]) -> list[str]:
+    def remarks(self, merged: set[bool]) -> list[str]:
         """The effect of missing confidences on the score."""
-        scored = [confidence is not None for confidence in _confidences(pairs)]
-        if scored and all(scored):
+        if merged == {True}:
             return []
-        some = "some" if any(scored) else "the"
+        some = "some" if True in merged else "the"
         return [f"AP50_scored is taken at one operating point: {some} masks carry no confidence"]
 
     def explain(self, pair: Pair) -> list[Reason]:

@@ -11,7 +11,7 @@ images: a subset changes the score of every image, and a single image scores 0. 
 frequencies of the full set: the score of an image is fixed, and its weight is drawn.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcg_bench.metrics import ratio
+from gcg_bench.text.ngrams import Documents, ngram_keys, word_keys
 from gcg_bench.types import Claim, Direction, FloatArray, Metric, Pair, Row, Rows, ScoreSpec, claims
 
 Captions = tuple[tuple[str, ...], str]
@@ -63,10 +64,18 @@ class CIDEr(Metric):
     law_claims: ClassVar[Mapping[str, Mapping[str, Claim]]] = _CLAIMS
     citation: ClassVar[tuple[str, ...]] = (_CITATION,)
 
-    def fit(self, pairs: Sequence[Pair]) -> Mapping[Captions, float]:
-        """The captions of each image -> its score; all images are scored together."""
+    def part(self, pairs: Sequence[Pair]) -> Documents:
+        """The n-grams of the references of some images, each with the number of its images."""
+        return Documents.of([pair.references for pair in pairs], self.n)
+
+    def merge(self, parts: Iterable[Documents]) -> Documents:
+        """The document frequencies over all images."""
+        return Documents.joined(parts, self.n)
+
+    def prepare(self, pairs: Sequence[Pair], merged: Documents) -> Mapping[Captions, float]:
+        """The captions of each image -> its score."""
         captions = [_captions(pair) for pair in pairs]
-        scored = cider_d(captions, n=self.n, sigma=self.sigma).tolist()
+        scored = cider_d(captions, n=self.n, sigma=self.sigma, documents=merged).tolist()
         return dict(zip(captions, scored, strict=True))
 
     def measure(self, pair: Pair, fitted: Mapping[Captions, float]) -> Row:
@@ -75,12 +84,11 @@ class CIDEr(Metric):
     def reduce(self, rows: Rows, weights: FloatArray) -> Mapping[str, FloatArray]:
         return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
 
-    def notes(self, pairs: Sequence[Pair]) -> tuple[str, ...]:
+    def remarks(self, merged: Documents) -> tuple[str, ...]:
         """That CIDEr says nothing of one image, or of references that are all alike."""
-        if len(pairs) == 1:
+        if merged.images == 1:
             return ("CIDEr of one image is 0 by its formula and says nothing of the caption",)
-        references = {pair.references for pair in pairs}
-        if len(references) == 1:
+        if merged.images and merged.alike:
             return ("CIDEr of references that are all alike is 0 by its formula and says nothing",)
         return ()
 
@@ -93,19 +101,33 @@ def _captions(pair: Pair) -> Captions:
     return pair.references, pair.hypothesis
 
 
-def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray:
+def cider_d(
+    captions: Sequence[Captions], *, n: int, sigma: float, documents: Documents | None = None
+) -> FloatArray:
     """CIDEr-D of the (references, hypothesis) of each image, shape (images,).
 
-    Captions have numbers: first the hypotheses of all images, then all references, image by image.
+    The score of an image does not depend, in any bit, on which other images are given: within a
+    caption, n-grams are summed in the order of their keys.
+
+    Args:
+        captions: the captions of some images.
+        n: the longest n-grams.
+        sigma: of the penalty on the difference in length.
+        documents: the document frequencies; those of the captions given by default.
     """
+    if documents is None:
+        documents = Documents.of([references for references, _ in captions], n)
     images = len(captions)
+    # captions have numbers: first the hypotheses of all images, then all references, image by image
     texts = [*(h for _, h in captions), *chain.from_iterable(r for r, _ in captions)]
     many = np.array([len(r) for r, _ in captions], dtype=np.int64)
     image = np.concatenate([np.arange(images), np.repeat(np.arange(images), many)])
-    words, caption = _numbered(texts)
+    words, caption = word_keys(texts)
     similarity = np.zeros(len(texts) - images)
-    for grams, owner in _runs(words, caption, n):
-        similarity += _similarity(grams, owner, image, images)
+    for length, (keys, owner) in enumerate(ngram_keys(words, caption, n)):
+        distinct, grams = np.unique(keys, return_inverse=True)
+        weight = documents.weights(length, distinct)
+        similarity += _similarity(grams, owner, image, images, weight)
     # 2-grams of a caption
     bigrams = np.maximum(np.bincount(caption, minlength=len(texts)) - 1, 0)
     apart = bigrams[image[images:]] - bigrams[images:]
@@ -114,39 +136,24 @@ def cider_d(captions: Sequence[Captions], *, n: int, sigma: float) -> FloatArray
     return np.asarray(10 * total / n / np.maximum(many, 1), dtype=np.float64)
 
 
-def _numbered(texts: Sequence[str]) -> tuple[IntArray, IntArray]:
-    """All words of all captions as numbers from 0, and the caption of each word."""
-    split = [text.split() for text in texts]
-    known: dict[str, int] = {}
-    words = [known.setdefault(word, len(known)) for word in chain.from_iterable(split)]
-    caption = np.repeat(np.arange(len(split)), [len(row) for row in split])
-    return np.array(words, dtype=np.int64), caption
+def _similarity(
+    grams: IntArray, caption: IntArray, image: IntArray, images: int, weight: FloatArray
+) -> FloatArray:
+    """Clipped tf-idf cosine of each reference and its hypothesis, shape (references,).
 
-
-def _runs(words: IntArray, caption: IntArray, n: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yields for each length from 1 to n all n-grams as numbers from 0, and their captions."""
-    size = int(words.max(initial=0)) + 1
-    starts, grams = np.arange(len(words)), words
-    yield grams, caption
-    for more in range(1, n):
-        # an n-gram is a shorter n-gram and the next word, if both are in the same caption
-        inside = starts[starts + more < len(words)]
-        longer = caption[inside] == caption[inside + more]
-        grams, starts = grams[: len(inside)][longer], inside[longer]
-        grams = np.unique(grams * size + words[starts + more], return_inverse=True)[1]
-        yield grams, caption[starts]
-
-
-def _similarity(grams: IntArray, caption: IntArray, image: IntArray, images: int) -> FloatArray:
-    """Clipped tf-idf cosine of each reference and its hypothesis, shape (references,)."""
-    size = int(grams.max(initial=0)) + 1
+    Args:
+        grams: the n-grams of all captions as numbers from 0, in the order of their keys.
+        caption: the caption of each.
+        image: the image of each caption; the first `images` captions are the hypotheses.
+        images: the number of images.
+        weight: of each number.
+    """
+    size = max(1, len(weight))
     # one entry for each n-gram of each caption; they are sorted by caption: hypotheses are first
     entries, counts = np.unique(caption * size + grams, return_counts=True)
     owner, gram = np.divmod(entries, size)
     split = int(np.searchsorted(owner, images))
     sought = image[owner[split:]] * size + gram[split:]  # the same n-gram in the hypothesis
-    frequency = np.bincount(np.unique(sought) % size, minlength=size)
-    weight = np.log(max(images, 1)) - np.log(np.maximum(frequency, 1))
     value = counts * weight[gram]
     norm = np.sqrt(np.bincount(owner, value**2, minlength=len(image)))
     at = np.searchsorted(entries[:split], sought)

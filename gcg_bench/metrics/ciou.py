@@ -7,7 +7,7 @@ of GSVA (`refusals="asked_again"`); `gcg_bench.matching.expressions` says what t
 published sums run in single precision, these in double precision; they differ by about 1e-6.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from gcg_bench.matching.expressions import (
     Reference,
     Refusals,
     counted,
+    first_asked,
     left_out,
 )
 from gcg_bench.metrics import share
@@ -93,9 +94,22 @@ class CumulativeIoU(Metric):
             "added phrase": "a first mask brings all other pixels of the reference into the union",
         }
 
-    def fit(self, pairs: Sequence[Pair]) -> frozenset[str]:
+    @property
+    def waits(self) -> bool:
+        return self.asked != "all"
+
+    def part(self, pairs: Sequence[Pair]) -> dict[str, str]:
+        """The first query of each image; nothing where all queries count."""
+        queries = (pair.sample.query for pair in pairs)
+        return first_asked({q.image_id: q.id} for q in queries) if self.waits else {}
+
+    def merge(self, parts: Iterable[dict[str, str]]) -> dict[str, str]:
+        """The first query of each image of the split."""
+        return first_asked(parts)
+
+    def prepare(self, pairs: Sequence[Pair], merged: dict[str, str]) -> frozenset[str]:
         """The queries that do not count, by id."""
-        return left_out(pairs, self.asked)
+        return left_out(pairs, merged)
 
     def measure(self, pair: Pair, fitted: frozenset[str]) -> Row:
         if pair.sample.id in fitted:

@@ -8,7 +8,7 @@ the same name ("generalized IoU"). Source: the published evaluators of LISA and 
 the number of expressions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,6 +18,7 @@ from gcg_bench.matching.expressions import (
     Reference,
     Refusals,
     counted,
+    first_asked,
     left_out,
 )
 from gcg_bench.metrics import share
@@ -88,9 +89,22 @@ class MeanExpressionIoU(Metric):
             return {}
         return {"images twice": "the number of expressions is divided by with an epsilon added"}
 
-    def fit(self, pairs: Sequence[Pair]) -> frozenset[str]:
+    @property
+    def waits(self) -> bool:
+        return self.asked != "all"
+
+    def part(self, pairs: Sequence[Pair]) -> dict[str, str]:
+        """The first query of each image; nothing where all queries count."""
+        queries = (pair.sample.query for pair in pairs)
+        return first_asked({q.image_id: q.id} for q in queries) if self.waits else {}
+
+    def merge(self, parts: Iterable[dict[str, str]]) -> dict[str, str]:
+        """The first query of each image of the split."""
+        return first_asked(parts)
+
+    def prepare(self, pairs: Sequence[Pair], merged: dict[str, str]) -> frozenset[str]:
         """The queries that do not count, by id."""
-        return left_out(pairs, self.asked)
+        return left_out(pairs, merged)
 
     def measure(self, pair: Pair, fitted: frozenset[str]) -> Row:
         if pair.sample.id in fitted:

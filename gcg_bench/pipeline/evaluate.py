@@ -12,13 +12,15 @@ from typing import Any
 
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
+from gcg_bench.data.stored_samples import StoredSamples
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.choice import executor_of
 from gcg_bench.execution.executors import Executor
 from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import code_of, refuse_task
 from gcg_bench.files import paths
-from gcg_bench.pipeline.predict import complete, predict
+from gcg_bench.pipeline.division import Division
+from gcg_bench.pipeline.predict import Missing, absent_of, complete, predict
 from gcg_bench.pipeline.remarks import afterwards, beforehand, of_part
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
@@ -27,10 +29,13 @@ from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
 from gcg_bench.pipeline.wording import in_own_words
 from gcg_bench.runs import Run
 from gcg_bench.runs.disk_space import require_disk
+from gcg_bench.runs.index import RunIndex
 from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.retrying import FAILED_FILE, set_aside_failed
 from gcg_bench.runs.seals import refuse_changed_lines
+from gcg_bench.runs.stored_predictions import StoredPredictions
 from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.row_store import remove_temporary
 from gcg_bench.scoring.score import ready
 from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.storage import keep
@@ -178,17 +183,20 @@ def score_run(
     scoring: ScoringSpec,
     *,
     limited: bool = False,
+    division: Division | None = None,
     message: Message = print,
 ) -> Evaluated:
     """Scores the predictions of a run, and keeps rows and scores in it.
 
-    The run is locked meanwhile: predictions that were added would not be in the scores.
+    The run is locked meanwhile: predictions that were added would not be in the scores. Of a data
+    set whose samples stay in their file the predictions stay in theirs.
 
     Args:
         run: the run.
         data: the references.
         scoring: how predictions are scored.
         limited: the data are only a part of what the run answers: nothing is kept.
+        division: how a large split is divided; temporary files lie in the run folder.
         message: takes what the user should know meanwhile.
 
     Raises:
@@ -196,7 +204,9 @@ def score_run(
         EnvironmentProblem: Java or an encoder is needed and missing.
     """
     with nullcontext() if limited else run.locked():
-        predictions = predictions_of(run, data, scoring, limited=limited)
+        predictions = _predictions(run, data, scoring, limited=limited)
+        if not limited:
+            remove_temporary(run.folder)
         message("scoring ...")
         results = score(
             data,
@@ -206,12 +216,34 @@ def score_run(
             missing=scoring.missing,
             resampling=scoring.resampling,
             label=label_of(run),
+            division=replace(division or Division(), folder=None if limited else run.folder),
         )
         part = tuple(of_part(run, data))
         results = [replace(result, notes=(*part, *result.notes)) for result in results]
         if not limited:
             results = [keep(run, result) for result in results]
     return Evaluated(data, run, predictions, tuple(results))
+
+
+def _predictions(
+    run: Run, data: Dataset, scoring: ScoringSpec, *, limited: bool
+) -> Mapping[str, Prediction]:
+    """The predictions of a run, in memory where the samples are."""
+    if isinstance(data.samples, StoredSamples):
+        return _stored_predictions(run, data.samples, data.noun, scoring.missing)
+    return predictions_of(run, data, scoring, limited=limited)
+
+
+def _stored_predictions(
+    run: Run, samples: StoredSamples, noun: str, missing: Missing
+) -> StoredPredictions:
+    """The predictions of a run, left in its files; see `complete`."""
+    refuse_changed_lines(run.folder)
+    index = RunIndex(run.folder)
+    present, wanted = set(index.ids()), set(samples.ids)
+    strangers = [id_ for id_ in index.ids() if id_ not in wanted] if present - wanted else []
+    absent = absent_of(samples.ids, present, strangers, noun, missing=missing)
+    return StoredPredictions(index, samples.ids, frozenset(absent))
 
 
 def predictions_of(

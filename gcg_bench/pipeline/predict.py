@@ -1,6 +1,6 @@
 """Prediction: every query of a data set goes to a model, and its answers go to a run."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Container, Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
 from typing import Literal
@@ -132,22 +132,45 @@ def complete(
             raise BadData(f"two predictions of one {one_of(noun)}", image=prediction.id)
         else:
             by_id[prediction.id] = prediction
-    if strangers and not limited:
+    ids = [sample.id for sample in samples]
+    for id_ in absent_of(ids, by_id, [] if limited else strangers, noun, missing=missing):
+        by_id[id_] = Prediction(id_, error="no prediction")
+    return by_id
+
+
+def absent_of(
+    ids: Sequence[str],
+    present: Container[str],
+    strangers: Sequence[str],
+    noun: str,
+    *,
+    missing: Missing = "error",
+) -> list[str]:
+    """The queries without a prediction, which count as failures.
+
+    Args:
+        ids: the queries to score.
+        present: those that have a prediction.
+        strangers: predictions that are of other queries.
+        noun: what the queries are called.
+        missing: as in `complete`.
+
+    Raises:
+        MissingData, BadData: as in `complete`.
+    """
+    if strangers:
         raise BadData(
             f"{len(strangers)} predictions are of {noun} that are not in the split:"
             f" {_first_ten(strangers)}",
-            remedy="Is it the right data set and split? Its ids are such as"
-            f" {_first_ten([sample.id for sample in samples[:1]])}",
+            remedy=f"Is it the right data set and split? Its ids are such as {_first_ten(ids[:1])}",
         )
-    absent = [sample.id for sample in samples if sample.id not in by_id]
+    absent = [id_ for id_ in ids if id_ not in present]
     if absent and missing == "error":
         raise MissingData(
-            f"{len(absent)} of {len(samples)} {noun} have no prediction: {_first_ten(absent)}."
+            f"{len(absent)} of {len(ids)} {noun} have no prediction: {_first_ten(absent)}."
             " Predict them, or score them as empty with --missing empty"
         )
-    for id_ in absent:
-        by_id[id_] = Prediction(id_, error="no prediction")
-    return by_id
+    return absent
 
 
 def _first_ten(ids: Sequence[str]) -> str:

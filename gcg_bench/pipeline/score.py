@@ -7,14 +7,15 @@ from pathlib import Path
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, MissingData, RunConflict
+from gcg_bench.pipeline.division import Division, split_of
 from gcg_bench.pipeline.predict import Missing
-from gcg_bench.scoring.features import pair_up
 from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.score import Facts, score_protocol
+from gcg_bench.scoring.row_store import RowStore
+from gcg_bench.scoring.score import Facts, score_split
 from gcg_bench.scoring.signature import MEASURED_TOO, MEASUREMENT
 from gcg_bench.scoring.values import MeasuredOn, Resampling, data_text
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.types import Metric, Prediction, Rows
+from gcg_bench.types import Prediction
 
 
 def score(
@@ -26,6 +27,7 @@ def score(
     missing: Missing = "error",
     resampling: Resampling | None = None,
     label: str = "",
+    division: Division | None = None,
 ) -> list[Result]:
     """The results of the protocols, one each, in the order given.
 
@@ -37,6 +39,7 @@ def score(
         missing: the policy that `complete` was given.
         resampling: how intervals are drawn; 1,000 draws from seed 0 by default.
         label: whose predictions they are.
+        division: how a large split is divided; the results are the same.
 
     Raises:
         BadOption: `answered` names a field that says how answers are measured.
@@ -47,17 +50,22 @@ def score(
     if not dataset.samples:
         raise MissingData(f"{dataset.card.name} {dataset.split}: no images to score")
     task = tasks.load(dataset.task)
-    task.refuse_incomplete(dataset.samples)
     given = {name: str(value) for name, value in (answered or {}).items()}
     if taken := sorted(given.keys() & {*MEASUREMENT, *MEASURED_TOO}):
         raise BadOption(f"answered has {taken[0]!r}, which a signature says of the measurement")
-    store = pair_up(dataset.samples, predictions)
-    facts = Facts(measured_on(dataset, missing), given, references_digest(dataset), label)
-    shared: dict[Metric, Rows] = {}
-    return [
-        score_protocol(store, protocol, facts, resampling or Resampling(), shared=shared)
-        for protocol in (task.protocols if protocols is None else protocols)
-    ]
+    chosen = tuple(task.protocols if protocols is None else protocols)
+    division = division or Division()
+    split = split_of(dataset.samples, predictions, chosen, division)
+    several = len(split) > 1
+    return score_split(
+        split,
+        chosen,
+        Facts(measured_on(dataset, missing), given, references_digest(dataset), label),
+        resampling or Resampling(),
+        rows=RowStore.temporary(division.folder) if several else RowStore(None),
+        mapper=division.mapper(chosen, parts=len(split)),
+        bar=division.bar,
+    )
 
 
 def measured_on(dataset: Dataset, missing: Missing = "error") -> MeasuredOn:

@@ -1,7 +1,8 @@
 """Specifications: all that decides an evaluation, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from gcg_bench import tasks
 from gcg_bench.data import Dataset, Sizes, load_dataset
 from gcg_bench.data.cards import load_card
 from gcg_bench.data.elsewhere import with_images
+from gcg_bench.data.stored_samples import StoredSamples, changed_samples
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.process import START_TIMEOUT
 from gcg_bench.pipeline.changing import changed
@@ -38,6 +40,8 @@ class DataSpec:
         sizes: gives the sizes of images that the data set itself does not state, see
             `load_dataset`.
         shard: only the samples of this shard of what the other fields choose.
+        stored_from: bytes of annotation files from which on samples stay in them, see
+            `load_dataset`.
     """
 
     dataset: str | Path | Dataset = "grandf"
@@ -51,6 +55,7 @@ class DataSpec:
     images: str | None = None
     sizes: Sizes | None = None
     shard: Shard | None = None
+    stored_from: int | None = None
 
     def load(self) -> Dataset:
         """The data set, or the samples of one shard of it.
@@ -76,16 +81,16 @@ class DataSpec:
             raise BadOption(
                 f"the task {task.name} has no reply that models are given: drop --forced"
             )
-        samples = data.samples
+        samples: Sequence[Sample] = data.samples
         if self.images is not None:
-            samples = with_images(samples, data.card, data.split, self.root, self.images)
-        samples = tuple(_with_prompt(sample, self.prompt, task.instruction) for sample in samples)
+            own = tuple(samples)
+            samples = with_images(own, data.card, data.split, self.root, self.images)
+        prompted = partial(_with_prompt, prompt=self.prompt, instruction=task.instruction)
+        samples = changed_samples(samples, prompted)
         if self.forced:
-            samples = tuple(
-                replace(sample, query=replace(sample.query, forced=task.forced))
-                for sample in samples
-            )
-        task.refuse_incomplete(samples)
+            samples = changed_samples(samples, partial(_with_reply, reply=task.forced))
+        if not isinstance(samples, StoredSamples):  # others are checked when they are read
+            task.refuse_incomplete(samples)
         return replace(data, samples=samples)
 
     def variant(self) -> str:
@@ -118,6 +123,7 @@ class DataSpec:
             shipped=self.shipped,
             task=self.task,
             sizes=self.sizes,
+            stored_from=self.stored_from,
         )
 
 
@@ -247,3 +253,8 @@ def _with_prompt(sample: Sample, prompt: str | None, instruction: str) -> Sample
     if chosen == sample.query.prompt:
         return sample
     return replace(sample, query=replace(sample.query, prompt=chosen))
+
+
+def _with_reply(sample: Sample, reply: str) -> Sample:
+    """The sample with the reply that a model is given."""
+    return replace(sample, query=replace(sample.query, forced=reply))

@@ -67,6 +67,18 @@ class MaskOddities:
         if len(self._sample) < _SAMPLE:
             self._sample += [mask for mask, area in zip(found, areas, strict=True) if area > _SPECK]
 
+    def join(self, later: "MaskOddities") -> None:
+        """Adds what was collected of the answers that follow these."""
+        self.total += later.total
+        self.blank += later.blank
+        self.large += later.large
+        self.specks += later.specks
+        self.right = max(self.right, later.right)
+        self.bottom = max(self.bottom, later.bottom)
+        self._images += later._images
+        self._sample = (self._sample + later._sample)[:_SAMPLE]
+        self._first = {**later._first, **self._first}
+
     def found(self) -> list[Oddity]:
         """What is odd in all masks, one entry a kind."""
         drawn = self.total - self.blank

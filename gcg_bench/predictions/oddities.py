@@ -64,6 +64,10 @@ class _Kind:
             self.image, self.example = image, example
         self.count += count
 
+    def join(self, later: "_Kind") -> None:
+        if later.count:
+            self.add(later.image, later.example, later.count)
+
 
 @dataclass(slots=True)
 class TextOddities:
@@ -117,6 +121,19 @@ class TextOddities:
             self._add_alike(prediction.id, caption)
         else:
             self._empty.add(prediction.id, "")
+
+    def join(self, later: "TextOddities") -> None:
+        """Adds what was collected of the answers that follow these."""
+        for name in _KINDS:
+            getattr(self, name).join(getattr(later, name))
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(later, name))
+        self._answers += later._answers
+        self._phrases += later._phrases
+        self._first = {**later._first, **self._first}
+        self._unended += later._unended
+        self._longest = max(self._longest, later._longest)
+        self._ended += later._ended
 
     def found(self) -> list[Oddity]:
         """What is odd in all answers, one entry a kind."""
@@ -225,6 +242,13 @@ class TextOddities:
                 if words >= self._longest / 2:
                     kind.add(id_, tail)
         return kind
+
+
+_KINDS = (
+    "_marked", "_repeated", "_loops", "_outside", "_empty", "_open", "_damaged", "_wordless",
+    "_again",
+)  # fmt: skip
+_COUNTERS = ("_marks", "_captions", "_labels")
 
 
 def text_oddities(

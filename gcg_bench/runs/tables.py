@@ -4,7 +4,9 @@ A column `image_id` follows `id` where several queries share an image, then a co
 0, where a query does not count.
 """
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from gcg_bench.errors import BadData, BadOption
 from gcg_bench.files.tables import opened_table
 from gcg_bench.types import Rows
 
+_KEPT = 2**22  # numbers of a file that stay in memory once they were read
+_GROUP = 2**16  # rows of a group of the file
 _REMEDY = "Delete it and score the run again"
 
 
@@ -28,14 +32,58 @@ def write(file: Path, rows: Mapping[str, Rows]) -> None:
     Raises:
         BadOption: the rows belong to different images, or a metric name contains a dot.
     """
-    import pyarrow as pa
+    if isinstance(rows, RowsOnDisk):
+        shutil.copyfile(rows.file, file)
+        return
+    alike = all(table.images == table.ids for table in rows.values())
+    write_parts(file, [rows], images=not alike)
+
+
+def write_parts(file: Path, parts: Iterable[Mapping[str, Rows]], *, images: bool) -> None:
+    """Writes the rows of several metrics, given part by part; the division leaves no trace.
+
+    Args:
+        file: the file to write; an existing one is replaced.
+        parts: for each part of a split, in its order, metric name -> its rows; at least one.
+        images: whether a query is not the only one of its image.
+
+    Raises:
+        BadOption: the rows belong to different images, or a metric name contains a dot.
+    """
     from pyarrow import parquet
+
+    waiting: list[Any] = []
+    with ExitStack() as stack:
+        writer: Any = None
+        for rows in parts:
+            waiting.append(_table(rows, images=images))
+            if writer is None:
+                schema = waiting[0].schema
+                options = {"compression": "zstd", "write_page_checksum": True}
+                writer = stack.enter_context(parquet.ParquetWriter(file, schema, **options))
+            while sum(map(len, waiting)) > _GROUP:
+                waiting = _write_group(writer, waiting)
+        _write_group(writer, waiting)
+
+
+def _write_group(writer: Any, waiting: list[Any]) -> list[Any]:
+    """Writes the first rows of tables as one group; gives the tables of what is left."""
+    import pyarrow as pa
+
+    joined = pa.concat_tables(waiting).combine_chunks()
+    writer.write_table(joined.slice(0, _GROUP), row_group_size=_GROUP)
+    return [joined.slice(_GROUP)]
+
+
+def _table(rows: Mapping[str, Rows], *, images: bool) -> Any:
+    """The rows of several metrics as one arrow table."""
+    import pyarrow as pa
 
     ids = next((table.ids for table in rows.values()), ())
     columns = {"id": pa.array(ids, pa.string())}
-    images = next((table.images for table in rows.values()), ())
-    if images != ids:
-        columns["image_id"] = pa.array(images, pa.string())
+    if images:
+        named = next((table.images for table in rows.values()), ())
+        columns["image_id"] = pa.array(named, pa.string())
     for counted in [table.counted for table in rows.values() if table.counted is not None][:1]:
         columns["counted"] = _to_arrow(counted.astype(np.float64))
     for metric, table in rows.items():
@@ -48,18 +96,23 @@ def write(file: Path, rows: Mapping[str, Rows]) -> None:
             )
         for name, column in table.columns.items():
             columns[f"{metric}.{name}"] = _to_arrow(column)
-    table = pa.table(columns)
-    parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
+    return pa.table(columns)
 
 
-def read(file: Path) -> dict[str, Rows]:
+def read(file: Path, *, only: str | None = None) -> dict[str, Rows]:
     """The rows of every metric in a file: metric name -> its rows.
+
+    Args:
+        file: the file.
+        only: the one metric whose columns are read; all of them by default.
 
     Raises:
         BadData: the file was not written by `write`, or is damaged.
     """
     with opened_table(file, _REMEDY) as opened:
-        table = opened.read()
+        known = opened.schema_arrow.names
+        wanted = known if only is None else [n for n in known if _belongs(n, only)]
+        table = opened.read(columns=wanted)
         names = table.column_names
         ids = tuple(table.column("id").to_pylist()) if "id" in names else None
         images = tuple(table.column("image_id").to_pylist()) if "image_id" in names else ids
@@ -76,6 +129,45 @@ def read(file: Path) -> dict[str, Rows]:
     if images is None or not all(isinstance(image, str) for image in images):
         raise BadData("no column of image ids", file=file, field="image_id", remedy=_REMEDY)
     return {metric: Rows(ids, columns, images, counted) for metric, columns in metrics.items()}
+
+
+class RowsOnDisk(Mapping[str, Rows]):
+    """The rows of a parquet file by metric; the columns of a metric are read when it is asked for.
+
+    Args:
+        file: the file.
+        metrics: the metrics, in their order.
+        owner: what must stay while the file is needed.
+    """
+
+    def __init__(self, file: Path, metrics: Sequence[str], owner: object = None) -> None:
+        self.file, self._metrics, self._owner = file, tuple(metrics), owner
+        self._kept: dict[str, Rows] = {}
+        self._named: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+    def __getitem__(self, name: str) -> Rows:
+        if name not in self._metrics:
+            raise KeyError(name)
+        if name not in self._kept:
+            rows = read(self.file, only=name)[name]
+            # one tuple of ids serves all metrics
+            ids, images = self._named or (rows.ids, rows.images)
+            self._named = ids, images
+            if sum(len(kept) * len(kept.columns) for kept in self._kept.values()) > _KEPT:
+                self._kept.clear()
+            self._kept[name] = Rows(ids, rows.columns, images, rows.counted)
+        return self._kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._metrics)
+
+    def __len__(self) -> int:
+        return len(self._metrics)
+
+
+def _belongs(column: str, metric: str) -> bool:
+    """Whether a column is of a metric or says what the rows are of."""
+    return "." not in column or column.startswith(f"{metric}.")
 
 
 def _to_arrow(column: NDArray[Any]) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from gcg_bench import masks
 from gcg_bench.errors import BadOption
 from gcg_bench.scoring.phrase_rule import PhraseRule
-from gcg_bench.text import java, similarity, strangers
+from gcg_bench.text import java, similarity
 from gcg_bench.text.agreement import agreement_tables
 from gcg_bench.text.encoders import Encoder
 from gcg_bench.text.similarity import Decided
@@ -32,8 +32,6 @@ from gcg_bench.types import (
 )
 
 __all__ = ["FeatureStore", "PhraseRule", "overlaps", "pair_up", "pixel_counts", "texts_of"]
-
-_STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
 
 _WORDS = ("noun", "attributes", "agreement")  # the features of the agreement of phrases
 
@@ -95,23 +93,6 @@ class FeatureStore:
             [text for text in texts_of(pair.sample.truth) if text is not None]
             for pair in self.pairs
         ]
-
-    def false_accept(self, rule: PhraseRule, *, seed: int) -> float:
-        """The share of reference phrases of other images that the similarity gate would accept."""
-        return similarity.false_accept(
-            self.reference_phrases,
-            self._embedded(_encoder_of(rule), quick=True),
-            equal_is_one=rule.equal_is_one,
-            exact=_encoder_of(rule).vectors,
-            seed=seed,
-            pairs=_STRANGERS,
-        )
-
-    def false_agreement(self, rule: PhraseRule, *, seed: int) -> float:
-        """The share of reference phrases of other images whose nouns would agree."""
-        return strangers.false_agreement(
-            self.reference_phrases, rule.unknown, seed=seed, pairs=_STRANGERS
-        )
 
     def _value(self, name: str) -> Sequence[Any]:
         if name not in self._values:

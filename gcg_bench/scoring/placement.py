@@ -4,6 +4,7 @@ The masks are scored as they stand; a reader is told of a likely mistake in writ
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,56 +27,99 @@ _CHANGES: tuple[tuple[str, Callable[[FloatArray], FloatArray]], ...] = (
 )
 
 
-def lacking(pairs: Sequence[Pair], *, words: bool) -> str | None:
-    """What no reference of a split has, so that some scores say nothing of the model; else None.
+@dataclass(slots=True)
+class Placement:
+    """What is collected of pairs, part by part, to tell what references lack and masks miss.
 
-    Args:
-        pairs: all pairs of the split.
-        words: whether the words of phrases are compared.
+    Attributes:
+        pairs: how many were seen.
+        phrases: reference phrases.
+        masked: whether a reference has a mask.
+        worded: whether a reference has words.
+        sample: the masks of the references and of the answers of the first images that have both.
     """
-    phrases = [phrase for pair in pairs for phrase in pair.sample.truth.phrases]
-    if pairs and not any(phrase.masks for phrase in phrases):
-        return "no reference has a mask: 0 in a score that reads masks says nothing of the model"
-    if words and phrases and not any(phrase.text for phrase in phrases):
-        return (
-            "no reference mask has words: 0 in a score that reads words says nothing of the model"
-        )
-    return None
 
+    pairs: int = 0
+    phrases: int = 0
+    masked: bool = False
+    worded: bool = False
+    sample: list[tuple[list[Mask], list[Mask]]] = field(default_factory=list)
 
-def misplaced(pairs: Sequence[Pair]) -> str | None:
-    """What would make the masks of the first images fit their references; None for nothing.
-
-    A mask fits by its largest IoU with any reference of its image. Nothing is said of masks whose
-    mean is 0.3 or more, nor of fewer than three images.
-    """
-    sample = []
-    for pair in pairs:
-        references, predicted = _masks_of(pair.sample.truth), _masks_of(pair.prediction.grounding)
+    def add(self, pair: Pair) -> None:
+        """Adds one pair."""
+        truth = pair.sample.truth
+        self.pairs += 1
+        self.phrases += len(truth.phrases)
+        self.masked = self.masked or any(phrase.masks for phrase in truth.phrases)
+        self.worded = self.worded or any(phrase.text for phrase in truth.phrases)
+        if len(self.sample) == _SAMPLE:
+            return
+        references, predicted = _masks_of(truth), _masks_of(pair.prediction.grounding)
         if references and predicted and min(references[0].height, references[0].width) >= _SMALLEST:
-            sample.append((references, predicted))
-        if len(sample) == _SAMPLE:
-            break
-    if len(sample) < _FEWEST:
+            self.sample.append((references, predicted))
+
+    def join(self, later: "Placement") -> None:
+        """Adds what was collected of the pairs that follow these."""
+        self.pairs += later.pairs
+        self.phrases += later.phrases
+        self.masked = self.masked or later.masked
+        self.worded = self.worded or later.worded
+        self.sample = (self.sample + later.sample)[:_SAMPLE]
+
+    def lacking(self, *, words: bool) -> str | None:
+        """What no reference of a split has, so that some scores say nothing of the model.
+
+        Args:
+            words: whether the words of phrases are compared.
+        """
+        if self.pairs and not self.masked:
+            return (
+                "no reference has a mask: 0 in a score that reads masks says nothing of the model"
+            )
+        if words and self.phrases and not self.worded:
+            return (
+                "no reference mask has words: 0 in a score that reads words says nothing of the"
+                " model"
+            )
         return None
-    own = float(np.mean([_fit(masks.iou(*both)) for both in sample]))
-    if own >= _POOR:
-        return None
-    bitmaps = [(_bitmaps(references), _bitmaps(predicted)) for references, predicted in sample]
-    candidates = [
-        (f"when they are {name}", [_fit(_iou(r, change(p))) for r, p in bitmaps])
-        for name, change in _CHANGES
-    ]
-    candidates.append(("of other images: do the answers have the right ids?", _elsewhere(bitmaps)))
-    name, values = max(candidates, key=lambda candidate: float(np.mean(candidate[1])))
-    mean = float(np.mean(values))
-    if mean < (_ELSEWHERE if name.startswith("of") else _GOOD):
-        return None
-    fit = "the references" if name.startswith("of") else "their references"
-    return (
-        f"the masks of the first {len(sample)} images fit {fit} {name} (mean IoU {mean:.2f}, as"
-        f" they stand {own:.2f})"
-    )
+
+    def misplaced(self) -> str | None:
+        """What would make the masks of the first images fit their references; None for nothing.
+
+        A mask fits by its largest IoU with any reference of its image. Nothing is said of masks
+        whose mean is 0.3 or more, nor of fewer than three images.
+        """
+        if len(self.sample) < _FEWEST:
+            return None
+        own = float(np.mean([_fit(masks.iou(*both)) for both in self.sample]))
+        if own >= _POOR:
+            return None
+        bitmaps = [
+            (_bitmaps(references), _bitmaps(predicted)) for references, predicted in self.sample
+        ]
+        candidates = [
+            (f"when they are {name}", [_fit(_iou(r, change(p))) for r, p in bitmaps])
+            for name, change in _CHANGES
+        ]
+        elsewhere = _elsewhere(bitmaps)
+        candidates.append(("of other images: do the answers have the right ids?", elsewhere))
+        name, values = max(candidates, key=lambda candidate: float(np.mean(candidate[1])))
+        mean = float(np.mean(values))
+        if mean < (_ELSEWHERE if name.startswith("of") else _GOOD):
+            return None
+        fit = "the references" if name.startswith("of") else "their references"
+        return (
+            f"the masks of the first {len(self.sample)} images fit {fit} {name} (mean IoU"
+            f" {mean:.2f}, as they stand {own:.2f})"
+        )
+
+
+def placement_of(pairs: Sequence[Pair]) -> Placement:
+    """What is collected of all pairs of a split."""
+    placement = Placement()
+    for pair in pairs:
+        placement.add(pair)
+    return placement
 
 
 def _masks_of(grounding: Grounding) -> list[Mask]:

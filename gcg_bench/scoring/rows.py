@@ -1,6 +1,6 @@
 """Rows: what a metric counts in pairs, as columns."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,26 +9,32 @@ from numpy.typing import NDArray
 from gcg_bench.types import Metric, Pair, Rows
 
 
-def first_asked(pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+def first_asked(questions: Iterable[Hashable]) -> NDArray[np.bool_]:
     """Whether each query is the first one that asks what it asks, shape (n,)."""
-    seen: dict[object, int] = {}
-    firsts = [seen.setdefault(pair.sample.query.question, k) for k, pair in enumerate(pairs)]
-    return np.asarray(np.array(firsts, dtype=np.int64) == np.arange(len(pairs)), dtype=bool)
+    seen: dict[Hashable, int] = {}
+    firsts = [seen.setdefault(question, k) for k, question in enumerate(questions)]
+    return np.asarray(np.array(firsts, dtype=np.int64) == np.arange(len(firsts)), dtype=bool)
 
 
-def measure_counted(metric: Metric, pairs: Sequence[Pair], counted: NDArray[np.bool_]) -> Rows:
-    """The rows over all pairs, of which the metric sees those that count.
+def measure_counted(
+    metric: Metric, pairs: Sequence[Pair], counted: NDArray[np.bool_], merged: Any = None
+) -> Rows:
+    """The rows over some pairs of a split, of which the metric sees those that count.
 
     Args:
         metric: what measures.
-        pairs: all pairs.
-        counted: which of them count, at least one.
+        pairs: the pairs; with one that waits for what is merged, any part of the split.
+        counted: which of them count.
+        merged: what the metric merged over all pairs of the split, where it waits for that.
     """
+    seen = [pairs[k] for k in np.flatnonzero(counted).tolist()]
+    limited = [pair.limited_to(metric.needs) for pair in seen]
+    fitted = metric.prepare(limited, merged) if metric.waits else metric.fit(limited)
+    rows = measure_fitted(metric, seen, fitted)
     if counted.all():
-        return measure(metric, pairs)
-    seen = measure(metric, [pairs[k] for k in np.flatnonzero(counted).tolist()])
+        return rows
     columns = {}
-    for name, values in seen.columns.items():
+    for name, values in rows.columns.items():
         column = np.full(len(pairs), np.nan, dtype=values.dtype)
         if name in metric.lists:
             column[:] = [np.zeros(0)] * len(pairs)

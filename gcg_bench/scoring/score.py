@@ -1,33 +1,42 @@
-"""Scoring: pairs become rows, rows become scores with intervals and a signature."""
+"""Scoring: the parts of a split become rows, rows become scores with intervals and a signature.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from time import perf_counter
-from typing import TypeVar
+A split is one part or many. Every number, note and byte of the rows is the same for every division.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gcg_bench import __version__, statistics
-from gcg_bench.predictions.mask_oddities import mask_oddities
-from gcg_bench.predictions.oddities import text_oddities
-from gcg_bench.scoring.features import FeatureStore, PhraseRule
-from gcg_bench.scoring.floors import floors
-from gcg_bench.scoring.placement import lacking, misplaced
+from gcg_bench.scoring.features import FeatureStore
+from gcg_bench.scoring.floors import Words
+from gcg_bench.scoring.measuring import (
+    Part,
+    first_look,
+    phrase_rule,
+    second_look,
+    timed,
+)
 from gcg_bench.scoring.results import Result, reducer
-from gcg_bench.scoring.rows import first_asked, fit, measure, measure_counted, measure_fitted
-from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score
+from gcg_bench.scoring.row_store import RowStore
+from gcg_bench.scoring.rows import fit, measure, measure_fitted
+from gcg_bench.scoring.split import Split
+from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score, defined
+from gcg_bench.scoring.whole import Folding, Whole
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text import java
-from gcg_bench.text.encoders import load_encoder
-from gcg_bench.types import WORDS, Metric, Pair, Rows, ScoreSpec
-
-_T = TypeVar("_T")
+from gcg_bench.types import Bar, Metric, Rows, ScoreSpec, no_bar
 
 _ENOUGH = 50  # images; the measured coverage of a 95% interval is then .95
+_TOGETHER = 20_000  # queries up to which the rows of all metrics are in memory together
 
-__all__ = ["Facts", "fit", "measure", "measure_fitted", "phrase_rule", "ready", "score_protocol"]
+__all__ = ["Facts", "fit", "measure", "measure_fitted", "phrase_rule", "ready", "score_split"]
+
+Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Applies a function to values, in their order, here or in other processes."""
 
 
 @dataclass(frozen=True)
@@ -58,224 +67,174 @@ def ready(protocols: Sequence[EvalProtocol]) -> None:
         java.find_java()
 
 
-def phrase_rule(protocol: EvalProtocol) -> PhraseRule | None:
-    """How a protocol compares phrases; None when no metric compares them.
-
-    Raises:
-        UnknownName, EnvironmentProblem: the protocol's encoder cannot be had.
-    """
-    if not protocol.compares_phrases:
-        return None
-    encoder = None if protocol.encoder is None else load_encoder(protocol.encoder)
-    reading = [metric for metric in protocol.metrics if "similarity" in metric.needs]
-    decided = [metric.similarity_thresholds for metric in reading]
-    thresholds = None if None in decided else tuple(chain.from_iterable(filter(None, decided)))
-    return PhraseRule(encoder, protocol.equal_is_one, thresholds)
-
-
-def score_protocol(
-    store: FeatureStore,
-    protocol: EvalProtocol,
+def score_split(
+    split: Split,
+    protocols: Sequence[EvalProtocol],
     facts: Facts,
     resampling: Resampling,
     *,
-    shared: dict[Metric, Rows] | None = None,
-) -> Result:
-    """What one protocol says of the pairs.
+    rows: RowStore,
+    mapper: Mapper = map,
+    bar: Bar = no_bar,
+) -> list[Result]:
+    """What protocols say of a split, part by part.
 
     Args:
-        store: every sample beside its prediction; at least one.
-        protocol: what to measure.
-        facts: what the result says beside its numbers.
+        split: with at least one query.
+        protocols: what to measure.
+        facts: what the results say beside their numbers.
         resampling: how to draw the intervals.
-        shared: rows that other protocols have measured on these pairs; is added to.
+        rows: takes the rows; in files where there are several parts.
+        mapper: applies a function to the parts, e.g. in several processes.
+        bar: a progress bar.
 
     Raises:
-        UnknownName, EnvironmentProblem: Java or the protocol's encoder is needed and missing.
+        UnknownName, EnvironmentProblem: Java or a protocol's encoder is needed and missing.
     """
-    earlier, started = sum(store.seconds.values()), perf_counter()
-    rule = phrase_rule(protocol)
-    pairs = store.with_features(protocol.needs, rule)
-    counted, heard = _counted(protocol, pairs)
-    accept = _false_accept(store, protocol, rule)
-    computed = sum(store.seconds.values()) - earlier  # counted in stages of their own
-    seconds = {"similarity": perf_counter() - started - computed} if rule else {}
-    rows = _measured(protocol, pairs, counted, {} if shared is None else shared, seconds)
-    lowest = _timed(seconds, "floors", lambda: floors(protocol, heard, rule))
-    scores = _timed(seconds, "intervals", lambda: reduced(protocol, rows, resampling))
+    kept: dict[int, FeatureStore] | None = {} if len(split) == 1 else None
+    look = partial(_first, split=split, protocols=protocols, rows=rows, kept=kept)
+    whole = [Whole(protocol) for protocol in protocols]
+    parts = []
+    with bar("measure", len(split.samples)) as advance:
+        for part in _taken(mapper(look, range(len(split))), whole):
+            parts.append(part)
+            advance(len(part.sizes))
+    merged = {own.protocol.folder: own.merged for own in whole}
+    again = partial(_second, split=split, protocols=protocols, merged=merged, rows=rows, kept=kept)
+    tasks = (
+        (number, {own.protocol.folder: own.said(number) for own in whole})
+        for number in range(len(split))
+    )
+    with bar("compare", len(split.samples)) as advance:
+        for part, taken in zip(parts, mapper(again, tasks), strict=True):
+            advance(len(part.sizes))
+            for own in whole:
+                own.add_seconds(taken[own.protocol.folder])
+    return [_result(own, parts, facts, resampling, rows) for own in whole]
+
+
+def _taken(parts: Iterable[Part], whole: Sequence[Whole]) -> Iterator[Part]:
+    """The parts, without what was taken of them for the whole."""
+    foldings: dict[tuple[Metric, str], Folding] = {}
+    for part in parts:
+        for key, value in part.merging.items():
+            foldings.setdefault(key, Folding(key[0])).add(value)
+        for own in whole:
+            own.add(part.protocols[own.protocol.folder])
+        yield replace(part, merging={}, protocols={})
+    merged = {key: folding.merged() for key, folding in foldings.items()}
+    for own in whole:
+        own.complete(merged)
+
+
+def _first(
+    number: int,
+    *,
+    split: Split,
+    protocols: Sequence[EvalProtocol],
+    rows: RowStore,
+    kept: dict[int, FeatureStore] | None,
+) -> Part:
+    shard = split.shard(number)
+    store = shard.pairs()
+    if kept is not None:
+        kept[number] = store
+    return first_look(shard, store, protocols, rows)
+
+
+def _second(
+    task: tuple[int, Mapping[str, Mapping[str, Words]]],
+    *,
+    split: Split,
+    protocols: Sequence[EvalProtocol],
+    merged: Mapping[str, Mapping[str, Any]],
+    rows: RowStore,
+    kept: dict[int, FeatureStore] | None,
+) -> dict[str, dict[str, float]]:
+    """Looks at a part again, with protocol's folder -> floor -> the words to say."""
+    number, words = task
+    waits = any(metric.waits for protocol in protocols for metric in protocol.metrics)
+    if not waits and not any(words.values()):
+        return {protocol.folder: {} for protocol in protocols}
+    shard = split.shard(number)
+    store = shard.pairs() if kept is None else kept[number]
+    return second_look(shard, store, protocols, merged, words, rows)
+
+
+def _result(
+    own: Whole, parts: Sequence[Part], facts: Facts, resampling: Resampling, store: RowStore
+) -> Result:
+    """The result of one protocol."""
+    protocol = own.protocol
+    accept = timed(own.seconds, "strangers", lambda: own.false_accept(parts)) if own.rule else None
+    rows = own.rows(store, several=any(part.several for part in parts))
+    lowest = timed(own.seconds, "floors", lambda: own.floors(store))
+    scores = timed(own.seconds, "intervals", lambda: reduced(protocol, rows, resampling))
+    first = rows[protocol.metrics[0].name]
+    left_out = 0 if first.counted is None else int(np.count_nonzero(~first.counted))
+    scored = set().union(*(part.confidences for part in parts))
+    shared: dict[str, float] = {}
+    for part in parts:
+        for stage, seconds in part.seconds.items():
+            shared[stage] = shared.get(stage, 0.0) + seconds
     return Result(
         protocol=protocol,
         data=facts.data,
-        encoder=None if rule is None else rule.named_encoder,
+        encoder=None if own.rule is None else own.rule.named_encoder,
         answered=facts.answered,
-        confidences=confidences(pairs),
+        confidences="none" if True not in scored else "some" if False in scored else "all",
         evaluator=f"gcg-bench-{__version__}",
-        failed=sum(pair.prediction.error is not None for pair in pairs),
+        failed=sum(part.failed for part in parts),
         scores=scores,
         rows=rows,
-        words=_words(heard) if "tokens" in protocol.needs else None,
+        words=own.words,
         false_accept=accept,
         floors=lowest,
-        notes=(*_said(heard, counted, protocol, store), *_few(rows, resampling)),
-        seconds={**store.seconds, **seconds},
+        notes=(*own.notes((left_out, len(first))), *_few(first, resampling)),
+        seconds={**shared, **own.seconds},
         resampling=resampling,
         digests=Digests(references=facts.references),
         label=facts.label,
     )
 
 
-def _timed(seconds: dict[str, float], stage: str, compute: Callable[[], _T]) -> _T:
-    """What `compute` returns; the seconds that it took are noted."""
-    started = perf_counter()
-    value = compute()
-    seconds[stage] = perf_counter() - started
-    return value
-
-
-def _false_accept(
-    store: FeatureStore, protocol: EvalProtocol, rule: PhraseRule | None
-) -> float | None:
-    """The share of strangers that the protocol's comparison of words accepts, see `strangers`.
-
-    None where nothing is compared, or no two images have phrases.
-    """
-    if rule is None:
-        return None
-    measure_rate = store.false_agreement if protocol.agrees else store.false_accept
-    return _defined(measure_rate(rule, seed=0))
-
-
-def _counted(protocol: EvalProtocol, pairs: Sequence[Pair]) -> tuple[NDArray[np.bool_], list[Pair]]:
-    """Which queries a protocol counts, shape (n,), and their pairs."""
-    if protocol.repeats == "count":
-        return np.ones(len(pairs), dtype=bool), list(pairs)
-    counted = first_asked(pairs)
-    return counted, [pairs[k] for k in np.flatnonzero(counted).tolist()]
-
-
-def _said(
-    heard: Sequence[Pair],
-    counted: NDArray[np.bool_],
-    protocol: EvalProtocol,
-    store: FeatureStore,
-) -> tuple[str, ...]:
-    return (*_left_out(counted), *notes(heard, protocol, store.broken_lines))
-
-
-def _left_out(counted: NDArray[np.bool_]) -> tuple[str, ...]:
-    """That queries do not count, and why; nothing when all do."""
-    if counted.all():
-        return ()
-    many = f"{np.count_nonzero(~counted):,} of {len(counted):,} queries ask what an earlier one"
-    return (f"{many} asks (the same region of the same image): the first of them counts",)
-
-
-def _measured(
-    protocol: EvalProtocol,
-    pairs: Sequence[Pair],
-    counted: NDArray[np.bool_],
-    shared: dict[Metric, Rows],
-    seconds: dict[str, float],
-) -> dict[str, Rows]:
-    """The rows of every metric by name.
-
-    `shared` gives and takes the rows that do not depend on how a protocol compares phrases, or on
-    which queries it counts.
-    """
-    rows = {}
-    for metric in protocol.metrics:
-        started = perf_counter()
-        given = metric in shared and counted.all()
-        rows[metric.name] = shared[metric] if given else measure_counted(metric, pairs, counted)
-        if counted.all() and not metric.needs & WORDS:
-            shared[metric] = rows[metric.name]
-        seconds[metric.name] = perf_counter() - started
-    return rows
-
-
 def reduced(
     protocol: EvalProtocol, rows: Mapping[str, Rows], resampling: Resampling
 ) -> tuple[Score, ...]:
-    """The scores with their intervals, from rows alone. Intervals draw images, not queries."""
-    reduce = reducer(protocol.metrics, rows)
-    first = rows[protocol.metrics[0].name]
-    values = reduce(np.ones((1, len(first))))
-    intervals: Mapping[str, statistics.Interval] = {}
-    if resampling.draws:
-        clustered, count = statistics.over_clusters(reduce, first.images)
-        intervals = statistics.bootstrap(
-            clustered, count, draws=resampling.draws, seed=resampling.seed
-        )
+    """The scores with their intervals, from rows alone. Intervals draw images, not queries.
+
+    Of a large split the rows of one metric are in memory at a time.
+    """
+    size = len(rows[protocol.metrics[0].name])
+    together = [protocol.metrics] if size <= _TOGETHER else [(m,) for m in protocol.metrics]
+    values: dict[str, float] = {}
+    intervals: dict[str, statistics.Interval] = {}
+    for metrics in together:
+        own = {metric.name: rows[metric.name] for metric in metrics}
+        reduce = reducer(metrics, own)
+        scored = reduce(np.ones((1, size)))
+        values |= {name: value[0] for name, value in scored.items()}
+        if resampling.draws:
+            images = own[metrics[0].name].images
+            clustered, count = statistics.over_clusters(reduce, images)
+            intervals |= statistics.bootstrap(
+                clustered, count, draws=resampling.draws, seed=resampling.seed
+            )
     return tuple(
-        _score(spec, values[spec.name][0], intervals.get(spec.name)) for spec in protocol.scores
+        _score(spec, values[spec.name], intervals.get(spec.name)) for spec in protocol.scores
     )
 
 
 def _score(spec: ScoreSpec, value: float, interval: statistics.Interval | None) -> Score:
     if interval is None:
-        return Score(spec, _defined(value))
+        return Score(spec, defined(value))
     low, high, undefined = interval
-    return Score(spec, _defined(value), _defined(low), _defined(high), undefined)
+    return Score(spec, defined(value), defined(low), defined(high), undefined)
 
 
-def _defined(value: float) -> float | None:
-    """The number, None where it is none."""
-    return None if np.isnan(value) else float(value)
-
-
-def _few(rows: Mapping[str, Rows], resampling: Resampling) -> tuple[str, ...]:
+def _few(rows: Rows, resampling: Resampling) -> tuple[str, ...]:
     """What a reader must know of intervals over few images."""
-    images = len({image for table in list(rows.values())[:1] for image in table.images})
-    if images >= _ENOUGH or not resampling.draws:
+    if len(set(rows.images)) >= _ENOUGH or not resampling.draws:
         return ()
     # measured for F1: intervals of 10 images contain the true value in 90% of samples, of 25 in 93%
     return (f"fewer than {_ENOUGH} images: the 95% intervals are too narrow (coverage 90 to 94%)",)
-
-
-def _words(pairs: Sequence[Pair]) -> float:
-    return float(np.mean([len(pair.hypothesis.split()) for pair in pairs]))
-
-
-def confidences(pairs: Sequence[Pair]) -> str:
-    """Whether the predicted masks carry scores: `all`, `some` or `none` of them."""
-    scored = [
-        phrase.score is not None
-        for pair in pairs
-        for phrase in pair.prediction.grounding.phrases
-        if phrase.masks
-    ]
-    return "none" if not any(scored) else "all" if all(scored) else "some"
-
-
-def notes(pairs: Sequence[Pair], protocol: EvalProtocol, broken_lines: int) -> list[str]:
-    """What a reader must know beside the numbers, one sentence each."""
-    sentences = []
-    uneven = sum(
-        any(phrase.text is None for phrase in side.phrases)
-        for pair in pairs
-        for side in (pair.sample.truth, pair.prediction.grounding)
-    )
-    if broken_lines:
-        sentences.append(f"{broken_lines} captions held a line break, read as a space")
-    if uneven and protocol.needs & WORDS:
-        sentences.append(f"{uneven} groundings have masks without words, read as published")
-    if untidy := sum(pair.prediction.unpaired > 0 for pair in pairs):
-        sentences.append(
-            f"{untidy} answers have a <p> or </p> without its partner; phrases are kept"
-        )
-    sentences += _oddities(pairs, protocol)
-    for metric in protocol.metrics:
-        sentences += metric.notes(pairs)
-    return sentences
-
-
-def _oddities(pairs: Sequence[Pair], protocol: EvalProtocol) -> Iterator[str]:
-    """What is odd in the parts of the answers that the protocol reads."""
-    answers = [pair.prediction for pair in pairs]
-    parts = protocol.parts
-    odd = text_oddities(answers, captioned=parts.captions, worded=parts.words)
-    if not parts.masks:
-        yield from (oddity.problem for oddity in odd)
-        return
-    yield from (oddity.problem for oddity in (*odd, *mask_oddities(answers)))
-    yield from filter(None, (lacking(pairs, words=parts.words), misplaced(pairs)))

@@ -23,6 +23,7 @@ from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
 from gcg_bench.files.fields import Record
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of
+from gcg_bench.runs.tables import RowsOnDisk
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
@@ -37,9 +38,12 @@ _COUNTED = 1e15  # more than any metric counts in one image
 def keep(run: Run, result: Result) -> Result:
     """Writes a result's rows and then its scores into a run; gives the result as it is stored."""
     run.write_rows(result.protocol.folder, result.rows)
+    kept = result.rows
+    if isinstance(kept, RowsOnDisk):  # in a file that is removed with this result
+        kept = RowsOnDisk(_rows_file(run, result.protocol.folder), list(kept))
     predictions, rows = run.digests(result.protocol.folder)
     digests = replace(result.digests, predictions=predictions, rows=rows)
-    stored = replace(result, digests=digests)
+    stored = replace(result, digests=digests, rows=kept)
     value = stored.to_json()
     run.write_scores(result.protocol.folder, {**value, _CONTENT: _content(value)})
     return stored
@@ -73,7 +77,10 @@ def load_result(run: Run, folder: str) -> Result:
     if result.digests.predictions != predictions:
         problem = "belongs to other predictions than those in the run"
         raise _stale(file, problem, "sha256.predictions")
-    rows = {metric.name: rows_of(metric, run, folder) for metric in result.metrics}
+    names = [metric.name for metric in result.metrics]
+    rows = RowsOnDisk(_rows_file(run, folder), names)
+    for metric in result.metrics:
+        _refuse_unlike(metric, rows.get(metric.name), run, folder)
     result = replace(result, rows=rows, label=label_of(run))
     _refuse_other_answers(result, run, file)
     _refuse_contradiction(result, file)
@@ -107,10 +114,18 @@ def _refuse_other_answers(result: Result, run: Run, file: Path) -> None:
 def rows_of(metric: Metric, run: Run, folder: str) -> Rows:
     """The rows that a run keeps of a metric; raises BadData when it cannot have made them."""
     rows = run.read_rows(folder).get(metric.name)
-    if problem := _unlike(metric, rows):
-        raise _stale(run.folder / folder / "rows.parquet", problem)
+    _refuse_unlike(metric, rows, run, folder)
     assert rows is not None
     return rows
+
+
+def _refuse_unlike(metric: Metric, rows: Rows | None, run: Run, folder: str) -> None:
+    if problem := _unlike(metric, rows):
+        raise _stale(_rows_file(run, folder), problem)
+
+
+def _rows_file(run: Run, folder: str) -> Path:
+    return run.folder / folder / "rows.parquet"
 
 
 def _refuse_contradiction(result: Result, file: Path) -> None:

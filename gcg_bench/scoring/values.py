@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gcg_bench import tasks
 from gcg_bench.types import ScoreSpec
 
@@ -134,3 +136,8 @@ class Digests:
     predictions: str = ""
     rows: str = ""
     references: str = ""
+
+
+def defined(value: float) -> float | None:
+    """The number, None where it is none."""
+    return None if np.isnan(value) else float(value)

@@ -171,24 +171,52 @@ def false_accept(
     """
     phrases = [phrase for image in phrases_per_image for phrase in image]
     first, second = stranger_pairs(phrases_per_image, pairs=pairs, seed=seed)
-    if not first.size:
+    return accepted_share(
+        [phrases[k] for k in first.tolist()],
+        [phrases[k] for k in second.tolist()],
+        vectors,
+        threshold=threshold,
+        equal_is_one=equal_is_one,
+        exact=exact,
+    )
+
+
+def accepted_share(
+    first: Sequence[str],
+    second: Sequence[str],
+    vectors: Vectors,
+    *,
+    threshold: float = 0.5,
+    equal_is_one: bool,
+    exact: Callable[[Sequence[str]], FloatArray] | None = None,
+) -> float:
+    """The share of pairs of phrases that reach the threshold; NaN without any pair.
+
+    Args:
+        first: the first phrase of each pair.
+        second: the second phrase of each pair.
+        vectors: the vector of every phrase.
+        threshold: the smallest similarity that is accepted.
+        equal_is_one: as in `similarity`.
+        exact: as in `false_accept`.
+    """
+    if not first:
         return float("nan")
-    distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys(phrases))}
-    index = np.array([distinct[phrase] for phrase in phrases])
+    distinct = {phrase: k for k, phrase in enumerate(dict.fromkeys((*first, *second)))}
+    at, to = (np.array([distinct[phrase] for phrase in side]) for side in (first, second))
     unit = _unit([vectors[phrase] for phrase in distinct])
     cosines = np.zeros(len(first))
     for start in range(0, len(first), _BLOCK):
         block = slice(start, start + _BLOCK)
-        sides = (unit[index[side[block]]] for side in (first, second))
-        cosines[block] = np.einsum("nd,nd->n", *sides)
+        cosines[block] = np.einsum("nd,nd->n", unit[at[block]], unit[to[block]])
     if exact is not None:
         decided = Decided(exact, (threshold,))
         near = np.flatnonzero(decided.near(cosines))
-        cosines[near] = decided.again([(phrases[first[k]], phrases[second[k]]) for k in near])
+        cosines[near] = decided.again([(first[k], second[k]) for k in near.tolist()])
     accepted = cosines >= threshold
     if equal_is_one:
-        label = _labels(list(distinct))[index]
-        accepted |= label[first] == label[second]
+        label = _labels(list(distinct))
+        accepted |= label[at] == label[to]
     return float(accepted.mean())
 
 

@@ -33,17 +33,31 @@ def false_agreement(
     """
     phrases = [phrase for image in phrases_per_image for phrase in image]
     first, second = stranger_pairs(phrases_per_image, pairs=pairs, seed=seed)
-    if not first.size:
+    drawn = [(phrases[a], phrases[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+    return agreeing_share(drawn, unknown, threshold=threshold)
+
+
+def agreeing_share(
+    drawn: Sequence[tuple[str, str]],
+    unknown: Unknown | None,
+    *,
+    threshold: float = NOUN_THRESHOLD,
+) -> float:
+    """The share of pairs of phrases whose nouns agree; NaN without any pair.
+
+    Args:
+        drawn: the pairs.
+        unknown: as in `false_agreement`.
+        threshold: as in `false_agreement`.
+    """
+    if not drawn:
         return float("nan")
-    drawn = Counter(
-        (phrases[a], phrases[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)
-    )
     accepted = [
         count
-        for pair, count in drawn.items()
+        for pair, count in Counter(drawn).items()
         if phrase_agreement(*pair, unknown=unknown).noun >= threshold
     ]
-    return sum(accepted) / len(first)
+    return sum(accepted) / len(drawn)
 
 
 def stranger_pairs(
@@ -61,6 +75,11 @@ def stranger_pairs(
         seed: seed of the draw.
     """
     sizes = np.array([len(image) for image in phrases_per_image], dtype=np.int64)
+    return stranger_positions(sizes, pairs=pairs, seed=seed)
+
+
+def stranger_positions(sizes: IntArray, *, pairs: int, seed: int) -> tuple[IntArray, IntArray]:
+    """As `stranger_pairs`, from the number of phrases of each image."""
     total = (int(sizes.sum()) ** 2 - int(np.sum(sizes**2))) // 2
     if not total:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)

@@ -163,9 +163,15 @@ class Reason:
 class Metric(ABC):
     """A measurable property of predictions: one file in gcg_bench/metrics, one frozen dataclass.
 
-    Its dataclass fields are its parameters and make up its signature. `fit` sees all pairs once
-    (document frequencies, one call to Java for all captions) and returns what `measure` needs.
-    `measure` counts in one pair. `reduce` computes scores from the counts of many pairs.
+    Its dataclass fields are its parameters and make up its signature. `measure` counts in one pair.
+    `reduce` computes scores from the counts of many pairs.
+
+    What a row needs of other pairs (document frequencies) is a map and a merge, so that a split
+    need not be in memory: `part` says what some pairs contribute, `merge` joins the parts of all
+    pairs, and `prepare` turns what was merged into what `measure` needs for some pairs. A row must
+    not depend on how the pairs were divided, in any bit. A metric may override `fit` instead, which
+    sees all pairs at once: it is simpler, and such a metric scores only splits that fit in memory,
+    unless it fits each pair alone.
 
     `weights` in `reduce` says how often every pair counts: (draws, n) whole numbers from 0. All
     ones is the score itself, multinomial counts are bootstrap draws, zeros and ones are subsets, so
@@ -180,7 +186,8 @@ class Metric(ABC):
         reads_confidences: whether its scores depend on the model's own confidences. Two runs are
             then compared only when their masks carry confidences alike.
         fits_each_alone: whether `fit` finds the same of a pair whatever other pairs it sees, so
-            that what it found of many pairs serves to measure any part of them.
+            that what it found of many pairs serves to measure any part of them (one call to Java
+            for all captions).
         phrase_columns: the columns that count matched phrases and reference phrases, for a metric
             that matches phrases; None for others.
         law_claims: law of `gcg-bench selftest` -> score -> how the score must move under it, where
@@ -226,9 +233,37 @@ class Metric(ABC):
         given = ",".join(f"{name}={value}" for name, value in self.parameters.items())
         return f"{self.name}({given})" if given else self.name
 
-    def fit(self, pairs: Sequence[Pair]) -> Any:
-        """What `measure` needs to know of all pairs; nothing by default."""
+    @property
+    def waits(self) -> bool:
+        """Whether `measure` needs what `merge` returns for all pairs of the split."""
+        merges = type(self).part is not Metric.part and type(self).fit is Metric.fit
+        return merges and not self.fits_each_alone
+
+    @property
+    def sees_all_at_once(self) -> bool:
+        """Whether it needs all pairs in memory, for a `fit` or `notes` of its own."""
+        own_fit = type(self).fit is not Metric.fit and not self.fits_each_alone
+        return own_fit or type(self).notes is not Metric.notes
+
+    def part(self, pairs: Sequence[Pair]) -> Any:
+        """What some pairs contribute to `merge`; nothing by default. It must be small."""
         del pairs
+
+    def merge(self, parts: Iterable[Any]) -> Any:
+        """What `prepare` and `remarks` need, from parts in the order of the split.
+
+        What is merged is of the kind of a part: merged values are merged again.
+        """
+        del parts
+
+    def prepare(self, pairs: Sequence[Pair], merged: Any) -> Any:
+        """What `measure` needs for some pairs; by default what `merge` returned for all pairs."""
+        del pairs
+        return merged
+
+    def fit(self, pairs: Sequence[Pair]) -> Any:
+        """What `measure` needs when these are all pairs; see the class."""
+        return self.prepare(pairs, self.merge([self.part(pairs)]))
 
     @abstractmethod
     def measure(self, pair: Pair, fitted: Any) -> Row:
@@ -243,10 +278,14 @@ class Metric(ABC):
         del pair
         return ()
 
-    def notes(self, pairs: Sequence[Pair]) -> Sequence[str]:
-        """What a reader must know beside the scores, one sentence each; nothing by default."""
-        del pairs
+    def remarks(self, merged: Any) -> Sequence[str]:
+        """What a reader must know beside the scores, from what was merged of all pairs."""
+        del merged
         return ()
+
+    def notes(self, pairs: Sequence[Pair]) -> Sequence[str]:
+        """The `remarks` when these are all pairs."""
+        return self.remarks(self.merge([self.part(pairs)]))
 
     def paired_notes(self, key: str, a: str, b: str) -> Sequence[str]:
         """What a reader must know beside a paired test of two runs; nothing by default.

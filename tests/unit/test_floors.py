@@ -10,7 +10,7 @@ from gcg_bench.metrics.gpq import GroundedPQ
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.scoring.features import PhraseRule, pair_up
-from gcg_bench.scoring.floors import floors
+from gcg_bench.scoring.floors import FloorWords, floor_of, floor_part, floor_rows, floored
 from gcg_bench.tasks.gcg import STRICT
 from gcg_bench.text import strangers
 from gcg_bench.types import Grounding, Prediction
@@ -20,6 +20,15 @@ PROTOCOL = replace(
 )
 RULE = PhraseRule(None)
 NAMES = ("a dog", "a dog", "a dog", "a car", "a tree", "a house")
+
+
+def floors(protocol, pairs, rule):
+    """The floors of pairs that are one part."""
+    words = FloorWords([floor_part(pairs)], rule)
+    return tuple(
+        floor_of(protocol, name, words.phrase, floor_rows(protocol, pairs, said, rule))
+        for name, said in words.of(0).items()
+    )
 
 
 def measured(truths, answers=None):
@@ -58,7 +67,8 @@ def test_a_word_less_frequent_that_agrees_with_more_is_taken():
 def test_without_words_or_scores_with_floors_there_are_none():
     assert measured([None, None], [None, None]) == ()
     only_masks = replace(PROTOCOL, metrics=(MeanIoU(),), ranked_by="", images_by="")
-    assert floors(only_masks, (), None) == ()
+    assert floored(only_masks) == []
+    assert floored(PROTOCOL) == [PhraseF1(), GroundedPQ()]
 
 
 def test_a_floor_is_plain_json():

@@ -1,6 +1,6 @@
 """Masks that fit their references when they are changed: the change is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +8,20 @@ import pytest
 from numpy.typing import NDArray
 
 from gcg_bench.masks import encode
-from gcg_bench.scoring.placement import lacking, misplaced
+from gcg_bench.scoring.placement import placement_of
 from gcg_bench.types import Grounding, Pair, Phrase, Picture, Prediction, Query, Sample
 
 HEIGHT, WIDTH = 48, 64
 BOXES = (((4, 2, 20, 12), (2, 14, 12, 18)), ((10, 4, 18, 14),), ((3, 30, 25, 44),))
 Bitmap = NDArray[np.uint8]
+
+
+def misplaced(pairs: Sequence[Pair]) -> str | None:
+    return placement_of(pairs).misplaced()
+
+
+def lacking(pairs: Sequence[Pair], *, words: bool) -> str | None:
+    return placement_of(pairs).lacking(words=words)
 
 
 def bitmap(box: tuple[int, int, int, int]) -> Bitmap:
@@ -53,6 +61,14 @@ def test_the_change_that_explains_the_masks_is_named(
     problem = misplaced(pairs(change))
     assert problem is not None
     assert f"fit their references when they are {words} (mean IoU 1.00" in problem
+
+
+def test_what_is_collected_in_parts_is_what_is_collected_of_all() -> None:
+    whole = pairs(np.flipud)
+    for cut in range(len(whole)):
+        joined = placement_of(whole[:cut])
+        joined.join(placement_of(whole[cut:]))
+        assert joined == placement_of(whole)
 
 
 def test_answers_of_other_images_are_named() -> None:

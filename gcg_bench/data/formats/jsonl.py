@@ -15,17 +15,23 @@ list of masks. `Query` and `Sample` say what the fields mean. A sample that was 
 equal.
 """
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gcg_bench.data import Dataset
 from gcg_bench.data.cards import DataCard, image_folders, locate
-from gcg_bench.data.drafts import SampleDraft, finish, ranked
-from gcg_bench.errors import MissingData
-from gcg_bench.files import limits
+from gcg_bench.data.drafts import SampleDraft, finish, ranked, ranks
+from gcg_bench.data.stored_samples import StoredSamples
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import encodings, limits
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record, four_numbers
 from gcg_bench.files.images import ImageFinder
 from gcg_bench.files.json import numbered_lines, parse_json
@@ -58,6 +64,85 @@ def read(
     rows = islice(_rows(file, faults), limit)
     drafts = ranked(draft for row in rows for draft in read_row(row, card, finder, faults))
     yield from finish(drafts, faults)
+
+
+def stored(card: DataCard, split: str, root: Path) -> StoredSamples | None:
+    """The samples of a split, left in the file; None where lines of the file cannot be found again.
+
+    That is so where the file is compressed or not in UTF-8. The file is read once, for the ids.
+
+    Raises:
+        MissingData: the file is not there.
+        BadData: a line is no object, or has no id or that of an earlier line; names the line.
+    """
+    file = locate(card, split, root, ROLES)["samples"]
+    if not encodings.is_plain(file):
+        return None
+    ids: dict[str, None] = {}
+    typed: list[int | str] = []
+    ends, numbers, orders, several, end = array("Q"), array("Q"), array("q"), False, 0
+    for number, line in numbered_lines(file):
+        end += len(line)
+        if not line.strip():
+            continue
+        row = Record(parse_json(line, file, line=number), f"{file}:{number}")
+        name = row.image = read_id(row.value.get("id"), "id", row.file)
+        if name in ids:
+            problem, remedy = "this image id occurred before", "Give each image an id"
+            raise BadData(problem, file=row.file, image=name, field="id", remedy=remedy)
+        ids[name] = None
+        typed.append(row.id("id"))
+        ends.append(end)
+        numbers.append(number)
+        orders.append(row.whole("order", least=0) if row.has("order") else -1)
+        several = several or (row.has("image_id") and str(row.value["image_id"]) != name)
+    ranked_ids = np.array(ranks(typed), dtype=np.int64)
+    stated = np.array(orders, dtype=np.int64)
+    lines = _Lines(
+        file,
+        card,
+        tuple(image_folders(card, split, root)),
+        np.array(ends, dtype=np.int64),
+        np.array(numbers, dtype=np.int64),
+        np.where(stated < 0, ranked_ids, stated),
+    )
+    return StoredSamples(tuple(ids), lines, several)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Reads the samples at some positions of a file.
+
+    Attributes:
+        file: the file.
+        card: the data card.
+        folders: of the images.
+        ends: where the line of each sample ends.
+        numbers: the number of that line.
+        orders: the rank of each sample.
+    """
+
+    file: Path
+    card: DataCard
+    folders: tuple[Path, ...]
+    ends: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    orders: NDArray[np.int64]
+
+    def __call__(self, start: int, stop: int) -> list[Sample]:
+        """The samples at positions start to stop."""
+        finder = ImageFinder(self.folders)
+        drafts: list[SampleDraft] = []
+        with self.file.open("rb") as stream:
+            stream.seek(int(self.ends[start - 1]) if start else 0)
+            for position in range(start, stop):
+                number = int(self.numbers[position])
+                line = stream.read(int(self.ends[position]) - stream.tell())
+                row = Record(parse_json(line, self.file, line=number), f"{self.file}:{number}")
+                for draft in read_row(row, self.card, finder, RAISE_FAULTS):
+                    draft.order = int(self.orders[position])
+                    drafts.append(draft)
+        return list(finish(drafts))
 
 
 def write(

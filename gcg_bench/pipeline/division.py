@@ -1,0 +1,173 @@
+"""How a large split is divided to be scored: parts of a size, over processes of this machine."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gcg_bench.data.stored_samples import StoredSamples
+from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.scoring.rows import first_asked
+from gcg_bench.scoring.score import Mapper
+from gcg_bench.scoring.split import Split
+from gcg_bench.tasks import EvalProtocol
+from gcg_bench.types import Bar, Prediction, Sample, no_bar
+
+LARGE = 20_000
+"""Queries of a split from which on it is divided when nobody says how."""
+
+USUAL = 2_500
+"""Queries of a part when nobody says how many."""
+
+_LARGE_FILE = 50_000_000  # bytes of an annotation file whose samples stay in it
+_MOST_JOBS = 4  # when nobody says how many; each takes up to 1 GB, and Java 2 GB beside it
+_AHEAD = 2  # parts a process that wait for it
+
+
+@dataclass(frozen=True)
+class Division:
+    """How a split is divided; the results do not depend on it in any bit.
+
+    Attributes:
+        size: queries of a part; by default the whole of a split of up to 20,000, else 2,500.
+        jobs: processes that measure parts side by side; by default one a core, at most four.
+            Metrics from outside this package are measured in this process alone.
+        folder: what holds temporary files; the system's folder of such files by default.
+        bar: a progress bar.
+    """
+
+    size: int | None = None
+    jobs: int | None = None
+    folder: Path | None = None
+    bar: Bar = no_bar
+
+    def __post_init__(self) -> None:
+        """Refuses parts without queries, and no processes.
+
+        Raises:
+            BadOption: a size or a number of processes below 1.
+        """
+        for name, value in (("size of a part", self.size), ("number of jobs", self.jobs)):
+            if value is not None and value < 1:
+                raise BadOption(f"{name}: {value}; give 1 or more")
+
+    def size_of(self, queries: int, protocols: Sequence[EvalProtocol]) -> int:
+        """The queries of a part.
+
+        Raises:
+            BadOption: parts were asked for, and a metric sees all pairs at once.
+        """
+        whole = next(filter(None, map(_not_divided, protocols)), None)
+        if self.size is not None and self.size < queries and whole is not None:
+            raise BadOption(
+                f"the metric {whole} cannot be scored in parts: its `fit` or `notes` sees all pairs"
+                " at once. Give it `part` and `merge` instead, or leave out --shard-size"
+            )
+        if self.size is not None:
+            return self.size
+        return queries if queries <= LARGE or whole is not None else USUAL
+
+    def mapper(self, protocols: Sequence[EvalProtocol], *, parts: int) -> Mapper:
+        """What applies a function to parts: here, or in processes of this machine."""
+        jobs = min(self.jobs_for(protocols), parts)
+        return partial(_side_by_side, jobs) if jobs > 1 else map
+
+    def jobs_for(self, protocols: Sequence[EvalProtocol]) -> int:
+        """The processes for some protocols."""
+        metrics = (metric for protocol in protocols for metric in protocol.metrics)
+        if not all(type(metric).__module__.startswith("gcg_bench.") for metric in metrics):
+            return 1
+        return self.jobs or min(_MOST_JOBS, len(os.sched_getaffinity(0)))
+
+
+def stored_from(division: Division) -> int:
+    """Bytes of annotation files from which on samples stay in them: all, where parts are asked."""
+    return _LARGE_FILE if division.size is None else 0
+
+
+def _not_divided(protocol: EvalProtocol) -> str | None:
+    """The first metric of a protocol that needs all pairs at once."""
+    for metric in protocol.metrics:
+        floors = metric.waits and any(spec.floors for spec in metric.scores)
+        if metric.sees_all_at_once or floors:
+            return metric.name
+    return None
+
+
+def split_of(
+    samples: Sequence[Sample],
+    predictions: Mapping[str, Prediction],
+    protocols: Sequence[EvalProtocol],
+    division: Division,
+) -> Split:
+    """A split in the parts that a division says.
+
+    Args:
+        samples: all of the split.
+        predictions: one for each.
+        protocols: what will be measured.
+        division: how it is divided.
+
+    Raises:
+        BadOption: see `Division.size_of`.
+    """
+    size = division.size_of(len(samples), protocols)
+    counted: dict[str, NDArray[np.bool_]] = {}
+    if any(protocol.repeats == "left_out" for protocol in protocols):
+        firsts = first_asked(sample.query.question for sample in samples)
+        counted = {p.folder: firsts for p in protocols if p.repeats == "left_out"}
+    if size < len(samples) and not isinstance(samples, StoredSamples):
+        samples = tuple(map(_without_pixels, samples))
+    return Split(samples, predictions, size, counted)
+
+
+def _without_pixels(sample: Sample) -> Sample:
+    """The sample without the function that reads its pixels, which only this process may have."""
+    picture = replace(sample.query.image, read=_no_pixels)
+    return replace(sample, query=replace(sample.query, image=picture))
+
+
+def _no_pixels() -> NoReturn:
+    raise MissingData("pixels are not read while answers are scored")
+
+
+def _side_by_side(
+    jobs: int, function: Callable[[Any], Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """What a function gives for values, in their order, from processes of this machine.
+
+    Each process gets the function once. Few values wait for a process, so that they may be made
+    while others are worked on.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _take, (function,)) as pool:
+        waiting: deque[Future[Any]] = deque()
+        try:
+            for value in values:
+                waiting.append(pool.submit(_apply, value))
+                if len(waiting) >= jobs * _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+_function: list[Callable[[Any], Any]] = []  # of a process, what it applies
+
+
+def _take(function: Callable[[Any], Any]) -> None:
+    _function[:] = [function]
+
+
+def _apply(value: Any) -> Any:
+    return _function[0](value)
