@@ -1,6 +1,5 @@
 """compare: compares two runs on the same images, score by score."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,11 +7,13 @@ from pathlib import Path
 import click
 
 from gcg_bench.cli import options
-from gcg_bench.cli.console import print_json, progress, say, stdout
+from gcg_bench.cli.console import print_json, progress, stdout
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import OutputOptions
 from gcg_bench.errors import BadOption
 from gcg_bench.runs import Run
+
+_USED = ("dataset", "encoder", "data_root")  # of the options of files, for the pictures of runs
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """The page that is written: `--output`, `--force`."""
+    """The page that is written: `--output`, `--force`, `--pictures`."""
 
     output: Path | None
     force: bool
+    pictures: bool
 
 
 @click.command()
@@ -67,6 +69,12 @@ class PageOptions:
     help="FILE.html to write in addition.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option(
+    "--pictures/--no-pictures",
+    default=True,
+    show_default=True,
+    help="Reference, A and B of the images that changed, on the page.",
+)
 @of_files
 @options.quiet
 @options.as_json
@@ -87,10 +95,10 @@ def compare(
     """
     from gcg_bench.analysis.run_comparison import compare as contrast_of
     from gcg_bench.cli.compare_tables import print_contrast
-    from gcg_bench.reporting.compare_page import write_page
+    from gcg_bench.cli.comparison_page import write_comparison
 
     _refuse_file(page)
-    first, second = map(Run.open, runs_of([run_a, run_b], files, quiet=shown.quiet))
+    first, second = map(Run.open, runs_of([run_a, run_b], files, quiet=shown.quiet, used=_USED))
     contrast = contrast_of(
         first,
         second,
@@ -105,12 +113,7 @@ def compare(
     else:
         print_contrast(stdout(), contrast, chosen.top)
     if page.output is not None:
-        listed = {image.id for image in contrast.images.changed[: chosen.top]}
-        if contrast.phrases is not None:
-            listed |= {image.id for image in contrast.phrases.images[: chosen.top]}
-        captions = _captions(first, second, listed)
-        write_page(contrast, page.output, top=chosen.top, captions=captions)
-        say(f"wrote {page.output}", quiet=shown.quiet)
+        write_comparison(contrast, (first, second), page, files, top=chosen.top, quiet=shown.quiet)
 
 
 def _refuse_file(page: PageOptions) -> None:
@@ -121,18 +124,3 @@ def _refuse_file(page: PageOptions) -> None:
         raise BadOption(f"{page.output}: the page of a comparison must be named .html")
     if page.output.exists() and not page.force:
         raise BadOption(f"{page.output} exists; give another name, or --force to overwrite it")
-
-
-def _captions(first: Run, second: Run, ids: set[str]) -> Mapping[str, tuple[str, str]]:
-    """The captions of both runs for some images; empty where a run has no prediction."""
-    from gcg_bench.predictions import read_drafts
-
-    a, b = (
-        {
-            draft.id: "" if draft.silent else draft.caption
-            for draft in read_drafts(run.folder)
-            if draft.id in ids
-        }
-        for run in (first, second)
-    )
-    return {image: (a.get(image, ""), b.get(image, "")) for image in ids}

@@ -1,5 +1,6 @@
 """report: writes one page with every image, its masks and its mistakes."""
 
+import re
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.predictions.stated_sizes import StatedSizes
-from gcg_bench.reporting.report import of_run, write_page
+from gcg_bench.reporting.report import of_images, of_run, write_page
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
 from gcg_bench.runs.shards import shard_of
@@ -26,12 +27,20 @@ from gcg_bench.runs.shards import shard_of
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="The file to write. [default: RUN/report.html]",
+    help="The file to write. [default: RUN/report.html; with --figure, RUN/ID.svg]",
+)
+@click.option(
+    "--figure",
+    metavar="ID",
+    default=None,
+    help="Write one image for a paper instead: SVG, or PNG by the ending of --output.",
 )
 @of_files
 @options.quiet
 @options.given(FileOptions)
-def report(files: FileOptions, *, run: Path, output: Path | None, quiet: bool) -> int:
+def report(
+    files: FileOptions, *, run: Path, output: Path | None, figure: str | None, quiet: bool
+) -> int:
     """Write a scored run as one page: scores, mistakes, and every image.
 
     The page needs no network and no other file. Images come from the data root; without them the
@@ -39,24 +48,64 @@ def report(files: FileOptions, *, run: Path, output: Path | None, quiet: bool) -
     run.
     """
     (run,) = runs_of([run], files, quiet=quiet, used=("dataset", "encoder", "data_root"))
-    dataset, encoder = files.dataset, files.encoder
+    encoder = files.encoder
     opened = Run.open(run)
-    settings = opened.settings
+    data = data_of(opened, files.dataset, files.data_root)
+    if figure is not None:
+        out = output or run / f"{_file_name(figure)}.svg"
+        _write_figure(opened, out, figure, data=data, encoder=encoder, quiet=quiet)
+        return 0
+    out = output or run / "report.html"
+    write_report(opened, out, data=data, encoder=encoder, quiet=quiet)
+    return 0
+
+
+def data_of(run: Run, dataset: str | None, data_root: Path | None) -> Dataset:
+    """The data set that a run answers.
+
+    Args:
+        run: the run.
+        dataset: its card, by name or path; the one that the run names by default.
+        data_root: the folder with annotations and images.
+
+    Raises:
+        BadOption: the card is of another data set.
+        MissingData: the data set is not on this machine.
+    """
+    settings = run.settings
     data = DataSpec(
         dataset=dataset or settings["dataset"],
         split=settings["split"],
-        root=files.data_root,
+        root=data_root,
         limit=limit_of(settings),
         task=settings.get("task"),
         shipped=dataset is None,
-        sizes=StatedSizes(run),
+        sizes=StatedSizes(run.folder),
         shard=shard_of(settings),
     ).load()
     if data.card.name != settings["dataset"]:
         raise BadOption(f"the run answers dataset {settings['dataset']!r}, not {data.card.name!r}")
-    out = output or run / "report.html"
-    write_report(opened, out, data=data, encoder=encoder, quiet=quiet)
-    return 0
+    return data
+
+
+def _write_figure(
+    run: Run, out: Path, image: str, *, data: Dataset, encoder: str | None, quiet: bool
+) -> None:
+    """Writes one image of a scored run as a figure; see `write_report`."""
+    from gcg_bench.reporting.figure import SUFFIXES, laid_out, write_figure
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise BadOption(f"{out}: a figure is written as {' or '.join(SUFFIXES)}")
+    (pair,), diagnosis = of_images(run, data, [image], encoder=encoder)
+    why = write_figure(laid_out(pair, diagnosis), out)
+    say(f"figure: {out}", quiet=quiet)
+    if why is not None:
+        say(f"no picture found, drawn on a blank canvas instead: {why}", quiet=quiet)
+
+
+def _file_name(image: str) -> str:
+    """An image's id as the name of a file."""
+    return re.sub(r"[^\w.-]+", "_", image)[:100].lstrip(".") or "image"
 
 
 def write_report(

@@ -1,17 +1,26 @@
 """A contrast as one HTML page that opens anywhere: numbers, intervals drawn, images, phrases."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gcg_bench import __version__
+from gcg_bench.analysis.errors import KINDS
 from gcg_bench.analysis.run_comparison.changes import Contrast, ImageChange, ScoreChange
+from gcg_bench.files.display import visible
 from gcg_bench.reporting import pages
+from gcg_bench.reporting.compare_scenes import Scene
+from gcg_bench.reporting.report.page import embedded, script_of, template
 from gcg_bench.runs.labels import short_labels
 from gcg_bench.tasks import parts_of
 from gcg_bench.types import ScoreSpec, one_of, scale_note
+
+SCENE_SCRIPTS = ("elements.js", "masks.js", "drawing.js", "scene.js", "compare.js")
+"""The report's own renderer, and what a comparison does with it."""
 
 _SIDE, _MARGIN = 300, 34  # of the scatter, in its own units
 
@@ -52,7 +61,13 @@ class Line:
 
 
 def write_page(
-    contrast: Contrast, out: Path, *, top: int = 20, captions: Mapping[str, Sequence[str]]
+    contrast: Contrast,
+    out: Path,
+    *,
+    top: int = 20,
+    captions: Mapping[str, Sequence[str]],
+    scenes: Mapping[str, Scene] | None = None,
+    no_scenes: str = "",
 ) -> None:
     """Writes the page.
 
@@ -62,13 +77,31 @@ def write_page(
         top: images to list.
         captions: image id -> A's caption and B's, for images that have them; not shown where the
             task reads none.
+        scenes: image id -> its pictures; the tables have no captions then.
+        no_scenes: why there are none; empty where they were not asked for.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
+    shown = list((scenes or {}).values())
+    if shown or not parts_of(contrast.protocols[0].task).captions:
+        captions = {}
+    content = _content(contrast, top, captions, out) | {
+        "scenes": [_scene(scene, contrast) for scene in shown],
+        "places": {scene.id: place for place, scene in enumerate(shown)},
+        "no_scenes": no_scenes,
+    }
+    more = {"style": template("scene.css"), "script": script_of(SCENE_SCRIPTS)} if shown else {}
+    pages.write(out, pages.render("gcg_bench.reporting", "compare.html", content, **more))
+
+
+def _content(
+    contrast: Contrast, top: int, captions: Mapping[str, Sequence[str]], out: Path
+) -> dict[str, Any]:
+    """What the template shows but for the pictures."""
     a, b = short_labels([contrast.a.model, contrast.b.model])
     specs = [change.spec for change in contrast.scores]
-    content = {
+    return {
         "title": f"{b} against {a}",
         "names": (a, b),
         "sides": [
@@ -85,14 +118,39 @@ def write_page(
         ],
         "changed": contrast.images.changed[:top],
         "phrases": () if contrast.phrases is None else contrast.phrases.images[:top],
-        "captions": captions if parts_of(contrast.protocols[0].task).captions else {},
+        "captions": captions,
+        "kinds": embedded([kind.name for kind in KINDS]),
+        "reports": [_report(side.folder, out) for side in (contrast.a, contrast.b)],
         "points": _points(contrast.images.images),
         "side": _SIDE,
         "margin": _MARGIN,
         "factor": contrast.images.spec.factor,
         "version": __version__,
     }
-    pages.write(out, pages.render("gcg_bench.reporting", "compare.html", content))
+
+
+def _scene(scene: Scene, contrast: Contrast) -> Mapping[str, Any]:
+    """What the template says of an image with pictures."""
+    scores = next((image for image in contrast.images.images if image.id == scene.id), None)
+    return {
+        "id": scene.id,
+        "anchor": quote(visible(scene.id), safe=""),
+        "record": embedded(scene.record),
+        "gained": scene.gained,
+        "lost": scene.lost,
+        "scores": scores,
+    }
+
+
+def _report(folder: str, out: Path) -> str:
+    """The address of a run's report, seen from the page; empty where there is no report."""
+    report = Path(folder) / "report.html"
+    if not report.is_file():
+        return ""
+    try:
+        return quote(os.path.relpath(report.resolve(), out.resolve().parent).replace(os.sep, "/"))
+    except ValueError:  # another drive
+        return ""
 
 
 def p_shown(p: float) -> str:

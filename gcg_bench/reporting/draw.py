@@ -130,24 +130,24 @@ def _drawn(pixels: Pixels, grounding: Grounding) -> Image.Image:
         colour = np.array(COLOURS[k % len(COLOURS)], dtype=np.float64)
         blended[bitmaps[k]] = (1 - _OPACITY) * blended[bitmaps[k]] + _OPACITY * colour
     for k in order:
-        blended[_edge(bitmaps[k])] = COLOURS[k % len(COLOURS)]
+        blended[edge(bitmaps[k])] = COLOURS[k % len(COLOURS)]
     image = Image.fromarray(blended.astype(np.uint8))
     _number(image, [(k, bitmaps[k]) for k in order if areas[k]])
     return image
 
 
-def _edge(bitmap: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The outline of a mask: its pixels at most two away from one outside of it."""
-    edge = np.zeros_like(bitmap)
+def edge(bitmap: NDArray[np.bool_], wide: int = 2) -> NDArray[np.bool_]:
+    """The outline of a mask: its pixels at most `wide` away from one outside of it."""
+    outline = np.zeros_like(bitmap)
     for axis in (0, 1):
-        for step in (-2, -1, 1, 2):
+        for step in (*range(-wide, 0), *range(1, wide + 1)):
             shifted = np.roll(bitmap, step, axis=axis)
             # pixels that np.roll brings in from the opposite side of the image are no neighbours
             wrapped: list[Any] = [slice(None), slice(None)]
             wrapped[axis] = slice(0, step) if step > 0 else slice(step, None)
             shifted[tuple(wrapped)] = True
-            edge |= bitmap & ~shifted
-    return edge
+            outline |= bitmap & ~shifted
+    return outline
 
 
 def _number(image: Image.Image, bitmaps: Sequence[tuple[int, NDArray[np.bool_]]]) -> None:
@@ -156,7 +156,7 @@ def _number(image: Image.Image, bitmaps: Sequence[tuple[int, NDArray[np.bool_]]]
     size = max(11, round(min(image.size) / 32))
     font = ImageFont.load_default(size)
     for k, bitmap in bitmaps:
-        x, y = _middle(bitmap)
+        x, y = middle(bitmap)
         text = str(k + 1)
         half = max(size * 0.75, pen.textlength(text, font) / 2 + 4)
         corners = (x - half, y - size * 0.75, x + half, y + size * 0.75)
@@ -166,7 +166,7 @@ def _number(image: Image.Image, bitmaps: Sequence[tuple[int, NDArray[np.bool_]]]
         pen.text((x, y), text, fill=(20, 22, 26), font=font, anchor="mm")
 
 
-def _middle(bitmap: NDArray[np.bool_]) -> tuple[float, float]:
+def middle(bitmap: NDArray[np.bool_]) -> tuple[float, float]:
     """A point (x, y) in a non-empty mask, in the middle of one of its longest rows of pixels."""
     padded = np.pad(bitmap, ((0, 0), (1, 1))).astype(np.int8)
     row, start = np.nonzero(np.diff(padded, axis=1) == 1)

@@ -6,38 +6,12 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from support.pages import GREY, laid, many, material, nowhere
-from support.worlds import HEIGHT, WIDTH, block, phrase
+from support.report_pages import LEFT, choose, images, opened, pixel, pixels, rows, toggle
+from support.worlds import HEIGHT, WIDTH
 
 from gcg_bench import masks
 from gcg_bench.reporting.report import write_page
 from gcg_bench.types import SILENCE, Grounding, Phrase
-
-# left, in the middle, right: apart from each other on the small canvas
-LEFT, MIDDLE, RIGHT = block(20, 4, 20, 16), block(20, 32, 20, 16), block(20, 60, 20, 16)
-RED_SHED = "a red shed"
-
-
-def images():
-    truth = Grounding(
-        "A cat, a dog and a boat.",
-        (phrase("A cat", LEFT), phrase("a dog", MIDDLE), phrase("a boat", RIGHT)),
-    )
-    # the cat is matched (IoU 12/20), the dog's mask has other words, the boat is missed,
-    # and a shed is nowhere in the reference
-    worst = Grounding(
-        "A cat and two lamps by a red shed.",
-        (
-            phrase("A cat", block(20, 8, 20, 16), score=0.75),
-            phrase("two lamps", MIDDLE),
-            phrase(RED_SHED, block(50, 0, 8, 8)),
-        ),
-    )
-    return [
-        laid("good", truth, truth),
-        laid("mixed", truth, worst, "Another caption.", raw="<p>A cat</p> [SEG]", seconds=2.5),
-        laid("failed", truth, SILENCE, error="CUDA ran out of memory"),
-        laid("blank", truth, worst, picture=nowhere()),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +19,6 @@ def page(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "report.html"
     write_page(material(images()), file)
     return file
-
-
-def rows(browser):
-    return [row.text.split("\n")[0] for row in browser.all("#rail .row")]
-
-
-def opened(browser):
-    return browser.text(".which h2")
-
-
-def choose(browser, field, value):
-    browser.run(
-        "const f = document.getElementById(arguments[0]); f.value = arguments[1];"
-        "f.dispatchEvent(new Event('change'))",
-        field,
-        value,
-    )
-    browser.settle()
 
 
 def search(browser, words):
@@ -76,30 +32,6 @@ def search(browser, words):
 
 def phrases(browser, side, state=""):
     return browser.all(f".says-all.of{side} .phrase{state}")
-
-
-def pixels(browser, side, places):
-    """The colours (r, g, b, a) drawn at pixels (x, y) of the image, read from a copy."""
-    return browser.run(
-        "const c = document.querySelectorAll('.stage canvas')[arguments[0]];"
-        "const s = c.width / arguments[2], copy = document.createElement('canvas');"
-        "copy.width = c.width; copy.height = c.height;"
-        "const pen = copy.getContext('2d', {willReadFrequently: true}); pen.drawImage(c, 0, 0);"
-        "return arguments[1].map(([x, y]) =>"
-        " [...pen.getImageData((x + .5) * s, (y + .5) * s, 1, 1).data])",
-        side,
-        places,
-        WIDTH,
-    )
-
-
-def pixel(browser, side, x, y):
-    return pixels(browser, side, [(x, y)])[0]
-
-
-def toggle(browser, *names):
-    for name in names:
-        browser.click(browser.one(f"#toggle-{name}"))
 
 
 def test_worst_first(browser, page):
@@ -274,6 +206,8 @@ def test_keyboard_walks(browser, page):
     browser.press("j")
     assert opened(browser) == "blank"
     browser.press(Keys.ESCAPE)
+    for _ in range(8):  # Escape clears the field, and the page waits for a pause in the typing
+        browser.settle()
     browser.run("document.getElementById('list').focus()")
     browser.press(Keys.HOME)
     assert opened(browser) == "failed"
@@ -369,7 +303,12 @@ def test_phone(browser, page):
         assert opened(browser) == "good"
         assert not browser.one("#list").is_displayed()
         reference, prediction = browser.all(".stage")
-        assert prediction.location["y"] > reference.location["y"] + reference.size["height"]
+        assert prediction.location["y"] == reference.location["y"]
+        assert prediction.location["x"] >= reference.location["x"] + reference.size["width"]
+        words = browser.all(".says-all")
+        bottom = max(said.location["y"] + said.size["height"] for said in words)
+        top = browser.one("#images").location["y"]
+        assert bottom - top < 844 - 46  # on one screen, under the tabs
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

@@ -1,13 +1,19 @@
 """The pages of compare and leaderboard in a real browser: sorting, hostile text, no request."""
 
 import pytest
+from support.pages import laid, material
 from support.scored import rows, run_folder
+from support.worlds import block, phrase
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.reporting.compare_page import write_page
+from gcg_bench.reporting.compare_scenes import scenes
 from gcg_bench.reporting.leaderboard import Board, write_board
+from gcg_bench.types import Grounding
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+CAT, DOG = block(4, 4, 20, 30), block(34, 44, 20, 30)
+TRUTH = Grounding("A cat, a dog.", (phrase("A cat", CAT), phrase("a dog", DOG)))
 
 
 @pytest.fixture
@@ -124,6 +130,52 @@ def test_a_comparison_is_read_as_text(browser, runs, tmp_path):
     assert len(browser.all("circle.point")) == 30
     assert len(browser.all("svg.forest")) == len(found.scores)
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def pictured(a, b, page):
+    """The page of two answers to one image, with pictures."""
+    pairs = [laid("one", TRUTH, answer) for answer in (a, b)]
+    sides = [([pair], material([pair]).mistakes.diagnosis) for pair in pairs]
+    made = [run_folder(page.parent / name, name, rows([1] * 30)) for name in "xy"]
+    (page.parent / "x" / "report.html").write_text("the report of x")
+    contrast = compare(*made, draws=10)
+    write_page(contrast, page, captions={}, scenes=scenes(*sides))
+    return scenes(*sides)["one"]
+
+
+def test_pictures_of_reference_a_and_b(browser, tmp_path):
+    a = Grounding("A cat.", (phrase("A cat", CAT),))
+    b = Grounding(f"a dog, {HOSTILE}", (phrase("a dog", DOG), phrase(HOSTILE)))
+    scene = pictured(a, b, tmp_path / "c.html")
+    assert scene.gained == ((2, "a dog"),)
+    assert scene.lost == ((1, "A cat"),)
+    browser.open(tmp_path / "c.html", "#scene0")
+    assert browser.driver.title == "y against x"
+    assert [title.text for title in browser.all(".panels h4")] == ["Reference", "A", "B"]
+    tops = {panel.location["y"] for panel in browser.all(".panels .stage")}
+    assert len(tops) == 1
+    said = [words.text.replace("\n", "") for words in browser.all(".panels .caption")]
+    assert said == ["1A cat, 2a dog.", "1A cat.", f"2a dog, 3{HOSTILE}"]
+    changes = browser.all(".scene-head .better, .scene-head .worse")
+    assert [" ".join(part.text.split()) for part in changes] == [
+        "+ a dog gained",
+        "− A cat lost",
+    ]
+    links = [link.get_attribute("href") for link in browser.all(".scene-links a")]
+    assert links == [(tmp_path / "x" / "report.html").as_uri() + "#image=one"]
+    drawn = browser.run(
+        "return [...document.querySelectorAll('.panels canvas')].map((c) => {"
+        " const copy = document.createElement('canvas');"
+        " copy.width = c.width; copy.height = c.height;"
+        " const pen = copy.getContext('2d', {willReadFrequently: true}); pen.drawImage(c, 0, 0);"
+        " const at = (x, y) =>"
+        " [...pen.getImageData(x * c.width / 80, y * c.height / 60, 1, 1).data];"
+        " return [at(8, 8)[0] > 150, at(8, 8)[2] < 90, at(58, 38)[2] > 150]; })"
+    )
+    # orange over the cat: red 170, blue 66; blue over the dog: 171
+    assert drawn == [[True, True, True], [True, True, False], [False, False, True]]
+    browser.hover(browser.all(".panels .of0 .phrase")[1])
+    assert [node.text for node in browser.all(".panels .phrase.lit")] == ["2a dog", "2a dog"]
 
 
 @pytest.mark.parametrize("width", [390, 1440])

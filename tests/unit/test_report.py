@@ -30,6 +30,7 @@ from gcg_bench.reporting.report.header import settings as flat
 from gcg_bench.reporting.report.images import numbers, pieces, records
 from gcg_bench.reporting.report.index import Column, columns, index
 from gcg_bench.reporting.report.page import embedded
+from gcg_bench.reporting.report.phrases import NUMBERS, phrase_index
 from gcg_bench.reporting.report.smaller import fitted, shrunk
 from gcg_bench.reporting.report.svg import Svg, element
 from gcg_bench.reporting.report.thumbnails import LONGEST, thumbnails
@@ -434,6 +435,26 @@ def test_index_counts_kinds(world):
     json.dumps(found, allow_nan=False)
 
 
+def test_phrases_as_numbers(world):
+    found = phrase_index(material(world))
+    # 2 reference phrases of each image, 2 predicted of the first: cat 3, dog 2, lamp 1
+    assert found["classes"] == ["cat", "dog", "lamp"]
+    assert found["counts"] == [3, 2, 1]
+    assert found["sizes"][0] == "small (under 32² px)"
+    first, second = ([of[k : k + 4] for k in range(0, len(of), NUMBERS)] for of in found["of"])
+    # kind, size, class, IoU: blocks of 10 x 10 that are 2 apart share 80 of 120 pixels
+    cat, lamp = [0, 0, 0, 67], [5, 3, 2, 0]
+    assert first == [cat, [6, 0, 1, 0], cat, lamp]
+    assert second == [[6, 0, 0, -1], [6, 0, 1, -1]]
+    assert found["of"][0][4::NUMBERS][::2] == [60, 60]  # of the cats, which share a word
+
+
+def test_phrases_without_a_diagnosis_have_size_and_class(world):
+    first, second = phrase_index(material(world, mistakes=None))["of"]
+    assert first == [-1, 0, 0, -1, -1, -1, 0, 1, -1, -1, -1, 0, 0, -1, -1, -1, 3, 2, -1, -1]
+    assert len(second) == 2 * NUMBERS
+
+
 def test_columns_name_the_protocol_where_protocols_differ(world):
     # every predicted phrase shares a word with a reference phrase: agreement .6, never 1
     other = replace(PROTOCOL, name="official", metrics=(PhraseF1(), Hallucination(0.7)))
@@ -567,5 +588,7 @@ def test_the_script_and_style_cannot_close_their_element():
     from importlib.resources import files
 
     folder = files("gcg_bench.reporting.report") / "templates"
-    for name in ("report.js", "report.css"):
+    names = [file.name for file in folder.iterdir() if file.name.endswith((".js", ".css"))]
+    assert {"report.js", "report.css"} <= set(names)
+    for name in names:
         assert not re.search(r"</|<!--", (folder / name).read_text("utf-8"))

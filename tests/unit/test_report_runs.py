@@ -1,6 +1,7 @@
 """The report of a run folder: what it needs, and what it refuses with a reason."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from support.own_metric import add_metric
 
 from gcg_bench.cli import main
 from gcg_bench.data import load_dataset
+from gcg_bench.errors import MissingData
 from gcg_bench.metrics.mask_recall import MaskRecall
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
@@ -235,3 +237,70 @@ def test_a_metric_added_by_one_file_is_shown_in_its_own_scale(
     assert "Scores × 100 with 95% bootstrap intervals over images; Surplus as they are" in html
     assert '<h3>Surplus <span class="muted">↓</span></h3>' in html
     assert "Histogram of Surplus; mean over images 1.5" in html
+
+
+def test_figure_of_one_image(folder, typed, tmp_path):
+    out = tmp_path / "scene.png"
+    code, _, told = typed(folder, "--figure", "shapes_val_000001", "-o", out)
+    assert code == 0
+    assert told.startswith("figure: ")
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert typed(folder, "--figure", "shapes_val_000000", "--quiet")[0] == 0
+    assert (folder / "shapes_val_000000.svg").read_text().startswith("<svg ")
+    assert not (folder / "report.html").exists()
+
+
+def test_a_figure_needs_an_image_of_the_run_and_a_known_ending(folder, typed, tmp_path):
+    code, _, told = typed(folder, "--figure", "shapes_val_00001")
+    assert code == 2
+    assert "no image 'shapes_val_00001'" in told
+    assert "did you mean 'shapes_val_000001'" in told
+    code, _, told = typed(folder, "--figure", "shapes_val_000001", "-o", tmp_path / "scene.pdf")
+    assert code == 2
+    assert "a figure is written as .svg or .png" in told
+
+
+@pytest.fixture
+def compared(folder, tmp_path, capsys):
+    """Compares the run with another whose rows differ in one image; code, messages, page."""
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    ids = [sample.id for sample in load_dataset("shapes", "val", limit=3).samples]
+    score(other, ids, matched=np.array([0.0, 1.0, 1.0]))
+
+    def run(*arguments):
+        page = tmp_path / "compare.html"
+        typed = ["compare", folder, other, "-o", page, "--force", "--draws", "5", *arguments]
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, typed)])
+        return int(left.value.code or 0), capsys.readouterr().err, page.read_text("utf-8")
+
+    return run
+
+
+def test_a_comparison_has_the_pictures_of_what_changed(compared, folder):
+    (folder / "report.html").write_text("its report")
+    code, told, html = compared()
+    assert (code, "no pictures" in told) == (0, False)
+    assert html.count('<section class="card scene"') == 1
+    assert 'id="scene0" data-id="shapes_val_000000"' in html
+    assert 'href="run/report.html#image=shapes_val_000000"' in html
+    assert "other/report.html" not in html  # there is none
+    record = json.loads(html.split('class="record">')[1].split("</script>")[0])
+    assert record["picture"].startswith("data:image/jpeg;base64,")
+    assert len(record["sides"]) == 3
+
+
+def test_a_comparison_without_its_data_set_has_no_pictures(compared, tmp_path, monkeypatch):
+    def gone(*_):
+        raise MissingData("no such folder")
+
+    monkeypatch.setattr("gcg_bench.cli.comparison_page.data_of", gone)
+    code, told, html = compared()
+    assert code == 0
+    assert "the page has no pictures: no such folder" in told
+    assert "No pictures: <bdi>no such folder</bdi>" in html
+    assert "scene0" not in html
+    code, told, html = compared("--no-pictures")
+    assert "no pictures" not in told
+    assert "No pictures" not in html

@@ -28,6 +28,9 @@ NAMES_OF: Mapping[str, tuple[str, ...]] = {
 
 _SIZE, _COUNT, _LENGTH, _PLACE = NAMES_OF
 
+SIZES = NAMES_OF[_SIZE]
+"""The sizes of objects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -97,7 +100,7 @@ def _tallies(
     tallies: _Tallies = {
         (name, part): Counter() for name, parts in NAMES_OF.items() for part in parts
     }
-    sizes = iter(_sizes(groundings))
+    sizes = iter(object_sizes(groundings))
     for grounding, kinds_here, count in zip(groundings, kinds, counts, strict=True):
         places = _places(grounding)
         for phrase, kind, location in zip(grounding.phrases, kinds_here, places, strict=True):
@@ -113,12 +116,12 @@ def _number(count: int, last: int) -> str:
     return str(count) if count < last else f"{last} or more"
 
 
-def _sizes(groundings: Sequence[Grounding]) -> list[str]:
+def object_sizes(groundings: Sequence[Grounding]) -> list[str]:
     """The size of every phrase's object, grounding after grounding."""
     phrases = [phrase for grounding in groundings for phrase in grounding.phrases]
     areas = masks.area([masks.union(phrase.masks) for phrase in phrases if phrase.masks]).tolist()
     following = iter(areas)
-    small, medium, large, none = NAMES_OF[_SIZE]
+    small, medium, large, none = SIZES
     sizes = []
     for phrase in phrases:
         area = next(following) if phrase.masks else None

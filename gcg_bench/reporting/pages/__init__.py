@@ -19,7 +19,9 @@ from gcg_bench.files.display import visible
 _PACKAGE = "gcg_bench.reporting.pages"
 
 
-def render(package: str, template: str, content: Mapping[str, Any]) -> str:
+def render(
+    package: str, template: str, content: Mapping[str, Any], *, style: str = "", script: str = ""
+) -> str:
     """A page as text.
 
     Args:
@@ -27,6 +29,8 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
             `page.html` of this package.
         template: the file's name.
         content: the values of the template's names; a name without a value is an error.
+        style: of this page beside that of all pages; a text of this package.
+        script: likewise.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -40,9 +44,8 @@ def render(package: str, template: str, content: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     folder = files(_PACKAGE) / "templates"
-    style, script = (
-        (folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
-    )
+    style = (folder / "page.css").read_text(encoding="utf-8") + style
+    script = (folder / "page.js").read_text(encoding="utf-8") + script
     return environment.get_template(template).render(
         **content,
         # both are files of this package and hold no text from outside

@@ -5,7 +5,7 @@
 page loads nothing from elsewhere.
 """
 
-from gcg_bench.reporting.report.material import Material, Mistakes, of_run
+from gcg_bench.reporting.report.material import Material, Mistakes, of_images, of_run
 from gcg_bench.reporting.report.page import Written, write_page
 
-__all__ = ["Material", "Mistakes", "Written", "of_run", "write_page"]
+__all__ = ["Material", "Mistakes", "Written", "of_images", "of_run", "write_page"]

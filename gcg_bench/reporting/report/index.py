@@ -11,6 +11,7 @@ from gcg_bench.analysis.errors.expressions import ANSWER_KINDS
 from gcg_bench.reporting.report.header import noun
 from gcg_bench.reporting.report.images import searchable
 from gcg_bench.reporting.report.material import Material
+from gcg_bench.reporting.report.phrases import phrase_index
 from gcg_bench.scoring.results import Result
 from gcg_bench.types import FloatArray, ScoreSpec
 
@@ -86,6 +87,7 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
         "kinds": [{"name": kind.name, "title": kind.title} for kind in kinds],
         "reference": _counts(kinds, images, "reference"),
         "predicted": _counts(kinds, images, "predicted"),
+        "phrases": phrase_index(material),
     }
 
 

@@ -6,7 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from gcg_bench import __version__, tasks
-from gcg_bench.analysis.errors import NEEDS, Diagnosis, diagnose, match_rule, matches_phrases
+from gcg_bench.analysis.errors import (
+    NEEDS,
+    Diagnosis,
+    diagnose,
+    index_of,
+    match_rule,
+    matches_phrases,
+)
 from gcg_bench.analysis.errors.expressions import Verdict, verdict
 from gcg_bench.data import Dataset
 from gcg_bench.errors import MissingData, RunConflict
@@ -101,12 +108,7 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
         EnvironmentProblem: the phrase encoder is not installed.
     """
     task = tasks.load(data.task)
-    results = _in_order(load_results(run), task)
-    if not results:
-        raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
-    _refuse_other_images(run, results, tuple(sample.id for sample in data.samples))
-    for result in results:
-        refuse_other_references(result, data, run.folder)
+    results = _results(run, data, task)
     # a run may have been scored while images were missing: they count as failures there
     predictions = complete(data.samples, run.predictions(sizes=data.sizes), missing="empty")
     store = pair_up(data.samples, predictions)
@@ -129,6 +131,39 @@ def _environment(run: Run) -> Mapping[str, Any]:
     if not isinstance(shards, Mapping):
         return run.environment
     return {**run.environment, SHARDS: len(shards)}
+
+
+def of_images(
+    run: Run, data: Dataset, ids: Sequence[str], *, encoder: str | None = None
+) -> tuple[Sequence[Pair], Diagnosis | None]:
+    """Some images of a scored run, in the order of `ids`, and their diagnosis.
+
+    Phrases are compared as `of_run` compares them. The diagnosis is None where the run's page has
+    none. The other images are not compared, so a few images of a large run take seconds.
+
+    Raises:
+        MissingData: the run has not been scored, or an id is not among the images.
+        BadData: as `of_run`; RunConflict and EnvironmentProblem likewise.
+    """
+    task = tasks.load(data.task)
+    chosen = [data.samples[index_of(data.samples, image)] for image in ids]
+    results = _results(run, data, task)
+    wanted = frozenset(ids)
+    predictions = (one for one in run.predictions(sizes=data.sizes) if one.id in wanted)
+    store = pair_up(chosen, complete(chosen, predictions, missing="empty"))
+    pairs, mistakes = _diagnosed(store, *_rule_of_mistakes(run, results, task, encoder))
+    return pairs, None if mistakes is None else mistakes.diagnosis
+
+
+def _results(run: Run, data: Dataset, task: Task) -> list[Result]:
+    """The run's results; raises MissingData without any and RunConflict when they are of others."""
+    results = _in_order(load_results(run), task)
+    if not results:
+        raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
+    _refuse_other_images(run, results, tuple(sample.id for sample in data.samples))
+    for result in results:
+        refuse_other_references(result, data, run.folder)
+    return results
 
 
 def _in_order(results: Sequence[Result], task: Task) -> list[Result]:

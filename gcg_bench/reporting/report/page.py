@@ -34,6 +34,7 @@ _LARGEST = 36_000_000  # characters of any page, but for plots and tables
 _TEXTS = 24_000_000  # of these for all but pictures
 _FEWEST = 50  # images that a page lists however long their texts are
 _SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
+_SCRIPTS = ("elements.js", "masks.js", "drawing.js", "scene.js", "report.js")  # in this order
 _SMALLEST = 4_000  # characters that a thumbnail may have even where there is no room
 
 
@@ -166,9 +167,8 @@ def _render(content: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    folder = files("gcg_bench.reporting.report") / "templates"
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    script = (folder / "report.js").read_text(encoding="utf-8")
+    style = template("scene.css") + template("report.css")
+    script = script_of(_SCRIPTS)
     return environment.get_template("report.html").render(
         **content,
         style=Svg(style),
@@ -216,6 +216,17 @@ def _mistakes(material: Material) -> Mapping[str, Any]:
         "dearest": max(0.01, *(tally.f1_without - diagnosis.f1 for tally in diagnosis.tallies)),
         "described": {kind.name: kind for kind in KINDS},
     }
+
+
+def script_of(names: Sequence[str]) -> str:
+    """Files of the templates folder as one script, whose names are its own."""
+    return "".join(['(() => {\n"use strict";\n', *map(template, names), "})();\n"])
+
+
+def template(name: str) -> str:
+    """A file of the templates folder."""
+    folder = files("gcg_bench.reporting.report") / "templates"
+    return (folder / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
