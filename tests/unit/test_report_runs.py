@@ -17,8 +17,7 @@ from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.metrics.phrase_f1 import PhraseF1
 from gcg_bench.predictions import read_predictions
 from gcg_bench.runs import Run
-from gcg_bench.scoring import score as scoring
-from gcg_bench.scoring import stored_rule
+from gcg_bench.scoring import measuring, stored_rule
 from gcg_bench.scoring.storage import keep
 from gcg_bench.tasks import EvalProtocol, gcg
 from gcg_bench.text.encoders import load_encoder
@@ -164,7 +163,7 @@ def test_masks_alone_need_no_encoder_and_have_no_kinds_of_mistakes(unscored, typ
         raise AssertionError(f"the encoder {name} was asked for")
 
     monkeypatch.setattr(stored_rule, "load_encoder", refuse)
-    monkeypatch.setattr(scoring, "load_encoder", refuse)
+    monkeypatch.setattr(measuring, "load_encoder", refuse)
     score(unscored, ids(), protocol=MASKS, miou=np.array([1.0, 0.5, 0.0]))
     html, index, records = page_of(unscored, typed)
     assert (index["kinds"], index["reference"], index["predicted"]) == ([], [], [])
