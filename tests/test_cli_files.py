@@ -128,7 +128,7 @@ def test_errors_name_the_way_from_files_to_a_run(run, here, words):
     "words",
     [
         ("report", "run", "--limit", "2"),
-        ("compare", "run", "run", "--encoder", "minilm"),
+        ("compare", "run", "run", "--split", "val"),
         ("leaderboard", "run", "-o", "b.csv", "--split", "val"),
     ],
 )
