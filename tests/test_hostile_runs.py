@@ -77,7 +77,10 @@ def test_no_command_runs_what_a_run_names_or_calls_anybody(
     monkeypatch.syspath_prepend(str(tmp_path))
     run = answered(tmp_path / "run", "./evil.py")
     other = answered(tmp_path / "other", "evil:load")
-    for place in (tmp_path, run, other):
+    shard = answered(
+        tmp_path / "shard", "./evil.py", shard="1/1", n=3, card=1, truth="generated", task="gcg"
+    )
+    for place in (tmp_path, run, other, shard):
         (place / "evil.py").write_text(EVIL.format(marker=str(marker)))
     (run / "card.md").write_text("---\nformat: ../evil\n---\n")
     board, minilm = tmp_path / "board.csv", ("--encoder", "minilm")
@@ -91,6 +94,7 @@ def test_no_command_runs_what_a_run_names_or_calls_anybody(
         ("leaderboard", "verify", board),
         ("leaderboard", "check", run),
         ("cite", run, other),
+        ("merge", shard, "--out", "merged"),
         ("data", "check", run, "--dataset", "shapes", "--split", "val"),
         ("data", "check", run / "predictions.jsonl", "--fix", "fixed.jsonl"),
         ("data", "list"),

@@ -90,7 +90,7 @@ class Cache:
                     rows = connection.execute(
                         f"SELECT key, value FROM entries WHERE key IN ({placeholders})",  # noqa: S608
                         batch,
-                    )
+                    ).fetchall()
                     for key, stored in rows:
                         value = _opened(key, stored)
                         if value is None:
@@ -133,6 +133,8 @@ class Cache:
         """An open database, which is created if it does not exist."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, timeout=60)) as connection:
+            # a value that damage made a text is a damaged entry, and no error of decoding
+            connection.text_factory = bytes
             # with damaged pages, SQLite is to stop rather than to guess
             connection.execute("PRAGMA cell_size_check = 1")
             connection.execute(
