@@ -197,7 +197,9 @@ def test_compare_tables(run, runs):
 
 
 def test_compare_page(run, runs, tmp_path):
-    code, _, err = run("compare", *runs, "--draws", "400", "-o", "c.html", "--json")
+    code, _, err = run(
+        "compare", *runs, "--draws", "400", "-o", "c.html", "--json", "--no-pictures"
+    )
     assert (code, err) == (0, "wrote c.html\n")
     cells = [text for _, _, text in cells_of(tmp_path / "c.html")]
     place = cells.index("Drift ↓ lower is better")
