@@ -136,7 +136,7 @@ def _alike(
         phrase = parsed.strip().lower()
         if phrase in done:
             continue
-        scores = {id_: likeness(phrase, other, parser) for id_, other in known.items()}
+        scores = {id_: similarity(phrase, other, parser) for id_, other in known.items()}
         best = max(scores, key=scores.__getitem__, default=None)
         if scores and scores[best] >= ALIKE:
             done.append(phrase)
@@ -144,7 +144,7 @@ def _alike(
     return details
 
 
-def likeness(first: str, second: str, parser: Parser) -> float:
+def similarity(first: str, second: str, parser: Parser) -> float:
     """1 where one phrase contains the other, else a share of words.
 
     It is the share of the shorter phrase's content words that are substrings of the longer; the

@@ -1,7 +1,7 @@
 """Frozen values as the JSON of GranD's release, the inverse of `reading`.
 
-A field that is None is not written, except `attributes` of an object, `tokens_positive` of a phrase
-and `bbox` of a phrase in a short caption, which are null in the release too.
+Fields that are None are left out. Three are written as null, as in the release: `attributes` of an
+object, `tokens_positive` of a phrase, and `bbox` of a phrase in a short caption.
 """
 
 from typing import Any
