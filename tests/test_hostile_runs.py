@@ -104,6 +104,8 @@ def test_no_command_runs_what_a_run_names_or_calls_anybody(
          "--limit", 3, "--out", "again", *minilm),
         ("predict", "--model", "glamm-tiny", "--dataset", "shapes", "--split", "val", "--limit", 1,
          "--out", "tiny", "--max-new-tokens", 8),
+        ("annotate", "--dataset", "shapes", "--split", "val", "--limit", 1, "-o", "annotated"),
+        ("annotate", "status", "annotated"),
         ("models",),
         ("doctor",),
     ]  # fmt: skip

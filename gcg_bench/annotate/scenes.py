@@ -96,6 +96,23 @@ class TiedPhrase:
     ids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a check says of an object or a phrase; it decides nothing.
+
+    Attributes:
+        check: the name of the check.
+        value: its result; what it means is said by the stage that made it.
+        object: the object's id; None for a phrase.
+        phrase: the position of the phrase in the caption's phrases; None for an object.
+    """
+
+    check: str
+    value: float
+    object: int | None = None
+    phrase: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What is known about an image between two stages.
@@ -104,18 +121,26 @@ class Scene:
         image_id: the image's id.
         height: of the image in pixels.
         width: of the image in pixels.
+        tags: words that detectors are asked for.
         detections: (model, its detections), in the order in which the models were asked.
         objects: with unique ids.
         relations: between objects.
         caption: the written caption, empty before the writer.
         phrases: the caption's phrases in the order of their spans.
+        evidence: of checks of objects and phrases.
+        context: text that no phrase is tied to; it is no part of the caption.
+        notes: what a stage repaired or left out, a sentence each.
     """
 
     image_id: str
     height: int
     width: int
+    tags: tuple[str, ...] = ()
     detections: tuple[tuple[str, tuple[Detection, ...]], ...] = ()
     objects: tuple[SceneObject, ...] = ()
     relations: tuple[Relation, ...] = ()
     caption: str = ""
     phrases: tuple[TiedPhrase, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    context: str = ""
+    notes: tuple[str, ...] = ()

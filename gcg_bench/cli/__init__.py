@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": ("compare", "Compare two runs: differences, intervals, paired tests."),
     "leaderboard": ("leaderboard", "Rank many runs on a board: csv, md, tex or html."),
     "report": ("report", "Write one page with every image, its masks and mistakes."),
+    "annotate": ("annotate", "Annotate images: captions whose phrases have masks."),
     "data": ("data", "List, show, check, describe, fetch and export data sets."),
     "models": ("models", "List the models and what each needs."),
     "doctor": ("doctor", "Check this machine, with a remedy for what is missing."),
@@ -38,7 +39,7 @@ COMMANDS = {
 
 
 # the commands that run models, metrics or protocols of users, which may change the current folder
-ANCHORED = ("evaluate", "predict", "merge", "score", "compare", "report")
+ANCHORED = ("evaluate", "predict", "merge", "score", "compare", "report", "run", "status")
 
 
 class Working(click.Context):

@@ -7,9 +7,10 @@ process, is a matter for a process of its own (`process.py`).
 
 import json
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
+from typing import TypeVar
 
 from gcg_bench.errors import BadData
 from gcg_bench.execution.exits import contained, end_if_forked
@@ -18,6 +19,8 @@ from gcg_bench.execution.wire import checked
 from gcg_bench.files.fields import kind
 from gcg_bench.predictions import write_line
 from gcg_bench.types import Model, Prediction, Query
+
+Item = TypeVar("Item")
 
 _END = object()
 _NO_ANSWER = "the model gave no answer"
@@ -67,28 +70,64 @@ def stream(
     Returns:
         The error message of the failure; None when the model ended normally.
     """
+    return guarded(_answers(model, queries, waiting))
+
+
+def guarded(steps: Generator[Item]) -> Generator[Item, None, str | None]:
+    """The values of a generator that runs foreign code, until it ends or fails.
+
+    Returns:
+        The error message of the failure, of any kind but KeyboardInterrupt, which passes; None when
+        the generator ended normally.
+    """
     owner = os.getpid()
-    started = perf_counter()
     try:
-        with contained():
-            answers = iter(model.answer(queries))
-        while (answer := _next(answers)) is not _END:
-            end_if_forked(owner)
-            if not isinstance(answer, Prediction):
-                raise TypeError(f"the model gave {kind(answer)}, not a Prediction")
-            query = waiting.get(answer.id)
-            if query is not None:
-                prediction = _verified(answer, query, perf_counter() - started)
-                del waiting[query.id]
-                yield prediction
-                started = perf_counter()
+        yield from steps
         end_if_forked(owner)
     except (KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # whatever the model raises becomes its answer, including
+    except BaseException as error:  # whatever the code raises becomes its result, including
         end_if_forked(owner, status=1)  # SystemExit and errors of native libraries
         return error_text(error)
     return None
+
+
+def attempted(action: Callable[[], Item]) -> tuple[Item | None, str | None]:
+    """What a function of foreign code returns, and None; or None and the message of its failure."""
+    owner = os.getpid()
+
+    def steps() -> Generator[Item]:
+        with contained():
+            result = action()
+        end_if_forked(owner)
+        yield result
+
+    outcome = guarded(steps())
+    try:
+        return next(outcome), None
+    except StopIteration as end:
+        failure: str = end.value
+        return None, failure
+
+
+def _answers(
+    model: Model, queries: Iterable[Query], waiting: dict[str, Query]
+) -> Generator[Prediction]:
+    """The model's predictions for queries that wait; see `stream`."""
+    owner = os.getpid()
+    started = perf_counter()
+    with contained():
+        answers = iter(model.answer(queries))
+    while (answer := _next(answers)) is not _END:
+        end_if_forked(owner)
+        if not isinstance(answer, Prediction):
+            raise TypeError(f"the model gave {kind(answer)}, not a Prediction")
+        query = waiting.get(answer.id)
+        if query is not None:
+            prediction = _verified(answer, query, perf_counter() - started)
+            del waiting[query.id]
+            yield prediction
+            started = perf_counter()
 
 
 def _noted(queries: Sequence[Query], taken: list[Query]) -> Iterator[Query]:

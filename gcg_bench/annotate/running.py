@@ -1,0 +1,221 @@
+"""Runs the stages of a recipe over images, into a folder that any kill leaves fit to continue.
+
+Stages run one after the other over all images of the shard, so that one model is in memory at a
+time. A line is appended whole when its batch is done. An image that has a line in a stage is not
+run again.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from gcg_bench.annotate import stages
+from gcg_bench.annotate.folder import (
+    STAGES,
+    AnnotationFolder,
+    StageLine,
+    create_or_resume,
+    scene_of,
+    stage_lines,
+)
+from gcg_bench.annotate.recipes import Recipe, Step
+from gcg_bench.annotate.scene_json import changed_json, with_changes
+from gcg_bench.annotate.scenes import Scene
+from gcg_bench.annotate.sources import Source, SourceImage
+from gcg_bench.annotate.stages import Refused, Stage
+from gcg_bench.errors import BadData, BadOption
+from gcg_bench.execution.isolation import attempted
+from gcg_bench.execution.truncation import truncated
+from gcg_bench.files.fields import kind
+from gcg_bench.files.paths import without_folders
+from gcg_bench.predictions.phrases import json_line
+from gcg_bench.runs.files import append_line, open_for_append, repair_last_line
+from gcg_bench.runs.lock import Lock
+from gcg_bench.runs.shards import Shard
+from gcg_bench.types import Bar, Picture, no_bar
+
+Message = Callable[[str], None]
+Outcome = Scene | Refused | str
+"""A scene, a refusal, or the message of an error."""
+
+WHOLE = Shard(1, 1)
+
+
+def annotate(
+    source: Source,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    shard: Shard = WHOLE,
+    device: str = "auto",
+    bar: Bar = no_bar,
+    message: Message = print,
+) -> AnnotationFolder:
+    """Runs all stages over the images of a shard that they were not run over.
+
+    Args:
+        source: the images.
+        recipe: the stages.
+        folder: the annotation; made when it does not exist.
+        shard: every image by default.
+        device: where models run, see `machine.device_named`.
+        bar: a progress bar.
+        message: takes what the user should know meanwhile.
+
+    Raises:
+        BadOption: there are fewer images than shards.
+        RunConflict: the folder has other images.
+        RunLocked: another process annotates this shard.
+        GcgBenchError: a stage cannot be loaded.
+    """
+    if len(source.images) < shard.count:
+        raise BadOption(f"{shard.count} shards of {len(source.images)} images: a shard needs one")
+    create_or_resume(folder, source, recipe)
+    mine = source.images[shard.number - 1 :: shard.count]
+    lock = Lock(folder / f".lock-{shard_name(shard)}")
+    try:
+        indexes: list[dict[str, StageLine]] = []
+        for step, name in zip(recipe.steps, recipe.folders(), strict=True):
+            file = folder / STAGES / name / f"{shard_name(shard)}.jsonl"
+            repair_last_line(file)
+            done = stage_lines(file.parent)
+            work = _Work(step, file, source.pictures, indexes, done, device)
+            work.run(mine, bar, message)
+            indexes.append(stage_lines(file.parent))
+    finally:
+        lock.release()
+    return AnnotationFolder(folder)
+
+
+def shard_name(shard: Shard) -> str:
+    """The name of the files of a shard, without extension: `shard-00001-of-00001`."""
+    return f"shard-{shard.number:05d}-of-{shard.count:05d}"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A stage over the images of a shard.
+
+    Attributes:
+        step: the stage.
+        file: where its lines go.
+        pictures: image id -> picture.
+        before: what the earlier stages said.
+        done: what this stage has said already.
+        device: where models run.
+    """
+
+    step: Step
+    file: Path
+    pictures: Mapping[str, Picture]
+    before: Sequence[Mapping[str, StageLine]]
+    done: Mapping[str, StageLine]
+    device: str
+
+    def run(self, images: Sequence[SourceImage], bar: Bar, message: Message) -> None:
+        """Appends a line for each image with an outcome of the stage before."""
+        wanted = [
+            image
+            for image in images
+            if image.error is None
+            and all(self._has_output(index, image.id) for index in self.before)
+        ]
+        missing = sum(image.id not in self.done for image in wanted)
+        if not missing:
+            return
+        stage = stages.load_stage(self.step.stage, self.step.chosen, device=self.device)
+        with bar(self.step.name, missing) as advance, _appending(self.file) as handle:
+            size = stages.batch_size(self.step.stage)
+            kept = {image.id for image in wanted}
+            for start in range(0, len(images), size):
+                batch = [one for one in images[start : start + size] if one.id in kept]
+                if all(image.id in self.done for image in batch):
+                    continue
+                advance(self._batch(stage, batch, handle))
+        message(f"{self.file.parent.name}: {missing} images")
+
+    def _has_output(self, index: Mapping[str, StageLine], id_: str) -> bool:
+        line = index.get(id_)
+        return line is not None and line.kind == "output"
+
+    def _batch(self, stage: Stage, images: Sequence[SourceImage], handle: int) -> int:
+        """Runs a batch and appends the lines that were not there; how many these are."""
+        scenes = [scene for image in images if (scene := scene_of(image, self.before))]
+        started = perf_counter()
+        outcomes = results(stage, scenes, [self.pictures[scene.image_id] for scene in scenes])
+        seconds = round((perf_counter() - started) / max(len(scenes), 1), 4)
+        added = 0
+        for scene, outcome in zip(scenes, outcomes, strict=True):
+            if scene.image_id not in self.done:
+                append_line(handle, line_of(scene, outcome, seconds), self.file)
+                added += 1
+        return added
+
+
+def results(stage: Stage, scenes: Sequence[Scene], pictures: Sequence[Picture]) -> list[Outcome]:
+    """The outcome of each scene: a batch that fails is tried one image at a time."""
+    together, failure = attempted(lambda: checked(stage.run(scenes, pictures), scenes))
+    if together is not None:
+        return together
+    if len(scenes) == 1:
+        return [without_folders(failure or "", _folders(pictures))]
+    pairs = zip(scenes, pictures, strict=True)
+    return [results(stage, [scene], [picture])[0] for scene, picture in pairs]
+
+
+def checked(made: Any, scenes: Sequence[Scene]) -> list[Outcome]:
+    """What a stage returned, when it is one result an image.
+
+    Raises:
+        TypeError: it is not, or a scene is of another image.
+    """
+    outcomes = list(made)
+    if len(outcomes) != len(scenes):
+        raise TypeError(f"the stage gave {len(outcomes)} results for {len(scenes)} images")
+    for outcome, scene in zip(outcomes, scenes, strict=True):
+        if isinstance(outcome, Refused):
+            continue
+        if not isinstance(outcome, Scene):
+            raise TypeError(f"the stage gave {kind(outcome)}, not a scene")
+        if (outcome.image_id, outcome.height, outcome.width) != (
+            scene.image_id,
+            scene.height,
+            scene.width,
+        ):
+            raise TypeError("the stage gave a scene of another image or size")
+    return outcomes
+
+
+def line_of(scene: Scene, outcome: Outcome, seconds: float) -> bytes:
+    """The line of an image, with its line break; what cannot be read back is an error."""
+    fields: dict[str, Any] = {"id": scene.image_id}
+    if isinstance(outcome, Scene):
+        try:
+            changes = changed_json(scene, outcome)
+            line = json_line({**fields, "output": changes, "seconds": seconds})
+            if with_changes(scene, changes, "the output") == outcome:
+                return line.encode("utf-8") + b"\n"
+            outcome = "the stage gave a scene that JSON cannot hold: it is read back differently"
+        except BadData as fault:
+            outcome = f"the stage gave a scene that cannot be kept: {fault.problem}"
+    told = {"refused": outcome.reason} if isinstance(outcome, Refused) else {"error": outcome}
+    told = {name: truncated(text) for name, text in told.items()}
+    return json_line({**fields, **told, "seconds": seconds}).encode("utf-8") + b"\n"
+
+
+def _folders(pictures: Sequence[Picture]) -> set[str]:
+    return {str(picture.path.parent) for picture in pictures if picture.path is not None}
+
+
+@contextmanager
+def _appending(file: Path) -> Iterator[int]:
+    """A handle that appends to a file, until the block ends."""
+    handle = open_for_append(file)
+    try:
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,0 +1,177 @@
+"""The images that are annotated: of a folder, or of a split of a data set.
+
+Every regular file under the folder that is an image is one, whatever its extension. Its id is its
+path relative to the folder without extension; where two images would have one id, both keep their
+extensions. Hidden files and folders are left out. The size of an image is the one after its EXIF
+orientation.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gcg_bench.data import Dataset
+from gcg_bench.errors import BadData, MissingData
+from gcg_bench.files import paths
+from gcg_bench.files.digests import file_sha256
+from gcg_bench.files.images import file_picture, image_sizes
+from gcg_bench.types import Picture
+
+_IMAGES = {
+    *(".bmp", ".gif", ".jpeg", ".jpg", ".jpe", ".jfif", ".pgm", ".png", ".pnm", ".ppm", ".tif"),
+    *(".tiff", ".webp"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """An image that is annotated.
+
+    Attributes:
+        id: unique in the folder.
+        file: its path relative to the folder, with slashes; None for an image without a file.
+        height: in pixels; 0 when the file cannot be read.
+        width: in pixels; 0 when the file cannot be read.
+        sha256: of the file's bytes, or of the pixels of an image without a file.
+        error: why it cannot be read; None when it can.
+    """
+
+    id: str
+    file: str | None
+    height: int
+    width: int
+    sha256: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All images of an annotation, sorted by id.
+
+    Attributes:
+        described: where they come from, as JSON values; nothing private is in it.
+        images: the images.
+        pictures: image id -> picture; images that cannot be read have none.
+        split: the name of the split that the annotation becomes.
+        left_out: files of the folder that are no images.
+        data: the data set, when the images are those of a split.
+    """
+
+    described: Mapping[str, Any]
+    images: tuple[SourceImage, ...]
+    pictures: Mapping[str, Picture]
+    split: str = "val"
+    left_out: tuple[str, ...] = ()
+    data: Dataset | None = None
+
+
+def of_folder(
+    folder: Path, *, split: str = "val", known: Mapping[str, SourceImage] | None = None
+) -> Source:
+    """The images under a folder.
+
+    Args:
+        folder: the folder, or one image file.
+        split: the name of the split that they become.
+        known: images that were listed before, by file; they are not hashed again.
+
+    Raises:
+        MissingData: there is no such folder, or no image in it.
+        BadData: the name of a file cannot be an id.
+    """
+    if not folder.exists():
+        raise MissingData(f"{folder}: no such folder of images")
+    root = folder.parent if folder.is_file() else folder
+    files = [folder] if folder.is_file() else sorted(_files(folder))
+    listed, left_out = [], []
+    for file in files:
+        name = file.relative_to(root).as_posix()
+        image = _read(file, name, (known or {}).get(name))
+        if image is None:
+            left_out.append(name)
+        else:
+            listed.append(image)
+    if not listed:
+        raise MissingData(
+            f"{folder}: no image in it; JPEG, PNG, WebP, GIF, BMP, TIFF, PPM are read"
+        )
+    images = tuple(sorted(_named(listed), key=lambda image: image.id))
+    pictures = {
+        image.id: file_picture(root / str(image.file), image.height, image.width)
+        for image in images
+        if image.error is None
+    }
+    return Source({"kind": "folder"}, images, pictures, split, tuple(left_out))
+
+
+def of_dataset(data: Dataset, *, known: Mapping[str, SourceImage] | None = None) -> Source:
+    """The images of a split of a data set; several queries of an image are one image.
+
+    Args:
+        data: the data set.
+        known: images that were listed before, by id; they are not hashed again.
+    """
+    images, pictures = {}, {}
+    for sample in data.samples:
+        id_, picture = sample.query.image_id, sample.query.image
+        if id_ not in images:
+            images[id_] = (known or {}).get(id_) or _of_picture(id_, picture)
+            pictures[id_] = picture
+    described = {
+        "kind": "dataset",
+        "dataset": data.card.name,
+        "card_version": data.card.version,
+        "split": data.split,
+        "limit": data.limit,
+        "annotations": dict(data.files),
+    }
+    listed = tuple(images[id_] for id_ in sorted(images))
+    return Source(described, listed, pictures, data.split, data=data)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and not any(
+            part.startswith(".") for part in path.relative_to(folder).parts
+        ):
+            yield path
+
+
+def _read(file: Path, name: str, known: SourceImage | None) -> SourceImage | None:
+    """An image whose id is its whole name; None for a file that is no image by name or content."""
+    if known is not None:
+        return replace(known, id=name)
+    if problem := paths.file_name_problem(name):
+        raise BadData(f"the file name {name[:80]!r} {problem}", remedy="Rename the image")
+    try:
+        height, width = image_sizes(file)[0]
+    except (BadData, OSError) as error:
+        if file.suffix.casefold() not in _IMAGES:
+            return None
+        problem = error.problem if isinstance(error, BadData) else str(error.strerror)
+        return SourceImage(name, name, 0, 0, "", problem)
+    return SourceImage(name, name, height, width, file_sha256(file))
+
+
+def _named(images: list[SourceImage]) -> Iterator[SourceImage]:
+    """The images with ids without extensions, where these are unique and valid."""
+    stems = [str(Path(image.id).with_suffix("").as_posix()) for image in images]
+    counts = Counter(stems)
+    for image, stem in zip(images, stems, strict=True):
+        yield image if counts[stem] > 1 or paths.name_problem(stem) else replace(image, id=stem)
+
+
+def _of_picture(id_: str, picture: Picture) -> SourceImage:
+    path = picture.path
+    try:
+        if path is not None:
+            digest = file_sha256(path)
+        else:
+            digest = hashlib.sha256(picture.read().tobytes()).hexdigest()
+    except (BadData, MissingData, OSError) as error:
+        problem = paths.without_folders(str(error))
+        return SourceImage(id_, path.name if path else None, 0, 0, "", problem)
+    return SourceImage(id_, path.name if path else None, picture.height, picture.width, digest)

@@ -1,0 +1,102 @@
+"""How far an annotation is."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from gcg_bench.annotate.folder import AnnotationFolder
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """How far a stage is.
+
+    Attributes:
+        name: its folder.
+        done: images with an output.
+        refused: images that it refused.
+        failed: images with an error.
+        seconds: of an image, on average; None before the first.
+    """
+
+    name: str
+    done: int
+    refused: int
+    failed: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far an annotation is.
+
+    Attributes:
+        recipe: its name.
+        images: how many there are.
+        finished: images with an output of the last stage.
+        stages: one a stage.
+        lost: (image, stage or `images`, reason) of images that were refused or failed.
+    """
+
+    recipe: str
+    images: int
+    finished: int
+    stages: tuple[StageStatus, ...]
+    lost: tuple[tuple[str, str, str], ...]
+
+    @property
+    def remaining(self) -> int:
+        """Images that are neither finished nor lost."""
+        return self.images - self.finished - len(self.lost)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "recipe": self.recipe,
+            "images": self.images,
+            "finished": self.finished,
+            "remaining": self.remaining,
+            "stages": [asdict(stage) for stage in self.stages],
+            "lost": [
+                {"image": image, "stage": stage, "reason": reason}
+                for image, stage, reason in self.lost
+            ],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Sentences for people."""
+        refused = sum(stage.refused for stage in self.stages)
+        yield (
+            f"{self.recipe}: {self.finished} of {self.images} images annotated, {refused} refused,"
+            f" {len(self.lost) - refused} failed, {self.remaining} remain"
+        )
+        for image, stage, reason in self.lost[:SHOWN]:
+            yield f"{image} ({stage}): {reason}"
+        if len(self.lost) > SHOWN:
+            yield f"... and {len(self.lost) - SHOWN} more; --json lists all"
+
+
+def status_of(folder: AnnotationFolder) -> Status:
+    """How far an annotation is.
+
+    Raises:
+        BadData: a line is damaged.
+    """
+    lost = [(one.id, "images", one.error) for one in folder.images if one.error is not None]
+    found, finished = [], 0
+    for position, path in enumerate(folder.stage_folders):
+        lines = folder.lines(position)
+        kinds = [line.kind for line in lines.values()]
+        finished = kinds.count("output")
+        lost += [
+            (id_, path.name, line.reason) for id_, line in lines.items() if line.kind != "output"
+        ]
+        seconds = fmean(line.seconds for line in lines.values()) if lines else None
+        found.append(
+            StageStatus(path.name, finished, kinds.count("refused"), kinds.count("error"), seconds)
+        )
+    name = str(folder.recipe.get("recipe", ""))
+    return Status(name, len(folder.images), finished, tuple(found), tuple(sorted(lost)))

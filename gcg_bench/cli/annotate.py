@@ -1,0 +1,166 @@
+"""annotate: captions with phrases and masks for a folder of images, by models."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
+from gcg_bench.cli.options import as_json, data_root, given, limit, quiet
+from gcg_bench.errors import BadOption
+
+DEFAULT = "run"
+
+
+class DefaultGroup(click.Group):
+    """A group whose command `run` needs no name: `annotate IMAGES` is `annotate run IMAGES`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        helps = ctx.help_option_names
+        if args and args[0] not in self.commands and args[0] not in helps:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes all forms of the command."""
+        path = ctx.command_path
+        formatter.write_usage(path, "[run] IMAGES -o DIR [OPTIONS]")
+        formatter.write_usage(path, "[run] --dataset NAME --split SPLIT -o DIR [OPTIONS]")
+        formatter.write_usage(path, "COMMAND DIR [OPTIONS]")
+
+
+@click.group(cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def annotate() -> None:
+    """Annotate images: captions whose phrases have masks, by a recipe of models.
+
+    A folder that is called like a command is given as ./NAME. `annotate run --help` lists the
+    options.
+    """
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is annotated, how and where."""
+
+    images: Path | None
+    out: Path
+    recipe: str
+    dataset: str | None
+    split: str | None
+    shard: str | None
+    device: str
+    limit: int | None
+    data_root: Path | None
+
+
+@annotate.command(DEFAULT)
+@click.argument("images", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder of the annotation; the same command continues an interrupted one.",
+)
+@click.option(
+    "--recipe",
+    default="embedded",
+    show_default=True,
+    help="A recipe, by name or ./file.py:NAME.",
+)
+@click.option("--dataset", default=None, help="Annotate a data set in the place of IMAGES.")
+@click.option("--split", default=None, help="The split; of IMAGES the name it gets. [default: val]")
+@click.option(
+    "--shard", default=None, metavar="I/N", help="Only the I-th of N parts of the images."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@limit
+@data_root
+@quiet
+@as_json
+@given(RunOptions)
+def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
+    """Annotate IMAGES, a folder of image files, or a split of a data set.
+
+    Images that fail or are refused are counted, and `annotate status DIR` lists them. The exit code
+    is 1 when there are such images.
+    """
+    from gcg_bench.annotate.recipes import load_recipe
+    from gcg_bench.annotate.running import WHOLE, annotate
+    from gcg_bench.runs.shards import Shard
+
+    if (options.images is None) == (options.dataset is None):
+        raise BadOption("give IMAGES, a folder of images, or --dataset NAME and --split SPLIT")
+    recipe = load_recipe(options.recipe)
+    source = _source(options)
+    if source.left_out:
+        say(f"files that are no images, left out: {len(source.left_out)}", quiet=quiet)
+    folder = annotate(
+        source,
+        recipe,
+        options.out,
+        shard=WHOLE if options.shard is None else Shard.parse(options.shard),
+        device=options.device,
+        bar=partial(progress, quiet=quiet),
+        message=partial(say, quiet=quiet),
+    )
+    return _show(folder, as_json=as_json)
+
+
+@annotate.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@as_json
+def status(folder: Path, *, as_json: bool) -> int:
+    """Show how far an annotation is: images done, refused and failed, of each stage."""
+    from gcg_bench.annotate.folder import AnnotationFolder
+
+    return _show(AnnotationFolder(folder), as_json=as_json)
+
+
+def _source(options: RunOptions) -> Any:
+    """The images that the options name."""
+    from gcg_bench.annotate import sources
+    from gcg_bench.annotate.folder import IMAGES, read_images
+    from gcg_bench.data import load_dataset
+
+    listed = read_images(options.out / IMAGES) if (options.out / IMAGES).is_file() else ()
+    if options.dataset is not None:
+        name, split = options.dataset, options.split
+        if split is None:
+            raise BadOption(f"give the --split of {name} that is annotated, e.g. --split val")
+        data = load_dataset(name, split, options.data_root, limit=options.limit)
+        return sources.of_dataset(data, known={image.id: image for image in listed})
+    if options.limit is not None:
+        raise BadOption("--limit is for --dataset; of IMAGES give a folder with fewer images")
+    assert options.images is not None
+    known = {image.file: image for image in listed if image.file and image.error is None}
+    return sources.of_folder(options.images, split=options.split or "val", known=known)
+
+
+def _show(folder: Any, *, as_json: bool) -> int:
+    """Shows the status; the exit code is 1 when an image failed or was refused."""
+    from gcg_bench.annotate.status import status_of
+
+    found = status_of(folder)
+    if as_json:
+        print_json({"annotation": shown(folder.folder), **found.as_json()})
+    else:
+        rows = table(
+            "",
+            ("stage", "done", "refused", "failed", "s / image"),
+            numeric=("done", "refused", "failed", "s / image"),
+        )
+        for stage in found.stages:
+            rows.add_row(
+                stage.name,
+                str(stage.done),
+                str(stage.refused),
+                str(stage.failed),
+                "" if stage.seconds is None else f"{stage.seconds:.3f}",
+            )
+        stdout().print(rows)
+        for line in found.lines():
+            stdout().print(line, markup=False, soft_wrap=True)
+    return 1 if found.lost else 0
