@@ -10,6 +10,7 @@ GcgBenchError                 caught by the command line: one message, exit code
 ├── RunLocked                 another process is working on the run folder
 ├── MissingFeature            a metric reads a feature that its `needs` do not name
 └── EnvironmentProblem        Java, weights, a package or disk space is missing, with the remedy
+    └── MissingEncoder        a phrase encoder is not on this machine
 """
 
 from collections.abc import Iterable
@@ -144,6 +145,20 @@ class RunLocked(GcgBenchError):
 
 class EnvironmentProblem(GcgBenchError):
     """Java, weights, a package or disk space is missing; the message says how to get it."""
+
+
+class MissingEncoder(EnvironmentProblem):
+    """A phrase encoder is not on this machine.
+
+    Args:
+        message: what is missing and how to get it.
+        encoder: the name of the encoder.
+        command: the command that gets it.
+    """
+
+    def __init__(self, message: str, encoder: str, command: str) -> None:
+        super().__init__(message)
+        self.encoder, self.command = encoder, command
 
 
 class MissingFeature(GcgBenchError):

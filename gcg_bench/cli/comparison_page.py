@@ -8,6 +8,7 @@ from gcg_bench.cli.console import say
 from gcg_bench.cli.given_runs import FileOptions
 from gcg_bench.cli.report import data_of
 from gcg_bench.errors import GcgBenchError
+from gcg_bench.pipeline.encoders import Encoders
 from gcg_bench.predictions import read_drafts
 from gcg_bench.reporting.compare_page import write_page
 from gcg_bench.reporting.compare_scenes import Scene, scenes
@@ -44,7 +45,8 @@ def _scenes(
     """The pictures of some images, and why there are none: the page is written without them."""
     try:
         data = data_of(runs[0], files.dataset, files.data_root)
-        a, b = (of_images(run, data, ids, encoder=files.encoder) for run in runs)
+        encoders = Encoders.parsed(files.encoder)
+        a, b = (of_images(run, data, ids, encoder=encoders) for run in runs)
     except GcgBenchError as error:  # the numbers do not need them
         return {}, str(error)
     return scenes(a, b), ""

@@ -11,6 +11,7 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, stdout, table
 from gcg_bench.doctor import QUICK_START, Check, Forecast, Job, cost, examine, ready
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
+from gcg_bench.pipeline.encoders import Encoders
 
 _COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
@@ -25,7 +26,7 @@ class JobOptions:
     task: str | None
     data_root: Path | None
     limit: int | None
-    encoder: str | None
+    encoder: tuple[str, ...]
     device: str
     batch_size: str
 
@@ -38,7 +39,10 @@ class JobOptions:
 @options.data_root
 @options.limit
 @click.option(
-    "--encoder", default=None, help="Phrase encoder. [default: minilm; with a split, both]"
+    "--encoder",
+    multiple=True,
+    metavar="[PROTOCOL=]ENCODER",
+    help="Phrase encoder; can be repeated. [default: minilm; with a split, both]",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--batch-size", default="auto", show_default=True, help="Images in a batch.")
@@ -60,7 +64,7 @@ def doctor(wanted: JobOptions, *, as_json: bool) -> int:
         split=wanted.split,
         task=wanted.task,
         root=wanted.data_root,
-        encoder=wanted.encoder,
+        encoder=Encoders.parsed(wanted.encoder),
         device=wanted.device,
         batch_size=wanted.batch_size,
         limit=wanted.limit,
@@ -127,7 +131,7 @@ def _verdict(checks: Sequence[Check], job: Job, *, able: bool) -> str:
         ("--task", job.task),
         ("--data-root", job.root),
         ("--limit", job.limit),
-        ("--encoder", job.encoder),
+        *(("--encoder", text) for text in Encoders.of(job.encoder).texts),
         ("--device", None if job.device == "auto" else job.device),
         ("--batch-size", None if job.batch_size == "auto" else job.batch_size),
     ):

@@ -7,15 +7,18 @@ from functools import partial
 import click
 
 from gcg_bench.cli import many, options, streams
+from gcg_bench.cli.chosen_scoring import refuse_diagnosis_of, scoring_spec
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import DataOptions, ModelOptions, OutputOptions, ScoringOptions
-from gcg_bench.cli.score import refuse_diagnosis, scoring_spec, write_board
+from gcg_bench.cli.score import write_board
 from gcg_bench.cli.showing import say_failed, seed_of, show
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.arguments import parsed
-from gcg_bench.pipeline.evaluate import Evaluated, make_executor, predicted
+from gcg_bench.pipeline.encoders import Encoders
 from gcg_bench.pipeline.evaluate import evaluate as run_evaluation
+from gcg_bench.pipeline.evaluate import make_executor, predicted
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.shards import Shard
 from gcg_bench.scoring.values import size_text
@@ -50,7 +53,7 @@ def evaluate(
         for name, split in several
     ]
     for specification in specifications:
-        refuse_diagnosis(scoring, specification)
+        refuse_diagnosis_of(scoring, specification)
     if len(several) > 1:
         many.refuse_missing(specifications)
     everything = []
@@ -93,9 +96,8 @@ def _finish(
         from gcg_bench.cli.report import write_report
 
         page = evaluated.run.folder / "report.html"
-        write_report(
-            evaluated.run, page, data=evaluated.data, encoder=scoring.encoder, quiet=silent
-        )
+        encoder = Encoders.parsed(scoring.encoder)
+        write_report(evaluated.run, page, data=evaluated.data, encoder=encoder, quiet=silent)
 
 
 @click.command()

@@ -7,6 +7,7 @@ from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.explain_tables import print_explanation
 from gcg_bench.cli.options import OutputOptions
 from gcg_bench.data import Dataset
+from gcg_bench.pipeline.encoders import EncoderChoice, Encoders
 from gcg_bench.pipeline.score import refuse_other_references, score
 from gcg_bench.runs import Run
 from gcg_bench.scoring.results import Result
@@ -25,7 +26,7 @@ def explain(
     image: str,
     *,
     run: Run | None = None,
-    encoder: str | None = None,
+    encoder: EncoderChoice = None,
     output: OutputOptions,
 ) -> None:
     """Prints all pairs of one image and, for every protocol, why each phrase counts or not.
@@ -39,7 +40,7 @@ def explain(
         protocols: the protocols to explain.
         image: the id of the image.
         run: the run that the predictions belong to, None for files.
-        encoder: the name or folder of the phrase encoder that the user chose, or None.
+        encoder: the phrase encoders that the user chose.
         output: the options of the output.
 
     Raises:
@@ -51,7 +52,7 @@ def explain(
     rules = [
         phrase_rule(protocol)
         if run is None or result is None
-        else stored_rule(result, run.folder, encoder)
+        else stored_rule(result, run.folder, Encoders.of(encoder).chosen(protocol.name))
         for protocol, result in zip(protocols, kept, strict=True)
     ]
     fresh = iter(_scored(data, predictions, protocols, kept, output))

@@ -11,11 +11,11 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import say
 from gcg_bench.cli.stacking import stacked
 from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.pipeline.encoders import Encoders, stored_results, with_stored
 from gcg_bench.pipeline.from_files import run_of_files
 from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
-from gcg_bench.scoring.storage import load_results
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class FileOptions:
     task: str | None
     data_root: Path | None
     limit: int | None
-    encoder: str | None
+    encoder: tuple[str, ...]
+    missing: str | None
 
 
 of_files = stacked(
@@ -47,9 +48,17 @@ of_files = stacked(
     options.limit,
     click.option(
         "--encoder",
+        multiple=True,
+        metavar="[PROTOCOL=]ENCODER",
+        help="Phrase encoder of every protocol, or of one; can be repeated. [default: that of the"
+        " scores, for prediction files that of the first run]",
+    ),
+    click.option(
+        "--missing",
+        type=click.Choice(["error", "empty"]),
         default=None,
-        help="Phrase encoder. [default: that of the scores, for prediction files that of the first"
-        " run]",
+        help="In prediction files, an image without a prediction is an error, or counts as an empty"
+        " answer. [default: as in the scores of the first run, else error]",
     ),
 )
 
@@ -97,7 +106,8 @@ def runs_of(
     """The run folders of what is given; prediction files are scored, and become runs.
 
     Says on stderr what was made of which files, and with which data. Files take the data set, the
-    split, the limit and the encoder of the first run that is given, where no option says others.
+    split, the limit, the encoders and the meaning of a missing prediction of the first run that is
+    given, where no option says others.
 
     Args:
         given: run folders and prediction files.
@@ -116,7 +126,7 @@ def runs_of(
             raise MissingData(f"{path}: no such run folder, file or folder of predictions")
     if given and all(map(Run.is_run, given)):
         for field in fields(files):
-            if getattr(files, field.name) is not None and field.name not in used:
+            if getattr(files, field.name) not in (None, ()) and field.name not in used:
                 option = field.name.replace("_", "-")
                 raise BadOption(f"--{option} is for prediction files, and only runs are given")
     first = next((Run.open(path) for path in given if Run.is_run(path)), None)
@@ -127,8 +137,12 @@ def runs_of(
 
 def _made_of(path: Path, first: Run | None, files: FileOptions, *, quiet: bool) -> Path:
     """The run folder of prediction files."""
-    encoder = files.encoder or (None if first is None else _encoder(first))
-    data, scoring = _data(path, first, files), ScoringSpec(encoder=encoder)
+    encoders = Encoders.parsed(files.encoder)
+    scoring = ScoringSpec(
+        encoder=encoders if first is None else with_stored(encoders, first),
+        missing="empty" if (files.missing or _missing(first)) == "empty" else "error",
+    )
+    data = _data(path, first, files)
     return run_of_files(path, data, scoring, message=partial(say, quiet=quiet)).folder
 
 
@@ -153,7 +167,7 @@ def _data(path: Path, first: Run | None, files: FileOptions) -> DataSpec:
     )
 
 
-def _encoder(run: Run) -> str | None:
-    """The one encoder of a run's scores; None where it has several, or none."""
-    names = {result.encoder[0] for result in load_results(run) if result.encoder is not None}
-    return names.pop() if len(names) == 1 else None
+def _missing(first: Run | None) -> str:
+    """What an image without a prediction was in the scores of a run; an error without a run."""
+    results = () if first is None else stored_results(first)
+    return next((result.data.missing for result in results), "error")

@@ -10,7 +10,7 @@ from gcg_bench.cli.options import OutputOptions
 from gcg_bench.data import Dataset, annotation_files
 from gcg_bench.data.cards import data_folder, load_card
 from gcg_bench.errors import BadOption
-from gcg_bench.pipeline.evaluate import Evaluated
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.spec import EvaluationSpec
 from gcg_bench.scoring.results import Result
 
@@ -66,7 +66,7 @@ def refuse_missing(specifications: Sequence[EvaluationSpec]) -> None:
 def show_all(everything: Sequence[Evaluated], output: OutputOptions) -> None:
     """Shows the ranking score of every data set and protocol; as JSON, the scores of all."""
     if output.as_json:
-        print_json([result.to_json() for evaluated in everything for result in evaluated.results])
+        print_json([part.to_json() for evaluated in everything for part in evaluated.stated])
         return
     headings = ["data set", "split", "task", "queries", "protocol", "score", "value"]
     rows = table("All data sets", headings, numeric=["queries", "value"])

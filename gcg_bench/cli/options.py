@@ -61,7 +61,7 @@ class ScoringOptions:
     """How predictions are scored."""
 
     protocols: tuple[str, ...]
-    encoder: str | None
+    encoder: tuple[str, ...]
     also: tuple[str, ...]
     metrics: str | None
     parameters: tuple[str, ...]
@@ -203,6 +203,14 @@ protocols = click.option(
     " (./file.py:NAME); can be repeated. [default: all protocols of the task]",
 )
 
+encoder = click.option(
+    "--encoder",
+    multiple=True,
+    metavar="[PROTOCOL=]ENCODER",
+    help="Phrase encoder of every protocol, or of one: minilm, bert-base-uncased, or a folder; can"
+    " be repeated. [default: that of the run's scores, else the protocol's own]",
+)
+
 also = click.option("--also", multiple=True, help="Optional metric: bleu, rouge_l or spice.")
 
 signature = click.option(
@@ -213,11 +221,7 @@ signature = click.option(
 
 scoring = stacked(
     protocols,
-    click.option(
-        "--encoder",
-        default=None,
-        help="Phrase encoder for every protocol: minilm, bert-base-uncased, or a folder.",
-    ),
+    encoder,
     also,
     click.option(
         "--metrics",

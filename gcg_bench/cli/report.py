@@ -12,6 +12,7 @@ from gcg_bench.cli.console import progress, say
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
+from gcg_bench.pipeline.encoders import EncoderChoice, Encoders
 from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.reporting.report import of_images, of_run, write_page
@@ -48,7 +49,7 @@ def report(
     run.
     """
     (run,) = runs_of([run], files, quiet=quiet, used=("dataset", "encoder", "data_root"))
-    encoder = files.encoder
+    encoder = Encoders.parsed(files.encoder)
     opened = Run.open(run)
     data = data_of(opened, files.dataset, files.data_root)
     if figure is not None:
@@ -89,7 +90,7 @@ def data_of(run: Run, dataset: str | None, data_root: Path | None) -> Dataset:
 
 
 def _write_figure(
-    run: Run, out: Path, image: str, *, data: Dataset, encoder: str | None, quiet: bool
+    run: Run, out: Path, image: str, *, data: Dataset, encoder: EncoderChoice, quiet: bool
 ) -> None:
     """Writes one image of a scored run as a figure; see `write_report`."""
     from gcg_bench.reporting.figure import SUFFIXES, laid_out, write_figure
@@ -113,7 +114,7 @@ def write_report(
     out: Path,
     *,
     data: Dataset,
-    encoder: str | None = None,
+    encoder: EncoderChoice = None,
     quiet: bool = False,
 ) -> None:
     """Writes the page of a scored run; locks the run if the page is in its folder.
@@ -122,7 +123,7 @@ def write_report(
         run: the run.
         out: the file to write.
         data: the run's data set.
-        encoder: the name or folder of the phrase encoder; the one of the scores by default.
+        encoder: the phrase encoders; those of the scores by default.
         quiet: show no progress and no messages.
 
     Raises:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from gcg_bench import tasks
 from gcg_bench.cli import division_options, options
+from gcg_bench.cli.chosen_scoring import refuse_diagnosis, refuse_diagnosis_of, scoring_spec
 from gcg_bench.cli.console import progress, say, shown
 from gcg_bench.cli.division_options import DivisionOptions
 from gcg_bench.cli.given_runs import MadeRun, made_run
@@ -19,7 +19,9 @@ from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, GcgBenchError, MissingData
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.division import Division, stored_from
-from gcg_bench.pipeline.evaluate import Evaluated, predictions_of, score_run
+from gcg_bench.pipeline.encoders import Encoders, with_stored
+from gcg_bench.pipeline.evaluate import predictions_of, score_run
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.from_files import scored_files
 from gcg_bench.pipeline.predict import complete
 from gcg_bench.pipeline.score import score as score_predictions
@@ -31,7 +33,6 @@ from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.seals import accept_changed_lines
 from gcg_bench.runs.settings import limit_of
 from gcg_bench.runs.shards import shard_of
-from gcg_bench.scoring.values import Resampling
 from gcg_bench.types import Prediction
 
 
@@ -106,11 +107,10 @@ def _score_into(
 ) -> int:
     """Makes prediction files a run, and shows its scores."""
     data = _data_of_files(options_)
-    refuse_diagnosis(scoring, spec.EvaluationSpec(None, data, scoring_spec(scoring)))
+    chosen = scoring_spec(scoring)
+    refuse_diagnosis_of(scoring, spec.EvaluationSpec(None, data, chosen))
     message = partial(say, quiet=output.quiet)
-    evaluated = scored_files(
-        path, data, scoring_spec(scoring), made.out, label=made.label, message=message
-    )
+    evaluated = scored_files(path, data, chosen, made.out, label=made.label, message=message)
     assert evaluated.run is not None
     write_board(evaluated.run)
     say(f"run folder: {shown(evaluated.run.folder)}", quiet=output.quiet)
@@ -146,38 +146,6 @@ def without_split(answers: Path) -> GcgBenchError:
     )
 
 
-def scoring_spec(scoring: ScoringOptions) -> spec.ScoringSpec:
-    """The specification of the scoring that the options describe."""
-    missing: Literal["error", "empty"] = "empty" if scoring.missing == "empty" else "error"
-    return spec.ScoringSpec(
-        protocols=scoring.protocols or None,
-        encoder=scoring.encoder,
-        also=scoring.also,
-        metrics=tuple(filter(None, map(str.strip, (scoring.metrics or "").split(",")))),
-        parameters=scoring.parameters,
-        missing=missing,
-        resampling=Resampling(draws=scoring.draws),
-    )
-
-
-def refuse_diagnosis(scoring: ScoringOptions, specification: spec.EvaluationSpec) -> None:
-    """Raises BadOption when --diagnosis is given without the protocol that counts mistakes."""
-    if scoring.diagnosis:
-        data = replace(specification.data, limit=1) if specification.data.split else None
-        task = tasks.load((data or specification.data).load().task)
-        _refuse_diagnosis(scoring, task)
-
-
-def _refuse_diagnosis(scoring: ScoringOptions, task: tasks.Task) -> None:
-    chosen = [protocol.name for protocol in scoring_spec(scoring).of(task)]
-    if scoring.diagnosis and task.mistakes not in chosen:
-        raise BadOption(
-            f"--diagnosis counts mistakes as {task.mistakes} does: add --protocol {task.mistakes}"
-            if task.mistakes
-            else f"--diagnosis: the task {task.name} has no kinds of mistakes"
-        )
-
-
 def _score_run(
     run: Run,
     options_: DataOptions,
@@ -207,20 +175,17 @@ def _score_run(
     for name, value in (("dataset", data.card.name), ("split", data.split)):
         if value != settings[name]:
             raise BadOption(f"the run answers {name} {settings[name]!r}, not {value!r}")
-    chosen = scoring_spec(scoring)
+    encoders, task = with_stored(Encoders.parsed(scoring.encoder), run), tasks.load(data.task)
+    chosen = replace(scoring_spec(scoring), encoder=encoders)
     limited = options_.limit is not None and options_.limit != limit_of(settings)
     if explain is not None:
         predictions = predictions_of(run, data, chosen, limited=limited)
         return _explain(data, predictions, chosen, explain, output, run)
-    _refuse_diagnosis(scoring, tasks.load(data.task))
-    evaluated = score_run(
-        run,
-        data,
-        chosen,
-        limited=limited,
-        division=division,
-        message=partial(say, quiet=output.quiet),
-    )
+    refuse_diagnosis(scoring, chosen, task)
+    message = partial(say, quiet=output.quiet)
+    for sentence in encoders.remarks(task, scoring.protocols):
+        message(sentence)
+    evaluated = score_run(run, data, chosen, limited=limited, division=division, message=message)
     if not limited:
         write_board(run)
     return show(label_of(run), evaluated, scoring, output, seed=seed)
@@ -248,12 +213,13 @@ def _score_files(
     )
     if explain is not None:
         return _explain(data, predictions, chosen, explain, output)
-    _refuse_diagnosis(scoring, tasks.load(data.task))
+    refuse_diagnosis(scoring, chosen, tasks.load(data.task))
+    usable = chosen.usable(tasks.load(data.task))
     say("scoring ...", quiet=output.quiet)
     results = score_predictions(
         data,
         predictions,
-        chosen.of(tasks.load(data.task)),
+        usable.protocols,
         answered={"prompt": "unknown"},
         missing=chosen.missing,
         resampling=chosen.resampling,
@@ -264,7 +230,7 @@ def _score_files(
         replace(result, notes=(*result.notes, *reading.sentences(result.protocol.parts)))
         for result in results
     ]
-    evaluated = Evaluated(data, None, predictions, tuple(noted))
+    evaluated = Evaluated(data, None, predictions, tuple(noted), usable.missing)
     return show(shown(path), evaluated, scoring, output, seed=seed)
 
 
@@ -281,7 +247,7 @@ def _explain(
     explain(
         data,
         predictions,
-        chosen.of(tasks.load(data.task)),
+        chosen.usable(tasks.load(data.task)).protocols,
         image,
         run=run,
         encoder=chosen.encoder,

@@ -8,6 +8,7 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import DataOptions, OutputOptions
 from gcg_bench.cli.selftest_tables import print_law_report
+from gcg_bench.pipeline.encoders import Encoders
 from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
 
 
@@ -28,9 +29,12 @@ from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
 @options.protocols
 @click.option(
     "--encoder",
-    default="minilm",
+    multiple=True,
+    default=("minilm",),
     show_default=True,
-    help="Phrase encoder for every protocol: minilm, bert-base-uncased, or a folder.",
+    metavar="[PROTOCOL=]ENCODER",
+    help="Phrase encoder of every protocol, or of one: minilm, bert-base-uncased, or a folder; can"
+    " be repeated.",
 )
 @options.also
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the changes.")
@@ -42,7 +46,7 @@ def selftest(
     output: OutputOptions,
     *,
     protocols: tuple[str, ...],
-    encoder: str,
+    encoder: tuple[str, ...],
     also: tuple[str, ...],
     seed: int,
 ) -> int:
@@ -60,10 +64,12 @@ def selftest(
         limit=source.limit,
         task=source.task,
     ).load()
-    scoring = ScoringSpec(protocols=protocols or None, encoder=encoder, also=also)
-    chosen = scoring.of(tasks.load(data.task))
+    scoring = ScoringSpec(protocols or None, Encoders.parsed(encoder), also)
+    usable = scoring.usable(tasks.load(data.task))
+    for protocol in usable.missing:
+        say(protocol.sentence, quiet=output.quiet)
     say("checking the laws ...", quiet=output.quiet)
-    report = check_laws(data.samples, chosen, seed=seed)
+    report = check_laws(data.samples, usable.protocols, seed=seed)
     if output.as_json:
         about = {"dataset": data.card.name, "split": data.split}
         print_json({**about, **report.to_json()})

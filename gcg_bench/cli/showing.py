@@ -1,6 +1,6 @@
 """How scores are shown: tables, kinds of mistakes, draws, or one JSON document."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gcg_bench import tasks
@@ -11,7 +11,7 @@ from gcg_bench.cli.options import OutputOptions, ScoringOptions
 from gcg_bench.cli.score_tables import print_scores, print_spread
 from gcg_bench.data.stored_samples import StoredSamples
 from gcg_bench.errors import shortened
-from gcg_bench.pipeline.evaluate import Evaluated
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.score import title_of
 from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.runs.stored_predictions import StoredPredictions
@@ -53,8 +53,7 @@ def show(
         for result in evaluated.results
     ]
     if output.as_json:
-        documents = zip(evaluated.results, spreads, strict=True)
-        print_json([_as_json(result, task, diagnosis, drawn) for result, drawn in documents])
+        print_json(_documents(evaluated, task, diagnosis, spreads))
     else:
         title = title_of(label, evaluated.data)
         print_scores(stdout(), title, evaluated.results, signatures=scoring.signature)
@@ -63,6 +62,8 @@ def show(
                 print_spread(stdout(), result, drawn)
         if diagnosis is not None:
             print_diagnosis(stdout(), diagnosis, slices=scoring.diagnosis)
+    for protocol in evaluated.missing:
+        say(protocol.sentence, quiet=output.quiet)
     failed = max((result.failed for result in evaluated.results), default=0)
     if not isinstance(evaluated.predictions, StoredPredictions):
         say_failed(evaluated.predictions.values(), evaluated.data.noun, quiet=output.quiet)
@@ -71,15 +72,24 @@ def show(
     return 1 if failed else 0
 
 
-def _as_json(
-    result: Result, task: tasks.Task, diagnosis: Diagnosis | None, drawn: Spread | None
-) -> dict[str, Any]:
-    value = result.to_json()
-    if diagnosis is not None and result.protocol.name == task.mistakes:
-        value["diagnosis"] = diagnosis.to_json()
-    if drawn is not None:
-        value["draw"] = drawn.to_json()
-    return value
+def _documents(
+    evaluated: Evaluated,
+    task: tasks.Task,
+    diagnosis: Diagnosis | None,
+    spreads: Sequence[Spread | None],
+) -> list[dict[str, Any]]:
+    """Every protocol as JSON: what it scored, or why it did not."""
+    drawn = {result.key: one for result, one in zip(evaluated.results, spreads, strict=True)}
+    documents = []
+    for part in evaluated.stated:
+        value = part.to_json()
+        if isinstance(part, Result):
+            if diagnosis is not None and part.protocol.name == task.mistakes:
+                value["diagnosis"] = diagnosis.to_json()
+            if (own := drawn[part.key]) is not None:
+                value["draw"] = own.to_json()
+        documents.append(value)
+    return documents
 
 
 def _diagnosis(

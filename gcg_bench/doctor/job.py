@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gcg_bench.pipeline.encoders import EncoderChoice
+
 
 @dataclass(frozen=True)
 class Job:
@@ -14,7 +16,7 @@ class Job:
         split: a split of the data set.
         task: a task of the data set; None for its first.
         root: the data root; None for the default.
-        encoder: the value of --encoder; None for the encoders of the protocols.
+        encoder: the phrase encoders, as --encoder gives them; None for those of the protocols.
         device: the value of --device.
         batch_size: the value of --batch-size.
         limit: the number of images; None for all.
@@ -25,7 +27,7 @@ class Job:
     split: str | None = None
     task: str | None = None
     root: Path | None = None
-    encoder: str | None = None
+    encoder: EncoderChoice = None
     device: str = "auto"
     batch_size: int | str = "auto"
     limit: int | None = None

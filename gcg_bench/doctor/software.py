@@ -11,6 +11,7 @@ from gcg_bench.data.cards import load_card
 from gcg_bench.doctor.check import Check, run_check
 from gcg_bench.doctor.job import Job
 from gcg_bench.files import checkpoints
+from gcg_bench.pipeline.encoders import Encoders
 from gcg_bench.text import java
 from gcg_bench.text.encoders import BERT, MINILM, load_encoder
 
@@ -84,11 +85,12 @@ def encoders(job: Job) -> Iterator[Check]:
 
 def _needed(job: Job) -> set[str]:
     """The names of the encoders that a job cannot do without."""
+    chosen = Encoders.of(job.encoder)
     if job.dataset is None:
-        return {job.encoder or MINILM}
+        return {chosen.every or MINILM, *chosen.named.values()}
     task = job.task or load_card(job.dataset, split=job.split).tasks[0]
     protocols = [each for each in tasks.load(task).protocols if each.compares_phrases]
-    named = (job.encoder or each.encoder for each in protocols)
+    named = (chosen.given_to(each).encoder for each in protocols)
     return {name for name in named if name is not None}
 
 

@@ -27,5 +27,10 @@ def folded(title: str, text: str) -> str:
     return f"<details><summary><bdi>{_shown(title)}</bdi></summary>{code}</details>"
 
 
+def paragraph(text: str) -> str:
+    """A text as a paragraph."""
+    return f"<p><bdi>{_shown(text)}</bdi></p>"
+
+
 def _shown(cell: object) -> str:
     return "" if cell is None else escape(visible(str(cell), breaks=True))

@@ -6,7 +6,7 @@ same checks and the same signature whoever starts it.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import code_of, refuse_task
 from gcg_bench.files import paths
 from gcg_bench.pipeline.division import Division
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.predict import Missing, absent_of, complete, predict
 from gcg_bench.pipeline.remarks import afterwards, beforehand, of_part
 from gcg_bench.pipeline.run_folders import default_folder
@@ -34,7 +35,6 @@ from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.retrying import FAILED_FILE, set_aside_failed
 from gcg_bench.runs.seals import refuse_changed_lines
 from gcg_bench.runs.stored_predictions import StoredPredictions
-from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.row_store import remove_temporary
 from gcg_bench.scoring.score import ready
 from gcg_bench.scoring.signature import answered_by
@@ -43,23 +43,6 @@ from gcg_bench.types import Bar, Prediction, no_bar
 
 Message = Callable[[str], None]
 """Takes a sentence for the user."""
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """A scored set of predictions.
-
-    Attributes:
-        data: the references.
-        run: the run that holds predictions and scores; None for prediction files.
-        predictions: one for every sample, by id.
-        results: one a protocol.
-    """
-
-    data: Dataset
-    run: Run | None
-    predictions: Mapping[str, Prediction]
-    results: tuple[Result, ...]
 
 
 def evaluate(
@@ -140,7 +123,7 @@ def _predicted(
     if spec.data.forced and not model.takes_replies:
         raise BadOption("this model cannot be given replies beforehand: drop --forced")
     if scored:
-        ready(spec.scoring.of(tasks.load(data.task)))
+        _prepare_scoring(spec.scoring, data, message)
     settings = settings_of(spec, data, model, code)
     part = spec.data.part(data)
     default = default_folder(settings["model"], data.card.name, data.split, spec.data.variant())
@@ -166,6 +149,14 @@ def _predicted(
         for sentence in afterwards(spec.model, model, code):
             message(sentence)
         yield part, run
+
+
+def _prepare_scoring(scoring: ScoringSpec, data: Dataset, message: Message) -> None:
+    """Looks for what scoring needs, and says which protocols cannot be scored."""
+    usable = scoring.usable(tasks.load(data.task))
+    ready(usable.protocols)
+    for protocol in usable.missing:
+        message(protocol.sentence)
 
 
 def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:
@@ -207,11 +198,12 @@ def score_run(
         predictions = _predictions(run, data, scoring, limited=limited)
         if not limited:
             remove_temporary(run.folder)
+        usable = scoring.usable(tasks.load(data.task))
         message("scoring ...")
         results = score(
             data,
             predictions,
-            scoring.of(tasks.load(data.task)),
+            usable.protocols,
             answered=answered_by(run.settings),
             missing=scoring.missing,
             resampling=scoring.resampling,
@@ -222,7 +214,7 @@ def score_run(
         results = [replace(result, notes=(*part, *result.notes)) for result in results]
         if not limited:
             results = [keep(run, result) for result in results]
-    return Evaluated(data, run, predictions, tuple(results))
+    return Evaluated(data, run, predictions, tuple(results), usable.missing)
 
 
 def _predictions(

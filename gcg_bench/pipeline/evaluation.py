@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from gcg_bench.errors import UnknownName
+from gcg_bench.files.html import paragraph
+from gcg_bench.pipeline.encoders import MissingProtocol
 from gcg_bench.scoring import frames, shown
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.scored_run import Run
@@ -20,10 +22,13 @@ class Evaluation(Sequence[Result]):
     Attributes:
         results: one a protocol.
         run: the run that keeps them; None for predictions without a run.
+        missing: the protocols of the task that are not scored, because nobody named them and their
+            phrase encoders are not on this machine.
     """
 
     results: tuple[Result, ...]
     run: Run | None = None
+    missing: tuple[MissingProtocol, ...] = ()
 
     def __len__(self) -> int:
         return len(self.results)
@@ -37,15 +42,19 @@ class Evaluation(Sequence[Result]):
 
         Raises:
             UnknownName: no result is of that protocol.
+            MissingEncoder: the protocol was not scored, see `missing`.
             IndexError: there are not so many results.
         """
         if isinstance(key, slice):
-            return Evaluation(self.results[key], self.run)
+            return Evaluation(self.results[key], self.run, self.missing)
         if isinstance(key, int):
             return self.results[key]
         for result in self.results:
             if key in (result.key, result.protocol.name):
                 return result
+        for protocol in self.missing:
+            if key in (protocol.protocol.key, protocol.protocol.name):
+                raise protocol.problem
         raise UnknownName("protocol", key, [result.key for result in self.results])
 
     def values(self, prefix: str = "") -> dict[str, float]:
@@ -68,13 +77,16 @@ class Evaluation(Sequence[Result]):
         return frames.joined(result.frame().add_prefix(f"{result.key}.") for result in self.results)
 
     def __repr__(self) -> str:
-        return shown.text(self._label, [result.to_json() for result in self.results])
+        table = shown.text(self._label, [result.to_json() for result in self.results])
+        return "\n".join([table, *(protocol.sentence for protocol in self.missing)])
 
     def _repr_html_(self) -> str:
         verdicts = [result.to_json() for result in self.results]
         if self.run is None:
-            return shown.scores(verdicts)
-        return shown.html(self.run.folder.name, self.run.settings, verdicts)
+            page = shown.scores(verdicts)
+        else:
+            page = shown.html(self.run.folder.name, self.run.settings, verdicts)
+        return page + "".join(paragraph(protocol.sentence) for protocol in self.missing)
 
     @property
     def _label(self) -> str:

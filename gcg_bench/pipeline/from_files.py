@@ -9,7 +9,8 @@ from gcg_bench import tasks
 from gcg_bench.adapters.predictions_file import digest_of
 from gcg_bench.data import Dataset
 from gcg_bench.files import paths
-from gcg_bench.pipeline.evaluate import Evaluated, Message, score_run
+from gcg_bench.pipeline.evaluate import Message, score_run
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.predict import complete
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import refuse_other_references
@@ -95,20 +96,26 @@ def run_of_files(
         run = Run.open(folder)
         if _is_scored(run, loaded, scoring):
             message(f"{what}, scored before as the run {folder}")
+            for protocol in scoring.usable(tasks.load(loaded.task)).missing:
+                message(protocol.sentence)
             return run
     message(f"{what}, which become the run {folder}")
     evaluated = scored_files(path, data, scoring, folder, message=message)
+    for protocol in evaluated.missing:
+        message(protocol.sentence)
     assert evaluated.run is not None
     return evaluated.run
 
 
 def _is_scored(run: Run, data: Dataset, scoring: ScoringSpec) -> bool:
-    """Whether a run has scores of all protocols, by the encoders that are asked for."""
-    for protocol in scoring.of(tasks.load(data.task)):
+    """Whether a run has scores of all protocols that can be had, as it is asked for."""
+    for protocol in scoring.usable(tasks.load(data.task)).protocols:
         if protocol.folder not in run.protocols():
             return False
         result = load_result(run, protocol.folder)
         refuse_other_references(result, data, run.folder)
+        if result.data.missing != scoring.missing:
+            return False
         if protocol.encoder and (result.encoder or ("",))[0] != protocol.encoder:
             return False
     return True

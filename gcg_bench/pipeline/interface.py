@@ -1,5 +1,6 @@
 """What Python users call: `evaluate` and `score`, with names or objects."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,8 @@ from gcg_bench.data.given import of_samples
 from gcg_bench.files import paths
 from gcg_bench.pipeline import evaluate as loop
 from gcg_bench.pipeline import score as scoring_loop
+from gcg_bench.pipeline.encoders import EncoderChoice, MissingProtocol
+from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.evaluation import Evaluation
 from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec, ModelOptions, ScoringSpec
@@ -77,7 +80,7 @@ def score(  # noqa: PLR0913 - each is a choice of the user
     predictions: Mapping[str, Prediction] | Iterable[Prediction],
     protocols: Sequence[EvalProtocol | str] | None = None,
     *,
-    encoder: str | None = None,
+    encoder: EncoderChoice = None,
     also: Sequence[str] = (),
     missing: Missing = "error",
     resampling: Resampling | None = None,
@@ -90,7 +93,7 @@ def score(  # noqa: PLR0913 - each is a choice of the user
         dataset: the references: a data set, or samples of one task.
         predictions: one for every sample, by id or in any order.
         protocols: names or values; those of the task by default.
-        encoder: a phrase encoder for every protocol that needs one; their own by default.
+        encoder: a phrase encoder for every protocol, or encoders by protocol; their own by default.
         also: optional metrics that are added.
         missing: whether a sample without a prediction is an error, or counts as an empty answer.
         resampling: how intervals are drawn; 1,000 draws from seed 0 by default, and none with
@@ -109,17 +112,18 @@ def score(  # noqa: PLR0913 - each is a choice of the user
     data = as_dataset(dataset)
     given = predictions.values() if isinstance(predictions, Mapping) else predictions
     chosen = None if protocols is None else tuple(protocols)
-    spec = ScoringSpec(chosen, encoder, tuple(also))
+    usable = ScoringSpec(chosen, encoder, tuple(also)).usable(tasks.load(data.task))
     results = scoring_loop.score(
         data,
         complete(data.samples, given, missing=missing),
-        spec.of(tasks.load(data.task)),
+        usable.protocols,
         answered=answered,
         missing=missing,
         resampling=resampling,
         label=label,
     )
-    return Evaluation(tuple(results))
+    _warn(usable.missing, 3)
+    return Evaluation(tuple(results), missing=usable.missing)
 
 
 def as_dataset(dataset: Dataset | Iterable[Sample]) -> Dataset:
@@ -127,10 +131,17 @@ def as_dataset(dataset: Dataset | Iterable[Sample]) -> Dataset:
     return dataset if isinstance(dataset, Dataset) else of_samples(dataset, tasks.DEFAULT)
 
 
-def _evaluation(evaluated: loop.Evaluated) -> Evaluation:
+def _evaluation(evaluated: Evaluated) -> Evaluation:
     """What was scored, with its run open for reading."""
     run = None if evaluated.run is None else Run.open(evaluated.run.folder)
-    return Evaluation(evaluated.results, run)
+    _warn(evaluated.missing, 4)
+    return Evaluation(evaluated.results, run, evaluated.missing)
+
+
+def _warn(missing: Sequence[MissingProtocol], level: int) -> None:
+    """Warns of protocols that are not scored, at a level of the stack: that of the user's code."""
+    for protocol in missing:
+        warnings.warn(protocol.sentence, stacklevel=level)
 
 
 def _data(dataset: Dataset | str | Path, options: dict[str, Any]) -> DataSpec:

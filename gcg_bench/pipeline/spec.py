@@ -14,6 +14,7 @@ from gcg_bench.data.stored_samples import StoredSamples, changed_samples
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.process import START_TIMEOUT
 from gcg_bench.pipeline.changing import changed
+from gcg_bench.pipeline.encoders import EncoderChoice, Encoders, Usable
 from gcg_bench.pipeline.predict import Missing
 from gcg_bench.runs.shards import Shard
 from gcg_bench.scoring.values import Resampling
@@ -184,7 +185,8 @@ class ScoringSpec:
 
     Attributes:
         protocols: names, import paths or values; None for those of the task.
-        encoder: a phrase encoder for every protocol that needs one; None for their own.
+        encoder: a phrase encoder for every protocol that needs one, or encoders by the name of the
+            protocol; None for their own.
         also: optional metrics that are added.
         metrics: the metrics that are measured, by name; those of the protocol by default.
         parameters: `METRIC.PARAMETER=VALUE`, parameters of metrics in the place of the protocol's.
@@ -193,7 +195,7 @@ class ScoringSpec:
     """
 
     protocols: tuple[str | EvalProtocol, ...] | None = None
-    encoder: str | None = None
+    encoder: EncoderChoice = None
     also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
@@ -208,20 +210,37 @@ class ScoringSpec:
             BadOption: a protocol of another task, several that are to be changed, or a parameter
                 that cannot have the value.
         """
+        return tuple(measured for _, measured in self._chosen(task))
+
+    def usable(self, task: Task) -> Usable:
+        """The protocols whose phrase encoders are on this machine, and the others.
+
+        Raises:
+            MissingEncoder: a protocol that was asked for by name, or every protocol, needs an
+                encoder that is missing.
+            GcgBenchError: see `of` and `load_encoder`.
+        """
+        encoders = Encoders.of(self.encoder)
+        return Usable.of(self._chosen(task), encoders, asked=self.protocols is not None)
+
+    def _chosen(self, task: Task) -> list[tuple[EvalProtocol, EvalProtocol]]:
+        """Each protocol with its encoder, as it is in the task and as it is measured."""
+        encoders = Encoders.of(self.encoder)
         named: dict[str, EvalProtocol] = {}
         for protocol in task.protocols if self.protocols is None else self.protocols:
             value = tasks.find_protocol(protocol, task) if isinstance(protocol, str) else protocol
             if value.task != task.name:
                 raise BadOption(f"{value.key} scores the task {value.task}, not {task.name}")
-            named.setdefault(value.folder, value.using(encoder=self.encoder, also=self.also))
+            named.setdefault(value.folder, encoders.given_to(value).using(also=self.also))
+        encoders.refuse_unknown(protocol.name for protocol in named.values())
         if not self.metrics and not self.parameters:
-            return tuple(named.values())
+            return [(value, value) for value in named.values()]
         if len(named) > 1:
             raise BadOption(
                 f"--metrics and --set change one protocol: name it with --protocol, one of"
                 f" {', '.join(protocol.name for protocol in named.values())}"
             )
-        return tuple(changed(value, self.metrics, self.parameters) for value in named.values())
+        return [(value, changed(value, self.metrics, self.parameters)) for value in named.values()]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadData
 from gcg_bench.pipeline import gathering
+from gcg_bench.pipeline.encoders import EncoderChoice
 from gcg_bench.pipeline.evaluation import Evaluation
 from gcg_bench.pipeline.interface import as_dataset, score
 from gcg_bench.scoring.values import Resampling
@@ -37,7 +38,7 @@ class Validation:
         dataset: Dataset | Iterable[Sample],
         protocols: Sequence[EvalProtocol | str] | None = None,
         *,
-        encoder: str | None = None,
+        encoder: EncoderChoice = None,
         also: Sequence[str] = (),
         resampling: Resampling | None = None,
         gather: Gather | None = None,
@@ -47,7 +48,8 @@ class Validation:
         Args:
             dataset: the references: a data set, or samples of one task.
             protocols: names or values; those of the task by default.
-            encoder: a phrase encoder for every protocol that needs one; their own by default.
+            encoder: a phrase encoder for every protocol that needs one, or encoders by the name of
+                the protocol; their own by default.
             also: optional metrics that are added.
             resampling: how intervals are drawn; by default none are.
             gather: brings the predictions of all processes together, in the place of

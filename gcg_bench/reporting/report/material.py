@@ -1,7 +1,7 @@
 """What a report is made from: the pairs, the results of the protocols, and the diagnosis."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from gcg_bench.analysis.errors import (
 from gcg_bench.analysis.errors.expressions import Verdict, verdict
 from gcg_bench.data import Dataset
 from gcg_bench.errors import MissingData, RunConflict
+from gcg_bench.pipeline.encoders import EncoderChoice, Encoders
 from gcg_bench.pipeline.predict import complete
 from gcg_bench.pipeline.score import refuse_other_references, title_of
 from gcg_bench.runs import Run
@@ -87,7 +88,7 @@ class Material:
         return tuple(map(verdict, self.pairs)) if self.shows("expressions") else ()
 
 
-def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
+def of_run(run: Run, data: Dataset, *, encoder: EncoderChoice = None) -> Material:
     """The material of a scored run.
 
     Mistakes are counted as the task's protocol for mistakes does, with the encoder of its result in
@@ -97,8 +98,8 @@ def of_run(run: Run, data: Dataset, *, encoder: str | None = None) -> Material:
     Args:
         run: a scored run.
         data: the data set that it answers.
-        encoder: the name or folder of the phrase encoder of the diagnosis, when its name in the run
-            does not say where it is.
+        encoder: the phrase encoder of the diagnosis, or encoders by the name of the protocol, when
+            the name in the run does not say where it is.
 
     Raises:
         MissingData: the run has not been scored.
@@ -134,7 +135,7 @@ def _environment(run: Run) -> Mapping[str, Any]:
 
 
 def of_images(
-    run: Run, data: Dataset, ids: Sequence[str], *, encoder: str | None = None
+    run: Run, data: Dataset, ids: Sequence[str], *, encoder: EncoderChoice = None
 ) -> tuple[Sequence[Pair], Diagnosis | None]:
     """Some images of a scored run, in the order of `ids`, and their diagnosis.
 
@@ -178,18 +179,20 @@ def _in_order(results: Sequence[Result], task: Task) -> list[Result]:
 
 
 def _rule_of_mistakes(
-    run: Run, results: Sequence[Result], task: Task, encoder: str | None
+    run: Run, results: Sequence[Result], task: Task, encoder: EncoderChoice
 ) -> tuple[EvalProtocol | None, PhraseRule | None]:
     """The protocol in whose terms mistakes are counted and how it compares phrases, or None."""
+    encoders = Encoders.of(encoder)
+    own = (protocol.name for protocol in task.protocols)
+    encoders.refuse_unknown((*own, *(result.protocol.name for result in results)))
     if task.mistakes is None:
         return None, None
     for result in results:
         if result.protocol.name == task.mistakes and matches_phrases(result.protocol):
-            return result.protocol, stored_rule(result, run.folder, encoder)
+            return result.protocol, stored_rule(result, run.folder, encoders.chosen(task.mistakes))
     if all(result.encoder is None for result in results):
         return None, None
-    protocol = task.protocol(task.mistakes)
-    protocol = replace(protocol, encoder=encoder or protocol.encoder)
+    protocol = encoders.given_to(task.protocol(task.mistakes))
     return protocol, phrase_rule(protocol)
 
 
