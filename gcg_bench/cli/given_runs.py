@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from gcg_bench.cli import options
-from gcg_bench.cli.console import say
+from gcg_bench.cli.console import progress, say
 from gcg_bench.cli.stacking import stacked
 from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.encoders import Encoders, stored_results, with_stored
 from gcg_bench.pipeline.from_files import run_of_files
 from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
@@ -143,7 +144,9 @@ def _made_of(path: Path, first: Run | None, files: FileOptions, *, quiet: bool) 
         missing="empty" if (files.missing or _missing(first)) == "empty" else "error",
     )
     data = _data(path, first, files)
-    return run_of_files(path, data, scoring, message=partial(say, quiet=quiet)).folder
+    division = Division(bar=partial(progress, quiet=quiet))
+    message = partial(say, quiet=quiet)
+    return run_of_files(path, data, scoring, division=division, message=message).folder
 
 
 def _data(path: Path, first: Run | None, files: FileOptions) -> DataSpec:

@@ -93,7 +93,7 @@ def score(  # noqa: PLR0913
     if data.split is None:
         raise without_split(predictions)
     if made.out is not None:
-        return _score_into(made, predictions, data, scoring, output, seed)
+        return _score_into(made, predictions, data, scoring, output, seed, division)
     return _score_files(predictions, data, scoring, output, explain, seed, division)
 
 
@@ -104,13 +104,22 @@ def _score_into(
     scoring: ScoringOptions,
     output: OutputOptions,
     seed: int,
+    division: Division,
 ) -> int:
     """Makes prediction files a run, and shows its scores."""
     data = _data_of_files(options_)
     chosen = scoring_spec(scoring)
     refuse_diagnosis_of(scoring, spec.EvaluationSpec(None, data, chosen))
     message = partial(say, quiet=output.quiet)
-    evaluated = scored_files(path, data, chosen, made.out, label=made.label, message=message)
+    evaluated = scored_files(
+        path,
+        data,
+        chosen,
+        made.out,
+        label=made.label,
+        division=division,
+        message=message,
+    )
     assert evaluated.run is not None
     write_board(evaluated.run)
     say(f"run folder: {shown(evaluated.run.folder)}", quiet=output.quiet)

@@ -69,7 +69,7 @@ def evaluate(
         EnvironmentProblem: Java, an encoder or disk space is missing.
     """
     with predicted(spec, made=made, bar=bar, message=message, scored=True) as (data, run):
-        return score_run(run, data, spec.scoring, message=message)
+        return score_run(run, data, spec.scoring, division=Division(bar=bar), message=message)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from gcg_bench import tasks
 from gcg_bench.adapters.predictions_file import digest_of
 from gcg_bench.data import Dataset
 from gcg_bench.files import paths
+from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.evaluate import Message, score_run
 from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.predict import complete
@@ -30,6 +31,7 @@ def scored_files(
     out: Path | None = None,
     *,
     label: str = "",
+    division: Division | None = None,
     message: Message = print,
 ) -> Evaluated:
     """The run of prediction files, scored; the same files with the same data continue it.
@@ -44,11 +46,11 @@ def scored_files(
         out: the run folder; by default `runs/NAME-DIGEST-DATASET-SPLIT`, DIGEST being that of the
             files.
         label: what the run is called; the name of the files by default.
+        division: how a large split is divided.
         message: takes what the user should know meanwhile.
 
     Raises:
-        MissingData, BadData: there are no predictions, a prediction is missing, damaged, or of
-            another split.
+        MissingData, BadData: no predictions, or one is missing, damaged, or of another split.
         RunConflict, RunLocked: the folder belongs to other predictions, or another process.
         EnvironmentProblem: Java or an encoder is missing, or the folder cannot be written.
     """
@@ -71,11 +73,16 @@ def scored_files(
         folder, _settings(path, loaded), environment=environment_of(spec)
     ) as run:
         _add(run, loaded, predictions)
-        return score_run(run, loaded, scoring, message=message)
+        return score_run(run, loaded, scoring, division=division, message=message)
 
 
 def run_of_files(
-    path: Path, data: DataSpec, scoring: ScoringSpec, *, message: Message = print
+    path: Path,
+    data: DataSpec,
+    scoring: ScoringSpec,
+    *,
+    division: Division | None = None,
+    message: Message = print,
 ) -> Run:
     """The run of prediction files in its usual folder; it is scored where that is not done yet.
 
@@ -83,6 +90,7 @@ def run_of_files(
         path: a file or folder in any published layout.
         data: the references.
         scoring: how predictions are scored.
+        division: how a large split is divided.
         message: takes what was made of the files, and what the user should know meanwhile.
 
     Raises:
@@ -100,7 +108,7 @@ def run_of_files(
                 message(protocol.sentence)
             return run
     message(f"{what}, which become the run {folder}")
-    evaluated = scored_files(path, data, scoring, folder, message=message)
+    evaluated = scored_files(path, data, scoring, folder, division=division, message=message)
     for protocol in evaluated.missing:
         message(protocol.sentence)
     assert evaluated.run is not None

@@ -28,7 +28,7 @@ from gcg_bench.scoring.values import Digests, MeasuredOn, Resampling, Score, def
 from gcg_bench.scoring.whole import Folding, Whole
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text import java
-from gcg_bench.types import Bar, Metric, Rows, ScoreSpec, no_bar
+from gcg_bench.types import Bar, FloatArray, Metric, Rows, ScoreSpec, no_bar
 
 _ENOUGH = 50  # images; the measured coverage of a 95% interval is then .95
 _TOGETHER = 20_000  # queries up to which the rows of all metrics are in memory together
@@ -110,7 +110,10 @@ def score_split(
             advance(len(part.sizes))
             for own in whole:
                 own.add_seconds(taken[own.protocol.folder])
-    return [_result(own, parts, facts, resampling, rows) for own in whole]
+    size = len(split.samples)
+    drawn = resampling.draws * sum(len(_groups(own.protocol, size)) for own in whole)
+    with (bar if drawn else no_bar)("intervals", drawn) as advance:
+        return [_result(own, parts, facts, resampling, rows, advance) for own in whole]
 
 
 def _taken(parts: Iterable[Part], whole: Sequence[Whole]) -> Iterator[Part]:
@@ -162,14 +165,19 @@ def _second(
 
 
 def _result(
-    own: Whole, parts: Sequence[Part], facts: Facts, resampling: Resampling, store: RowStore
+    own: Whole,
+    parts: Sequence[Part],
+    facts: Facts,
+    resampling: Resampling,
+    store: RowStore,
+    advance: Callable[[int], None],
 ) -> Result:
     """The result of one protocol."""
     protocol = own.protocol
     accept = timed(own.seconds, "strangers", lambda: own.false_accept(parts)) if own.rule else None
     rows = own.rows(store, several=any(part.several for part in parts))
     lowest = timed(own.seconds, "floors", lambda: own.floors(store))
-    scores = timed(own.seconds, "intervals", lambda: reduced(protocol, rows, resampling))
+    scores = timed(own.seconds, "intervals", lambda: reduced(protocol, rows, resampling, advance))
     first = rows[protocol.metrics[0].name]
     left_out = 0 if first.counted is None else int(np.count_nonzero(~first.counted))
     scored = set().union(*(part.confidences for part in parts))
@@ -199,17 +207,25 @@ def _result(
 
 
 def reduced(
-    protocol: EvalProtocol, rows: Mapping[str, Rows], resampling: Resampling
+    protocol: EvalProtocol,
+    rows: Mapping[str, Rows],
+    resampling: Resampling,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Score, ...]:
     """The scores with their intervals, from rows alone. Intervals draw images, not queries.
 
     Of a large split the rows of one metric are in memory at a time.
+
+    Args:
+        protocol: what was measured.
+        rows: its rows by metric.
+        resampling: how the intervals are drawn.
+        advance: is called with the number of draws that were computed, of each group of metrics.
     """
     size = len(rows[protocol.metrics[0].name])
-    together = [protocol.metrics] if size <= _TOGETHER else [(m,) for m in protocol.metrics]
     values: dict[str, float] = {}
     intervals: dict[str, statistics.Interval] = {}
-    for metrics in together:
+    for metrics in _groups(protocol, size):
         own = {metric.name: rows[metric.name] for metric in metrics}
         reduce = reducer(metrics, own)
         scored = reduce(np.ones((1, size)))
@@ -218,11 +234,28 @@ def reduced(
             images = own[metrics[0].name].images
             clustered, count = statistics.over_clusters(reduce, images)
             intervals |= statistics.bootstrap(
-                clustered, count, draws=resampling.draws, seed=resampling.seed
+                _advancing(clustered, advance), count, draws=resampling.draws, seed=resampling.seed
             )
     return tuple(
         _score(spec, values[spec.name], intervals.get(spec.name)) for spec in protocol.scores
     )
+
+
+def _groups(protocol: EvalProtocol, size: int) -> list[tuple[Metric, ...]]:
+    """The metrics whose rows are in memory together."""
+    metrics = protocol.metrics
+    return [metrics] if size <= _TOGETHER else [(metric,) for metric in metrics]
+
+
+def _advancing(reduce: statistics.Reduce, advance: Callable[[int], None]) -> statistics.Reduce:
+    """The same scores; `advance` is called with the number of draws."""
+
+    def reduced_draws(weights: FloatArray) -> Mapping[str, FloatArray]:
+        values = reduce(weights)
+        advance(len(weights))
+        return values
+
+    return reduced_draws
 
 
 def _score(spec: ScoreSpec, value: float, interval: statistics.Interval | None) -> Score:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -100,6 +101,29 @@ def test_parts_give_what_the_whole_gives(data, answers, whole, size, tmp_path):
     assert [floor.name for floor in results[1].floors] == ["shuffled words", "one phrase"]
     assert results[1].false_accept is not None
     assert results[1].failed == 1
+
+
+def test_every_stage_has_a_bar_that_reaches_its_total(data, answers):
+    bars = []
+
+    @contextmanager
+    def bar(label, total):
+        steps = []
+        yield steps.append
+        bars.append((label, total, sum(steps), len(steps)))
+
+    found = score(
+        data, answers, PROTOCOLS, resampling=Resampling(draws=30), division=Division(bar=bar)
+    )
+    assert found[0].scores[0].low is not None
+    assert [done for _, total, done, _ in bars] == [total for _, total, _, _ in bars]
+    # two protocols with 30 draws each
+    assert [(label, total) for label, total, _, _ in bars] == [
+        ("measure", len(data.samples)), ("compare", len(data.samples)), ("intervals", 60),
+    ]  # fmt: skip
+    bars.clear()
+    score(data, answers, PROTOCOLS, resampling=Resampling(draws=0), division=Division(bar=bar))
+    assert [label for label, *_ in bars] == ["measure", "compare"]
 
 
 def test_processes_give_what_one_gives_and_leave_nothing(data, answers, whole, tmp_path):
