@@ -43,8 +43,7 @@ def scored_files(
         path: a file or folder in any published layout.
         data: the references.
         scoring: how predictions are scored.
-        out: the run folder; by default `runs/NAME-DIGEST-DATASET-SPLIT`, DIGEST being that of the
-            files.
+        out: the run folder; by default `runs/NAME-DIGEST-DATASET-SPLIT` with the files' digest.
         label: what the run is called; the name of the files by default.
         division: how a large split is divided.
         message: takes what the user should know meanwhile.
