@@ -150,10 +150,16 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
     " with the references as COCO annotations.",
 )
 @click.option("--embed-images", is_flag=True, help="Also write the images.")
+@click.option(
+    "--dataset",
+    "card",
+    default=None,
+    help="Data card of a run, by name or path. [default: its own]",
+)
 @data_root
 @limit
 @quiet
-def export(
+def export(  # noqa: PLR0913
     dataset: str,
     out: Path,
     split: str | None,
@@ -162,6 +168,7 @@ def export(
     limit: int | None,
     *,
     embed_images: bool,
+    card: str | None,
     quiet: bool,
 ) -> None:
     """Write a split of DATASET to the folder OUT in another format; no file is overwritten."""
@@ -170,8 +177,10 @@ def export(
 
         if split is not None or embed_images:
             raise BadOption("--split and --embed-images are for data sets: a run has its split")
-        export_run(Path(dataset), out, data_root, limit, quiet=quiet)
+        export_run(Path(dataset), out, card, data_root, limit, quiet=quiet)
         return
+    if card is not None:
+        raise BadOption("--dataset is for the export of a run")
     if split is None:
         raise BadOption(f"give the --split of {dataset} that is written, e.g. --split val")
     from gcg_bench.data import load_dataset

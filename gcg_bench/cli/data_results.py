@@ -12,13 +12,19 @@ from gcg_bench.runs.settings import limit_of
 
 
 def export_run(
-    folder: Path, out: Path, data_root: Path | None, limit: int | None, *, quiet: bool
+    folder: Path,
+    out: Path,
+    card: str | None,
+    data_root: Path | None,
+    limit: int | None,
+    *,
+    quiet: bool,
 ) -> None:
     """Writes the predictions of a run and their references, and names the files.
 
     Raises:
         MissingData: the folder is not a run, or the references are not there.
-        BadOption: a file exists already.
+        BadOption: a file exists already, or the card is of another data set.
         EnvironmentProblem: a file cannot be written.
     """
     run = Run.open(folder)
@@ -28,13 +34,15 @@ def export_run(
     settings = run.settings
     asked = limit_of(settings)
     data = spec.DataSpec(
-        dataset=settings["dataset"],
+        dataset=card or settings["dataset"],
         split=settings["split"],
         root=data_root,
         limit=min(filter(None, (limit, asked)), default=None),
         task=settings.get("task"),
-        shipped=True,
+        shipped=card is None,
     ).load()
+    if data.card.name != settings["dataset"]:
+        raise BadOption(f"the run answers dataset {settings['dataset']!r}, not {data.card.name!r}")
     answers = run.predictions(sizes=data.sizes)
     predictions = complete(data.samples, answers, limited=limit is not None)
     try:
