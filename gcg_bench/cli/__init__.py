@@ -39,7 +39,7 @@ COMMANDS = {
 
 
 # the commands that run models, metrics or protocols of users, which may change the current folder
-ANCHORED = ("evaluate", "predict", "merge", "score", "compare", "report", "run", "status")
+ANCHORED = ("evaluate", "predict", "merge", "score", "compare", "report", "run", "status", "export")
 
 
 class Working(click.Context):

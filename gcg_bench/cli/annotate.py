@@ -53,6 +53,7 @@ class RunOptions:
     device: str
     limit: int | None
     data_root: Path | None
+    image_license: str
 
 
 @annotate.command(DEFAULT)
@@ -76,6 +77,7 @@ class RunOptions:
     "--shard", default=None, metavar="I/N", help="Only the I-th of N parts of the images."
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@click.option("--image-license", default="", help="The licence of the images, for the card.")
 @limit
 @data_root
 @quiet
@@ -106,7 +108,51 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
         bar=partial(progress, quiet=quiet),
         message=partial(say, quiet=quiet),
     )
+    _finish(folder, source.data, options, quiet=quiet)
     return _show(folder, as_json=as_json)
+
+
+def _finish(folder: Any, data: Any, options: RunOptions, *, quiet: bool) -> None:
+    """Writes the data set, its card and the run when no image of the annotation is left."""
+    from gcg_bench.annotate.as_run import TASK, write_run
+    from gcg_bench.annotate.exporting import write_dataset
+    from gcg_bench.annotate.status import status_of
+
+    status = status_of(folder)
+    if status.remaining:
+        return
+    if status.finished:
+        stated = options.image_license or (data.card.image_license if data else "")
+        write_dataset(folder, image_license=stated)
+        say(f"data set: {shown(folder.folder)}", quiet=quiet)
+    if data is not None and data.task == TASK:
+        run = write_run(folder, data, message=partial(say, quiet=True))
+        say(f"score it: gcg-bench score {shown(run.folder)}", quiet=quiet)
+
+
+@annotate.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["jsonl", "grand"]),
+    default="jsonl",
+    show_default=True,
+    help="jsonl: SPLIT.jsonl and card.md; grand: grand/ID.json, as GranD's release.",
+)
+@click.option("--image-license", default="", help="The licence of the images, for the card.")
+def export(folder: Path, form: str, image_license: str) -> None:
+    """Write the result of DIR anew, as a data set or in the form of GranD's release."""
+    from gcg_bench.annotate.exporting import GRAND, write_dataset, write_grand
+    from gcg_bench.annotate.folder import AnnotationFolder
+
+    annotation = AnnotationFolder(folder)
+    if form == "grand":
+        count = write_grand(annotation)
+        stdout().print(f"{shown(folder / GRAND)}: {count} files", markup=False, soft_wrap=True)
+        return
+    for file in write_dataset(annotation, image_license=image_license):
+        stdout().print(shown(file), markup=False, soft_wrap=True)
 
 
 @annotate.command()

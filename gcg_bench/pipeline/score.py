@@ -70,7 +70,8 @@ def score(
 
 def measured_on(dataset: Dataset, missing: Missing = "error") -> MeasuredOn:
     """The references of a data set, as results and signatures name them."""
-    truth = hashlib.sha256("".join(sorted(dataset.files.values())).encode()).hexdigest()
+    made = f"{dataset.card.references}-" if dataset.card.references else ""
+    truth = f"{made}{_files_digest(dataset)}"
     return MeasuredOn(
         dataset=dataset.card.name,
         card=dataset.card.version,
@@ -88,11 +89,14 @@ def title_of(label: str, dataset: Dataset) -> str:
 
 def references_digest(dataset: Dataset) -> str:
     """The sha256 of the annotation files; for generated data, of what they are generated from."""
-    truth = measured_on(dataset).truth
-    if truth != "generated":
-        return truth
+    if dataset.files:
+        return _files_digest(dataset)
     origin = f"{dataset.card.name} {dataset.card.version} {dataset.split}"
     return hashlib.sha256(origin.encode()).hexdigest()
+
+
+def _files_digest(dataset: Dataset) -> str:
+    return hashlib.sha256("".join(sorted(dataset.files.values())).encode()).hexdigest()
 
 
 def refuse_other_references(result: Result, data: Dataset, folder: Path) -> None:

@@ -25,7 +25,7 @@ MEANINGS: Fields = {
     "dataset": "the data card",
     "card": "the version of the card",
     "split": "the split of the data set",
-    "truth": "the sha256 of the references",
+    "truth": "the sha256 of the references, and whether models made them (annotated, reviewed)",
     "n": "how many queries were scored",
     "missing": "what a missing prediction counts as",
     "repeats": "what phrases that stand twice in a caption count as",

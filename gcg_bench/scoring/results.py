@@ -126,7 +126,7 @@ class Result:
             "dataset": self.data.dataset,
             "card": self.data.card,
             "split": self.data.split,
-            "truth": self.data.truth[:8] if self.data.truth != "generated" else "generated",
+            "truth": self.data.shown_truth,
             "n": str(self.data.n),
             "missing": self.data.missing,
             **repeats,

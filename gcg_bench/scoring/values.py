@@ -93,7 +93,8 @@ class MeasuredOn:
         dataset: the data card's name.
         card: the card's version.
         split: the split's name.
-        truth: sha256 of the annotation files, hexadecimal; `generated` for generated data.
+        truth: sha256 of the annotation files, hexadecimal, after `annotated-` or `reviewed-` where
+            models made the references (see `DataCard`); `generated` for generated data.
         n: how many queries were scored.
         missing: what a query without a prediction is: `error`, or `empty` for an empty answer.
     """
@@ -104,6 +105,12 @@ class MeasuredOn:
     truth: str
     n: int
     missing: str = "error"
+
+    @property
+    def shown_truth(self) -> str:
+        """The references as signatures name them: of the sha256 the first eight digits."""
+        made, dash, digest = self.truth.rpartition("-")
+        return self.truth if self.truth == "generated" else f"{made}{dash}{digest[:8]}"
 
 
 def data_text(dataset: str, split: str, task: str) -> str:

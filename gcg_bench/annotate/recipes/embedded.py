@@ -8,7 +8,9 @@ RECIPE = Recipe(
     "pictures of `shapes` and drawings of single colours, on a CPU, without a download; refuses"
     " photographs",
     (
+        Step("drawings"),
         Step("gcg", gcg.Settings(words="shapes"), "glamm-tiny"),
+        Step("blobs"),
         Step("consensus", consensus.Settings(words="shapes"), "fuse"),
         Step("relate"),
         Step("template", label="write"),

@@ -7,6 +7,7 @@ other cards by path.
 
 from gcg_bench.data.cards.card import (
     NOT_STATED,
+    REFERENCES,
     ByHand,
     DataCard,
     Hub,
@@ -28,6 +29,7 @@ from gcg_bench.data.cards.locations import (
 
 __all__ = [
     "NOT_STATED",
+    "REFERENCES",
     "ByHand",
     "DataCard",
     "Hub",

@@ -15,6 +15,9 @@ from gcg_bench.files.fields import Record
 
 NOT_STATED = "not stated by its owners"
 
+REFERENCES = ("annotated", "reviewed")
+"""Who made references that models made: models alone, or people looked at all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatedSize:
@@ -132,6 +135,8 @@ class DataCard:
         by_hand: the files that the user must download.
         home: the folder of a card given by path, which is searched before the data root; None for
             shipped cards.
+        references: one of REFERENCES when models made the references; None when people did, or
+            when nobody says.
     """
 
     name: str
@@ -151,6 +156,7 @@ class DataCard:
     hub: Hub | None = None
     by_hand: tuple[ByHand, ...] = ()
     home: Path | None = None
+    references: str | None = None
 
     def split(self, name: str) -> Split:
         """The split with a name.
@@ -198,6 +204,7 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
             for part in fields.records("by_hand", optional=True)
         ),
         home=home,
+        references=_references(fields) if fields.has("references") else None,
     )
     fields.refuse_unknown()
     return card
@@ -224,6 +231,13 @@ def _tasks(fields: Record) -> tuple[str, ...]:
     if not tasks:
         raise fields.bad("tasks", "names no task", "Write [gcg] when in doubt")
     return tasks
+
+
+def _references(fields: Record) -> str:
+    references = fields.text("references")
+    if references not in REFERENCES:
+        raise fields.bad("references", f"is {references[:80]!r}, not {' or '.join(REFERENCES)}")
+    return references
 
 
 def _splits(fields: Record, tasks: tuple[str, ...]) -> dict[str, Split]:

@@ -134,7 +134,7 @@ def content_hash(predictions: Sequence[Prediction]) -> str:
 def _fields(facts: MeasuredOn) -> dict[str, str | int]:
     """What the data decide, as signatures show it: of the sha256 its first eight digits."""
     fields: dict[str, str | int] = {name: getattr(facts, name) for name in _DATA}
-    return {**fields, "truth": facts.truth if facts.truth == "generated" else facts.truth[:8]}
+    return {**fields, "truth": facts.shown_truth}
 
 
 def _run_problems(run: Run, facts: MeasuredOn) -> Iterator[BadData]:

@@ -1,0 +1,269 @@
+"""The result of an annotation: a data set with a card, and files in the form of GranD's release.
+
+DIR/SPLIT.jsonl has a line for each image with a caption, in the format `jsonl`; the score of a
+phrase is the lowest confidence of its objects. DIR/card.md states the models, their licences, what
+nobody has reviewed and what the confidences are worth; what a person stated in an earlier card
+(licences, homepage, citation, prompt, title) is kept.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gcg_bench import masks
+from gcg_bench.annotate.folder import CARD, AnnotationFolder
+from gcg_bench.annotate.scenes import Scene, SceneObject, TiedPhrase
+from gcg_bench.annotate.sources import SourceImage
+from gcg_bench.annotate.status import status_of
+from gcg_bench.data.cards import NOT_STATED, DataCard, Split, StatedSize, read_card, write_card
+from gcg_bench.data.grand.values import (
+    Detail,
+    GrandAnnotation,
+    GrandObject,
+    GroundedCaption,
+)
+from gcg_bench.data.grand.writing import annotation_json
+from gcg_bench.errors import MissingData
+from gcg_bench.files.atomic import replace_with
+from gcg_bench.predictions.phrases import json_line, phrase_fields
+from gcg_bench.runs.files import make_folder, write_json
+from gcg_bench.types import Grounding, Phrase
+
+GRAND = "grand"
+_SOURCE = "gcg-bench annotate"
+_PROSE = """# {name}
+
+Annotated by models: gcg-bench annotate, recipe {recipe} ({hash}). No number on this data set says
+how good the annotation is; `known_issues` says what is known.
+
+| model | licence | weights |
+|---|---|---|
+{models}
+"""
+
+
+def grounding(scene: Scene) -> Grounding:
+    """The caption of a scene with its phrases; a phrase has the masks of its objects."""
+    by_id = {made.id: made for made in scene.objects}
+    return Grounding(scene.caption, tuple(_phrase(phrase, by_id) for phrase in scene.phrases))
+
+
+def row_of(scene: Scene, image: SourceImage, order: int) -> dict[str, Any]:
+    """The line of an image in the format `jsonl`.
+
+    Args:
+        scene: with a caption.
+        image: the image.
+        order: its rank among the images.
+    """
+    made = grounding(scene)
+    return {
+        "id": image.id,
+        "file_name": image.file,
+        "height": image.height,
+        "width": image.width,
+        "captions": [made.caption],
+        "phrases": [phrase_fields(phrase, listed=True) for phrase in made.phrases],
+        "order": order,
+    }
+
+
+def write_dataset(
+    folder: AnnotationFolder,
+    *,
+    scenes: Iterable[Scene] | None = None,
+    references: str = "annotated",
+    issues: tuple[str, ...] = (),
+    image_license: str = "",
+) -> tuple[Path, Path]:
+    """Writes SPLIT.jsonl and card.md; the paths of both.
+
+    Args:
+        folder: the annotation.
+        scenes: in the order of ids; those of the last stage by default.
+        references: `annotated`, or `reviewed` when people looked at every image.
+        issues: in the place of the sentence that nobody has reviewed the annotation.
+        image_license: of the images; what an earlier card states by default.
+
+    Raises:
+        MissingData: no image has a caption.
+        EnvironmentProblem: a file cannot be written.
+    """
+    images = {image.id: (rank, image) for rank, image in enumerate(folder.images)}
+    count = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        for scene in folder.scenes() if scenes is None else scenes:
+            rank, image = images[scene.image_id]
+            if scene.caption:
+                count += 1
+                yield json_line(row_of(scene, image, rank)) + "\n"
+        if not count:
+            raise MissingData(
+                f"{folder.folder}: no image has a caption yet; see: gcg-bench annotate status"
+                f" {folder.folder}"
+            )
+
+    def fill(draft: Path) -> None:
+        with draft.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(lines())
+
+    file, card = folder.folder / f"{folder.split}.jsonl", folder.folder / CARD
+    replace_with(file, fill)
+    made = card_of(folder, count, references, issues, image_license)
+    replace_with(card, lambda draft: write_card(made, draft, _prose(made.name, folder.recipe)))
+    return file, card
+
+
+def card_of(
+    folder: AnnotationFolder, count: int, references: str, issues: tuple[str, ...], images: str
+) -> DataCard:
+    """The card of an annotation.
+
+    Args:
+        folder: the annotation.
+        count: images with a caption.
+        references: `annotated` or `reviewed`.
+        issues: sentences on what was reviewed; empty for none of it.
+        images: the licence of the images; empty for what an earlier card states.
+    """
+    file = folder.folder / CARD
+    before = read_card(file, home=folder.folder) if file.is_file() else _bare(folder)
+    split = Split(
+        folder.split,
+        {"samples": f"{folder.split}.jsonl"},
+        images=("images", ""),
+        sizes=(StatedSize(count, 0, _SOURCE),),
+    )
+    return replace(
+        before,
+        image_license=images or before.image_license,
+        splits={folder.split: split},
+        known_issues=(*(issues or (_UNREVIEWED,)), *_issues(folder, count)),
+        references=references,
+    )
+
+
+_UNREVIEWED = "Nobody has looked at the annotation: 100% of it is unreviewed (annotate review)."
+
+
+def _bare(folder: AnnotationFolder) -> DataCard:
+    recipe = folder.recipe
+    name = re.sub(r"[^\w.-]+", "-", folder.folder.resolve().name).strip("-.") or "annotated"
+    models = "; ".join(
+        f"{one['name']} ({one['licence'] or 'no licence stated'})" for one in recipe["models"]
+    )
+    return DataCard(
+        name=name,
+        version="1",
+        title=f"{name}, annotated by models",
+        format="jsonl",
+        tasks=("gcg",),
+        license=NOT_STATED,
+        image_license=NOT_STATED,
+        origin=f"Annotated by gcg-bench annotate, recipe {recipe['recipe']}, with {models}.",
+        homepage=NOT_STATED,
+        citation="",
+        prompt="",
+        splits={},
+        home=folder.folder,
+    )
+
+
+def _issues(folder: AnnotationFolder, count: int) -> Iterator[str]:
+    """What is known of the annotation beside what was reviewed, a sentence each."""
+    recipe = folder.recipe
+    if fitted := recipe["calibrated"]:
+        yield f"The confidences of phrases are calibrated on {fitted}, not on these images."
+    else:
+        yield "The confidences of phrases are uncalibrated: they rank, and are no probabilities."
+    status = status_of(folder)
+    left_out = status.images - count
+    if left_out:
+        refused = sum(stage.refused for stage in status.stages)
+        failed = len(status.lost) - refused
+        yield (
+            f"{left_out} of {status.images} images are left out: {refused} refused, {failed}"
+            f" failed, {left_out - refused - failed} without a caption or not annotated yet."
+        )
+    yield from recipe["issues"]
+
+
+def _prose(name: str, recipe: Mapping[str, Any]) -> str:
+    models = "\n".join(
+        f"| {one['name']} | {one['licence'] or 'not stated'} | {one['weights'] or '-'} |"
+        for one in recipe["models"]
+    )
+    return _PROSE.format(
+        name=name, recipe=recipe["recipe"], hash=str(recipe["hash"])[:12], models=models
+    )
+
+
+def _phrase(phrase: TiedPhrase, by_id: Mapping[int, SceneObject]) -> Phrase:
+    objects = [by_id[id_] for id_ in phrase.ids if id_ in by_id]
+    return Phrase(
+        phrase.text,
+        tuple(made.mask for made in objects if made.mask is not None),
+        score=min((made.score for made in objects), default=None),
+        span=phrase.span,
+    )
+
+
+def write_grand(folder: AnnotationFolder) -> int:
+    """Writes grand/ID.json of each image, as GranD's release has it; the number of files.
+
+    The id's slashes are folders. The caption is the dense one.
+
+    Raises:
+        EnvironmentProblem: a file cannot be written.
+    """
+    images, count = {image.id: image for image in folder.images}, 0
+    for scene in folder.scenes():
+        file = folder.folder / GRAND / f"{scene.image_id}.json"
+        make_folder(file.parent)
+        write_json(file, annotation_json(grand_annotation(scene, images[scene.image_id])))
+        count += 1
+    return count
+
+
+def grand_annotation(scene: Scene, image: SourceImage) -> GrandAnnotation:
+    """A scene as the annotation of GranD's release.
+
+    Attributes that the release does not have are left out: votes, relations, evidence.
+    """
+    by_id = {made.id: made for made in scene.objects}
+    details = tuple(
+        Detail(phrase.text, phrase.span, phrase.ids, tuple(by_id[id_].box for id_ in phrase.ids))
+        for phrase in scene.phrases
+    )
+    return GrandAnnotation(
+        file_name=image.file or f"{image.id}.png",
+        objects=tuple(_grand_object(made) for made in scene.objects if not made.floating),
+        floating_objects=tuple(_grand_object(made) for made in scene.objects if made.floating),
+        floating_attributes=(),
+        id_counter=max(by_id, default=-1) + 1,
+        dense_caption=GroundedCaption(scene.caption, details) if scene.caption else None,
+        additional_context=scene.context or None,
+    )
+
+
+def _grand_object(made: SceneObject) -> GrandObject:
+    words = tuple(vote.word for vote in made.votes) or (made.label,)
+    return GrandObject(
+        bbox=made.box,
+        id=made.id,
+        labels=words,
+        score=made.score,
+        attributes=made.attributes or None,
+        label=made.label,
+        depth=made.depth,
+        segmentation=None if made.mask is None else masks.to_rle(made.mask),
+        segmentation_source=None
+        if made.mask is None
+        else made.votes[0].model
+        if made.votes
+        else None,
+    )
