@@ -11,8 +11,6 @@ from gcg_bench.data.cards.card import (
     ByHand,
     DataCard,
     Hub,
-    Split,
-    StatedSize,
     read_card,
     write_card,
 )
@@ -26,6 +24,7 @@ from gcg_bench.data.cards.locations import (
     load_card,
     locate,
 )
+from gcg_bench.data.cards.splits import Split, StatedSize
 
 __all__ = [
     "NOT_STATED",

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from gcg_bench.data.cards.front_matter import front_matter
+from gcg_bench.data.cards.splits import Split, StatedSize
 from gcg_bench.errors import UnknownName
 from gcg_bench.files import paths
 from gcg_bench.files.fields import Record
@@ -17,70 +18,6 @@ NOT_STATED = "not stated by its owners"
 
 REFERENCES = ("annotated", "reviewed")
 """Who made references that models made: models alone, or people looked at all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatedSize:
-    """A stated number of queries of a split.
-
-    Attributes:
-        count: the number.
-        within: the largest accepted difference, for numbers that were rounded.
-        source: who states it.
-        images: the number of their images; None where each query has its own, or none is stated.
-        task: the task of the queries; empty for every task of the card.
-    """
-
-    count: int
-    within: int
-    source: str
-    images: int | None = None
-    task: str = ""
-
-    def fits(self, queries: int, images: int) -> bool:
-        """Whether a split of so many queries and images has this size."""
-        as_stated = self.images is None or abs(images - self.images) <= self.within
-        return as_stated and abs(queries - self.count) <= self.within
-
-    def __str__(self) -> str:
-        """The size in words: images, or queries of fewer images; and who states it."""
-        queries = "" if self.images is None else f" queries of {self.images} images"
-        return f"{self.count}{queries} ({self.source})"
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The files of a split and its size.
-
-    Attributes:
-        name: e.g. `val`.
-        files: role -> file name; the format defines the roles (`masks`, `captions`, ...); empty for
-            generated data.
-        images: folders, relative to the data root, that may contain the images.
-        sizes: the stated sizes; several when sources disagree.
-    """
-
-    name: str
-    files: Mapping[str, str]
-    images: tuple[str, ...] = ()
-    sizes: tuple[StatedSize, ...] = ()
-
-    def stated(self, task: str) -> tuple[StatedSize, ...]:
-        """The sizes that are stated for a task."""
-        return tuple(size for size in self.sizes if size.task in ("", task))
-
-    def size_conflict(self, task: str, queries: int, images: int) -> str:
-        """The sizes that are stated for a task when none of them fits, otherwise empty."""
-        sizes = self.stated(task)
-        if not sizes or any(size.fits(queries, images) for size in sizes):
-            return ""
-        of_images = any(size.images is not None for size in sizes)
-        count = f"{queries} queries of {images} images" if of_images else f"{queries} images"
-        return f"{count}, but the card states {' or '.join(map(str, sizes))}"
-
-    def exact(self, task: str) -> bool:
-        """Whether one size is stated without tolerance, so that another number is an error."""
-        return [size.within for size in self.stated(task)] == [0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gcg_bench.data.cards.card import NOT_STATED, DataCard, Split, read_card
+from gcg_bench.data.cards.card import NOT_STATED, DataCard, read_card
+from gcg_bench.data.cards.splits import Split
 from gcg_bench.errors import BadData, MissingData, UnknownName
 from gcg_bench.files.cache import cache_folder
 from gcg_bench.files.paths import anchored, has_control, too_long
