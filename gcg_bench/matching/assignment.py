@@ -5,6 +5,9 @@ errors; `optimal`, `admissible` and `heaviest` are optimal assignments. None of 
 input table.
 """
 
+from functools import cache
+from itertools import permutations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +15,9 @@ from gcg_bench.errors import BadOption
 from gcg_bench.types import FloatArray
 
 Match = tuple[int, int]
+
+_ENUMERATED = 6  # rows or columns up to which all assignments are compared, at most 720
+_NEARLY = 1e-9  # a share of a sum, far above the errors of its additions
 
 PAIR = 1e-9
 """What a pair adds to a sum of `heaviest`, so that more pairs win over fewer with an equal sum."""
@@ -134,6 +140,8 @@ def heaviest(weight: FloatArray, allowed: NDArray[np.bool_], *, pair: float = PA
 def _assign(value: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
     """The allowed pairs of the assignment with the largest sum; other pairs must have value 0."""
     matches = _uncontested(value)
+    if matches is None:
+        matches = _enumerated(value)
     if matches is not None:
         return matches
     from scipy.optimize import linear_sum_assignment
@@ -156,6 +164,40 @@ def _uncontested(value: FloatArray) -> list[Match] | None:
         if len({column for _, column in matches}) == len(matches):
             return sorted((b, a) for a, b in matches) if transposed else matches
     return None
+
+
+def _enumerated(value: FloatArray) -> list[Match] | None:
+    """The best assignment of a small table, from all of them; None for a large one, or a tie.
+
+    Loading the solver takes longer than all contested images of most splits. Where several
+    assignments have nearly the same sum, the solver decides as it always did.
+    """
+    rows, columns = (np.flatnonzero((value > 0).any(axis=axis)) for axis in (1, 0))
+    if len(rows) > len(columns):
+        matches = _enumerated(value.T)
+        return None if matches is None else sorted((b, a) for a, b in matches)
+    if len(columns) > _ENUMERATED:
+        return None
+    table = value[np.ix_(rows, columns)]
+    orders = _orders(len(rows), len(columns))
+    chosen = table[np.arange(len(rows)), orders]
+    sums = chosen.sum(axis=1)
+    best = np.flatnonzero(sums >= sums.max() * (1 - _NEARLY))
+    found = {
+        tuple(
+            (int(rows[row]), int(columns[column]))
+            for row, column in enumerate(orders[position].tolist())
+            if chosen[position, row] > 0
+        )
+        for position in best.tolist()
+    }
+    return list(found.pop()) if len(found) == 1 else None
+
+
+@cache
+def _orders(rows: int, columns: int) -> NDArray[np.int64]:
+    """All ways to give each row a column of its own, shape (ways, rows)."""
+    return np.array(list(permutations(range(columns), rows)), dtype=np.int64)
 
 
 def _largest(table: FloatArray) -> Match:

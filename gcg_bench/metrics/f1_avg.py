@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from gcg_bench import matching
 from gcg_bench.metrics import share
 from gcg_bench.text.agreement import NOUN_THRESHOLD
@@ -82,15 +84,17 @@ class AveragedF1(Metric):
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         row: dict[str, float] = {}
-        matched = -1
+        places = pair.iou[matching.named(pair.noun, self.threshold_noun)]
+        admitted = matched = 0
         for column, threshold in zip(_MATCHED, matching.IOU_THRESHOLDS, strict=True):
-            # a higher threshold admits a subset, so 0 pairs remain 0
-            if matched != 0:
+            before, admitted = admitted, int(np.count_nonzero(places >= threshold))
+            # a higher threshold admits a subset: as many pairs as before are the same pairs
+            if admitted and admitted != before:
                 matches = matching.agreeing_pairs(
                     pair.iou, pair.noun, pair.agreement, threshold, self.threshold_noun
                 )
                 matched = len(matches)
-            row[column] = float(matched)
+            row[column] = float(matched if admitted else 0)
         row["reference"], row["predicted"] = map(float, pair.iou.shape)
         return row
 

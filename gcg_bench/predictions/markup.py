@@ -58,6 +58,9 @@ _MARKUP = re.compile(
     )
 )
 
+# each kind of markup has one of these characters or one of the beginnings in `_may_hold`
+_MARKS = re.compile(f"[<>{{}}&:#`*\\\\\\[\\]\n\u2022▁ĠĊ{_INVISIBLE[1:]}")
+
 _ANSWER = re.compile(
     rf"\bASSISTANT\s?:|(?m:^)\s{{0,9}}(?i:{_SPEAKER}|{_LABEL})\s?:|</think>|\[/INST\]|<\|im_start\|>\s?assistant"
     r"|<\|start_header_id\|>\s?assistant\s?<\|end_header_id\|>|<start_of_turn>\s?model"
@@ -70,7 +73,20 @@ _CLOSING = frozenset(".,;:!?)")
 
 def markup(text: str) -> list[str]:
     """The markup in a text, in its order."""
+    if not _may_hold(text):
+        return []
     return [match.group().strip() for match in _MARKUP.finditer(text)]
+
+
+def _may_hold(text: str) -> bool:
+    """Whether a text may hold markup; most captions have no character of any, and stay unread."""
+    return (
+        _MARKS.search(text) is not None
+        or "SEG" in text
+        or "(" in text
+        or text.startswith(("b'", 'b"'))
+        or text.lstrip().startswith("-")
+    )
 
 
 def without_markup(text: str) -> str:
@@ -79,7 +95,7 @@ def without_markup(text: str) -> str:
     What stands before the answer (a prompt, a chain of thought) is left out. White space around
     markup becomes one space, or none before a full stop, a comma and the like.
     """
-    if _MARKUP.search(text) is None:
+    if not _may_hold(text) or _MARKUP.search(text) is None:
         return text
     text = re.sub(_INVISIBLE, "", _unescaped(text))
     start = max((match.end() for match in _ANSWER.finditer(text)), default=0)

@@ -5,6 +5,7 @@ Such masks are valid and are scored as they stand. No reference is needed to dou
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class MaskOddities:
             for kind, problem in kinds
         ]
         place = self._corner() if drawn >= _ENOUGH else None
-        stripes = _by_rows(self._sample[:_SAMPLE])
+        stripes = _by_rows(tuple(self._sample[:_SAMPLE]))
         return oddities + [Oddity(text, "", _REMEDY) for text in (place, stripes) if text]
 
     def _count(self, kind: str, odd: NDArray[np.bool_], image: str) -> int:
@@ -113,7 +114,8 @@ class MaskOddities:
         )
 
 
-def _by_rows(sample: list[Mask]) -> str | None:
+@lru_cache(maxsize=1)  # protocols ask about the same masks
+def _by_rows(sample: tuple[Mask, ...]) -> str | None:
     """Why masks seem to be written row by row; None when they do not."""
     better = 0
     for mask in sample:

@@ -272,7 +272,9 @@ def _words(text: str) -> list[str]:
 def _loop(caption: str) -> str:
     """The words that follow themselves _LOOP times, or are half of a caption each; else empty."""
     words = _words(caption[: 10 * _LOOKED_AT])[:_LOOKED_AT]
-    for period in range(1, _PERIOD + 1):
+    # words that follow themselves _LOOP times are at least _LOOP - 1 words that occur before
+    loops = len(words) - len(set(words)) >= _LOOP - 1
+    for period in range(1, _PERIOD + 1) if loops else ():
         repeated = bytes(map(eq, words, words[period:]))
         start = repeated.find(b"\x01" * ((_LOOP - 1) * period))
         if start >= 0:

@@ -26,7 +26,7 @@ from gcg_bench.scoring.texts import Packed, PackedParts, packed
 from gcg_bench.scoring.values import Floor
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text.similarity import normalise
-from gcg_bench.types import WORDS, Grounding, Metric, Pair, Rows
+from gcg_bench.types import WORDS, Grounding, Metric, Pair, Phrase, Rows
 
 # the most frequent reference phrases: those that the one phrase is chosen from, and those that it
 # is compared with
@@ -177,7 +177,7 @@ def _saying(
     """The pairs with other words in the predictions, and with what is computed of words."""
     needs = frozenset().union(*(metric.needs for metric in floored(protocol)))
     changed = [
-        replace(pair, prediction=replace(pair.prediction, grounding=_worded(pair, own)))
+        Pair(pair.sample, replace(pair.prediction, grounding=_worded(pair, own)), pair.features)
         for pair, own in zip(pairs, words, strict=True)
     ]
     compared = FeatureStore(tuple(changed)).with_features(needs & WORDS, rule)
@@ -189,5 +189,8 @@ def _saying(
 
 def _worded(pair: Pair, texts: Sequence[str | None]) -> Grounding:
     grounding = pair.prediction.grounding
-    phrases = zip(grounding.phrases, texts, strict=True)
-    return replace(grounding, phrases=tuple(replace(phrase, text=text) for phrase, text in phrases))
+    phrases = (
+        Phrase(text, phrase.masks, phrase.score, phrase.span, phrase.crowd)
+        for phrase, text in zip(grounding.phrases, texts, strict=True)
+    )
+    return Grounding(grounding.caption, tuple(phrases))

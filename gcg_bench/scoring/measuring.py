@@ -6,7 +6,7 @@ value, and the floors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import perf_counter
 from typing import Any, TypeVar
@@ -95,16 +95,14 @@ def first_look(
     """Measures what needs no other part; rows go to `rows` as `FOLDER.first`."""
     for protocol in protocols:
         tasks.load(protocol.task).refuse_incomplete(pair.sample for pair in store.pairs)
-    shared: dict[Metric, Rows] = {}
-    merging: dict[tuple[Metric, str], Any] = {}
+    common = _Common()
     parts = {
-        protocol.folder: _first(protocol, shard, store, shared, merging, rows)
-        for protocol in protocols
+        protocol.folder: _first(protocol, shard, store, common, rows) for protocol in protocols
     }
     phrases = store.reference_phrases
     return Part(
         protocols=parts,
-        merging=merging,
+        merging=common.merging,
         phrases=packed([text for own in phrases for text in own]),
         sizes=np.array([len(own) for own in phrases], dtype=np.int64),
         confidences={
@@ -119,35 +117,56 @@ def first_look(
     )
 
 
+@dataclass(slots=True)
+class _Common:
+    """What protocols share when they look at one part.
+
+    Attributes:
+        rows: rows that do not depend on how a protocol compares phrases.
+        merging: as in `Part`.
+        notes: what was collected for the notes, by what a protocol reads and counts.
+    """
+
+    rows: dict[Metric, Rows] = field(default_factory=dict)
+    merging: dict[tuple[Metric, str], Any] = field(default_factory=dict)
+    notes: dict[tuple[object, bytes], Noted] = field(default_factory=dict)
+
+    def noted(
+        self, protocol: EvalProtocol, heard: Sequence[Pair], counted: NDArray[np.bool_]
+    ) -> Noted:
+        """What is collected of the pairs that a protocol counts; made once for equal protocols."""
+        parts = protocol.parts
+        key = (parts.captions, parts.words, parts.masks), counted.tobytes()
+        if key not in self.notes:
+            noted = self.notes[key] = Noted.of(protocol)
+            for pair in heard:
+                noted.add(pair, masks=parts.masks)
+        return self.notes[key]
+
+
 def _first(
-    protocol: EvalProtocol,
-    shard: Shard,
-    store: FeatureStore,
-    shared: dict[Metric, Rows],
-    merging: dict[tuple[Metric, str], Any],
-    rows: RowStore,
+    protocol: EvalProtocol, shard: Shard, store: FeatureStore, common: _Common, rows: RowStore
 ) -> ProtocolPart:
-    part = ProtocolPart(Noted.of(protocol))
+    seconds: dict[str, float] = {}
     earlier, started = sum(store.seconds.values()), perf_counter()
     rule = phrase_rule(protocol)
     pairs = store.with_features(protocol.needs, rule)
     if rule is not None:  # the stages that are shared have seconds of their own
         computed = sum(store.seconds.values()) - earlier
-        part.seconds["similarity"] = perf_counter() - started - computed
+        seconds["similarity"] = perf_counter() - started - computed
     counted = shard.counts(protocol)
     heard = [pairs[k] for k in np.flatnonzero(counted).tolist()]
+    noted = timed(seconds, "notes", lambda: common.noted(protocol, heard, counted))
+    part = ProtocolPart(replace(noted, broken_lines=store.broken_lines), seconds=seconds)
     alone = [metric for metric in protocol.metrics if not metric.waits]
-    measured = _measured(alone, pairs, counted, {}, shared, part.seconds)
+    measured = _measured(alone, pairs, counted, {}, common.rows, seconds)
     rows.put(f"{protocol.folder}.first", shard.number, measured)
     for metric in protocol.metrics:
-        if (metric, protocol.repeats) not in merging:
+        if (metric, protocol.repeats) not in common.merging:
             own = [pair.limited_to(metric.needs) for pair in heard]
-            merging[metric, protocol.repeats] = metric.part(own)
+            common.merging[metric, protocol.repeats] = metric.part(own)
         if type(metric).notes is not Metric.notes:
             part.notes += metric.notes(heard)
-    part.noted.broken_lines = store.broken_lines
-    for pair in heard:
-        part.noted.add(pair, masks=protocol.parts.masks)
     if "tokens" in protocol.needs:
         part.words = sum(len(pair.hypothesis.split()) for pair in heard), len(heard)
     if floored(protocol):

@@ -42,6 +42,12 @@ class PhraseRule:
         )
 
     @property
+    def digest(self) -> str:
+        """Everything that decides how two phrases compare, as a text."""
+        encoder = "no encoder" if self.encoder is None else self.encoder.recipe.hex()
+        return f"{encoder} {self.equal_is_one}"
+
+    @property
     def named_encoder(self) -> tuple[str, str] | None:
         """Name and sha256 of the encoder; None without one."""
         return None if self.encoder is None else (self.encoder.name, self.encoder.digest)

@@ -5,6 +5,7 @@ The masks are scored as they stand; a reader is told of a likely mistake in writ
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -89,29 +90,7 @@ class Placement:
         A mask fits by its largest IoU with any reference of its image. Nothing is said of masks
         whose mean is 0.3 or more, nor of fewer than three images.
         """
-        if len(self.sample) < _FEWEST:
-            return None
-        own = float(np.mean([_fit(masks.iou(*both)) for both in self.sample]))
-        if own >= _POOR:
-            return None
-        bitmaps = [
-            (_bitmaps(references), _bitmaps(predicted)) for references, predicted in self.sample
-        ]
-        candidates = [
-            (f"when they are {name}", [_fit(_iou(r, change(p))) for r, p in bitmaps])
-            for name, change in _CHANGES
-        ]
-        elsewhere = _elsewhere(bitmaps)
-        candidates.append(("of other images: do the answers have the right ids?", elsewhere))
-        name, values = max(candidates, key=lambda candidate: float(np.mean(candidate[1])))
-        mean = float(np.mean(values))
-        if mean < (_ELSEWHERE if name.startswith("of") else _GOOD):
-            return None
-        fit = "the references" if name.startswith("of") else "their references"
-        return (
-            f"the masks of the first {len(self.sample)} images fit {fit} {name} (mean IoU"
-            f" {mean:.2f}, as they stand {own:.2f})"
-        )
+        return _misplaced(tuple((tuple(first), tuple(second)) for first, second in self.sample))
 
 
 def placement_of(pairs: Sequence[Pair]) -> Placement:
@@ -120,6 +99,32 @@ def placement_of(pairs: Sequence[Pair]) -> Placement:
     for pair in pairs:
         placement.add(pair)
     return placement
+
+
+@lru_cache(maxsize=1)  # protocols ask about the same masks
+def _misplaced(sample: tuple[tuple[tuple[Mask, ...], tuple[Mask, ...]], ...]) -> str | None:
+    """What `Placement.misplaced` says of masks of references and of answers."""
+    if len(sample) < _FEWEST:
+        return None
+    own = float(np.mean([_fit(masks.iou(*both)) for both in sample]))
+    if own >= _POOR:
+        return None
+    bitmaps = [(_bitmaps(references), _bitmaps(predicted)) for references, predicted in sample]
+    candidates = [
+        (f"when they are {name}", [_fit(_iou(r, change(p))) for r, p in bitmaps])
+        for name, change in _CHANGES
+    ]
+    elsewhere = _elsewhere(bitmaps)
+    candidates.append(("of other images: do the answers have the right ids?", elsewhere))
+    name, values = max(candidates, key=lambda candidate: float(np.mean(candidate[1])))
+    mean = float(np.mean(values))
+    if mean < (_ELSEWHERE if name.startswith("of") else _GOOD):
+        return None
+    fit = "the references" if name.startswith("of") else "their references"
+    return (
+        f"the masks of the first {len(sample)} images fit {fit} {name} (mean IoU"
+        f" {mean:.2f}, as they stand {own:.2f})"
+    )
 
 
 def _masks_of(grounding: Grounding) -> list[Mask]:

@@ -30,7 +30,7 @@ def measure_counted(
     seen = [pairs[k] for k in np.flatnonzero(counted).tolist()]
     limited = [pair.limited_to(metric.needs) for pair in seen]
     fitted = metric.prepare(limited, merged) if metric.waits else metric.fit(limited)
-    rows = measure_fitted(metric, seen, fitted)
+    rows = _measured(metric, limited, fitted)
     if counted.all():
         return rows
     columns = {}
@@ -74,7 +74,12 @@ def measure_fitted(metric: Metric, pairs: Sequence[Pair], fitted: Any) -> Rows:
     Raises:
         MissingFeature: the metric reads a feature that it does not name.
     """
-    counts = [metric.measure(pair.limited_to(metric.needs), fitted) for pair in pairs]
+    return _measured(metric, [pair.limited_to(metric.needs) for pair in pairs], fitted)
+
+
+def _measured(metric: Metric, limited: Sequence[Pair], fitted: Any) -> Rows:
+    """The rows over pairs that have only the features that the metric names."""
+    counts = [metric.measure(pair, fitted) for pair in limited]
     columns = {}
     for name in metric.columns:
         values = [row[name] for row in counts]
@@ -85,7 +90,7 @@ def measure_fitted(metric: Metric, pairs: Sequence[Pair], fitted: Any) -> Rows:
         else:
             columns[name] = np.array(values, dtype=np.float64)
     return Rows(
-        tuple(pair.sample.id for pair in pairs),
+        tuple(pair.sample.id for pair in limited),
         columns,
-        tuple(pair.sample.query.image_id for pair in pairs),
+        tuple(pair.sample.query.image_id for pair in limited),
     )

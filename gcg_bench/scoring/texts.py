@@ -55,7 +55,9 @@ class PackedParts:
 
     def at(self, positions: NDArray[np.int64]) -> list[str | None]:
         """The texts at positions from 0."""
-        owners = np.searchsorted(self._ends, positions, side="right")
+        distinct, inverse = np.unique(positions, return_inverse=True)
+        owners = np.searchsorted(self._ends, distinct, side="right")
         starts = self._ends[owners] - [len(self._parts[owner]) for owner in owners.tolist()]
-        places = zip(owners.tolist(), (positions - starts).tolist(), strict=True)
-        return [self._parts[owner].at(position) for owner, position in places]
+        places = zip(owners.tolist(), (distinct - starts).tolist(), strict=True)
+        texts = [self._parts[owner].at(position) for owner, position in places]
+        return [texts[k] for k in inverse.tolist()]

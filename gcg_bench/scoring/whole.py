@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gcg_bench.scoring.texts import PackedParts
 from gcg_bench.scoring.values import Floor, defined
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text import similarity, strangers
+from gcg_bench.text.stored_tables import stored_share
 from gcg_bench.types import Metric, Rows
 
 _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error of at most 0.3%
@@ -129,10 +131,14 @@ class Whole:
         positions = strangers.stranger_positions(sizes, pairs=_STRANGERS, seed=0)
         phrases = PackedParts([part.phrases for part in parts])
         first, second = ([text or "" for text in phrases.at(side)] for side in positions)
+        rule = self.rule
         if self.protocol.agrees:
             drawn = list(zip(first, second, strict=True))
-            return defined(strangers.agreeing_share(drawn, self.rule.unknown))
-        return defined(_accepted(first, second, self.rule))
+            share = partial(strangers.agreeing_share, drawn, rule.unknown)
+        else:
+            share = partial(_accepted, first, second, rule)
+        name = f"{'agrees' if self.protocol.agrees else 'similar'} {rule.digest}"
+        return defined(stored_share(first, second, name, share))
 
     def rows(self, store: RowStore, *, several: bool) -> Mapping[str, Rows]:
         """The rows of all metrics over all parts, in the order of the protocol.

@@ -153,6 +153,26 @@ def _noun(left: NounPhrase, right: NounPhrase, unknown: Unknown | None) -> tuple
     return (similarity if similarity >= SIMILARITY_THRESHOLD else 0.0), reason
 
 
+def noun_agreements(
+    pairs: Sequence[tuple[str, str]], *, unknown: Unknown | None = None
+) -> list[float]:
+    """The agreement of the nouns of pairs of phrases; 0 where one of them has no words.
+
+    Each distinct phrase is read once, and each distinct pair of nouns is compared once.
+
+    Args:
+        pairs: (reference phrase, predicted phrase).
+        unknown: as in `phrase_agreement`.
+    """
+    read_side = _Reader()
+    first, second = (read_side([pair[side] for pair in pairs])[0] for side in (0, 1))
+    nouns = _Nouns(read_side.nouns, unknown)
+    return [
+        0.0 if _NOTHING in numbers else nouns[numbers]
+        for numbers in zip(first, second, strict=True)
+    ]
+
+
 def agreement_tables(
     images: Sequence[tuple[Sequence[str | None], Sequence[str | None]]],
     *,

@@ -85,7 +85,7 @@ class Encoder:
     def _stored(self, texts: Sequence[str], kind: str) -> FloatArray:
         """Vectors of numpy's type `kind`, from the cache or computed."""
         cache, width = Cache("encoder"), self._width
-        keys = {text: digest(self._recipe, kind, text) for text in texts}
+        keys = {text: digest(self.recipe, kind, text) for text in texts}
         entries = cache.get_many(keys.values())
         missing = [text for text, key in keys.items() if key not in entries]
         for batch in self._embed(missing, kind) if missing else ():
@@ -96,7 +96,7 @@ class Encoder:
         return np.frombuffer(joined, dtype=kind).astype(np.float64).reshape(-1, width)
 
     @cached_property
-    def _recipe(self) -> bytes:
+    def recipe(self) -> bytes:
         """A digest of everything that determines the vector of a string."""
         files = [self.folder / name for name in RECIPE]
         parts = [file.read_bytes() if file.is_file() else b"" for file in files]

@@ -5,7 +5,7 @@ word lists and METEOR's jar. Tables that an encoder had a part in are stored und
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -62,3 +62,24 @@ def store(key: bytes, tables: Sequence[tuple[FloatArray, FloatArray]]) -> None:
     """Stores tables of nouns and attributes."""
     parts = [np.concatenate([table[k].ravel() for table in tables]) for k in (0, 1)]
     Cache("phrases").put_many({key: np.concatenate(parts).astype("<f8").tobytes()})
+
+
+def stored_share(
+    first: Sequence[str], second: Sequence[str], rule: str, compute: Callable[[], float]
+) -> float:
+    """A share of pairs of phrases, from the disk where it was computed before.
+
+    Args:
+        first: the first phrase of each pair.
+        second: the second phrase of each pair.
+        rule: what decides the share beside the phrases and the code and lists of this folder.
+        compute: computes it.
+    """
+    key = digest("share", _rules(), rule, json.dumps([first, second]))
+    cache = Cache("phrases")
+    found = cache.get_many([key]).get(key)
+    if found is not None and len(found) == 8:
+        return float(np.frombuffer(found, dtype="<f8")[0])
+    share = compute()
+    cache.put_many({key: np.array(share, dtype="<f8").tobytes()})
+    return share

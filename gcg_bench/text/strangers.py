@@ -3,13 +3,12 @@
 The false-accept rate says how much a match of words means: the share of strangers that pass.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.text.agreement import NOUN_THRESHOLD, Unknown, phrase_agreement
+from gcg_bench.text.agreement import NOUN_THRESHOLD, Unknown, noun_agreements
 
 IntArray = NDArray[np.int64]
 
@@ -52,11 +51,7 @@ def agreeing_share(
     """
     if not drawn:
         return float("nan")
-    accepted = [
-        count
-        for pair, count in Counter(drawn).items()
-        if phrase_agreement(*pair, unknown=unknown).noun >= threshold
-    ]
+    accepted = [value >= threshold for value in noun_agreements(drawn, unknown=unknown)]
     return sum(accepted) / len(drawn)
 
 

@@ -1,7 +1,7 @@
 """Pairs: a sample beside its prediction, with the features that were computed of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -147,12 +147,12 @@ class Pair:
 
     def having(self, **features: object) -> "Pair":
         """This pair with more features."""
-        return replace(self, features={**self.features, **features})
+        return Pair(self.sample, self.prediction, {**self.features, **features})
 
     def limited_to(self, needs: frozenset[str]) -> "Pair":
         """This pair with only the features that are named."""
         kept = {name: value for name, value in self.features.items() if name in needs}
-        return replace(self, features=kept)
+        return Pair(self.sample, self.prediction, kept)
 
     def _feature(self, name: str) -> Any:
         if name not in self.features:
