@@ -119,11 +119,16 @@ def make(folder: Path, images: int) -> tuple[list[str], list[str]]:
 
 
 class Peak(threading.Thread):
-    """The largest memory of any Python process and of any Java below a process, in MiB."""
+    """The largest memory of any Python process and of any Java below a process, in MiB.
+
+    Attributes:
+        cpu: processor seconds of all of them, once they ended; other programs change them little.
+    """
 
     def __init__(self, root: int) -> None:
         super().__init__(daemon=True)
         self.root, self.python, self.java, self.over = root, 0.0, 0.0, threading.Event()
+        self.cpu = 0.0
 
     def run(self) -> None:
         while not self.over.wait(0.2):
@@ -171,8 +176,10 @@ def scored(folder: Path, cache: Path, size: int | None, jobs: int) -> tuple[dict
         )
         peak = Peak(child.pid)
         peak.start()
-        code = child.wait()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = code = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
+    peak.cpu = used.ru_utime + used.ru_stime  # with all processes below it
     peak.over.set()
     if code not in (0, 1):
         raise SystemExit(f"scoring ended with {code}")
@@ -228,11 +235,12 @@ def main() -> None:
                 digests, seconds, peak = scored(folder, cache, each, chosen.jobs)
                 first = first or digests
                 ratio = f", {seconds / unit:.2f} of the yardstick" if unit else ""
+                wall, cpu = 1000 * seconds / images, 1000 * peak.cpu / images
                 print(
-                    f"  {shards or 'automatic'} shards: {seconds:.1f} s"
-                    f" ({1000 * seconds / images:.2f} ms an image{ratio}); peak of a Python"
-                    f" process {peak.python:.0f} MiB, of Java {peak.java:.0f} MiB; equal to"
-                    f" the first: {digests == first}",
+                    f"  {shards or 'automatic'} shards: {seconds:.1f} s ({wall:.2f} ms an"
+                    f" image{ratio}), {peak.cpu:.1f} s of the processors ({cpu:.2f} ms an image);"
+                    f" peak of a Python process {peak.python:.0f} MiB, of Java {peak.java:.0f}"
+                    f" MiB; equal to the first: {digests == first}",
                     flush=True,
                 )
 

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from support.fences import ROOT
 
 import gcg_bench
+from gcg_bench.text import stored_tables
 from gcg_bench.text.agreement import (
     NOUN_THRESHOLD,
     Unknown,
     agreement_tables,
+    noun_agreements,
     phrase_agreement,
 )
 
@@ -412,6 +414,25 @@ def test_tables_of_a_split_are_stored_and_a_second_time_nothing_is_compared(monk
             np.testing.assert_array_equal(one[k], other[k])
     with pytest.raises(TypeError):
         agreement_tables([*images, image])
+
+
+def test_nouns_of_pairs_agree_as_phrases_do():
+    pairs = [("a red dog", "the dog"), ("a dog", "a cat"), ("a dog", ""), ("a poodle", "a dog")]
+    whole = [phrase_agreement(*pair).noun for pair in pairs]
+    assert noun_agreements(pairs) == whole
+    assert noun_agreements([]) == []
+
+
+def test_a_share_of_pairs_is_computed_once_for_what_decides_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+    shares = iter([0.25, 0.5, 0.75, 1.0])
+    sides = (["a dog"], ["a cat"])
+    assert stored_tables.stored_share(*sides, "rule", lambda: next(shares)) == 0.25
+    assert stored_tables.stored_share(*sides, "rule", lambda: next(shares)) == 0.25
+    assert stored_tables.stored_share(*sides, "another rule", lambda: next(shares)) == 0.5
+    assert stored_tables.stored_share(["a dog"], ["a cow"], "rule", lambda: next(shares)) == 0.75
+    monkeypatch.setattr(stored_tables, "_rules", lambda: b"other code")
+    assert stored_tables.stored_share(*sides, "rule", lambda: next(shares)) == 1.0
 
 
 def test_tables_with_unknown_nouns_are_stored_under_their_encoder(monkeypatch, tmp_path):

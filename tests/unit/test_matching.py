@@ -1,5 +1,6 @@
 """Matching compared with all possible assignments, and with the published rules in plain code."""
 
+import sys
 from itertools import combinations, permutations
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 
 from gcg_bench.errors import BadOption
-from gcg_bench.matching import admissible, greedy, greedy_halting, optimal
+from gcg_bench.matching import admissible, greedy, greedy_halting, heaviest, optimal
+from gcg_bench.matching.assignment import PAIR
 
 NAN = float("nan")
 
@@ -298,3 +301,32 @@ def test_small_differences_of_weight_decide():
     weight = np.array([[0.5, 0.5 + 1e-12], [0.5, 0.5]])
     assert admissible(weight, np.ones((2, 2), dtype=bool)) == [(0, 1), (1, 0)]
     assert admissible(weight[::-1], np.ones((2, 2), dtype=bool)) == [(0, 0), (1, 1)]
+
+
+@given(
+    tables(st.integers(0, 4).map(float) | st.floats(0, 1), most=(7, 7)),
+    st.lists(st.booleans(), min_size=49, max_size=49),
+)
+def test_small_tables_are_assigned_as_the_solver_assigns_them(weight, flags):
+    allowed = np.array(flags).reshape(7, 7)[: weight.shape[0], : weight.shape[1]]
+    value = np.where(allowed, weight + PAIR, 0.0)
+    rows, columns = linear_sum_assignment(value, maximize=True)
+    pairs = heaviest(weight, allowed)
+    assert is_one_to_one(pairs)
+    assert all(allowed[pair] for pair in pairs)
+    total = sum(value[pair] for pair in pairs)
+    assert total == pytest.approx(value[rows, columns].sum(), rel=1e-12)
+
+
+def test_contested_small_tables_need_no_solver(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    both_rows_want_the_first = np.array([[0.9, 0.6], [0.8, 0.1]])
+    # .6 + .8 = 1.4 is more than .9 + .1 = 1
+    assert optimal(both_rows_want_the_first) == [(0, 1), (1, 0)]
+    assert optimal(np.array([[0.9], [0.8]])) == [(0, 0)]
+
+
+def test_a_tie_is_left_to_the_solver():
+    tie = np.array([[0.75, 0.5], [0.75, 0.5]])  # .75 + .5 both ways
+    rows, columns = linear_sum_assignment(tie, maximize=True)
+    assert optimal(tie) == list(zip(rows.tolist(), columns.tolist(), strict=True))

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gcg_bench.masks.codes import compress
 from gcg_bench.predictions import read_predictions
 from gcg_bench.predictions.check import check, fix
-from gcg_bench.predictions.markup import clean, markup, without_markup
-from gcg_bench.predictions.oddities import text_oddities
+from gcg_bench.predictions.markup import _MARKUP, clean, markup, without_markup
+from gcg_bench.predictions.oddities import _loop, text_oddities
 from gcg_bench.types import Grounding, Mask, Phrase, Prediction
 
 
@@ -109,6 +111,34 @@ def answer(id_: str, caption: str, *texts: str) -> Prediction:
 
 def problems(*predictions: Prediction) -> list[str]:
     return [oddity.problem for oddity in text_oddities(predictions)]
+
+
+# what markup is made of, in pieces that come together by chance
+_PIECES = st.sampled_from([
+    "<", ">", "/", "p", "s", "|", "im_end", "[", "]", "SEG", "1", "23", ".5", ",", " ", "\n", "(",
+    ")", "&", "amp;", "\\", "n", "u0041", "ASSISTANT", ":", "Caption", "model", "#", "##", "`", "*",
+    "-", "b'", "'", '"', "{", "}", "\u2022", "\u2581", "\u0120", "\u200b", "\x00", "a", "dog",
+    "\uff5c",
+])  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=8).map("".join))
+def test_no_text_with_markup_is_passed_over(text: str) -> None:
+    held = [match.group().strip() for match in _MARKUP.finditer(text)]
+    assert markup(text) == held
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=24))
+def test_every_loop_of_words_is_seen(words: list[str]) -> None:
+    looped = any(
+        words[start : start + period] * 5 == words[start : start + 5 * period]
+        for period in range(1, 9)
+        for start in range(len(words))
+        if start + 5 * period <= len(words)
+    )
+    half = len(words) // 2
+    twice = half >= 4 and words[:half] == words[half:]
+    assert bool(_loop(" ".join(words))) == (looped or twice)
 
 
 def test_sound_answers_have_no_oddity() -> None:
