@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import click
-
-from gcg_bench.cli.stacking import stacked
+from gcg_bench.cli.stacking import stacked, whole_number
 
 
 @dataclass(frozen=True)
@@ -16,20 +14,14 @@ class DivisionOptions:
 
 
 division = stacked(
-    click.option(
+    whole_number(
         "--shard-size",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="Score N images at a time, so that memory does not grow with the split; the scores are"
+        "Score N images at a time, so that memory does not grow with the split; the scores are"
         " the same. [default: all up to 20,000 images, else 2,500]",
     ),
-    click.option(
+    whole_number(
         "--jobs",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="Processes that measure shards side by side. [default: one a core, at most 4]",
+        "Processes that measure shards side by side. [default: one a core, at most 4]",
     ),
 )
 """How a large split is divided."""

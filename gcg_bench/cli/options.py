@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from gcg_bench.cli.placement_options import placement
-from gcg_bench.cli.stacking import stacked
+from gcg_bench.cli.stacking import stacked, whole_number
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -251,12 +251,9 @@ scoring = stacked(
         show_default=True,
         help="Bootstrap draws for the intervals; 0 for no intervals.",
     ),
-    click.option(
+    whole_number(
         "--draw",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="Also score N random queries an image at most, as published code does, with 10 seeds;"
+        "Also score N random queries an image at most, as published code does, with 10 seeds;"
         " shows the spread. --seed is the first seed.",
     ),
     click.option(

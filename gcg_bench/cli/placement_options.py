@@ -2,7 +2,7 @@
 
 import click
 
-from gcg_bench.cli.stacking import stacked
+from gcg_bench.cli.stacking import seconds, stacked, whole_number
 
 
 def _executor(context: click.Context, option: click.Parameter, value: str) -> str:
@@ -14,20 +14,14 @@ def _executor(context: click.Context, option: click.Parameter, value: str) -> st
 
 
 placement = stacked(
-    click.option(
+    seconds(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=None,
-        metavar="SECONDS",
-        help="Time limit for one image, after which it counts as failed; the limit of a batch is"
+        "Time limit for one image, after which it counts as failed; the limit of a batch is"
         " this number times its images. [default: no timeout]",
     ),
-    click.option(
+    whole_number(
         "--give-up-after",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="An image counts as failed when N processes died on this image alone: killed, out of"
+        "An image counts as failed when N processes died on this image alone: killed, out of"
         " memory, or a crash in native code. [default: 2, where the model has its own process]",
     ),
     click.option(
@@ -46,12 +40,9 @@ placement = stacked(
         metavar="D,D...",
         help="One process on each device: numbers of GPUs, or cpu. They share the images.",
     ),
-    click.option(
+    whole_number(
         "--models",
-        type=click.IntRange(min=1),
-        default=None,
-        metavar="N",
-        help="Copies of the model with --on ray. [default: as many as the cluster has room for]",
+        "Copies of the model with --on ray. [default: as many as the cluster has room for]",
     ),
     click.option(
         "--gpus-per-model",
@@ -61,12 +52,9 @@ placement = stacked(
         help="GPUs of each copy with --on ray; 0.5 shares one. [default: 1 where the cluster has"
         " GPUs, unless --device is cpu]",
     ),
-    click.option(
+    seconds(
         "--start-timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=600.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="Time limit for building a model in a process of its own.",
+        "Time limit for building a model in a process of its own.",
+        600.0,
     ),
 )

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gcg_bench.data import Dataset
-from gcg_bench.data.cards import NOT_STATED, DataCard, Split
+from gcg_bench.data.cards import DataCard, Split
+from gcg_bench.data.cards.unstated import unstated
 from gcg_bench.data.formats import jsonl
 from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.predictions.phrases import json_line
@@ -50,17 +51,5 @@ def _refuse_repeated(samples: Iterable[Sample]) -> None:
 
 
 def _card(task: str) -> DataCard:
-    return DataCard(
-        name=NAME,
-        version="1",
-        title="Samples made in Python",
-        format="jsonl",
-        tasks=(task,),
-        license=NOT_STATED,
-        image_license=NOT_STATED,
-        origin=NOT_STATED,
-        homepage=NOT_STATED,
-        citation="",
-        prompt="",
-        splits={SPLIT: Split(SPLIT, {})},
-    )
+    splits = {SPLIT: Split(SPLIT, {})}
+    return unstated(NAME, "jsonl", splits, title="Samples made in Python", task=task)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.data.cards import (
-    NOT_STATED,
     DataCard,
     Split,
     StatedSize,
@@ -25,6 +24,7 @@ from gcg_bench.data.cards import (
     read_card,
     write_card,
 )
+from gcg_bench.data.cards.unstated import unstated
 from gcg_bench.data.drafts import images_of
 from gcg_bench.errors import BadOption, EnvironmentProblem, MissingData
 from gcg_bench.files.atomic import replace_with
@@ -205,21 +205,7 @@ def _bare(name: str, format_name: str, splits: Mapping[str, Split], folder: Path
     if (folder / "card.md").is_file():
         before = read_card(folder / "card.md", home=folder)
         return replace(before, format=format_name, splits=splits)
-    return DataCard(
-        name=name,
-        version="1",
-        title="",
-        format=format_name,
-        tasks=("gcg",),
-        license=NOT_STATED,
-        image_license=NOT_STATED,
-        origin=NOT_STATED,
-        homepage=NOT_STATED,
-        citation="",
-        prompt="",
-        splits=splits,
-        home=folder,
-    )
+    return unstated(name, format_name, splits, home=folder)
 
 
 def _counted(card: DataCard, folder: Path) -> DataCard:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gcg_bench.errors import BadData
+from gcg_bench.files.transformers_log import quiet_transformers
 from gcg_bench.grounding.dialects import parse
 from gcg_bench.grounding.processors import load_processor
-from gcg_bench.grounding.weights import Checkpoint, load_network, quiet
+from gcg_bench.grounding.weights import Checkpoint, load_network
 from gcg_bench.types import Grounding, Phrase, Prediction, Query
 
 KINDS = (
@@ -103,7 +104,7 @@ class CaptionWriter:
             return_dict=True,
             return_tensors="pt",
         ).to(self._device, getattr(torch, self._dtype))
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet_transformers():
             written = self._network.generate(
                 **inputs, max_new_tokens=self._limit, do_sample=False, num_beams=1
             )[0]

@@ -3,7 +3,8 @@
 from typing import Any
 
 from gcg_bench.errors import BadData, EnvironmentProblem
-from gcg_bench.grounding.weights import Checkpoint, quiet
+from gcg_bench.files.transformers_log import quiet_transformers
+from gcg_bench.grounding.weights import Checkpoint
 
 _REMEDY = "Download it again"
 
@@ -29,7 +30,7 @@ def load_processor(checkpoint: Checkpoint, class_name: str) -> Any:
             " pip install -U transformers"
         )
     try:
-        with quiet():
+        with quiet_transformers():
             return kind.from_pretrained(
                 checkpoint.folder, local_files_only=True, trust_remote_code=False
             )

@@ -13,12 +13,13 @@ from time import perf_counter
 from typing import Any
 
 from gcg_bench.errors import BadData, EnvironmentProblem
+from gcg_bench.files.transformers_log import quiet_transformers
 from gcg_bench.grounding.boxes import Frame, Size
 from gcg_bench.grounding.masking import Masker
 from gcg_bench.grounding.questions import Asking
 from gcg_bench.grounding.replies import ReplyReader
 from gcg_bench.grounding.sending import RESAMPLE, resized, sent_size
-from gcg_bench.grounding.weights import Checkpoint, load_network, load_tokenizer, quiet
+from gcg_bench.grounding.weights import Checkpoint, load_network, load_tokenizer
 from gcg_bench.types import Pixels, Prediction, Query
 
 KINDS = ("qwen2-5-vl", "qwen3-vl", "qwen3-vl-moe")
@@ -117,7 +118,7 @@ class Network:
             eos_token_id=ends,
             pad_token_id=self.tokenizer.pad_token_id or ends[0],
         )
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet_transformers():
             written = self.model.generate(**inputs, generation_config=config)[0]
         new = written[inputs["input_ids"].shape[1] :].tolist()
         text = self.tokenizer.decode(new, skip_special_tokens=True)

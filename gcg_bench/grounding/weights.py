@@ -3,8 +3,7 @@
 Nothing is downloaded, and no code of a checkpoint is run.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
 from gcg_bench.files import checkpoints
 from gcg_bench.files.json import read_json
 from gcg_bench.files.paths import expanded
+from gcg_bench.files.transformers_log import quiet_transformers
 
 _SETTINGS = (
     "config.json",
@@ -140,7 +140,7 @@ def load_network(checkpoint: Checkpoint, class_name: str, *, device: str, dtype:
             " pip install -U transformers"
         )
     try:
-        with quiet():
+        with quiet_transformers():
             network, report = kind.from_pretrained(
                 checkpoint.folder,
                 local_files_only=True,
@@ -186,7 +186,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with quiet():
+        with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(
                 checkpoint.folder, local_files_only=True, trust_remote_code=False
             )
@@ -196,20 +196,3 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     if not tokenizer.is_fast:
         raise BadData("its tokenizer reports no positions of characters", file=checkpoint.folder)
     return tokenizer
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Switches off the progress bars and warnings of transformers for a block."""
-    from transformers.utils import logging
-
-    log: Any = logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()

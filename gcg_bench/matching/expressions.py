@@ -17,11 +17,12 @@ union of all predicted masks. Published evaluators differ in four choices, which
               data set. The code of LISA asks the first wording of each image of ReasonSeg.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gcg_bench.types import Pair
+from gcg_bench.types import Metric, Pair
 
 Reference = Literal["united", "once"]
 NoMask = Literal["empty", "left_out"]
@@ -107,21 +108,32 @@ def counted(pair: Pair, reference: Reference, no_mask: NoMask, refusals: Refusal
     return Counted(both, union)
 
 
-def first_asked(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Image -> its first query, of parts in the order of the split."""
-    firsts: dict[str, str] = {}
-    for part in parts:
-        for image, query in part.items():
-            firsts.setdefault(image, query)
-    return firsts
+class OfExpressions(Metric):
+    """A metric of answers to expressions, whose field `asked` says which of an image count."""
 
+    @property
+    @abstractmethod
+    def asked(self) -> Asked:
+        """Which queries of an image count; see the module."""
 
-def left_out(pairs: Sequence[Pair], firsts: Mapping[str, str]) -> frozenset[str]:
-    """The ids of the queries of which an earlier one asks about the same image.
+    @property
+    def waits(self) -> bool:
+        return self.asked != "all"
 
-    Args:
-        pairs: some pairs of the split.
-        firsts: image -> its first query in the split; empty where all queries count.
-    """
-    queries = (pair.sample.query for pair in pairs)
-    return frozenset(q.id for q in queries if firsts.get(q.image_id, q.id) != q.id)
+    def part(self, pairs: Sequence[Pair]) -> dict[str, str]:
+        """The first query of each image; nothing where all queries count."""
+        queries = (pair.sample.query for pair in pairs)
+        return self.merge({q.image_id: q.id} for q in queries) if self.waits else {}
+
+    def merge(self, parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+        """The first query of each image of the split, from parts in the order of the split."""
+        firsts: dict[str, str] = {}
+        for part in parts:
+            for image, query in part.items():
+                firsts.setdefault(image, query)
+        return firsts
+
+    def prepare(self, pairs: Sequence[Pair], merged: Mapping[str, str]) -> frozenset[str]:
+        """The queries that do not count, by id."""
+        queries = (pair.sample.query for pair in pairs)
+        return frozenset(q.id for q in queries if merged.get(q.image_id, q.id) != q.id)

@@ -7,25 +7,23 @@ of GSVA (`refusals="asked_again"`); `gcg_bench.matching.expressions` says what t
 published sums run in single precision, these in double precision; they differ by about 1e-6.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gcg_bench.matching.expressions import (
     Asked,
     NoMask,
+    OfExpressions,
     Reference,
     Refusals,
     counted,
-    first_asked,
-    left_out,
 )
 from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
     FloatArray,
-    Metric,
     Pair,
     Reason,
     Row,
@@ -61,7 +59,7 @@ _CLAIMS = {
 
 
 @dataclass(frozen=True)
-class CumulativeIoU(Metric):
+class CumulativeIoU(OfExpressions):
     """Pixels in both over pixels in either, each summed over all expressions.
 
     Row: (pixels in both, pixels in either). Without any pixel the score has no value; with an
@@ -93,23 +91,6 @@ class CumulativeIoU(Metric):
             "dropped loosest": "a reference without any answered mask is left out of both sums",
             "added phrase": "a first mask brings all other pixels of the reference into the union",
         }
-
-    @property
-    def waits(self) -> bool:
-        return self.asked != "all"
-
-    def part(self, pairs: Sequence[Pair]) -> dict[str, str]:
-        """The first query of each image; nothing where all queries count."""
-        queries = (pair.sample.query for pair in pairs)
-        return first_asked({q.image_id: q.id} for q in queries) if self.waits else {}
-
-    def merge(self, parts: Iterable[dict[str, str]]) -> dict[str, str]:
-        """The first query of each image of the split."""
-        return first_asked(parts)
-
-    def prepare(self, pairs: Sequence[Pair], merged: dict[str, str]) -> frozenset[str]:
-        """The queries that do not count, by id."""
-        return left_out(pairs, merged)
 
     def measure(self, pair: Pair, fitted: frozenset[str]) -> Row:
         if pair.sample.id in fitted:

@@ -8,25 +8,23 @@ the same name ("generalized IoU"). Source: the published evaluators of LISA and 
 the number of expressions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from gcg_bench.matching.expressions import (
     Asked,
     NoMask,
+    OfExpressions,
     Reference,
     Refusals,
     counted,
-    first_asked,
-    left_out,
 )
 from gcg_bench.metrics import share
 from gcg_bench.types import (
     Claim,
     Direction,
     FloatArray,
-    Metric,
     Pair,
     Reason,
     Row,
@@ -54,7 +52,7 @@ _CLAIMS = {
 
 
 @dataclass(frozen=True)
-class MeanExpressionIoU(Metric):
+class MeanExpressionIoU(OfExpressions):
     """Mean IoU over expressions.
 
     Row: (IoU, 1), or (0, 0) for an expression that is left out. `empty` is the IoU where neither
@@ -88,23 +86,6 @@ class MeanExpressionIoU(Metric):
         if not self.epsilon:
             return {}
         return {"images twice": "the number of expressions is divided by with an epsilon added"}
-
-    @property
-    def waits(self) -> bool:
-        return self.asked != "all"
-
-    def part(self, pairs: Sequence[Pair]) -> dict[str, str]:
-        """The first query of each image; nothing where all queries count."""
-        queries = (pair.sample.query for pair in pairs)
-        return first_asked({q.image_id: q.id} for q in queries) if self.waits else {}
-
-    def merge(self, parts: Iterable[dict[str, str]]) -> dict[str, str]:
-        """The first query of each image of the split."""
-        return first_asked(parts)
-
-    def prepare(self, pairs: Sequence[Pair], merged: dict[str, str]) -> frozenset[str]:
-        """The queries that do not count, by id."""
-        return left_out(pairs, merged)
 
     def measure(self, pair: Pair, fitted: frozenset[str]) -> Row:
         if pair.sample.id in fitted:

@@ -25,6 +25,7 @@ from gcg_bench.errors import BadData
 from gcg_bench.files.cache import Cache, digest
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.json import read_record
+from gcg_bench.files.transformers_log import quiet_transformers
 from gcg_bench.types import FloatArray
 
 MARGIN = 2e-5
@@ -164,7 +165,7 @@ class Encoder:
 
         self._refuse_other_weights()
         try:
-            with _quiet_transformers():
+            with quiet_transformers():
                 tokenizer = AutoTokenizer.from_pretrained(
                     self.folder, local_files_only=True, trust_remote_code=False
                 )
@@ -242,20 +243,3 @@ def _in_double(model: Any) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Switches off transformers' progress bars and warnings about unused weights for a block."""
-    from transformers.utils import logging
-
-    log: Any = logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gcg_bench.data.cards.card import NOT_STATED, DataCard, read_card
+from gcg_bench.data.cards.card import DataCard, read_card
 from gcg_bench.data.cards.splits import Split
+from gcg_bench.data.cards.unstated import unstated
 from gcg_bench.errors import BadData, MissingData, UnknownName
 from gcg_bench.files.cache import cache_folder
 from gcg_bench.files.paths import anchored, has_control, too_long
@@ -105,22 +106,15 @@ def _bare_card(path: Path, suffix: str, files: Mapping[str, str]) -> DataCard:
     names_split = path == folder or path.stem in (*files, *_USUAL_SPLITS)
     stated = folder.resolve().name if names_split and folder.resolve().name else path.stem
     name = re.sub(r"[^\w.-]+", "-", stated).strip("-.")[:_LONGEST_NAME] or "data"
-    return DataCard(
-        name=name,
-        version="0",
-        title=f"data files of {name}, without a card",
-        format=suffix.removeprefix("."),
-        tasks=("gcg",),
-        license=NOT_STATED,
-        image_license=NOT_STATED,
-        origin=NOT_STATED,
-        homepage=NOT_STATED,
-        citation="",
-        prompt="",
-        splits={
+    return unstated(
+        name,
+        suffix.removeprefix("."),
+        {
             name: Split(name, {"samples": file}, images=("images", ""))
             for name, file in files.items()
         },
+        version="0",
+        title=f"data files of {name}, without a card",
         folders=("", "data"),
         home=folder,
     )
