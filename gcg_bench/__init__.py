@@ -6,7 +6,7 @@ The public names below are imported when they are first used, so `import gcg_ben
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Board": "reporting.leaderboard",

@@ -231,8 +231,8 @@ def test_the_citation_is_whole_and_of_this_version():
 
 def test_the_changelog_tells_numbers_from_the_rest():
     log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    unreleased = log.partition("\n## Unreleased\n")[2].partition("\n## ")[0]
-    numbers = unreleased.partition("\n### Numbers\n")[2].partition("\n### ")[0]
+    newest = log.partition(f"\n## {gcg_bench.__version__} (")[2].partition("\n## ")[0]
+    numbers = newest.partition("\n### Numbers\n")[2].partition("\n### ")[0]
     assert numbers.strip()
     for protocol in (OFFICIAL, STRICT):  # a version that nobody explained is refused
         assert f"Protocol `{protocol.name}` version {protocol.version}" in log

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gcg_bench import __version__
-from gcg_bench.cli import streams, supervision
+from gcg_bench.cli import required, streams, supervision
 from gcg_bench.cli.signals import Ended, stop_signals_raised
 from gcg_bench.errors import GcgBenchError, UnknownName
 from gcg_bench.execution.exits import open_standard
@@ -172,6 +172,10 @@ def _ran(arguments: list[str]) -> int:
             " locale. Set PYTHONUTF8=1 and run the same command again",
             debug,
         )
+    except ModuleNotFoundError as error:
+        if not required.is_left_out(error.name):
+            raise
+        return _failed(required.remedy(str(error.name)), debug)
     except OSError as error:
         place = f"{error.filename}: " if error.filename is not None else ""
         reason = f"{error.strerror or error} ({type(error).__name__})"

@@ -29,8 +29,14 @@ _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
 def snapshot(identifier: str) -> Path | None:
-    """The folder of a model in the Hugging Face cache; None when the cache does not have it."""
-    from huggingface_hub import try_to_load_from_cache
+    """The folder of a model in the Hugging Face cache; None when the cache does not have it.
+
+    It is None as well where `huggingface_hub` is not installed, which reads that cache.
+    """
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ModuleNotFoundError:
+        return None
 
     try:
         config = try_to_load_from_cache(identifier, "config.json")

@@ -53,7 +53,7 @@ class _PassedOn(Faults):
 
 
 def read_predictions(
-    path: Path,
+    path: Path | str,
     *,
     sizes: Mapping[str, Size] | None = None,
     known: Sequence[Known] | None = None,
@@ -82,7 +82,7 @@ def read_predictions(
     """
     taker = faults if on_problem is None else _PassedOn(on_problem)
     counts = Reading() if reading is None else reading
-    drafts = read_drafts(path, known=known, faults=taker, reading=counts)
+    drafts = read_drafts(Path(path), known=known, faults=taker, reading=counts)
     while chunk := list(islice(drafts, _CHUNK)):
         yield from finish(chunk, sizes, taker, counts.outlines.add)
 

@@ -32,7 +32,7 @@ _GAP = 12  # pixels between the two pictures
 _OPACITY = 0.45
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """A picture with its phrases; shows itself in notebooks.
 
@@ -56,6 +56,11 @@ class Drawing:
             self.image.save(file)
         except ValueError as error:
             raise BadOption(f"{file}: {error}") from error
+
+    def __repr__(self) -> str:
+        width, height = self.image.size
+        titles = ", ".join(title for title, _ in self.sides)
+        return f"<Drawing of {width} x {height} pixels: {titles}>"
 
     def _repr_png_(self) -> bytes:
         stream = BytesIO()

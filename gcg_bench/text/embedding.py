@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gcg_bench.errors import BadData
+from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.files.cache import Cache, digest
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.json import read_record
@@ -69,6 +69,7 @@ class Encoder:
         Raises:
             BadData: the folder does not contain a model that can be loaded, or not the weights that
                 the digest names.
+            EnvironmentProblem: texts are not in the cache, and torch or transformers is missing.
         """
         return self._stored(texts, "<f8")
 
@@ -79,7 +80,7 @@ class Encoder:
         precision is less exact than that, they are those of `vectors`.
 
         Raises:
-            BadData: as `vectors`.
+            BadData, EnvironmentProblem: as `vectors`.
         """
         return self._stored(texts, "<f4")
 
@@ -158,10 +159,21 @@ class Encoder:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        """The tokenizer and the model."""
-        import torch
-        from safetensors import SafetensorError
-        from transformers import AutoModel, AutoTokenizer
+        """The tokenizer and the model.
+
+        Raises:
+            EnvironmentProblem: a library that loads them is not installed.
+        """
+        try:
+            import torch
+            from safetensors import SafetensorError
+            from transformers import AutoModel, AutoTokenizer
+        except ModuleNotFoundError as error:
+            raise EnvironmentProblem(
+                f"{error.name} is not installed, and the cache does not hold the vectors of all"
+                f" phrases with the encoder {self.name}. `pip install torch transformers` computes"
+                " them here; the cache of another machine (GCG_BENCH_CACHE) can hold them"
+            ) from error
 
         self._refuse_other_weights()
         try:

@@ -207,6 +207,7 @@ function drawList(anew) {
     rows.clear();
     laidOut = columns;
     rail.style.height = `${Math.ceil(order.length / columns) * high}px`;
+    list.setAttribute("role", order.length ? "listbox" : "group");  // a list box has options
     if (!order.length) rail.append(make("p", { class: "nothing" }, `No ${ONE} is like that.`));
   }
   const first = Math.max(0, (Math.floor(list.scrollTop / high) - 3) * columns);
