@@ -44,7 +44,7 @@ def joined(outputs: list[Any]) -> list[Any]:
     kept: list[Any] = []
     for output in outputs:
         if output.output_type == "stream":
-            output.text = _COLOUR.sub("", output.text)
+            output.text = _COLOUR.sub("", output.text).replace("\r\n", "\n")
         if output.output_type != "stream":
             kept.append(output)
         elif output.name == "stdout" and kept and kept[-1].output_type == "stream":
