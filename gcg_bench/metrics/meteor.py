@@ -9,6 +9,7 @@ program aligns the words (`gcg_bench.text.meteor`).
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -102,6 +103,12 @@ class METEOR(Metric):
             likely = _too_much(pairs[rooms.index(most)])
             raise EnvironmentProblem(f"{problem}. If memory or time ran out: {likely}") from problem
         return dict(zip(captions, counts.tolist(), strict=True))
+
+    def beside(self, pairs: Sequence[Pair]) -> AbstractContextManager[None]:
+        """METEOR's program works while the block runs."""
+        if max((_room(*_captions(pair)) for pair in pairs), default=0) > limits.ALIGNMENT:
+            return nullcontext()  # `fit` refuses them
+        return meteor.computed_beside(list(dict.fromkeys(map(_captions, pairs))))
 
     def measure(self, pair: Pair, fitted: Mapping[Captions, list[float]]) -> Row:
         return dict(zip(self.columns, fitted[_captions(pair)], strict=True))

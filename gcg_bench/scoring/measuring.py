@@ -6,6 +6,7 @@ value, and the floors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import perf_counter
@@ -150,11 +151,17 @@ def _first(
     seconds: dict[str, float] = {}
     earlier, started = sum(store.seconds.values()), perf_counter()
     rule = phrase_rule(protocol)
-    pairs = store.with_features(protocol.needs, rule)
+    counted = shard.counts(protocol)
+    with ExitStack() as beside:
+        for metric in protocol.metrics:
+            if metric not in common.rows and type(metric).beside is not Metric.beside:
+                ready = store.with_features(metric.needs, rule)
+                heard = [ready[k] for k in np.flatnonzero(counted).tolist()]
+                beside.enter_context(metric.beside(heard))
+        pairs = store.with_features(protocol.needs, rule)
     if rule is not None:  # the stages that are shared have seconds of their own
         computed = sum(store.seconds.values()) - earlier
         seconds["similarity"] = perf_counter() - started - computed
-    counted = shard.counts(protocol)
     heard = [pairs[k] for k in np.flatnonzero(counted).tolist()]
     noted = timed(seconds, "notes", lambda: common.noted(protocol, heard, counted))
     part = ProtocolPart(replace(noted, broken_lines=store.broken_lines), seconds=seconds)

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +44,41 @@ def meteor_statistics(pairs: Sequence[tuple[Sequence[str], str]]) -> FloatArray:
         EnvironmentProblem: Java is missing or fails.
     """
     lines = [_segment(references, hypothesis) for references, hypothesis in pairs]
+    entries = _entries(lines, Programs())
+    joined = b"".join(entries[line] for line in lines)
+    return np.frombuffer(joined, dtype="<f8").astype(np.float64).reshape(-1, METEOR_NUMBERS)
+
+
+@contextmanager
+def computed_beside(pairs: Sequence[tuple[Sequence[str], str]]) -> Iterator[None]:
+    """Computes the statistics of segments while the block runs; then the cache has them.
+
+    The block's end waits for them, and an error of the block ends the programs. What goes wrong
+    beside the block is not raised: `meteor_statistics` meets it again.
+
+    Args:
+        pairs: as in `meteor_statistics`.
+    """
+    lines = [_segment(references, hypothesis) for references, hypothesis in pairs]
+    with ThreadPoolExecutor(1) as pool, Programs() as programs:
+        work = pool.submit(_entries, lines, programs)
+        yield
+        with suppress(EnvironmentProblem):
+            work.result()
+
+
+def _entries(lines: Sequence[str], programs: Programs) -> dict[str, bytes]:
+    """The statistics of lines as bytes by line, from the cache or computed."""
     cache, hashes = Cache("meteor"), (sha256(_METEOR), sha256(_PARAPHRASES))
     keys = {line: digest(*hashes, _VERSION, line) for line in lines}
-    entries = cache.get_many(keys.values())
-    missing = [line for line, key in keys.items() if key not in entries]
+    stored = cache.get_many(keys.values())
+    missing = [line for line, key in keys.items() if key not in stored]
     if missing:
-        rows = _statistics(missing)
+        rows = _statistics(missing, programs)
         new = {keys[line]: row.tobytes() for line, row in zip(missing, rows, strict=True)}
         cache.put_many(new)
-        entries.update(new)
-    joined = b"".join(entries[keys[line]] for line in lines)
-    return np.frombuffer(joined, dtype="<f8").astype(np.float64).reshape(-1, METEOR_NUMBERS)
+        stored.update(new)
+    return {line: stored[key] for line, key in keys.items()}
 
 
 def _segment(references: Sequence[str], hypothesis: str) -> str:
@@ -63,12 +87,12 @@ def _segment(references: Sequence[str], hypothesis: str) -> str:
     return single_line(" ||| ".join(("SCORE", *references, cleaned)))
 
 
-def _statistics(lines: Sequence[str]) -> FloatArray:
+def _statistics(lines: Sequence[str], programs: Programs) -> FloatArray:
     """The statistics of each line, shape (n, 23); they do not depend on the number of programs."""
     if len(lines) < _SHARD_FROM or (os.cpu_count() or 1) < 2:
-        return _meteor(lines)
+        return _meteor(lines, programs)
     halves = lines[: len(lines) // 2], lines[len(lines) // 2 :]
-    with ThreadPoolExecutor(2) as pool, Programs() as programs:
+    with ThreadPoolExecutor(2) as pool, programs:
         return np.concatenate(list(pool.map(_meteor, halves, (programs, programs))))
 
 
@@ -101,7 +125,7 @@ def _table(lines: Sequence[str]) -> Iterator[Path]:
         yield file
 
 
-def _meteor(lines: Sequence[str], programs: Programs | None = None) -> FloatArray:
+def _meteor(lines: Sequence[str], programs: Programs) -> FloatArray:
     """The statistics of each line from one METEOR program, shape (n, 23)."""
     with _table(lines) as table:
         output = run_java(

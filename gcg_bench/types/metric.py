@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
@@ -264,6 +265,15 @@ class Metric(ABC):
     def fit(self, pairs: Sequence[Pair]) -> Any:
         """What `measure` needs when these are all pairs; see the class."""
         return self.prepare(pairs, self.merge([self.part(pairs)]))
+
+    def beside(self, pairs: Sequence[Pair]) -> AbstractContextManager[None]:
+        """What `fit` will wait for is prepared while the block runs; nothing by default.
+
+        A metric whose `fit` starts another program can start it here, while this process embeds
+        phrases. The end of the block waits for it, and an error in the block ends it.
+        """
+        del pairs
+        return nullcontext()
 
     @abstractmethod
     def measure(self, pair: Pair, fitted: Any) -> Row:

@@ -3,6 +3,9 @@
 import gzip
 import os
 import random
+import shutil
+import signal
+import threading
 from itertools import islice
 
 import numpy as np
@@ -253,3 +256,56 @@ def test_a_failure_of_the_program_names_the_caption_that_it_may_be_due_to(monkey
 def test_the_room_of_a_long_caption_on_paper(references, room):
     assert _room(references, " ".join(["a"] * 1001)) == room
     assert _room(references, " ".join(["a"] * 1000)) == 0
+
+
+def test_what_was_computed_beside_a_block_needs_no_second_program(monkeypatch, tmp_path):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+    world = [(["a dog runs"], "the dogs running"), (["a red car"], "an automobile")]
+    with meteor.computed_beside(world):
+        pass
+
+    def no_program(*_, **__):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(meteor, "run_java", no_program)
+    beside = meteor.meteor_statistics(world)
+    monkeypatch.undo()
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path / "other"))
+    assert np.array_equal(beside, meteor.meteor_statistics(world))
+
+
+def test_an_error_in_the_block_ends_the_programs(monkeypatch, tmp_path):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+    started, ended = threading.Event(), []
+
+    def endless(lines, programs):
+        started.set()
+        try:
+            ended.append(programs.run([shutil.which("sleep"), "600"], b"", 600).returncode)
+        except OSError:  # the block ended before the program started
+            ended.append(-signal.SIGKILL)
+        raise EnvironmentProblem("killed")
+
+    monkeypatch.setattr(meteor, "_statistics", endless)
+
+    def interrupted():
+        with meteor.computed_beside([(["a dog"], "a cat")]):
+            started.wait(60)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert ended == [-signal.SIGKILL]
+
+
+def test_what_goes_wrong_beside_a_block_is_met_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+
+    def missing(*_, **__):
+        raise EnvironmentProblem("no Java")
+
+    monkeypatch.setattr(meteor, "run_java", missing)
+    with meteor.computed_beside([(["a dog"], "a cat")]):
+        pass
+    with pytest.raises(EnvironmentProblem, match="no Java"):
+        meteor.meteor_statistics([(["a dog"], "a cat")])
