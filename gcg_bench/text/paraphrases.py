@@ -28,6 +28,7 @@ from gcg_bench.files.cache import Cache, digest
 _VERSION = "1"  # changes with the form of the index
 _BLOCK = 256  # entries of the table in an entry of the cache
 _CHUNK = 1 << 24  # bytes of the table in memory at a time
+_TOGETHER = 1 << 19  # entries that are compared at a time, so that little memory is used
 _PARTS = 9  # the most parts that a phrase of the table has
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _LOWER = bytes(range(256)).lower()
@@ -59,14 +60,15 @@ def usable(captions: Sequence[str], table: Path, sha256: str) -> bytes | None:
     if any(map(_STRANGE.search, captions)):
         return None
     cache = Cache("paraphrases")
-    with _building:
+    with _building:  # two threads would hold the codes twice
         codes = _codes(cache, sha256)
         if codes is None:
             _build(cache, table, sha256)
             codes = _codes(cache, sha256)
-    if codes is None:
-        return None
-    rows = _occurring(codes, captions)
+        if codes is None:
+            return None
+        rows = _occurring(codes, captions)
+        del codes
     blocks = {int(row) // _BLOCK for row in rows}
     keys = {block: _key(sha256, block) for block in blocks}
     texts = cache.get_many(keys.values())
@@ -128,13 +130,18 @@ def _occurring(codes: Codes, captions: Sequence[str]) -> NDArray[np.int64]:
     marked[found & 0xFFFF] = True
     wide = np.zeros(1 << 24, dtype=bool)
     wide[found >> 8] = True
-    rows = np.arange(codes.shape[1])
-    for side in codes:
-        rows = rows[wide[side[rows] >> 8]]
-        rows = rows[marked[side[rows] & 0xFFFF]]
-    for side in codes:
-        rows = rows[np.isin(side[rows], found)]
-    return rows
+    parts = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, codes.shape[1], _TOGETHER):
+        part = codes[:, start : start + _TOGETHER]
+        rows = np.arange(part.shape[1])
+        for side in part:
+            rows = rows[wide[side[rows] >> 8]]
+            rows = rows[marked[side[rows] & 0xFFFF]]
+        for side in part:
+            near = np.minimum(np.searchsorted(found, side[rows]), len(found) - 1)
+            rows = rows[found[near] == side[rows]]
+        parts.append(start + rows)
+    return np.concatenate(parts)
 
 
 def _phrases(captions: Sequence[str]) -> set[int]:

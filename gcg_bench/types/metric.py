@@ -15,7 +15,6 @@ from gcg_bench.types.pair import FloatArray, Pair
 Row = Mapping[str, float | Sequence[float]]
 """What a metric counts in one pair: plain numbers, or lists of plain numbers, by column name."""
 
-
 Better = Literal["higher", "lower", "neither"]
 Scale = Literal["share", "CIDEr", "plain"]
 
@@ -85,8 +84,8 @@ def scale_note(
     """
     plain = list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1))
     drawn = " with 95% bootstrap intervals over images" if intervals else ""
-    listed = " and ".join(filter(None, [", ".join(plain[:-1]), *plain[-1:]]))
-    return f"Scores {times} 100{drawn}{f'; {listed} as they are' if plain else ''}{end}"
+    names = " and ".join(filter(None, [", ".join(plain[:-1]), *plain[-1:]]))
+    return f"Scores {times} 100{drawn}{f'; {names} as they are' if plain else ''}{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,8 @@ class Rows:
         columns: name -> float64 array (n,), or object array (n,) of float64 arrays for lists.
         images: the image id of each query, the cluster that it is sampled with; the ids themselves
             by default.
-        counted: whether each query counts, bool (n,); None when all do. The columns of one that
-            does not hold NaN or an empty list, and no metric sees them.
+        counted: whether each query counts, bool (n,); None when all do. Columns of one that does
+            not hold NaN or an empty list, and no metric sees them.
     """
 
     ids: tuple[str, ...]
@@ -121,9 +120,7 @@ class Rows:
 
     def only(self, position: int) -> "Rows":
         """The row at one position, as rows of a single pair."""
-        chosen = np.zeros(len(self), dtype=bool)
-        chosen[position] = True
-        return self.those(chosen)
+        return self.those(np.arange(len(self)) == position)
 
     def that_count(self, weights: FloatArray) -> tuple["Rows", FloatArray]:
         """The rows that count, with their weights (draws, n)."""
@@ -223,9 +220,7 @@ class Metric(ABC):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters by name, in the order of the fields."""
-        names: list[str] = (
-            [parameter.name for parameter in fields(self)] if is_dataclass(self) else []
-        )
+        names: list[str] = [k.name for k in fields(self)] if is_dataclass(self) else []
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -267,11 +262,7 @@ class Metric(ABC):
         return self.prepare(pairs, self.merge([self.part(pairs)]))
 
     def beside(self, pairs: Sequence[Pair]) -> AbstractContextManager[None]:
-        """What `fit` will wait for is prepared while the block runs; nothing by default.
-
-        A metric whose `fit` starts another program can start it here, while this process embeds
-        phrases. The end of the block waits for it, and an error in the block ends it.
-        """
+        """While its block runs, what `fit` needs is prepared; nothing by default."""
         del pairs
         return nullcontext()
 
@@ -302,8 +293,7 @@ class Metric(ABC):
 
         Args:
             key: the protocol's name and version, for the sentences.
-            a: how many predicted masks of run A carry a confidence: `all`, `some` or `none`.
-            b: the same of run B.
+            a, b: how many predicted masks of run A and B have a confidence: all, some or none.
         """
         del key, a, b
         return ()
