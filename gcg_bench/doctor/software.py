@@ -2,7 +2,8 @@
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 
@@ -72,26 +73,42 @@ def encoders(job: Job) -> Iterator[Check]:
     Raises:
         UnknownName: the data set, split or task does not exist.
     """
-    needed = _needed(job)
+    readers = _readers(job)
+    needed = _needed(job, readers)
     bert_remedy = f"`hf download google-bert/{BERT}`, or score with --encoder {MINILM}"
-    for name in dict.fromkeys([MINILM, BERT, *sorted(needed)]):
+    for name in dict.fromkeys([MINILM, BERT, *sorted(readers)]):
+        remedy = bert_remedy if name == BERT else ""
+        if name in readers and name not in needed:
+            unscored = " and ".join(readers[name])
+            remedy = f"Without it {unscored} is not scored: {remedy or 'get the encoder'}"
         yield run_check(
-            f"encoder {name}",
-            partial(_encoder_digest, name),
-            needed=name in needed,
-            remedy=bert_remedy if name == BERT else "",
+            f"encoder {name}", partial(_encoder_digest, name), needed=name in needed, remedy=remedy
         )
 
 
-def _needed(job: Job) -> set[str]:
-    """The names of the encoders that a job cannot do without."""
+def _readers(job: Job) -> dict[str, list[str]]:
+    """Encoder -> the protocols that read it in the job."""
     chosen = Encoders.of(job.encoder)
-    if job.dataset is None:
-        return {chosen.every or MINILM, *chosen.named.values()}
-    task = job.task or load_card(job.dataset, split=job.split).tasks[0]
-    protocols = [each for each in tasks.load(task).protocols if each.compares_phrases]
-    named = (chosen.given_to(each).encoder for each in protocols)
-    return {name for name in named if name is not None}
+    if job.dataset is None and chosen.every is None:  # as the quick start chooses
+        chosen = replace(chosen, every=MINILM)
+    task = job.task or load_card(job.dataset or "shapes", split=job.split).tasks[0]
+    readers: dict[str, list[str]] = {}
+    for protocol in tasks.load(task).protocols:
+        encoder = chosen.given_to(protocol).encoder if protocol.compares_phrases else None
+        if encoder is not None:
+            readers.setdefault(encoder, []).append(protocol.name)
+    return readers
+
+
+def _needed(job: Job, readers: Mapping[str, Sequence[str]]) -> set[str]:
+    """The encoders that the job cannot do without: chosen ones, and all where none is there.
+
+    A protocol whose own encoder is missing is not scored, and the others are.
+    """
+    chosen = Encoders.of(job.encoder)
+    wanted = set(readers) & {chosen.every or "", *chosen.named.values()}
+    there = any(run_check(name, partial(_encoder_digest, name)).status == "ok" for name in readers)
+    return wanted if there else set(readers)
 
 
 def _encoder_digest(name: str) -> str:

@@ -151,14 +151,24 @@ def test_packages_outside_the_tested_range_are_named(monkeypatch):
     ("job", "bert"),
     [
         (Job(), "optional"),
-        (Job(dataset="shapes", split="val"), "missing"),
+        (Job(dataset="shapes", split="val"), "optional"),
         (Job(dataset="shapes", split="val", encoder="minilm"), "optional"),
+        (Job(dataset="shapes", split="val", encoder={"official": "bert-base-uncased"}), "missing"),
         (Job(encoder="bert-base-uncased"), "missing"),
         (Job(dataset="shapes", split="val", task="referring"), "optional"),
     ],
 )
 def test_encoders_are_needed_as_the_protocols_need_them(job, bert):
     assert examined(job)["encoder bert-base-uncased"].status == bert
+
+
+def test_a_missing_encoder_costs_its_own_protocol_and_no_other(monkeypatch):
+    check = examined(Job(dataset="shapes", split="val"))["encoder bert-base-uncased"]
+    assert check.remedy.startswith("Without it official is not scored: `hf download google-bert/")
+    monkeypatch.setattr(encoders, "find_spec", lambda name: None)  # minilm is missing as well
+    found = examined(Job(dataset="shapes", split="val"))
+    named = ("encoder minilm", "encoder bert-base-uncased")
+    assert [found[name].status for name in named] == ["missing", "missing"]
 
 
 def test_an_encoder_of_the_users_own():
@@ -430,10 +440,7 @@ def test_the_command_as_json(run, h100):
     } in (told["findings"])
     assert told["forecast"]["images"] == 4
     code, out, _ = run(*typed, "--json")
-    assert (code, json.loads(out)["ready"]) == (
-        2,
-        False,
-    )  # the official protocol needs its own encoder
+    assert (code, json.loads(out)["ready"]) == (0, True)  # strict is scored without BERT
     code, out, _ = run("--json")
     assert json.loads(out)["forecast"] is None
 
