@@ -16,7 +16,7 @@ import gzip
 import re
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 
 from gcg_bench.files.cache import Cache, digest
 
-_VERSION = "1"  # changes with the form of the index
+_VERSION = "2"  # changes with the form of the index
 _BLOCK = 256  # entries of the table in an entry of the cache
-_CHUNK = 1 << 24  # bytes of the table in memory at a time
-_TOGETHER = 1 << 19  # entries that are compared at a time, so that little memory is used
+_CHUNK = 1 << 22  # bytes of the table in memory at a time
 _PARTS = 9  # the most parts that a phrase of the table has
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _LOWER = bytes(range(256)).lower()
@@ -60,15 +59,13 @@ def usable(captions: Sequence[str], table: Path, sha256: str) -> bytes | None:
     if any(map(_STRANGE.search, captions)):
         return None
     cache = Cache("paraphrases")
-    with _building:  # two threads would hold the codes twice
-        codes = _codes(cache, sha256)
-        if codes is None:
+    with _building:
+        rows = _occurring(_codes(cache, sha256), captions)
+        if rows is None:
             _build(cache, table, sha256)
-            codes = _codes(cache, sha256)
-        if codes is None:
+            rows = _occurring(_codes(cache, sha256), captions)
+        if rows is None:
             return None
-        rows = _occurring(codes, captions)
-        del codes
     blocks = {int(row) // _BLOCK for row in rows}
     keys = {block: _key(sha256, block) for block in blocks}
     texts = cache.get_many(keys.values())
@@ -84,28 +81,33 @@ def _key(sha256: str, part: int | str) -> bytes:
     return digest(sha256, _VERSION, str(part))
 
 
-def _codes(cache: Cache, sha256: str) -> Codes | None:
-    """The codes of both sides of every entry, shape (2, n); None when they are not stored."""
+def _codes(cache: Cache, sha256: str) -> Iterator[Codes | None]:
+    """The codes of both sides of entries, some at a time, shape (2, n); None where they lack."""
     key = _key(sha256, "codes")
     stored = cache.get_many([key]).get(key)
-    return None if stored is None else np.frombuffer(stored, dtype="<u4").reshape(2, -1)
+    for number in range(0 if stored is None else int(stored)):
+        key = _key(sha256, f"codes {number}")
+        part = cache.get_many([key]).get(key)
+        yield None if part is None else np.frombuffer(part, dtype="<u4").reshape(2, -1)
+    if stored is None:
+        yield None
 
 
 def _build(cache: Cache, table: Path, sha256: str) -> None:
-    """Stores the index: blocks of entries, then the codes of all."""
-    sides: list[Codes] = []
-    count = 0
+    """Stores the index: blocks of entries, and the codes of all; the number of codes comes last."""
+    blocks = parts = 0
     for columns in _columns(table):
         plain = (b"\n".join(column).translate(_LOWER, _OTHERS) for column in columns)
         codes = [np.fromiter(map(zlib.crc32, side.split(b"\n")), dtype="<u4") for side in plain]
-        sides.append(np.stack(codes))
-        blocks = {}
+        new = {_key(sha256, f"codes {parts}"): np.stack(codes).tobytes()}
+        parts += 1
         for start in range(0, len(columns[0]), _BLOCK):
             phrases = chain.from_iterable(side[start : start + _BLOCK] for side in columns)
-            blocks[_key(sha256, count)] = zlib.compress(b"\n".join(phrases), 1)
-            count += 1
-        cache.put_many(blocks)
-    cache.put_many({_key(sha256, "codes"): np.concatenate(sides, axis=1).tobytes()})
+            new[_key(sha256, blocks)] = zlib.compress(b"\n".join(phrases), 1)
+            blocks += 1
+        cache.get_many(new)  # damaged entries that were read are replaced
+        cache.put_many(new)
+    cache.put_many({_key(sha256, "codes"): str(parts).encode()})
 
 
 def _columns(table: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
@@ -123,16 +125,21 @@ def _columns(table: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
         yield lines[1::3], lines[2::3]
 
 
-def _occurring(codes: Codes, captions: Sequence[str]) -> NDArray[np.int64]:
-    """The positions of the entries whose two sides occur in captions, ascending."""
+def _occurring(codes: Iterable[Codes | None], captions: Sequence[str]) -> NDArray[np.int64] | None:
+    """The positions of the entries whose two sides occur in captions, ascending.
+
+    None where some of the codes lack.
+    """
     found = np.array(sorted(_phrases(captions)), dtype=np.uint32)
     marked = np.zeros(1 << 16, dtype=bool)  # a quick test first; it lets some others pass
     marked[found & 0xFFFF] = True
     wide = np.zeros(1 << 24, dtype=bool)
     wide[found >> 8] = True
     parts = [np.zeros(0, dtype=np.int64)]
-    for start in range(0, codes.shape[1], _TOGETHER):
-        part = codes[:, start : start + _TOGETHER]
+    start = 0
+    for part in codes:
+        if part is None:
+            return None
         rows = np.arange(part.shape[1])
         for side in part:
             rows = rows[wide[side[rows] >> 8]]
@@ -141,6 +148,7 @@ def _occurring(codes: Codes, captions: Sequence[str]) -> NDArray[np.int64]:
             near = np.minimum(np.searchsorted(found, side[rows]), len(found) - 1)
             rows = rows[found[near] == side[rows]]
         parts.append(start + rows)
+        start += part.shape[1]
     return np.concatenate(parts)
 
 
