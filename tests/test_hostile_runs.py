@@ -106,6 +106,7 @@ def test_no_command_runs_what_a_run_names_or_calls_anybody(
          "--out", "tiny", "--max-new-tokens", 8),
         ("annotate", "--dataset", "shapes", "--split", "val", "--limit", 1, "-o", "annotated"),
         ("annotate", "status", "annotated"),
+        ("annotate", "review", "annotated"),
         ("models",),
         ("doctor",),
     ]  # fmt: skip

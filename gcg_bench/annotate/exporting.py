@@ -14,6 +14,7 @@ from typing import Any
 
 from gcg_bench import masks
 from gcg_bench.annotate.folder import CARD, AnnotationFolder
+from gcg_bench.annotate.review.result import result_of
 from gcg_bench.annotate.scenes import Scene, SceneObject, TiedPhrase
 from gcg_bench.annotate.sources import SourceImage
 from gcg_bench.annotate.status import status_of
@@ -35,8 +36,8 @@ GRAND = "grand"
 _SOURCE = "gcg-bench annotate"
 _PROSE = """# {name}
 
-Annotated by models: gcg-bench annotate, recipe {recipe} ({hash}). No number on this data set says
-how good the annotation is; `known_issues` says what is known.
+Annotated by models: gcg-bench annotate, recipe {recipe} ({hash}). `known_issues` says what is known
+about how good the annotation is.
 
 | model | licence | weights |
 |---|---|---|
@@ -74,17 +75,18 @@ def write_dataset(
     folder: AnnotationFolder,
     *,
     scenes: Iterable[Scene] | None = None,
-    references: str = "annotated",
-    issues: tuple[str, ...] = (),
+    references: str | None = None,
+    issues: tuple[str, ...] | None = None,
     image_license: str = "",
 ) -> tuple[Path, Path]:
     """Writes SPLIT.jsonl and card.md; the paths of both.
 
     Args:
         folder: the annotation.
-        scenes: in the order of ids; those of the last stage by default.
-        references: `annotated`, or `reviewed` when people looked at every image.
-        issues: in the place of the sentence that nobody has reviewed the annotation.
+        scenes: in the order of ids; those after the decisions of people by default.
+        references: `annotated` or `reviewed`; what the decisions of people say by default.
+        issues: in the place of the sentence that nobody has reviewed the annotation; what the
+            decisions measure by default.
         image_license: of the images; what an earlier card states by default.
 
     Raises:
@@ -92,11 +94,11 @@ def write_dataset(
         EnvironmentProblem: a file cannot be written.
     """
     images = {image.id: (rank, image) for rank, image in enumerate(folder.images)}
-    count = 0
+    result, count = result_of(folder), 0
 
     def lines() -> Iterator[str]:
         nonlocal count
-        for scene in folder.scenes() if scenes is None else scenes:
+        for scene in result.scenes() if scenes is None else scenes:
             rank, image = images[scene.image_id]
             if scene.caption:
                 count += 1
@@ -113,6 +115,8 @@ def write_dataset(
 
     file, card = folder.folder / f"{folder.split}.jsonl", folder.folder / CARD
     replace_with(file, fill)
+    references = result.references if references is None else references
+    issues = result.issues if issues is None else issues
     made = card_of(folder, count, references, issues, image_license)
     replace_with(card, lambda draft: write_card(made, draft, _prose(made.name, folder.recipe)))
     return file, card
@@ -221,7 +225,7 @@ def write_grand(folder: AnnotationFolder) -> int:
         EnvironmentProblem: a file cannot be written.
     """
     images, count = {image.id: image for image in folder.images}, 0
-    for scene in folder.scenes():
+    for scene in result_of(folder).scenes():
         file = folder.folder / GRAND / f"{scene.image_id}.json"
         make_folder(file.parent)
         write_json(file, annotation_json(grand_annotation(scene, images[scene.image_id])))

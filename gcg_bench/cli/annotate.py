@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gcg_bench.cli.annotate_review import apply, review
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
 from gcg_bench.cli.options import as_json, data_root, given, limit, quiet
 from gcg_bench.errors import BadOption
@@ -210,3 +211,7 @@ def _show(folder: Any, *, as_json: bool) -> int:
         for line in found.lines():
             stdout().print(line, markup=False, soft_wrap=True)
     return 1 if found.lost else 0
+
+
+annotate.add_command(review)
+annotate.add_command(apply)

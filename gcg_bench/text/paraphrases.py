@@ -16,7 +16,7 @@ import gzip
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from gcg_bench.files.cache import Cache, digest
 
-_VERSION = "2"  # changes with the form of the index
+_VERSION = "1"  # changes with the form of the index
 _BLOCK = 256  # entries of the table in an entry of the cache
-_CHUNK = 1 << 22  # bytes of the table in memory at a time
+_CHUNK = 1 << 24  # bytes of the table in memory at a time
+_TOGETHER = 1 << 19  # entries that are compared at a time, so that little memory is used
 _PARTS = 9  # the most parts that a phrase of the table has
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _LOWER = bytes(range(256)).lower()
@@ -59,13 +60,15 @@ def usable(captions: Sequence[str], table: Path, sha256: str) -> bytes | None:
     if any(map(_STRANGE.search, captions)):
         return None
     cache = Cache("paraphrases")
-    with _building:
-        rows = _occurring(_codes(cache, sha256), captions)
-        if rows is None:
+    with _building:  # two threads would hold the codes twice
+        codes = _codes(cache, sha256)
+        if codes is None:
             _build(cache, table, sha256)
-            rows = _occurring(_codes(cache, sha256), captions)
-        if rows is None:
+            codes = _codes(cache, sha256)
+        if codes is None:
             return None
+        rows = _occurring(codes, captions)
+        del codes
     blocks = {int(row) // _BLOCK for row in rows}
     keys = {block: _key(sha256, block) for block in blocks}
     texts = cache.get_many(keys.values())
@@ -81,33 +84,28 @@ def _key(sha256: str, part: int | str) -> bytes:
     return digest(sha256, _VERSION, str(part))
 
 
-def _codes(cache: Cache, sha256: str) -> Iterator[Codes | None]:
-    """The codes of both sides of entries, some at a time, shape (2, n); None where they lack."""
+def _codes(cache: Cache, sha256: str) -> Codes | None:
+    """The codes of both sides of every entry, shape (2, n); None when they are not stored."""
     key = _key(sha256, "codes")
     stored = cache.get_many([key]).get(key)
-    for number in range(0 if stored is None else int(stored)):
-        key = _key(sha256, f"codes {number}")
-        part = cache.get_many([key]).get(key)
-        yield None if part is None else np.frombuffer(part, dtype="<u4").reshape(2, -1)
-    if stored is None:
-        yield None
+    return None if stored is None else np.frombuffer(stored, dtype="<u4").reshape(2, -1)
 
 
 def _build(cache: Cache, table: Path, sha256: str) -> None:
-    """Stores the index: blocks of entries, and the codes of all; the number of codes comes last."""
-    blocks = parts = 0
+    """Stores the index: blocks of entries, then the codes of all."""
+    sides: list[Codes] = []
+    count = 0
     for columns in _columns(table):
         plain = (b"\n".join(column).translate(_LOWER, _OTHERS) for column in columns)
         codes = [np.fromiter(map(zlib.crc32, side.split(b"\n")), dtype="<u4") for side in plain]
-        new = {_key(sha256, f"codes {parts}"): np.stack(codes).tobytes()}
-        parts += 1
+        sides.append(np.stack(codes))
+        blocks = {}
         for start in range(0, len(columns[0]), _BLOCK):
             phrases = chain.from_iterable(side[start : start + _BLOCK] for side in columns)
-            new[_key(sha256, blocks)] = zlib.compress(b"\n".join(phrases), 1)
-            blocks += 1
-        cache.get_many(new)  # damaged entries that were read are replaced
-        cache.put_many(new)
-    cache.put_many({_key(sha256, "codes"): str(parts).encode()})
+            blocks[_key(sha256, count)] = zlib.compress(b"\n".join(phrases), 1)
+            count += 1
+        cache.put_many(blocks)
+    cache.put_many({_key(sha256, "codes"): np.concatenate(sides, axis=1).tobytes()})
 
 
 def _columns(table: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
@@ -125,21 +123,16 @@ def _columns(table: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
         yield lines[1::3], lines[2::3]
 
 
-def _occurring(codes: Iterable[Codes | None], captions: Sequence[str]) -> NDArray[np.int64] | None:
-    """The positions of the entries whose two sides occur in captions, ascending.
-
-    None where some of the codes lack.
-    """
+def _occurring(codes: Codes, captions: Sequence[str]) -> NDArray[np.int64]:
+    """The positions of the entries whose two sides occur in captions, ascending."""
     found = np.array(sorted(_phrases(captions)), dtype=np.uint32)
     marked = np.zeros(1 << 16, dtype=bool)  # a quick test first; it lets some others pass
     marked[found & 0xFFFF] = True
     wide = np.zeros(1 << 24, dtype=bool)
     wide[found >> 8] = True
     parts = [np.zeros(0, dtype=np.int64)]
-    start = 0
-    for part in codes:
-        if part is None:
-            return None
+    for start in range(0, codes.shape[1], _TOGETHER):
+        part = codes[:, start : start + _TOGETHER]
         rows = np.arange(part.shape[1])
         for side in part:
             rows = rows[wide[side[rows] >> 8]]
@@ -148,7 +141,6 @@ def _occurring(codes: Iterable[Codes | None], captions: Sequence[str]) -> NDArra
             near = np.minimum(np.searchsorted(found, side[rows]), len(found) - 1)
             rows = rows[found[near] == side[rows]]
         parts.append(start + rows)
-        start += part.shape[1]
     return np.concatenate(parts)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 from support import axe
-from support.pages import laid, material
+from support.annotations import annotation, scene
+from support.pages import grey, laid, material
 from support.report_pages import choose, images
 from support.scored import rows, run_folder
 from support.worlds import block, phrase
@@ -12,6 +13,7 @@ from gcg_bench.reporting.compare_page import write_page as write_compare
 from gcg_bench.reporting.compare_scenes import scenes
 from gcg_bench.reporting.leaderboard import Board, write_board
 from gcg_bench.reporting.report import write_page as write_report
+from gcg_bench.reporting.review_page import Chosen, write_review
 from gcg_bench.types import Grounding
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
@@ -44,6 +46,9 @@ def pages(tmp_path_factory):
     contrast = compare(*runs, draws=20)
     listed = {"image_0": ("a lamp", "a cat")}
     write_compare(contrast, folder / "compare.html", captions=listed, scenes=scenes(*sides))
+    captioned = scene("a", "A dog and a cat.", "A dog", "a cat", others=("a tree",))
+    reviewed = annotation(folder / "annotated", captioned)
+    write_review(reviewed, folder / "review.html", {"a": grey()}, Chosen())
     return folder
 
 
@@ -77,6 +82,16 @@ def by_id(browser):
     choose(browser, "sort", "id")
 
 
+def renaming(browser):
+    browser.press("e")
+
+
+def decided(browser):
+    browser.press("a")
+    browser.press("p")
+    browser.press("m")
+
+
 # page, address -> what is done there before it is looked at
 STATES = [
     ("report.html", "", None),
@@ -90,6 +105,10 @@ STATES = [
     ("board.html", "", None),
     ("board.html", "", filters),
     ("board.html", "", nothing_found),
+    ("review.html", "", None),
+    ("review.html", "", renaming),
+    ("review.html", "", decided),
+    ("review.html", "", manual),
 ]
 
 

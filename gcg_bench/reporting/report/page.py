@@ -92,12 +92,16 @@ def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
     return Written(out, size, len(texts), total, len(blank), why)
 
 
-def embedded(value: Any) -> Svg:
+def embedded(value: Any, *, shown: bool = True) -> Svg:
     """A value as JSON that may stand in a script element: no `<`, `>`, `&` and only ASCII in it.
 
-    Invisible characters in its texts become escapes.
+    Args:
+        value: of JSON.
+        shown: invisible characters in its texts become escapes; otherwise they stay, for texts that
+            the page hands back and does not show.
     """
-    text = json.dumps(visible_value(value), allow_nan=False, separators=(",", ":"))
+    made = visible_value(value) if shown else value
+    text = json.dumps(made, allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Svg(text)

@@ -41,26 +41,11 @@ function lightUp(scene, lit) {
 function drawScene(scene) {
   const { record, picture } = scene, [height, width] = record.size;
   scene.sides.forEach((one, side) => {
-    const room = one.frame.clientWidth;
-    if (!room) return;
-    const dots = Math.min(3, devicePixelRatio || 1), fitting = Math.min(room / width, 420 / height);
-    const { canvas } = one;
-    canvas.width = Math.max(1, Math.round(width * fitting * dots));
-    canvas.height = Math.max(1, Math.round(height * fitting * dots));
-    canvas.style.width = `${Math.round(width * fitting)}px`;
-    canvas.style.height = `${Math.round(height * fitting)}px`;
-    const pen = canvas.getContext("2d"), scale = canvas.width / width, { phrases } = record.sides[side];
-    if (picture && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const { phrases } = record.sides[side], isLit = (at) => isSame(scene, side, phrases[at].number);
+    if (!one.frame.clientWidth) return;
     one.masks ||= phrases.map((phrase) => (phrase.mask === null ? null : decode(phrase.mask, height, width)));
-    const isLit = (at) => isSame(scene, side, phrases[at].number);
-    const drawn = phrases.map((_, at) => at).filter((at) => one.masks[at] && one.masks[at].area)
-      .sort((a, b) => isLit(a) - isLit(b) || one.masks[b].area - one.masks[a].area);
-    for (const at of drawn) {
-      const look = { number: phrases[at].number, state: stateOf(phrases[at]), lit: scene.lit ? (isLit(at) ? 1 : -1) : 0, masks: true, outlines: true };
-      drawMask(pen, look, one.masks[at], scale, dots);
-    }
-    strokeRegions(pen, record.regions, scale, dots);
-    for (const at of drawn) if (!scene.lit || isLit(at)) drawNumber(pen, phrases[at].number, one.masks[at], scale, dots);
+    const looks = phrases.map((phrase, at) => ({ number: phrase.number, state: stateOf(phrase), lit: scene.lit ? (isLit(at) ? 1 : -1) : 0, masks: true, outlines: true }));
+    paintSide(one.canvas, record, picture, one.masks, looks, [one.frame.clientWidth, 420]);
   });
 }
 

@@ -89,3 +89,20 @@ function drawNumber(pen, number, mask, scale, dots, edge = [0, 0, pen.canvas.wid
   pen.textBaseline = "middle";
   pen.fillText(text, x, y + 0.5 * dots);
 }
+
+/** A picture with the masks of a side, as large as fits into `room` (width, height); looks are those of `drawMask`. */
+function paintSide(canvas, record, picture, masks, looks, room) {
+  const [height, width] = record.size;
+  const dots = Math.min(3, devicePixelRatio || 1), fitting = Math.min(room[0] / width, room[1] / height);
+  canvas.width = Math.max(1, Math.round(width * fitting * dots));
+  canvas.height = Math.max(1, Math.round(height * fitting * dots));
+  canvas.style.width = `${Math.round(width * fitting)}px`;
+  canvas.style.height = `${Math.round(height * fitting)}px`;
+  const pen = canvas.getContext("2d"), scale = canvas.width / width;
+  if (picture && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const drawn = looks.map((_, at) => at).filter((at) => looks[at] && masks[at] && masks[at].area)
+    .sort((a, b) => (looks[a].lit > 0) - (looks[b].lit > 0) || masks[b].area - masks[a].area);
+  for (const at of drawn) drawMask(pen, looks[at], masks[at], scale, dots);
+  strokeRegions(pen, record.regions, scale, dots);
+  for (const at of drawn) if (looks[at].lit >= 0) drawNumber(pen, looks[at].number, masks[at], scale, dots);
+}

@@ -1,0 +1,231 @@
+"""A file of decisions: what one person says of phrases of an annotation.
+
+    {"format": "gcg-bench review", "version": 1, "recipe": "9f0c...", "result": "51aa...",
+     "reviewer": "Ana", "sample": {"size": 100, "seed": 0},
+     "decisions": [
+       {"image": "a", "phrase": 0, "words": "A dog", "span": [0, 5], "verdict": "accept",
+        "sampled": true, "seconds": 2.5},
+       {"image": "a", "phrase": 1, "words": "a cat", "span": [7, 12], "verdict": "rename",
+        "new_words": "a fox", "sampled": false},
+       {"image": "a", "phrase": null, "words": "a ball", "verdict": "missing"}]}
+
+`recipe` is the hash of recipe.json, `result` the digest of captions, phrases and masks
+(`survey.Survey.digest`), `phrase` the position of a phrase in its caption. The verdict `missing` is
+of the image: its words say what no phrase names, and may be empty. `reviewer`, `seconds` and
+`new_words` are optional, the last one for verdicts other than `rename` only.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unicodedata import category
+
+from gcg_bench.errors import BadData
+from gcg_bench.files import limits
+from gcg_bench.files.fields import Record, two_whole
+from gcg_bench.files.json import read_json
+
+FORMAT, VERSION = "gcg-bench review", 1
+ACCEPT, REJECT, RENAME, WRONG_MASK, MISSING = "accept", "reject", "rename", "wrong_mask", "missing"
+VERDICTS = (ACCEPT, REJECT, RENAME, WRONG_MASK)
+"""What a person says of a phrase; `missing` is said of an image."""
+
+MOST = 1_000_000
+"""Decisions of a file, and the largest sample."""
+
+_NAME = 200  # characters of a reviewer's name
+_REFUSED = {"Cc", "Cs", "Zl", "Zp"}  # of new words: control characters, halves, line breaks
+_AGAIN = "Write the page again (gcg-bench annotate review DIR) and decide on it"
+
+Key = tuple[str, int | None]
+"""The image and the position of a phrase; None for the image itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person says of a phrase, or of an image.
+
+    Attributes:
+        image: the image's id.
+        phrase: the position of the phrase in the caption's phrases; None for the image.
+        verdict: one of VERDICTS; `missing` for the image.
+        words: of the phrase, as they were shown; for `missing` what is missing.
+        span: the characters of the caption that are the words; None for the image.
+        new_words: in their place, for `rename`; None otherwise.
+        sampled: the phrase belongs to the random sample.
+        seconds: how long the person looked; None where nobody says.
+    """
+
+    image: str
+    phrase: int | None
+    verdict: str
+    words: str
+    span: tuple[int, int] | None = None
+    new_words: str | None = None
+    sampled: bool = False
+    seconds: float | None = None
+
+    @property
+    def key(self) -> Key:
+        """What it is about."""
+        return self.image, self.phrase
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values; optional fields without a value are left out."""
+        made: dict[str, Any] = {
+            "image": self.image,
+            "phrase": self.phrase,
+            "words": self.words,
+            "verdict": self.verdict,
+        }
+        if self.span is not None:
+            made |= {"span": list(self.span), "sampled": self.sampled}
+        optional = {"new_words": self.new_words, "seconds": self.seconds}
+        return made | {name: value for name, value in optional.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFile:
+    """The decisions of one file.
+
+    Attributes:
+        file: where it is, with the line where it is one; for messages.
+        recipe: the hash of the recipe that it is of.
+        result: the digest of the annotation that it is of.
+        reviewer: who decided; may be empty.
+        sample: size and seed of the random sample.
+        decisions: at most one a phrase and one an image.
+    """
+
+    file: str
+    recipe: str
+    result: str
+    reviewer: str
+    sample: tuple[int, int]
+    decisions: tuple[Decision, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "recipe": self.recipe,
+            "result": self.result,
+            "reviewer": self.reviewer,
+            "sample": {"size": self.sample[0], "seed": self.sample[1]},
+            "decisions": [decision.as_json() for decision in self.decisions],
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Of its content; equal for files that differ in layout alone."""
+        text = json.dumps(self.as_json(), sort_keys=True)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def read_decisions(file: Path) -> DecisionFile:
+    """The decisions of a file.
+
+    Raises:
+        MissingData: the file does not exist.
+        BadData: it is no file of decisions, or a field is not what the format says; names file,
+            image, field and remedy.
+    """
+    return decisions_of(read_json(file), file)
+
+
+def decisions_of(value: Any, file: object) -> DecisionFile:
+    """The decisions of JSON values.
+
+    Raises:
+        BadData: as `read_decisions`.
+    """
+    record = Record(value, file)
+    if not record.has("format") or record.value["format"] != FORMAT:
+        raise record.bad("format", f"should be {FORMAT!r}; this is no file of decisions", _AGAIN)
+    version = record.whole("version")
+    if version != VERSION:
+        raise record.bad("version", f"is {version}; only {VERSION} is read", _AGAIN)
+    sample = record.record("sample")
+    size = (sample.whole("size", least=0), sample.whole("seed", least=0))
+    if max(size) > MOST:
+        raise sample.bad("size", f"size and seed should be at most {MOST:,}")
+    sample.refuse_unknown()
+    record.items("decisions", most=MOST)
+    made = DecisionFile(
+        str(file),
+        record.text("recipe", empty=False, most=_NAME),
+        record.text("result", empty=False, most=_NAME),
+        record.text("reviewer", most=_NAME) if record.has("reviewer") else "",
+        size,
+        tuple(_decision(part) for part in record.records("decisions")),
+    )
+    record.refuse_unknown()
+    _refuse_repeated(made.decisions, record)
+    return made
+
+
+def _decision(part: Record) -> Decision:
+    part.image = part.text("image", empty=False)
+    verdict = part.text("verdict")
+    known = (*VERDICTS, MISSING)
+    if verdict not in known:
+        raise part.bad("verdict", f"is {verdict[:40]!r}, should be one of {', '.join(known)}")
+    seconds = part.number("seconds") if part.has("seconds") else None
+    if seconds is not None and seconds < 0:
+        raise part.bad("seconds", "is negative")
+    words = part.text("words", most=limits.TEXT)
+    phrase = part.whole("phrase", least=0) if part.has("phrase") else None
+    if (phrase is None) != (verdict == MISSING):
+        raise part.bad(
+            "phrase", "should be the position of a phrase; it is null for the verdict missing alone"
+        )
+    if phrase is None:
+        part.refuse_unknown()
+        return Decision(part.image, None, verdict, words, seconds=seconds)
+    span = two_whole(part.any("span"))
+    if span is None:
+        raise part.bad("span", "should be two whole numbers: the first character and the last + 1")
+    sampled = part.boolean("sampled", default=False)
+    renamed = _new_words(part, words) if verdict == RENAME else None
+    part.refuse_unknown()
+    return Decision(part.image, phrase, verdict, words, span, renamed, sampled, seconds)
+
+
+def _new_words(part: Record, words: str) -> str:
+    """The words in the place of others: one line without blanks at its ends."""
+    name = "new_words"
+    made = part.text(name, empty=False, most=limits.TEXT)
+    if made != made.strip() or any(category(sign) in _REFUSED for sign in made):
+        raise part.bad(name, "has blanks at an end, or a line break or control character")
+    if made == words:
+        raise part.bad(name, "are the words of before", "Give other words, or the verdict accept")
+    return made
+
+
+def _refuse_repeated(decisions: Sequence[Decision], record: Record) -> None:
+    first: dict[Key, int] = {}
+    for position, decision in enumerate(decisions):
+        if (before := first.setdefault(decision.key, position)) != position:
+            what = "the image" if decision.phrase is None else "the phrase"
+            problem = f"{what} has a decision already, decisions[{before}]"
+            field = f"decisions[{position}].phrase"
+            raise BadData(
+                problem,
+                file=record.file,
+                image=decision.image,
+                field=field,
+                remedy="Keep one of the two",
+            )
+
+
+def by_phrase(decisions: Mapping[Key, Decision]) -> dict[str, dict[int, Decision]]:
+    """Image -> position -> the decision, of decisions about phrases."""
+    images: dict[str, dict[int, Decision]] = {}
+    for (image, phrase), decision in decisions.items():
+        if phrase is not None:
+            images.setdefault(image, {})[phrase] = decision
+    return images

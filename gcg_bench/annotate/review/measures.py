@@ -1,0 +1,223 @@
+"""What decisions of people measure: the precision of the random sample, agreement, shares."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from gcg_bench.annotate.review.decisions import ACCEPT, VERDICTS, Decision, Key
+from gcg_bench.annotate.review.log import Standing
+from gcg_bench.annotate.review.survey import Survey
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two reviewers agree.
+
+    Attributes:
+        reviewers: their names.
+        both: phrases that both decided.
+        equal: phrases with one verdict of both.
+        kappa: Cohen's kappa of their verdicts; None where chance alone agrees always.
+    """
+
+    reviewers: tuple[str, str]
+    both: int
+    equal: int
+    kappa: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What the decisions that count measure.
+
+    Attributes:
+        phrases: of the annotation.
+        decided: of these, decided.
+        images: with a caption.
+        seen: of these, with a decision.
+        verdicts: verdict -> phrases that have it.
+        missing: images where something is missing.
+        sampled: phrases of the random sample.
+        sampled_decided: of these, decided.
+        accepted: of these, accepted.
+        low: lower end of the 95% interval of the precision; None where nothing was decided.
+        high: upper end.
+        agreement: of each two reviewers who decided one phrase.
+    """
+
+    phrases: int
+    decided: int
+    images: int
+    seen: int
+    verdicts: Mapping[str, int]
+    missing: int
+    sampled: int
+    sampled_decided: int
+    accepted: int
+    low: float | None
+    high: float | None
+    agreement: tuple[Agreement, ...]
+
+    @property
+    def precision(self) -> float | None:
+        """The share of accepted phrases of the sample's decided ones; None without one."""
+        return self.accepted / self.sampled_decided if self.sampled_decided else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole random sample is decided."""
+        return 0 < self.sampled == self.sampled_decided
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        sample = {
+            "phrases": self.sampled,
+            "decided": self.sampled_decided,
+            "undecided": self.sampled - self.sampled_decided,
+            "accepted": self.accepted,
+            "precision": self.precision,
+            "low": self.low,
+            "high": self.high,
+        }
+        return {
+            "phrases": self.phrases,
+            "decided": self.decided,
+            "images": self.images,
+            "images_reviewed": self.seen,
+            "verdicts": dict(self.verdicts),
+            "images_missing": self.missing,
+            "sample": sample,
+            "agreement": [
+                {
+                    "reviewers": list(one.reviewers),
+                    "phrases": one.both,
+                    "equal": one.equal,
+                    "kappa": one.kappa,
+                }
+                for one in self.agreement
+            ],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Sentences for people and for the card; the agreement is not among them."""
+        share = 100 * self.decided / self.phrases if self.phrases else 0
+        rest = "." if self.decided == self.phrases else "; nobody has looked at the others."
+        yield (
+            f"People decided {self.decided} of {self.phrases} phrases ({share:.1f}%), in"
+            f" {self.seen} of {self.images} images{rest}"
+        )
+        yield self._sample_line()
+        if self.missing:
+            yield f"In {self.missing} of the {self.seen} images something has no phrase."
+
+    def _sample_line(self) -> str:
+        left = self.sampled - self.sampled_decided
+        if not self.sampled_decided or self.low is None or self.high is None:
+            return f"Of the random sample of {self.sampled} phrases none is decided: no precision."
+        precision = 100 * self.accepted / self.sampled_decided
+        said = (
+            f"Precision of phrases before review: {precision:.1f}%, {self.accepted} of"
+            f" {self.sampled_decided} accepted (95% interval {100 * self.low:.1f} to"
+            f" {100 * self.high:.1f}),"
+        )
+        if left:
+            return (
+                f"{said} of a random sample of {self.sampled} of which {left} are undecided and not"
+                " counted: the number is biased if those are other phrases than the decided ones."
+            )
+        return f"{said} of a random sample of {self.sampled}, all decided."
+
+    def agreement_lines(self) -> Iterator[str]:
+        """A sentence for each two reviewers."""
+        for one in self.agreement:
+            first, second = (name or "(no name)" for name in one.reviewers)
+            kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
+            yield (
+                f"{first} and {second} agree on {one.equal} of the {one.both} phrases that both"
+                f" decided ({100 * one.equal / one.both:.1f}%), Cohen's kappa {kappa}; where they"
+                " differ, the file that was applied last counts."
+            )
+
+
+def measured(standing: Standing, survey: Survey) -> Measures:
+    """What decisions measure.
+
+    Args:
+        standing: the decisions that count.
+        survey: the phrases of the annotation.
+    """
+    phrases = {key: decision for key, decision in standing.decisions.items() if key[1] is not None}
+    sample = {place for size, seed in standing.samples for place in survey.sample(size, seed)}
+    decided = [phrases[place] for place in sample if place in phrases]
+    accepted = sum(decision.verdict == ACCEPT for decision in decided)
+    ends = interval(accepted, len(decided)) if decided else (None, None)
+    verdicts = Counter(decision.verdict for decision in phrases.values())
+    return Measures(
+        phrases=len(survey.scores),
+        decided=len(phrases),
+        images=len(survey.counts),
+        seen=len({image for image, _ in standing.decisions}),
+        verdicts={name: verdicts[name] for name in VERDICTS},
+        missing=len(standing.missing),
+        sampled=len(sample),
+        sampled_decided=len(decided),
+        accepted=accepted,
+        low=ends[0],
+        high=ends[1],
+        agreement=_agreements(standing.by_reviewer),
+    )
+
+
+def interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of Clopper and Pearson (1934) for a share: at least `level` of them hold it.
+
+    Its ends are quantiles of beta distributions. A sample without replacement from few phrases is
+    surer than it says.
+
+    Args:
+        successes: between 0 and `trials`.
+        trials: at least 1.
+        level: the confidence level.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    failures = trials - successes
+    low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return low, high
+
+
+def kappa(pairs: list[tuple[str, str]]) -> float | None:
+    """Cohen's kappa (1960): (p - e) / (1 - e), p the share of equal pairs, e that by chance.
+
+    Args:
+        pairs: the verdicts of two reviewers, at least one.
+
+    Returns:
+        None where e is 1: both said one and the same verdict throughout.
+    """
+    count = len(pairs)
+    first, second = (Counter(side) for side in zip(*pairs, strict=True))
+    equal = sum(one == other for one, other in pairs) * count
+    chance = sum(first[name] * second[name] for name in first)
+    return None if chance == count * count else (equal - chance) / (count * count - chance)
+
+
+def _agreements(by_reviewer: Mapping[str, Mapping[Key, Decision]]) -> tuple[Agreement, ...]:
+    made = []
+    for one, other in combinations(sorted(by_reviewer), 2):
+        first, second = by_reviewer[one], by_reviewer[other]
+        pairs = [
+            (first[key].verdict, second[key].verdict)
+            for key in first
+            if key in second and key[1] is not None
+        ]
+        if pairs:
+            equal = sum(a == b for a, b in pairs)
+            made.append(Agreement((one, other), len(pairs), equal, kappa(pairs)))
+    return tuple(made)

@@ -1,0 +1,93 @@
+"""The annotation after review: what is exported, and what its card says.
+
+Without decisions it is the annotation as the last stage left it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gcg_bench.annotate.folder import AnnotationFolder
+from gcg_bench.annotate.review import log
+from gcg_bench.annotate.review.changes import reviewed
+from gcg_bench.annotate.review.decisions import Decision, DecisionFile, by_phrase, read_decisions
+from gcg_bench.annotate.review.measures import Measures, measured
+from gcg_bench.annotate.review.survey import survey
+from gcg_bench.annotate.scenes import Scene
+from gcg_bench.errors import BadOption
+
+ANNOTATED, REVIEWED = "annotated", "reviewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An annotation with the decisions that count.
+
+    Attributes:
+        folder: the annotation.
+        decisions: image -> position of a phrase -> decision.
+        measures: what the decisions measure; None without one.
+        digest: of the decisions that count; empty without one.
+        other: applied files of another state of the annotation, which do not count.
+    """
+
+    folder: AnnotationFolder
+    decisions: Mapping[str, Mapping[int, Decision]] = field(default_factory=dict)
+    measures: Measures | None = None
+    digest: str = ""
+    other: int = 0
+
+    def scenes(self) -> Iterator[Scene]:
+        """The scenes in the order of ids, after the decisions."""
+        for scene in self.folder.scenes():
+            yield reviewed(scene, self.decisions.get(scene.image_id, {}))
+
+    @property
+    def references(self) -> str:
+        """Who made the references: `reviewed` when a whole random sample is decided."""
+        return REVIEWED if self.measures is not None and self.measures.complete else ANNOTATED
+
+    @property
+    def issues(self) -> tuple[str, ...]:
+        """What the card says of the review, a sentence each; empty without decisions."""
+        return () if self.measures is None else tuple(self.measures.lines())
+
+
+def result_of(folder: AnnotationFolder) -> Result:
+    """The annotation after the decisions of DIR/decisions.jsonl.
+
+    Raises:
+        BadData: a line of the folder or of the decisions is damaged.
+    """
+    made = log.read_log(folder.folder)
+    if not made:
+        return Result(folder)
+    known = survey(folder)
+    standing = log.standing_of(made, known)
+    if not standing.digests:
+        return Result(folder, other=standing.other)
+    digest = hashlib.sha256("".join(standing.digests).encode("ascii")).hexdigest()
+    measures = measured(standing, known)
+    return Result(folder, by_phrase(standing.decisions), measures, digest, standing.other)
+
+
+def take(folder: AnnotationFolder, files: Sequence[Path]) -> int:
+    """Checks files of decisions and adds them to DIR/decisions.jsonl; how many were new.
+
+    Nothing is added when one of them is wrong.
+
+    Raises:
+        BadOption: no file is given.
+        MissingData: a file does not exist.
+        BadData: a file is damaged or of another annotation; names file, image, field and remedy.
+        RunLocked: another process writes to the folder.
+        EnvironmentProblem: the folder cannot be written.
+    """
+    if not files:
+        raise BadOption("give the files of decisions that the page of the review saved")
+    made: list[DecisionFile] = [read_decisions(file) for file in files]
+    known = survey(folder, {decision.image for one in made for decision in one.decisions})
+    for one in made:
+        known.check(one)
+    return log.append(folder.folder, made)

@@ -1,0 +1,164 @@
+"""What can be decided about an annotation: its phrases, their confidence, the random sample.
+
+A phrase of the sample is one of the `size` phrases whose sha256 of seed, image and position is
+smallest. Each phrase has the same probability; the sample of a larger size contains that of a
+smaller one, and no library's random numbers are in it. The union of the samples of two seeds is a
+random sample too.
+"""
+
+import hashlib
+import heapq
+import json
+from array import array
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+
+from gcg_bench.annotate.folder import RECIPE, AnnotationFolder
+from gcg_bench.annotate.review.decisions import DecisionFile
+from gcg_bench.annotate.scenes import Scene, TiedPhrase
+from gcg_bench.errors import BadData
+
+Place = tuple[str, int]
+"""An image and the position of a phrase in its caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The phrases of an annotation.
+
+    Attributes:
+        recipe: the hash of its recipe.
+        digest: sha256 of captions, phrases and masks of all images.
+        counts: image -> the number of its phrases, for images with a caption, in their order.
+        scores: of all phrases in that order; the lowest of a phrase's objects, -1 without one.
+        phrases: image -> phrases, of images that were asked for.
+    """
+
+    recipe: str
+    digest: str
+    counts: Mapping[str, int]
+    scores: "array[float]"
+    phrases: Mapping[str, tuple[TiedPhrase, ...]]
+
+    def places(self) -> Iterator[Place]:
+        """All phrases in order."""
+        return ((image, k) for image, count in self.counts.items() for k in range(count))
+
+    def sample(self, size: int, seed: int) -> list[Place]:
+        """The random sample in the order in which it is drawn: all phrases where there are fewer.
+
+        The first phrases of it are a random sample of their own.
+        """
+        return heapq.nsmallest(size, self.places(), key=lambda place: _draw(seed, place))
+
+    def least_certain(self, count: int) -> list[Place]:
+        """The phrases with the lowest scores, the lowest first; ties in the order of images."""
+        ranked = zip(self.scores, range(len(self.scores)), self.places(), strict=True)
+        return [place for _, _, place in heapq.nsmallest(count, ranked)]
+
+    def check(self, made: DecisionFile) -> None:
+        """Checks that decisions are of this annotation.
+
+        Raises:
+            BadData: they are of another recipe or result, of no phrase, or a phrase has other
+                words; names file, image, field and remedy.
+        """
+        again = "Write the page again with gcg-bench annotate review, and decide on that page"
+        for name, theirs, ours in (
+            ("recipe", made.recipe, self.recipe),
+            ("result", made.result, self.digest),
+        ):
+            if theirs != ours:
+                problem = f"is {theirs[:12]}, the annotation's is {ours[:12]}: another state of it"
+                raise BadData(problem, file=made.file, field=name, remedy=again)
+        sampled = set(self.sample(*made.sample))
+        for position, decision in enumerate(made.decisions):
+            fault = self._fault(position, made, sampled)
+            if fault is not None:
+                field, what = fault
+                raise BadData(
+                    what,
+                    file=made.file,
+                    image=decision.image,
+                    field=f"decisions[{position}].{field}",
+                    remedy=again,
+                )
+
+    def _fault(
+        self, position: int, made: DecisionFile, sampled: Container[Place]
+    ) -> tuple[str, str] | None:
+        """The field of a decision that does not fit the annotation, and why."""
+        decision = made.decisions[position]
+        if decision.image not in self.counts:
+            return "image", "no image with a caption has this id"
+        if decision.phrase is None:
+            return None
+        count = self.counts[decision.image]
+        if decision.phrase >= count:
+            return "phrase", f"is {decision.phrase}; the caption has {count} phrases"
+        phrase = self.phrases[decision.image][decision.phrase]
+        if decision.words != phrase.text:
+            return "words", f"are not those of the phrase, {phrase.text[:80]!r}"
+        if decision.span != phrase.span:
+            return "span", f"is not that of the phrase, {list(phrase.span)}"
+        if decision.sampled != ((decision.image, decision.phrase) in sampled):
+            size, seed = made.sample
+            belongs = "does not belong" if decision.sampled else "belongs"
+            return "sampled", f"the phrase {belongs} to the sample of {size} with seed {seed}"
+        return None
+
+
+def survey(folder: AnnotationFolder, wanted: Container[str] = frozenset()) -> Survey:
+    """The phrases of an annotation; reads every scene once.
+
+    Args:
+        folder: the annotation.
+        wanted: images whose phrases are kept.
+
+    Raises:
+        BadData: a line of the folder is damaged.
+    """
+    digest, counts, scores = hashlib.sha256(), {}, array("d")
+    phrases: dict[str, tuple[TiedPhrase, ...]] = {}
+    for scene in folder.scenes():
+        if not scene.caption:
+            continue
+        digest.update(_content(scene))
+        counts[scene.image_id] = len(scene.phrases)
+        scores.extend(score_of(scene, phrase) for phrase in scene.phrases)
+        if scene.image_id in wanted:
+            phrases[scene.image_id] = scene.phrases
+    return Survey(recipe_hash(folder), digest.hexdigest(), counts, scores, phrases)
+
+
+def recipe_hash(folder: AnnotationFolder) -> str:
+    """The hash of the folder's recipe; raises BadData where it is no text."""
+    made = folder.recipe.get("hash")
+    if not isinstance(made, str):
+        raise BadData("should be text", file=folder.folder / RECIPE, field="hash")
+    return made
+
+
+def score_of(scene: Scene, phrase: TiedPhrase) -> float:
+    """The lowest confidence of a phrase's objects; -1 without one."""
+    return min((made.score for made in scene.objects if made.id in phrase.ids), default=-1.0)
+
+
+def _content(scene: Scene) -> bytes:
+    """What people see of a scene: words, spans and masks, as one line."""
+    masks = {
+        made.id: None if made.mask is None else made.mask.counts.decode("latin-1")
+        for made in scene.objects
+    }
+    phrases = [
+        [phrase.text, phrase.span, phrase.ids, [masks.get(id_) for id_ in phrase.ids]]
+        for phrase in scene.phrases
+    ]
+    size = (scene.height, scene.width)
+    line = json.dumps([scene.image_id, size, scene.caption, phrases])
+    return line.encode("ascii") + b"\n"
+
+
+def _draw(seed: int, place: Place) -> bytes:
+    text = json.dumps([seed, *place])
+    return hashlib.sha256(text.encode("ascii")).digest()
