@@ -7,7 +7,7 @@ by a SAM when a `masker` is given; else they are the boxes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, cast, get_args
 
@@ -17,12 +17,13 @@ from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.paths import private_name
 from gcg_bench.grounding.addresses import location
 from gcg_bench.grounding.boxes import UNITS, Unit
-from gcg_bench.grounding.chat_server import ChatServer, ServerProblem
+from gcg_bench.grounding.chat_server import ChatServer
 from gcg_bench.grounding.families import Dialect, Family, family_of_name
 from gcg_bench.grounding.masking import BoxMasker, Masker, SamMasker, locate_masker
 from gcg_bench.grounding.questions import Asking, Style
 from gcg_bench.grounding.sending import MAX_PIXELS, sent_size
 from gcg_bench.grounding.served import Served, ServedModel
+from gcg_bench.grounding.serving import accepted, listed_model
 from gcg_bench.types import Model
 
 NEEDS = Needs(
@@ -40,15 +41,6 @@ RETRIES = 5
 
 _REACH_SECONDS = 10.0
 _MOST = 256  # requests in flight, and repetitions
-_REFUSALS = (400, 404, 415, 422, 501)  # a server's answer to a field that it does not know
-_TRIAL = 'Answer with the JSON object {"ok": true}.'
-_TRIAL_TOKENS = 16
-_TRIAL_SCHEMA = {
-    "type": "object",
-    "properties": {"ok": {"type": "boolean"}},
-    "required": ["ok"],
-    "additionalProperties": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ def load(  # noqa: PLR0913 - each is an option of the user
     )
     wishes, pixels = _Wishes(coordinates, dialect, form), int(_number("max_pixels", max_pixels, 1))
     at_a_time = int(_number("concurrency", concurrency, 1, _MOST))
-    listed = _listed(server, served)
+    listed = listed_model(server, served, "--model-arg served=NAME")
     question = Served(str(listed["id"]), "max_tokens", max_new_tokens, seed)
     return _model(server, listed, question, wishes, pixels, at_a_time, _masker(masker, device))
 
@@ -156,7 +148,7 @@ def _model(
     family = family_of_name(name) or family_of_name(str(listed.get("root", "")))
     multiple = 1 if family is None else family.multiple
     sent_size(1, 1, most=pixels, multiple=multiple)
-    served, accepts_schema = _tried(server, served, wishes.form)
+    served, accepts_schema = accepted(server, served, wishes.form)
     return ServedModel(
         server,
         served,
@@ -167,47 +159,6 @@ def _model(
         concurrency=at_a_time,
         settings={"checkpoint": name, "server": str(listed.get("owned_by", ""))[:40]},
     )
-
-
-def _listed(server: ChatServer, served: str | None) -> dict[str, Any]:
-    """The model of the server's list that is asked.
-
-    Raises:
-        EnvironmentProblem: no server answers, or it refuses the key.
-        UnknownName: the server does not have the named model.
-        BadOption: the server lists no model, or several.
-    """
-    models = server.models()
-    ids = [str(model["id"]) for model in models]
-    if served is not None:
-        if models and served not in ids:
-            raise UnknownName(f"model on {server.url}", served, ids)
-        return next((model for model in models if model["id"] == served), {"id": served})
-    if len(models) == 1:
-        return models[0]
-    known = f"lists {len(ids)} models: {', '.join(ids[:5])}" if ids else "lists no model"
-    raise BadOption(f"{server.url} {known}. Name the model: --model-arg served=NAME")
-
-
-def _tried(server: ChatServer, served: Served, style: str) -> tuple[Served, bool]:
-    """What the server accepts, by one short question: the name of a field, and a schema.
-
-    Raises:
-        EnvironmentProblem: it answers no question, or refuses the key.
-    """
-    schemas = {"auto": (_TRIAL_SCHEMA, None), "schema": (_TRIAL_SCHEMA,)}.get(style, (None,))
-    for field in ("max_tokens", "max_completion_tokens"):
-        for schema in schemas:
-            trial = replace(served, limit=field, tokens=_TRIAL_TOKENS)
-            try:
-                server.complete(trial.body(_TRIAL, schema))
-            except ServerProblem as error:
-                if error.status not in _REFUSALS:
-                    raise server.absence(error) from error
-                problem = error
-            else:
-                return replace(served, limit=field), schema is not None
-    raise server.absence(problem) from problem
 
 
 def _masker(name: str | None, device: str) -> Masker:

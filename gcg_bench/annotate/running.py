@@ -74,6 +74,7 @@ def annotate(
     """
     if len(source.images) < shard.count:
         raise BadOption(f"{shard.count} shards of {len(source.images)} images: a shard needs one")
+    recipe.find()
     create_or_resume(folder, source, recipe)
     mine = source.images[shard.number - 1 :: shard.count]
     lock = Lock(folder / f".lock-{shard_name(shard)}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gcg_bench.cli.annotate_recipes import recipes
 from gcg_bench.cli.annotate_review import apply, review
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
 from gcg_bench.cli.options import as_json, data_root, given, limit, quiet
@@ -48,6 +49,7 @@ class RunOptions:
     images: Path | None
     out: Path
     recipe: str
+    changes: tuple[str, ...]
     dataset: str | None
     split: str | None
     shard: str | None
@@ -72,6 +74,13 @@ class RunOptions:
     show_default=True,
     help="A recipe, by name or ./file.py:NAME.",
 )
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="STEP.FIELD=VALUE",
+    help="Another setting of a step, e.g. tag.words=dog,cat; `annotate recipes NAME` lists them.",
+)
 @click.option("--dataset", default=None, help="Annotate a data set in the place of IMAGES.")
 @click.option("--split", default=None, help="The split; of IMAGES the name it gets. [default: val]")
 @click.option(
@@ -90,13 +99,14 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     Images that fail or are refused are counted, and `annotate status DIR` lists them. The exit code
     is 1 when there are such images.
     """
+    from gcg_bench.annotate.recipe_changes import with_settings
     from gcg_bench.annotate.recipes import load_recipe
     from gcg_bench.annotate.running import WHOLE, annotate
     from gcg_bench.runs.shards import Shard
 
     if (options.images is None) == (options.dataset is None):
         raise BadOption("give IMAGES, a folder of images, or --dataset NAME and --split SPLIT")
-    recipe = load_recipe(options.recipe)
+    recipe = with_settings(load_recipe(options.recipe), options.changes)
     source = _source(options)
     if source.left_out:
         say(f"files that are no images, left out: {len(source.left_out)}", quiet=quiet)
@@ -215,3 +225,4 @@ def _show(folder: Any, *, as_json: bool) -> int:
 
 annotate.add_command(review)
 annotate.add_command(apply)
+annotate.add_command(recipes)

@@ -1,4 +1,4 @@
-"""Masks of boxes or points: by SAM, SAM 2 or SAM 3 of transformers, or the boxes themselves.
+"""Masks of boxes or points: by SAM, HQ-SAM, SAM 2 or SAM 3 of transformers, or boxes themselves.
 
 The boxes and points are in pixels of the image. An image is embedded once; its boxes are decoded 64
 at a time, with one mask each.
@@ -18,6 +18,9 @@ Point = tuple[float, float]
 BATCH = 64
 """Boxes that are decoded at a time."""
 
+ScoredMask = tuple[Mask, float]
+"""A mask, and the intersection over union with the truth that the network predicts for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
@@ -29,6 +32,7 @@ class _Kind:
 
 _KINDS: Mapping[str, _Kind] = {
     "sam": _Kind("SamModel", SAM),
+    "sam-hq": _Kind("SamHQModel", SAM),
     "sam2": _Kind("Sam2Model", SAM2),
     "sam2-video": _Kind("Sam2Model", SAM2),
     "edgetam": _Kind("EdgeTamModel", SAM2),
@@ -72,7 +76,9 @@ class BoxMasker:
 
 
 class SamMasker:
-    """Masks by a SAM, a SAM 2, an EdgeTAM or the tracker of a SAM 3.
+    """Masks by a SAM, an HQ-SAM, a SAM 2, an EdgeTAM or the tracker of a SAM 3.
+
+    The masks of an HQ-SAM are the sum of its two kinds of logits, its default in transformers.
 
     Args:
         checkpoint: a located checkpoint of one of KINDS.
@@ -96,21 +102,27 @@ class SamMasker:
             "masker_dtype": dtype,
         }
         self._device, self._dtype, self._last = device, dtype, LastFeatures()
+        self._intermediate = kind.class_name == "SamHQModel"
         self._preparation = preparation(checkpoint, kind.pixels)
         self._network = load_network(checkpoint, kind.class_name, device=device, dtype=dtype)
 
     def of_boxes(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[Mask, ...]:
-        scaled = [[x0, y0, x1, y1] for x0, y0, x1, y1 in boxes]
-        return self._decoded(pixels, scaled, "input_boxes")
+        return tuple(mask for mask, _ in self.scored(pixels, boxes))
+
+    def scored(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[ScoredMask, ...]:
+        """One mask a box with its predicted IoU; the arguments are as those of `of_boxes`."""
+        prompts = [[x0, y0, x1, y1] for x0, y0, x1, y1 in boxes]
+        return self._decoded(pixels, prompts, "input_boxes")
 
     def of_points(self, pixels: Pixels, points: Sequence[Point]) -> tuple[Mask, ...]:
         """One mask a point (x, y), in order; the arguments are as those of `of_boxes`."""
-        return self._decoded(pixels, [[x, y] for x, y in points], "input_points")
+        decoded = self._decoded(pixels, [[x, y] for x, y in points], "input_points")
+        return tuple(mask for mask, _ in decoded)
 
     def _decoded(
         self, pixels: Pixels, prompts: Sequence[Sequence[float]], name: str
-    ) -> tuple[Mask, ...]:
-        """One mask a prompt.
+    ) -> tuple[ScoredMask, ...]:
+        """One mask a prompt, with its predicted IoU.
 
         Args:
             pixels: of the image.
@@ -125,26 +137,29 @@ class SamMasker:
         size = self._preparation.resized(height, width)
         scale = torch.tensor([size[1] / width, size[0] / height], dtype=torch.float64)
         scaled = torch.tensor(prompts, dtype=torch.float64) * scale.repeat(len(prompts[0]) // 2)
-        masks: list[Mask] = []
+        masks: list[ScoredMask] = []
         with torch.inference_mode():
-            embeddings = self._last.of(pixels, self._embedded)
+            seen = self._last.of(pixels, self._embedded)
             for start in range(0, len(prompts), BATCH):
                 batch = scaled[start : start + BATCH].to(self._device, torch.float32)[None]
                 # a point is a list of one point for each mask
                 argument = batch[:, :, None] if name == "input_points" else batch
-                logits = self._network(
-                    image_embeddings=embeddings, multimask_output=False, **{name: argument}
-                ).pred_masks[0]
-                masks += self._masks(logits, (height, width), size)
+                output = self._network(**seen, multimask_output=False, **{name: argument})
+                predicted = output.iou_scores[0, :, 0].double().tolist()
+                drawn = self._masks(output.pred_masks[0], (height, width), size)
+                masks += zip(drawn, predicted, strict=True)
         return tuple(masks)
 
-    def _embedded(self, pixels: Pixels) -> Any:
-        """What the network sees in an image."""
+    def _embedded(self, pixels: Pixels) -> dict[str, Any]:
+        """What the network sees in an image, as its arguments."""
         import torch
 
         image = torch.from_numpy(self._preparation.prepared(pixels))[None]
         image = image.to(self._device, getattr(torch, self._dtype))
-        return self._network.get_image_embeddings(image)
+        seen = self._network.get_image_embeddings(image)
+        if self._intermediate:
+            return {"image_embeddings": seen[0], "intermediate_embeddings": seen[1]}
+        return {"image_embeddings": seen}
 
     def _masks(self, logits: Any, original: Size, resized: Size) -> list[Mask]:
         """The masks of logits of shape (n, 1, rows, columns), each of the original size.

@@ -177,10 +177,15 @@ def _moved(network: Any, name: str, device: str) -> Any:
         ) from error
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer of a checkpoint, which must report the characters of its tokens.
+def load_tokenizer(checkpoint: Checkpoint, *, positions: bool = True) -> Any:
+    """The tokenizer of a checkpoint.
+
+    Args:
+        checkpoint: a located checkpoint.
+        positions: it must report the characters of its tokens.
 
     Raises:
+        EnvironmentProblem: a package that the tokenizer needs is missing.
         BadData: it is missing, damaged, or of the kind without positions of characters.
     """
     from transformers import AutoTokenizer
@@ -190,9 +195,13 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
             tokenizer = AutoTokenizer.from_pretrained(
                 checkpoint.folder, local_files_only=True, trust_remote_code=False
             )
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"the tokenizer of {checkpoint.name} needs a package that is not installed: {error}"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"holds no tokenizer that can be read ({error})"
         raise BadData(problem, file=checkpoint.folder, remedy="Download it again") from error
-    if not tokenizer.is_fast:
+    if positions and not tokenizer.is_fast:
         raise BadData("its tokenizer reports no positions of characters", file=checkpoint.folder)
     return tokenizer

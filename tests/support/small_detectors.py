@@ -96,13 +96,14 @@ def grounding_dino(folder: Path, *, mm: bool = False, queries: int = 8, longest:
     return _write(folder, network, {"size": {"shortest_edge": 64, "longest_edge": 96}})
 
 
-def sam(folder: Path) -> Path:
-    """A SAM whose images are 64 x 64."""
-    from transformers import SamConfig, SamModel
+def sam(folder: Path, *, hq: bool = False) -> Path:
+    """A SAM, or an HQ-SAM, whose images are 64 x 64."""
+    from transformers import SamConfig, SamHQConfig, SamHQModel, SamModel
 
     torch.manual_seed(2)
-    network = SamModel(
-        SamConfig(
+    more: dict[str, Any] = {"vit_dim": 16} if hq else {}
+    network = (SamHQModel if hq else SamModel)(
+        (SamHQConfig if hq else SamConfig)(
             vision_config={
                 "hidden_size": 16, "output_channels": 16, "num_hidden_layers": 1,
                 "num_attention_heads": 2, "image_size": 64, "patch_size": 8, "mlp_dim": 16,
@@ -113,7 +114,7 @@ def sam(folder: Path) -> Path:
             },
             mask_decoder_config={
                 "hidden_size": 16, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-                "iou_head_hidden_dim": 16,
+                "iou_head_hidden_dim": 16, **more,
             },
         )
     )  # fmt: skip

@@ -14,6 +14,7 @@ PIXELS = np.random.default_rng(3).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 BOXES = [(3.0, 4.0, 20.5, 25.0), (0.0, 0.0, 40.0, 30.0), (10.0, 1.0, 15.0, 29.0)]
 WRITERS = {
     "sam": small_detectors.sam,
+    "sam-hq": lambda folder: small_detectors.sam(folder, hq=True),
     "sam2": small_detectors.sam2,
     "sam3-tracker": small_detectors.sam3_tracker,
 }
@@ -29,21 +30,27 @@ def bitmaps(masks):
     return np.stack([decode(mask) for mask in masks])
 
 
-def test_sam_gives_the_masks_of_its_own_processor(folders):
-    from transformers import SamModel, SamProcessor
+@pytest.mark.parametrize(("kind", "name"), [("sam", "SamModel"), ("sam-hq", "SamHQModel")])
+def test_sam_gives_the_masks_of_its_own_processor(folders, kind, name):
+    import transformers
     from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
-    processor = SamProcessor(SamImageProcessorPil.from_pretrained(folders["sam"]))
-    network = SamModel.from_pretrained(folders["sam"]).eval()
+    folder = folders[kind]
+    processor = transformers.SamProcessor(SamImageProcessorPil.from_pretrained(folder))
+    network = getattr(transformers, name).from_pretrained(folder).eval()
     inputs = processor(PIXELS, input_boxes=[[list(box) for box in BOXES]], return_tensors="pt")
     with torch.inference_mode():
         output = network(**inputs, multimask_output=False)
     (expected,) = processor.image_processor.post_process_masks(
         output.pred_masks, inputs["original_sizes"], inputs["reshaped_input_sizes"]
     )
-    masks = SamMasker(locate_masker(str(folders["sam"]))).of_boxes(PIXELS, BOXES)
+    scored = SamMasker(locate_masker(str(folder))).scored(PIXELS, BOXES)
+    masks = [mask for mask, _ in scored]
     assert 0 < bitmaps(masks).mean() < 1
     assert (bitmaps(masks) == expected[:, 0].numpy()).all()
+    predicted = output.iou_scores[0, :, 0].tolist()
+    assert [score for _, score in scored] == pytest.approx(predicted, abs=1e-6)
+    assert len(set(predicted)) == len(BOXES)
 
 
 @pytest.mark.parametrize(("kind", "side"), [("sam2", 64), ("sam3-tracker", 56)])

@@ -46,7 +46,7 @@ class Step:
     def described(self) -> dict[str, Any]:
         """The stage, its version and all settings, as JSON values: what decides its scenes."""
         version = stages.stage_module(self.stage).VERSION
-        settings = stages.settings_json(self.chosen)
+        settings = stages.private_settings(stages.settings_json(self.chosen))
         return {"stage": self.stage, "version": version, "settings": settings}
 
 
@@ -85,6 +85,15 @@ class Recipe:
     def folders(self) -> tuple[str, ...]:
         """The names of the folders of the steps: `01-blobs`, `02-gcg`."""
         return tuple(f"{k:02d}-{step.name}" for k, step in enumerate(self.steps, 1))
+
+    def find(self) -> None:
+        """Looks for the weights of all steps, so that one that is missing is known at the start.
+
+        Raises:
+            GcgBenchError: weights are missing; names the remedy.
+        """
+        for step in self.steps:
+            stages.find(step.stage, step.chosen)
 
     def parts(self) -> tuple[Part, ...]:
         """The models of all steps, each once, in their order."""

@@ -11,6 +11,8 @@ load        `load(settings, *, device)` returns an object with `run`; it may rai
 BATCH       optional: how many images it gets at a time; 8 by default
 needs       optional: `needs(settings)` returns the parts that these settings use, a tuple of
             `Part`; by default one part with the texts of NEEDS
+find        optional: `find(settings)` checks the settings and returns the located weights; it
+            raises a GcgBenchError with the remedy, and loads nothing
 
 `run(scenes, pictures)` returns one result an image, in order: a scene of the same image, or
 `Refused` with the reason why the image is not annotated. Images do not influence each other. When
@@ -27,6 +29,7 @@ from typing import Any, Protocol
 
 from gcg_bench.adapters import Needs
 from gcg_bench.annotate.scenes import Scene
+from gcg_bench.files.paths import private_name
 from gcg_bench.registry import module, names
 from gcg_bench.types import Picture
 
@@ -100,6 +103,27 @@ def parts(name: str, settings: Any) -> tuple[Part, ...]:
         return tuple(plugin.needs(settings))
     stated: Needs = plugin.NEEDS
     return (Part(name, stated.licence, stated.weights),)
+
+
+def find(name: str, settings: Any) -> tuple[Any, ...]:
+    """The located weights of a stage; errors as of its `find`."""
+    plugin = stage_module(name)
+    return tuple(plugin.find(settings)) if hasattr(plugin, "find") else ()
+
+
+def private_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as JSON values, without the folders of checkpoints and the passwords of addresses.
+
+    So a checkpoint may move to another folder of the same name.
+    """
+    return {
+        name: private_settings(value)
+        if isinstance(value, dict)
+        else private_name(value)
+        if name in ("checkpoint", "model") and isinstance(value, str)
+        else value
+        for name, value in settings.items()
+    }
 
 
 def settings_json(settings: Any) -> dict[str, Any]:

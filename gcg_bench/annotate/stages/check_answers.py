@@ -1,0 +1,112 @@
+"""A check of phrases: a vision-language model says whether each names what is in its boxes.
+
+The evidence `phrase_yes` is 1 for yes and 0 for no; another reply gives none, and a note. It
+decides nothing. A model that wrote the phrases is no independent witness.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gcg_bench.adapters import Needs
+from gcg_bench.annotate.marked_images import marked
+from gcg_bench.annotate.scenes import Evidence, Scene
+from gcg_bench.annotate.speakers import (
+    LICENCE,
+    WEIGHTS,
+    Question,
+    Speaker,
+    SpeakerSettings,
+    find_speaker,
+    load_speaker,
+    plain_reply,
+    speaker_part,
+)
+from gcg_bench.annotate.stages import Part, Refused, Stage
+from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.types import Picture
+
+CHECK = "phrase_yes"
+PROMPT = (
+    'Does the phrase "{phrase}" name what is inside the numbered boxes of the image? Answer with'
+    " yes or no alone."
+)
+
+NEEDS = Needs(
+    "a vision-language model: does a phrase name what is in its boxes?",
+    weights=WEIGHTS,
+    licence=LICENCE,
+)
+VERSION = 1
+
+_SPEAKER = SpeakerSettings(tokens=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the evidence.
+
+    Attributes:
+        speaker: the model.
+        prompt: the question, with {phrase}.
+    """
+
+    speaker: SpeakerSettings = _SPEAKER
+    prompt: str = PROMPT
+
+
+def needs(settings: Settings) -> tuple[Part, ...]:
+    """The model."""
+    return speaker_part(settings.speaker)
+
+
+def find(settings: Settings) -> tuple[Checkpoint, ...]:
+    """The location of weights here; errors as in `load`."""
+    return find_speaker(settings.speaker)
+
+
+def load(settings: Settings, *, device: str = "auto") -> Stage:
+    """The check.
+
+    Raises:
+        GcgBenchError: see `speakers.load_speaker`.
+    """
+    return _Answers(load_speaker(settings.speaker, device=device), settings.prompt)
+
+
+def yes_or_no(reply: str) -> bool | None:
+    """What the first word of a reply says; None for another word."""
+    first = reply.casefold().split()[:1]
+    word = first[0].strip(".,;:!\"'*`") if first else ""
+    return {"yes": True, "no": False}.get(word)
+
+
+class _Answers:
+    def __init__(self, speaker: Speaker, prompt: str) -> None:
+        self._speaker, self._prompt = speaker, prompt
+
+    def run(
+        self, scenes: Sequence[Scene], pictures: Sequence[Picture]
+    ) -> Sequence[Scene | Refused]:
+        return [self._checked(*pair) for pair in zip(scenes, pictures, strict=True)]
+
+    def _checked(self, scene: Scene, picture: Picture) -> Scene:
+        if not scene.phrases:
+            return scene
+        pixels = picture.read()
+        questions = []
+        for phrase in scene.phrases:
+            objects = [thing for thing in scene.objects if thing.id in phrase.ids]
+            text = self._prompt.replace("{phrase}", phrase.text)
+            questions.append(Question(text, marked(pixels, objects)))
+        evidence, notes = [], []
+        for rank, reply in enumerate(self._speaker.replies(questions)):
+            answer = yes_or_no(plain_reply(reply))
+            if answer is None:
+                notes.append(f"phrase {rank}: neither yes nor no: {plain_reply(reply)[:40]!r}")
+            else:
+                evidence.append(Evidence(CHECK, float(answer), phrase=rank))
+        return replace(
+            scene,
+            evidence=(*scene.evidence, *evidence),
+            notes=(*scene.notes, *notes),
+        )

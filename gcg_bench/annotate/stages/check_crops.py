@@ -1,0 +1,139 @@
+"""A check of labels: the crop of each object against its label and distractors, by SigLIP.
+
+The distractors are the other labels and tags of the scene whose last word differs, and those of the
+settings. The evidence `crop_label` is the share of the label in the softmax over the logits of all
+of them. It decides nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gcg_bench import machine
+from gcg_bench.adapters import Needs
+from gcg_bench.annotate.boxes import Box
+from gcg_bench.annotate.consensus import same_head
+from gcg_bench.annotate.scenes import Evidence, Scene, SceneObject
+from gcg_bench.annotate.stages import Part, Refused, Stage
+from gcg_bench.annotate.tag_detectors import check_dtype, part_of
+from gcg_bench.grounding.siglip import KINDS, Siglip
+from gcg_bench.grounding.weights import Checkpoint, locate
+from gcg_bench.types import FloatArray, Picture, Pixels
+
+DEFAULT = "google/siglip-so400m-patch14-384"
+CHECK = "crop_label"
+
+NEEDS = Needs(
+    "SigLIP: the crop of an object against its label and distractors",
+    weights=f"{DEFAULT}: hf download",
+    licence="Apache-2.0",
+)
+VERSION = 1
+
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the evidence.
+
+    Attributes:
+        checkpoint: an id in the Hugging Face cache, or a folder.
+        template: the text of a label, which stands for {word}.
+        distractors: labels that every crop is compared with too.
+        margin: what is added to each side of a box, as a share of its side.
+        dtype: the precision of the network.
+    """
+
+    checkpoint: str = DEFAULT
+    template: str = "This is a photo of {word}."
+    distractors: tuple[str, ...] = ("something else", "the background")
+    margin: float = 0.1
+    dtype: str = "float32"
+
+
+def needs(settings: Settings) -> tuple[Part, ...]:
+    """The model of the checkpoint."""
+    return part_of(settings.checkpoint, DEFAULT, NEEDS)
+
+
+def find(settings: Settings) -> tuple[Checkpoint, ...]:
+    """The location of the checkpoint; errors as in `load`."""
+    check_dtype(settings.dtype)
+    return (locate(settings.checkpoint, kinds=KINDS, role="SigLIP"),)
+
+
+def load(settings: Settings, *, device: str = "auto") -> Stage:
+    """The check.
+
+    Raises:
+        BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
+        EnvironmentProblem: weights or the device are missing, or memory is too small.
+        MissingData: the folder does not exist.
+        BadData: a file is invalid.
+    """
+    (located,) = find(settings)
+    network = Siglip(located, device=machine.device_named(device), dtype=settings.dtype)
+    return _Crops(network, settings)
+
+
+def crop(pixels: Pixels, box: Box, margin: float) -> Pixels:
+    """The part of an image in a box with a margin, at least one pixel.
+
+    Args:
+        pixels: uint8 RGB of shape (height, width, 3).
+        box: left, top, right, bottom in pixels.
+        margin: what is added to each side, as a share of the box's side.
+    """
+    height, width = pixels.shape[:2]
+    extra_x, extra_y = margin * (box[2] - box[0]), margin * (box[3] - box[1])
+    left = min(max(int(np.floor(box[0] - extra_x)), 0), width - 1)
+    top = min(max(int(np.floor(box[1] - extra_y)), 0), height - 1)
+    right = min(max(int(np.ceil(box[2] + extra_x)), left + 1), width)
+    bottom = min(max(int(np.ceil(box[3] + extra_y)), top + 1), height)
+    return pixels[top:bottom, left:right]
+
+
+def distractors(scene: Scene, label: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The words that a label is compared with: labels, tags and given ones of another last word."""
+    words = (*(thing.label for thing in scene.objects), *scene.tags, *given)
+    return tuple(dict.fromkeys(word for word in words if word and not same_head(word, label)))
+
+
+def share(logits: FloatArray) -> float:
+    """The share of the first logit in the softmax over all."""
+    weights = np.exp(logits - logits.max())
+    return float(weights[0] / weights.sum())
+
+
+class _Crops:
+    def __init__(self, network: Siglip, settings: Settings) -> None:
+        self._network, self._settings = network, settings
+
+    def run(
+        self, scenes: Sequence[Scene], pictures: Sequence[Picture]
+    ) -> Sequence[Scene | Refused]:
+        return [self._checked(*pair) for pair in zip(scenes, pictures, strict=True)]
+
+    def _checked(self, scene: Scene, picture: Picture) -> Scene:
+        objects = [thing for thing in scene.objects if not thing.floating and thing.label]
+        if not objects:
+            return scene
+        pixels, margin = picture.read(), self._settings.margin
+        crops = self._network.images([crop(pixels, thing.box, margin) for thing in objects])
+        compared = [self._words(scene, thing) for thing in objects]
+        words = list(dict.fromkeys(word for row in compared for word in row))
+        template = self._settings.template
+        texts = self._network.texts([template.replace("{word}", word) for word in words])
+        logits = self._network.logits(crops, texts)
+        evidence = [
+            Evidence(CHECK, round(share(row[[words.index(word) for word in own]]), _DIGITS), one.id)
+            for one, row, own in zip(objects, logits, compared, strict=True)
+        ]
+        return replace(scene, evidence=(*scene.evidence, *evidence))
+
+    def _words(self, scene: Scene, thing: SceneObject) -> tuple[str, ...]:
+        """The label of an object, then its distractors."""
+        given = self._settings.distractors
+        return (thing.label, *distractors(scene, thing.label, given))

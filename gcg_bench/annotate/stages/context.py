@@ -1,0 +1,90 @@
+"""Text on use, history and dangers of what is in an image (level 4); no phrase is tied to it.
+
+The text goes to `additional_context` of GranD's format and is no part of the caption.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from gcg_bench.adapters import Needs
+from gcg_bench.annotate.asked_scenes import captionable
+from gcg_bench.annotate.scenes import Scene
+from gcg_bench.annotate.speakers import (
+    LICENCE,
+    WEIGHTS,
+    Question,
+    Speaker,
+    SpeakerSettings,
+    find_speaker,
+    load_speaker,
+    plain_reply,
+    speaker_part,
+)
+from gcg_bench.annotate.stages import Part, Refused, Stage
+from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.types import Picture
+
+PROMPT = (
+    "Write five to seven sentences of background on what the image shows: how such things are used,"
+    " their history, and what to be careful about. Do not describe the image. Plain text."
+)
+
+NEEDS = Needs(
+    "background on the things of an image, tied to nothing", weights=WEIGHTS, licence=LICENCE
+)
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the text.
+
+    Attributes:
+        speaker: the model.
+        prompt: the instruction, before the names of the objects.
+        most: objects that the model is told, the best by confidence.
+    """
+
+    speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
+    prompt: str = PROMPT
+    most: int = 30
+
+
+def needs(settings: Settings) -> tuple[Part, ...]:
+    """The model."""
+    return speaker_part(settings.speaker)
+
+
+def find(settings: Settings) -> tuple[Checkpoint, ...]:
+    """The location of weights here; errors as in `load`."""
+    return find_speaker(settings.speaker)
+
+
+def load(settings: Settings, *, device: str = "auto") -> Stage:
+    """The stage.
+
+    Raises:
+        GcgBenchError: see `speakers.load_speaker`.
+    """
+    return _Context(load_speaker(settings.speaker, device=device), settings)
+
+
+class _Context:
+    def __init__(self, speaker: Speaker, settings: Settings) -> None:
+        self._speaker, self._settings = speaker, settings
+
+    def run(
+        self, scenes: Sequence[Scene], pictures: Sequence[Picture]
+    ) -> Sequence[Scene | Refused]:
+        questions = []
+        for scene, picture in zip(scenes, pictures, strict=True):
+            labels = [thing.label for thing in captionable(scene, self._settings.most)]
+            names = ", ".join(dict.fromkeys(labels))
+            text = f"{self._settings.prompt}\n\nIn the image: {names}" if names else ""
+            questions.append(Question(text or self._settings.prompt, picture.read()))
+        replies = self._speaker.replies(questions)
+        made = []
+        for scene, reply in zip(scenes, replies, strict=True):
+            cut = ("context: the reply reached its limit of tokens",) if reply.truncated else ()
+            made.append(replace(scene, context=plain_reply(reply), notes=(*scene.notes, *cut)))
+        return made

@@ -1,0 +1,154 @@
+"""Detectors that are asked for the tags of a scene: grounders of phrases as stages.
+
+A box that is found for several tags belongs to the one with the highest score. A scene without tags
+gets no detections, and the detector counts as asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+
+from gcg_bench import machine, masks
+from gcg_bench.adapters import Needs
+from gcg_bench.annotate.boxes import Box
+from gcg_bench.annotate.scenes import Detection, Scene
+from gcg_bench.annotate.stages import Part, Refused
+from gcg_bench.errors import BadOption, UnknownName
+from gcg_bench.files.paths import private_name
+from gcg_bench.grounding.grounders import OVERLAP, load_grounder
+from gcg_bench.grounding.regions import Grounder, Region, Wanted
+from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.types import Picture, Pixels
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def part_of(checkpoint: str, default: str, needs: Needs) -> tuple[Part, ...]:
+    """The model of a stage, for recipe.json and the card.
+
+    Another checkpoint than the default one has its own licence, which is on its page.
+
+    Args:
+        checkpoint: the one that is used.
+        default: the one that the stage's NEEDS describes.
+        needs: of the stage.
+    """
+    if checkpoint == default:
+        return (Part(checkpoint, needs.licence, needs.weights),)
+    return (Part(private_name(checkpoint)),)
+
+
+def check_dtype(dtype: str) -> None:
+    """Raises UnknownName for a precision that does not exist."""
+    if dtype not in DTYPES:
+        raise UnknownName("dtype", dtype, DTYPES)
+
+
+def check_share(name: str, value: float) -> None:
+    """Raises BadOption for a number that is not from 0 to 1."""
+    if not (isfinite(value) and 0 <= value <= 1):
+        raise BadOption(f"{name} is {value!r:.40}; give a number from 0 to 1")
+
+
+def check_detector(threshold: float, overlap: float, dtype: str) -> None:
+    """Raises BadOption or UnknownName for settings of a detector that are invalid."""
+    check_share("threshold", threshold)
+    check_share("overlap", overlap)
+    check_dtype(dtype)
+
+
+def load_detector(
+    name: str,
+    checkpoint: Checkpoint,
+    *,
+    threshold: float,
+    dtype: str,
+    device: str,
+    overlap: float = OVERLAP,
+) -> "TagDetector":
+    """A detector as a stage.
+
+    Args:
+        name: of the detector in scenes.
+        checkpoint: a located grounder.
+        threshold: regions with a score above it are kept.
+        dtype: the precision of the network.
+        device: see `machine.device_named`.
+        overlap: of two boxes of a tag, above which the one with the lower score is left out.
+
+    Raises:
+        BadData, EnvironmentProblem: the weights cannot be loaded.
+    """
+    grounder = load_grounder(
+        checkpoint,
+        device=machine.device_named(device),
+        dtype=dtype,
+        threshold=threshold,
+        overlap=overlap,
+    )
+    return TagDetector(name, grounder)
+
+
+class TagDetector:
+    """A grounder that is asked for tags.
+
+    Args:
+        name: of the detector in scenes.
+        grounder: finds regions of phrases.
+    """
+
+    def __init__(self, name: str, grounder: Grounder) -> None:
+        self._name, self._grounder = name, grounder
+
+    def run(
+        self, scenes: Sequence[Scene], pictures: Sequence[Picture]
+    ) -> Sequence[Scene | Refused]:
+        made = []
+        for scene, picture in zip(scenes, pictures, strict=True):
+            detections = self._detections(picture.read(), scene.tags) if scene.tags else ()
+            made.append(replace(scene, detections=(*scene.detections, (self._name, detections))))
+        return made
+
+    def _detections(self, pixels: Pixels, tags: Sequence[str]) -> tuple[Detection, ...]:
+        """The detections of an image, in the order of tags, best first."""
+        words = list(dict.fromkeys(tags))
+        regions = self._grounder.regions(pixels, tag_text(words), [Wanted(word) for word in words])
+        grounded = dict(zip(words, regions, strict=True))
+        return own_regions(grounded)
+
+
+def tag_text(tags: Sequence[str]) -> str:
+    """The text that a detector of captions reads: each tag is a sentence."""
+    return " ".join(f"{tag.strip().rstrip('.')}." for tag in tags)
+
+
+def own_regions(grounded: Mapping[str, Sequence[Region]]) -> tuple[Detection, ...]:
+    """The regions of tags as detections; a region of several tags has the one with the best score.
+
+    Regions without a pixel are left out. Of equal scores the tag that comes first is taken.
+
+    Args:
+        grounded: tag -> its regions.
+    """
+    best: dict[object, Detection] = {}
+    for tag, regions in grounded.items():
+        for region in regions:
+            box = box_of(region)
+            if box is None:
+                continue
+            key = box if region.mask is None else region.mask
+            detection = Detection(box, tag, min(max(region.score, 0.0), 1.0), region.mask)
+            if key not in best or detection.score > best[key].score:
+                best[key] = detection
+    order = {tag: rank for rank, tag in enumerate(grounded)}
+    return tuple(sorted(best.values(), key=lambda one: (order[one.label], -one.score)))
+
+
+def box_of(region: Region) -> Box | None:
+    """The corners of a region in pixels; None for a mask without a pixel."""
+    if region.mask is None:
+        return region.box
+    if not masks.area([region.mask])[0]:
+        return None
+    left, top, width, height = masks.boxes([region.mask])[0].tolist()
+    return left, top, left + width, top + height
