@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gcg_bench.cli import annotate_measure
 from gcg_bench.cli.annotate_recipes import recipes
 from gcg_bench.cli.annotate_review import apply, review
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
@@ -166,6 +167,34 @@ def export(folder: Path, form: str, image_license: str) -> None:
         stdout().print(shown(file), markup=False, soft_wrap=True)
 
 
+@annotate.command("merge")
+@click.argument(
+    "shards", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to write; it does not exist, or is empty.",
+)
+@as_json
+def merge_shards(shards: tuple[Path, ...], out: Path, *, as_json: bool) -> int:
+    """Make one annotation of those of several machines, with `--shard I/N` into folders apart.
+
+    Machines with a shared folder need no merge: all give the same -o.
+    """
+    from gcg_bench.annotate.exporting import write_dataset
+    from gcg_bench.annotate.merging import merge
+    from gcg_bench.annotate.status import status_of
+
+    folder = merge(shards, out)
+    status = status_of(folder)
+    if status.finished and not status.remaining:
+        write_dataset(folder)
+    return _show(folder, as_json=as_json)
+
+
 @annotate.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @as_json
@@ -226,3 +255,4 @@ def _show(folder: Any, *, as_json: bool) -> int:
 annotate.add_command(review)
 annotate.add_command(apply)
 annotate.add_command(recipes)
+annotate.add_command(annotate_measure.measure)

@@ -10,10 +10,11 @@ from PIL import Image
 
 from gcg_bench.annotate import running, sources, stages
 from gcg_bench.annotate.folder import AnnotationFolder
+from gcg_bench.annotate.merging import merge
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.running import annotate
 from gcg_bench.annotate.status import status_of
-from gcg_bench.errors import MissingData, RunConflict
+from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict
 from gcg_bench.runs.shards import Shard
 
 STAGE = '''"""Says a word."""
@@ -195,6 +196,24 @@ def test_shards_of_two_machines_are_those_of_one(images, said, tmp_path):
     assert list(both.scenes()) == list(one.scenes())
     files = sorted(path.name for path in both.stage_folders[1].glob("*.jsonl"))
     assert files == ["shard-00001-of-00002.jsonl", "shard-00002-of-00002.jsonl"]
+
+
+def test_merged_shards_are_the_files_of_one_machine(images, said, tmp_path):
+    recipe = two_steps(said, fail=("2",), refuse=("inner/3",))
+    one = run(images, recipe, tmp_path / "one")
+    parts = [
+        run(images, recipe, tmp_path / str(number), shard=Shard(2, number)).folder
+        for number in (1, 2)
+    ]
+    merged = merge(parts, tmp_path / "merged")
+    assert content(merged.folder) == content(one.folder)
+    with pytest.raises(BadOption, match="is not empty"):
+        merge(parts, tmp_path / "merged")
+    with pytest.raises(BadData, match="an image belongs to one shard"):
+        merge([parts[0], parts[0]], tmp_path / "twice")
+    other = run(images, two_steps(said), tmp_path / "other").folder
+    with pytest.raises(RunConflict, match=r"recipe.json is not that of"):
+        merge([parts[0], other], tmp_path / "mixed")
 
 
 def test_other_images_are_refused(images, said, tmp_path):

@@ -1,0 +1,104 @@
+"""Objects of an annotation against references: which are right, and which references are found.
+
+An object is right when a reference mask that no better object has taken overlaps its mask by IoU
+.5 or more and their words agree. Objects are taken by confidence, the best first, and each takes
+the reference with the largest IoU.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gcg_bench import masks
+from gcg_bench.annotate.calibration import Judgement
+from gcg_bench.annotate.consensus import Agree, same_head
+from gcg_bench.annotate.places import direction
+from gcg_bench.annotate.scenes import Scene, SceneObject
+from gcg_bench.types import Grounding, Mask
+
+OVERLAP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The objects of a scene against its reference.
+
+    Attributes:
+        objects: a judgement an object, in the order of the scene.
+        references: how many masks the reference has.
+        placed: references that an object overlaps, whatever its words.
+        found: references that a right object took.
+        captioned: references that a right object took which is in the caption.
+        relations: relations of the scene between two right objects.
+        true_relations: those that the centres of the reference masks confirm.
+    """
+
+    objects: tuple[Judgement, ...]
+    references: int
+    placed: int
+    found: int
+    captioned: int
+    relations: int
+    true_relations: int
+
+
+def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judged:
+    """The objects of a scene, and its relations, against a reference.
+
+    Args:
+        scene: with objects; one without a mask is never right.
+        reference: each mask of a phrase is an object with the words of the phrase.
+        agree: whether two words mean the same.
+    """
+    wanted = [(mask, phrase.text or "") for phrase in reference.phrases for mask in phrase.masks]
+    taken = _taken(scene.objects, wanted, agree)
+    said = {id_ for phrase in scene.phrases for id_ in phrase.ids}
+    shown = [made.mask for made in scene.objects if made.mask is not None]
+    overlaps = masks.iou([mask for mask, _ in wanted], shown)
+    pairs = [
+        (taken[one.subject], one.word, taken[one.object])
+        for one in scene.relations
+        if one.subject in taken and one.object in taken
+    ]
+    return Judged(
+        tuple(_judgement(made, made.id in taken) for made in scene.objects),
+        len(wanted),
+        int((overlaps >= OVERLAP).any(axis=1).sum()) if shown else 0,
+        len(taken),
+        sum(id_ in said for id_ in taken),
+        len(pairs),
+        sum(
+            direction(_middle(wanted[first][0]), _middle(wanted[second][0])) == word
+            for first, word, second in pairs
+        ),
+    )
+
+
+def _taken(
+    objects: Sequence[SceneObject], wanted: Sequence[tuple[Mask, str]], agree: Agree
+) -> dict[int, int]:
+    """Object id -> position of the reference that it took."""
+    taken: dict[int, int] = {}
+    for made in sorted(objects, key=lambda made: (-made.score, made.id)):
+        if made.mask is None or not wanted:
+            continue
+        overlaps = masks.iou([mask for mask, _ in wanted], [made.mask])[:, 0]
+        free = [
+            (float(overlaps[k]), -k)
+            for k, (_, words) in enumerate(wanted)
+            if overlaps[k] >= OVERLAP and k not in taken.values() and agree(words, made.label)
+        ]
+        if free:
+            taken[made.id] = -max(free)[1]
+    return taken
+
+
+def _judgement(made: SceneObject, right: bool) -> Judgement:
+    votes = tuple((vote.model, vote.score) for vote in made.votes)
+    return Judgement(votes, made.silent, right, made.score)
+
+
+def _middle(mask: Mask) -> tuple[float, float]:
+    rows, columns = np.nonzero(masks.decode(mask))
+    return (float(columns.mean()), float(rows.mean())) if len(rows) else (0.0, 0.0)

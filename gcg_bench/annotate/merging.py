@@ -1,0 +1,89 @@
+"""Annotations of shards become one, as if one machine had made it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gcg_bench.annotate.folder import (
+    IMAGES,
+    RECIPE,
+    STAGE,
+    STAGES,
+    AnnotationFolder,
+    StageLine,
+    stage_lines,
+)
+from gcg_bench.annotate.running import WHOLE, shard_name
+from gcg_bench.errors import BadData, BadOption, RunConflict
+from gcg_bench.files.atomic import replace_with
+from gcg_bench.runs.files import make_folder
+
+
+def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
+    """Writes the annotation that all shards make up; lines are in the order of ids.
+
+    A shard that is not finished may be merged; the missing images are annotated when the same
+    annotate command is given with this folder.
+
+    Args:
+        folders: annotations of the same images by the same recipe.
+        out: a folder that does not exist, or is empty.
+
+    Raises:
+        RunConflict: the images or recipes differ.
+        BadData: an image has a line in two of them.
+        BadOption: `out` holds something.
+        EnvironmentProblem: it cannot be written.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise BadOption(f"{out} is not empty; merge into a new folder")
+    parts = [AnnotationFolder(folder) for folder in folders]
+    first = parts[0]
+    for part in parts[1:]:
+        for name in (IMAGES, RECIPE):
+            if (part.folder / name).read_bytes() != (first.folder / name).read_bytes():
+                raise RunConflict(
+                    f"{part.folder}: {name} is not that of {first.folder}; shards have the same"
+                    " images, recipe and version of gcg-bench"
+                )
+    for position, stage in enumerate(first.stage_folders):
+        indexes = [stage_lines(part.stage_folders[position]) for part in parts]
+        lines = _joined(indexes)
+        target = out / STAGES / stage.name
+        make_folder(target)
+        _copy(stage / STAGE, target / STAGE)
+        ordered = [lines[image.id] for image in first.images if image.id in lines]
+        _write_lines(ordered, target / f"{shard_name(WHOLE)}.jsonl")
+    for name in (IMAGES, RECIPE):
+        _copy(first.folder / name, out / name)
+    return AnnotationFolder(out)
+
+
+def _joined(indexes: Sequence[dict[str, StageLine]]) -> dict[str, StageLine]:
+    lines: dict[str, StageLine] = {}
+    for index in indexes:
+        for id_, line in index.items():
+            if id_ in lines:
+                problem = f"the image is in {lines[id_].file} too; an image belongs to one shard"
+                raise BadData(problem, file=line.file, image=id_)
+            lines[id_] = line
+    return lines
+
+
+def _write_lines(lines: Sequence[StageLine], file: Path) -> None:
+    def fill(draft: Path) -> None:
+        with draft.open("wb") as out:
+            for line in lines:
+                with line.file.open("rb") as stream:
+                    stream.seek(line.start)
+                    out.write(stream.read(line.length))
+
+    replace_with(file, fill)
+
+
+def _copy(source: Path, target: Path) -> None:
+    data = source.read_bytes()
+    replace_with(target, lambda draft: _write(draft, data))
+
+
+def _write(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
