@@ -16,7 +16,9 @@ from gcg_bench.data.shapes.composing import SIZES
 from gcg_bench.data.shapes.rendering import OUTLINES, TEXTURES, TURNS, UNIT, Bitmap
 from gcg_bench.data.shapes.scene import PERIOD
 
-_STEPS = 40  # pixels of the longer side of a region when shapes are compared
+_STEPS = 32  # pixels of the longer side of a region when shapes are compared
+_FINE = 2  # shapes that are fitted closely
+_PIXELS = 1500  # of a region that are compared with textures
 _ROUND = ("circle", "ring")  # a turn changes nothing
 _PLAIN = 0.08  # share of second tone below which a thing is plain
 _TURN_BITS = 4
@@ -51,7 +53,9 @@ def fit(region: Bitmap, others: Bitmap) -> Fit:
         others: pixels of other regions, which may hide a part of the thing.
     """
     grid = _grid(region, others)
-    return max((_climbed(start, grid) for start in _starts(grid)), key=lambda made: made.iou)
+    rough = [_climbed(start, grid, 4, 12) for start in _starts(grid)]
+    best = sorted(rough, key=lambda made: -made.iou)[:_FINE]
+    return max((_climbed(made, grid, 12, 60) for made in best), key=lambda made: made.iou)
 
 
 def size_name(radius: float, shape: tuple[int, ...]) -> str:
@@ -66,6 +70,8 @@ def texture_name(made: Fit, region: Bitmap, second: Bitmap) -> str:
     if second.sum() < _PLAIN * region.sum():
         return ""
     rows, columns = np.nonzero(region)
+    stride = max(len(rows) // _PIXELS, 1)
+    rows, columns = rows[::stride], columns[::stride]
     seen = second[rows, columns]
     period = min(region.shape) * PERIOD // 1000
     agreement: dict[str, float] = {}
@@ -138,10 +144,10 @@ def _starts(grid: _Grid) -> Iterator[Fit]:
         yield max(starts, key=lambda made: made.iou)
 
 
-def _climbed(made: Fit, grid: _Grid) -> Fit:
-    """The fit after steps that improve it, which become smaller."""
-    step = grid.radius / 4
-    while step > grid.radius / 60:
+def _climbed(made: Fit, grid: _Grid, first: int, last: int) -> Fit:
+    """The fit after steps that improve it, from a share of the radius down to a smaller one."""
+    step = grid.radius / first
+    while step > grid.radius / last:
         better = max((_measured(one, grid) for one in _near(made, step)), key=lambda one: one.iou)
         if better.iou > made.iou:
             made = better

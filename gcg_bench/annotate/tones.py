@@ -6,7 +6,7 @@ all pixels of a tone. Photographs differ: neighbouring pixels seldom have equal 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,27 @@ class Region:
         colour: a key of COLOURS.
         pixels: of the image's size, bool.
         second: those of them that have the second tone.
+        tint: the colour of the first tone.
     """
 
     colour: str
     pixels: Bitmap
     second: Bitmap
+    tint: Colour = (0, 0, 0)
+
+    @property
+    def area(self) -> int:
+        """The number of pixels."""
+        return int(self.pixels.sum())
+
+    def joined(self, other: "Region") -> "Region":
+        """Both regions as one."""
+        return replace(self, pixels=self.pixels | other.pixels, second=self.second | other.second)
+
+    def has_tint_of(self, other: "Region") -> bool:
+        """Whether both may be parts of one thing."""
+        near = (abs(a - b) <= EXACT for a, b in zip(self.tint, other.tint, strict=True))
+        return self.colour == other.colour and all(near)
 
 
 def flatness(pixels: Pixels) -> float:
@@ -97,7 +113,8 @@ def _of_colour(
         tint = _tint(pixels[window], part, inside & first[window])
         exact = inside & _near(part, tint, EXACT, NOISE + 2)
         other = inside & _near(part, second_tone(tint), EXACT, NOISE + 2) & ~exact
-        yield from _components(colour, exact, other, window, first.shape, least)
+        for region in _components(colour, exact, other, window, first.shape, least):
+            yield replace(region, tint=tint)
 
 
 def _components(

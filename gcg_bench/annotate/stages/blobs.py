@@ -8,7 +8,7 @@ import numpy as np
 from gcg_bench import masks
 from gcg_bench.adapters import Needs
 from gcg_bench.annotate.scenes import Detection, Scene
-from gcg_bench.annotate.shape_fits import fit, size_name, texture_name
+from gcg_bench.annotate.shape_fits import Fit, fit, size_name, texture_name
 from gcg_bench.annotate.shape_names import Name
 from gcg_bench.annotate.stages import Refused, Stage
 from gcg_bench.annotate.tones import Region, regions
@@ -20,6 +20,8 @@ NEEDS = Needs(
 )
 VERSION = 1
 MODEL = "blobs"
+
+_WORSE = 0.03  # loss of fit that parts of one thing may have together
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,37 @@ class _Blobs:
         everything = np.zeros((picture.height, picture.width), dtype=np.bool_)
         for region in found:
             everything |= region.pixels
-        return tuple(_detection(region, everything) for region in found)
+        fitted = [(region, fit(region.pixels, everything & ~region.pixels)) for region in found]
+        return tuple(_detection(*pair) for pair in without_parts(fitted, everything))
 
 
-def _detection(region: Region, everything: Bitmap) -> Detection:
-    made = fit(region.pixels, everything & ~region.pixels)
+def without_parts(
+    fitted: Sequence[tuple[Region, Fit]], everything: Bitmap
+) -> list[tuple[Region, Fit]]:
+    """The regions; those that are parts of one thing, which another thing cuts, are joined.
+
+    A region joins a larger one of its tint when one shape fits both together about as well as the
+    larger one alone.
+
+    Args:
+        fitted: each region with the shape that fits it.
+        everything: the pixels of all regions.
+    """
+    kept: list[tuple[Region, Fit]] = []
+    for region, made in sorted(fitted, key=lambda pair: -pair[0].area):
+        for position, (larger, whole) in enumerate(kept):
+            if larger.has_tint_of(region):
+                both = larger.joined(region)
+                better = fit(both.pixels, everything & ~both.pixels)
+                if better.iou >= whole.iou - _WORSE:
+                    kept[position] = both, better
+                    break
+        else:
+            kept.append((region, made))
+    return kept
+
+
+def _detection(region: Region, made: Fit) -> Detection:
     name = Name(
         size_name(made.radius, region.pixels.shape),
         texture_name(made, region.pixels, region.second),
