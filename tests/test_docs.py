@@ -66,6 +66,8 @@ def test_lines_are_read_as_bash_reads_them(tmp_path):
     assert expanded(line, tmp_path) == words
     assert shortened(["predict", "--split", "val"])[-2:] == ["--limit", "4"]
     assert shortened(["predict", "--limit", "9"]) == ["predict", "--limit", "9"]
+    assert shortened(["annotate", "--dataset", "shapes"])[-2:] == ["--limit", "4"]
+    assert shortened(["annotate", "export", "DIR"]) == ["annotate", "export", "DIR"]
     assert shortened(["score", "a-run"]) == ["score", "a-run"]
 
 

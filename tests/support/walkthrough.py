@@ -20,7 +20,14 @@ from support.fences import Fence, fences
 
 from gcg_bench.cli import cli, main
 
-LIMITED = ("evaluate", "predict", "export", "selftest")  # commands that are run on few images
+# commands that are run on few images, by their first words
+LIMITED = (
+    ("evaluate",),
+    ("predict",),
+    ("selftest",),
+    ("data", "export"),
+    ("annotate", "--dataset"),
+)
 LIMIT = "4"
 
 
@@ -116,7 +123,7 @@ def expanded(line: str, folder: Path) -> list[str]:
 
 def shortened(words: list[str]) -> list[str]:
     """The arguments, with few images where a command is slow and the page asks for all."""
-    slow = any(word in LIMITED for word in words[:2])
+    slow = any(tuple(words[: len(first)]) == first for first in LIMITED)
     return [*words, "--limit", LIMIT] if slow and "--limit" not in words else words
 
 
