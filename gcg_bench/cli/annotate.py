@@ -12,7 +12,7 @@ from gcg_bench.cli.annotate_recipes import recipes
 from gcg_bench.cli.annotate_review import apply, review
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
 from gcg_bench.cli.options import as_json, data_root, given, limit, quiet
-from gcg_bench.errors import BadOption
+from gcg_bench.errors import BadOption, MissingData
 
 DEFAULT = "run"
 
@@ -135,8 +135,11 @@ def _finish(folder: Any, data: Any, options: RunOptions, *, quiet: bool) -> None
         return
     if status.finished:
         stated = options.image_license or (data.card.image_license if data else "")
-        write_dataset(folder, image_license=stated)
-        say(f"data set: {shown(folder.folder)}", quiet=quiet)
+        try:
+            write_dataset(folder, image_license=stated)
+            say(f"data set: {shown(folder.folder)}", quiet=quiet)
+        except MissingData as nothing:  # all images are done, and none has a caption
+            say(f"no data set: {nothing}", quiet=quiet)
     if data is not None and data.task == TASK:
         run = write_run(folder, data, message=partial(say, quiet=True))
         say(f"score it: gcg-bench score {shown(run.folder)}", quiet=quiet)
