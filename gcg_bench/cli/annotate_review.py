@@ -99,13 +99,14 @@ def review(options: PageOptions, *, folder: Path, output: Path | None, quiet: bo
 
 def _pictures(annotation: Any, options: PageOptions) -> tuple[Mapping[str, Any], str]:
     """Image id -> picture, and why there is none."""
+    from gcg_bench.files import paths
     from gcg_bench.files.images import file_picture
 
     if options.images is not None:
         return {
             one.id: file_picture(options.images / one.file, one.height, one.width)
             for one in annotation.images
-            if one.file is not None and one.error is None
+            if one.error is None and one.file and not paths.file_name_problem(one.file)
         }, ""
     if not _is_of_dataset(annotation):
         return {}, "give --images, the folder of the images"

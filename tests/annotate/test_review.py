@@ -4,9 +4,11 @@ import json
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest
 from support.annotations import annotation, scene
 
@@ -418,6 +420,19 @@ def test_bad_input_of_the_command(run, tmp_path):
         code, out, err = run("annotate", *command)
         assert (code, out, err.count("\n")) == (2, "", 1), err
     assert not (tmp_path / "out" / "decisions.jsonl").exists()
+
+
+def test_images_are_read_inside_their_folder_alone(run, tmp_path):
+    folder = nine(tmp_path).folder
+    (tmp_path / "images").mkdir()
+    for name in ("images/a.png", "images/b.png", "secret.png"):
+        Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / name)
+    rows = (folder / "images.jsonl").read_text()
+    (folder / "images.jsonl").write_text(rows.replace('"b.png"', '"../secret.png"'))
+    code, _, err = run("annotate", "review", "out", "--images", "images")
+    assert code == 0
+    assert "2 images have no picture" in err  # one leads outside, one does not exist
+    assert (folder / "review.html").read_text().count("data:image/jpeg") == 1
 
 
 def test_the_run_follows_the_decisions(tmp_path):

@@ -137,7 +137,7 @@ function draw() {
   const picture = record.picture ? pictures.get(item.record) : null;
   const others = record.others.map((phrase, k) => (state.others ? { number: record.phrases.length + k + 1, state: "near", lit: 0, masks: false, outlines: true } : null));
   const looks = record.phrases.map((phrase, at) => (state.hidden ? null : { number: phrase.number, state: "", lit: at === item.phrase ? 1 : -1, masks: at === item.phrase, outlines: true }));
-  const paint = () => { if (current() === item) paintSide($("canvas"), record, picture, masksOf.get(item.record), [...looks, ...others], [room, Math.max(240, innerHeight * (innerWidth > 820 ? 0.68 : 0.42))]); };
+  const paint = () => { if (current() === item) paintSide($("canvas"), record, picture, masksOf.get(item.record), [...looks, ...others], [room, Math.max(240, innerHeight * (innerWidth > 820 ? 0.63 : 0.42))]); };
   whenLoaded(picture, paint);
 }
 
