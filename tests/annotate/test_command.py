@@ -1,0 +1,59 @@
+"""`gcg-bench annotate` as it is typed: its default command, wrong usage, and photographs."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder of two images of coloured noise."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name in ("a.png", "b.tif"):
+        pixels = np.random.default_rng(len(name)).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def test_photographs_are_refused_and_counted(run, photographs, tmp_path):
+    out = tmp_path / "out"
+    code, said, _ = run("annotate", photographs, "-o", out, "--json")
+    assert code == 1
+    told = json.loads(said)
+    assert (told["images"], told["finished"], told["remaining"]) == (2, 0, 0)
+    assert [one["image"] for one in told["lost"]] == ["a", "b"]
+    assert all("looks like a photograph" in one["reason"] for one in told["lost"])
+    code, said, _ = run("annotate", "status", out)
+    assert code == 1
+    assert "0 of 2 images annotated, 2 refused, 0 failed, 0 remain" in said
+    code, _, err = run("annotate", "export", out)
+    assert code == 2
+    assert "no image has a caption yet" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["annotate", "-o", "out"], "give IMAGES, a folder of images, or --dataset NAME"),
+        (["annotate", "nowhere", "-o", "out"], "nowhere: no such folder of images"),
+        (["annotate", "nowhere", "-o", "out", "--recipe", "embeded"], "did you mean 'embedded'"),
+        (["annotate", "--dataset", "shapes", "-o", "out"], "give the --split of shapes"),
+        (["annotate", "status", "nowhere"], "not an annotation, it has no recipe.json"),
+        (["annotate", "measure", "nowhere"], "not an annotation, it has no recipe.json"),
+    ],
+)
+def test_wrong_usage_is_one_message(run, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*words)
+    assert code == 2
+    assert message in err
+
+
+def test_help_shows_every_form(run):
+    code, said, _ = run("annotate", "--help")
+    assert code == 0
+    for form in ("[run] IMAGES -o DIR", "--dataset NAME --split SPLIT", "COMMAND DIR"):
+        assert form in said
