@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support.fences import ROOT, fences
+from support.fences import ROOT, fences, marked
 from support.walkthrough import Reader, expanded, shortened, shows
 
 import gcg_bench
@@ -35,6 +35,32 @@ sys.exit(main(sys.argv[1:]))
 def test_a_page_works_from_top_to_bottom(page, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert Reader(capfd, tmp_path).follow(page)
+
+
+def in_order() -> list[str]:
+    """The pages that run, as the index of the manual lists them; then those it does not list."""
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    listed = [
+        f"docs/{name}" for name in re.findall(r"^- .*?\]\(([\w/]+\.md)\)", index, re.MULTILINE)
+    ]
+    return [*(page for page in listed if page in RUNNABLE), *sorted({*RUNNABLE} - {*listed})]
+
+
+def test_the_index_lists_the_pages_that_run():
+    assert sorted(in_order()) == RUNNABLE
+    assert in_order()[:2] == ["docs/start.md", "docs/protocols.md"]
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_readme_and_manual_work_in_order_in_one_folder(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    reader = Reader(capfd, tmp_path)
+    quick_start = marked("README.md", "quick-start").strip().split(" && ")[-1]
+    reader.type(quick_start.removeprefix(".venv/bin/"))
+    assert reader.follow("README.md", without=("quick-start", "tests"))
+    for page in in_order():
+        assert reader.follow(page), page
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -69,6 +95,17 @@ def test_lines_are_read_as_bash_reads_them(tmp_path):
     assert shortened(["annotate", "--dataset", "shapes"])[-2:] == ["--limit", "4"]
     assert shortened(["annotate", "export", "DIR"]) == ["annotate", "export", "DIR"]
     assert shortened(["score", "a-run"]) == ["score", "a-run"]
+
+
+# The pictures -------------------------------------------------------------------------------------
+
+
+def test_every_picture_is_shown_and_drawn_by_the_tool():
+    kept = sorted(file.name for file in (ROOT / "docs").glob("*.png"))
+    drawn = re.findall(r'DOCS / "([\w-]+\.png)"', (ROOT / "tools/draw_docs.py").read_text("utf-8"))
+    pages = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert sorted(drawn) == kept == sorted(set(re.findall(r"!\[[^\]]+\]\(([\w-]+\.png)\)", pages)))
+    assert all((ROOT / "docs" / name).stat().st_size < 250_000 for name in kept)
 
 
 # The site -----------------------------------------------------------------------------------------
