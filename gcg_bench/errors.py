@@ -8,9 +8,9 @@ GcgBenchError                 caught by the command line: one message, exit code
 ├── BadOption                 a call does not accept a value, or a combination of values
 ├── RunConflict               a run folder has other settings
 ├── RunLocked                 another process is working on the run folder
-├── MissingFeature            a metric reads a feature that its `needs` do not name
-└── EnvironmentProblem        Java, weights, a package or disk space is missing, with the remedy
-    └── MissingEncoder        a phrase encoder is not on this machine
+├── EnvironmentProblem        Java, weights, a package or disk space is missing, with the remedy
+│   └── MissingEncoder        a phrase encoder is not on this machine
+└── MissingFeature            a metric reads a feature that its `needs` do not name
 """
 
 from collections.abc import Iterable
