@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gcg_bench.cli import data_card
+from gcg_bench.cli import data_card, data_grand
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import as_json, data_root, limit, quiet, task
 from gcg_bench.data import annotation_files, for_task
@@ -15,7 +15,7 @@ from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.files import limits
 
-EXPORTS = ("jsonl", "parquet", "gcg_coco", "coco_results")
+EXPORTS = ("jsonl", "parquet", "gcg_coco", "coco_results", "grand")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ def data() -> None:
 
 
 data.add_command(data_card.card)
+data.add_command(data_grand.grand_table)
 
 
 @data.command("list")
@@ -187,6 +188,12 @@ def export(  # noqa: PLR0913
     from gcg_bench.data.export import export as export_dataset
 
     loaded = load_dataset(dataset, split, data_root, limit=limit)
+    if format_name == "grand":
+        if embed_images:
+            raise BadOption("--embed-images: the format grand holds no images")
+        count = data_grand.export_grand(loaded.samples, out)
+        stdout().print(f"{out}: {count} files", soft_wrap=True, markup=False)
+        return
     for path in export_dataset(loaded, out, format_name, embed_images=embed_images):
         stdout().print(str(path), soft_wrap=True, markup=False)
     say(f"{len(loaded.samples)} {loaded.noun}; read them with --dataset {out}", quiet=quiet)
