@@ -144,6 +144,16 @@ def create_or_resume(folder: Path, source: Source, recipe: Recipe) -> Annotation
     return AnnotationFolder(folder)
 
 
+def recorded_hash(folder: Path) -> str:
+    """The hash of the recipe that a folder has; empty when it has none.
+
+    Raises:
+        BadData: its recipe.json is damaged.
+    """
+    file = folder / RECIPE
+    return str(read_record(file).get("hash", "")) if file.is_file() else ""
+
+
 def recipe_json(source: Source, recipe: Recipe) -> dict[str, Any]:
     """The content of recipe.json."""
     named = zip(recipe.steps, recipe.folders(), recipe.hashes(), strict=True)

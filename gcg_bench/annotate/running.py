@@ -19,6 +19,7 @@ from gcg_bench.annotate.folder import (
     AnnotationFolder,
     StageLine,
     create_or_resume,
+    recorded_hash,
     scene_of,
     stage_lines,
 )
@@ -74,7 +75,8 @@ def annotate(
     """
     if len(source.images) < shard.count:
         raise BadOption(f"{shard.count} shards of {len(source.images)} images: a shard needs one")
-    recipe.find()
+    if recorded_hash(folder) != recipe.hash:  # weights of a run that is continued were there
+        recipe.find()
     create_or_resume(folder, source, recipe)
     mine = source.images[shard.number - 1 :: shard.count]
     lock = Lock(folder / f".lock-{shard_name(shard)}")

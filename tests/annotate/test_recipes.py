@@ -1,6 +1,7 @@
 """The recipes `dino-sam` and `sam3` as a whole with small random models; settings by `--set`."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from support.small_annotators import Checkpoints
 from gcg_bench.annotate import sources
 from gcg_bench.annotate.exporting import write_dataset
 from gcg_bench.annotate.recipe_changes import with_settings
-from gcg_bench.annotate.recipes import load_recipe, recipe_names
+from gcg_bench.annotate.recipes import Recipe, Step, load_recipe, recipe_names
 from gcg_bench.annotate.running import annotate
 from gcg_bench.annotate.stages import consensus, stage_module, stage_names
 from gcg_bench.annotate.status import status_of
@@ -138,6 +139,17 @@ def test_missing_weights_are_said_before_the_first_stage(images, tmp_path):
     with pytest.raises(EnvironmentProblem, match="llmdet_large are not on this machine"):
         annotate(sources.of_folder(images), recipe, tmp_path / "out", message=lambda _: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_annotation_needs_no_weights_any_more(folders, images, tmp_path):
+    checkpoint = shutil.copytree(folders["siglip"], tmp_path / "siglip")
+    tagging = stage_module("tag").Settings("siglip", ("dog",), checkpoint=str(checkpoint))
+    recipe = Recipe("tags", "for tests", (Step("tag", tagging),))
+    before = list(finished(recipe, images, tmp_path / "out").scenes())
+    shutil.rmtree(checkpoint)
+    assert list(finished(recipe, images, tmp_path / "out").scenes()) == before
+    with pytest.raises(MissingData, match="no such folder to load a model from"):
+        finished(recipe, images, tmp_path / "other")
 
 
 def test_settings_by_text(tmp_path):
