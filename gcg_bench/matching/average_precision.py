@@ -35,6 +35,7 @@ def ordered_precision(rows: Rows, weights: FloatArray) -> FloatArray:
         return np.full(len(weights), np.nan)
     order = np.argsort(rows.columns["order"], kind="stable")
     verdicts, _, sizes = _flat(rows, order)
+    verdicts = verdicts.astype(np.int8)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     positives = weights @ rows.stack(("references",))[:, 0]
     scores = np.empty(len(weights))
@@ -45,8 +46,10 @@ def ordered_precision(rows: Rows, weights: FloatArray) -> FloatArray:
         total = int(ends[-1]) if len(ends) else 0
         positions = np.arange(total) + np.repeat(starts[drawn] - (ends - lengths), lengths)
         here = verdicts[positions]
-        true = np.cumsum(here == TRUE, dtype=np.float64)
-        false = np.cumsum(here == FALSE, dtype=np.float64)
+        # precision falls at every false detection, so the true ones alone decide the curve
+        hits = np.flatnonzero(here == TRUE)
+        false = np.cumsum(here == FALSE, dtype=np.int64)[hits].astype(np.float64)
+        true = np.arange(1, len(hits) + 1, dtype=np.float64)
         scores[draw] = _interpolated(true, false, positives[draw])
     return scores
 
