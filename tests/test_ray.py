@@ -4,8 +4,9 @@ import hashlib
 import json
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,13 @@ from support.tiny import paint
 from support.workers import GOOD, command
 
 from gcg_bench import __version__
+from gcg_bench.annotate.exporting import write_dataset
+from gcg_bench.annotate.folder import AnnotationFolder
+from gcg_bench.annotate.on_ray import annotate_on_ray
+from gcg_bench.annotate.recipes import Recipe, Step
+from gcg_bench.annotate.running import annotate
+from gcg_bench.annotate.sources import of_folder
+from gcg_bench.annotate.stages import consensus, gcg
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.execution.ray_cluster import Cluster, cluster_of
@@ -200,6 +208,69 @@ def test_a_command_writes_one_document_and_leaves_the_cluster(cluster, folder):
     assert json.loads(done.stdout) == {"run": "typed", "n": N, "failed": 0}
     assert set(done.stderr.splitlines()) == {"noise on stdout"}
     assert lines(folder, "typed") == lines(folder, "local")
+
+
+DEADLY = """
+import os
+from pathlib import Path
+from gcg_bench import Grounding, Phrase, Prediction
+from gcg_bench.masks import from_box
+
+class Model:
+    def __init__(self, **_):
+        pass
+
+    def answer(self, queries):
+        for query in queries:
+            try:
+                Path("FOLDER/killed").touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                os.kill(os.getpid(), 9)
+            mask = from_box((1, 2, 30, 40), query.image.height, query.image.width)
+            yield Prediction(query.id, Grounding("a box", (Phrase("a box", (mask,)),)))
+
+load = Model
+"""
+
+
+def test_an_annotation_is_that_of_one_machine_though_a_task_is_lost(joined, tmp_path):
+    for k in range(7):
+        paint(tmp_path / f"images/{k}.png", 40, 50 + k)
+    (tmp_path / "model.py").write_text(DEADLY.replace("FOLDER", str(tmp_path)))
+    model = f"{tmp_path}/model.py"
+    voter = consensus.VoterSettings(model, weight=0.9)
+    detect = Step("gcg", gcg.Settings(model, score=0.9))
+    rest = (Step("consensus", consensus.Settings((voter,))), Step("template"))
+    recipe = Recipe("deadly", "for tests", (detect, *rest))
+    source, steps, said = partial(of_folder, tmp_path / "images"), [], []
+    folder = annotate_on_ray(
+        source(), source, recipe, tmp_path / "ray/set", cluster_of(joined, 3, None),
+        bar=lambda _, total: nullcontext(lambda count: steps.append((count, total))),
+        message=said.append,
+    )  # fmt: skip
+    assert sum(count for count, _ in steps) == steps[0][1] == 7 * 3
+    assert sum("was lost and is started again" in line for line in said) == 1
+    assert sorted(line[:17] for line in said if "is done" in line) == [
+        f"shard {k}/3 is done" for k in (1, 2, 3)
+    ]  # fmt: skip
+    annotate(source(), recipe, tmp_path / "alone/set", message=said.append)
+    alone = AnnotationFolder(tmp_path / "alone/set")
+    for each in (folder, alone):
+        write_dataset(each)
+    for name in ("recipe.json", "images.jsonl", "val.jsonl", "card.md"):
+        assert (folder.folder / name).read_bytes() == (alone.folder / name).read_bytes()
+    assert (folder.folder / "val.jsonl").read_bytes().count(b"\n") == 7
+    for stage, other in zip(folder.stage_folders, alone.stage_folders, strict=True):
+        assert len([*stage.glob("shard-*-of-00003.jsonl")]) == 3
+        assert stage_content(stage) == stage_content(other)
+
+
+def stage_content(stage):
+    """Image id -> its line in a stage, without seconds."""
+    rows = [json.loads(row) for file in stage.glob("shard-*") for row in file.open("rb")]
+    return {row["id"]: {**row, "seconds": 0} for row in rows}
 
 
 # Without a cluster ------------------------------------------------------------------------------

@@ -71,6 +71,32 @@ def row_of(scene: Scene, image: SourceImage, order: int) -> dict[str, Any]:
     }
 
 
+def result_rows(
+    folder: AnnotationFolder, scenes: Iterable[Scene] | None = None
+) -> Iterator[dict[str, Any]]:
+    """The lines of all images with a caption, see `row_of`.
+
+    Args:
+        folder: the annotation.
+        scenes: in the order of ids; those after the decisions of people by default.
+
+    Raises:
+        MissingData: there is none.
+    """
+    images = {image.id: (rank, image) for rank, image in enumerate(folder.images)}
+    count = 0
+    for scene in result_of(folder).scenes() if scenes is None else scenes:
+        if scene.caption:
+            rank, image = images[scene.image_id]
+            count += 1
+            yield row_of(scene, image, rank)
+    if not count:
+        raise MissingData(
+            f"{folder.folder}: no image has a caption yet; see: gcg-bench annotate status"
+            f" {folder.folder}"
+        )
+
+
 def write_dataset(
     folder: AnnotationFolder,
     *,
@@ -93,21 +119,13 @@ def write_dataset(
         MissingData: no image has a caption.
         EnvironmentProblem: a file cannot be written.
     """
-    images = {image.id: (rank, image) for rank, image in enumerate(folder.images)}
     result, count = result_of(folder), 0
 
     def lines() -> Iterator[str]:
         nonlocal count
-        for scene in result.scenes() if scenes is None else scenes:
-            rank, image = images[scene.image_id]
-            if scene.caption:
-                count += 1
-                yield json_line(row_of(scene, image, rank)) + "\n"
-        if not count:
-            raise MissingData(
-                f"{folder.folder}: no image has a caption yet; see: gcg-bench annotate status"
-                f" {folder.folder}"
-            )
+        for row in result_rows(folder, result.scenes() if scenes is None else scenes):
+            count += 1
+            yield json_line(row) + "\n"
 
     def fill(draft: Path) -> None:
         with draft.open("w", encoding="utf-8", newline="\n") as stream:

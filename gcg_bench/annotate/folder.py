@@ -249,22 +249,26 @@ def scene_of(image: SourceImage, indexes: Sequence[Mapping[str, StageLine]]) -> 
     return scene
 
 
+def refuse_other_images(folder: Path, source: Source) -> None:
+    """Raises RunConflict when the images are not those of the folder."""
+    before = read_images(folder / IMAGES)
+    if before != source.images:
+        known, now = {one.id for one in before}, {one.id for one in source.images}
+        differing = sorted(known ^ now) or [
+            one.id for one, two in zip(before, source.images, strict=True) if one != two
+        ]
+        raise RunConflict(
+            f"{folder}: was made of other images; {len(differing)} differ, the first is"
+            f" {differing[0][:80]!r}. Give another -o, or the images of before"
+        )
+
+
 def _write_images(folder: Path, source: Source) -> None:
-    file = folder / IMAGES
-    text = "".join(_image_line(image) for image in source.images)
-    if file.is_file():
-        before = read_images(file)
-        if before != source.images:
-            known, now = {one.id for one in before}, {one.id for one in source.images}
-            differing = sorted(known ^ now) or [
-                one.id for one, two in zip(before, source.images, strict=True) if one != two
-            ]
-            raise RunConflict(
-                f"{folder}: was made of other images; {len(differing)} differ, the first is"
-                f" {differing[0][:80]!r}. Give another -o, or the images of before"
-            )
+    if (folder / IMAGES).is_file():
+        refuse_other_images(folder, source)
         return
-    replace_with(file, lambda draft: _write_text(draft, text))
+    text = "".join(_image_line(image) for image in source.images)
+    replace_with(folder / IMAGES, lambda draft: _write_text(draft, text))
 
 
 def _write_text(file: Path, text: str) -> None:

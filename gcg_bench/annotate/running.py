@@ -73,11 +73,39 @@ def annotate(
         RunLocked: another process annotates this shard.
         GcgBenchError: a stage cannot be loaded.
     """
-    if len(source.images) < shard.count:
-        raise BadOption(f"{shard.count} shards of {len(source.images)} images: a shard needs one")
+    refuse_empty_shards(source, shard.count)
     if recorded_hash(folder) != recipe.hash:  # weights of a run that is continued were there
         recipe.find()
     create_or_resume(folder, source, recipe)
+    return annotate_shard(source, recipe, folder, shard, device=device, bar=bar, message=message)
+
+
+def refuse_empty_shards(source: Source, count: int) -> None:
+    """Refuses more shards than there are images.
+
+    Raises:
+        BadOption: there are fewer images than shards.
+    """
+    if len(source.images) < count:
+        raise BadOption(f"{count} shards of {len(source.images)} images: a shard needs one")
+
+
+def annotate_shard(
+    source: Source,
+    recipe: Recipe,
+    folder: Path,
+    shard: Shard,
+    *,
+    device: str = "auto",
+    bar: Bar = no_bar,
+    message: Message = print,
+) -> AnnotationFolder:
+    """Runs all stages over a shard in a folder that exists already; arguments as of `annotate`.
+
+    Raises:
+        RunLocked: another process annotates this shard.
+        GcgBenchError: a stage cannot be loaded.
+    """
     mine = source.images[shard.number - 1 :: shard.count]
     lock = Lock(folder / f".lock-{shard_name(shard)}")
     try:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gcg_bench.cli import annotate_measure
+from gcg_bench.cli.annotate_ray import chosen_cluster, placed
 from gcg_bench.cli.annotate_recipes import recipes
 from gcg_bench.cli.annotate_review import apply, review
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
@@ -54,6 +55,8 @@ class RunOptions:
     dataset: str | None
     split: str | None
     shard: str | None
+    on: str | None
+    shards: int | None
     device: str
     limit: int | None
     data_root: Path | None
@@ -87,6 +90,7 @@ class RunOptions:
 @click.option(
     "--shard", default=None, metavar="I/N", help="Only the I-th of N parts of the images."
 )
+@placed
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--image-license", default="", help="The licence of the images, for the card.")
 @limit
@@ -100,6 +104,7 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     Images that fail or are refused are counted, and `annotate status DIR` lists them. The exit code
     is 1 when there are such images.
     """
+    from gcg_bench.annotate.on_ray import annotate_on_ray
     from gcg_bench.annotate.recipe_changes import with_settings
     from gcg_bench.annotate.recipes import load_recipe
     from gcg_bench.annotate.running import WHOLE, annotate
@@ -108,18 +113,20 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     if (options.images is None) == (options.dataset is None):
         raise BadOption("give IMAGES, a folder of images, or --dataset NAME and --split SPLIT")
     recipe = with_settings(load_recipe(options.recipe), options.changes)
+    cluster = chosen_cluster(options.on, options.shards, options.shard)
     source = _source(options)
     if source.left_out:
         say(f"files that are no images, left out: {len(source.left_out)}", quiet=quiet)
-    folder = annotate(
-        source,
-        recipe,
-        options.out,
-        shard=WHOLE if options.shard is None else Shard.parse(options.shard),
-        device=options.device,
-        bar=partial(progress, quiet=quiet),
-        message=partial(say, quiet=quiet),
-    )
+    out, device, bar = options.out, options.device, partial(progress, quiet=quiet)
+    message = partial(say, quiet=quiet)
+    if cluster is None:
+        shard = WHOLE if options.shard is None else Shard.parse(options.shard)
+        folder = annotate(source, recipe, out, shard=shard, device=device, bar=bar, message=message)
+    else:
+        again = partial(_source, options)
+        folder = annotate_on_ray(
+            source, again, recipe, out, cluster, device=device, bar=bar, message=message
+        )
     _finish(folder, source.data, options, quiet=quiet)
     return _show(folder, as_json=as_json)
 
@@ -150,14 +157,15 @@ def _finish(folder: Any, data: Any, options: RunOptions, *, quiet: bool) -> None
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["jsonl", "grand"]),
+    type=click.Choice(["jsonl", "grand", "parquet"]),
     default="jsonl",
     show_default=True,
-    help="jsonl: SPLIT.jsonl and card.md; grand: grand/ID.json, as GranD's release.",
+    help="jsonl: SPLIT.jsonl and card.md; grand: grand/ID.json, as GranD's release; parquet:"
+    " SPLIT.parquet, a row an image, masks as run lengths.",
 )
 @click.option("--image-license", default="", help="The licence of the images, for the card.")
 def export(folder: Path, form: str, image_license: str) -> None:
-    """Write the result of DIR anew, as a data set or in the form of GranD's release."""
+    """Write the result of DIR anew: as a data set, as GranD's release has it, or as a table."""
     from gcg_bench.annotate.exporting import GRAND, write_dataset, write_grand
     from gcg_bench.annotate.folder import AnnotationFolder
 
@@ -165,6 +173,11 @@ def export(folder: Path, form: str, image_license: str) -> None:
     if form == "grand":
         count = write_grand(annotation)
         stdout().print(f"{shown(folder / GRAND)}: {count} files", markup=False, soft_wrap=True)
+        return
+    if form == "parquet":
+        from gcg_bench.annotate.table import write_parquet
+
+        stdout().print(shown(write_parquet(annotation)), markup=False, soft_wrap=True)
         return
     for file in write_dataset(annotation, image_license=image_license):
         stdout().print(shown(file), markup=False, soft_wrap=True)

@@ -155,7 +155,7 @@ class ProcessExecutor:
         elif "notes" in message:
             self._notes = list(map(str, message["notes"]))
         elif "fault" in message:
-            raise _rebuilt(str(message["fault"]), str(message.get("text", "")))
+            raise rebuilt(str(message["fault"]), str(message.get("text", "")))
         else:
             return False
         return True
@@ -255,7 +255,7 @@ def code_folders(spec: ModelSpec) -> frozenset[str]:
     return frozenset([str(anchored(Path(spec.source.partition(".py")[0])).parent)])
 
 
-def _rebuilt(name: str, text: str) -> GcgBenchError:
+def rebuilt(name: str, text: str) -> GcgBenchError:
     """The error of another process."""
     kind = getattr(errors, name, None)
     plain = (errors.BadData, errors.MissingData, BadOption, EnvironmentProblem)

@@ -30,7 +30,9 @@ from gcg_bench.files.paths import anchored, anchored_source
 RAY = "ray"
 """What --on of this executor begins with."""
 
-_CPUS = 1.0  # of an actor: it keeps actors on one node from being more than its cores
+CPUS = 1.0
+"""CPU cores of an actor or task: it keeps those on one node from being more than its cores."""
+
 # no report to the makers of Ray, and no warning about what CUDA_VISIBLE_DEVICES will be one day
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -109,15 +111,14 @@ def on_ray(
         (launch,) = launches_of_model(spec, start_timeout=start_timeout)
         launch = replace(launch, command=())
     with ExitStack() as cleanup:
-        cleanup.callback(_join(cluster.address))
-        nodes = _nodes()
+        cleanup.callback(join(cluster.address))
         device = "auto" if is_command else str(spec.options.get("device", "auto"))
-        gpus = _gpus(cluster, device, nodes)
-        place = Place(_CPUS, gpus, str(anchored(Path())), _known(spec, is_command=is_command))
-        hidden = {} if gpus or device.startswith("cuda") else {DEVICES: ""}
+        room, gpus = room_for(cluster, device)
+        place = Place(CPUS, gpus, str(anchored(Path())), _known(spec, is_command=is_command))
+        hidden = hidden_devices(gpus, device)
         launch = replace(launch, begin=place.begin, environment=hidden, wants=str(place))
         return ProcessExecutor(
-            [launch] * (cluster.models or max(1, _room(nodes, gpus))),
+            [launch] * (cluster.models or room),
             folders=frozenset() if is_command else code_folders(spec),
             timeout=ANSWER_TIMEOUT if is_command else None,
             ending=cleanup.pop_all().close,
@@ -131,13 +132,18 @@ def _known(spec: ModelSpec, *, is_command: bool) -> dict[str, Any]:
     return {"version": __version__, "source": source, "code": code_of(source) if source else {}}
 
 
-def _join(address: str) -> Callable[[], None]:
+def refuse_without_ray() -> None:
+    """Raises EnvironmentProblem when Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise EnvironmentProblem("--on ray needs the package ray: pip install 'gcg-bench[ray]'")
+
+
+def join(address: str) -> Callable[[], None]:
     """Connects this process with a cluster; returns what disconnects it.
 
     A process that is connected already, such as a notebook, remains so.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise EnvironmentProblem("--on ray needs the package ray: pip install 'gcg-bench[ray]'")
+    refuse_without_ray()
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import ray
@@ -174,6 +180,24 @@ def _leave() -> None:
     ray.shutdown()
 
 
+def room_for(cluster: Cluster, device: str) -> tuple[int, float]:
+    """For how many actors or tasks the cluster has room, at least 1, and the GPUs of each.
+
+    This process is connected with the cluster.
+
+    Raises:
+        EnvironmentProblem: the device is a GPU, and no node has one.
+    """
+    nodes = _nodes()
+    gpus = _gpus(cluster, device, nodes)
+    return max(1, _room(nodes, gpus)), gpus
+
+
+def hidden_devices(gpus: float, device: str) -> dict[str, str]:
+    """Variables that hide the GPUs of a node from what has none of them."""
+    return {} if gpus or device.startswith("cuda") else {DEVICES: ""}
+
+
 def _nodes() -> list[Mapping[str, float]]:
     """The resources of each node that is there."""
     import ray
@@ -194,6 +218,6 @@ def _gpus(cluster: Cluster, device: str, nodes: list[Mapping[str, float]]) -> fl
 def _room(nodes: list[Mapping[str, float]], gpus: float) -> int:
     """The number of actors for which the nodes have room, when nothing else works there."""
     return sum(
-        int(min(node.get("CPU", 0.0) / _CPUS, node.get("GPU", 0.0) / gpus if gpus else 1e9))
+        int(min(node.get("CPU", 0.0) / CPUS, node.get("GPU", 0.0) / gpus if gpus else 1e9))
         for node in nodes
     )

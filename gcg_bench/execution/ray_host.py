@@ -55,7 +55,7 @@ class Host:
             known: what the driver knows: its `version`, and `source` and `code` of the model.
         """
         try:
-            self._refuse_other_code(folder, known)
+            refuse_other_code(folder, known)
             with self._sending:
                 self._child = Child(
                     command or [sys.executable, *WORKER],
@@ -122,26 +122,31 @@ class Host:
             return event.line
         return self._child.end_text().encode("utf-8")
 
-    def _refuse_other_code(self, folder: str, known: Mapping[str, Any]) -> None:
-        """Refuses a node on which other code would answer.
 
-        Raises:
-            EnvironmentProblem: the folder of the driver is not there, or the version of this
-                package or the code of the model is another.
-        """
-        node = os.uname().nodename
-        if known["version"] != __version__:
-            raise EnvironmentProblem(
-                f"node {node} has gcg-bench {__version__}, this machine {known['version']}: install"
-                " the same version on all nodes"
-            )
-        if not Path(folder).is_dir():
-            raise EnvironmentProblem(
-                f"node {node} has no folder {folder}: start the command in a folder that all nodes"
-                " share"
-            )
-        if known["code"] and code_of(known["source"]) != known["code"]:
-            raise EnvironmentProblem(
-                f"node {node} has other code of the model {known['source']}: put it where all nodes"
-                " see the same file"
-            )
+def refuse_other_code(folder: str, known: Mapping[str, Any]) -> None:
+    """Refuses a node on which other code would answer.
+
+    Args:
+        folder: the folder of the driver.
+        known: see `Host.begin`.
+
+    Raises:
+        EnvironmentProblem: the folder of the driver is not there, or the version of this
+            package or the code of the model is another.
+    """
+    node = os.uname().nodename
+    if known["version"] != __version__:
+        raise EnvironmentProblem(
+            f"node {node} has gcg-bench {__version__}, this machine {known['version']}: install"
+            " the same version on all nodes"
+        )
+    if not Path(folder).is_dir():
+        raise EnvironmentProblem(
+            f"node {node} has no folder {folder}: start the command in a folder that all nodes"
+            " share"
+        )
+    if known["code"] and code_of(known["source"]) != known["code"]:
+        raise EnvironmentProblem(
+            f"node {node} has other code of the model {known['source']}: put it where all nodes"
+            " see the same file"
+        )

@@ -1,6 +1,7 @@
 """`gcg-bench annotate` as it is typed: its default command, wrong usage, and photographs."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -41,6 +42,9 @@ def test_photographs_are_refused_and_counted(run, photographs, tmp_path):
         (["annotate", "nowhere", "-o", "out"], "nowhere: no such folder of images"),
         (["annotate", "nowhere", "-o", "out", "--recipe", "embeded"], "did you mean 'embedded'"),
         (["annotate", "--dataset", "shapes", "-o", "out"], "give the --split of shapes"),
+        (["annotate", "x", "-o", "out", "--on", "spark"], "--on spark: give ray or ray:ADDRESS"),
+        (["annotate", "x", "-o", "out", "--shards", 2], "--shards is for --on ray"),
+        (["annotate", "x", "-o", "o", "--on", "ray", "--shard", "1/2"], "give --shards N"),
         (["annotate", "status", "nowhere"], "not an annotation, it has no recipe.json"),
         (["annotate", "measure", "nowhere"], "not an annotation, it has no recipe.json"),
     ],
@@ -50,6 +54,14 @@ def test_wrong_usage_is_one_message(run, words, message, tmp_path, monkeypatch):
     code, _, err = run(*words)
     assert code == 2
     assert message in err
+
+
+def test_without_ray_one_message_names_the_extra(run, photographs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, err = run("annotate", photographs, "-o", tmp_path / "out", "--on", "ray")
+    assert code == 2
+    assert "pip install 'gcg-bench[ray]'" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_help_shows_every_form(run):

@@ -1,0 +1,262 @@
+"""An annotation on the nodes of a Ray cluster that share its folder: each shard is a task.
+
+A task appends to the files of its shard. When the task or its node is lost, the shard is started
+again and goes on where it stopped, on a node that has room.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from gcg_bench import __version__
+from gcg_bench.annotate.folder import (
+    STAGES,
+    AnnotationFolder,
+    create_or_resume,
+    recorded_hash,
+    refuse_other_images,
+)
+from gcg_bench.annotate.recipes import Recipe
+from gcg_bench.annotate.running import (
+    Message,
+    annotate_shard,
+    refuse_empty_shards,
+    shard_name,
+)
+from gcg_bench.annotate.sources import Source
+from gcg_bench.errors import EnvironmentProblem, GcgBenchError, RunLocked
+from gcg_bench.execution.process import rebuilt
+from gcg_bench.execution.ray_cluster import CPUS, Cluster, hidden_devices, join, room_for
+from gcg_bench.execution.ray_host import refuse_other_code
+from gcg_bench.files.paths import anchored
+from gcg_bench.runs.lock import STALE_AFTER, Lock
+from gcg_bench.runs.shards import Shard
+from gcg_bench.types import Bar, no_bar
+
+_LOSSES = 5  # of a shard without a new line, after which it is given up
+_LOOK = 1.0  # seconds between two counts of lines
+_PATIENCE = STALE_AFTER + 60.0  # seconds for a lock of a node that was lost
+_SHOWN = 200  # characters of what Ray says of a loss
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a node is told.
+
+    Attributes:
+        source: makes the images.
+        recipe: the stages.
+        folder: the annotation.
+        device: where models run.
+        start: the folder of the command.
+        version: of this package.
+        environment: variables that are set.
+    """
+
+    source: Callable[[], Source]
+    recipe: Recipe
+    folder: Path
+    device: str
+    start: str
+    version: str
+    environment: dict[str, str]
+
+
+def annotate_on_ray(
+    source: Source,
+    again: Callable[[], Source],
+    recipe: Recipe,
+    folder: Path,
+    cluster: Cluster,
+    *,
+    device: str = "auto",
+    bar: Bar = no_bar,
+    message: Message = print,
+) -> AnnotationFolder:
+    """Runs all stages over the images in shards; the lines are those of one machine.
+
+    Args:
+        source: the images.
+        again: makes the same images on a node; an importable function, or a `functools.partial` of
+            one, since it is sent there.
+        recipe: the stages.
+        folder: the annotation, which all nodes see under this path.
+        cluster: where the shards are annotated; its `models` are the shards.
+        device: where models run, on a node.
+        bar: a progress bar; a step is a stage of an image.
+        message: takes what the user should know meanwhile.
+
+    Raises:
+        EnvironmentProblem: Ray is not installed, no cluster answers, a node does not see the
+            folder, or a shard is lost again and again.
+        GcgBenchError: as of `running.annotate`.
+    """
+    folder = anchored(folder)
+    with ExitStack() as cleanup:
+        cleanup.callback(join(cluster.address))
+        room, gpus = room_for(cluster, device)
+        count = cluster.models or min(room, len(source.images))
+        refuse_empty_shards(source, count)
+        annotation = create_or_resume(folder, source, recipe)
+        lock = Lock(folder / ".lock-ray")
+        cleanup.callback(lock.release)
+        start, hidden = str(anchored(Path())), hidden_devices(gpus, device)
+        job = _Job(again, recipe, folder, device, start, __version__, hidden)
+        lines = _Lines(annotation)
+        with bar(f"stages, {count} shards", lines.total) as advance:
+            _Tasks(job, count, gpus, message).run(lambda: advance(lines.new()))
+        if lines.seen != lines.total:
+            raise EnvironmentProblem(
+                f"{folder}: {lines.total - lines.seen} of {lines.total} lines of stages are missing"
+                " although all shards are done: give an -o on a file system that all nodes share"
+            )
+    return annotation
+
+
+class _Tasks:
+    """The tasks of all shards."""
+
+    def __init__(self, job: _Job, count: int, gpus: float, message: Message) -> None:
+        import ray
+
+        resources = {"num_cpus": CPUS, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
+        # a process annotates one shard, so that models and memory of another are not in its way
+        self._task = ray.remote(max_retries=0, max_calls=1, **resources)(annotate_here)
+        self._job, self._count, self._message = job, count, message
+        self._losses: Counter[Shard] = Counter()
+        self._sizes: Counter[Shard] = Counter()
+
+    def run(self, look: Callable[[], None]) -> None:
+        """Starts all shards and waits for them; `look` is called about once a second."""
+        import ray
+
+        running: dict[Any, Shard] = {}
+        try:
+            for number in range(1, self._count + 1):
+                shard = Shard(self._count, number)
+                running[self._task.remote(self._job, shard)] = shard
+            while running:
+                ended, _ = ray.wait(list(running), timeout=_LOOK)
+                for task in ended:
+                    shard = running.pop(task)
+                    if self._is_done(task, shard):
+                        self._message(f"shard {shard} is done; {len(running)} are not")
+                    else:
+                        running[self._task.remote(self._job, shard)] = shard
+                look()
+        finally:
+            for task in running:
+                ray.cancel(task, force=True)
+
+    def _is_done(self, task: Any, shard: Shard) -> bool:
+        """Whether a task that ended did its work; False when it was lost.
+
+        Raises:
+            GcgBenchError: the shard cannot be annotated.
+        """
+        import ray
+
+        try:
+            fault = ray.get(task)
+        except ray.exceptions.RayTaskError as error:
+            raise EnvironmentProblem(f"shard {shard} on Ray: {_last_line(error)}") from error
+        except ray.exceptions.RayError as error:
+            self._count_loss(shard, f"{type(error).__name__}: {_last_line(error)}")
+            return False
+        if fault:
+            raise rebuilt(*fault)
+        return True
+
+    def _count_loss(self, shard: Shard, reason: str) -> None:
+        files = (self._job.folder / STAGES).glob(f"*/{shard_name(shard)}.jsonl")
+        size = sum(file.stat().st_size for file in files)
+        if size > self._sizes[shard]:
+            self._losses[shard] = 0
+        self._sizes[shard] = size
+        self._losses[shard] += 1
+        if self._losses[shard] == _LOSSES:
+            raise EnvironmentProblem(
+                f"shard {shard} was lost {_LOSSES} times without a new image ({reason}). All other"
+                " lines are kept. See what ends it with annotate --shard"
+                f" {shard}; the same command continues"
+            )
+        self._message(f"shard {shard} was lost and is started again ({reason})")
+
+
+class _Lines:
+    """Counts the lines of all shards as they are appended, each once.
+
+    Attributes:
+        total: stages of images that can be read.
+        seen: of these, done or no longer needed: an image that is lost needs no later stage.
+    """
+
+    def __init__(self, annotation: AnnotationFolder) -> None:
+        self._stages = annotation.stage_folders
+        self._read: Counter[Path] = Counter()
+        self.total = len(self._stages) * sum(one.error is None for one in annotation.images)
+        self.seen = 0
+
+    def new(self) -> int:
+        """The steps since the last call."""
+        before = self.seen
+        for position, stage in enumerate(self._stages):
+            for file in stage.glob("shard-*.jsonl"):
+                for line in self._complete(file):
+                    # quotes inside of ids and messages are escaped
+                    is_output = b'", "output": ' in line
+                    self.seen += 1 if is_output else len(self._stages) - position
+        return self.seen - before
+
+    def _complete(self, file: Path) -> Iterator[bytes]:
+        with file.open("rb") as stream:
+            stream.seek(self._read[file])
+            for line in stream:
+                if line.endswith(b"\n"):
+                    self._read[file] += len(line)
+                    yield line
+
+
+def annotate_here(job: _Job, shard: Shard) -> tuple[str, str] | None:
+    """Annotates a shard on this node; the class and text of the error that prevents it."""
+    try:
+        refuse_other_code(job.start, {"version": job.version, "code": {}})
+        os.chdir(job.start)
+        os.environ.update(job.environment)
+        if recorded_hash(job.folder) != job.recipe.hash:
+            raise EnvironmentProblem(
+                f"node {os.uname().nodename} does not see {job.folder} as this machine does: give"
+                " an -o on a file system that all nodes share"
+            )
+        source = job.source()
+        refuse_other_images(job.folder, source)
+        _annotate_when_free(job, source, shard)
+    except GcgBenchError as error:
+        return type(error).__name__, str(error)
+    return None
+
+
+def _annotate_when_free(job: _Job, source: Source, shard: Shard) -> None:
+    """Waits for a process of a lost task that still holds the shard, or for its lock to expire."""
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            annotate_shard(
+                source, job.recipe, job.folder, shard, device=job.device, message=lambda _: None
+            )
+        except RunLocked:
+            if monotonic() > until:
+                raise
+            sleep(_LOOK)
+        else:
+            return
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:_SHOWN] if lines else ""
