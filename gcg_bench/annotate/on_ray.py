@@ -78,7 +78,7 @@ def annotate_on_ray(
     bar: Bar = no_bar,
     message: Message = print,
 ) -> AnnotationFolder:
-    """Runs all stages over the images in shards; the lines are those of one machine.
+    """Runs all stages over the images in shards; the lines are those of `annotate` for each shard.
 
     Args:
         source: the images.
