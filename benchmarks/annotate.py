@@ -22,8 +22,7 @@ from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.judging import judge
 from gcg_bench.annotate.recipes import load_recipe
 from gcg_bench.annotate.scenes import Scene, SceneObject, Vote
-from gcg_bench.annotate.stages import load_stage
-from gcg_bench.annotate.stages.consensus import WORDS
+from gcg_bench.annotate.stages import consensus, load_stage
 from gcg_bench.data import Dataset, load_dataset
 from gcg_bench.pipeline.score import score
 from gcg_bench.runs import Run
@@ -33,7 +32,7 @@ from gcg_bench.tasks.gcg import STRICT
 from gcg_bench.types import Picture, Pixels, Prediction
 
 SCORES = ("F1", "gPQ", "Hallucination", "METEOR")
-RULE = WORDS["shapes"]
+RULE = consensus.WORDS["shapes"]
 
 
 def main() -> None:
@@ -136,9 +135,18 @@ def unfitted(scene: Scene) -> Scene:
     return later(scene, changes={"consensus": {"voters": ()}})
 
 
-def fusion() -> object:
+def best_scored_masks(scene: Scene) -> Scene:
+    """An object has the mask of its vote with the best score."""
+    voters = tuple(replace(voter, tightness=1.0) for voter in fusion().voters)
+    return later(scene, changes={"consensus": {"voters": voters}})
+
+
+def fusion() -> consensus.Settings:
     """The settings of the recipe's fusion."""
-    return next(step.chosen for step in load_recipe("embedded").steps if step.stage == "consensus")
+    for step in load_recipe("embedded").steps:
+        if isinstance(step.chosen, consensus.Settings):
+            return step.chosen
+    raise AssertionError("the recipe has no fusion")
 
 
 VARIANTS: dict[str, Callable[[Scene], Scene]] = {
@@ -147,12 +155,13 @@ VARIANTS: dict[str, Callable[[Scene], Scene]] = {
     "without glamm-tiny": only("blobs"),
     "no fusion: all detections": every_detection,
     "fusion by place alone": by_place,
+    "masks of the best score": best_scored_masks,
     "unfitted weights": unfitted,
     "two votes only": two_votes,
     "floating objects captioned": floating_too,
     "without relations": lambda scene: later(scene, without=("relate",)),
 }
-MEASURED = ("whole recipe", "unfitted weights", "fusion by place alone")
+MEASURED = ("whole recipe", "masks of the best score", "unfitted weights", "fusion by place alone")
 
 
 # The numbers -------------------------------------------------------------------------------------

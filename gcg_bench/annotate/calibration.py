@@ -74,10 +74,11 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How far the votes of a model count; see `consensus.Voter`."""
+    """How far the votes of a model count, and how well its masks fit; see `consensus.Voter`."""
 
     weight: float
     silence: float
+    tightness: float = 1.0
 
 
 def wilson(right: int, count: int) -> Share:

@@ -2,7 +2,8 @@
 
 An object is right when a reference mask that no better object has taken overlaps its mask by IoU
 .5 or more and their words agree. Objects are taken by confidence, the best first, and each takes
-the reference with the largest IoU.
+the reference with the largest IoU. A detection is right by the same rule among the detections of
+its model.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from gcg_bench import masks
 from gcg_bench.annotate.calibration import Judgement
 from gcg_bench.annotate.consensus import Agree, same_head
 from gcg_bench.annotate.places import direction
-from gcg_bench.annotate.scenes import Scene, SceneObject
+from gcg_bench.annotate.scenes import Detection, Scene, SceneObject
 from gcg_bench.types import Grounding, Mask
 
 OVERLAP = 0.5
@@ -32,6 +33,8 @@ class Judged:
         captioned: references that a right object took which is in the caption.
         relations: relations of the scene between two right objects.
         true_relations: those that the centres of the reference masks confirm.
+        fits: of each model that was asked, the IoU of each of its right detections with the
+            reference that it took.
     """
 
     objects: tuple[Judgement, ...]
@@ -41,6 +44,7 @@ class Judged:
     captioned: int
     relations: int
     true_relations: int
+    fits: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
 def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judged:
@@ -52,7 +56,7 @@ def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judge
         agree: whether two words mean the same.
     """
     wanted = [(mask, phrase.text or "") for phrase in reference.phrases for mask in phrase.masks]
-    taken = _taken(scene.objects, wanted, agree)
+    taken = {id_: position for id_, (position, _) in _taken(scene.objects, wanted, agree).items()}
     said = {id_ for phrase in scene.phrases for id_ in phrase.ids}
     shown = [made.mask for made in scene.objects if made.mask is not None]
     overlaps = masks.iou([mask for mask, _ in wanted], shown)
@@ -72,14 +76,19 @@ def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judge
             direction(_middle(wanted[first][0]), _middle(wanted[second][0])) == word
             for first, word, second in pairs
         ),
+        tuple(
+            (model, tuple(fit for _, fit in _taken(_as_objects(found), wanted, agree).values()))
+            for model, found in scene.detections
+        ),
     )
 
 
 def _taken(
     objects: Sequence[SceneObject], wanted: Sequence[tuple[Mask, str]], agree: Agree
-) -> dict[int, int]:
-    """Object id -> position of the reference that it took."""
-    taken: dict[int, int] = {}
+) -> dict[int, tuple[int, float]]:
+    """Object id -> position of the reference that it took, and their IoU."""
+    taken: dict[int, tuple[int, float]] = {}
+    used: set[int] = set()
     for made in sorted(objects, key=lambda made: (-made.score, made.id)):
         if made.mask is None or not wanted:
             continue
@@ -87,11 +96,21 @@ def _taken(
         free = [
             (float(overlaps[k]), -k)
             for k, (_, words) in enumerate(wanted)
-            if overlaps[k] >= OVERLAP and k not in taken.values() and agree(words, made.label)
+            if overlaps[k] >= OVERLAP and k not in used and agree(words, made.label)
         ]
         if free:
-            taken[made.id] = -max(free)[1]
+            overlap, position = max(free)
+            taken[made.id] = -position, overlap
+            used.add(-position)
     return taken
+
+
+def _as_objects(detections: Sequence[Detection]) -> list[SceneObject]:
+    """An object for each detection, numbered in their order."""
+    return [
+        SceneObject(id=k, box=one.box, label=one.label, score=one.score, mask=one.mask)
+        for k, one in enumerate(detections)
+    ]
 
 
 def _judgement(made: SceneObject, right: bool) -> Judgement:

@@ -1,8 +1,9 @@
 """An annotation of a data set, measured against its references, object by object."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 from gcg_bench.annotate import calibration
@@ -28,6 +29,8 @@ class Measured:
         found: references that a right object took.
         captioned: references that a right object in the caption took.
         relations: share of relations between right objects that the reference masks confirm.
+        fits: model -> the IoU of each of its right detections with the reference that it took;
+            empty for a model without a right detection.
     """
 
     images: int
@@ -37,6 +40,12 @@ class Measured:
     found: int
     captioned: int
     relations: Share
+    fits: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def tightness(self) -> dict[str, float]:
+        """Model -> the mean IoU of its right detections with references; 0 without any."""
+        return {model: fmean(fits) if fits else 0.0 for model, fits in self.fits.items()}
 
     def as_json(self) -> dict[str, Any]:
         """All numbers as JSON values; shares with their intervals."""
@@ -58,6 +67,10 @@ class Measured:
             },
             "by_models": {
                 name: share_json(share) for name, share in calibration.by_models(made).items()
+            },
+            "tightness": {
+                model: {"n": len(self.fits[model]), "mean": value}
+                for model, value in self.tightness.items()
             },
             "calibration_error": known(calibration.calibration_error(made)),
             "mean_risk": known(calibration.mean_risk(made)),
@@ -123,12 +136,28 @@ def summed(judged: Sequence[Judged]) -> Measured:
         sum(one.found for one in judged),
         sum(one.captioned for one in judged),
         relations,
+        _fits(judged),
     )
 
 
+def _fits(judged: Sequence[Judged]) -> dict[str, list[float]]:
+    """Model -> the IoU of each of its right detections."""
+    fits: dict[str, list[float]] = {}
+    for one in judged:
+        for model, overlaps in one.fits:
+            fits.setdefault(model, []).extend(overlaps)
+    return fits
+
+
 def fitted(measured: Measured) -> dict[str, Weights]:
-    """The weights of votes under which the judgements are most likely."""
-    return calibration.fit_weights(measured.judgements)
+    """The weights of votes under which the judgements are most likely, and the tightness."""
+    tightness = measured.tightness
+    return {
+        model: replace(weights, tightness=round(tightness[model], 3))
+        if model in tightness
+        else weights
+        for model, weights in calibration.fit_weights(measured.judgements).items()
+    }
 
 
 def _words(folder: AnnotationFolder) -> str:

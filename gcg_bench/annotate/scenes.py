@@ -33,7 +33,7 @@ class Vote:
     Attributes:
         model: who votes.
         score: the detection's score.
-        iou: with the object's own place, 1 for the seed.
+        iou: with the place of the detection of best score, 1 for that itself.
         word: the detection's label.
     """
 

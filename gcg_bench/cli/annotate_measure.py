@@ -1,6 +1,7 @@
 """annotate measure: how good the objects of an annotation are, and what its confidences say."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gcg_bench.errors import BadOption
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="The data set, by name or path. [default: DIR's]")
 @click.option("--words", default="", help="same_head or shapes. [default: that of the recipe]")
-@click.option("--fit", is_flag=True, help="Also fit the weights of votes on these references.")
+@click.option("--fit", is_flag=True, help="Also fit the weights of votes and masks.")
 @data_root
 @as_json
 def measure(
@@ -52,9 +53,7 @@ def measure(
     weights = fitted(measured) if fit else {}
     shown = measured.as_json()
     if fit:
-        shown["weights"] = {
-            model: {"weight": one.weight, "silence": one.silence} for model, one in weights.items()
-        }
+        shown["weights"] = {model: asdict(one) for model, one in weights.items()}
     if as_json:
         print_json(shown)
         return
@@ -84,7 +83,10 @@ def _lines(shown: dict[str, Any]) -> Iterator[str]:
     if error is not None:
         yield f"calibration error {error:.3f}, mean risk over coverage {risk:.3f}"
     for model, one in shown.get("weights", {}).items():
-        yield f"fitted: {model} weight {one['weight']:.3f}, silence {one['silence']:.3f}"
+        yield (
+            f"fitted: {model} weight {one['weight']:.3f}, silence {one['silence']:.3f},"
+            f" tightness {one['tightness']:.3f}"
+        )
 
 
 def _percent(value: float | None) -> str:

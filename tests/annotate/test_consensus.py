@@ -1,6 +1,7 @@
 """Fusion by place and words: votes, silence, families, and independence of order."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,20 @@ def test_a_good_lone_vote_is_an_object() -> None:
     assert not made.floating
 
 
+def test_the_tightest_vote_gives_box_and_mask() -> None:
+    loose, tight = (masks.from_box(box, 20, 20) for box in (HERE, NEAR))
+    detections = {"a": [Detection(HERE, "red cup", 0.8, loose)]}
+    detections["b"] = [Detection(NEAR, "cup", 0.3, tight), Detection(HERE, "cup", 0.2, loose)]
+    [made] = fuse(detections, (Voter("a", tightness=0.8), Voter("b", tightness=0.9)))
+    assert (made.box, made.mask, made.label) == (NEAR, tight, "red cup")
+    assert made.votes == (Vote("a", 0.8, 1.0, "red cup"), Vote("b", 0.3, 0.9, "cup"))
+    assert made.score == pytest.approx(1 - 0.6 * 0.85)  # the confidence is that of the votes
+    for tightness in (0.8, 1.0):  # of equals the best score decides
+        voters = Voter("a", tightness=tightness), Voter("b", tightness=tightness)
+        [made] = fuse(detections, voters)
+        assert (made.box, made.mask) == (HERE, loose)
+
+
 def test_nothing_is_no_object() -> None:
     assert fuse({}, TWO) == ()
     assert confidence([], [0.1]) == 0
@@ -77,7 +92,12 @@ drawn = st.builds(
     *(sides, sides, sides, sides, st.sampled_from(["cup", "red cup", "dog"]), st.integers(0, 8)),
 )
 many = st.dictionaries(st.sampled_from("abcd"), st.lists(drawn, max_size=5))
-VOTERS = (Voter("a", "f"), Voter("b", "f"), Voter("c"), Voter("d", weight=0.8, silence=0.3))
+VOTERS = (
+    Voter("a", "f", tightness=0.7),
+    Voter("b", "f"),
+    Voter("c"),
+    Voter("d", weight=0.8, silence=0.3, tightness=0.9),
+)
 
 
 @given(many, st.randoms(use_true_random=False))
@@ -88,6 +108,17 @@ def test_the_order_of_input_is_free(
     shuffle.shuffle(order)
     shuffled = {name: shuffle.sample(listed, len(listed)) for name, listed in order}
     assert fuse(shuffled, VOTERS[::-1]) == fuse(detections, VOTERS)
+
+
+@given(many)
+def test_tightness_moves_places_alone(detections: dict[str, list[Detection]]) -> None:
+    equal = [replace(voter, tightness=0.5) for voter in VOTERS]
+    tight = {voter.name: voter.tightness for voter in VOTERS}
+    places = {(name, one.box) for name, listed in detections.items() for one in listed}
+    for made, before in zip(fuse(detections, VOTERS), fuse(detections, equal), strict=True):
+        assert replace(made, box=before.box) == before
+        voted = max(tight[vote.model] for vote in made.votes)
+        assert any(tight[name] >= voted for name, box in places if box == made.box)
 
 
 @given(many)

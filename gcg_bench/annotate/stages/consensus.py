@@ -32,12 +32,14 @@ class VoterSettings:
         family: models of one family are one vote; empty for a family of its own.
         weight: what a vote of score 1 adds to the confidence.
         silence: the share of confidence that is lost when it did not vote.
+        tightness: how well its masks fit; an object has the mask of its tightest vote.
     """
 
     name: str
     family: str = ""
     weight: float = 0.5
     silence: float = 0.1
+    tightness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,6 @@ class _Consensus:
 
     def _voter(self, model: str) -> Voter:
         stated = self._voters.get(model, VoterSettings(model))
-        return Voter(stated.name, stated.family, stated.weight, stated.silence)
+        return Voter(
+            stated.name, stated.family, stated.weight, stated.silence, tightness=stated.tightness
+        )
