@@ -42,3 +42,21 @@ def test_expressions_of_the_release(run, tmp_path):
     code, _, err = run("data", "grand-table", tmp_path / "nowhere", out)
     assert code == 2
     assert "no *.json" in err
+
+
+def test_an_export_that_fails_leaves_nothing(run, tmp_path):
+    source = tmp_path / "source"
+    code, _, _ = run("data", "export", "shapes", source, "--split", "val", "--limit", 2)
+    assert code == 0
+    file = source / "val.jsonl"
+    first, second = map(json.loads, file.read_text("utf-8").splitlines())
+    second["phrases"][0]["score"] = 0.5  # the second image is refused
+    file.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n", "utf-8")
+    for name in ("out", "out.tar.gz"):
+        code, _, err = run("data", "export", source, tmp_path / "to" / name, "--split", "val",
+                           "--format", "grand")  # fmt: skip
+        assert (code, "a phrase with a score" in err) == (2, True)
+        assert not list((tmp_path / "to").iterdir())
+    code, _, err = run("data", "export", "shapes", file / "out", "--split", "val", "--limit", 2,
+                       "--format", "grand")  # fmt: skip
+    assert (code, "out: cannot be written" in err) == (2, True)

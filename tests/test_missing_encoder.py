@@ -65,6 +65,7 @@ def test_official_by_its_name_needs_its_encoder(run, world, typed):
         ("--protocol", "strict", "--protocol", "official"),
         ("--encoder", "bert-base-uncased"),
         ("--encoder", "official=bert-base-uncased"),
+        ("--encoder", "bert-base-uncased", "--encoder", "strict=minilm"),
     ):
         refused(run(*command, *asked), f"hf download {BERT}", "--encoder minilm")
     # masks alone need no encoder

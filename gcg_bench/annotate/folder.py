@@ -21,8 +21,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gcg_bench import __version__
 from gcg_bench.annotate.recipes import Recipe
+from gcg_bench.annotate.recorded import (
+    check_images,
+    check_recipe,
+    check_scene,
+    recipe_json,
+    refuse_other_stage,
+    unknown_image,
+)
 from gcg_bench.annotate.scene_json import with_changes
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.annotate.sources import Source, SourceImage
@@ -72,7 +79,7 @@ class AnnotationFolder:
 
     Raises:
         MissingData: it is no annotation.
-        BadData: recipe.json or images.jsonl is damaged.
+        BadData: recipe.json or images.jsonl is damaged or edited.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -83,6 +90,7 @@ class AnnotationFolder:
             )
         self.folder = folder
         self.recipe: Mapping[str, Any] = read_record(folder / RECIPE)
+        check_recipe(self.recipe, folder / RECIPE)
         self.images = read_images(folder / IMAGES)
         self._record = Record(self.recipe, folder / RECIPE)
 
@@ -98,8 +106,17 @@ class AnnotationFolder:
         return tuple(self.folder / STAGES / step.text("folder", empty=False) for step in steps)
 
     def lines(self, position: int) -> dict[str, StageLine]:
-        """Image id -> what the stage at a position said of it."""
-        return stage_lines(self.stage_folders[position])
+        """Image id -> what the stage at a position said of it.
+
+        Raises:
+            BadData, RunConflict: a line is damaged or of another image; it is of another recipe.
+        """
+        folder, step = self.stage_folders[position], self.recipe["stages"][position]
+        refuse_other_stage(folder / STAGE, step["hash"])
+        lines = stage_lines(folder)
+        for id_ in lines.keys() - {image.id for image in self.images}:
+            raise unknown_image(id_, lines[id_].file)
+        return lines
 
     def scenes(self, stage: int | None = None) -> Iterator[Scene]:
         """The scenes after a stage, in the order of ids; images without one are left out.
@@ -115,13 +132,12 @@ class AnnotationFolder:
         for image in self.images:
             scene = scene_of(image, indexes)
             if scene is not None:
+                check_scene(scene, self.stage_folders[last])
                 yield scene
 
 
 def create_or_resume(folder: Path, source: Source, recipe: Recipe) -> AnnotationFolder:
-    """The folder of an annotation, made or checked.
-
-    Folders of stages that another recipe wrote are set aside.
+    """The folder of an annotation, made or checked; stages of another recipe are set aside.
 
     Raises:
         RunConflict: the folder has other images.
@@ -154,24 +170,6 @@ def recorded_hash(folder: Path) -> str:
     return str(read_record(file).get("hash", "")) if file.is_file() else ""
 
 
-def recipe_json(source: Source, recipe: Recipe) -> dict[str, Any]:
-    """The content of recipe.json."""
-    named = zip(recipe.steps, recipe.folders(), recipe.hashes(), strict=True)
-    return {
-        "recipe": recipe.name,
-        "hash": recipe.hash,
-        "gcg_bench": __version__,
-        "calibrated": recipe.calibrated,
-        "issues": list(recipe.issues),
-        "source": dict(source.described),
-        "split": source.split,
-        "stages": [
-            {"folder": folder, **step.described(), "hash": hash_} for step, folder, hash_ in named
-        ],
-        "models": [asdict(part) for part in recipe.parts()],
-    }
-
-
 def read_images(file: Path) -> tuple[SourceImage, ...]:
     """The images of images.jsonl.
 
@@ -193,6 +191,7 @@ def read_images(file: Path) -> tuple[SourceImage, ...]:
                 row.text("error") if row.has("error") else None,
             )
         )
+    check_images(images, file)
     return tuple(images)
 
 

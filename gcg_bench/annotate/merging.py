@@ -13,7 +13,7 @@ from gcg_bench.annotate.folder import (
     stage_lines,
 )
 from gcg_bench.annotate.running import WHOLE, shard_name
-from gcg_bench.errors import BadData, BadOption, RunConflict
+from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.runs.files import make_folder
 
@@ -32,6 +32,7 @@ def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
         RunConflict: the images or recipes differ.
         BadData: an image has a line in two of them.
         BadOption: `out` holds something.
+        MissingData: a shard has no file that says which stage a folder is of.
         EnvironmentProblem: it cannot be written.
     """
     if out.exists() and any(out.iterdir()):
@@ -81,6 +82,8 @@ def _write_lines(lines: Sequence[StageLine], file: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise MissingData(f"{source}: no such file; run the annotate command of this shard again")
     data = source.read_bytes()
     replace_with(target, lambda draft: _write(draft, data))
 

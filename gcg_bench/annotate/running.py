@@ -15,6 +15,7 @@ from typing import Any
 
 from gcg_bench.annotate import stages
 from gcg_bench.annotate.folder import (
+    STAGE,
     STAGES,
     AnnotationFolder,
     StageLine,
@@ -24,6 +25,7 @@ from gcg_bench.annotate.folder import (
     stage_lines,
 )
 from gcg_bench.annotate.recipes import Recipe, Step
+from gcg_bench.annotate.recorded import refuse_other_stage
 from gcg_bench.annotate.scene_json import changed_json, with_changes
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.annotate.sources import Source, SourceImage
@@ -69,7 +71,7 @@ def annotate(
 
     Raises:
         BadOption: there are fewer images than shards.
-        RunConflict: the folder has other images.
+        RunConflict: the folder has other images, or another recipe was started in it meanwhile.
         RunLocked: another process annotates this shard.
         GcgBenchError: a stage cannot be loaded.
     """
@@ -110,7 +112,9 @@ def annotate_shard(
     lock = Lock(folder / f".lock-{shard_name(shard)}")
     try:
         indexes: list[dict[str, StageLine]] = []
-        for step, name in zip(recipe.steps, recipe.folders(), strict=True):
+        named = zip(recipe.steps, recipe.folders(), recipe.hashes(), strict=True)
+        for step, name, hash_ in named:
+            refuse_other_stage(folder / STAGES / name / STAGE, hash_)
             file = folder / STAGES / name / f"{shard_name(shard)}.jsonl"
             repair_last_line(file)
             done = stage_lines(file.parent)

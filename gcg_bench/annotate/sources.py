@@ -2,8 +2,8 @@
 
 Every regular file under the folder that is an image is one, whatever its extension. Its id is its
 path relative to the folder without extension; where two images would have one id, both keep their
-extensions. Hidden files and folders are left out. The size of an image is the one after its EXIF
-orientation.
+extensions. Hidden files and folders are left out, and folders behind links. The size of an image is
+the one after its EXIF orientation.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadData, MissingData
+from gcg_bench.errors import BadData, BadOption, MissingData
 from gcg_bench.files import paths
 from gcg_bench.files.digests import file_sha256
 from gcg_bench.files.images import file_picture, image_sizes
@@ -56,7 +56,7 @@ class Source:
         images: the images.
         pictures: image id -> picture; images that cannot be read have none.
         split: the name of the split that the annotation becomes.
-        left_out: files of the folder that are no images.
+        left_out: files of the folder that are no images, and links to folders.
         data: the data set, when the images are those of a split.
     """
 
@@ -81,7 +81,10 @@ def of_folder(
     Raises:
         MissingData: there is no such folder, or no image in it.
         BadData: the name of a file cannot be an id.
+        BadOption: the name of the split cannot name a file.
     """
+    if not paths.is_plain(split):
+        raise BadOption(f"the split {split[:80]!r} cannot name a file; give another --split")
     if not folder.exists():
         raise MissingData(f"{folder}: no such folder of images")
     root = folder.parent if folder.is_file() else folder
@@ -89,7 +92,8 @@ def of_folder(
     listed, left_out = [], []
     for file in files:
         name = file.relative_to(root).as_posix()
-        image = _read(file, name, (known or {}).get(name))
+        behind_link = file.exists() and not file.is_file()  # a folder or a device
+        image = None if behind_link else _read(file, name, (known or {}).get(name))
         if image is None:
             left_out.append(name)
         else:
@@ -133,10 +137,10 @@ def of_dataset(data: Dataset, *, known: Mapping[str, SourceImage] | None = None)
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """Regular files and links, to whatever they lead; what is behind a link to a folder is not."""
     for path in folder.rglob("*"):
-        if path.is_file() and not any(
-            part.startswith(".") for part in path.relative_to(folder).parts
-        ):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and (path.is_file() or path.is_symlink()):
             yield path
 
 
@@ -148,10 +152,14 @@ def _read(file: Path, name: str, known: SourceImage | None) -> SourceImage | Non
         raise BadData(f"the file name {name[:80]!r} {problem}", remedy="Rename the image")
     try:
         height, width = image_sizes(file)[0]
-    except (BadData, OSError) as error:
+    except (BadData, MissingData, OSError) as error:
         if file.suffix.casefold() not in _IMAGES:
             return None
-        problem = error.problem if isinstance(error, BadData) else str(error.strerror)
+        problem = "a link to no file" if file.is_symlink() else "cannot be read"
+        if isinstance(error, BadData):
+            problem = error.problem
+        elif isinstance(error, OSError):
+            problem = str(error.strerror)
         return SourceImage(name, name, 0, 0, "", problem)
     return SourceImage(name, name, height, width, file_sha256(file))
 

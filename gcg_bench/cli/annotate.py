@@ -1,5 +1,6 @@
 """annotate: captions with phrases and masks for a folder of images, by models."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,7 +117,8 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     cluster = chosen_cluster(options.on, options.shards, options.shard)
     source = _source(options)
     if source.left_out:
-        say(f"files that are no images, left out: {len(source.left_out)}", quiet=quiet)
+        what = "files that are no images and links to folders, left out"
+        say(f"{what}: {len(source.left_out)}", quiet=quiet)
     out, device, bar = options.out, options.device, partial(progress, quiet=quiet)
     message = partial(say, quiet=quiet)
     if cluster is None:
@@ -201,10 +203,15 @@ def merge_shards(shards: tuple[Path, ...], out: Path, *, as_json: bool) -> int:
     Machines with a shared folder need no merge: all give the same -o.
     """
     from gcg_bench.annotate.exporting import write_dataset
+    from gcg_bench.annotate.folder import DECISIONS
     from gcg_bench.annotate.merging import merge
     from gcg_bench.annotate.status import status_of
 
     folder = merge(shards, out)
+    for shard in shards:
+        if (shard / DECISIONS).is_file():
+            decided = shown(shard / DECISIONS)
+            say(f"{decided}: decisions about a shard do not count for the whole; review {out}")
     status = status_of(folder)
     if status.finished and not status.remaining:
         write_dataset(folder)
@@ -238,7 +245,22 @@ def _source(options: RunOptions) -> Any:
         raise BadOption("--limit is for --dataset; of IMAGES give a folder with fewer images")
     assert options.images is not None
     known = {image.file: image for image in listed if image.file and image.error is None}
+    if known:  # an image that was written after the list is read again
+        listed_at = (options.out / IMAGES).stat().st_mtime_ns
+        known = {
+            name: image
+            for name, image in known.items()
+            if _written(options.images / name) <= listed_at
+        }
     return sources.of_folder(options.images, split=options.split or "val", known=known)
+
+
+def _written(file: Path) -> float:
+    """When a file was written, in nanoseconds; infinity where it cannot be asked."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return math.inf
 
 
 def _show(folder: Any, *, as_json: bool) -> int:

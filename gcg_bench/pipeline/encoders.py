@@ -194,13 +194,14 @@ class Usable:
             asked: whether the user named the protocols; then none may be missing.
 
         Raises:
-            GcgBenchError: a protocol that the user named, or every protocol, is missing.
+            GcgBenchError: an encoder is missing that the user chose, or that a protocol needs which
+                the user named, or those of all protocols are missing.
         """
         usable, missing = [], []
         for named, measured in protocols:
             reads = measured.compares_phrases and measured.encoder is not None
             problem = encoders.problem(named) if reads else None
-            if problem is not None and (asked or named.name in encoders.named):
+            if problem is not None and (asked or encoders.chosen(named.name) is not None):
                 raise problem
             if problem is None:
                 usable.append(measured)

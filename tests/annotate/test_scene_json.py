@@ -27,9 +27,7 @@ from gcg_bench.errors import BadData
 
 HEIGHT, WIDTH = 5, 7
 texts = st.text(max_size=8)
-numbers = st.floats(allow_nan=False, allow_infinity=False, width=64).filter(
-    lambda number: abs(number) < 1e15
-)
+numbers = st.floats(-1e15, 1e15, exclude_min=True, exclude_max=True)
 boxes = st.tuples(numbers, numbers, numbers, numbers)
 bitmaps = st.lists(
     st.lists(st.booleans(), min_size=WIDTH, max_size=WIDTH), min_size=HEIGHT, max_size=HEIGHT

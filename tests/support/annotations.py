@@ -1,5 +1,6 @@
 """Annotations as they lie on the disk, made of scenes, without running a stage."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,8 +10,18 @@ from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.scene_json import changed_json
 from gcg_bench.annotate.scenes import Scene, SceneObject, TiedPhrase
 
-RECIPE = "5eed" * 16
-STAGE = {"folder": "01-made", "stage": "made", "version": 1, "settings": {}, "hash": "ab" * 32}
+
+def stage(word):
+    """A stage of recipe.json whose settings are a word; its hash covers them."""
+    covered = {"before": "", "settings": {"word": word}, "stage": "made", "version": 1}
+    hash_ = hashlib.sha256(json.dumps(covered).encode("ascii")).hexdigest()
+    return {
+        "folder": "01-made",
+        "stage": "made",
+        "version": 1,
+        "settings": {"word": word},
+        "hash": hash_,
+    }
 
 
 def scene(id_, caption, *phrases, scores=None, others=(), size=(HEIGHT, WIDTH)):
@@ -52,21 +63,22 @@ def scene(id_, caption, *phrases, scores=None, others=(), size=(HEIGHT, WIDTH)):
     )
 
 
-def annotation(folder: Path, *scenes, source=None, recipe=RECIPE):
-    """The folder of an annotation of scenes, whose ids are sorted."""
+def annotation(folder: Path, *scenes, source=None, word="first"):
+    """The folder of an annotation of scenes, whose ids are sorted; the word is of its recipe."""
+    step = stage(word)
     described = {
         "recipe": "made",
-        "hash": recipe,
+        "hash": step["hash"],
         "gcg_bench": "0",
         "calibrated": "",
         "issues": [],
         "source": source or {"kind": "folder"},
         "split": "val",
-        "stages": [STAGE],
+        "stages": [step],
         "models": [{"name": "nobody", "licence": "MIT", "weights": ""}],
     }
-    stage = folder / "stages" / STAGE["folder"]
-    stage.mkdir(parents=True, exist_ok=True)
+    place = folder / "stages" / step["folder"]
+    place.mkdir(parents=True, exist_ok=True)
     images, lines = [], []
     for one in scenes:
         size = {"height": one.height, "width": one.width}
@@ -74,10 +86,10 @@ def annotation(folder: Path, *scenes, source=None, recipe=RECIPE):
         empty = Scene(image_id=one.image_id, **size)
         lines.append({"id": one.image_id, "output": changed_json(empty, one), "seconds": 0})
     (folder / "recipe.json").write_text(json.dumps(described), "utf-8")
-    (stage / "stage.json").write_text(json.dumps(STAGE), "utf-8")
+    (place / "stage.json").write_text(json.dumps(step), "utf-8")
     for file, rows in (
         (folder / "images.jsonl", images),
-        (stage / "shard-00001-of-00001.jsonl", lines),
+        (place / "shard-00001-of-00001.jsonl", lines),
     ):
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return AnnotationFolder(folder)

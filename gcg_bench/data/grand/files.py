@@ -4,9 +4,11 @@ import gzip
 import io
 import json
 import lzma
+import shutil
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from gcg_bench.data.grand.reading import read_annotation
 from gcg_bench.data.grand.values import GrandAnnotation
 from gcg_bench.data.grand.writing import annotation_json
-from gcg_bench.errors import BadData, BadOption, MissingData
+from gcg_bench.errors import BadData, BadOption, EnvironmentProblem, MissingData
 from gcg_bench.files import limits
 from gcg_bench.files.fields import RAISE_FAULTS, Faults, Record
 from gcg_bench.files.json import parse_json, read_json
@@ -97,27 +99,29 @@ def write_annotations(values: Iterable[GrandAnnotation], out: Path) -> int:
 
     Args:
         values: with unique file names.
-        out: the folder, or the archive, which gets its name when it is complete.
+        out: the folder, or the archive; either gets its name when it is complete.
 
     Returns:
         The number of files.
 
     Raises:
         BadOption: `out` exists, a file name cannot be that of a file, or occurs twice.
+        EnvironmentProblem: `out` cannot be written.
     """
     if out.exists():
         raise BadOption(f"{out} is there already; nothing is written over")
-    files = ((_name(value), _encoded(value)) for value in values)
-    if not out.name.endswith((".tar.gz", ".tgz")):
-        out.mkdir(parents=True)
-        return _write_folder(_unique(files), out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    files = _unique((_name(value), _encoded(value)) for value in values)
+    write = _write_archive if out.name.endswith((".tar.gz", ".tgz")) else _write_folder
     part = out.with_name(f"{out.name}.part")
     try:
-        count = _write_archive(_unique(files), part)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        count = write(files, part)
         part.replace(out)
+    except OSError as error:
+        raise EnvironmentProblem(f"{out}: cannot be written ({error})") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # the error of writing is the one to tell
+            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     return count
 
 
@@ -182,6 +186,7 @@ def _unique(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
 
 def _write_folder(files: Iterable[tuple[str, bytes]], folder: Path) -> int:
     count = 0
+    folder.mkdir()
     for name, data in files:
         (folder / name).write_bytes(data)
         count += 1
