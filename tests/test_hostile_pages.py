@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from support.annotations import annotation, scene
 from support.scored import rows as counted
 from support.scored import run_folder
 
 from gcg_bench.cli import main
 from gcg_bench.data import load_dataset
 from gcg_bench.reporting.leaderboard import Board, write_board
+from gcg_bench.reporting.review_page import Chosen, write_review
 from gcg_bench.runs import Run
 from gcg_bench.scoring.storage import keep, load_results
 from gcg_bench.types import Prediction
@@ -125,12 +127,12 @@ def test_what_a_board_says_of_itself_is_shown_as_it_is(tmp_path):
     assert r"\input{" not in (tmp_path / "b.tex").read_text()
 
 
-PAGES = ("board.html", "compare.html", "report.html")
+PAGES = ("board.html", "compare.html", "report.html", "review.html")
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """One page of every kind that is written, about the same two runs."""
+    """One page of every kind that is written, about two runs and an annotation."""
     folder = tmp_path_factory.mktemp("pages")
     runs = []
     for name in ("one", "two"):
@@ -145,6 +147,8 @@ def pages(tmp_path_factory):
         with pytest.raises(SystemExit) as left:
             main([*job, "--quiet"])
         assert not left.value.code
+    made = annotation(folder / "made", scene("a", "A dog sleeps.", "A dog"))
+    write_review(made, folder / "review.html", {}, Chosen())
     return folder
 
 

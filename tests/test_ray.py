@@ -142,8 +142,8 @@ def test_a_node_that_is_killed_costs_nothing(joined, cluster, folder):
 
     @contextmanager
     def bar(stage, total):
-        del stage, total
-        yield answer
+        del total
+        yield answer if stage == "predict" else int  # scoring has bars as well
 
     def answer(count):
         answered.append(count)

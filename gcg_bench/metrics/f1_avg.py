@@ -84,14 +84,15 @@ class AveragedF1(Metric):
 
     def measure(self, pair: Pair, fitted: None) -> Row:
         row: dict[str, float] = {}
-        places = pair.iou[matching.named(pair.noun, self.threshold_noun)]
+        iou, noun, agreement = pair.iou, pair.noun, pair.agreement
+        places = iou[matching.named(noun, self.threshold_noun)]
         admitted = matched = 0
         for column, threshold in zip(_MATCHED, matching.IOU_THRESHOLDS, strict=True):
             before, admitted = admitted, int(np.count_nonzero(places >= threshold))
             # a higher threshold admits a subset: as many pairs as before are the same pairs
             if admitted and admitted != before:
                 matches = matching.agreeing_pairs(
-                    pair.iou, pair.noun, pair.agreement, threshold, self.threshold_noun
+                    iou, noun, agreement, threshold, self.threshold_noun
                 )
                 matched = len(matches)
             row[column] = float(matched if admitted else 0)
