@@ -67,16 +67,22 @@ def computed_beside(pairs: Sequence[tuple[Sequence[str], str]]) -> Iterator[None
             work.result()
 
 
+_latest: dict[bytes, bytes] = {}
+"""What was computed last, by key: a cache that cannot be written does not double the work."""
+
+
 def _entries(lines: Sequence[str], programs: Programs) -> dict[str, bytes]:
     """The statistics of lines as bytes by line, from the cache or computed."""
     cache, hashes = Cache("meteor"), (sha256(_METEOR), sha256(_PARAPHRASES))
     keys = {line: digest(*hashes, _VERSION, line) for line in lines}
-    stored = cache.get_many(keys.values())
+    stored = {**_latest, **cache.get_many(keys.values())}
     missing = [line for line, key in keys.items() if key not in stored]
     if missing:
         rows = _statistics(missing, programs)
         new = {keys[line]: row.tobytes() for line, row in zip(missing, rows, strict=True)}
         cache.put_many(new)
+        _latest.clear()
+        _latest.update(new)
         stored.update(new)
     return {line: stored[key] for line, key in keys.items()}
 

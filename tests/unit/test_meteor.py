@@ -19,6 +19,7 @@ from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.metrics.meteor import METEOR, _room
 from gcg_bench.scoring.score import measure
 from gcg_bench.text import java, meteor
+from gcg_bench.text.child_process import Programs
 
 # words that match by form, stem, synonym and paraphrase, and tokens that look like something else
 ALIKE = ("dog", "dogs", "running", "run", "photograph", "picture", "car", "automobile", "each")
@@ -258,20 +259,36 @@ def test_the_room_of_a_long_caption_on_paper(references, room):
     assert _room(references, " ".join(["a"] * 1000)) == 0
 
 
-def test_what_was_computed_beside_a_block_needs_no_second_program(monkeypatch, tmp_path):
-    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
-    world = [(["a dog runs"], "the dogs running"), (["a red car"], "an automobile")]
+def test_what_was_computed_beside_a_block_needs_no_second_program(monkeypatch):
+    # captions of this process alone: the cache does not have them
+    world = [(["a dog runs"], f"the dogs running {os.getpid()}"), (["a red car"], "an automobile")]
     with meteor.computed_beside(world):
         pass
 
     def no_program(*_, **__):
         raise AssertionError("a program was started")
 
+    computed = meteor._statistics([meteor._segment(*pair) for pair in world], Programs())
     monkeypatch.setattr(meteor, "run_java", no_program)
-    beside = meteor.meteor_statistics(world)
-    monkeypatch.undo()
-    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path / "other"))
-    assert np.array_equal(beside, meteor.meteor_statistics(world))
+    assert np.array_equal(meteor.meteor_statistics(world), computed)
+
+
+def test_without_a_cache_nothing_is_computed_twice(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path / "file" / "cache"))
+    asked = []
+
+    def statistics(lines, programs):
+        asked.append(list(lines))
+        return np.ones((len(lines), meteor.METEOR_NUMBERS))
+
+    monkeypatch.setattr(meteor, "_statistics", statistics)
+    monkeypatch.setattr(meteor, "_latest", {})
+    world = [(["a dog"], "a dog beside a wall")]
+    with meteor.computed_beside(world):
+        pass
+    assert meteor.meteor_statistics(world).tolist() == [[1.0] * meteor.METEOR_NUMBERS]
+    assert len(asked) == 1
 
 
 def test_an_error_in_the_block_ends_the_programs(monkeypatch, tmp_path):
@@ -287,6 +304,7 @@ def test_an_error_in_the_block_ends_the_programs(monkeypatch, tmp_path):
         raise EnvironmentProblem("killed")
 
     monkeypatch.setattr(meteor, "_statistics", endless)
+    monkeypatch.setattr(meteor, "_latest", {})
 
     def interrupted():
         with meteor.computed_beside([(["a dog"], "a cat")]):
@@ -298,14 +316,14 @@ def test_an_error_in_the_block_ends_the_programs(monkeypatch, tmp_path):
     assert ended == [-signal.SIGKILL]
 
 
-def test_what_goes_wrong_beside_a_block_is_met_again(monkeypatch, tmp_path):
-    monkeypatch.setenv("GCG_BENCH_CACHE", str(tmp_path))
+def test_what_goes_wrong_beside_a_block_is_met_again(monkeypatch):
+    world = [(["a dog"], f"a cat {os.getpid()} {os.getppid()}")]  # not in the cache
 
     def missing(*_, **__):
         raise EnvironmentProblem("no Java")
 
     monkeypatch.setattr(meteor, "run_java", missing)
-    with meteor.computed_beside([(["a dog"], "a cat")]):
+    with meteor.computed_beside(world):
         pass
     with pytest.raises(EnvironmentProblem, match="no Java"):
-        meteor.meteor_statistics([(["a dog"], "a cat")])
+        meteor.meteor_statistics(world)
