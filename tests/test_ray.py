@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,13 +22,20 @@ from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.running import annotate
 from gcg_bench.annotate.sources import of_folder
 from gcg_bench.annotate.stages import consensus, gcg
+from gcg_bench.cli import main
 from gcg_bench.data import load_dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
-from gcg_bench.execution.ray_cluster import Cluster, cluster_of
+from gcg_bench.execution.cluster import Cluster, cluster_of
 from gcg_bench.execution.ray_host import Host
+from gcg_bench.execution.ray_parts import _Demands, work_here
+from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.interface import evaluate
+from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import DataSpec
-from gcg_bench.runs import Run
+from gcg_bench.runs import Run, tables
+from gcg_bench.scoring.values import Resampling
+from gcg_bench.tasks.gcg import STRICT
+from gcg_bench.types import Prediction
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="process groups and signals"),
@@ -273,6 +281,51 @@ def stage_content(stage):
     return {row["id"]: {**row, "seconds": 0} for row in rows}
 
 
+PROTOCOL = replace(STRICT, metrics=tuple(m for m in STRICT.metrics if m.name != "meteor"))
+
+
+def test_parts_that_a_cluster_scores_give_what_this_process_gives(joined, cluster, tmp_path):
+    """CIDEr is measured in both looks; a node is killed in each of them."""
+    data = load_dataset("shapes", "val", limit=N)
+    answers = {
+        sample.id: Prediction(sample.id, replace(sample.truth, caption=other.truth.caption))
+        for k, sample in enumerate(data.samples)
+        for other in [data.samples[k // 2 * 2]]
+    }
+    killed = []
+
+    @contextmanager
+    def bar(stage, total):
+        del total
+        yield partial(advance, stage)
+
+    def advance(stage, count):
+        if stage != "intervals" and stage not in killed:
+            assert count == 3
+            killed.append(stage)
+            cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+            cluster.add_node(num_cpus=1)
+
+    on = Division(3, folder=tmp_path, bar=bar, cluster=cluster_of(joined, None, None))
+    ((there, bytes_), (here, expected)) = (
+        documented(data, answers, division, tmp_path / "rows") for division in (on, Division(N))
+    )
+    assert killed == ["measure", "compare"]
+    assert there == here
+    assert bytes_ == expected
+    assert 0 < json.loads(here)["scores"]["CIDEr"]["value"] < 10  # of answers that differ
+    assert list(tmp_path.iterdir()) == [tmp_path / "rows"]
+
+
+def documented(data, answers, division, file):
+    """A result as JSON without seconds, and the bytes of its rows."""
+    (result,) = score(data, answers, (PROTOCOL,), resampling=Resampling(50), division=division)
+    document = result.to_json()
+    del document["seconds"]
+    tables.write(file, result.rows)
+    return json.dumps(document), file.read_bytes()
+
+
 # Without a cluster ------------------------------------------------------------------------------
 
 
@@ -302,6 +355,42 @@ def test_what_does_not_go_together_is_refused(tmp_path, options, message):
         evaluate(
             "silent", "shapes", tmp_path / "run", split="val", limit=1, protocols=(), **options
         )
+
+
+def test_a_node_without_the_folder_of_the_rows_is_refused(tmp_path):
+    demands = _Demands(str(tmp_path), __version__, tmp_path / "away", {})
+    (kind, text), value = work_here(demands, abs, -3)
+    assert (kind, value) == ("EnvironmentProblem", None)
+    assert re.search(r"node \S+ does not see \S+away, which takes the rows", text)
+    assert work_here(replace(demands, folder=None), abs, -3) == (None, 3)
+    (kind, text), _ = work_here(replace(demands, version="0.0.1"), abs, -3)
+    assert (kind, "install the same version" in text) == ("EnvironmentProblem", True)
+
+
+@dataclass(frozen=True)
+class Outside(type(STRICT.metrics[0])):
+    """A metric that only this process has."""
+
+
+def test_metrics_of_this_process_alone_are_not_scored_on_a_cluster():
+    data = load_dataset("shapes", "val", limit=2)
+    answers = {sample.id: Prediction(sample.id, sample.truth) for sample in data.samples}
+    division = Division(1, cluster=Cluster("nowhere"))
+    with pytest.raises(BadOption, match=r"is from outside gcg-bench.*leave out --on"):
+        score(
+            data,
+            answers,
+            (replace(STRICT, metrics=(Outside(), *STRICT.metrics[1:])),),
+            division=division,
+        )
+
+
+def test_scoring_names_its_cluster_or_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["score", str(tmp_path), "--split", "val", "--on", "spark"])
+    assert left.value.code == 2
+    problem = "--on spark: give ray or ray:ADDRESS; without --on it is this machine"
+    assert problem in capsys.readouterr().err
 
 
 def test_an_oracle_stays_in_this_process(tmp_path):

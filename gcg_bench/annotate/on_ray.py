@@ -30,8 +30,9 @@ from gcg_bench.annotate.running import (
 )
 from gcg_bench.annotate.sources import Source
 from gcg_bench.errors import EnvironmentProblem, GcgBenchError, RunLocked
+from gcg_bench.execution.cluster import Cluster
 from gcg_bench.execution.process import rebuilt
-from gcg_bench.execution.ray_cluster import CPUS, Cluster, hidden_devices, join, room_for
+from gcg_bench.execution.ray_cluster import CPUS, hidden_devices, join, room_for
 from gcg_bench.execution.ray_host import refuse_other_code
 from gcg_bench.files.paths import anchored
 from gcg_bench.runs.lock import STALE_AFTER, Lock

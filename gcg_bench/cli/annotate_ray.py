@@ -4,7 +4,8 @@ import click
 
 from gcg_bench.cli.stacking import stacked, whole_number
 from gcg_bench.errors import BadOption
-from gcg_bench.execution.ray_cluster import RAY, Cluster, cluster_of, refuse_without_ray
+from gcg_bench.execution.cluster import RAY, Cluster, cluster_of
+from gcg_bench.execution.ray_cluster import refuse_without_ray
 
 placed = stacked(
     click.option(

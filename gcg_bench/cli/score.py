@@ -85,7 +85,12 @@ def score(  # noqa: PLR0913
         raise BadOption(
             "--explain shows one image and --diagnosis all images: give only one of them"
         )
-    division = Division(divided.shard_size, divided.jobs, bar=partial(progress, quiet=output.quiet))
+    division = Division(
+        divided.shard_size,
+        divided.jobs,
+        bar=partial(progress, quiet=output.quiet),
+        cluster=divided.cluster,
+    )
     if Run.is_run(predictions):
         if accept_edits:
             _accept_edits(Run.open(predictions), output)

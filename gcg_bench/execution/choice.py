@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gcg_bench.errors import BadOption
+from gcg_bench.execution.cluster import RAY, Cluster, cluster_of
 from gcg_bench.execution.executors import Executor
 from gcg_bench.execution.local import LocalExecutor
 from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import describe_model
 from gcg_bench.execution.process import COMMAND, START_TIMEOUT, of_command, of_model
-from gcg_bench.execution.ray_cluster import RAY, Cluster, cluster_of, on_ray
+from gcg_bench.execution.ray_cluster import on_ray
 
 EXECUTORS = ("auto", "local", "process")
 """Values of --on beside `ray` and `ray:ADDRESS`."""

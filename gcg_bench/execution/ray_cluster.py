@@ -7,12 +7,13 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gcg_bench import __version__
-from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.errors import EnvironmentProblem
+from gcg_bench.execution.cluster import RAY, Cluster
 from gcg_bench.execution.model_spec import ModelSpec
 from gcg_bench.execution.models import code_of
 from gcg_bench.execution.process import (
@@ -27,59 +28,11 @@ from gcg_bench.execution.process import (
 from gcg_bench.execution.ray_child import Place
 from gcg_bench.files.paths import anchored, anchored_source
 
-RAY = "ray"
-"""What --on of this executor begins with."""
-
 CPUS = 1.0
 """CPU cores of an actor or task: it keeps those on one node from being more than its cores."""
 
 # no report to the makers of Ray, and no warning about what CUDA_VISIBLE_DEVICES will be one day
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where models work.
-
-    Attributes:
-        address: of a cluster; empty for that of $RAY_ADDRESS, the one that runs on this machine,
-            or a new one.
-        models: copies of the model; None for as many as there is room for.
-        gpus: GPUs of each; None for one where the cluster has some and the model takes them.
-    """
-
-    address: str = ""
-    models: int | None = None
-    gpus: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses numbers that Ray cannot give.
-
-        Raises:
-            BadOption: a negative number, or a part of a GPU beside a whole one.
-        """
-        if self.gpus is not None and not (0 <= self.gpus <= 1 or self.gpus == int(self.gpus) > 0):
-            raise BadOption(
-                f"--gpus-per-model {self.gpus:g}: give a whole number, or a part of one GPU"
-            )
-        if self.models is not None and self.models < 1:
-            raise BadOption(f"--models {self.models}: give 1 or more")
-
-
-def cluster_of(on: str, models: int | None, gpus: float | None) -> Cluster | None:
-    """The cluster of `--on`; None when it names another executor.
-
-    Raises:
-        BadOption: a number that Ray cannot give; or one without Ray.
-    """
-    name, _, address = on.partition(":")
-    if name == RAY:
-        return Cluster(on if address.startswith("//") else address, models, gpus)
-    if models is not None or gpus is not None:
-        raise BadOption(
-            "--models and --gpus-per-model are for --on ray; --devices is for processes"
-        )
-    return None
 
 
 def on_ray(

@@ -1,10 +1,11 @@
-"""How a large split is divided to be scored: parts of a size, over processes of this machine."""
+"""How a large split is divided to be scored: parts of a size, over processes or a Ray cluster."""
 
 import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from gcg_bench.data.stored_samples import StoredSamples
 from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.execution.cluster import Cluster
 from gcg_bench.scoring.rows import first_asked
 from gcg_bench.scoring.score import Mapper
 from gcg_bench.scoring.split import Split
@@ -37,17 +39,22 @@ class Division:
     """How a split is divided; the results do not depend on it in any bit.
 
     Attributes:
-        size: queries of a part; by default the whole of a split of up to 20,000, else 2,500.
-        jobs: processes that measure parts side by side; by default one a core, at most four.
+        size: queries of a part; by default the whole of a split of up to 20,000, else 2,500; on a
+            cluster always 2,500.
+        jobs: processes that measure parts side by side; by default one a core, at most four. On a
+            cluster: tasks at a time, by default one a core.
             Metrics from outside this package are measured in this process alone.
-        folder: what holds temporary files; the system's folder of such files by default.
+        folder: what holds temporary files; the system's folder of such files by default. All nodes
+            of a cluster must see it.
         bar: a progress bar.
+        cluster: measures the parts; None for this machine.
     """
 
     size: int | None = None
     jobs: int | None = None
     folder: Path | None = None
     bar: Bar = no_bar
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         """Refuses parts without queries, and no processes.
@@ -73,24 +80,53 @@ class Division:
             )
         if self.size is not None:
             return self.size
-        return queries if queries <= LARGE or whole is not None else USUAL
+        if whole is not None or (queries <= LARGE and self.cluster is None):
+            return queries
+        return USUAL
 
-    def mapper(self, protocols: Sequence[EvalProtocol], *, parts: int) -> Mapper:
-        """What applies a function to parts: here, or in processes of this machine."""
-        jobs = min(self.jobs_for(protocols), parts)
-        return partial(_side_by_side, jobs) if jobs > 1 else map
+    def mapper(
+        self, protocols: Sequence[EvalProtocol], *, parts: int, rows: Path | None
+    ) -> AbstractContextManager[Mapper]:
+        """What applies a function to parts: here, in processes of this machine, or on a cluster.
 
-    def jobs_for(self, protocols: Sequence[EvalProtocol]) -> int:
-        """The processes for some protocols."""
-        metrics = (metric for protocol in protocols for metric in protocol.metrics)
-        if not all(type(metric).__module__.startswith("gcg_bench.") for metric in metrics):
-            return 1
+        Args:
+            protocols: what will be measured.
+            parts: of the split.
+            rows: the folder that takes their rows; None where they stay in memory.
+
+        Raises:
+            BadOption: a metric from outside this package, on a cluster.
+            EnvironmentProblem: no cluster answers.
+        """
+        outside = _from_outside(protocols)
+        if self.cluster is not None and outside is not None:
+            raise BadOption(
+                f"the metric {outside} is from outside gcg-bench, and the nodes of a cluster may"
+                " have another one: leave out --on"
+            )
+        if self.cluster is not None and parts > 1:
+            from gcg_bench.execution.ray_parts import parts_on_ray
+
+            return parts_on_ray(replace(self.cluster, models=self.jobs), folder=rows)
+        jobs = 1 if outside is not None else min(self._processes, parts)
+        return nullcontext(partial(_side_by_side, jobs) if jobs > 1 else map)
+
+    @property
+    def _processes(self) -> int:
         return self.jobs or min(_MOST_JOBS, len(os.sched_getaffinity(0)))
 
 
 def stored_from(division: Division) -> int:
     """Bytes of annotation files from which on samples stay in them: all, where parts are asked."""
-    return _LARGE_FILE if division.size is None else 0
+    return _LARGE_FILE if division.size is None and division.cluster is None else 0
+
+
+def _from_outside(protocols: Sequence[EvalProtocol]) -> str | None:
+    """The first metric of protocols that is not of this package."""
+    for metric in (metric for protocol in protocols for metric in protocol.metrics):
+        if not type(metric).__module__.startswith("gcg_bench."):
+            return metric.name
+    return None
 
 
 def _not_divided(protocol: EvalProtocol) -> str | None:

@@ -56,16 +56,17 @@ def score(
     chosen = tuple(task.protocols if protocols is None else protocols)
     division = division or Division()
     split = split_of(dataset.samples, predictions, chosen, division)
-    several = len(split) > 1
-    return score_split(
-        split,
-        chosen,
-        Facts(measured_on(dataset, missing), given, references_digest(dataset), label),
-        resampling or Resampling(),
-        rows=RowStore.temporary(division.folder) if several else RowStore(None),
-        mapper=division.mapper(chosen, parts=len(split)),
-        bar=division.bar,
-    )
+    rows = RowStore.temporary(division.folder) if len(split) > 1 else RowStore(None)
+    with division.mapper(chosen, parts=len(split), rows=rows.folder) as mapper:
+        return score_split(
+            split,
+            chosen,
+            Facts(measured_on(dataset, missing), given, references_digest(dataset), label),
+            resampling or Resampling(),
+            rows=rows,
+            mapper=mapper,
+            bar=division.bar,
+        )
 
 
 def measured_on(dataset: Dataset, missing: Missing = "error") -> MeasuredOn:

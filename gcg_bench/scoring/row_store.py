@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 import numpy as np
 
@@ -63,8 +64,11 @@ class RowStore:
             return
         if self.folder is None:
             self._kept[kind, part] = rows
-        else:
-            tables.write(self.folder / f"{kind}.{part:06}.parquet", rows)
+            return
+        # a part may be measured twice at a time, when its node is only thought to be lost
+        unfinished = self.folder / f".{kind}.{part:06}.{uuid4().hex}"
+        tables.write(unfinished, rows)
+        unfinished.replace(self.folder / f"{kind}.{part:06}.parquet")
 
     def parts(self, kind: str) -> Iterator[Mapping[str, Rows]]:
         """The rows of each part that has some."""

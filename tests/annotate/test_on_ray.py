@@ -13,7 +13,7 @@ from gcg_bench.annotate import on_ray, running, sources
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.status import status_of
 from gcg_bench.errors import BadOption, EnvironmentProblem
-from gcg_bench.execution.ray_cluster import Cluster
+from gcg_bench.execution.cluster import Cluster
 
 RECIPE = Recipe("small", "for tests", (Step("drawings"), Step("blobs")))
 
