@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gcg_bench.annotate.folder import (
-    IMAGES,
-    RECIPE,
+from gcg_bench.annotate.folder import RECIPE, AnnotationFolder
+from gcg_bench.annotate.listing import FAILED, IMAGES
+from gcg_bench.annotate.running import WHOLE, shard_name
+from gcg_bench.annotate.stage_lines import (
+    ASIDE,
+    SHARD_FILES,
     STAGE,
     STAGES,
-    AnnotationFolder,
     StageLine,
     stage_lines,
+    write_lines,
 )
-from gcg_bench.annotate.running import WHOLE, shard_name
 from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.runs.files import make_folder
@@ -44,7 +46,8 @@ def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
             if (part.folder / name).read_bytes() != (first.folder / name).read_bytes():
                 raise RunConflict(
                     f"{part.folder}: {name} is not that of {first.folder}; shards have the same"
-                    " images, recipe and version of gcg-bench"
+                    " images, recipe and version of gcg-bench. Where a file was mended, give"
+                    " --retry-failed to all shards"
                 )
     for position, stage in enumerate(first.stage_folders):
         indexes = [stage_lines(part.stage_folders[position]) for part in parts]
@@ -53,7 +56,13 @@ def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
         make_folder(target)
         _copy(stage / STAGE, target / STAGE)
         ordered = [lines[image.id] for image in first.images if image.id in lines]
-        _write_lines(ordered, target / f"{shard_name(WHOLE)}.jsonl")
+        _write_all(ordered, target / f"{shard_name(WHOLE)}.jsonl")
+        _join_failed(
+            [part.stage_folders[position] for part in parts],
+            f"{ASIDE}{SHARD_FILES}",
+            target / f"{ASIDE}{shard_name(WHOLE)}.jsonl",
+        )
+    _join_failed([part.folder for part in parts], FAILED, out / FAILED)
     for name in (IMAGES, RECIPE):
         _copy(first.folder / name, out / name)
     return AnnotationFolder(out)
@@ -70,15 +79,16 @@ def _joined(indexes: Sequence[dict[str, StageLine]]) -> dict[str, StageLine]:
     return lines
 
 
-def _write_lines(lines: Sequence[StageLine], file: Path) -> None:
-    def fill(draft: Path) -> None:
-        with draft.open("wb") as out:
-            for line in lines:
-                with line.file.open("rb") as stream:
-                    stream.seek(line.start)
-                    out.write(stream.read(line.length))
+def _write_all(lines: Sequence[StageLine], file: Path) -> None:
+    replace_with(file, lambda draft: write_lines(lines, draft))
 
-    replace_with(file, fill)
+
+def _join_failed(folders: Sequence[Path], pattern: str, target: Path) -> None:
+    """Joins the files of lines that were set aside, each line once; none where there is none."""
+    files = [file for folder in folders for file in sorted(folder.glob(pattern))]
+    lines = dict.fromkeys(line for file in files for line in file.read_bytes().splitlines(True))
+    if lines:
+        replace_with(target, lambda draft: _write(draft, b"".join(lines)))
 
 
 def _copy(source: Path, target: Path) -> None:

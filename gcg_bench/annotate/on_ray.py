@@ -14,21 +14,13 @@ from time import monotonic, sleep
 from typing import Any
 
 from gcg_bench import __version__
-from gcg_bench.annotate.folder import (
-    STAGES,
-    AnnotationFolder,
-    create_or_resume,
-    recorded_hash,
-    refuse_other_images,
-)
+from gcg_bench.annotate.folder import AnnotationFolder, create_or_resume, recorded_hash
+from gcg_bench.annotate.listing import refuse_other_images
+from gcg_bench.annotate.preparing import Message, refuse_empty_shards
 from gcg_bench.annotate.recipes import Recipe
-from gcg_bench.annotate.running import (
-    Message,
-    annotate_shard,
-    refuse_empty_shards,
-    shard_name,
-)
+from gcg_bench.annotate.running import annotate_shard, shard_name
 from gcg_bench.annotate.sources import Source
+from gcg_bench.annotate.stage_lines import OUTPUT, STAGES
 from gcg_bench.errors import EnvironmentProblem, GcgBenchError, RunLocked
 from gcg_bench.execution.cluster import Cluster
 from gcg_bench.execution.process import rebuilt
@@ -210,7 +202,7 @@ class _Lines:
             for file in stage.glob("shard-*.jsonl"):
                 for line in self._complete(file):
                     # quotes inside of ids and messages are escaped
-                    is_output = b'", "output": ' in line
+                    is_output = f'", "{OUTPUT}": '.encode("ascii") in line
                     self.seen += 1 if is_output else len(self._stages) - position
         return self.seen - before
 

@@ -6,7 +6,7 @@ run again.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,34 +14,33 @@ from time import perf_counter
 from typing import Any
 
 from gcg_bench.annotate import stages
-from gcg_bench.annotate.folder import (
-    STAGE,
-    STAGES,
-    AnnotationFolder,
-    StageLine,
-    create_or_resume,
-    recorded_hash,
-    scene_of,
-    stage_lines,
-)
+from gcg_bench.annotate.folder import AnnotationFolder, recorded_hash
+from gcg_bench.annotate.preparing import Message, images_of, prepare, refuse_empty_shards
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.recorded import refuse_other_stage
 from gcg_bench.annotate.scene_json import changed_json, with_changes
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.annotate.sources import Source, SourceImage
+from gcg_bench.annotate.stage_lines import (
+    OUTPUT,
+    STAGE,
+    STAGES,
+    StageLine,
+    scene_of,
+    shard_lock,
+    stage_lines,
+)
 from gcg_bench.annotate.stages import Refused, Stage
-from gcg_bench.errors import BadData, BadOption
+from gcg_bench.errors import BadData
 from gcg_bench.execution.isolation import attempted
 from gcg_bench.execution.truncation import truncated
 from gcg_bench.files.fields import kind
 from gcg_bench.files.paths import without_folders
 from gcg_bench.predictions.phrases import json_line
 from gcg_bench.runs.files import append_line, open_for_append, repair_last_line
-from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.shards import Shard
 from gcg_bench.types import Bar, Picture, no_bar
 
-Message = Callable[[str], None]
 Outcome = Scene | Refused | str
 """A scene, a refusal, or the message of an error."""
 
@@ -55,6 +54,7 @@ def annotate(
     *,
     shard: Shard = WHOLE,
     device: str = "auto",
+    retry_failed: bool = False,
     bar: Bar = no_bar,
     message: Message = print,
 ) -> AnnotationFolder:
@@ -66,6 +66,7 @@ def annotate(
         folder: the annotation; made when it does not exist.
         shard: every image by default.
         device: where models run, see `machine.device_named`.
+        retry_failed: images of the shard that failed before are asked again.
         bar: a progress bar.
         message: takes what the user should know meanwhile.
 
@@ -78,18 +79,8 @@ def annotate(
     refuse_empty_shards(source, shard.count)
     if recorded_hash(folder) != recipe.hash:  # weights of a run that is continued were there
         recipe.find()
-    create_or_resume(folder, source, recipe)
+    prepare(source, recipe, folder, shard, retry_failed=retry_failed, message=message)
     return annotate_shard(source, recipe, folder, shard, device=device, bar=bar, message=message)
-
-
-def refuse_empty_shards(source: Source, count: int) -> None:
-    """Refuses more shards than there are images.
-
-    Raises:
-        BadOption: there are fewer images than shards.
-    """
-    if len(source.images) < count:
-        raise BadOption(f"{count} shards of {len(source.images)} images: a shard needs one")
 
 
 def annotate_shard(
@@ -108,8 +99,8 @@ def annotate_shard(
         RunLocked: another process annotates this shard.
         GcgBenchError: a stage cannot be loaded.
     """
-    mine = source.images[shard.number - 1 :: shard.count]
-    lock = Lock(folder / f".lock-{shard_name(shard)}")
+    mine = images_of(source, shard)
+    lock = shard_lock(folder, shard_name(shard))
     try:
         indexes: list[dict[str, StageLine]] = []
         named = zip(recipe.steps, recipe.folders(), recipe.hashes(), strict=True)
@@ -175,7 +166,7 @@ class _Work:
 
     def _has_output(self, index: Mapping[str, StageLine], id_: str) -> bool:
         line = index.get(id_)
-        return line is not None and line.kind == "output"
+        return line is not None and line.kind == OUTPUT
 
     def _batch(self, stage: Stage, images: Sequence[SourceImage], handle: int) -> int:
         """Runs a batch and appends the lines that were not there; how many these are."""

@@ -1,7 +1,6 @@
 """annotate: captions with phrases and masks for a folder of images, by models."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from gcg_bench.cli import annotate_measure
 from gcg_bench.cli.annotate_ray import chosen_cluster, placed
 from gcg_bench.cli.annotate_recipes import recipes
 from gcg_bench.cli.annotate_review import apply, review
+from gcg_bench.cli.annotate_source import RunOptions, source_of
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
 from gcg_bench.cli.options import as_json, data_root, given, limit, quiet
 from gcg_bench.errors import BadOption, MissingData
@@ -45,25 +45,6 @@ def annotate() -> None:
     """
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """What is annotated, how and where."""
-
-    images: Path | None
-    out: Path
-    recipe: str
-    changes: tuple[str, ...]
-    dataset: str | None
-    split: str | None
-    shard: str | None
-    on: str | None
-    shards: int | None
-    device: str
-    limit: int | None
-    data_root: Path | None
-    image_license: str
-
-
 @annotate.command(DEFAULT)
 @click.argument("images", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -93,6 +74,12 @@ class RunOptions:
 )
 @placed
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Ask the images again that failed in DIR, where their file was mended too. Their lines are"
+    " kept in files failed-*.",
+)
 @click.option("--image-license", default="", help="The licence of the images, for the card.")
 @limit
 @data_root
@@ -106,6 +93,7 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     is 1 when there are such images.
     """
     from gcg_bench.annotate.on_ray import annotate_on_ray
+    from gcg_bench.annotate.preparing import prepare
     from gcg_bench.annotate.recipe_changes import with_settings
     from gcg_bench.annotate.recipes import load_recipe
     from gcg_bench.annotate.running import WHOLE, annotate
@@ -115,20 +103,25 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
         raise BadOption("give IMAGES, a folder of images, or --dataset NAME and --split SPLIT")
     recipe = with_settings(load_recipe(options.recipe), options.changes)
     cluster = chosen_cluster(options.on, options.shards, options.shard)
-    source = _source(options)
+    source = source_of(options)
     if source.left_out:
         what = "files that are no images and links to folders, left out"
         say(f"{what}: {len(source.left_out)}", quiet=quiet)
-    out, device, bar = options.out, options.device, partial(progress, quiet=quiet)
-    message = partial(say, quiet=quiet)
+    out = options.out
+    again, message = options.retry_failed, partial(say, quiet=quiet)
+    shared: dict[str, Any] = {
+        "device": options.device,
+        "bar": partial(progress, quiet=quiet),
+        "message": message,
+    }
     if cluster is None:
         shard = WHOLE if options.shard is None else Shard.parse(options.shard)
-        folder = annotate(source, recipe, out, shard=shard, device=device, bar=bar, message=message)
+        folder = annotate(source, recipe, out, shard=shard, retry_failed=again, **shared)
     else:
-        again = partial(_source, options)
-        folder = annotate_on_ray(
-            source, again, recipe, out, cluster, device=device, bar=bar, message=message
-        )
+        if again:
+            prepare(source, recipe, out, WHOLE, retry_failed=True, message=message)
+        listed = partial(source_of, replace(options, retry_failed=False))  # the list is new by then
+        folder = annotate_on_ray(source, listed, recipe, out, cluster, **shared)
     _finish(folder, source.data, options, quiet=quiet)
     return _show(folder, as_json=as_json)
 
@@ -226,41 +219,6 @@ def status(folder: Path, *, as_json: bool) -> int:
     from gcg_bench.annotate.folder import AnnotationFolder
 
     return _show(AnnotationFolder(folder), as_json=as_json)
-
-
-def _source(options: RunOptions) -> Any:
-    """The images that the options name."""
-    from gcg_bench.annotate import sources
-    from gcg_bench.annotate.folder import IMAGES, read_images
-    from gcg_bench.data import load_dataset
-
-    listed = read_images(options.out / IMAGES) if (options.out / IMAGES).is_file() else ()
-    if options.dataset is not None:
-        name, split = options.dataset, options.split
-        if split is None:
-            raise BadOption(f"give the --split of {name} that is annotated, e.g. --split val")
-        data = load_dataset(name, split, options.data_root, limit=options.limit)
-        return sources.of_dataset(data, known={image.id: image for image in listed})
-    if options.limit is not None:
-        raise BadOption("--limit is for --dataset; of IMAGES give a folder with fewer images")
-    assert options.images is not None
-    known = {image.file: image for image in listed if image.file and image.error is None}
-    if known:  # an image that was written after the list is read again
-        listed_at = (options.out / IMAGES).stat().st_mtime_ns
-        known = {
-            name: image
-            for name, image in known.items()
-            if _written(options.images / name) <= listed_at
-        }
-    return sources.of_folder(options.images, split=options.split or "val", known=known)
-
-
-def _written(file: Path) -> float:
-    """When a file was written, in nanoseconds; infinity where it cannot be asked."""
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return math.inf
 
 
 def _show(folder: Any, *, as_json: bool) -> int:

@@ -94,6 +94,22 @@ def append_line(handle: int, line: bytes, file: Path) -> None:
         raise EnvironmentProblem(f"{file}: a line cannot be written ({error})") from error
 
 
+def append_durably(file: Path, lines: bytes) -> None:
+    """Appends whole lines to a file, and waits until the disk has them.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written; nothing of the lines is left then.
+    """
+    handle = open_for_append(file)
+    try:
+        append_line(handle, lines, file)
+        os.fsync(handle)
+    except OSError as error:
+        raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
+    finally:
+        os.close(handle)
+
+
 def repair_last_line(file: Path) -> None:
     """Makes a file of JSON lines end in a line break: an incomplete last line is removed.
 

@@ -4,14 +4,12 @@ RUN/failed.jsonl    the lines that were set aside, as they were; a query that fa
                     times has several lines
 """
 
-import os
 from pathlib import Path
 
-from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.json import numbered_lines, parse_json
 from gcg_bench.predictions.run_parts import run_parts
-from gcg_bench.runs.files import append_line, open_for_append, remove
+from gcg_bench.runs.files import append_durably, remove
 from gcg_bench.runs.run import Run
 
 FAILED_FILE = "failed.jsonl"
@@ -40,7 +38,7 @@ def _set_aside(run: Run, file: Path) -> int:
     kept, failed = _kept_and_failed(file)
     if not failed:
         return 0
-    _append(run.folder / FAILED_FILE, b"".join(failed))
+    append_durably(run.folder / FAILED_FILE, b"".join(failed))
     for protocol in run.protocols():
         remove(run.folder / protocol / "scores.json")
     replace_with(file, lambda draft: _write(draft, kept))
@@ -56,17 +54,6 @@ def _kept_and_failed(file: Path) -> tuple[list[bytes], list[bytes]]:
         is_failed = isinstance(record, dict) and record.get("error") is not None
         (failed if is_failed else kept).append(line)
     return kept, failed
-
-
-def _append(file: Path, lines: bytes) -> None:
-    handle = open_for_append(file)
-    try:
-        append_line(handle, lines, file)
-        os.fsync(handle)
-    except OSError as error:
-        raise EnvironmentProblem(f"{file}: cannot be written ({error})") from error
-    finally:
-        os.close(handle)
 
 
 def _write(draft: Path, lines: list[bytes]) -> None:

@@ -35,6 +35,25 @@ def test_photographs_are_refused_and_counted(run, photographs, tmp_path):
     assert "no image has a caption yet" in err
 
 
+def test_mended_files_are_asked_again_with_one_option(run, tmp_path):
+    folder, out = tmp_path / "drawings", tmp_path / "out"
+    folder.mkdir()
+    pixels = np.full((40, 60, 3), 255, dtype=np.uint8)
+    pixels[10:25, 10:25] = (255, 0, 0)
+    Image.fromarray(pixels).save(folder / "a.png")
+    (folder / "b.png").write_bytes(b"\x89PNG")
+    command = ("annotate", folder, "-o", out, "--quiet", "--json")
+    assert run(*command)[0] == 1
+    Image.fromarray(pixels).save(folder / "b.png")
+    code, said, _ = run(*command)  # it stays failed, as in a run
+    assert (code, [one["image"] for one in json.loads(said)["lost"]]) == (1, ["b"])
+    code, said, _ = run(*command, "--retry-failed")
+    assert (code, json.loads(said)["finished"]) == (0, 2)
+    rows = [json.loads(line) for line in (out / "val.jsonl").read_text().splitlines()]
+    assert rows[0]["captions"] == rows[1]["captions"]
+    assert rows[0]["captions"][0]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

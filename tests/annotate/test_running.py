@@ -216,6 +216,146 @@ def test_merged_shards_are_the_files_of_one_machine(images, said, tmp_path):
         merge([parts[0], other], tmp_path / "mixed")
 
 
+def aside(out, stage="01-said"):
+    """The ids of the lines of a stage that were set aside."""
+    file = out / "stages" / stage / f"failed-{SHARD}"
+    return [json.loads(line)["id"] for line in file.read_text().splitlines()]
+
+
+def test_failed_images_are_asked_again(images, said, tmp_path, monkeypatch):
+    whole = content(run(images, two_steps(said), tmp_path / "whole").folder)
+    out = tmp_path / "out"
+    recipe, mended = two_steps(said), said.Said.run
+
+    def failing(self, scenes, pictures):
+        if {"2", "inner/3"} & {scene.image_id for scene in scenes}:
+            raise ValueError("not today")
+        return mended(self, scenes, pictures)
+
+    monkeypatch.setattr(said.Said, "run", failing)
+    assert len(status_of(run(images, recipe, out)).lost) == 2
+    monkeypatch.setattr(said.Said, "run", mended)
+    said.ASKED.clear()
+    assert len(status_of(run(images, recipe, out)).lost) == 2  # failed images stay failed
+    assert said.ASKED == []
+    messages = []
+    source = sources.of_folder(images)
+    folder = annotate(source, recipe, out, retry_failed=True, message=messages.append)
+    assert messages[0] == "failed before, asked again: 2 (what failed is in files failed-*)"
+    assert status_of(folder).lost == ()
+    assert list(folder.scenes()) == list(AnnotationFolder(tmp_path / "whole").scenes())
+    assert aside(out) == ["2", "inner/3"]
+    kept = content(out)
+    assert set(kept) - set(whole) == {f"stages/01-said/failed-{SHARD}"}
+    # nothing failed now: nothing is said, asked or written
+    said.ASKED.clear()
+    annotate(source, recipe, out, retry_failed=True, message=messages.append)
+    assert not any("asked again" in message for message in messages[1:])
+    assert (said.ASKED, content(out)) == ([], kept)
+
+
+def test_what_was_refused_is_not_asked_again(images, said, tmp_path):
+    recipe = two_steps(said, fail=("2",), refuse=("inner/3",))
+    run(images, recipe, tmp_path / "out")
+    said.ASKED.clear()
+    folder = run(images, recipe, tmp_path / "out", retry_failed=True)
+    assert {id_ for _, id_ in said.ASKED} == {"0", "2", "4"}  # the batch of the failed image
+    assert [(id_, reason) for id_, _, reason in status_of(folder).lost] == [
+        ("2", "ValueError: no 2"),
+        ("inner/3", "not this one"),
+    ]
+    assert aside(tmp_path / "out") == ["2"]
+
+
+def test_a_file_that_was_mended_is_annotated(images, said, tmp_path):
+    good = (images / "4.png").read_bytes()
+    (images / "4.png").write_bytes(good[:10])  # cannot be read
+    out = tmp_path / "out"
+    assert [one[:2] for one in status_of(run(images, two_steps(said), out)).lost] == [
+        ("4", "images")
+    ]
+    (images / "4.png").write_bytes(good)
+    with pytest.raises(RunConflict, match=r"1 differ, the first is '4'.*--retry-failed"):
+        run(images, two_steps(said), out)
+    messages = []
+    source = sources.of_folder(images)
+    folder = annotate(source, two_steps(said), out, retry_failed=True, message=messages.append)
+    assert messages[0].startswith("failed before, asked again: 1 (")
+    assert status_of(folder).lost == ()
+    whole = run(images, two_steps(said), tmp_path / "whole")
+    assert list(folder.scenes()) == list(whole.scenes())
+    assert (out / "images.jsonl").read_bytes() == (tmp_path / "whole/images.jsonl").read_bytes()
+    [line] = (out / "failed.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(line)["error"].startswith("not an image that can be read")
+
+
+def test_nothing_that_was_said_of_another_file_is_kept(images, said, tmp_path, monkeypatch):
+    """The second stage fails at pixels that the first one could use."""
+    recipe, mended = two_steps(said), said.Said.run
+
+    def failing(self, scenes, pictures):
+        if any(scene.caption == "hello 40" for scene in scenes):
+            raise ValueError("a bad file")
+        return mended(self, scenes, pictures)
+
+    monkeypatch.setattr(said.Said, "run", failing)
+    out = tmp_path / "out"
+    run(images, recipe, out)
+    Image.fromarray(np.full((4, 5, 3), 90, dtype=np.uint8)).save(images / "4.png")
+    folder = run(images, recipe, out, retry_failed=True)
+    [caption] = [scene.caption for scene in folder.scenes() if scene.image_id == "4"]
+    assert caption == "hello 90 hello 90"
+    assert (aside(out), aside(out, "02-again")) == (["4"], ["4"])
+    # the file of an image that did not fail is still that of another image
+    Image.fromarray(np.full((4, 5, 3), 80, dtype=np.uint8)).save(images / "2.png")
+    with pytest.raises(RunConflict, match=r"1 differ, the first is '2'.*the images of before"):
+        run(images, recipe, out, retry_failed=True)
+
+
+def test_failed_images_of_another_number_of_shards(images, said, tmp_path, monkeypatch):
+    recipe, mended = two_steps(said), said.Said.run
+
+    def failing(self, scenes, pictures):
+        raise ValueError("not today")
+
+    monkeypatch.setattr(said.Said, "run", failing)
+    out = tmp_path / "out"
+    for number in (1, 2):
+        run(images, recipe, out, shard=Shard(2, number))
+    monkeypatch.setattr(said.Said, "run", mended)
+    folder = run(images, recipe, out, shard=Shard(3, 1), retry_failed=True)
+    # of three shards the first has the ids 0, 6 and inner/5
+    assert [scene.image_id for scene in folder.scenes()] == ["0", "6", "inner/5"]
+    assert len(status_of(folder).lost) == 4
+    folder = run(images, recipe, out, retry_failed=True)
+    whole = run(images, recipe, tmp_path / "whole")
+    assert list(folder.scenes()) == list(whole.scenes())
+
+
+def test_merged_shards_keep_what_was_set_aside(images, said, tmp_path, monkeypatch):
+    recipe = two_steps(said, fail=("2", "inner/3"))
+    parts = []
+    for number in (1, 2):
+        for again in (False, True):
+            part = run(
+                images, recipe, tmp_path / str(number), shard=Shard(2, number), retry_failed=again
+            )
+        parts.append(part.folder)
+    merged = merge(parts, tmp_path / "merged").folder
+    assert sorted(aside(merged)) == ["2", "inner/3"]
+
+
+def test_a_file_that_was_written_anew_meanwhile(images, said, tmp_path):
+    folder = run(images, two_steps(said), tmp_path / "out")
+    scenes = folder.scenes()
+    next(scenes)
+    file = folder.stage_folders[0] / SHARD
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[1:]))
+    with pytest.raises(RunConflict, match=r"written anew by another command.*same command again"):
+        list(scenes)
+
+
 def test_other_images_are_refused(images, said, tmp_path):
     run(images, two_steps(said), tmp_path / "out")
     (images / "0.png").rename(images / "8.png")
