@@ -9,10 +9,13 @@ from gcg_bench.annotate.review.result import Result, result_of
 from gcg_bench.annotate.status import status_of
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem
+from gcg_bench.files import paths
 from gcg_bench.pipeline.evaluate import predicted
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec
+from gcg_bench.predictions.run_parts import run_parts
 from gcg_bench.runs import Run
-from gcg_bench.types import Prediction, Query
+from gcg_bench.runs.files import remove
+from gcg_bench.types import Grounding, Prediction, Query
 
 RUN = "run"
 TASK = "gcg"
@@ -40,7 +43,9 @@ def write_run(
 ) -> Run:
     """The run `DIR/run` of a finished annotation after the decisions of people.
 
-    A run of another recipe or other decisions is set aside, and is used again when they are.
+    A run of another recipe or other decisions is set aside, and is used again when they are. All
+    answers are written anew when one is not what the annotation says now: an image that failed was
+    asked again, or lines were edited.
 
     Args:
         folder: the annotation of all images of the data set.
@@ -58,12 +63,42 @@ def write_run(
     if result.digest:
         decoding["decisions"] = result.digest
     _set_aside(place, decoding)
+    model = _Annotations(result)
+    if Run.is_run(place) and not _is_current(Run.open(place), model, data):
+        _empty(Run.open(place))
     settings = {"model": f"annotate:{folder.recipe['recipe']}", "decoding": decoding}
-    spec = EvaluationSpec(
-        model=_Annotations(result), data=DataSpec(dataset=data), out=place, settings=settings
-    )
+    spec = EvaluationSpec(model=model, data=DataSpec(dataset=data), out=place, settings=settings)
     with predicted(spec, message=message) as (_, run):
         return run
+
+
+def _is_current(run: Run, model: _Annotations, data: Dataset) -> bool:
+    """Whether the answers of a run are the first, or all, of those that the model gives now."""
+    now = model.answer(sample.query for sample in data.samples)
+    for before in run.predictions():
+        answer = next(now, None)
+        if answer is None or _told(before) != _told(answer):
+            return False
+    return True
+
+
+def _told(prediction: Prediction) -> tuple[str, Grounding | None, str | None]:
+    """What is compared of a prediction; a run holds errors without folders."""
+    error = prediction.error
+    return (
+        prediction.id,
+        prediction.grounding,
+        None if error is None else paths.without_folders(error),
+    )
+
+
+def _empty(run: Run) -> None:
+    """Removes the scores and the predictions of a run, the last ones first."""
+    with run.locked():
+        for protocol in run.protocols():
+            remove(run.folder / protocol / "scores.json")
+        for file in reversed(run_parts(run.folder)):
+            remove(file)
 
 
 def _set_aside(place: Path, decoding: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from gcg_bench import masks
 from gcg_bench.annotate import sources, stages
 from gcg_bench.annotate.as_run import write_run
 from gcg_bench.annotate.exporting import write_dataset, write_grand
+from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.running import annotate
 from gcg_bench.data import load_dataset
@@ -210,3 +211,59 @@ def test_of_a_data_set_there_is_a_run(halves, tmp_path):
     )
     write_run(folder, data, message=lambda _: None)
     assert (tmp_path / f"run.{run.settings['decoding']['recipe'][:8]}").is_dir()
+
+
+def test_the_run_is_what_the_annotation_says_now(halves, tmp_path, monkeypatch):
+    data = load_dataset("shapes", "val", limit=3)
+    first, second, third = (sample.id for sample in data.samples)
+    source = sources.of_dataset(data)
+    recipe = Recipe("halves", "", (Step("halves", halves.Settings()),))
+    one = halves.Halves.one
+    words = ["no second", "still no second"]
+
+    def failing(self, scene):
+        if scene.image_id == second:
+            raise ValueError(words[0])
+        return one(self, scene)
+
+    monkeypatch.setattr(halves.Halves, "one", failing)
+
+    def written(**options):
+        folder = annotate(source, recipe, tmp_path / "out", message=lambda _: None, **options)
+        run = write_run(folder, data, message=lambda _: None)
+        return {prediction.id: prediction for prediction in run.predictions()}, run
+
+    answers, run = written()
+    assert answers[second].error == "ValueError: no second"
+    scores = run.folder / "gcg.strict-2" / "scores.json"
+    scores.parent.mkdir()
+    scores.write_text("{}")
+    # nothing is new: the run with its scores stays as it is
+    before = (run.folder / "predictions.jsonl").read_bytes()
+    written()
+    assert (run.folder / "predictions.jsonl").read_bytes() == before
+    assert scores.is_file()
+    # it fails again, otherwise
+    words.pop(0)
+    answers, _ = written(retry_failed=True)
+    assert answers[second].error == "ValueError: still no second"
+    assert not scores.exists()
+    # it is mended: the run is that of an annotation that never failed
+    monkeypatch.setattr(halves.Halves, "one", one)
+    answers, _ = written(retry_failed=True)
+    assert [answer.error for answer in answers.values()] == [None] * 3
+    again = (run.folder / "predictions.jsonl").read_bytes()
+    folder = annotate(source, recipe, tmp_path / "whole", message=lambda _: None)
+    whole = write_run(folder, data, message=lambda _: None)
+    assert (whole.folder / "predictions.jsonl").read_bytes() == again
+    # a line that a person removed from the stage is no answer of the run
+    lines = tmp_path / "out" / "stages" / "01-halves" / "shard-00001-of-00001.jsonl"
+    kept = [line for line in lines.read_bytes().splitlines(True) if third.encode() not in line]
+    lines.write_bytes(b"".join(kept))
+    run = write_run(AnnotationFolder(tmp_path / "out"), data, message=lambda _: None)
+    answers = {prediction.id: prediction for prediction in run.predictions()}
+    assert {id_: answer.error for id_, answer in answers.items()} == {
+        first: None,
+        second: None,
+        third: "not annotated",
+    }
