@@ -358,7 +358,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, options, message):
 
 
 def test_a_node_without_the_folder_of_the_rows_is_refused(tmp_path):
-    demands = _Demands(str(tmp_path), __version__, tmp_path / "away", {})
+    demands = _Demands(str(tmp_path), __version__, tmp_path / "away", {}, tuple)
     (kind, text), value = work_here(demands, abs, -3)
     assert (kind, value) == ("EnvironmentProblem", None)
     assert re.search(r"node \S+ does not see \S+away, which takes the rows", text)

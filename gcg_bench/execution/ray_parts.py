@@ -37,16 +37,20 @@ class _Demands:
         version: of this package.
         folder: takes files of the parts; None where they make no files.
         environment: variables that are set.
+        begin: called before the function.
     """
 
     start: str
     version: str
     folder: Path | None
     environment: dict[str, str]
+    begin: Callable[[], object]
 
 
 @contextmanager
-def parts_on_ray(cluster: Cluster, *, folder: Path | None) -> Iterator[Apply]:
+def parts_on_ray(
+    cluster: Cluster, *, folder: Path | None, begin: Callable[[], object] = tuple
+) -> Iterator[Apply]:
     """Connects with a cluster; gives what applies a function to parts there.
 
     Function and values are sent to the nodes; the function is sent once. What it raises of this
@@ -55,6 +59,7 @@ def parts_on_ray(cluster: Cluster, *, folder: Path | None) -> Iterator[Apply]:
     Args:
         cluster: where tasks work; its `models` are the tasks at a time, by default one a core.
         folder: takes files of the parts; all nodes must see it.
+        begin: called on a node before the function; an importable one.
 
     Raises:
         EnvironmentProblem: Ray is not installed, no cluster answers, a node does not see the
@@ -64,7 +69,7 @@ def parts_on_ray(cluster: Cluster, *, folder: Path | None) -> Iterator[Apply]:
         cleanup.callback(join(cluster.address))
         room, gpus = room_for(cluster, "cpu")
         hidden = hidden_devices(gpus, "cpu")
-        demands = _Demands(str(anchored(Path())), __version__, folder, hidden)
+        demands = _Demands(str(anchored(Path())), __version__, folder, hidden, begin)
         yield partial(_applied, demands, cluster.models or room)
 
 
@@ -119,6 +124,7 @@ def work_here(
                 f"node {os.uname().nodename} does not see {demands.folder}, which takes the rows:"
                 " score a run (--out RUN makes one) in a folder that all nodes share"
             )
+        demands.begin()
         return None, function(value)
     except GcgBenchError as error:
         return (type(error).__name__, str(error)), None

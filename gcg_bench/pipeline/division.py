@@ -21,6 +21,7 @@ from gcg_bench.scoring.rows import first_asked
 from gcg_bench.scoring.score import Mapper
 from gcg_bench.scoring.split import Split
 from gcg_bench.tasks import EvalProtocol
+from gcg_bench.text.meteor import leave_cores
 from gcg_bench.types import Bar, Prediction, Sample, no_bar
 
 LARGE = 20_000
@@ -107,7 +108,9 @@ class Division:
         if self.cluster is not None and parts > 1:
             from gcg_bench.execution.ray_parts import parts_on_ray
 
-            return parts_on_ray(replace(self.cluster, models=self.jobs), folder=rows)
+            return parts_on_ray(
+                replace(self.cluster, models=self.jobs), folder=rows, begin=leave_cores
+            )
         jobs = 1 if outside is not None else min(self._processes, parts)
         return nullcontext(partial(_side_by_side, jobs) if jobs > 1 else map)
 
@@ -206,4 +209,5 @@ def _take(function: Callable[[Any], Any]) -> None:
 
 
 def _apply(value: Any) -> Any:
+    leave_cores()
     return _function[0](value)

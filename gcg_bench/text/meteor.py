@@ -30,6 +30,17 @@ _VERSION = "1"  # changes when the same captions could give other numbers
 _SHARD_FROM = 600  # with fewer segments, starting a second METEOR takes longer than it saves
 
 
+_one_program: list[bool] = []  # not empty after `leave_cores`
+
+
+def leave_cores() -> None:
+    """From now on this process starts one program at a time: others need the other cores.
+
+    A second program takes about 2 seconds of a processor to start.
+    """
+    _one_program[:] = [True]
+
+
 def meteor_statistics(pairs: Sequence[tuple[Sequence[str], str]]) -> FloatArray:
     """The statistics of METEOR 1.5 for each segment, English, `-norm`: shape (n, 23).
 
@@ -95,7 +106,7 @@ def _segment(references: Sequence[str], hypothesis: str) -> str:
 
 def _statistics(lines: Sequence[str], programs: Programs) -> FloatArray:
     """The statistics of each line, shape (n, 23); they do not depend on the number of programs."""
-    if len(lines) < _SHARD_FROM or (os.cpu_count() or 1) < 2:
+    if len(lines) < _SHARD_FROM or _one_program or (os.cpu_count() or 1) < 2:
         return _meteor(lines, programs)
     halves = lines[: len(lines) // 2], lines[len(lines) // 2 :]
     with ThreadPoolExecutor(2) as pool, programs:

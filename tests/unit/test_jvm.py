@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from gcg_bench.errors import EnvironmentProblem
 from gcg_bench.text import java, meteor
+from gcg_bench.text.child_process import Programs
 
 pytestmark = pytest.mark.starts_java
 
@@ -240,3 +242,20 @@ time.sleep(5)
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_process_beside_others_starts_one_program_of_meteor(monkeypatch):
+    given = []
+
+    def counted(lines, programs):
+        given.append(len(lines))
+        return np.zeros((len(lines), meteor.METEOR_NUMBERS))
+
+    monkeypatch.setattr(meteor, "_one_program", [])
+    monkeypatch.setattr(meteor, "_SHARD_FROM", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(meteor, "_meteor", counted)
+    for _ in range(2):
+        assert len(meteor._statistics(["a", "b", "c", "d"], Programs())) == 4
+        meteor.leave_cores()
+    assert given == [2, 2, 4]
