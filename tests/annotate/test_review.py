@@ -280,6 +280,85 @@ def test_two_reviewers_who_differ(tmp_path):
     assert result_of(folder).decisions["a"][1].verdict == "reject"
 
 
+def test_a_withdrawn_decision_counts_no_longer(run, tmp_path):
+    """9 phrases: 7 accepted, 2 rejected; then an accept and a reject are withdrawn: 6 of 7."""
+    folder = nine(tmp_path)
+    scenes = [replace(SCENE, image_id=name) for name in "abc"]
+    made = [
+        decided(scenes[k // 3], k % 3, "reject" if k in (4, 8) else "accept", sampled=True)
+        for k in range(9)
+    ]
+    sample = {"sample": (100, 0), "reviewer": "Ana"}
+    run("annotate", "apply", "out", written(folder, tmp_path / "1.json", *made, **sample))
+    assert result_of(folder).references == "reviewed"
+    back = [decided(scenes[k // 3], k % 3, "withdrawn", sampled=True) for k in (0, 8)]
+    lacks = decided(scenes[2], None, "missing")
+    file = written(folder, tmp_path / "2.json", *back, lacks, **sample)
+    code, out, _ = run("annotate", "apply", "out", file)
+    assert code == 0
+    # Clopper and Pearson's interval of 6 of 7 is .4213 to .9964
+    assert "85.7%, 6 of 7 accepted (95% interval 42.1 to 99.6)" in out
+    assert "of a random sample of 9 of which 2 are undecided" in out
+    assert "People decided 7 of 9 phrases (77.8%), in 3 of 3 images" in out
+    assert "In 1 of the 3 images something has no phrase." in out
+    assert read_card(tmp_path / "out" / "card.md", home=None).references == "annotated"
+    rows = [json.loads(line) for line in (tmp_path / "out" / "val.jsonl").read_text().splitlines()]
+    # the phrase whose rejection was withdrawn is there again; the other rejected one is not
+    assert [len(row["phrases"]) for row in rows] == [3, 2, 3]
+    nothing = replace(lacks, verdict="withdrawn", words="")
+    take(folder, [written(folder, tmp_path / "3.json", nothing, **sample)])
+    assert result_of(folder).measures.missing == 0
+
+
+def test_who_withdraws_takes_back_his_or_her_own_decision(tmp_path):
+    folder = nine(tmp_path)
+
+    def said(number, verdict, reviewer):
+        file = tmp_path / f"{number}.json"
+        take(folder, [written(folder, file, decided(SCENE, 1, verdict), reviewer=reviewer)])
+        found = result_of(folder)
+        decision = found.decisions.get("a", {}).get(1)
+        return None if decision is None else decision.verdict, dict(found.reviewers)
+
+    assert said(1, "withdrawn", "Cy") == (None, {})  # there was nothing to withdraw
+    assert said(2, "accept", "Ana") == ("accept", {"Ana": 1})
+    assert said(3, "reject", "Bo") == ("reject", {"Ana": 1, "Bo": 1})
+    assert len(result_of(folder).measures.agreement) == 1
+    assert said(4, "withdrawn", "Bo") == ("accept", {"Ana": 1})
+    assert result_of(folder).measures.agreement == ()
+    assert said(5, "wrong_mask", "Bo") == ("wrong_mask", {"Ana": 1, "Bo": 1})
+    assert said(6, "withdrawn", "Ana") == ("wrong_mask", {"Bo": 1})
+    assert len((tmp_path / "out" / "decisions.jsonl").read_text().splitlines()) == 6
+
+
+def test_the_status_says_how_far_the_review_is(run, tmp_path):
+    folder = nine(tmp_path)
+    assert "review" not in run("annotate", "status", "out")[1]
+    first, second = decided(SCENE, 0, "accept"), decided(SCENE, 1, "reject")
+    files = [
+        written(folder, tmp_path / "1.json", first, second, reviewer="Ana"),
+        written(folder, tmp_path / "2.json", first),
+    ]
+    take(folder, files)
+    code, out, _ = run("annotate", "status", "out")
+    assert code == 0
+    assert "review: 2 of 9 phrases decided ((no name) 1, Ana 2)\n" in out
+    captions = [replace(SCENE, image_id=name, caption=CAPTION.upper()) for name in "abc"]
+    again = annotation(tmp_path / "out", *captions)
+    message = "review: 3 decisions of 2 files do not count: captions, masks or the recipe are not"
+    code, out, _ = run("annotate", "status", "out")
+    assert message in out
+    assert "phrases decided" not in out
+    take(again, [written(again, tmp_path / "3.json", reviewer="Ana")])
+    code, out, _ = run("annotate", "status", "out", "--json")
+    assert json.loads(out)["review"] == {
+        "phrases": 9,
+        "decided": 0,
+        "reviewers": {},
+        "outdated": {"files": 2, "decisions": 3},
+    }
+
+
 def test_missing_is_of_the_image(tmp_path):
     folder = nine(tmp_path)
     take(folder, [written(folder, tmp_path / "d.json", decided(SCENE, None, "missing"))])

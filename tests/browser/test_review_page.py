@@ -102,6 +102,44 @@ def test_decisions_by_keyboard_change_the_result(browser, made, tmp_path):
     assert result.references == "reviewed"
 
 
+def test_a_decision_is_withdrawn_with_one_key(browser, made, tmp_path):
+    opened(browser, made)
+    for key in "aaa":
+        browser.press(key)
+    assert browser.text("#count") == "3 of 3"
+    first = decisions(browser, tmp_path).rename(tmp_path / "first.json")
+    take(made, [first])
+    assert result_of(made).measures.accepted == 3
+    # a new page, on which nobody has decided anything
+    opened(browser, made)
+    browser.press("n")
+    browser.press("x")
+    assert browser.text("#status") == "a cat: withdrawn."
+    assert browser.text("#words") == "a cat"
+    assert "withdrawn" in browser.text("#chips")
+    assert (browser.text("#count"), browser.text("#count-sample")) == ("0 of 3", "0 of 3")
+    browser.press("n")
+    browser.press("x")
+    browser.press("u")
+    assert browser.text("#status") == "Undone."
+    assert "withdrawn" not in browser.text("#chips")
+    browser.press("p")
+    browser.press("p")
+    browser.press("a")  # the next undecided phrase is the one that was withdrawn
+    assert browser.text("#words") == "a cat"
+    file = decisions(browser, tmp_path)
+    assert [one.verdict for one in read_decisions(file).decisions] == ["withdrawn", "accept"]
+    take(made, [file])
+    measures = result_of(made).measures
+    assert (measures.accepted, measures.sampled_decided, measures.sampled) == (2, 2, 3)
+    # what nobody misses any more is withdrawn too
+    browser.press("m")
+    browser.one("#nothing").click()
+    assert browser.text("#is-missing") == ""
+    said = read_decisions(decisions(browser, tmp_path)).decisions[-1]
+    assert (said.phrase, said.verdict) == (None, "withdrawn")
+
+
 def test_decisions_outlive_the_page_and_are_loaded(browser, made, tmp_path):
     opened(browser, made)
     browser.press("a")
@@ -167,7 +205,7 @@ def test_all_that_can_be_done_is_reached_with_tab_and_seen_then(browser, made):
     opened(browser, made)
     browser.press("a")  # so that there is something to undo
     reached = set()
-    for _ in range(22):
+    for _ in range(23):
         browser.press(Keys.TAB)
         if browser.run("return document.activeElement === document.body"):
             break
@@ -179,6 +217,7 @@ def test_all_that_can_be_done_is_reached_with_tab_and_seen_then(browser, made):
         outline = "return getComputedStyle(document.activeElement).outlineStyle"
         assert browser.run(outline) != "none"
     wanted = {"accept", "reject", "rename", "wrong_mask", "previous", "next", "jump", "undo"}
+    wanted |= {"withdraw"}
     assert reached >= wanted | {"miss", "hide", "others", "view", "reviewer", "save", "load"}
 
 

@@ -11,8 +11,9 @@
 
 `recipe` is the hash of recipe.json, `result` the digest of captions, phrases and masks
 (`survey.Survey.digest`), `phrase` the position of a phrase in its caption. The verdict `missing` is
-of the image: its words say what no phrase names, and may be empty. `reviewer`, `seconds` and
-`new_words` are optional, the last one for verdicts other than `rename` only.
+of the image: its words say what no phrase names, and may be empty. `withdrawn` takes back what the
+same reviewer said before of the phrase or image. `reviewer`, `seconds` and `new_words` are
+optional, the last one for verdicts other than `rename` only.
 """
 
 import hashlib
@@ -30,8 +31,9 @@ from gcg_bench.files.json import read_json
 
 FORMAT, VERSION = "gcg-bench review", 1
 ACCEPT, REJECT, RENAME, WRONG_MASK, MISSING = "accept", "reject", "rename", "wrong_mask", "missing"
+WITHDRAWN = "withdrawn"
 VERDICTS = (ACCEPT, REJECT, RENAME, WRONG_MASK)
-"""What a person says of a phrase; `missing` is said of an image."""
+"""What a person says of a phrase; `missing` is said of an image, `withdrawn` of both."""
 
 MOST = 1_000_000
 """Decisions of a file, and the largest sample."""
@@ -51,7 +53,7 @@ class Decision:
     Attributes:
         image: the image's id.
         phrase: the position of the phrase in the caption's phrases; None for the image.
-        verdict: one of VERDICTS; `missing` for the image.
+        verdict: one of VERDICTS; `missing` for the image; `withdrawn`.
         words: of the phrase, as they were shown; for `missing` what is missing.
         span: the characters of the caption that are the words; None for the image.
         new_words: in their place, for `rename`; None otherwise.
@@ -171,7 +173,7 @@ def decisions_of(value: Any, file: object) -> DecisionFile:
 def _decision(part: Record) -> Decision:
     part.image = part.text("image", empty=False)
     verdict = part.text("verdict")
-    known = (*VERDICTS, MISSING)
+    known = (*VERDICTS, MISSING, WITHDRAWN)
     if verdict not in known:
         raise part.bad("verdict", f"is {verdict[:40]!r}, should be one of {', '.join(known)}")
     seconds = part.number("seconds") if part.has("seconds") else None
@@ -179,10 +181,9 @@ def _decision(part: Record) -> Decision:
         raise part.bad("seconds", "is negative")
     words = part.text("words", most=limits.TEXT)
     phrase = part.whole("phrase", least=0) if part.has("phrase") else None
-    if (phrase is None) != (verdict == MISSING):
-        raise part.bad(
-            "phrase", "should be the position of a phrase; it is null for the verdict missing alone"
-        )
+    if verdict != WITHDRAWN and (phrase is None) != (verdict == MISSING):
+        problem = "should be the position of a phrase; it is null where the verdict is of the image"
+        raise part.bad("phrase", problem)
     if phrase is None:
         part.refuse_unknown()
         return Decision(part.image, None, verdict, words, seconds=seconds)

@@ -2,8 +2,9 @@
 
 A line is the content of the file (`decisions`) and `sha256`, its digest. A file whose digest has a
 line is not appended again, so applying a file twice changes nothing. Of several decisions about one
-phrase the one of the last line counts; the others stay in the log. Lines of another recipe or
-result do not count.
+phrase the one of the last line counts; the others stay in the log. Where a reviewer withdraws a
+decision, the last one of the other reviewers counts. Lines of another recipe or result do not
+count.
 """
 
 import json
@@ -14,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from gcg_bench.annotate.folder import DECISIONS, LOCK
-from gcg_bench.annotate.review.decisions import MISSING, Decision, DecisionFile, Key, decisions_of
+from gcg_bench.annotate.review.decisions import (
+    MISSING,
+    WITHDRAWN,
+    Decision,
+    DecisionFile,
+    Key,
+    decisions_of,
+)
 from gcg_bench.annotate.review.survey import Survey
 from gcg_bench.errors import BadData
 from gcg_bench.files import limits
@@ -30,10 +38,11 @@ class Standing:
 
     Attributes:
         decisions: the last one about each phrase, and about each image where something is missing.
-        by_reviewer: reviewer -> his or her last decision about each.
+        by_reviewer: reviewer -> his or her last decision about each that is not withdrawn.
         samples: size and seed of the random samples that were decided on.
         digests: of the files, in the order of the log.
         other: files of another recipe or result, which do not count.
+        outdated: decisions of these files.
     """
 
     decisions: dict[Key, Decision] = field(default_factory=dict)
@@ -41,15 +50,24 @@ class Standing:
     samples: set[tuple[int, int]] = field(default_factory=set)
     digests: list[str] = field(default_factory=list)
     other: int = 0
+    outdated: int = 0
+    _said: dict[Key, dict[str, Decision]] = field(default_factory=dict)  # the last reviewer last
 
     def add(self, made: DecisionFile) -> None:
         """Adds a later file."""
         self.samples.add(made.sample)
         self.digests.append(made.sha256)
+        own = self.by_reviewer.setdefault(made.reviewer, {})
         for decision in made.decisions:
-            self.decisions.pop(decision.key, None)
-            self.decisions[decision.key] = decision
-            self.by_reviewer.setdefault(made.reviewer, {})[decision.key] = decision
+            key = decision.key
+            said = self._said.setdefault(key, {})
+            own.pop(key, None)
+            said.pop(made.reviewer, None)
+            if decision.verdict != WITHDRAWN:
+                own[key] = said[made.reviewer] = decision
+            self.decisions.pop(key, None)
+            if said:
+                self.decisions[key] = list(said.values())[-1]
 
     @property
     def missing(self) -> dict[str, str]:
@@ -78,6 +96,7 @@ def standing_of(made: Sequence[DecisionFile], survey: Survey) -> Standing:
             standing.add(one)
         else:
             standing.other += 1
+            standing.outdated += len(one.decisions)
     return standing
 
 

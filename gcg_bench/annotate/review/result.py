@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.review import log
@@ -30,6 +31,8 @@ class Result:
         measures: what the decisions measure; None without one.
         digest: of the decisions that count; empty without one.
         other: applied files of another state of the annotation, which do not count.
+        outdated: decisions of these files.
+        reviewers: reviewer -> phrases and images that he or she decided on.
     """
 
     folder: AnnotationFolder
@@ -37,6 +40,8 @@ class Result:
     measures: Measures | None = None
     digest: str = ""
     other: int = 0
+    outdated: int = 0
+    reviewers: Mapping[str, int] = field(default_factory=dict)
 
     def scenes(self) -> Iterator[Scene]:
         """The scenes in the order of ids, after the decisions."""
@@ -47,6 +52,32 @@ class Result:
     def references(self) -> str:
         """Who made the references: `reviewed` when a whole random sample is decided."""
         return REVIEWED if self.measures is not None and self.measures.complete else ANNOTATED
+
+    def progress_json(self) -> dict[str, Any]:
+        """How far the review is, as JSON values."""
+        measures = self.measures
+        return {
+            "phrases": None if measures is None else measures.phrases,
+            "decided": 0 if measures is None else measures.decided,
+            "reviewers": dict(self.reviewers),
+            "outdated": {"files": self.other, "decisions": self.outdated},
+        }
+
+    def progress_lines(self) -> Iterator[str]:
+        """How far the review is, a sentence each; none where nothing was applied."""
+        if self.measures is not None:
+            names = ", ".join(
+                f"{name or '(no name)'} {count}" for name, count in sorted(self.reviewers.items())
+            )
+            yield (
+                f"review: {self.measures.decided} of {self.measures.phrases} phrases decided"
+                f" ({names or 'nobody decided anything'})"
+            )
+        if self.other:
+            yield (
+                f"review: {self.outdated} decisions of {self.other} files do not count: captions,"
+                " masks or the recipe are not those that were reviewed"
+            )
 
     @property
     def issues(self) -> tuple[str, ...]:
@@ -66,10 +97,19 @@ def result_of(folder: AnnotationFolder) -> Result:
     known = survey(folder)
     standing = log.standing_of(made, known)
     if not standing.digests:
-        return Result(folder, other=standing.other)
+        return Result(folder, other=standing.other, outdated=standing.outdated)
     digest = hashlib.sha256("".join(standing.digests).encode("ascii")).hexdigest()
     measures = measured(standing, known)
-    return Result(folder, by_phrase(standing.decisions), measures, digest, standing.other)
+    reviewers = {name: len(own) for name, own in standing.by_reviewer.items() if own}
+    return Result(
+        folder,
+        by_phrase(standing.decisions),
+        measures,
+        digest,
+        standing.other,
+        standing.outdated,
+        reviewers,
+    )
 
 
 def take(folder: AnnotationFolder, files: Sequence[Path]) -> int:

@@ -1,7 +1,7 @@
 /* The review of an annotation: one phrase at a time, decided with keys. Nothing leaves the browser but files. */
 const { name: NAME, items: ITEMS, records: RECORDS } = JSON.parse($("review").textContent);
 const EXACT = JSON.parse($("exact").textContent);
-const SAID = { accept: "accepted", reject: "rejected", rename: "renamed", wrong_mask: "wrong mask", missing: "missing" };
+const SAID = { accept: "accepted", reject: "rejected", rename: "renamed", wrong_mask: "wrong mask", missing: "missing", withdrawn: "withdrawn" };
 const STORE = ["gcg-bench review", EXACT.recipe, EXACT.result, EXACT.sample.size, EXACT.sample.seed].join(" ");
 const REFUSED = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
@@ -13,8 +13,10 @@ const masksOf = new Memory(40, (at) => [...RECORDS[at].phrases, ...RECORDS[at].o
 
 const keyOf = (image, phrase) => JSON.stringify([image, phrase]);
 const current = () => ITEMS[state.order[state.place]];
+const lackOf = (item) => { const said = decisions.get(keyOf(EXACT.images[item.record].id, null)); return said?.verdict === "missing" ? said : undefined; };
 const keyOfItem = (item) => keyOf(EXACT.images[item.record].id, item.phrase);
-const decided = (items) => items.filter((item) => decisions.has(keyOfItem(item))).length;
+const isDecided = (item) => (decisions.get(keyOfItem(item))?.verdict ?? "withdrawn") !== "withdrawn";
+const decided = (items) => items.filter(isDecided).length;
 const sampled = ITEMS.filter((item) => item.drawn >= 0);
 const tell = (text) => { $("status").textContent = text; };
 
@@ -57,17 +59,22 @@ function set(key, decision) {
   keep();
 }
 
-function decide(verdict, more = {}) {
+/** Notes a verdict about the phrase that is shown; returns what it says. */
+function note(verdict, more = {}) {
   const item = current(), image = EXACT.images[item.record], [words, span] = image.phrases[item.phrase];
   const seconds = Math.min(3600, Math.round((performance.now() - state.since) / 100) / 10);
   set(keyOfItem(item), { image: image.id, phrase: item.phrase, words, span, verdict, ...more, sampled: item.drawn >= 0, seconds });
-  const said = `${nameOf(RECORDS[item.record].phrases[item.phrase])}: ${SAID[verdict]}.`;
+  return `${nameOf(RECORDS[item.record].phrases[item.phrase])}: ${SAID[verdict]}.`;
+}
+
+function decide(verdict, more = {}) {
+  const said = note(verdict, more);
   if (!jump(said)) show(`${said} All phrases of this view are decided.`);
 }
 
 function missing(words) {
   const item = current(), { id } = EXACT.images[item.record];
-  set(keyOf(id, null), words === null ? null : { image: id, phrase: null, words, verdict: "missing" });
+  set(keyOf(id, null), { image: id, phrase: null, words: words ?? "", verdict: words === null ? "withdrawn" : "missing" });
   show(words === null ? "Nothing is missing in this image." : "Something is missing in this image.");
 }
 
@@ -94,7 +101,7 @@ function jump(said = "") {
   const total = state.order.length;
   for (let step = 1; step <= total; step++) {
     const place = (state.place + step) % total;
-    if (!decisions.has(keyOfItem(ITEMS[state.order[place]]))) { state.place = place; show(said); return true; }
+    if (!isDecided(ITEMS[state.order[place]])) { state.place = place; show(said); return true; }
   }
   tell("All phrases of this view are decided.");
   return false;
@@ -145,7 +152,7 @@ function chip(text, kind = "") { return make("li", { class: kind }, text); }
 
 function show(said) {
   const item = current(), record = RECORDS[item.record], phrase = record.phrases[item.phrase];
-  const decision = decisions.get(keyOfItem(item)), lacks = decisions.get(keyOf(EXACT.images[item.record].id, null));
+  const decision = decisions.get(keyOfItem(item)), lacks = lackOf(item);
   close();
   state.since = performance.now();
   $("place").replaceChildren(`Phrase ${state.place + 1} of ${state.order.length}, image `, bdi(record.id));
@@ -178,11 +185,11 @@ function saveFile() {
 const exactWords = () => EXACT.images[current().record].phrases[current().phrase][0];
 const toggleOthers = () => { state.others = !state.others; show(state.others ? "Objects that no phrase names are outlined." : ""); };
 const toggleMasks = () => { state.hidden = !state.hidden; show(state.hidden ? "Masks are hidden." : "Masks are shown."); };
-const askMissing = () => open("missing", "missing-words", decisions.get(keyOf(EXACT.images[current().record].id, null))?.words ?? "");
+const askMissing = () => open("missing", "missing-words", lackOf(current())?.words ?? "");
 const KEYS = {
   a: () => decide("accept"), r: () => decide("reject"), w: () => decide("wrong_mask"),
   e: () => open("rename", "new-words", decisions.get(keyOfItem(current()))?.new_words ?? exactWords()),
-  m: askMissing, u: undo, n: () => move(1), p: () => move(-1), arrowright: () => move(1), arrowleft: () => move(-1),
+  m: askMissing, u: undo, x: () => show(note("withdrawn")), n: () => move(1), p: () => move(-1), arrowright: () => move(1), arrowleft: () => move(-1),
   j: () => jump(), o: toggleOthers, h: toggleMasks, v: () => view($("view").value === "all" ? "sample" : "all"), d: saveFile, i: () => $("file").click(), "?": () => $("help").showModal(),
 };
 
@@ -196,7 +203,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 for (const button of document.querySelectorAll("[data-verdict]")) button.addEventListener("click", KEYS[{ accept: "a", reject: "r", rename: "e", wrong_mask: "w" }[button.dataset.verdict]]);
-for (const [id, key] of [["previous", "p"], ["next", "n"], ["jump", "j"], ["undo", "u"], ["miss", "m"], ["others", "o"], ["hide", "h"], ["save", "d"], ["load", "i"], ["open-help", "?"]]) $(id).addEventListener("click", KEYS[key]);
+for (const [id, key] of [["previous", "p"], ["next", "n"], ["jump", "j"], ["undo", "u"], ["withdraw", "x"], ["miss", "m"], ["others", "o"], ["hide", "h"], ["save", "d"], ["load", "i"], ["open-help", "?"]]) $(id).addEventListener("click", KEYS[key]);
 for (const button of document.querySelectorAll(".cancel")) button.addEventListener("click", close);
 $("nothing").addEventListener("click", () => missing(null));
 $("rename").addEventListener("submit", (event) => {
