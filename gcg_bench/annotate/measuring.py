@@ -8,11 +8,13 @@ from typing import Any
 
 from gcg_bench.annotate import calibration
 from gcg_bench.annotate.calibration import Judgement, Share, Weights, wilson
+from gcg_bench.annotate.continuing import unfinished
 from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.judging import Judged, judge
 from gcg_bench.annotate.stages.consensus import WORDS
+from gcg_bench.annotate.status import status_of
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadOption
+from gcg_bench.errors import BadOption, MissingData
 
 _DEFAULT_WORDS = "same_head"
 
@@ -108,6 +110,7 @@ def measure(folder: AnnotationFolder, data: Dataset, words: str = "") -> Measure
 
     Raises:
         BadOption: no annotated image is in the data set, or there is no such rule.
+        MissingData: no image is annotated yet; names the command that continues.
     """
     rule = words or _words(folder)
     if rule not in WORDS:
@@ -119,6 +122,10 @@ def measure(folder: AnnotationFolder, data: Dataset, words: str = "") -> Measure
         if scene.image_id in truths
     ]
     if not judged:
+        status = status_of(folder)
+        if not status.finished:
+            why = unfinished(folder, status) or f"see: gcg-bench annotate status {folder.folder}"
+            raise MissingData(f"{folder.folder}: no image is annotated; {why}")
         raise BadOption(f"{folder.folder}: no annotated image is in {data.card.name} {data.split}")
     return summed(judged)
 

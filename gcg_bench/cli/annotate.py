@@ -223,11 +223,15 @@ def status(folder: Path, *, as_json: bool) -> int:
 
 def _show(folder: Any, *, as_json: bool) -> int:
     """Shows the status; the exit code is 1 when an image failed or was refused."""
+    from gcg_bench.annotate.continuing import unfinished
+    from gcg_bench.annotate.review.result import result_of
     from gcg_bench.annotate.status import status_of
+    from gcg_bench.files import paths
 
-    found = status_of(folder)
+    found, result = status_of(folder), result_of(folder)
     if as_json:
-        print_json({"annotation": shown(folder.folder), **found.as_json()})
+        review = {"review": result.progress_json()}
+        print_json({"annotation": shown(folder.folder), **found.as_json(), **review})
     else:
         rows = table(
             "",
@@ -243,7 +247,8 @@ def _show(folder: Any, *, as_json: bool) -> int:
                 "" if stage.seconds is None else f"{stage.seconds:.3f}",
             )
         stdout().print(rows)
-        for line in found.lines():
+        rest = paths.relative_text(unfinished(folder, found))
+        for line in (*found.lines(), *([rest] if rest else ()), *result.progress_lines()):
             stdout().print(line, markup=False, soft_wrap=True)
     return 1 if found.lost else 0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gcg_bench.cli.console import print_json, stdout, table
+from gcg_bench.cli.console import print_json, say, stdout, table
 from gcg_bench.cli.options import as_json, data_root
 from gcg_bench.errors import BadOption
 
@@ -33,6 +33,7 @@ def measure(
     An object is right when its mask overlaps a reference mask by IoU .5 and the words agree. Shares
     have 95% intervals of Wilson, as if objects were independent.
     """
+    from gcg_bench.annotate.continuing import unfinished
     from gcg_bench.annotate.folder import AnnotationFolder
     from gcg_bench.annotate.measuring import fitted
     from gcg_bench.annotate.measuring import measure as measured_of
@@ -50,6 +51,8 @@ def measure(
         shipped=dataset is None,
     )
     measured = measured_of(annotation, data, words)
+    if rest := unfinished(annotation):
+        say(f"measured on {measured.images} images: {rest}")
     weights = fitted(measured) if fit else {}
     shown = measured.as_json()
     if fit:
