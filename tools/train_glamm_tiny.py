@@ -2,7 +2,7 @@
 
 python tools/train_glamm_tiny.py prepare --work WORK      renders the pools of scenes
 python tools/train_glamm_tiny.py train --work WORK        all stages; resumes an interrupted stage
-python tools/train_glamm_tiny.py export --work WORK --out gcg_bench/glamm_tiny
+python tools/train_glamm_tiny.py export --work WORK --out gcg_bench/glamm/tiny
 
 Stages: see, eyes, words, whole, tasks, refuse, settle (`tiny_training/recipe.py`). The first four
 train a model of captions with masks; it is exported to WORK/captioning in half precision, and the

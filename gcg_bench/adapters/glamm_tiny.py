@@ -18,7 +18,7 @@ NEEDS = Needs(
 
 CITATION = (GLAMM,)
 
-FOLDER = Path(__file__).parent.parent / "glamm_tiny"
+FOLDER = Path(__file__).parent.parent / "glamm" / "tiny"
 
 
 def find() -> CheckpointLocation:
