@@ -1,13 +1,16 @@
 """Maskers as stages: a SAM draws a mask for the box of each object, and rules refuse bad ones."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gcg_bench import machine
+from gcg_bench.adapters import Needs
 from gcg_bench.annotate.mask_rules import MadeMask, MaskRules, with_masks
 from gcg_bench.annotate.scenes import Scene
-from gcg_bench.annotate.stages import Refused
+from gcg_bench.annotate.stages import Part, Refused
+from gcg_bench.annotate.tag_detectors import check_dtype, part_of
 from gcg_bench.grounding.masking import SamMasker
-from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.grounding.weights import Checkpoint, locate
 from gcg_bench.types import Picture
 
 
@@ -39,11 +42,55 @@ class BoxMasks:
         return with_masks(scene, made, self._rules)
 
 
-def load_masks(checkpoint: Checkpoint, rules: MaskRules, *, dtype: str, device: str) -> BoxMasks:
-    """A masker of a located checkpoint as a stage.
+@dataclass(frozen=True, slots=True)
+class MaskerSettings:
+    """What decides the masks of a masker; a stage gives its own checkpoint.
 
-    Raises:
-        BadData, EnvironmentProblem: the weights cannot be loaded.
+    Attributes:
+        checkpoint: an id in the Hugging Face cache, or a folder.
+        rules: which masks are refused.
+        dtype: the precision of the network: `float32`, `bfloat16` or `float16`.
     """
-    masker = SamMasker(checkpoint, device=machine.device_named(device), dtype=dtype)
-    return BoxMasks(masker, rules)
+
+    checkpoint: str = ""
+    rules: MaskRules = field(default_factory=MaskRules)
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Masker:
+    """What the files of stages share that draw masks for boxes.
+
+    Attributes:
+        role: what its checkpoints are called in messages.
+        default: the checkpoint that `stated` describes.
+        stated: the NEEDS of the stage.
+        kinds: the kinds of checkpoints that it takes.
+    """
+
+    role: str
+    default: str
+    stated: Needs
+    kinds: Sequence[str]
+
+    def needs(self, settings: MaskerSettings) -> tuple[Part, ...]:
+        """The model of the checkpoint."""
+        return part_of(settings.checkpoint, self.default, self.stated)
+
+    def find(self, settings: MaskerSettings) -> tuple[Checkpoint, ...]:
+        """The location of the checkpoint; errors as in `load`."""
+        check_dtype(settings.dtype)
+        return (locate(settings.checkpoint, kinds=self.kinds, role=self.role),)
+
+    def load(self, settings: MaskerSettings, *, device: str = "auto") -> BoxMasks:
+        """The masker.
+
+        Raises:
+            BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
+            EnvironmentProblem: weights or the device are missing, or memory is too small.
+            MissingData: the folder does not exist.
+            BadData: a file is invalid.
+        """
+        (located,) = self.find(settings)
+        where = machine.device_named(device)
+        return BoxMasks(SamMasker(located, device=where, dtype=settings.dtype), settings.rules)

@@ -5,8 +5,9 @@ gets no detections, and the detector counts as asked.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
+from typing import Protocol
 
 from gcg_bench import machine, masks
 from gcg_bench.adapters import Needs
@@ -17,7 +18,7 @@ from gcg_bench.errors import BadOption, UnknownName
 from gcg_bench.files.paths import private_name
 from gcg_bench.grounding.grounders import OVERLAP, load_grounder
 from gcg_bench.grounding.regions import Grounder, Region, Wanted
-from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.grounding.weights import Checkpoint, locate
 from gcg_bench.types import Picture, Pixels
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -50,43 +51,85 @@ def check_share(name: str, value: float) -> None:
         raise BadOption(f"{name} is {value!r:.40}; give a number from 0 to 1")
 
 
-def check_detector(threshold: float, overlap: float, dtype: str) -> None:
-    """Raises BadOption or UnknownName for settings of a detector that are invalid."""
-    check_share("threshold", threshold)
-    check_share("overlap", overlap)
-    check_dtype(dtype)
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """What decides the detections of a detector; a stage gives its own defaults.
 
-
-def load_detector(
-    name: str,
-    checkpoint: Checkpoint,
-    *,
-    threshold: float,
-    dtype: str,
-    device: str,
-    overlap: float = OVERLAP,
-) -> "TagDetector":
-    """A detector as a stage.
-
-    Args:
-        name: of the detector in scenes.
-        checkpoint: a located grounder.
-        threshold: regions with a score above it are kept.
-        dtype: the precision of the network.
-        device: see `machine.device_named`.
-        overlap: of two boxes of a tag, above which the one with the lower score is left out.
-
-    Raises:
-        BadData, EnvironmentProblem: the weights cannot be loaded.
+    Attributes:
+        checkpoint: an id in the Hugging Face cache, or a folder.
+        threshold: boxes with a score above it are kept.
+        overlap: the IoU of two boxes of a tag above which the one with the lower score is left out.
+        dtype: the precision of the network: `float32`, `bfloat16` or `float16`.
     """
-    grounder = load_grounder(
-        checkpoint,
-        device=machine.device_named(device),
-        dtype=dtype,
-        threshold=threshold,
-        overlap=overlap,
-    )
-    return TagDetector(name, grounder)
+
+    checkpoint: str = ""
+    threshold: float = 0.3
+    overlap: float = OVERLAP
+    dtype: str = "float32"
+
+
+class Chosen(Protocol):
+    """Settings of a detector; those without `overlap` have the default one."""
+
+    @property
+    def checkpoint(self) -> str: ...
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def dtype(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """What the files of stages share that ask a detector for tags.
+
+    Attributes:
+        name: of the detector in scenes.
+        role: what its checkpoints are called in messages.
+        default: the checkpoint that `stated` describes.
+        stated: the NEEDS of the stage.
+        kinds: the kinds of checkpoints that it takes.
+    """
+
+    name: str
+    role: str
+    default: str
+    stated: Needs
+    kinds: Sequence[str]
+
+    def needs(self, settings: Chosen) -> tuple[Part, ...]:
+        """The model of the checkpoint."""
+        return part_of(settings.checkpoint, self.default, self.stated)
+
+    def find(self, settings: Chosen) -> tuple[Checkpoint, ...]:
+        """The location of the checkpoint; errors as in `load`."""
+        check_share("threshold", settings.threshold)
+        check_share("overlap", _overlap(settings))
+        check_dtype(settings.dtype)
+        return (locate(settings.checkpoint, kinds=self.kinds, role=self.role),)
+
+    def load(self, settings: Chosen, *, device: str = "auto") -> "TagDetector":
+        """The detector.
+
+        Raises:
+            BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
+            EnvironmentProblem: weights or the device are missing, or memory is too small.
+            MissingData: the folder does not exist.
+            BadData: a file is invalid.
+        """
+        (located,) = self.find(settings)
+        grounder = load_grounder(
+            located,
+            device=machine.device_named(device),
+            dtype=settings.dtype,
+            threshold=settings.threshold,
+            overlap=_overlap(settings),
+        )
+        return TagDetector(self.name, grounder)
+
+
+def _overlap(settings: Chosen) -> float:
+    return settings.overlap if isinstance(settings, DetectorSettings) else OVERLAP
 
 
 class TagDetector:

@@ -16,13 +16,11 @@ from gcg_bench.annotate.speakers import (
     Question,
     Speaker,
     SpeakerSettings,
-    find_speaker,
     load_speaker,
     plain_reply,
-    speaker_part,
 )
-from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.annotate.speaking_stages import find_of, needs_of
+from gcg_bench.annotate.stages import Refused, Stage
 from gcg_bench.types import Picture
 
 CHECK = "phrase_yes"
@@ -54,14 +52,7 @@ class Settings:
     prompt: str = PROMPT
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model."""
-    return speaker_part(settings.speaker)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of weights here; errors as in `load`."""
-    return find_speaker(settings.speaker)
+needs, find = needs_of, find_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:

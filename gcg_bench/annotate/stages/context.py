@@ -15,13 +15,11 @@ from gcg_bench.annotate.speakers import (
     Question,
     Speaker,
     SpeakerSettings,
-    find_speaker,
     load_speaker,
     plain_reply,
-    speaker_part,
 )
-from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.annotate.speaking_stages import find_of, needs_of
+from gcg_bench.annotate.stages import Refused, Stage
 from gcg_bench.types import Picture
 
 PROMPT = (
@@ -50,14 +48,7 @@ class Settings:
     most: int = 30
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model."""
-    return speaker_part(settings.speaker)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of weights here; errors as in `load`."""
-    return find_speaker(settings.speaker)
+needs, find = needs_of, find_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:

@@ -2,24 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.asked_scenes import (
-    WITHOUT_IMAGE,
-    captionable,
-    captioned,
-    scene_text,
-    without_objects,
-)
-from gcg_bench.annotate.scenes import Scene
-from gcg_bench.annotate.speakers import (
-    Question,
-    Speaker,
-    SpeakerSettings,
-    load_speaker,
-    speaker_part,
-)
-from gcg_bench.annotate.stages import Part, Refused, Stage
+from gcg_bench.annotate.asked_scenes import WITHOUT_IMAGE, scene_text
+from gcg_bench.annotate.scenes import Scene, SceneObject
+from gcg_bench.annotate.speakers import Question, SpeakerSettings, load_speaker
+from gcg_bench.annotate.speaking_stages import Writer, needs_of
+from gcg_bench.annotate.stages import Stage
 from gcg_bench.types import Picture
 
 NEEDS = Needs(
@@ -47,9 +37,7 @@ class Settings:
     most: int = 30
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model."""
-    return speaker_part(settings.speaker)
+needs = needs_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
@@ -58,28 +46,12 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
     Raises:
         GcgBenchError: see `speakers.load_speaker`.
     """
-    return _Writer(load_speaker(settings.speaker, device=device, sees=False), settings)
+    speaker = load_speaker(settings.speaker, device=device, sees=False)
+    return Writer(speaker, settings.most, partial(_question, settings))
 
 
-class _Writer:
-    def __init__(self, speaker: Speaker, settings: Settings) -> None:
-        self._speaker, self._settings = speaker, settings
-
-    def run(
-        self, scenes: Sequence[Scene], pictures: Sequence[Picture]
-    ) -> Sequence[Scene | Refused]:
-        del pictures
-        told = [captionable(scene, self._settings.most) for scene in scenes]
-        replies = iter(
-            self._speaker.replies(
-                [
-                    Question(f"{self._settings.prompt}\n\n{scene_text(scene, objects)}")
-                    for scene, objects in zip(scenes, told, strict=True)
-                    if objects
-                ]
-            )
-        )
-        return [
-            captioned(scene, next(replies), objects) if objects else without_objects(scene)
-            for scene, objects in zip(scenes, told, strict=True)
-        ]
+def _question(
+    settings: Settings, scene: Scene, picture: Picture, objects: Sequence[SceneObject]
+) -> Question:
+    del picture
+    return Question(f"{settings.prompt}\n\n{scene_text(scene, objects)}")

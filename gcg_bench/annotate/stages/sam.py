@@ -1,13 +1,9 @@
 """Masks of objects by SAM, from their boxes; `annotate.mask_rules` refuses bad ones."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.box_maskers import load_masks
-from gcg_bench.annotate.mask_rules import MaskRules
-from gcg_bench.annotate.stages import Part, Stage
-from gcg_bench.annotate.tag_detectors import check_dtype, part_of
-from gcg_bench.grounding.weights import Checkpoint, locate
+from gcg_bench.annotate.box_maskers import Masker, MaskerSettings
 
 DEFAULT = "facebook/sam-vit-huge"
 KINDS = ("sam",)
@@ -17,39 +13,11 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the masks.
-
-    Attributes:
-        checkpoint: an id in the Hugging Face cache, or a folder.
-        rules: which masks are refused.
-        dtype: the precision of the network: `float32`, `bfloat16` or `float16`.
-    """
+class Settings(MaskerSettings):
+    """What decides the masks, see `MaskerSettings`."""
 
     checkpoint: str = DEFAULT
-    rules: MaskRules = field(default_factory=MaskRules)
-    dtype: str = "float32"
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model of the checkpoint."""
-    return part_of(settings.checkpoint, DEFAULT, NEEDS)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of the checkpoint; errors as in `load`."""
-    check_dtype(settings.dtype)
-    return (locate(settings.checkpoint, kinds=KINDS, role="SAM"),)
-
-
-def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The masker.
-
-    Raises:
-        BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
-        EnvironmentProblem: weights or the device are missing, or memory is too small.
-        MissingData: the folder does not exist.
-        BadData: a file is invalid.
-    """
-    (located,) = find(settings)
-    return load_masks(located, settings.rules, dtype=settings.dtype, device=device)
+_MASKER = Masker("SAM", DEFAULT, NEEDS, KINDS)
+needs, find, load = _MASKER.needs, _MASKER.find, _MASKER.load

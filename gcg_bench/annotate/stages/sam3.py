@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.stages import Part, Stage
-from gcg_bench.annotate.tag_detectors import check_detector, load_detector, part_of
+from gcg_bench.annotate.tag_detectors import Detector
 from gcg_bench.grounding.segmentation_sam3 import KINDS
-from gcg_bench.grounding.weights import Checkpoint, locate
 
 DEFAULT = "facebook/sam3"
 
@@ -16,7 +14,6 @@ NEEDS = Needs(
     licence="SAM License",
 )
 VERSION = 1
-NAME = "sam3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +31,5 @@ class Settings:
     dtype: str = "float32"
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model of the checkpoint."""
-    return part_of(settings.checkpoint, DEFAULT, NEEDS)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of the checkpoint; errors as in `load`."""
-    check_detector(settings.threshold, 0.0, settings.dtype)
-    return (locate(settings.checkpoint, kinds=KINDS, role="SAM 3"),)
-
-
-def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The detector.
-
-    Raises:
-        BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
-        EnvironmentProblem: weights or the device are missing, or memory is too small.
-        MissingData: the folder does not exist.
-        BadData: a file is invalid.
-    """
-    (located,) = find(settings)
-    return load_detector(
-        NAME,
-        located,
-        threshold=settings.threshold,
-        dtype=settings.dtype,
-        device=device,
-    )
+_DETECTOR = Detector("sam3", "SAM 3", DEFAULT, NEEDS, KINDS)
+needs, find, load = _DETECTOR.needs, _DETECTOR.find, _DETECTOR.load

@@ -2,29 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.asked_scenes import (
-    WITH_IMAGE,
-    captionable,
-    captioned,
-    scene_text,
-    without_objects,
-)
+from gcg_bench.annotate.asked_scenes import WITH_IMAGE, scene_text
 from gcg_bench.annotate.marked_images import marked
-from gcg_bench.annotate.scenes import Scene
+from gcg_bench.annotate.scenes import Scene, SceneObject
 from gcg_bench.annotate.speakers import (
     LICENCE,
     WEIGHTS,
     Question,
-    Speaker,
     SpeakerSettings,
-    find_speaker,
     load_speaker,
-    speaker_part,
 )
-from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.grounding.weights import Checkpoint
+from gcg_bench.annotate.speaking_stages import Writer, find_of, needs_of
+from gcg_bench.annotate.stages import Stage
 from gcg_bench.types import Picture
 
 NEEDS = Needs(
@@ -52,14 +44,7 @@ class Settings:
     most: int = 30
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model."""
-    return speaker_part(settings.speaker)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of weights here; errors as in `load`."""
-    return find_speaker(settings.speaker)
+needs, find = needs_of, find_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
@@ -68,26 +53,13 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
     Raises:
         GcgBenchError: see `speakers.load_speaker`.
     """
-    return _Writer(load_speaker(settings.speaker, device=device), settings)
+    speaker = load_speaker(settings.speaker, device=device)
+    return Writer(speaker, settings.most, partial(_question, settings))
 
 
-class _Writer:
-    def __init__(self, speaker: Speaker, settings: Settings) -> None:
-        self._speaker, self._settings = speaker, settings
-
-    def run(
-        self, scenes: Sequence[Scene], pictures: Sequence[Picture]
-    ) -> Sequence[Scene | Refused]:
-        told = [captionable(scene, self._settings.most) for scene in scenes]
-        questions = []
-        for scene, picture, objects in zip(scenes, pictures, told, strict=True):
-            if objects:
-                pixels = picture.read()
-                text = f"{self._settings.prompt}\n\n{scene_text(scene, objects)}"
-                drawn = marked(pixels, objects) if self._settings.draw else pixels
-                questions.append(Question(text, drawn))
-        replies = iter(self._speaker.replies(questions))
-        return [
-            captioned(scene, next(replies), objects) if objects else without_objects(scene)
-            for scene, objects in zip(scenes, told, strict=True)
-        ]
+def _question(
+    settings: Settings, scene: Scene, picture: Picture, objects: Sequence[SceneObject]
+) -> Question:
+    pixels = picture.read()
+    text = f"{settings.prompt}\n\n{scene_text(scene, objects)}"
+    return Question(text, marked(pixels, objects) if settings.draw else pixels)
