@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from support.scored import rows, run_folder
 
+from gcg_bench import load_dataset
 from gcg_bench.cli import main
 from gcg_bench.runs import Run
 from gcg_bench.scoring.storage import keep, load_result
@@ -267,6 +268,69 @@ def test_a_run_that_contradicts_itself_is_not_accepted(run, real):
     (problem,) = errors_of(told)
     assert problem["field"] == "scores.mIoU"
     assert "the rows give" in problem["problem"]
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("failed", lambda value: replace(value, failed=3)),  # no prediction carries an error
+        # the rows of every image are alike in Ungrounded: one box that is there, an interval of 0
+        ("scores.Ungrounded.high", lambda value: with_score(value, "Ungrounded", high=0.5)),
+        ("scores.Ungrounded.low", lambda value: with_score(value, "Ungrounded", low=None)),
+        ("scores.F1.undefined_draws", lambda value: with_score(value, "F1", undefined=7)),
+    ],
+)
+def test_a_run_that_was_sealed_again_after_a_change_is_not_accepted(run, real, field, change):
+    """What rows and predictions give is computed again, whatever seals the run has."""
+    scored = Run.open(real / "left")
+    keep(scored, change(load_result(scored, "gcg.strict-2")))
+    code, told = check(run, "left")
+    (problem,) = errors_of(told)
+    assert (code, problem["field"]) == (2, field)
+    assert "gcg-bench score" in problem["remedy"]
+
+
+def with_score(result, name, **changes):
+    scores = [replace(score, **changes) if score.name == name else score for score in result.scores]
+    return replace(result, scores=tuple(scores))
+
+
+def test_captions_of_the_references_are_counted(run, real):
+    """All three lines take the caption of their reference; the baseline says An image."""
+    samples = load_dataset("shapes", "val", limit=3).samples
+    lines = [{"id": sample.id, "caption": sample.truth.caption} for sample in samples]
+    (real / "copied.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shapes = ("--dataset", "shapes", "--split", "val", "--limit", "3")
+    note = "3 of 3 answers have the caption of their reference, word for word"
+    assert note in check(run, "copied.jsonl", *shapes)[1]["notes"]
+    assert not [note for note in check(run, "whole")[1]["notes"] if "of their reference" in note]
+
+
+def test_folders_beside_those_of_the_protocols_are_left_alone(run, real):
+    """A copy, and results of version 0.1.0, whose folder is called strict-1."""
+    shutil.copytree(real / "left" / "gcg.strict-2", real / "left" / "gcg.strict-2.bak")
+    old = real / "left" / "strict-1"
+    old.mkdir()
+    (old / "scores.json").write_text('{"protocol": "strict", "version": 1}')
+    assert run("leaderboard", "left", "-o", "board.csv", "--quiet")[0] == 0
+    assert check(run, "left")[0] == 0
+    shutil.move(real / "left" / "gcg.strict-2", real / "left" / "gcg.strict-9")
+    refused(
+        run("leaderboard", "left", "-o", "again.csv", "--quiet"),
+        "lies in the folder gcg.strict-9. Give the folder its name again, or move it out",
+    )
+
+
+def test_a_board_without_rows_is_not_verified(run, board):
+    board.write_text(board.read_text().splitlines()[0] + "\n")
+    refused(run("leaderboard", "verify", "board.csv", "--quiet"), "holds no rows", "RUN... -o")
+
+
+def test_rows_of_the_same_predictions_are_named(run, real):
+    shutil.copytree(real / "left", real / "copy")
+    code, out, _ = run("leaderboard", "left", "copy", "whole", "-o", "board.csv")
+    assert code == 0
+    assert out.count("the same predictions, line for line") == 2  # official and strict
 
 
 def test_check_asks_for_the_split(run, real):

@@ -12,7 +12,7 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import DataOptions, OutputOptions
-from gcg_bench.errors import BadOption, UnknownName
+from gcg_bench.errors import BadData, BadOption, UnknownName
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
@@ -180,8 +180,17 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
     from gcg_bench.reporting.leaderboard import verify as faults_of
 
     if file.suffix != ".csv":
-        raise BadOption(f"{file}: only a .csv board can be verified")
+        raise BadOption(
+            f"{file}: only a .csv board can be verified. Make one from the same runs:"
+            " gcg-bench leaderboard RUN... -o board.csv"
+        )
     read = Board.read(file)
+    if not read.rows:
+        raise BadData(
+            "holds no rows, so nothing can be verified",
+            file=file,
+            remedy="Make the board again from its runs: gcg-bench leaderboard RUN... -o board.csv",
+        )
     bar = partial(progress, quiet=shown.quiet or shown.as_json)
     faults = faults_of(read, root=data_root, dataset=dataset, bar=bar)
     if shown.as_json:

@@ -47,7 +47,8 @@ _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 LOCK = ".lock"
 ENVIRONMENT = "environment"
-_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # valid names of a protocol's folder
+_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # what a protocol's folder can be called
+_SCORED = re.compile(r"\w+\.\w+-[0-9]+", re.ASCII)  # no copy such as gcg.strict-2.bak, nor 0.1.0's
 
 
 class Run:
@@ -274,9 +275,9 @@ class Run:
         return checked.read_scores(file) if file.is_file() else None
 
     def protocols(self) -> tuple[str, ...]:
-        """The protocols (`official-1`) whose scoring is finished, sorted."""
+        """The folders of protocols (`gcg.official-1`) whose scoring is finished, sorted."""
         names = (file.parent.name for file in self.folder.glob(f"*/{_SCORES}"))
-        return tuple(sorted(name for name in names if _PROTOCOL.fullmatch(name)))
+        return tuple(sorted(name for name in names if _SCORED.fullmatch(name)))
 
     def all_scores(self) -> list[dict[str, Any]]:
         """The content of every scores.json of the run, sorted by protocol."""

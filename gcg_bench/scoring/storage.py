@@ -70,7 +70,11 @@ def load_result(run: Run, folder: str) -> Result:
     file = run.folder / folder / "scores.json"
     result = from_json(scores, file)
     if folder != result.protocol.folder:
-        raise _stale(file, f"is of {result.protocol.folder}, and lies in the folder {folder}")
+        raise BadData(
+            f"is of {result.protocol.folder}, and lies in the folder {folder}",
+            file=file,
+            remedy="Give the folder its name again, or move it out of the run",
+        )
     predictions, counted = run.digests(folder)
     if result.digests.rows != counted:
         raise _stale(file, "belongs to other rows than those in rows.parquet", "sha256.rows")

@@ -356,26 +356,28 @@ def test_scores_say_that_scoring_finished(tmp_path: Path) -> None:
     run = Run.open(started(tmp_path, "a"))
     wanted = {"scores": {"AP50": {"value": 0.25, "low": None}}, "note": "ü"}
     with pytest.raises(MissingData, match="gcg-bench score"):
-        run.read_rows("official-1")
-    run.write_rows("official-1", {"m": rows(("a",), v=(1.0,))})
-    assert run.scores("official-1") is None
+        run.read_rows("gcg.official-1")
+    run.write_rows("gcg.official-1", {"m": rows(("a",), v=(1.0,))})
+    assert run.scores("gcg.official-1") is None
     assert run.all_scores() == []
-    run.write_scores("official-1", wanted)
-    assert run.scores("official-1") == wanted
-    assert (run.protocols(), run.all_scores()) == (("official-1",), [wanted])
-    run.write_rows("official-1", {"m": rows(("a",), v=(2.0,))})  # scored again, not yet finished
-    assert run.scores("official-1") is None
+    run.write_scores("gcg.official-1", wanted)
+    assert run.scores("gcg.official-1") == wanted
+    assert (run.protocols(), run.all_scores()) == (("gcg.official-1",), [wanted])
+    run.write_rows(
+        "gcg.official-1", {"m": rows(("a",), v=(2.0,))}
+    )  # scored again, not yet finished
+    assert run.scores("gcg.official-1") is None
     with pytest.raises(BadOption, match="scores cannot be written as JSON"):
-        run.write_scores("official-1", {"value": float("nan")})
+        run.write_scores("gcg.official-1", {"value": float("nan")})
 
 
 def test_a_new_answer_discards_the_scores_of_the_old(tmp_path: Path) -> None:
     started(tmp_path, "a")
-    Run.open(tmp_path).write_scores("official-1", {"n": 1})
+    Run.open(tmp_path).write_scores("gcg.official-1", {"n": 1})
     with Run.create_or_resume(tmp_path, SETTINGS) as run:
-        assert run.scores("official-1") == {"n": 1}  # opening alone changes nothing
+        assert run.scores("gcg.official-1") == {"n": 1}  # opening alone changes nothing
         run.append(answer("b"))
-        assert run.scores("official-1") is None
+        assert run.scores("gcg.official-1") is None
 
 
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:

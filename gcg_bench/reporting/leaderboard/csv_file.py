@@ -67,11 +67,15 @@ def read_csv(file: Path) -> tuple[Row, ...]:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise MissingData(f"{file}: no such board") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"not a board as CSV ({error})", file=file) from error
+        remedy = "Save it as CSV in UTF-8 with commas, or make the board again from its runs"
+        raise BadData(f"not a board as CSV ({error})", file=file, remedy=remedy) from error
     headings = [_as_it_was(name) for name in lines[0]] if lines else []
     lacking = [name for name in _NEEDED if name not in headings]
     if lacking:
-        remedy = "A board is written by gcg-bench leaderboard RUN... -o board.csv"
+        remedy = (
+            "A board is written by gcg-bench leaderboard RUN... -o board.csv, with commas between"
+            " its cells"
+        )
         raise BadData(f"no column {lacking[0]!r}", file=file, remedy=remedy)
     if len(set(headings)) < len(headings):
         twice = next(name for name in headings if headings.count(name) > 1)

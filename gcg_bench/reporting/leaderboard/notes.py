@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gcg_bench import tasks
-from gcg_bench.reporting.leaderboard.rows import Row
+from gcg_bench.reporting.leaderboard.rows import Row, names_of
 from gcg_bench.types import ScoreSpec, scale_note
 
 
@@ -51,7 +51,20 @@ def notes_on(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
     gates = {row["false_accept"] for row in measured if "false_accept" in row}
     if len(gates) == 1:
         notes.append(f"The false-accept rate of words is {100 * gates.pop():.1f}%.")
-    return [*notes, *_on_reported(measured, reported)]
+    return [*notes, *_on_copies(measured), *_on_reported(measured, reported)]
+
+
+def _on_copies(measured: Sequence[Row]) -> list[str]:
+    """The rows that have the same predictions, one sentence for each such group."""
+    copies: dict[str, list[str]] = {}
+    for row, name in zip(measured, names_of(measured), strict=True):
+        if row.get("predictions"):
+            copies.setdefault(row["predictions"], []).append(name)
+    return [
+        f"{', '.join(names)}: the same predictions, line for line."
+        for names in copies.values()
+        if names[1:]
+    ]
 
 
 def _on_reported(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:

@@ -19,12 +19,15 @@ from gcg_bench.predictions import Reading, read_predictions, write_line
 from gcg_bench.predictions.check import check
 from gcg_bench.runs import Run
 from gcg_bench.runs.shards import SHARD, shard_of
+from gcg_bench.scoring.results import Result
+from gcg_bench.scoring.score import reduced
 from gcg_bench.scoring.storage import load_result
 from gcg_bench.scoring.values import MeasuredOn
 from gcg_bench.types import Prediction
 
 Problem = tuple[str, BadData]
 
+_SAME = 1e-9  # how far sums on another machine may differ
 _DATA = ("dataset", "card", "split", "truth", "n")
 """The fields of MeasuredOn that the data alone decide."""
 
@@ -96,8 +99,9 @@ def inspect(path: Path, data: Dataset) -> Submission:
         if prediction.id in sizes
     ]
     facts = measured_on(data)
+    failed = sum(prediction.error is not None for prediction in predictions)
     if Run.is_run(path):
-        problems += [("error", problem) for problem in _run_problems(Run.open(path), facts)]
+        problems += [("error", problem) for problem in _run_problems(Run.open(path), facts, failed)]
     captions = Counter(
         prediction.grounding.caption for prediction in predictions if prediction.error is None
     )
@@ -108,14 +112,17 @@ def inspect(path: Path, data: Dataset) -> Submission:
         split=data.split,
         n=len(data.samples),
         answered=len(predictions),
-        failed=sum(prediction.error is not None for prediction in predictions),
+        failed=failed,
         phrases=reading.phrases,
         masks=reading.masks,
         captions=len(captions),
         content=content_hash(predictions),
         measured_on=_fields(facts),
         problems=problems,
-        notes=[*reading.sentences(parts), *(_notes(captions, data) if parts.captions else ())],
+        notes=[
+            *reading.sentences(parts),
+            *(_notes(captions, predictions, data) if parts.captions else ()),
+        ],
         noun=data.noun,
     )
 
@@ -137,8 +144,14 @@ def _fields(facts: MeasuredOn) -> dict[str, str | int]:
     return {**fields, "truth": facts.shown_truth}
 
 
-def _run_problems(run: Run, facts: MeasuredOn) -> Iterator[BadData]:
-    """Where a run's settings and results say other data than these, or contradict themselves."""
+def _run_problems(run: Run, facts: MeasuredOn, failed: int) -> Iterator[BadData]:
+    """Where a run's settings and results say other data than these, or contradict themselves.
+
+    Args:
+        run: the run.
+        facts: what a result of it must say of its data.
+        failed: its predictions that carry an error.
+    """
     remedy = "Is it the right data set and split?"
     if shard := shard_of(run.settings):
         problem = f"says {shard}: the run is only a part of its split"
@@ -167,9 +180,44 @@ def _run_problems(run: Run, facts: MeasuredOn) -> Iterator[BadData]:
                     field=name,
                     remedy="Score it again on these data",
                 )
+        yield from _derived_problems(result, failed, file)
 
 
-def _notes(captions: Mapping[str, int], data: Dataset) -> Iterator[str]:
+def _derived_problems(result: Result, failed: int, file: Path) -> Iterator[BadData]:
+    """Where a result says other than what its rows and predictions give, beside its scores."""
+    remedy = f"Score it again: gcg-bench score {file.parent.parent}"
+    if result.failed != failed:
+        problem = f"says {result.failed}, and {failed} predictions carry an error"
+        yield BadData(problem, file=file, field="failed", remedy=remedy)
+    for drawn in reduced(result.protocol, result.rows, result.resampling):
+        stated = result[drawn.name]
+        for name in ("low", "high"):
+            says, right = getattr(stated, name), getattr(drawn, name)
+            alike = says is right or (None not in (says, right) and abs(says - right) <= _SAME)
+            if not alike:
+                field = f"scores.{drawn.name}.{name}"
+                problem = f"says {says}, and the rows give {right}"
+                yield BadData(problem, file=file, field=field, remedy=remedy)
+        if stated.undefined != drawn.undefined:
+            field = f"scores.{drawn.name}.undefined_draws"
+            problem = f"says {stated.undefined}, and the rows give {drawn.undefined}"
+            yield BadData(problem, file=file, field=field, remedy=remedy)
+
+
+def _notes(
+    captions: Mapping[str, int], predictions: Sequence[Prediction], data: Dataset
+) -> Iterator[str]:
     caption, count = max(captions.items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
         yield f"{count} {data.noun} have the same caption: {caption!r:.80}"
+    truths = {sample.id: sample.truth.caption for sample in data.samples}
+    copied = [
+        prediction
+        for prediction in predictions
+        if prediction.grounding.caption and prediction.grounding.caption == truths[prediction.id]
+    ]
+    if copied:
+        yield (
+            f"{len(copied)} of {len(predictions)} answers have the caption of their reference, word"
+            " for word"
+        )
