@@ -18,7 +18,7 @@ from gcg_bench.annotate.review.result import result_of
 from gcg_bench.annotate.scenes import Scene, SceneObject, TiedPhrase
 from gcg_bench.annotate.sources import SourceImage
 from gcg_bench.annotate.status import status_of
-from gcg_bench.data.cards import NOT_STATED, DataCard, Split, StatedSize, read_card, write_card
+from gcg_bench.data.cards import DataCard, Split, StatedSize, read_card, unstated, write_card
 from gcg_bench.data.grand.values import (
     Detail,
     GrandAnnotation,
@@ -178,20 +178,10 @@ def _bare(folder: AnnotationFolder) -> DataCard:
     models = "; ".join(
         f"{one['name']} ({one['licence'] or 'no licence stated'})" for one in recipe["models"]
     )
-    return DataCard(
-        name=name,
-        version="1",
-        title=f"{name}, annotated by models",
-        format="jsonl",
-        tasks=("gcg",),
-        license=NOT_STATED,
-        image_license=NOT_STATED,
+    title, home = f"{name}, annotated by models", folder.folder
+    return replace(
+        unstated(name, "jsonl", {}, title=title, home=home),
         origin=f"Annotated by gcg-bench annotate, recipe {recipe['recipe']}, with {models}.",
-        homepage=NOT_STATED,
-        citation="",
-        prompt="",
-        splits={},
-        home=folder.folder,
     )
 
 

@@ -25,6 +25,7 @@ from gcg_bench.data.cards.locations import (
     locate,
 )
 from gcg_bench.data.cards.splits import Split, StatedSize
+from gcg_bench.data.cards.unstated import unstated
 
 __all__ = [
     "NOT_STATED",
@@ -43,5 +44,6 @@ __all__ = [
     "load_card",
     "locate",
     "read_card",
+    "unstated",
     "write_card",
 ]
