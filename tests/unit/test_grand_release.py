@@ -14,7 +14,7 @@ from support.tiny import copy
 
 from gcg_bench import masks
 from gcg_bench.data import Dataset, load_dataset
-from gcg_bench.data.cards import load_card
+from gcg_bench.data.cards import load_card, read_card
 from gcg_bench.data.check import check_dataset
 from gcg_bench.data.grand.boxes import Agreement, agreements, mask_overlap
 from gcg_bench.data.grand.files import annotations, write_annotations
@@ -225,3 +225,60 @@ def test_what_the_format_cannot_hold_is_refused() -> None:
     truth = replace(sample.truth, phrases=(Phrase(None, sample.truth.phrases[0].masks),))
     with pytest.raises(BadOption, match="masks without words, which the format grand cannot"):
         annotation_of(replace(sample, truth=truth), "a.jpg")
+
+
+CARD = """---
+name: parts
+version: "1"
+title: parts
+format: {format}
+tasks: [gcg]
+license: none
+image_license: none
+origin: none
+homepage: none
+citation: ""
+prompt: ""
+splits:
+  train: {{percent: {percent}}}
+  val: {{percent: [73, 100]}}
+---
+"""
+
+
+def test_splits_by_the_hash_of_ids(tmp_path: Path) -> None:
+    """The first 8 digits of the sha256 modulo 100 (sha256sum): sa_6 91, sa_7 73."""
+    root = copy("grand", tmp_path)
+    everything = [sample.id for sample in grand(root).samples]
+    card = tmp_path / "card.md"
+    card.write_text(CARD.format(format="grand", percent="[0, 73]"))
+    assert not load_dataset(str(card), "train", root / "GranD/annotations").samples
+    parts = {}
+    for percent in ("[0, 91]", "[91, 92]", "[0, 100]"):
+        card.write_text(CARD.format(format="grand", percent=percent))
+        data = load_dataset(str(card), "train", root / "GranD/annotations")
+        parts[percent] = [sample.id for sample in data.samples]
+    assert parts == {"[0, 91]": ["sa_7"], "[91, 92]": ["sa_6"], "[0, 100]": everything}
+    # also inside an archive, and the limit counts the images of the split
+    packed(root)
+    card.write_text(CARD.format(format="grand", percent="[0, 91]"))
+    data = load_dataset(str(card), "train", root / "GranD/annotations", limit=1)
+    assert [sample.id for sample in data.samples] == ["sa_7"]
+
+
+@pytest.mark.parametrize(
+    ("format_name", "percent", "message"),
+    [
+        ("grand", "[9, 9]", "two whole numbers from 0 to 100"),
+        ("grand", "[0, 101]", "two whole numbers from 0 to 100"),
+        ("grand", "half", "two whole numbers from 0 to 100"),
+        ("jsonl", "[0, 99]", "is read by the format grand alone"),
+    ],
+)
+def test_wrong_shares_are_refused(
+    tmp_path: Path, format_name: str, percent: str, message: str
+) -> None:
+    card = tmp_path / "card.md"
+    card.write_text(CARD.format(format=format_name, percent=percent))
+    with pytest.raises(BadData, match=f"train.percent.*{message}"):
+        read_card(card, home=None)

@@ -12,9 +12,12 @@ from gcg_bench.data.cards.front_matter import front_matter
 from gcg_bench.data.cards.splits import Split, StatedSize
 from gcg_bench.errors import UnknownName
 from gcg_bench.files import paths
-from gcg_bench.files.fields import Record
+from gcg_bench.files.fields import Record, two_whole
 
 NOT_STATED = "not stated by its owners"
+
+HASHED = "grand"
+"""The format whose splits may be shares of the images, by the hash of their ids."""
 
 REFERENCES = ("annotated", "reviewed")
 """Who made references that models made: models alone, or people looked at all of them."""
@@ -130,7 +133,7 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
         homepage=fields.text("homepage", empty=False),
         citation=fields.text("citation").strip(),
         prompt=fields.text("prompt"),
-        splits=_splits(fields.record("splits"), _tasks(fields)),
+        splits=_splits(fields.record("splits"), _tasks(fields), fields.text("format")),
         folders=_folders(fields, "folders") or ("",),
         known_issues=fields.texts("known_issues", optional=True),
         hub=_hub(fields.record("hub")) if fields.has("hub") else None,
@@ -177,7 +180,7 @@ def _references(fields: Record) -> str:
     return references
 
 
-def _splits(fields: Record, tasks: tuple[str, ...]) -> dict[str, Split]:
+def _splits(fields: Record, tasks: tuple[str, ...], format_name: str) -> dict[str, Split]:
     splits = {}
     for key in fields.value:
         name = _safe_name(fields, str(key), str(key))
@@ -187,11 +190,21 @@ def _splits(fields: Record, tasks: tuple[str, ...]) -> dict[str, Split]:
             files=_names(part, "files"),
             images=_folders(part, "images"),
             sizes=tuple(_size(size, tasks) for size in part.records("sizes", optional=True)),
+            percent=_percent(part, format_name) if part.has("percent") else None,
         )
         part.refuse_unknown()
     if not splits:
         raise fields.bad("", "names no split")
     return splits
+
+
+def _percent(part: Record, format_name: str) -> tuple[int, int]:
+    made = two_whole(part.any("percent"))
+    if made is None or not 0 <= made[0] < made[1] <= 100:
+        raise part.bad("percent", "should be two whole numbers from 0 to 100, the smaller first")
+    if format_name != HASHED:
+        raise part.bad("percent", f"is read by the format {HASHED} alone", "Leave it out")
+    return made
 
 
 def _size(size: Record, tasks: tuple[str, ...]) -> StatedSize:

@@ -1,5 +1,6 @@
 """The splits of a data card: their files and the sizes that are stated for them."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,12 +44,28 @@ class Split:
             generated data.
         images: folders, relative to the data root, that may contain the images.
         sizes: the stated sizes; several when sources disagree.
+        percent: the images that belong to the split, by the hash of their ids, see `has`; None for
+            all of the files.
     """
 
     name: str
     files: Mapping[str, str]
     images: tuple[str, ...] = ()
     sizes: tuple[StatedSize, ...] = ()
+    percent: tuple[int, int] | None = None
+
+    def has(self, id_: str) -> bool:
+        """Whether an image of the files belongs to the split, by its id.
+
+        Its number is the first 8 hexadecimal digits of the sha256 of the id in UTF-8, modulo 100;
+        it belongs where first <= number < last of `percent`. So an image is in the same split
+        whatever other images there are.
+        """
+        if self.percent is None:
+            return True
+        first, last = self.percent
+        digits = hashlib.sha256(id_.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+        return first <= int(digits, 16) % 100 < last
 
     def stated(self, task: str) -> tuple[StatedSize, ...]:
         """The sizes that are stated for a task."""

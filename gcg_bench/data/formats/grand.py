@@ -7,7 +7,7 @@ A sample's caption is the dense one, else the first short one; a phrase has its 
 span that does not spell its phrase is searched again, with a warning. An image with neither caption
 is dropped. Every `*.json` under the annotation folders is an image, whose id is its file's name
 without suffix, and so is every `*.json` in a tar archive there; there are too many for the files to
-be hashed.
+be hashed. A split with `percent` has the images whose ids' hashes say so.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def read(
     """
     annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
-    yield from finish(_drafts(card, root, finder, limit, faults), faults)
+    yield from finish(_drafts(card, split, root, finder, limit, faults), faults)
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
@@ -70,8 +70,8 @@ def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
 
     Files that cannot be read are left out here, because `read` reports them.
     """
-    del split
-    read = annotations(annotation_folders(card, root), CollectedFaults(most=0))
+    folders = annotation_folders(card, root)
+    read = annotations(folders, CollectedFaults(most=0), card.split(split).has)
     for agreement in agreements(read):
         if agreement.poor:
             problem = (
@@ -83,10 +83,15 @@ def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
 
 
 def _drafts(
-    card: DataCard, root: Path, finder: ImageFinder, limit: int | None, faults: Faults
+    card: DataCard,
+    split: str,
+    root: Path,
+    finder: ImageFinder,
+    limit: int | None,
+    faults: Faults,
 ) -> Iterator[SampleDraft]:
-    count = 0
-    for rank, document in enumerate(documents(annotation_folders(card, root), faults)):
+    count, wanted = 0, card.split(split).has
+    for rank, document in enumerate(documents(annotation_folders(card, root), faults, wanted)):
         if count == limit:
             return
         with faults.caught(file=document.place):

@@ -7,7 +7,7 @@ import lzma
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -57,7 +57,16 @@ def has_documents(folders: Iterable[Path]) -> bool:
     return any(_is_document(file) for folder in folders for file in folder.rglob("*"))
 
 
-def documents(folders: Iterable[Path], faults: Faults = RAISE_FAULTS) -> Iterator[Document]:
+def _all(id_: str) -> bool:
+    del id_
+    return True
+
+
+def documents(
+    folders: Iterable[Path],
+    faults: Faults = RAISE_FAULTS,
+    wanted: Callable[[str], bool] = _all,
+) -> Iterator[Document]:
     """The annotation files under folders: loose ones in the order of their ids, then archives.
 
     Archives are read in the order of their paths, and their members in the order they have there,
@@ -66,10 +75,13 @@ def documents(folders: Iterable[Path], faults: Faults = RAISE_FAULTS) -> Iterato
     Args:
         folders: where to look, with everything below.
         faults: takes the error of a file that cannot be read; when it returns, the next is read.
+        wanted: whether the file of an id is read.
     """
     files = {file for folder in folders for file in folder.rglob("*") if _is_document(file)}
     loose = sorted((file for file in files if file.suffix == ".json"), key=lambda file: file.stem)
     for file in loose:
+        if not wanted(file.stem):
+            continue
         with faults.caught(file=file):
             yield _document(read_json(file), file.stem, str(file))
     ids = {file.stem for file in loose}
@@ -77,17 +89,19 @@ def documents(folders: Iterable[Path], faults: Faults = RAISE_FAULTS) -> Iterato
         with faults.caught(file=archive):
             for member, data in _members(archive):
                 id_ = PurePosixPath(member).stem
-                if id_ not in ids:
+                if id_ not in ids and wanted(id_):
                     place = f"{archive}: {member}"
                     with faults.caught(file=place):
                         yield _document(parse_json(data, place), id_, place)
 
 
 def annotations(
-    folders: Iterable[Path], faults: Faults = RAISE_FAULTS
+    folders: Iterable[Path],
+    faults: Faults = RAISE_FAULTS,
+    wanted: Callable[[str], bool] = _all,
 ) -> Iterator[GrandAnnotation]:
-    """The annotations under folders as values, in the order of `documents`."""
-    for document in documents(folders, faults):
+    """The annotations under folders as values; arguments and order as of `documents`."""
+    for document in documents(folders, faults, wanted):
         with faults.caught(file=document.place, image=document.id):
             yield read_annotation(document.entry, document.file_name)
 
