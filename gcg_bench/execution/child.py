@@ -1,8 +1,8 @@
-"""A process that talks in lines: it is started, written to, listened to, and ended with its group.
+"""Starts a process, exchanges lines of text with it, and ends it with its process group.
 
-The process has a session of its own, so that it and all that it starts can be ended together, and
-so that Ctrl-C in a terminal reaches only the process that gives the orders. Threads read its
-output; whoever started it gets events from one queue.
+The process has a session of its own. So the process and everything that it starts can be ended
+together, and Ctrl-C in a terminal reaches only the process of gcg-bench. Threads read the output of
+the process and put events into one queue.
 """
 
 import os
@@ -31,11 +31,11 @@ _CLOSING, _TERMINATING = 5.0, 2.0  # seconds to end after stdin is closed, and a
 
 
 class Running(Protocol):
-    """A process that talks in lines, on this machine or on another; methods as of `Child`.
+    """A process that exchanges lines, here or on another machine; `Child` describes the methods.
 
     Attributes:
-        started: when it was started, or when it began to wait for room.
-        waits: it has no place to run yet.
+        started: the time at which the process was started, or began to wait for a node.
+        waits: True while the process waits for a node.
     """
 
     started: float
@@ -56,7 +56,7 @@ class Running(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a process did.
+    """A line that a process wrote, or its end.
 
     Attributes:
         child: the process.
@@ -77,7 +77,7 @@ class Child:
         command: the program and its arguments.
         events: where its events go.
         environment: variables that are added to those of this process.
-        folder: its current folder; that of `anchor` by default.
+        folder: its current folder; by default the folder of `files.paths.anchored`.
         show: takes the first lines of its stderr.
 
     Raises:
@@ -161,8 +161,8 @@ class Child:
         self._outgoing.put(None)
 
     def end_text(self) -> str:
-        """How the process ended, with what it said last on stderr."""
-        self._threads[2].join(0.5)  # which may still have lines
+        """How the process ended, with the last line that it wrote on stderr."""
+        self._threads[2].join(0.5)  # this thread may still have lines to read
         status = self._process.poll()
         if status is None:
             how = "closed its stdout"
@@ -213,7 +213,8 @@ class Child:
             stream.close()
 
     def _written(self, data: bytes) -> int:
-        """Writes as much as fits into the pipe; the number of bytes, all when nobody reads."""
+        """Writes as many bytes as fit into the pipe; returns their number, or all when nobody
+        reads."""
         assert self._process.stdin is not None
         try:
             return os.write(self._process.stdin.fileno(), data)

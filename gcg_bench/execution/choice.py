@@ -13,7 +13,7 @@ from gcg_bench.execution.process import COMMAND, START_TIMEOUT, of_command, of_m
 from gcg_bench.execution.ray_cluster import on_ray
 
 EXECUTORS = ("auto", "local", "process")
-"""Values of --on beside `ray` and `ray:ADDRESS`."""
+"""Values of --on other than `ray` and `ray:ADDRESS`."""
 
 
 def executor_of(
@@ -27,21 +27,21 @@ def executor_of(
     models: int | None = None,
     gpus_per_model: float | None = None,
 ) -> Executor:
-    """The executor of a model, with the model built.
+    """Builds a model and returns its executor.
 
     Args:
         spec: the model.
         options: arguments that the user gave for the model itself.
         on: `local`, `process`, `ray`, `ray:ADDRESS`, or `auto`: a process where limits, devices or
             a worker need one.
-        devices: one process for each.
-        limited: there is a timeout, or a limit of deaths.
+        devices: the devices; each gets a process.
+        limited: whether the user gave a timeout, or a number of processes that may end.
         start_timeout: seconds until a process must have built the model.
         models: copies of the model in a Ray cluster.
-        gpus_per_model: GPUs of each of them.
+        gpus_per_model: GPUs of each copy.
 
     Raises:
-        BadOption: the executor does not exist, or cannot do what is asked.
+        BadOption: the executor does not exist, or does not support an option.
         GcgBenchError: see `load_model`; or a process cannot be started.
     """
     cluster = _cluster(on, devices, models, gpus_per_model)
@@ -69,7 +69,7 @@ def executor_of(
 def _cluster(
     on: str, devices: Sequence[str], models: int | None, gpus_per_model: float | None
 ) -> Cluster | None:
-    """The Ray cluster that --on names; None for another executor. Errors as of `executor_of`."""
+    """The Ray cluster that --on names; None for another executor; errors as in `executor_of`."""
     cluster = cluster_of(on, models, gpus_per_model)
     if cluster is None and on not in EXECUTORS:
         raise BadOption(f"--on {on}: give {', '.join(EXECUTORS)}, {RAY} or {RAY}:ADDRESS")

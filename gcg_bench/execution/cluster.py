@@ -1,22 +1,23 @@
-"""Names a Ray cluster and what is asked of it; connects with none."""
+"""Describes a Ray cluster and the resources that models use there; does not connect to it."""
 
 from dataclasses import dataclass
 
 from gcg_bench.errors import BadOption
 
 RAY = "ray"
-"""What --on of this executor begins with."""
+"""The value of --on for this executor; `:ADDRESS` may follow it."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where models work.
+    """A Ray cluster, and the resources that models use there.
 
     Attributes:
-        address: of a cluster; empty for that of $RAY_ADDRESS, the one that runs on this machine,
-            or a new one.
-        models: copies of the model; None for as many as there is room for.
-        gpus: GPUs of each; None for one where the cluster has some and the model takes them.
+        address: the address of the cluster. When empty, Ray uses the cluster of $RAY_ADDRESS, else
+            the cluster that runs on this machine, else a new one.
+        models: copies of the model; None for as many as the cluster can hold.
+        gpus: GPUs of each copy; None for 1 when the cluster has GPUs and the model uses them, else
+            0.
     """
 
     address: str = ""
@@ -24,10 +25,10 @@ class Cluster:
     gpus: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuses numbers that Ray cannot give.
+        """Checks the numbers of models and GPUs.
 
         Raises:
-            BadOption: a negative number, or a part of a GPU beside a whole one.
+            BadOption: a number is negative, or neither whole nor below 1, such as 1.5 GPUs.
         """
         if self.gpus is not None and not (0 <= self.gpus <= 1 or self.gpus == int(self.gpus) > 0):
             raise BadOption(
@@ -41,7 +42,7 @@ def cluster_of(on: str, models: int | None, gpus: float | None) -> Cluster | Non
     """The cluster of `--on`; None when it names another executor.
 
     Raises:
-        BadOption: a number that Ray cannot give; or one without Ray.
+        BadOption: Ray does not accept a number, or a number is given without Ray.
     """
     name, _, address = on.partition(":")
     if name == RAY:

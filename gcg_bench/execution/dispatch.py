@@ -1,7 +1,7 @@
-"""Deals queries out to worker processes, and makes one prediction of each, whatever they do.
+"""Distributes queries to worker processes, and returns one prediction for each query.
 
-A process that ends, hangs or breaks the protocol costs what it held. Each of these queries is then
-asked again alone, in a new process. A query that fails alone becomes a prediction with an error.
+When a process ends, hangs or breaks the protocol, the queries that it held are asked again in a new
+process, each one alone. A query that fails alone becomes a prediction with an error.
 """
 
 import queue
@@ -23,16 +23,16 @@ _LOST_STARTS = 10  # the same for processes whose machine is lost while they sta
 _REQUEST = 60.0  # seconds for a request that needs no model
 
 Reply = Callable[[Slot, Mapping[str, Any]], bool]
-"""Takes a message that is no answer; True when it knows it."""
+"""Handles a message that is not an answer; returns True when it knows the message."""
 
 
 class Dispatcher:
     """Worker processes and the queries that wait for them.
 
     Args:
-        launches: one for each process.
+        launches: how each process is started.
         prepared: messages that a new process gets after its greeting.
-        reply: takes messages that are no answers.
+        reply: handles messages that are not answers.
     """
 
     def __init__(
@@ -53,14 +53,15 @@ class Dispatcher:
 
     @property
     def notes(self) -> list[str]:
-        """What users should know of the workers' behaviour, one sentence each."""
+        """Facts about the workers' behaviour that users should know, one sentence each."""
         return [f"{count} times a worker {what}" for what, count in self._outcomes.noise.items()]
 
     def open(self) -> Hello:
         """Starts the first process; returns its greeting.
 
         Raises:
-            EnvironmentProblem: it cannot be started, ends before its greeting, or gives none.
+            EnvironmentProblem: the process cannot be started, or ends or times out before its
+                greeting.
             GcgBenchError: the model cannot be built there.
         """
         slot = self.slots[0]
@@ -75,7 +76,7 @@ class Dispatcher:
         """Sends a message to a process and waits until its reply came.
 
         Raises:
-            EnvironmentProblem: no reply came in time, or the processes end instead.
+            EnvironmentProblem: no reply arrives in time, or the processes end first.
         """
         end = monotonic() + _REQUEST
         for _ in range(_STARTS):
@@ -169,7 +170,7 @@ class Dispatcher:
             self._timed_out(slot)
 
     def _no_greeting(self, slot: Slot) -> None:
-        """A process was not ready in time; one without a place may wait while others work."""
+        """Handles a process that is not ready in time; it may wait for a node while others work."""
         assert slot.child is not None
         if slot.child.waits and any(other.hello is not None for other in self.slots):
             slot.child.started = monotonic()
@@ -199,7 +200,7 @@ class Dispatcher:
             self._outcomes.retry(queries)
 
     def _ended(self, slot: Slot) -> None:
-        """A process is over: what it held is asked again alone, or fails."""
+        """Handles the end of a process: its queries are asked again alone, or fail."""
         assert slot.child is not None
         started = slot.hello is not None
         text = slot.child.end_text()
@@ -211,7 +212,7 @@ class Dispatcher:
         self._start_failed(text, _STARTS if self._opened else 1)
 
     def _lost(self, slot: Slot) -> None:
-        """The machine of a process is lost: what it held is asked again elsewhere."""
+        """Handles the loss of a machine: the queries of its process are asked again on another."""
         assert slot.child is not None
         started, single, text = slot.hello is not None, slot.single, slot.child.end_text()
         slot.kill()
@@ -242,7 +243,7 @@ class Dispatcher:
         elif message is None:
             self._outcomes.noise["printed a line that is no answer"] += 1
         elif type(message.get("more")) is int and slot.hello.pull:
-            if not (slot.ended and slot.streams):  # what was told to end says when it has
+            if not (slot.ended and slot.streams):  # this worker reports its own end
                 slot.credit, slot.ended = max(message["more"], 0), False
         elif "id" in message:
             self._answer(slot, message)
@@ -269,7 +270,7 @@ class Dispatcher:
         self._outcomes.answered(slot.answered(id_), message)
 
     def _stream_failed(self, slot: Slot, text: str) -> None:
-        """The model raised while it held queries; its process goes on."""
+        """Handles an error of the model while it held queries; its process continues."""
         single, queries = slot.single, slot.begin_stream()
         if not queries:
             self._none_taken(slot, text)
@@ -280,15 +281,16 @@ class Dispatcher:
             self._outcomes.retry(queries)
 
     def _stream_ended(self, slot: Slot) -> None:
-        """The model's answers ended."""
-        told, taken = slot.ended, slot.taken
+        """Handles the end of the model's answers."""
+        was_asked_to_end, taken = slot.ended, slot.taken
         for id_ in slot.begin_stream():
             self._outcomes.failed(id_, "the model gave no answer")
-        if not told and not taken:
+        if not was_asked_to_end and not taken:
             self._none_taken(slot, "the model gave no answer")
 
     def _none_taken(self, slot: Slot, text: str) -> None:
-        """The model fails before it takes a query, and would do so on every retry."""
+        """Counts all queries as failed: the model fails before it takes one, as it would on every
+        retry."""
         waiting = [*slot.chunk, *self._outcomes.alone]
         slot.chunk.clear()
         self._outcomes.alone.clear()

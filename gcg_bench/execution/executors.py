@@ -13,17 +13,18 @@ from gcg_bench.types import Model, Prediction, Query
 
 
 class Executor(Protocol):
-    """A model where it works; a context manager, whose end is the end of the model.
+    """A model together with the place where it runs; leaving this context manager ends the model.
 
     Attributes:
         name: what the model is called.
-        settings: what decides its answers besides seed and checkpoint.
-        oracle: it sees the references.
-        takes_replies: queries may have a forced reply.
-        own_instruction: it words its instruction itself, and cannot follow that of a data card.
-        undeciding: names of its arguments that do not decide answers.
-        model: the model itself where it works in this process; None elsewhere.
-        folders: folders of the model's code, which its errors may name.
+        settings: everything that decides its answers, except seed and checkpoint.
+        oracle: whether the model sees the references.
+        takes_replies: whether queries may have a forced reply.
+        own_instruction: whether the model writes its instruction itself, and ignores the
+            instruction of a data card.
+        undeciding: names of its arguments that do not change its answers.
+        model: the model itself when it runs in this process, else None.
+        folders: folders of the model's code; its error messages may contain them.
     """
 
     name: str
@@ -40,15 +41,15 @@ class Executor(Protocol):
     def __exit__(self, *raised: object) -> None: ...
 
     def worded(self, query: Query) -> str | None:
-        """The instruction that the model asks a query with; None when it does not word any."""
+        """The instruction that the model uses for a query; None when it writes none itself."""
 
     def prepare(self, queries: Sequence[Query], *, missing: str, limited: bool) -> None:
-        """Tells the model all queries of the data set, before the first is asked."""
+        """Gives the model all queries of the data set, before the first query is asked."""
 
     def predictions(
         self, queries: Sequence[Query], *, timeout: float | None, give_up_after: int | None
     ) -> Generator[Prediction]:
-        """Exactly one prediction a query, in completion order."""
+        """Exactly one prediction for each query, in completion order."""
 
     def notes(self) -> list[str]:
-        """What users should know after the answers, one sentence each."""
+        """Facts that users should know after the answers, one sentence each."""

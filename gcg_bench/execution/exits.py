@@ -1,8 +1,8 @@
 """Ends of the process by the code of a model become errors of the model.
 
-`os._exit` ends a process at once: no exception, no result, any exit code. While a model works it
-raises instead. A process that the model forked is another matter: it ends when it leaves the
-model's code, because it would otherwise answer queries a second time.
+`os._exit` ends a process at once, without an exception or a result. While a model works, `os._exit`
+raises an exception instead. A process that the model forked does end: otherwise it would leave the
+model's code and answer queries a second time.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 end_now = os._exit
-"""Ends the process at once; what `os._exit` was before a model could replace it."""
+"""Ends the process at once: the function `os._exit`, stored before a model can replace it."""
 
 
 class ModelExit(BaseException):
@@ -20,12 +20,13 @@ class ModelExit(BaseException):
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """What a model in the block does to the process ends with the block.
+    """Undoes, at the end of the block, what a model in the block changed in the process.
 
-    `os._exit` raises `ModelExit`, except in a process that the model forked. The umask is as
-    before; otherwise nobody may read what is written after the block. Standard descriptors that
-    were closed are open; otherwise the next file would get what the model prints. The hook for
-    exceptions is as before; without one, Python starts no thread.
+    In the block, `os._exit` raises `ModelExit`, except in a process that the model forked. After
+    the block the umask has its old value; otherwise nobody could read the files that are written
+    later. Standard descriptors that the model closed are open again; otherwise the next file would
+    contain what the model prints. The hook for exceptions is the old one; Python starts no thread
+    without a hook.
     """
     before, umask, owner = os._exit, os.umask(0o022), os.getpid()
     os.umask(umask)

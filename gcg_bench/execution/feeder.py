@@ -1,4 +1,4 @@
-"""Gives queries to the processes that may take one, and keeps those that wait."""
+"""Gives queries to the processes that can take a query, and keeps the queries that wait."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from gcg_bench.types import Query
 class Feeder:
     """The queries that wait for worker processes.
 
-    A process takes a chunk of queries when it has greeted: one that has no place to run yet, or
-    that builds its model for long, holds none.
+    A process gets a chunk of queries after its greeting. So a process that waits for a node, or is
+    still building its model, holds no queries.
 
     Args:
         slots: the places of the processes.
-        outcomes: what became of queries; those to ask again alone are there.
+        outcomes: the predictions, and the queries that are asked again alone.
     """
 
     def __init__(self, slots: Sequence[Slot], outcomes: Outcomes) -> None:
@@ -25,7 +25,8 @@ class Feeder:
         self._chunks: deque[deque[Query]] = deque()
 
     def begin(self, chunks: Sequence[Sequence[Query]]) -> int:
-        """Begins with other queries, in chunks for one process each; returns their number."""
+        """Replaces the waiting queries by chunks, each for one process; returns the number of
+        queries."""
         self._chunks = deque(deque(chunk) for chunk in chunks)
         for slot in self._slots:
             slot.chunk.clear()
@@ -43,7 +44,7 @@ class Feeder:
         slot.chunk = deque()
 
     def feed(self) -> None:
-        """Gives each slot what it may take now, and starts processes when there is something."""
+        """Gives each slot the queries that it can take now; starts processes while queries wait."""
         for slot in self._slots:
             if slot.child is None and self._starting() < self._open():
                 slot.start()
@@ -62,10 +63,10 @@ class Feeder:
         return len(self._outcomes.alone) + len(self._chunks)
 
     def _waiting(self, slot: Slot) -> deque[Query] | None:
-        """The queries of which a slot may take one now; None for none.
+        """The queue from which a slot can take its next query; None when it can take no query now.
 
-        A worker that holds queries and gets no more for now is told so: it may be waiting for a
-        whole batch.
+        When a worker holds queries and gets no more for now, it is sent an end, because it may be
+        waiting for a complete batch.
         """
         if slot.in_flight and (slot.single or self._outcomes.alone):
             if not slot.ended:

@@ -9,7 +9,7 @@ from gcg_bench.execution.slots import Slot
 
 
 class Inbox:
-    """Waits for what happens next in any of some processes.
+    """Waits for the next event of several processes.
 
     Args:
         slots: the places of the processes.
@@ -22,8 +22,8 @@ class Inbox:
     def next(self, timeout: float | None, within: float | None = None) -> Event | None:
         """The next event of a process that still has its slot.
 
-        None when a deadline came first, when `within` seconds are over, or when the event is of a
-        process that lost its slot.
+        None when a deadline is reached first, after `within` seconds, or when the event belongs to
+        a process that has lost its slot.
 
         Args:
             timeout: seconds for an answer.

@@ -1,8 +1,8 @@
-"""Exactly one prediction a query, whatever the model raises, returns or leaves out.
+"""Makes exactly one prediction for each query, even when the model raises or skips queries.
 
 Each prediction is checked before it is returned: it is written as a line of a run and read back. So
 a run never contains a line that its own reader would refuse. A model that hangs, or that ends its
-process, is a matter for a process of its own (`process.py`).
+process, needs a process of its own (`process.py`).
 """
 
 import json
@@ -27,7 +27,7 @@ _NO_ANSWER = "the model gave no answer"
 
 
 def isolated_predictions(model: Model, queries: Sequence[Query]) -> Generator[Prediction]:
-    """Exactly one prediction a query, in completion order; no queries give no predictions.
+    """Exactly one prediction for each query, in completion order; no queries give no predictions.
 
     When the model raises, the queries in flight (taken and not answered) are retried one at a time,
     so that one bad image costs one prediction. A query that fails alone becomes a prediction with
@@ -86,14 +86,14 @@ def guarded(steps: Generator[Item]) -> Generator[Item, None, str | None]:
         end_if_forked(owner)
     except (KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # whatever the code raises becomes its result, including
+    except BaseException as error:  # any exception of the code becomes its result, including
         end_if_forked(owner, status=1)  # SystemExit and errors of native libraries
         return error_text(error)
     return None
 
 
 def attempted(action: Callable[[], Item]) -> tuple[Item | None, str | None]:
-    """What a function of foreign code returns, and None; or None and the message of its failure."""
+    """Calls foreign code; returns (result, None), or (None, error message) when it fails."""
     owner = os.getpid()
 
     def steps() -> Generator[Item]:

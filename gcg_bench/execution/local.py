@@ -39,7 +39,7 @@ class LocalExecutor:
         del raised
 
     def worded(self, query: Query) -> str | None:
-        """The instruction that the model asks a query with; None when it does not word any.
+        """The instruction that the model uses for a query; None when it writes none itself.
 
         Raises:
             GcgBenchError: `worded` raises something, or returns no text.
@@ -54,10 +54,10 @@ class LocalExecutor:
         return text
 
     def prepare(self, queries: Sequence[Query], *, missing: str, limited: bool) -> None:
-        """Tells the model all queries of the data set, if it has `prepare`.
+        """Gives the model all queries of the data set, if it has `prepare`.
 
         Raises:
-            GcgBenchError: what `prepare` found, or that it raised something else.
+            GcgBenchError: `prepare` raises an exception.
         """
         prepare = getattr(self._model, "prepare", None)
         if prepare is not None:
@@ -71,7 +71,7 @@ class LocalExecutor:
         timeout: float | None = None,
         give_up_after: int | None = None,
     ) -> Generator[Prediction]:
-        """Exactly one prediction a query; see `isolated_predictions`.
+        """Exactly one prediction for each query; see `isolated_predictions`.
 
         A model in this process cannot be interrupted, so there is no timeout.
         """
@@ -79,5 +79,5 @@ class LocalExecutor:
         return isolated_predictions(self._model, queries)
 
     def notes(self) -> list[str]:
-        """What the model noted, one sentence each."""
+        """The notes of the model, one sentence each."""
         return [str(note) for note in getattr(self._model, "notes", list)()]

@@ -3,9 +3,11 @@
 The files are found in the syntax trees of the sources. Nothing is imported or run. They are
 
 - the model's own file, or the files of its module;
-- every module that one of them imports and that is no part of Python, of an installed package or of
-  gcg-bench, through packages, relative imports and imports inside functions;
-- every file beside them that a text in the code names, e.g. `prompt.txt` or `weights/last.pt`.
+- every module that these files import, directly or through other modules, unless it belongs to
+  Python, to an installed package or to gcg-bench; relative imports and imports inside functions
+  count;
+- every file in the same folder that a string in the code names, e.g. `prompt.txt` or
+  `weights/last.pt`.
 
 A name is relative to the folder in which the search for it began, so that no path of a user enters
 a run.
@@ -48,7 +50,7 @@ def of_module(dotted: str) -> dict[str, str]:
     """
     folders, package = _user_folders(), dotted.partition(".")[0]
     with suppress(ImportError, ValueError, AttributeError):
-        spec = find_spec(package)  # of the top package, so that nothing is imported
+        spec = find_spec(package)  # the spec of the top package, so that nothing is imported
         locations = list(spec.submodule_search_locations or ()) if spec else []
         origin = [spec.origin] if spec and spec.origin and not locations else []
         roots = tuple(Path(path).resolve().parent for path in (*locations, *origin))
@@ -60,7 +62,7 @@ def of_module(dotted: str) -> dict[str, str]:
 def of_object(source: object) -> dict[str, str]:
     """The code of a model that was made in Python: the text of its class or function.
 
-    Empty for what has no source, and for what is part of gcg-bench.
+    Empty for an object without source code, and for an object of gcg-bench.
     """
     kind = source if inspect.isclass(source) or inspect.isroutine(source) else type(source)
     if str(getattr(kind, "__module__", "")).partition(".")[0] in ("gcg_bench", "builtins"):
@@ -86,8 +88,8 @@ class _Search:
     """A search for the files of a model.
 
     Attributes:
-        folders: where modules of users are looked for, the first before the others.
-        package: a package that counts as the user's wherever it lies.
+        folders: the folders that are searched for modules of the user, in this order.
+        package: a package that counts as the user's, even when it is installed.
         found: name -> sha256.
     """
 
@@ -96,7 +98,7 @@ class _Search:
     found: dict[str, str] = field(default_factory=dict)
 
     def of(self, files: Sequence[Path]) -> dict[str, str]:
-        """All files that these lead to, by name."""
+        """The files, and all files that they import or name, by name."""
         waiting, seen = [file.resolve() for file in files], set[Path]()
         while waiting and len(self.found) < _MOST:
             file = waiting.pop()
@@ -111,7 +113,7 @@ class _Search:
         return dict(sorted(self.found.items()))
 
     def modules(self, dotted: str) -> Iterator[Path]:
-        """The sources of a module and of the packages around it, in the first folder with any."""
+        """The sources of a module and its parent packages, from the first folder that has them."""
         parts = dotted.split(".")
         for folder in self.folders:
             files = list(_sources(folder, parts))
@@ -159,7 +161,7 @@ class _Search:
         return file.name
 
     def _is_users(self, file: Path) -> bool:
-        """Whether a source is no part of Python, of an installed package or of gcg-bench."""
+        """Whether a source is the user's: not part of Python, an installed package or gcg-bench."""
         path = file.resolve()
         return not any(path.is_relative_to(folder) for folder in (_OWN, *_installed()))
 

@@ -55,8 +55,8 @@ class Description:
     Attributes:
         name: the name as users type it.
         needs: what the model needs.
-        origin: the package that provides it; empty for the built-in models.
-        citation: BibTeX of what it implements, one entry each; empty when none is known.
+        origin: the package that provides the model; empty for the built-in models.
+        citation: BibTeX entries of what the model implements; empty when none is known.
     """
 
     name: str
@@ -84,8 +84,8 @@ def load_model(
         batch_size: number of images at a time, for models that support batches.
         workers: number of processes that read images ahead, for models that support it.
         seed: seed of random draws, for models that draw.
-        max_new_tokens: the longest reply in tokens; None counts as not given.
-        options: arguments of this model, None among them; it must take each.
+        max_new_tokens: the maximum length of a reply in tokens; None for the model's default.
+        options: arguments of this model; a value may be None. The model must accept all of them.
 
     Raises:
         UnknownName: no model has this name; the message offers close spellings.
@@ -280,7 +280,7 @@ def _taken(
     """The arguments that a model does take, as the end of a message; empty when none is refused.
 
     Args:
-        parameters: those of what builds the model.
+        parameters: the parameters of the function or class that builds the model.
         options: the parameters that options of the command give.
         refused: the names that the model does not take.
     """

@@ -1,4 +1,4 @@
-"""What became of queries that were dealt out: predictions, and queries to ask again alone."""
+"""Collects the results of distributed queries: predictions, and queries to ask again alone."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from gcg_bench.execution.wire import checked
 from gcg_bench.types import Prediction, Query
 
 DEATHS_ALONE = 2
-"""Processes that may end while they work on a query alone, before it counts as failed."""
+"""A query that is asked alone counts as failed when this many processes have ended on it."""
 
-_LOSSES = 5  # machines that may be lost with a query, before it counts as failed
-_HOPELESS = 3  # queries of which processes died before any process answered anything
+_LOSSES = 5  # a query counts as failed when this many machines were lost with it
+_HOPELESS = 3  # processes ended on this many queries, and none has answered
 
 
 class Outcomes:
-    """The books of a dispatcher.
+    """The results that a dispatcher has so far.
 
     Attributes:
-        done: predictions that nobody has taken yet.
+        done: predictions that the caller has not taken yet.
         alone: queries that are asked again, each without any other.
-        noise: what workers do that is no answer, with how often.
-        patience: processes that may end while they work on one query alone.
+        noise: unexpected behaviour of workers, and how often it occurred.
+        patience: a query that is asked alone fails when this many processes have ended on it.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Outcomes:
         self._answered = False
 
     def begin(self, patience: int | None) -> None:
-        """Begins with other queries."""
+        """Prepares for the queries of the next call."""
         self._finished.clear()
         self._losses.clear()
         self.patience = patience or DEATHS_ALONE
@@ -65,11 +65,11 @@ class Outcomes:
         self._finish(Prediction(id_, error=truncated(error)))
 
     def retry(self, queries: Mapping[str, Query]) -> None:
-        """Has queries asked again alone."""
+        """Adds queries to those that are asked again alone."""
         self.alone.extend(queries.values())
 
     def died(self, queries: Mapping[str, Query], text: str) -> None:
-        """Takes what a process held that ended: each is asked again alone, or fails.
+        """Handles the queries of a process that ended: each is asked again alone, or fails.
 
         Raises:
             EnvironmentProblem: processes ended on several queries, and none ever answered.
@@ -88,15 +88,15 @@ class Outcomes:
         self.retry(queries)
 
     def lost(self, queries: Mapping[str, Query], text: str, *, single: bool) -> list[Query]:
-        """Takes what a process held whose machine is lost, which says little about the queries.
+        """Handles the queries of a process whose machine is lost, often not because of a query.
 
-        Returns the queries to ask again together, as before. A query that was lost before is asked
-        again alone, and one that was lost too often fails.
+        Returns the queries to ask again together. A query that was lost before, or was asked alone,
+        is asked again alone. A query that was lost too often fails.
 
         Args:
-            queries: what the process held.
-            text: how it ended.
-            single: they were asked alone.
+            queries: the queries that the process held, by id.
+            text: how the process ended.
+            single: whether the queries were asked alone.
         """
         self._losses.update(queries.keys())
         if queries:

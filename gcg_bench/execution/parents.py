@@ -14,7 +14,7 @@ def die_with_parent(parent: int | None = None) -> None:
     """Makes the system end this process when its parent ends; does nothing outside Linux.
 
     Args:
-        parent: the pid of the parent, when it is known; the parent now by default.
+        parent: the process id of the parent; by default that of the current parent.
     """
     expected = os.getppid() if parent is None else parent
     if sys.platform == "linux":
@@ -22,5 +22,5 @@ def die_with_parent(parent: int | None = None) -> None:
             import ctypes
 
             ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != expected:  # it died before the call
+    if os.getppid() != expected:  # the parent ended before the call
         end_now(1)

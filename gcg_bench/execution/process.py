@@ -1,4 +1,4 @@
-"""The executor `process`: each copy of the model, or each worker, in a process of its own."""
+"""The executor `process`: each copy of the model, or each worker, has a process of its own."""
 
 import base64
 import shlex
@@ -22,7 +22,7 @@ START_TIMEOUT = 600.0
 """Seconds until a process must have built its model."""
 
 COMMAND = "cmd:"
-"""What the --model of a worker in another environment begins with."""
+"""The first characters of --model for a worker in another environment."""
 
 ANSWER_TIMEOUT = 600.0
 """Seconds for an answer of a worker in another environment, when no timeout is given."""
@@ -34,17 +34,17 @@ DEVICES = "CUDA_VISIBLE_DEVICES"
 class ProcessExecutor:
     """A model in one or several processes; attributes as in `executors.Executor`.
 
-    The first process is started at once, since it says what decides the answers. The others are
-    started when there are queries for them.
+    The first process is started at once, because its greeting contains the settings of the model.
+    The other processes are started when there are queries for them.
 
     Args:
-        launches: one for each process.
+        launches: how each process is started.
         folders: folders of the model's code.
-        timeout: seconds for an answer when none are given later.
-        ending: called when the processes have ended.
+        timeout: seconds for an answer, when `predictions` is called without a timeout.
+        ending: a function that is called after the processes have ended.
 
     Raises:
-        EnvironmentProblem: the first process cannot be started, or does not greet.
+        EnvironmentProblem: the first process cannot be started, or sends no greeting.
         GcgBenchError: the model cannot be built.
     """
 
@@ -87,7 +87,7 @@ class ProcessExecutor:
             self._ending()
 
     def worded(self, query: Query) -> str | None:
-        """The instruction that the model asks a query with; None when it does not word any."""
+        """The instruction that the model uses for a query; None when it writes none itself."""
         if "worded" not in self._hello.traits:
             return None
         self._texts.clear()
@@ -95,7 +95,7 @@ class ProcessExecutor:
         return self._texts[0]
 
     def prepare(self, queries: Sequence[Query], *, missing: str, limited: bool) -> None:
-        """Keeps the queries of the data set, and tells them to a model that has `prepare`."""
+        """Keeps the queries of the data set, and gives them to a model that has `prepare`."""
         self._queries = {query.id: query for query in queries}
         self._positions = {query.id: position for position, query in enumerate(queries)}
         if "prepare" in self._hello.traits:
@@ -111,7 +111,7 @@ class ProcessExecutor:
         timeout: float | None = None,
         give_up_after: int | None = None,
     ) -> Generator[Prediction]:
-        """Exactly one prediction a query, in completion order; see `Dispatcher.predictions`.
+        """Exactly one prediction for each query, in completion order; see `Dispatcher.predictions`.
 
         Queries that a model answers together, a batch in the order of the data set, go to one
         process.
@@ -124,7 +124,7 @@ class ProcessExecutor:
         )
 
     def notes(self) -> list[str]:
-        """What the model noted, and how its processes behaved, one sentence each."""
+        """The notes of the model, and notes on its processes, one sentence each."""
         if "stream" in self._hello.traits:
             self._notes = None
             self._dispatcher.request({"noted": True}, lambda: self._notes is not None)
@@ -147,7 +147,7 @@ class ProcessExecutor:
         return [] if self._preparation is None else [self._preparation]
 
     def _reply(self, slot: Slot, message: Mapping[str, Any]) -> bool:
-        """Takes the further messages of `worker_process`; True when it was one of them."""
+        """Handles the additional messages of `worker_process`; False for any other message."""
         if "fetch" in message and slot.child is not None:
             slot.child.send(encoded(self._pixels(str(message["fetch"]))))
         elif "worded" in message:
@@ -171,7 +171,7 @@ class ProcessExecutor:
 def of_model(
     spec: ModelSpec, devices: Sequence[str] = (), *, start_timeout: float = START_TIMEOUT
 ) -> ProcessExecutor:
-    """A model of this environment, one process for each device; see `launches_of_model`."""
+    """Runs a model of this environment, one process for each device; see `launches_of_model`."""
     launches = launches_of_model(spec, devices, start_timeout=start_timeout)
     return ProcessExecutor(launches, folders=code_folders(spec))
 
@@ -203,7 +203,7 @@ def of_command(
     options: Mapping[str, Any] | None = None,
     start_timeout: float = START_TIMEOUT,
 ) -> ProcessExecutor:
-    """A worker in another environment, one process a device; see `launches_of_command`."""
+    """Runs a worker in another environment, one process a device; see `launches_of_command`."""
     launches = launches_of_command(command, devices, options=options, start_timeout=start_timeout)
     return ProcessExecutor(launches, timeout=ANSWER_TIMEOUT)
 

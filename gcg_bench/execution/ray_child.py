@@ -24,7 +24,7 @@ _END_TEXT = 200  # characters of how an actor ended
 
 @dataclass(frozen=True)
 class Place:
-    """What an actor needs, and what it is told of the driver.
+    """The resources that an actor needs, and facts about the driver that it checks.
 
     Attributes:
         cpus: CPU cores.
@@ -49,13 +49,13 @@ class Place:
 class RayChild:
     """An actor that holds a worker's process; attributes and methods as in `child.Running`.
 
-    A thread waits for what the actor says. An actor that ends by itself, or whose node does, is an
-    event `lost`.
+    A thread waits for messages of the actor. When the actor or its node ends by itself, the event
+    is `lost`.
 
     Args:
         launch: how the process is started.
         events: where its events go.
-        place: where it runs.
+        place: the resources of the actor.
     """
 
     def __init__(self, launch: Launch, events: "queue.Queue[Event]", place: Place) -> None:
@@ -87,23 +87,23 @@ class RayChild:
         self._finish("kill", _KILLING)
 
     def end_text(self) -> str:
-        """How the process ended, with what it said last on stderr."""
+        """How the process ended, with the last line that it wrote on stderr."""
         return self._end or "was lost"
 
     def sees(self, path: Path) -> bool:
-        """Whether the node has a file; what holds for one file of a folder holds for all."""
+        """Whether the node has a file; only the first file of each folder is checked."""
         import ray
 
         folder = path.parent
         if folder not in self._folders:
             try:
                 self._folders[folder] = ray.get(self._host.sees.remote(str(path)), timeout=_REPLY)
-            except ray.exceptions.RayError:  # its end is an event soon
+            except ray.exceptions.RayError:  # an event reports its end soon
                 return False
         return self._folders[folder]
 
     def _finish(self, way: str, seconds: float) -> None:
-        """Ends the process in a way of `Host`, waits for that, and ends the actor."""
+        """Calls a method of `Host` that ends the process, waits for it, and ends the actor."""
         import ray
 
         if self._over:
@@ -117,7 +117,7 @@ class RayChild:
         self._listener.join(_REPLY)
 
     def _listen(self, launch: Launch, place: Place) -> None:
-        """Passes on what the actor says, until its process or the actor ends."""
+        """Passes on the messages of the actor, until its process or the actor ends."""
         import ray
 
         try:
@@ -138,7 +138,7 @@ class RayChild:
             self._events.put(Event(self, "lost"))
 
     def _pass_on(self, said: Sequence[tuple[str, bytes]]) -> int:
-        """Passes on what an actor said; returns the number of ends in it."""
+        """Passes on messages of an actor; returns how many of them are ends."""
         ends = 0
         for kind, line in said:
             if kind == SAID:
@@ -153,7 +153,7 @@ class RayChild:
 
 @cache
 def _actor(cpus: float, gpus: float) -> Any:
-    """The class of actors; one thread takes messages, one waits for events, one does the rest."""
+    """The actor class, with three threads: for sent messages, for events, for all other calls."""
     import ray
 
     groups = {"sending": 1, "receiving": 1}

@@ -29,9 +29,9 @@ from gcg_bench.execution.ray_child import Place
 from gcg_bench.files.paths import anchored, anchored_source
 
 CPUS = 1.0
-"""CPU cores of an actor or task: it keeps those on one node from being more than its cores."""
+"""CPU cores of an actor or task; so a node never has more of them than it has cores."""
 
-# no report to the makers of Ray, and no warning about what CUDA_VISIBLE_DEVICES will be one day
+# Ray sends no usage report, and does not warn about its later treatment of CUDA_VISIBLE_DEVICES
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
@@ -42,18 +42,18 @@ def on_ray(
     options: Mapping[str, Any] | None = None,
     start_timeout: float,
 ) -> ProcessExecutor:
-    """A model, or a worker (`cmd:`), in actors of a Ray cluster.
+    """Runs a model, or a worker (`cmd:`), in actors of a Ray cluster.
 
     An actor holds the process that the executor `process` would start here.
 
     Args:
-        cluster: where they work.
+        cluster: the cluster and the resources of each actor.
         spec: the model.
         options: arguments for a worker's `load`.
         start_timeout: seconds until a process must have built the model.
 
     Raises:
-        EnvironmentProblem: Ray is not installed, no cluster answers, or it has not what is asked.
+        EnvironmentProblem: Ray is not installed, no cluster answers, or it lacks the resources.
         GcgBenchError: the model cannot be built there.
     """
     is_command = isinstance(spec.source, str) and spec.source.startswith(COMMAND)
@@ -79,7 +79,7 @@ def on_ray(
 
 
 def _known(spec: ModelSpec, *, is_command: bool) -> dict[str, Any]:
-    """What an actor compares with its node; see `Host.begin`."""
+    """The facts that an actor compares with its node; see `Host.begin`."""
     in_file = isinstance(spec.source, str) and ".py" in spec.source and not is_command
     source = anchored_source(str(spec.source)) if in_file else ""
     return {"version": __version__, "source": source, "code": code_of(source) if source else {}}
@@ -92,7 +92,7 @@ def refuse_without_ray() -> None:
 
 
 def join(address: str) -> Callable[[], None]:
-    """Connects this process with a cluster; returns what disconnects it.
+    """Connects this process with a cluster; returns a function that disconnects it.
 
     A process that is connected already, such as a notebook, remains so.
     """
@@ -119,7 +119,7 @@ def join(address: str) -> Callable[[], None]:
             " address of another"
         ) from error
     finally:
-        if handler is not None:  # which Ray replaces
+        if handler is not None:  # Ray replaces it
             signal.signal(signal.SIGTERM, handler)
     # without it, each node that is lost prints pages of the node's log
     ray._private.worker._worker_logs_enabled = False
@@ -134,9 +134,9 @@ def _leave() -> None:
 
 
 def room_for(cluster: Cluster, device: str) -> tuple[int, float]:
-    """For how many actors or tasks the cluster has room, at least 1, and the GPUs of each.
+    """How many actors or tasks the cluster can hold, at least 1, and the GPUs of each.
 
-    This process is connected with the cluster.
+    This process must be connected with the cluster.
 
     Raises:
         EnvironmentProblem: the device is a GPU, and no node has one.
@@ -147,7 +147,7 @@ def room_for(cluster: Cluster, device: str) -> tuple[int, float]:
 
 
 def hidden_devices(gpus: float, device: str) -> dict[str, str]:
-    """Variables that hide the GPUs of a node from what has none of them."""
+    """Variables that hide the GPUs of a node from an actor or task without a GPU."""
     return {} if gpus or device.startswith("cuda") else {DEVICES: ""}
 
 
@@ -169,7 +169,7 @@ def _gpus(cluster: Cluster, device: str, nodes: list[Mapping[str, float]]) -> fl
 
 
 def _room(nodes: list[Mapping[str, float]], gpus: float) -> int:
-    """The number of actors for which the nodes have room, when nothing else works there."""
+    """The number of actors that the nodes can hold, when nothing else runs there."""
     return sum(
         int(min(node.get("CPU", 0.0) / CPUS, node.get("GPU", 0.0) / gpus if gpus else 1e9))
         for node in nodes

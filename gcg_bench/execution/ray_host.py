@@ -1,7 +1,7 @@
 """The actor of a model on a node of a Ray cluster: it holds the worker's process there.
 
-The process is that of the executor `process`, so that a model that crashes, hangs or writes on
-stdout does the same everywhere. The actor passes lines on, and tells how the process ended.
+The process is the same as in the executor `process`. So a model that crashes, hangs or writes on
+stdout has the same effect everywhere. The actor passes lines on, and reports how the process ended.
 """
 
 import json
@@ -22,13 +22,13 @@ SAID = "said"
 """The kind of a line that the worker wrote on stderr."""
 
 WORKER = ("-m", "gcg_bench.execution.worker_process")
-"""What Python is started with for a model of this package or of the user."""
+"""The arguments of Python for a model of this package or of the user."""
 
 
 class Host:
     """A worker's process on the node of this actor.
 
-    Messages are numbered, since calls of an actor with several threads may overtake each other.
+    Messages are numbered, because calls of an actor with several threads may arrive out of order.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,8 @@ class Host:
             command: the program and its arguments; empty for a model of this package or the user.
             environment: variables that are added.
             folder: the folder in which it is started, which this node must have too.
-            known: what the driver knows: its `version`, and `source` and `code` of the model.
+            known: facts of the driver: the `version` of gcg-bench, and `source` and `code` of the
+                model.
         """
         try:
             refuse_other_code(folder, known)
@@ -70,7 +71,7 @@ class Host:
         return ""
 
     def send(self, number: int, data: bytes) -> None:
-        """Takes the message of a number, and sends the messages whose turn it is."""
+        """Takes the message with a number, and sends the messages that are next in order."""
         with self._sending:
             self._early[number] = data
             self._send_in_order()
@@ -124,15 +125,15 @@ class Host:
 
 
 def refuse_other_code(folder: str, known: Mapping[str, Any]) -> None:
-    """Refuses a node on which other code would answer.
+    """Checks that the node has the folder, the version and the model code of the driver.
 
     Args:
         folder: the folder of the driver.
         known: see `Host.begin`.
 
     Raises:
-        EnvironmentProblem: the folder of the driver is not there, or the version of this
-            package or the code of the model is another.
+        EnvironmentProblem: the node has no such folder, or its version of this package or its code
+            of the model differs.
     """
     node = os.uname().nodename
     if known["version"] != __version__:

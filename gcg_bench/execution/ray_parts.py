@@ -1,6 +1,7 @@
-"""Work on parts in tasks on the nodes of a Ray cluster.
+"""Processes parts in tasks on the nodes of a Ray cluster.
 
-A task is done again elsewhere when its node is lost, so what it does must be the same each time.
+When a node is lost, its tasks run again on other nodes, so a task must have the same result each
+time.
 """
 
 import os
@@ -20,9 +21,9 @@ from gcg_bench.execution.ray_cluster import CPUS, hidden_devices, join, room_for
 from gcg_bench.execution.ray_host import refuse_other_code
 from gcg_bench.files.paths import anchored
 
-_LOSSES = 5  # of one task, after which it is given up
-_AHEAD = 2  # tasks a core of the cluster that wait for it
-_SHOWN = 200  # characters of what Ray says of a loss
+_LOSSES = 5  # losses of one task after which it fails
+_AHEAD = 2  # tasks sent to the cluster, for each task that runs at a time
+_SHOWN = 200  # characters of Ray's message about a loss
 
 Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 """Applies a function to values; gives what it returns, in their order."""
@@ -30,14 +31,14 @@ Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 @dataclass(frozen=True)
 class _Demands:
-    """What a node must have.
+    """The requirements on a node.
 
     Attributes:
         start: the folder of the command.
-        version: of this package.
-        folder: takes files of the parts; None where they make no files.
+        version: the version of gcg-bench.
+        folder: the folder for the files of the parts; None when they write no files.
         environment: variables that are set.
-        begin: called before the function.
+        begin: a function that is called before the main function.
     """
 
     start: str
@@ -51,15 +52,16 @@ class _Demands:
 def parts_on_ray(
     cluster: Cluster, *, folder: Path | None, begin: Callable[[], object] = tuple
 ) -> Iterator[Apply]:
-    """Connects with a cluster; gives what applies a function to parts there.
+    """Connects with a cluster; gives a function that applies another function to parts there.
 
-    Function and values are sent to the nodes; the function is sent once. What it raises of this
-    package is raised here. The connection ends with the block.
+    The applied function is sent to the nodes once, the values one by one. Errors of this package
+    that it raises are raised here. The connection ends with the block.
 
     Args:
-        cluster: where tasks work; its `models` are the tasks at a time, by default one a core.
-        folder: takes files of the parts; all nodes must see it.
-        begin: called on a node before the function; an importable one.
+        cluster: the cluster; its `models` is the number of tasks at a time, by default one for each
+            core.
+        folder: the folder for the files of the parts; all nodes must see it.
+        begin: an importable function, called on a node before the applied function.
 
     Raises:
         EnvironmentProblem: Ray is not installed, no cluster answers, a node does not see the
@@ -94,7 +96,7 @@ def _applied(
 
 
 def _result(task: Any) -> Any:
-    """What a task returned; raises what it could not do."""
+    """The result of a task; raises the error of a task that failed."""
     import ray
 
     try:
@@ -114,7 +116,7 @@ def _result(task: Any) -> Any:
 def work_here(
     demands: _Demands, function: Callable[[Any], Any], value: Any
 ) -> tuple[tuple[str, str] | None, Any]:
-    """Applies a function on this node: the class and text of an error, or None; and its result."""
+    """Applies a function on this node; returns (class and text of an error or None, result)."""
     try:
         refuse_other_code(demands.start, {"version": demands.version, "code": {}})
         os.chdir(demands.start)

@@ -1,6 +1,6 @@
 """A slot: the place of one worker process, with the queries that it holds.
 
-The process is started when there is something for it, and again after it ended.
+The process is started when there are queries for it, and again after it has ended.
 """
 
 import queue
@@ -41,7 +41,7 @@ class Launch:
         environment: variables that are added.
         seconds: time until its greeting must have come.
         begin: starts the process; on this machine by default.
-        wants: what a place for the process must have, for messages.
+        wants: the resources that the process needs, for messages.
     """
 
     command: Sequence[str]
@@ -64,8 +64,8 @@ class Slot:
         single: the query in flight is asked without any other.
         ended: the worker knows that there are no more queries for now.
         taken: queries that the worker took since its stream began.
-        dying: until when the signs of its end are waited for; None while it lives.
-        since: when the worker began to work on its next answer.
+        dying: the time until which both signs of its end are awaited; None while it runs.
+        since: the time at which the worker began to work on its next answer.
 
     Args:
         launch: how its process is started.
@@ -112,7 +112,7 @@ class Slot:
         """Takes the first line of the process.
 
         Raises:
-            EnvironmentProblem: it is no greeting, or one of another protocol.
+            EnvironmentProblem: the line is no greeting, or its protocol is another.
         """
         assert self.child is not None
         if message is None or "gcg_bench_worker" not in message:
@@ -150,11 +150,11 @@ class Slot:
         """Tells a worker that asks for queries that there are no more for now."""
         if self.child is not None and self.hello is not None and self.hello.pull:
             self.child.send(encoded({"end": True}))
-            self.credit = 0  # until it asks again
+            self.credit = 0  # no further query until the worker asks again
         self.ended = True
 
     def answered(self, id_: str) -> Query:
-        """Takes a query out of flight, and starts the clock for the next answer."""
+        """Removes a query from `in_flight`, and starts the clock for the next answer."""
         query = self.in_flight.pop(id_)
         self.since = monotonic() if self.in_flight else None
         if self.hello is not None and not self.hello.pull:
@@ -182,14 +182,14 @@ class Slot:
             self.child.kill()
 
     def sign(self, kind: str) -> bool:
-        """Takes a sign of the end; True when all are there."""
+        """Records a sign of the end; returns True when both signs have arrived."""
         self.signs.add(kind)
         if self.dying is None:
             self.dying = monotonic() + _DRAIN
         return {"eof", "exit"} <= self.signs
 
     def deadline(self, timeout: float | None) -> float | None:
-        """When this slot must be looked at, whatever happens; None for no such time."""
+        """The time at which this slot must be examined even without an event; None for no limit."""
         if self.child is None:
             return None
         if self.dying is not None:
@@ -202,5 +202,5 @@ class Slot:
 
 
 def message_of(event: Event) -> dict[str, Any] | None:
-    """The message in an event; None when its line is none."""
+    """The message in an event; None when its line is not a message."""
     return decoded(event.line) if event.kind == "line" else None

@@ -1,4 +1,4 @@
-"""Texts of errors, at the length at which a run keeps them."""
+"""Shortens error messages to the length that a run stores."""
 
 from traceback import format_exception_only
 
@@ -16,5 +16,5 @@ def error_text(error: BaseException) -> str:
 
 
 def truncated(text: str) -> str:
-    """A text of at most 2,000 characters, and dots where more was cut off."""
+    """A text cut to at most 2,000 characters; three dots mark a cut."""
     return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}..."

@@ -5,10 +5,10 @@
     {"id": ..., "image": ..., "prompt": ...}        {"id": ..., "caption": ..., "phrases": [...]}
     {"end": true}                                   {"more": 4}
 
-The first line of each side is the greeting. A worker that says `pull` asks for queries with `more`,
-and is told with `end` that there are no more for now. Any other worker gets `batch` queries, and a
-further one for each answer. An answer is a line of our own layout of predictions. The further
-messages between this process and `worker_process.py` are described there.
+The first line of each side is the greeting. A worker with `pull` in its greeting asks for queries
+with `more`; `end` tells it that there are no more queries for now. Any other worker gets `batch`
+queries at first, and one more query for each answer. An answer is a line in the package's own
+format of predictions. `worker_process.py` describes the additional messages of its process.
 """
 
 import base64
@@ -37,13 +37,13 @@ class Hello:
 
     Attributes:
         batch: queries that it answers together, at least 1.
-        pull: it asks for queries with `more`.
-        raw: it takes pixels as bytes.
+        pull: whether the worker asks for queries with `more`.
+        raw: whether it accepts pixels as bytes.
         images: `path` or `png`.
-        name: what the model is called; empty when it does not say.
-        settings: what decides its answers.
+        name: the name of the model; empty when the worker gives none.
+        settings: everything that decides its answers.
         traits: facts of a model of this package: `worded`, `prepare`, `takes_replies`.
-        undeciding: names of arguments that do not decide its answers.
+        undeciding: names of arguments that do not change its answers.
     """
 
     batch: int = 1
@@ -60,7 +60,7 @@ def read_hello(message: Mapping[str, Any]) -> Hello:
     """The greeting in a message.
 
     Raises:
-        BadData: another protocol, or a value of another type.
+        BadData: the protocol is another, or a value has the wrong type.
     """
     if message.get("gcg_bench_worker") != PROTOCOL:
         raise BadData(
@@ -109,7 +109,7 @@ def question(query: Query) -> dict[str, Any]:
 
 
 def where_image_is(picture: Picture) -> dict[str, str]:
-    """The path or the address of an image, for a worker of this package; empty for neither."""
+    """The path or the address of an image, for a worker of this package; empty without both."""
     if picture.address:
         return {"address": picture.address}
     return {} if picture.path is None else {"image": str(picture.path)}
@@ -136,7 +136,7 @@ def image_fields(picture: Picture, hello: Hello, sees: Callable[[Path], bool]) -
     Args:
         picture: the image.
         hello: the greeting of the worker.
-        sees: whether the worker can read a file; it gets the pixels of others.
+        sees: whether the worker can read a file; if not, the worker gets the pixels.
 
     Raises:
         MissingData, BadData: the image must be sent, and cannot be read.
@@ -173,10 +173,10 @@ def decoded(line: bytes) -> dict[str, Any] | None:
 
 
 def checked(line: Mapping[str, Any], query: Query, seconds: float) -> Prediction:
-    """The prediction in an answer, as a run keeps it; one that a run cannot keep is a failure.
+    """The prediction in an answer; an answer that a run cannot store becomes a failure.
 
     Args:
-        line: the answer in our own layout.
+        line: the answer, in the package's own format.
         query: the query that it belongs to.
         seconds: its duration, for an answer that states none.
     """

@@ -1,6 +1,6 @@
 """The process in which a model of this package or of the user works: `python -m` this module.
 
-Beside the messages of `wire`, it understands, and sends:
+In addition to the messages of `wire`, it reads (left) and sends (right):
 
     {"prepare": {"queries": [...]}}                            all queries, before the first
     {"word": {QUERY}}               {"worded": TEXT}           the instruction of a query
@@ -37,12 +37,12 @@ from gcg_bench.predictions import write_line
 from gcg_bench.registry import Loading
 from gcg_bench.types import Model, Picture, Pixels, Query
 
-_SAYS = ("takes_replies", "own_instruction")  # what a model says of itself
+_SAYS = ("takes_replies", "own_instruction")  # attributes of a model that the greeting reports
 _PRIVATE = 64  # the lowest number of a private descriptor: models open few files
 
 
 class Channel:
-    """The messages between this process and the one that asks; safe to use from any thread.
+    """The messages between this process and gcg-bench; safe to use from any thread.
 
     Args:
         incoming: where messages come from.
@@ -79,7 +79,7 @@ class Channel:
     def picture(self, message: Mapping[str, Any]) -> Picture:
         """The image of a query: a file, an address, or pixels that the other side sends.
 
-        They are asked for when they are read, and so is a file that is not on this machine.
+        The pixels are requested when they are read; so is a file that is not on this machine.
         """
         height, width = message["height"], message["width"]
         if "address" in message:
@@ -89,7 +89,7 @@ class Channel:
         return Picture(height, width, partial(self._fetch, message["id"], height, width))
 
     def _fetch(self, id_: str, height: int, width: int) -> Pixels:
-        """The pixels of an image without a file, from the process that asks."""
+        """The pixels of an image without a file, requested from gcg-bench."""
         with self._fetching:
             self.send({"fetch": id_})
             reply = self._fetched.get()
@@ -138,7 +138,7 @@ class Worker:
         }
 
     def run(self) -> None:
-        """Deals with messages for ever; the end of the messages ends the process."""
+        """Handles messages until they end; then the process ends."""
         while True:
             message, self._next = self._next or self._channel.receive(), None
             if "id" in message:
@@ -154,7 +154,7 @@ class Worker:
                 self._channel.send({"notes": [str(note) for note in notes]})
 
     def _answer(self, first: dict[str, Any]) -> None:
-        """Answers a stream: the first query, and what comes when the model wants more."""
+        """Answers a stream of queries: the first, and the queries that the model asks for later."""
         taken: dict[str, Query] = {}
         stream_ = stream(self._model, self._queries(first, taken), taken)
         failure = None
@@ -189,7 +189,7 @@ class Worker:
 
 
 def main() -> None:
-    """Greets, builds the model, and answers until the other side ends."""
+    """Reads the greeting, builds the model, sends a greeting, and answers until gcg-bench ends."""
     die_with_parent()
     channel = Channel(*_private_streams())
     channel.start()

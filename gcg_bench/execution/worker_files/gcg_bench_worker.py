@@ -1,6 +1,6 @@
-"""Connects a model in any Python environment to gcg-bench: one file, to be copied beside a worker.
+"""Connects a model in any Python environment to gcg-bench; copy this file next to your worker.
 
-Python 3.8 or later, the standard library and numpy. A worker is a script such as
+It needs Python 3.8 or later, the standard library and numpy. A worker is a script such as
 
     from gcg_bench_worker import serve
 
@@ -91,18 +91,19 @@ class Query(dict):
 def serve(load, batch=1, settings=None, images="path", files=(), name=None):
     """Answers queries until standard input ends.
 
-    Standard output belongs to the answers: what the model prints goes to standard error.
+    Standard output is only for answers; the text that the model prints goes to standard error.
 
     Args:
         load: called once; returns the function that answers. It may take options by name, which
             the user gives with --model-arg NAME=VALUE.
         batch: the number of queries that are answered together. With 1 the function gets a query
             and returns an answer; with more it gets a list and returns a list of the same length.
-        settings: what decides the answers, such as the checkpoint and the decoding, as JSON values.
+        settings: everything that decides the answers, such as the checkpoint and the decoding, as
+            JSON values.
         images: "path" when this process can read the files of the machine that asks, "png" when
             images must be sent.
         files: paths of weight files; their sha256 becomes part of the settings.
-        name: what the model is called.
+        name: the name of the model.
     """
     out = _take_stdout()
     lines = _Lines(sys.stdin.buffer)
@@ -203,7 +204,7 @@ def _phrase(phrase):
 
 
 def _mask(mask):
-    """Run lengths of an array; other masks as they are, with text in the place of bytes."""
+    """The run lengths of an array; other masks are returned unchanged, with bytes as text."""
     if isinstance(mask, dict):
         counts = mask.get("counts")
         return dict(mask, counts=counts.decode("ascii")) if isinstance(counts, bytes) else mask
@@ -278,7 +279,7 @@ def _write(out, value):
 
 
 def _take_stdout():
-    """The real standard output; afterwards whatever is printed goes to standard error."""
+    """Returns the real standard output; text that is printed later goes to standard error."""
     sys.stdout.flush()
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -287,7 +288,7 @@ def _take_stdout():
 
 
 def _versions():
-    """Versions of Python and of the packages that were imported, as far as they say."""
+    """Versions of Python and of the imported packages that state one."""
     versions = {"python": platform.python_version()}
     for name in ("torch", "transformers", "numpy", "mmcv", "timm", "peft", "flash_attn"):
         version = getattr(sys.modules.get(name), "__version__", None)
@@ -360,7 +361,7 @@ _FOLDERS = []
 
 
 def _folder():
-    """A folder for images that came inside queries; it goes when the process ends."""
+    """A folder for images that came inside queries; it is deleted when the process ends."""
     if not _FOLDERS:
         folder = tempfile.TemporaryDirectory(prefix="gcg_bench_worker_")
         _FOLDERS.append(folder)
