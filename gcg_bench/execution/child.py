@@ -213,8 +213,7 @@ class Child:
             stream.close()
 
     def _written(self, data: bytes) -> int:
-        """Writes as many bytes as fit into the pipe; returns their number, or all when nobody
-        reads."""
+        """Writes the bytes that fit into the pipe; returns their number (all without a reader)."""
         assert self._process.stdin is not None
         try:
             return os.write(self._process.stdin.fileno(), data)

@@ -289,8 +289,7 @@ class Dispatcher:
             self._none_taken(slot, "the model gave no answer")
 
     def _none_taken(self, slot: Slot, text: str) -> None:
-        """Counts all queries as failed: the model fails before it takes one, as it would on every
-        retry."""
+        """Fails all queries: the model fails before it takes a query, and would on every retry."""
         waiting = [*slot.chunk, *self._outcomes.alone]
         slot.chunk.clear()
         self._outcomes.alone.clear()

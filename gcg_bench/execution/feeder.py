@@ -25,8 +25,7 @@ class Feeder:
         self._chunks: deque[deque[Query]] = deque()
 
     def begin(self, chunks: Sequence[Sequence[Query]]) -> int:
-        """Replaces the waiting queries by chunks, each for one process; returns the number of
-        queries."""
+        """Sets the waiting queries, in chunks for one process each; returns how many there are."""
         self._chunks = deque(deque(chunk) for chunk in chunks)
         for slot in self._slots:
             slot.chunk.clear()

@@ -1,1 +1,1 @@
-"""The one loop: specification, prediction, scoring, evaluation; and what Python users call."""
+"""Specification, prediction, scoring and evaluation, and the functions for Python users."""

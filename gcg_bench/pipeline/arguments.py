@@ -33,8 +33,9 @@ def parsed(arguments: Iterable[str]) -> dict[str, Any]:
         arguments: texts `KEY=VALUE`; the first `=` ends the key.
 
     Raises:
-        BadOption: there is no `=`; the key is empty, no name of a parameter, given twice or has an
-            option of its own; the value is a number beyond all floats, or no valid text.
+        BadOption: there is no `=`; the key is empty, not a valid parameter name, given twice, or
+            has an option of its own; the value is a number too large for a float, or not valid
+            text.
     """
     values: dict[str, Any] = {}
     for argument in arguments:
@@ -58,15 +59,16 @@ def parsed(arguments: Iterable[str]) -> dict[str, Any]:
 
 
 def as_settings(arguments: Mapping[str, Any], undeciding: Collection[str] = ()) -> dict[str, Any]:
-    """The setting `arguments`: what decides the answers of a model beside its name; often empty.
+    """The setting `arguments`: the arguments that decide a model's answers; often empty.
 
-    No absolute path enters a run: a text that is one becomes its last part. No secret does: of a
-    text whose argument is called `key`, `api_key`, `hf_token`, ... only its presence is recorded. A
-    value that is no number, text, boolean or None counts by the name of its type.
+    A run contains no absolute path: a text that is an absolute path becomes its last part. A run
+    contains no secret: for a text whose argument is called `key`, `api_key`, `hf_token` and so on,
+    only its presence is recorded. A value that is not a number, text, boolean or None is recorded
+    by the name of its type.
 
     Args:
         arguments: by name.
-        undeciding: the names of those that decide no answer.
+        undeciding: the names of arguments that change no answer.
     """
     settings = dict(map(_setting, arguments.items()))
     deciding = {name: value for name, value in settings.items() if name not in undeciding}
@@ -94,7 +96,7 @@ def typed_value(text: str, owner: str) -> Any:
         owner: the option and its argument, for messages.
 
     Raises:
-        BadOption: the value is a number beyond all floats, or no valid text.
+        BadOption: the value is a number too large for a float, or not valid text.
     """
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise BadOption(f"{owner}: the value is not valid UTF-8")

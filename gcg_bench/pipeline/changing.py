@@ -11,7 +11,7 @@ from gcg_bench.pipeline.arguments import typed_value
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Metric
 
-_LONGEST = 50  # characters of a protocol's name that stay; a stored name has at most 64
+_LONGEST = 50  # characters kept of a protocol's name; a stored name has at most 64
 
 
 def changed(
@@ -19,20 +19,20 @@ def changed(
 ) -> EvalProtocol:
     """The protocol with chosen metrics and parameters, and with a name of its own.
 
-    The name is that of the protocol with `_` and eight digits of the sha256 of its metrics, so
-    that equal changes have one name and no change can be taken for the protocol itself. A change
-    that changes nothing keeps the name.
+    The new name is the name of the protocol, `_`, and eight digits of the sha256 of its metrics. So
+    equal changes have the same name, and a changed protocol is never confused with the original. If
+    the metrics and parameters are equal to the protocol's, the name stays the same.
 
     Args:
-        protocol: what is changed.
+        protocol: the protocol to change.
         chosen: names of metrics, in the order of tables; those of the protocol by default. A metric
             that the protocol lacks has its default parameters.
         parameters: texts `METRIC.PARAMETER=VALUE`; values are typed as those of `--model-arg`.
 
     Raises:
         UnknownName: there is no such metric, or no such parameter of it.
-        BadOption: a text has another form, a value is none that the parameter can have, or the
-            metrics cannot make a protocol.
+        BadOption: a text has another form, the parameter cannot have the value, or the metrics
+            cannot form a protocol.
     """
     have = {metric.name: metric for metric in protocol.metrics}
     names = [name.lower().replace("-", "_") for name in chosen] or list(have)
@@ -78,7 +78,7 @@ def _set(measured: dict[str, Metric], text: str) -> None:
 
 
 def _fitting(metric: Metric, parameter: str, text: str, owner: str) -> Any:
-    """The value of a parameter that a text stands for; raises BadOption when it stands for none."""
+    """The value of a parameter that a text gives; raises BadOption for an invalid value."""
     hint = get_type_hints(type(metric))[parameter]
     if get_origin(hint) is Literal:
         for value in get_args(hint):

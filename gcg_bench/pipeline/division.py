@@ -1,4 +1,4 @@
-"""How a large split is divided to be scored: parts of a size, over processes or a Ray cluster."""
+"""Divides a large split for scoring: parts of equal size, over processes or a Ray cluster."""
 
 import multiprocessing
 import os
@@ -25,14 +25,14 @@ from gcg_bench.text.meteor import leave_cores
 from gcg_bench.types import Bar, Prediction, Sample, no_bar
 
 LARGE = 20_000
-"""Queries of a split from which on it is divided when nobody says how."""
+"""A split with more queries than this is divided by default."""
 
 USUAL = 2_500
-"""Queries of a part when nobody says how many."""
+"""Queries of a part by default."""
 
-_LARGE_FILE = 50_000_000  # bytes of an annotation file whose samples stay in it
-_MOST_JOBS = 4  # when nobody says how many; each takes up to 1 GB, and Java 2 GB beside it
-_AHEAD = 2  # parts a process that wait for it
+_LARGE_FILE = 50_000_000  # samples of a larger annotation file (bytes) stay in the file
+_MOST_JOBS = 4  # by default; each takes up to 1 GB, and Java 2 GB in addition
+_AHEAD = 2  # waiting parts for each process
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Division:
     Attributes:
         size: queries of a part; by default the whole of a split of up to 20,000, else 2,500; on a
             cluster always 2,500.
-        jobs: processes that measure parts side by side; by default one a core, at most four. On a
-            cluster: tasks at a time, by default one a core.
-            Metrics from outside this package are measured in this process alone.
-        folder: what holds temporary files; the system's folder of such files by default. All nodes
-            of a cluster must see it.
+        jobs: processes that measure parts in parallel; by default one for each core, at most four.
+            On a cluster: tasks at a time, by default one for each core. Metrics from outside this
+            package are measured in this process alone.
+        folder: the folder for temporary files; by default the system's. All nodes of a cluster must
+            see it.
         bar: a progress bar.
         cluster: measures the parts; None for this machine.
     """
@@ -58,10 +58,10 @@ class Division:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
-        """Refuses parts without queries, and no processes.
+        """Checks the sizes.
 
         Raises:
-            BadOption: a size or a number of processes below 1.
+            BadOption: a size or a number of processes is below 1.
         """
         for name, value in (("size of a part", self.size), ("number of jobs", self.jobs)):
             if value is not None and value < 1:
@@ -71,7 +71,7 @@ class Division:
         """The queries of a part.
 
         Raises:
-            BadOption: parts were asked for, and a metric sees all pairs at once.
+            BadOption: `size` is given, and a metric needs all pairs at once.
         """
         whole = next(filter(None, map(_not_divided, protocols)), None)
         if self.size is not None and self.size < queries and whole is not None:
@@ -88,15 +88,16 @@ class Division:
     def mapper(
         self, protocols: Sequence[EvalProtocol], *, parts: int, rows: Path | None
     ) -> AbstractContextManager[Mapper]:
-        """What applies a function to parts: here, in processes of this machine, or on a cluster.
+        """A function that applies another to parts: here, in processes, or on a cluster.
 
         Args:
-            protocols: what will be measured.
-            parts: of the split.
-            rows: the folder that takes their rows; None where they stay in memory.
+            protocols: the protocols that will be measured.
+            parts: the number of parts of the split.
+            rows: the folder for the rows; None when the rows stay in memory.
 
         Raises:
-            BadOption: a metric from outside this package, on a cluster.
+            BadOption: a metric is from outside this package, and the parts are measured on a
+                cluster.
             EnvironmentProblem: no cluster answers.
         """
         outside = _from_outside(protocols)
@@ -120,7 +121,7 @@ class Division:
 
 
 def stored_from(division: Division) -> int:
-    """Bytes of annotation files from which on samples stay in them: all, where parts are asked."""
+    """Samples of larger annotation files (bytes) stay there; 0 with a given `size` or a cluster."""
     return _LARGE_FILE if division.size is None and division.cluster is None else 0
 
 
@@ -147,13 +148,13 @@ def split_of(
     protocols: Sequence[EvalProtocol],
     division: Division,
 ) -> Split:
-    """A split in the parts that a division says.
+    """Divides a split into parts.
 
     Args:
-        samples: all of the split.
-        predictions: one for each.
-        protocols: what will be measured.
-        division: how it is divided.
+        samples: all samples of the split.
+        predictions: id -> prediction, for each sample.
+        protocols: the protocols that will be measured.
+        division: how the split is divided.
 
     Raises:
         BadOption: see `Division.size_of`.
@@ -169,7 +170,7 @@ def split_of(
 
 
 def _without_pixels(sample: Sample) -> Sample:
-    """The sample without the function that reads its pixels, which only this process may have."""
+    """The sample without the function that reads its pixels, which other processes may lack."""
     picture = replace(sample.query.image, read=_no_pixels)
     return replace(sample, query=replace(sample.query, image=picture))
 
@@ -181,10 +182,10 @@ def _no_pixels() -> NoReturn:
 def _side_by_side(
     jobs: int, function: Callable[[Any], Any], values: Iterable[Any]
 ) -> Iterator[Any]:
-    """What a function gives for values, in their order, from processes of this machine.
+    """Applies a function to values in processes of this machine; yields the results in order.
 
-    Each process gets the function once. Few values wait for a process, so that they may be made
-    while others are worked on.
+    Each process gets the function once. Only a few values wait for each process, so `values` may
+    create them while others are processed.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _take, (function,)) as pool:
@@ -201,7 +202,7 @@ def _side_by_side(
                 future.cancel()
 
 
-_function: list[Callable[[Any], Any]] = []  # of a process, what it applies
+_function: list[Callable[[Any], Any]] = []  # the function that this process applies
 
 
 def _take(function: Callable[[Any], Any]) -> None:

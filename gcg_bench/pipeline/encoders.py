@@ -1,4 +1,4 @@
-"""The phrase encoders of protocols: chosen ones, those of a run, missing ones."""
+"""The phrase encoders of protocols: chosen, stored in a run, or missing."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,11 +20,11 @@ class Encoders:
     """Phrase encoders by protocol.
 
     Attributes:
-        every: the encoder of every protocol that `named` does not have; None for their own.
+        every: the encoder of every protocol that is not in `named`; None for the protocol's own.
         named: the encoders of some protocols, by the protocol's name.
         stored: the encoders that a run was scored with, by the protocol's name. They replace the
-            protocol's own where the user chose none, and their names are never followed to a
-            folder.
+            protocol's own encoder when the user chose none. Their names are never used as paths of
+            folders.
     """
 
     every: str | None = None
@@ -33,14 +33,14 @@ class Encoders:
 
     @classmethod
     def of(cls, choice: "EncoderChoice") -> "Encoders":
-        """A choice as a value: a name is for every protocol, a mapping is by protocol."""
+        """Converts a choice: a name is for every protocol, a mapping is by protocol."""
         if isinstance(choice, Encoders):
             return choice
         return cls(choice) if choice is None or isinstance(choice, str) else cls(None, choice)
 
     @classmethod
     def parsed(cls, texts: Iterable[str]) -> "Encoders":
-        """What `--encoder` says: `ENCODER` or `PROTOCOL=ENCODER`, each protocol once.
+        """Parses `--encoder`: `ENCODER` or `PROTOCOL=ENCODER`, each protocol once.
 
         A folder with `=` in its name is written as a path, `./a=b`.
 
@@ -65,12 +65,12 @@ class Encoders:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What `--encoder` is given for this choice, see `parsed`."""
+        """The texts that `--encoder` takes for this choice, see `parsed`."""
         every = () if self.every is None else (self.every,)
         return (*every, *(f"{protocol}={encoder}" for protocol, encoder in self.named.items()))
 
     def chosen(self, protocol: str) -> str | None:
-        """The encoder that the user chose for a protocol; None where the user chose none."""
+        """The encoder that the user chose for a protocol; None when the user chose none."""
         return self.named.get(protocol, self.every)
 
     def refuse_unknown(self, protocols: Iterable[str]) -> None:
@@ -86,11 +86,11 @@ class Encoders:
         return protocol.using(encoder=encoder)
 
     def remarks(self, task: Task, names: Collection[str]) -> Iterator[str]:
-        """A sentence for each protocol whose encoder is that of the run and not its own.
+        """A sentence for each protocol that uses the encoder of the run instead of its own.
 
         Args:
-            task: has the protocols.
-            names: those that are scored; all when empty.
+            task: the task with the protocols.
+            names: the protocols that are scored; all when empty.
         """
         for protocol in task.protocols:
             if names and protocol.name not in names:
@@ -103,14 +103,14 @@ class Encoders:
                 )
 
     def problem(self, protocol: EvalProtocol) -> GcgBenchError | None:
-        """Why the encoder of a protocol cannot be had; None where it can.
+        """The error when the encoder of a protocol is not available; None when it is.
 
         Args:
-            protocol: as `given_to` gives it.
+            protocol: the protocol, as returned by `given_to`.
 
         Raises:
-            UnknownName, EnvironmentProblem, MissingData: the user chose what is no encoder, or the
-                encoder is damaged.
+            UnknownName, EnvironmentProblem, MissingData: the user's choice is not an encoder, or
+                the encoder is damaged.
         """
         stored = self.chosen(protocol.name) is None and protocol.name in self.stored
         try:
@@ -134,7 +134,7 @@ class MissingProtocol:
 
     Attributes:
         protocol: the protocol.
-        problem: why the encoder cannot be had.
+        problem: why the encoder is not available.
     """
 
     protocol: EvalProtocol
@@ -142,7 +142,7 @@ class MissingProtocol:
 
     @property
     def reason(self) -> str:
-        """What the protocol needs and how to get it, as one sentence without a final stop."""
+        """What the protocol needs and how to get it, as one sentence without a full stop."""
         name, encoder = self.protocol.name, self.protocol.encoder
         if isinstance(self.problem, MissingEncoder):
             example = BERT if encoder == MINILM else MINILM
@@ -158,7 +158,7 @@ class MissingProtocol:
 
     @property
     def sentence(self) -> str:
-        """That the protocol is not scored, why, and what it needs."""
+        """A sentence: the protocol is not scored, why, and what it needs."""
         return f"{self.protocol.name} is not scored: {self.reason}"
 
     def to_json(self) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class MissingProtocol:
 
 @dataclass(frozen=True)
 class Usable:
-    """The protocols of a scoring whose phrase encoders are there, and the others."""
+    """The protocols whose phrase encoders are available, and the others."""
 
     protocols: tuple[EvalProtocol, ...]
     missing: tuple[MissingProtocol, ...] = ()
@@ -186,16 +186,16 @@ class Usable:
         *,
         asked: bool,
     ) -> "Usable":
-        """Divides protocols by whether their encoders are there.
+        """Separates protocols with an available encoder from the others.
 
         Args:
-            protocols: each as it is in the task and as it is measured.
+            protocols: pairs of a protocol as defined in the task and as it is measured.
             encoders: their encoders.
-            asked: whether the user named the protocols; then none may be missing.
+            asked: whether the user named the protocols; then no encoder may be missing.
 
         Raises:
-            GcgBenchError: an encoder is missing that the user chose, or that a protocol needs which
-                the user named, or those of all protocols are missing.
+            GcgBenchError: an encoder is missing that the user chose, or that a protocol named by
+                the user needs; or the encoders of all protocols are missing.
         """
         usable, missing = [], []
         for named, measured in protocols:
@@ -213,18 +213,18 @@ class Usable:
 
 
 def stored_results(run: Run) -> list[Result]:
-    """The results that a run keeps, without rows, also those that are outdated."""
+    """The results that a run stores, without rows; outdated results are included."""
     results = []
     for folder in run.protocols():
         try:
             results.append(from_json(run.scores(folder) or {}, run.folder / folder / "scores.json"))
-        except GcgBenchError:  # it is scored again, or its reader says what is wrong with it
+        except GcgBenchError:  # it is scored again, or its reader reports the error
             continue
     return results
 
 
 def with_stored(choice: EncoderChoice, run: Run) -> Encoders:
-    """A choice in which protocols without a chosen encoder have that of the run's scores."""
+    """The choice; protocols without a chosen encoder get the encoder of the run's scores."""
     encoders = Encoders.of(choice)
     stored = {
         result.protocol.name: result.encoder[0]

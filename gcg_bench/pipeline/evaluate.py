@@ -1,7 +1,7 @@
-"""The one loop: a model answers queries into a run, and the run is scored.
+"""Evaluation: a model answers queries, a run stores the answers, and the run is scored.
 
-The command line, Python users and notebooks all come here, so that a run has the same settings, the
-same checks and the same signature whoever starts it.
+The command line, Python users and notebooks all use this module. So a run has the same settings,
+the same checks and the same signature in every case.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -52,14 +52,14 @@ def evaluate(
     bar: Bar = no_bar,
     message: Message = print,
 ) -> Evaluated:
-    """Runs a model over a split and scores it; rows and scores are kept in the run folder.
+    """Runs a model over a split and scores it; rows and scores are stored in the run folder.
 
-    Called again with the same specification it goes on where it stopped. What scoring needs is
-    looked for before the model runs.
+    A second call with the same specification continues where the first stopped. Everything that
+    scoring needs is checked before the model runs.
 
     Args:
         spec: model, data, protocols, run folder.
-        made: the model of the specification, when it was made before, see `make_executor`.
+        made: the model of the specification, when it exists already, see `make_executor`.
         bar: a progress bar.
         message: takes what the user should know meanwhile.
 
@@ -85,10 +85,10 @@ def predicted(
 
     Args:
         spec: model, data, protocols, run folder.
-        made: the model of the specification, when it was made before.
+        made: the model of the specification, when it exists already.
         bar: a progress bar.
         message: takes what the user should know meanwhile.
-        scored: the run will be scored: what that needs is looked for first.
+        scored: whether the run will be scored; then everything that scoring needs is checked first.
 
     Raises:
         GcgBenchError: see `evaluate`.
@@ -111,12 +111,12 @@ def _predicted(
     message: Message,
     scored: bool,
 ) -> Iterator[tuple[Dataset, Run]]:
-    """The one value of `predicted`, with a model that works.
+    """Yields the value of `predicted`, with a running model.
 
     Args:
         spec: the specification.
         data: its data set with the samples of all shards.
-        model: the model, where it works.
+        model: the model and its executor.
         code: the files of its code, each with its sha256.
         bar, message, scored: see `predicted`.
     """
@@ -152,7 +152,7 @@ def _predicted(
 
 
 def _prepare_scoring(scoring: ScoringSpec, data: Dataset, message: Message) -> None:
-    """Looks for what scoring needs, and says which protocols cannot be scored."""
+    """Checks everything that scoring needs, and reports which protocols cannot be scored."""
     usable = scoring.usable(tasks.load(data.task))
     ready(usable.protocols)
     for protocol in usable.missing:
@@ -160,7 +160,7 @@ def _prepare_scoring(scoring: ScoringSpec, data: Dataset, message: Message) -> N
 
 
 def _set_aside(folder: Path, settings: Mapping[str, Any], message: Message) -> None:
-    """Sets aside the failed predictions of a run, if there is one, and says how many they are."""
+    """Moves failed predictions of an existing run to failed.jsonl, and reports their number."""
     if Run.is_run(folder):
         with Run.create_or_resume(folder, settings) as run:
             failed = set_aside_failed(run)
@@ -177,17 +177,17 @@ def score_run(
     division: Division | None = None,
     message: Message = print,
 ) -> Evaluated:
-    """Scores the predictions of a run, and keeps rows and scores in it.
+    """Scores the predictions of a run, and stores rows and scores in it.
 
-    The run is locked meanwhile: predictions that were added would not be in the scores. Of a data
-    set whose samples stay in their file the predictions stay in theirs.
+    The run is locked during the call, because the scores would lack predictions that are added. If
+    the samples of the data set stay in their file, the predictions also stay in theirs.
 
     Args:
         run: the run.
         data: the references.
         scoring: how predictions are scored.
-        limited: the data are only a part of what the run answers: nothing is kept.
-        division: how a large split is divided; temporary files lie in the run folder.
+        limited: whether the data are only a part of the run's queries; then nothing is stored.
+        division: how a large split is divided; temporary files are in the run folder.
         message: takes what the user should know meanwhile.
 
     Raises:
@@ -220,7 +220,7 @@ def score_run(
 def _predictions(
     run: Run, data: Dataset, scoring: ScoringSpec, *, limited: bool
 ) -> Mapping[str, Prediction]:
-    """The predictions of a run, in memory where the samples are."""
+    """The predictions of a run; in memory when the samples are in memory."""
     if isinstance(data.samples, StoredSamples):
         return _stored_predictions(run, data.samples, data.noun, scoring.missing)
     return predictions_of(run, data, scoring, limited=limited)
@@ -244,7 +244,7 @@ def predictions_of(
     """One prediction of a run for every sample; see `complete`.
 
     Raises:
-        BadData: lines are not as the run wrote them; or see `complete`.
+        BadData: lines were changed after the run wrote them; or see `complete`.
     """
     refuse_changed_lines(run.folder)
     answers = run.predictions(sizes=data.sizes)
@@ -252,7 +252,7 @@ def predictions_of(
 
 
 def make_executor(spec: EvaluationSpec) -> Executor:
-    """The model of a specification, where it works; see `executor_of`."""
+    """The executor with the model of a specification; see `executor_of`."""
     options = spec.options
     hints = {
         "device": options.device,

@@ -1,4 +1,4 @@
-"""What scoring gives: results, and the protocols that were not scored."""
+"""The outcome of scoring: results, and the protocols that were not scored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Evaluated:
 
     Attributes:
         data: the references.
-        run: the run that holds predictions and scores; None for prediction files.
-        predictions: one for every sample, by id.
-        results: one a protocol.
-        missing: the protocols of the task that nobody asked for by name and whose phrase encoders
-            are not on this machine.
+        run: the run with the predictions and scores; None for prediction files.
+        predictions: id -> prediction, for every sample.
+        results: one result for each protocol.
+        missing: the protocols that were not scored: their phrase encoders are not on this machine,
+            and the user did not name them.
     """
 
     data: Dataset
@@ -32,7 +32,7 @@ class Evaluated:
 
     @property
     def stated(self) -> tuple[Result | MissingProtocol, ...]:
-        """Results and missing protocols; where some are missing, in the order of the task."""
+        """Results and missing protocols; when some are missing, in the order of the task."""
         if not self.missing:
             return self.results
         order = [protocol.name for protocol in tasks.load(self.data.task).protocols]

@@ -1,4 +1,4 @@
-"""An evaluation: the results of one set of predictions, one a protocol."""
+"""An evaluation: the results of one set of predictions, one for each protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,17 @@ from gcg_bench.scoring.scored_run import Run
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Sequence[Result]):
-    """The results of one set of predictions, one a protocol, in the order of the protocols.
+    """The results of one set of predictions, one for each protocol, in their order.
 
     It is a sequence: `official, strict = evaluation`. A text gives the result of a protocol by its
-    name: `evaluation["strict"]`. Printed, it is a short table; a notebook shows all scores.
+    name: `evaluation["strict"]`. `print(evaluation)` shows a short table; a notebook shows all
+    scores.
 
     Attributes:
-        results: one a protocol.
-        run: the run that keeps them; None for predictions without a run.
-        missing: the protocols of the task that are not scored, because nobody named them and their
-            phrase encoders are not on this machine.
+        results: one result for each protocol.
+        run: the run that stores them; None for predictions without a run.
+        missing: the protocols that were not scored: their phrase encoders are not on this machine,
+            and the user did not name them.
     """
 
     results: tuple[Result, ...]
@@ -38,12 +39,12 @@ class Evaluation(Sequence[Result]):
     @overload
     def __getitem__(self, key: slice) -> "Evaluation": ...
     def __getitem__(self, key: int | str | slice) -> "Result | Evaluation":
-        """The result at a position or of a protocol (`strict`, `strict-2`), or a part of all.
+        """The result at a position or of a protocol (`strict`, `strict-2`), or a slice.
 
         Raises:
             UnknownName: no result is of that protocol.
             MissingEncoder: the protocol was not scored, see `missing`.
-            IndexError: there are not so many results.
+            IndexError: there are fewer results.
         """
         if isinstance(key, slice):
             return Evaluation(self.results[key], self.run, self.missing)
@@ -63,7 +64,7 @@ class Evaluation(Sequence[Result]):
         Values are fractions, CIDEr and plain numbers in their own scale.
 
         Args:
-            prefix: begins every name, e.g. `val/`.
+            prefix: the start of every name, e.g. `val/`.
         """
         return {
             f"{prefix}{result.protocol.name}/{score.name}": score.value

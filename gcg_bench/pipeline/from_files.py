@@ -1,4 +1,4 @@
-"""Prediction files become a run: their answers are written into a folder and scored there."""
+"""Converts prediction files to a run: writes their answers into a folder and scores them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,22 +34,23 @@ def scored_files(
     division: Division | None = None,
     message: Message = print,
 ) -> Evaluated:
-    """The run of prediction files, scored; the same files with the same data continue it.
+    """Scores prediction files as a run; a second call with the same files and data continues it.
 
-    Nothing is known of the prompt, so signatures say `prompt:unknown`, as those of files that are
-    scored without a run. Images whose size nothing states have that of their masks.
+    The prompt is not known, so signatures contain `prompt:unknown`, like those of files that are
+    scored without a run. An image without a stated size has the size of its masks.
 
     Args:
         path: a file or folder in any published layout.
         data: the references.
         scoring: how predictions are scored.
         out: the run folder; by default `runs/NAME-DIGEST-DATASET-SPLIT` with the files' digest.
-        label: what the run is called; the name of the files by default.
+        label: the label of the run; by default the name of the files.
         division: how a large split is divided.
         message: takes what the user should know meanwhile.
 
     Raises:
-        MissingData, BadData: no predictions, or one is missing, damaged, or of another split.
+        MissingData, BadData: there are no predictions, or a prediction is missing, damaged, or of
+            another split.
         RunConflict, RunLocked: the folder belongs to other predictions, or another process.
         EnvironmentProblem: Java or an encoder is missing, or the folder cannot be written.
     """
@@ -83,17 +84,17 @@ def run_of_files(
     division: Division | None = None,
     message: Message = print,
 ) -> Run:
-    """The run of prediction files in its usual folder; it is scored where that is not done yet.
+    """The run of prediction files in its usual folder; scored, if it is not scored yet.
 
     Args:
         path: a file or folder in any published layout.
         data: the references.
         scoring: how predictions are scored.
         division: how a large split is divided.
-        message: takes what was made of the files, and what the user should know meanwhile.
+        message: takes sentences for the user, also the name of the run.
 
     Raises:
-        RunConflict: the run was scored with other references than there are now.
+        RunConflict: the run was scored with references that differ from the current ones.
         GcgBenchError: see `scored_files`.
     """
     loaded = replace(data, sizes=StatedSizes(path)).load()
@@ -115,7 +116,7 @@ def run_of_files(
 
 
 def _is_scored(run: Run, data: Dataset, scoring: ScoringSpec) -> bool:
-    """Whether a run has scores of all protocols that can be had, as it is asked for."""
+    """Whether a run has the scores of all available protocols, with the settings of `scoring`."""
     for protocol in scoring.usable(tasks.load(data.task)).protocols:
         if protocol.folder not in run.protocols():
             return False
@@ -129,7 +130,7 @@ def _is_scored(run: Run, data: Dataset, scoring: ScoringSpec) -> bool:
 
 
 def folder_of(path: Path, loaded: Dataset, data: DataSpec) -> Path:
-    """The usual run folder of prediction files, which is another for other content."""
+    """The usual run folder of prediction files; its name depends on their content."""
     several = "" if loaded.limit is None else str(loaded.limit)
     variant = "-".join(filter(None, (data.variant(), several)))
     name = f"{path.stem}-{digest_of(path)[:6]}"
@@ -137,7 +138,7 @@ def folder_of(path: Path, loaded: Dataset, data: DataSpec) -> Path:
 
 
 def _add(run: Run, data: Dataset, predictions: Mapping[str, Prediction]) -> None:
-    """Adds the predictions that the run does not have, in the order of the data set."""
+    """Adds the predictions that the run lacks, in the order of the data set."""
     done = run.done_ids()
     for sample in data.samples:
         if sample.id not in done:
@@ -145,7 +146,7 @@ def _add(run: Run, data: Dataset, predictions: Mapping[str, Prediction]) -> None
 
 
 def _settings(path: Path, data: Dataset) -> dict[str, Any]:
-    """What decides the answers: the files and the data; their prompt is not known."""
+    """The settings of the run: the files and the data; the prompt is not known."""
     return {
         "model": f"predictions:{path.name}",
         "predictions": digest_of(path),

@@ -1,6 +1,6 @@
-"""What the processes of a distributed training hold, brought together.
+"""Gathers values from the processes of a distributed training.
 
-`torch.distributed` is used when it is there and initialised, and never imported by us.
+`torch.distributed` is used when it is imported and initialised; this module never imports it.
 """
 
 import sys
@@ -16,10 +16,10 @@ _FAILED = "the process of rank 0 could not compute the scores: it says why"
 
 
 def of_all(mine: _T) -> list[_T]:
-    """What each process holds, by rank; every process must call it.
+    """The values of all processes, by rank; every process must call this function.
 
     Args:
-        mine: what this process holds; a value that can be pickled.
+        mine: the value of this process; it can be pickled.
     """
     group = _group()
     if group is None:
@@ -30,10 +30,10 @@ def of_all(mine: _T) -> list[_T]:
 
 
 def computed_once(compute: Callable[[], _V]) -> _V:
-    """What the process of rank 0 computes, in every process; every process must call it.
+    """Computes a value in the process of rank 0 and returns it in every process.
 
     Raises:
-        GcgBenchError: `compute` raised something in the process of rank 0, which raises that.
+        GcgBenchError: `compute` failed in the process of rank 0, where its own error is raised.
     """
     group = _group()
     if group is None:

@@ -1,4 +1,4 @@
-"""What Python users call: `evaluate` and `score`, with names or objects."""
+"""The functions for Python users, `evaluate` and `score`, with names or objects."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,18 +35,20 @@ def evaluate(
     bar: Bar = no_bar,
     **options: Any,
 ) -> Evaluation:
-    """Runs a model over a data set and scores it; rows and scores are kept in the run folder.
+    """Runs a model over a data set and scores it; rows and scores are stored in the run folder.
 
-    Called again with the same arguments it goes on where it stopped. It makes the same run, with
-    the same checks and signatures, as `gcg-bench evaluate` with the same options.
+    A second call with the same arguments continues where the first stopped. The run, its checks and
+    its signatures are the same as those of `gcg-bench evaluate` with the same options.
 
     Args:
         model: what --model takes, or anything with `answer`.
         dataset: a loaded data set, or the name or path of a data card.
         out: the run folder; `runs/<model>-<dataset>-<split>` by default.
-        protocols: what to measure; those of the task by default, nothing when it is empty.
-        settings: more that decides the answers; a folder of other settings is refused.
-        label: what the run is called in tables.
+        protocols: the protocols to measure; by default those of the task. An empty list measures
+            nothing.
+        settings: further settings that decide the answers; a run folder with other settings is
+            refused.
+        label: the label of the run in tables.
         bar: a progress bar.
         options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`, `images`,
             `shard`), of `ScoringSpec` (`encoder`, `also`, `metrics`, `parameters`, `missing`,
@@ -91,22 +93,23 @@ def score(  # noqa: PLR0913 - each is a choice of the user
 
     Args:
         dataset: the references: a data set, or samples of one task.
-        predictions: one for every sample, by id or in any order.
-        protocols: names or values; those of the task by default.
-        encoder: a phrase encoder for every protocol, or encoders by protocol; their own by default.
+        predictions: a prediction for every sample, by id or in any order.
+        protocols: names or values; by default those of the task.
+        encoder: a phrase encoder for every protocol, or encoders by protocol; by default each
+            protocol's own.
         also: optional metrics that are added.
         missing: whether a sample without a prediction is an error, or counts as an empty answer.
         resampling: how intervals are drawn; 1,000 draws from seed 0 by default, and none with
             `Resampling(draws=0)`.
-        answered: how the answers were made: more fields of the signature.
-        label: whose predictions they are.
+        answered: the settings that made the answers, as further fields of the signature.
+        label: the name of the predictions.
 
     Raises:
         MissingData: there are no samples, or samples without a prediction.
-        BadData: a prediction is of no sample, two are of one, or a sample lacks what the task
-            needs.
-        UnknownName, BadOption: a protocol, an encoder or a metric that does not exist, samples of
-            several tasks, or `answered` names a field that says how answers are measured.
+        BadData: a prediction belongs to no sample, two predictions belong to one sample, or a
+            sample lacks a field that the task needs.
+        UnknownName, BadOption: a protocol, an encoder or a metric does not exist, the samples have
+            several tasks, or `answered` names a field of the measurement.
         EnvironmentProblem: Java or an encoder is needed and missing.
     """
     data = as_dataset(dataset)
@@ -127,19 +130,19 @@ def score(  # noqa: PLR0913 - each is a choice of the user
 
 
 def as_dataset(dataset: Dataset | Iterable[Sample]) -> Dataset:
-    """A data set as it is; samples as one, see `of_samples`."""
+    """The data set, or a data set of the samples, see `of_samples`."""
     return dataset if isinstance(dataset, Dataset) else of_samples(dataset, tasks.DEFAULT)
 
 
 def _evaluation(evaluated: Evaluated) -> Evaluation:
-    """What was scored, with its run open for reading."""
+    """The evaluation, with its run open for reading."""
     run = None if evaluated.run is None else Run.open(evaluated.run.folder)
     _warn(evaluated.missing, 4)
     return Evaluation(evaluated.results, run, evaluated.missing)
 
 
 def _warn(missing: Sequence[MissingProtocol], level: int) -> None:
-    """Warns of protocols that are not scored, at a level of the stack: that of the user's code."""
+    """Warns of protocols that are not scored; `level` is the stack level of the user's code."""
     for protocol in missing:
         warnings.warn(protocol.sentence, stacklevel=level)
 
@@ -153,6 +156,6 @@ def _data(dataset: Dataset | str | Path, options: dict[str, Any]) -> DataSpec:
 
 
 def _taken(options: dict[str, Any], kind: Any, left: set[str]) -> dict[str, Any]:
-    """The options that are fields of a dataclass, but for those to leave; they are removed."""
+    """Removes and returns the options that are fields of a dataclass, except those in `left`."""
     names = [field.name for field in fields(kind) if field.name not in left]
     return {name: options.pop(name) for name in names if name in options}

@@ -1,4 +1,4 @@
-"""Merging: the shards that several machines answered become the run of the whole split."""
+"""Merges the shards that several machines answered into the run of the whole split."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,23 +23,23 @@ def merge(
     root: Path | None = None,
     bar: Bar = no_bar,
 ) -> Run:
-    """Makes one run of the shards of a split, after proving that they are its shards.
+    """Merges the shards of a split into one run, after checking that they belong together.
 
-    The run is equal to the one that one machine writes: it has the settings of the shards without
-    their numbers, so that the same command without --shard continues it, and the lines of all
-    shards in the order of the data set. The folders of the shards stay as they are.
+    The merged run is equal to a run from one machine. It has the settings of the shards without
+    their numbers, so the same command without --shard continues it. It has the lines of all shards
+    in the order of the data set. The folders of the shards are not changed.
 
     Args:
         shards: the run folders of all shards, in any order.
         out: the folder of the run; `runs/<model>-<dataset>-<split>` by default.
-        dataset: the data set, when the name in the shards does not say where it is.
-        root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
+        dataset: the data set, when the name in the shards is not enough to find it.
+        root: the data root; by default `$GCG_BENCH_DATA`, else a folder next to the caches.
         bar: a progress bar.
 
     Raises:
         MissingData: a shard, a query or the data set is missing.
-        RunConflict: settings differ, a run is no shard or is there twice, or the data set is not
-            the one that the shards answer.
+        RunConflict: settings differ, a run is no shard or is given twice, or the shards answer
+            another data set.
         RunLocked, BadOption, BadData, EnvironmentProblem: see `runs.merging.write_merged`.
     """
     runs = in_order([Run.open(Path(folder)) for folder in shards])
@@ -72,7 +72,7 @@ def _stated_sizes(runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
 
 
 def _refuse_other_data(run: Run, data: Dataset) -> None:
-    """Raises RunConflict when the data set here is not the one that the shards answer."""
+    """Raises RunConflict when the shards answer another data set than the one on this machine."""
     stated = run.settings
     here: Mapping[str, object] = {
         "dataset": data.card.name,

@@ -1,4 +1,4 @@
-"""Prediction: every query of a data set goes to a model, and its answers go to a run."""
+"""Prediction: asks a model every query of a data set, and adds its answers to a run."""
 
 from collections.abc import Container, Iterable, Sequence, Set
 from contextlib import closing
@@ -28,14 +28,14 @@ def predict(
     timeout: float | None = None,
     give_up_after: int | None = None,
 ) -> int:
-    """Asks the model every query that the run has no answer to; returns how many were asked.
+    """Asks the model every query without an answer in the run; returns how many were asked.
 
     Args:
-        model: a model, or an executor, which says where the model works. A model that must see the
-            references (a reference baseline) says so by having `study`; one that can tell
-            beforehand that it has no answers, by having `prepare`.
-        dataset: what to ask.
-        run: where the answers go, open for adding.
+        model: a model, or an executor, which determines where the model works. A model with a
+            method `study` sees the references (a reference baseline). A model with a method
+            `prepare` can report before the first query that it lacks answers.
+        dataset: the queries.
+        run: the run for the answers, open for adding.
         missing: whether a model made of files may lack an answer.
         only: the ids of the queries that are asked; None for all. The model learns of all.
         bar: a progress bar.
@@ -43,8 +43,8 @@ def predict(
         give_up_after: processes that may end while they work on one query alone.
 
     Raises:
-        MissingData: the folder of the images has gone while the model worked.
-        GcgBenchError: what the model's `prepare` found, or that it raised something else.
+        MissingData: the folder of the images has disappeared while the model worked.
+        GcgBenchError: the model's `prepare` raises an exception.
     """
     executor: Executor = LocalExecutor(model) if isinstance(model, Model) else model
     here: object = executor.model
@@ -82,9 +82,9 @@ def _image_folders(dataset: Dataset) -> set[str]:
 
 
 def _refuse_missing_folder(query: Query) -> None:
-    """Raises MissingData when not this image is missing but the folder of all of them.
+    """Raises MissingData when the folder of the images is missing, not just one image.
 
-    An image that is missing costs its answer; a disk that has gone must not cost all of them.
+    A missing image makes one query fail; a disconnected disk must not make all queries fail.
     """
     path = query.image.path
     if path is None:
@@ -108,18 +108,19 @@ def complete(
     missing: Missing = "error",
     limited: bool = False,
 ) -> dict[str, Prediction]:
-    """One prediction a sample, by id.
+    """One prediction for each sample, by id.
 
     Args:
         samples: the queries to score.
-        predictions: what there is, in any order.
+        predictions: the available predictions, in any order.
         missing: `error` refuses when a sample has no prediction; `empty` counts it as a failure.
-        limited: the samples are only the first of their split, so predictions of others are
-            left out instead of refused.
+        limited: whether the samples are only the first of their split; then predictions of other
+            samples are ignored, not refused.
 
     Raises:
-        MissingData: samples without a prediction; names the first ten and the count.
-        BadData: predictions of queries that are not in the split, or two of one query.
+        MissingData: samples have no prediction; names the first ten and the count.
+        BadData: predictions belong to queries that are not in the split, or two belong to one
+            query.
     """
     noun = noun_of(sample.query for sample in samples)
     wanted = {sample.id for sample in samples}
@@ -150,9 +151,9 @@ def absent_of(
 
     Args:
         ids: the queries to score.
-        present: those that have a prediction.
-        strangers: predictions that are of other queries.
-        noun: what the queries are called.
+        present: the ids of the queries that have a prediction.
+        strangers: ids of predictions that belong to no query.
+        noun: the word for the queries.
         missing: as in `complete`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a user should know of a run before and after its model answered, one sentence each."""
+"""Sentences for the user about a run, before and after its model answers."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,18 +10,18 @@ from gcg_bench.runs.shards import shard_of
 
 
 def beforehand(run: Run, label: str = "") -> Iterator[str]:
-    """That a run which continues keeps its name.
+    """A sentence when a continued run has another name than the user gives now.
 
     Args:
         run: the run.
-        label: what the user calls it now; empty for no name.
+        label: the name that the user gives now; empty for no name.
     """
     if label and label != (kept := run.environment.get("label")):
         yield f"the run keeps its name {kept!r}" if kept else "the run was begun without a name"
 
 
 def of_part(run: Run, data: Dataset) -> Iterator[str]:
-    """That a run is one shard, beside its scores; nothing for a run of a whole split.
+    """A sentence when a run is one shard of a split, shown with its scores; else nothing.
 
     Args:
         run: the run.
@@ -37,12 +37,12 @@ def of_part(run: Run, data: Dataset) -> Iterator[str]:
 
 
 def afterwards(named: object, model: Executor, code: Mapping[str, str]) -> Iterator[str]:
-    """What the model noted, and whether its code changed while it answered.
+    """The notes of the model, and a sentence when its code changed while it answered.
 
     Args:
         named: the model as the user named it.
-        model: the model where it works.
-        code: the files of its code before it was made, each with its sha256.
+        model: the model and its executor.
+        code: the files of its code before the model was built, each with its sha256.
     """
     if changed := _changed(code, code_of(named)):
         yield (
@@ -54,6 +54,6 @@ def afterwards(named: object, model: Executor, code: Mapping[str, str]) -> Itera
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """The first file of a model that is not as it was; empty when all are."""
+    """The first file of a model that has changed; empty when none has."""
     names = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
     return names[0] if names else ""

@@ -1,11 +1,11 @@
-"""The names of run folders, where users do not choose them."""
+"""The default names of run folders."""
 
 import hashlib
 from pathlib import Path
 
 
 def default_folder(model: str, dataset: str, split: str, variant: str = "") -> Path:
-    """`runs/<model>-<dataset>-<split>`, with what no file name can hold replaced.
+    """`runs/<model>-<dataset>-<split>`; characters that a file name cannot have are replaced.
 
     A variant of the data (see `DataSpec.variant`) follows after a dash.
     """

@@ -29,22 +29,22 @@ def score(
     label: str = "",
     division: Division | None = None,
 ) -> list[Result]:
-    """The results of the protocols, one each, in the order given.
+    """The results of the protocols, in their order.
 
     Args:
         dataset: the references.
-        predictions: one for every sample, see `complete`.
-        protocols: what to measure; those of the data set's task by default.
-        answered: how the answers were made, as `signature.answered_by` has it.
-        missing: the policy that `complete` was given.
+        predictions: id -> prediction, for every sample, see `complete`.
+        protocols: the protocols to measure; by default those of the data set's task.
+        answered: the settings that made the answers, as returned by `signature.answered_by`.
+        missing: the policy that was given to `complete`.
         resampling: how intervals are drawn; 1,000 draws from seed 0 by default.
-        label: whose predictions they are.
+        label: the name of the predictions.
         division: how a large split is divided; the results are the same.
 
     Raises:
-        BadOption: `answered` names a field that says how answers are measured.
+        BadOption: `answered` names a field of the measurement.
         MissingData: the split has no images.
-        BadData: a sample lacks what the task needs.
+        BadData: a sample lacks a field that the task needs.
         EnvironmentProblem: Java or an encoder is needed and missing.
     """
     if not dataset.samples:
@@ -84,12 +84,12 @@ def measured_on(dataset: Dataset, missing: Missing = "error") -> MeasuredOn:
 
 
 def title_of(label: str, dataset: Dataset) -> str:
-    """The title of tables and reports: whose answers, and to what."""
+    """The title of tables and reports: the label, the data and the task."""
     return f"{label} on {data_text(dataset.card.name, dataset.split, dataset.task)}"
 
 
 def references_digest(dataset: Dataset) -> str:
-    """The sha256 of the annotation files; for generated data, of what they are generated from."""
+    """The sha256 of the annotation files; for generated data, of card, version and split."""
     if dataset.files:
         return _files_digest(dataset)
     origin = f"{dataset.card.name} {dataset.card.version} {dataset.split}"

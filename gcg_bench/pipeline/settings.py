@@ -22,19 +22,19 @@ _PACKAGES = ("gcg-bench", "torch", "transformers", "numpy", "pycocotools", "pill
 def settings_of(
     spec: EvaluationSpec, data: Dataset, model: Executor, code: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What decides the answers: a run can only be resumed with the same.
+    """The settings that decide the answers: a run can be resumed only with equal settings.
 
     Args:
         spec: the specification.
-        data: its data set, loaded; with the samples of all shards, which so have equal settings but
-            the shard.
-        model: its model, where it works.
-        code: the files that the model is made by, each with its sha256, as they were before it was
-            made; as they are now by default.
+        data: its loaded data set, with the samples of all shards. So all shards have equal settings
+            except `shard`.
+        model: its model and executor.
+        code: the files of the model's code, each with its sha256, before the model was built; by
+            default the current files.
     """
     files = dict(code_of(spec.model) if code is None else code)
     return {
-        # the digest of the code tells apart models of one name
+        # the digest of the code distinguishes models with the same name
         "model": paths.private_name(spec.model if isinstance(spec.model, str) else model.name),
         **({"code": files} if files else {}),
         **as_settings(spec.options.extra, model.undeciding),
@@ -59,9 +59,9 @@ def settings_of(
 
 
 def environment_of(spec: EvaluationSpec) -> dict[str, Any]:
-    """Where and how patiently the answers are made, and what the run is called: never compared.
+    """The machine, the timeouts and the label of a run; these are never compared.
 
-    What ran out of time says so in its line, so a run may be resumed with another patience.
+    A prediction that timed out states it in its line, so a run may be resumed with other timeouts.
     """
     options = spec.options
     return {
@@ -78,7 +78,7 @@ def environment_of(spec: EvaluationSpec) -> dict[str, Any]:
 
 
 def prompt_of(data: Dataset) -> str | list[str]:
-    """The prompt of all queries; where they differ, all prompts in alphabetical order."""
+    """The prompt of all queries; when they differ, all prompts in alphabetical order."""
     prompts = sorted({sample.query.prompt for sample in data.samples})
     return prompts[0] if len(prompts) == 1 else prompts
 

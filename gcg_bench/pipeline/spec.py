@@ -1,4 +1,4 @@
-"""Specifications: all that decides an evaluation, as values."""
+"""Specifications: everything that decides an evaluation, as values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,24 +24,25 @@ from gcg_bench.types import Sample
 
 @dataclass(frozen=True)
 class DataSpec:
-    """Which samples.
+    """The choice of samples.
 
     Attributes:
         dataset: the name of a data card, its path, or a data set that is loaded already.
-        split: e.g. `val`; that of a loaded data set when empty.
-        root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
-        limit: only so many samples, the first of the split.
-        prompt: an instruction in the place of the data card's.
+        split: e.g. `val`; when empty, the split of the loaded data set.
+        root: the data root; by default `$GCG_BENCH_DATA`, else a folder next to the caches.
+        limit: the number of samples, taken from the start of the split; None for all.
+        prompt: an instruction that replaces the data card's.
         task: one of the data set's tasks; the card's first by default.
-        shipped: the name comes from a run or a board, not from the user: no path is followed.
-        forced: models are given the reply of the task's published evaluation instead of writing
-            one.
-        images: a folder or an address (s3://, gs://, hf://) with the images, in the place of the
+        shipped: whether the name comes from a run or a board, not from the user; then it is never
+            used as a path.
+        forced: whether models are given the reply of the task's published evaluation, instead of
+            writing a reply.
+        images: a folder or an address (s3://, gs://, hf://) with the images, which replaces the
             card's folders.
-        sizes: gives the sizes of images that the data set itself does not state, see
+        sizes: returns the sizes of images that the data set itself does not state, see
             `load_dataset`.
-        shard: only the samples of this shard of what the other fields choose.
-        stored_from: bytes of annotation files from which on samples stay in them, see
+        shard: chooses only this shard of the samples that the other fields choose.
+        stored_from: samples of annotation files of at least this many bytes stay in the files, see
             `load_dataset`.
     """
 
@@ -62,16 +63,16 @@ class DataSpec:
         """The data set, or the samples of one shard of it.
 
         Raises:
-            UnknownName, MissingData, BadData: see `load_dataset`; or a sample lacks what the task
-                needs.
-            BadOption: no split, a loaded data set has another split or task, replies are to be
-                forced in a task whose published evaluation lets models write, or there are fewer
+            UnknownName, MissingData, BadData: see `load_dataset`; or a sample lacks a field that
+                the task needs.
+            BadOption: no split is given, a loaded data set has another split or task, `forced` is
+                used with a task whose published evaluation gives no reply, or there are fewer
                 images than shards.
         """
         return self.part(self.whole())
 
     def part(self, data: Dataset) -> Dataset:
-        """The samples of the shard of a whole data set; all where there is no shard."""
+        """The samples of the shard of a whole data set; all samples without a shard."""
         return data if self.shard is None else replace(data, samples=self.shard.of(data.samples))
 
     def whole(self) -> Dataset:
@@ -90,14 +91,15 @@ class DataSpec:
         samples = changed_samples(samples, prompted)
         if self.forced:
             samples = changed_samples(samples, partial(_with_reply, reply=task.forced))
-        if not isinstance(samples, StoredSamples):  # others are checked when they are read
+        if not isinstance(samples, StoredSamples):  # other data sets are checked when they are read
             task.refuse_incomplete(samples)
         return replace(data, samples=samples)
 
     def variant(self) -> str:
-        """What the name of a run folder says of the data beside name and split; often empty.
+        """The part of a run folder's name after data set and split; often empty.
 
-        The task, where it is not the card's first, whether replies are forced, and the shard.
+        It contains the task, if that is not the card's first, whether replies are forced, and the
+        shard.
         """
         task = self.task or ""
         if task and not isinstance(self.dataset, Dataset):
@@ -130,24 +132,24 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model is made and run.
+    """How a model is built and run.
 
     Attributes:
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
-        batch_size: images at a time, for models that can.
-        workers: threads that read images ahead, for models that can.
-        max_new_tokens: the longest reply in tokens; None for the model's own limit.
-        seed: for models that draw.
-        timeout: seconds after which an image counts as failed; None to wait for ever.
-        give_up_after: processes that may die while they work on one image alone.
-        on: the executor: `local`, `process`, `ray`, `ray:ADDRESS`, or `auto`, which is `process`
-            where a timeout, a limit of deaths, devices or a worker ask for it.
-        devices: one process for each: `cpu`, `cuda:1`, or the number of a GPU.
-        models: copies of the model in a Ray cluster; None for as many as there is room for.
-        gpus_per_model: GPUs of each of them; None for one where the cluster has some.
+        batch_size: images at a time, for models that support batches.
+        workers: threads that read images ahead, for models that support them.
+        max_new_tokens: the maximum length of a reply in tokens; None for the model's own limit.
+        seed: the seed, for models that draw random numbers.
+        timeout: seconds after which a query counts as failed; None for no limit.
+        give_up_after: a query that is asked alone fails when this many processes have ended on it.
+        on: the executor: `local`, `process`, `ray`, `ray:ADDRESS`, or `auto`. `auto` is `process`
+            when a timeout, `give_up_after`, devices or a worker need a process, else `local`.
+        devices: the devices, each with a process: `cpu`, `cuda:1`, or the number of a GPU.
+        models: copies of the model in a Ray cluster; None for as many as the cluster can hold.
+        gpus_per_model: GPUs of each copy; None for 1 when the cluster has GPUs.
         start_timeout: seconds until a process must have built its model.
-        retry_failed: queries that failed in the run folder are asked again.
-        extra: options of the model's own, by name.
+        retry_failed: whether queries that failed in the run folder are asked again.
+        extra: the model's own options, by name.
     """
 
     device: str = "auto"
@@ -166,10 +168,10 @@ class ModelOptions:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuses limits that no model can keep.
+        """Checks the limits.
 
         Raises:
-            BadOption: a timeout that is not above 0, or giving up before a process died.
+            BadOption: a timeout is not above 0, or `give_up_after` is below 1.
         """
         if self.timeout is not None and not 0 < self.timeout < float("inf"):
             raise BadOption(f"timeout is {self.timeout}; give a number of seconds above 0, or None")
@@ -184,13 +186,13 @@ class ScoringSpec:
     """How predictions are scored.
 
     Attributes:
-        protocols: names, import paths or values; None for those of the task.
+        protocols: names, import paths or values; None for the protocols of the task.
         encoder: a phrase encoder for every protocol that needs one, or encoders by the name of the
-            protocol; None for their own.
+            protocol; None for each protocol's own.
         also: optional metrics that are added.
-        metrics: the metrics that are measured, by name; those of the protocol by default.
-        parameters: `METRIC.PARAMETER=VALUE`, parameters of metrics in the place of the protocol's.
-        missing: what a query without a prediction is: an error, or an empty answer.
+        metrics: the names of the metrics to measure; by default those of the protocol.
+        parameters: texts `METRIC.PARAMETER=VALUE`, which replace the protocol's parameters.
+        missing: how a query without a prediction counts: as an error, or as an empty answer.
         resampling: how intervals are drawn.
     """
 
@@ -206,9 +208,9 @@ class ScoringSpec:
         """The protocols, with the encoder and the metrics that were chosen.
 
         Raises:
-            UnknownName: no such protocol, metric or parameter.
-            BadOption: a protocol of another task, several that are to be changed, or a parameter
-                that cannot have the value.
+            UnknownName: a protocol, metric or parameter does not exist.
+            BadOption: a protocol belongs to another task, several protocols would be changed, or a
+                parameter cannot have the value.
         """
         return tuple(measured for _, measured in self._chosen(task))
 
@@ -216,15 +218,15 @@ class ScoringSpec:
         """The protocols whose phrase encoders are on this machine, and the others.
 
         Raises:
-            MissingEncoder: a protocol that was asked for by name, or every protocol, needs an
-                encoder that is missing.
+            MissingEncoder: a protocol that was given by name, or every protocol, needs an encoder
+                that is missing.
             GcgBenchError: see `of` and `load_encoder`.
         """
         encoders = Encoders.of(self.encoder)
         return Usable.of(self._chosen(task), encoders, asked=self.protocols is not None)
 
     def _chosen(self, task: Task) -> list[tuple[EvalProtocol, EvalProtocol]]:
-        """Each protocol with its encoder, as it is in the task and as it is measured."""
+        """Pairs of a protocol with its encoder: as defined in the task, and as it is measured."""
         encoders = Encoders.of(self.encoder)
         named: dict[str, EvalProtocol] = {}
         for protocol in task.protocols if self.protocols is None else self.protocols:
@@ -245,16 +247,17 @@ class ScoringSpec:
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """All that decides an evaluation: a model on data, scored.
+    """Everything that decides an evaluation: model, data, scoring and run folder.
 
     Attributes:
-        model: what --model takes, or something that answers queries or gives such when called.
-        data: which samples.
+        model: a value of --model, a model object, or a callable that returns a model.
+        data: the choice of samples.
         scoring: how predictions are scored.
         out: the run folder; `runs/<model>-<dataset>-<split>` by default.
-        options: how the model is made and run.
-        settings: more that decides the answers, beside or in the place of what is known.
-        label: what the run is called in tables; no part of the signature.
+        options: how the model is built and run.
+        settings: further settings that decide the answers; they are added to, or replace, the known
+            ones.
+        label: the label of the run in tables; not part of the signature.
     """
 
     model: object
@@ -275,5 +278,5 @@ def _with_prompt(sample: Sample, prompt: str | None, instruction: str) -> Sample
 
 
 def _with_reply(sample: Sample, reply: str) -> Sample:
-    """The sample with the reply that a model is given."""
+    """The sample with the forced reply of the model."""
     return replace(sample, query=replace(sample.query, forced=reply))

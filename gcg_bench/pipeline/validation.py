@@ -15,7 +15,7 @@ from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Prediction, Sample
 
 Gather = Callable[[Mapping[str, Prediction]], Sequence[Mapping[str, Prediction]]]
-"""Takes the predictions of this process; gives those of all processes."""
+"""Takes the predictions of this process; returns the predictions of all processes."""
 
 
 class Validation:
@@ -43,17 +43,17 @@ class Validation:
         resampling: Resampling | None = None,
         gather: Gather | None = None,
     ) -> None:
-        """Keeps what is to be scored; nothing is loaded yet.
+        """Stores the arguments; nothing is loaded yet.
 
         Args:
             dataset: the references: a data set, or samples of one task.
-            protocols: names or values; those of the task by default.
+            protocols: names or values; by default those of the task.
             encoder: a phrase encoder for every protocol that needs one, or encoders by the name of
-                the protocol; their own by default.
+                the protocol; by default each protocol's own.
             also: optional metrics that are added.
-            resampling: how intervals are drawn; by default none are.
-            gather: brings the predictions of all processes together, in the place of
-                `torch.distributed`; every process then scores.
+            resampling: how intervals are drawn; by default none are drawn.
+            gather: gathers the predictions of all processes, instead of `torch.distributed`; then
+                every process scores.
 
         Raises:
             MissingData, BadData, BadOption: see `score`.
@@ -73,8 +73,8 @@ class Validation:
         """Adds the predictions of a batch.
 
         Raises:
-            BadData: a prediction is of no sample, or of one that has a prediction in this process;
-                nothing of the batch is added.
+            BadData: a prediction belongs to no sample, or its sample already has a prediction in
+                this process; no prediction of the batch is added.
         """
         batch = [predictions] if isinstance(predictions, Prediction) else list(predictions)
         added: dict[str, Prediction] = {}
@@ -93,12 +93,13 @@ class Validation:
     def compute(self, *, partial: bool = False) -> Evaluation:
         """The scores of all predictions since the last reset; the predictions are kept.
 
-        Where two processes have a prediction of one sample, as with a sampler that repeats samples
-        to give all processes equally many, that of the lower rank counts.
+        When two processes have a prediction of the same sample, the prediction of the lower rank
+        counts. A sampler that repeats samples, so that all processes get equally many, has this
+        effect.
 
         Args:
-            partial: score the samples that have a prediction, and leave out the others, e.g. for a
-                check before the training. Otherwise a missing prediction is an error.
+            partial: whether to score only the samples that have a prediction, e.g. for a check
+                before the training. Otherwise a missing prediction is an error.
 
         Raises:
             MissingData: samples have no prediction; names the first ten and the count.
@@ -121,7 +122,7 @@ class Validation:
 
 
 def _answered(data: Dataset, predictions: Mapping[str, Prediction], partial: bool) -> Dataset:
-    """The data set; in part, its samples that have a prediction."""
+    """The data set; if `partial`, only the samples that have a prediction."""
     if not partial:
         return data
     return replace(

@@ -1,8 +1,8 @@
-"""The digests of the words that decide an answer and that no data set holds.
+"""The digests of instructions and replies that decide answers and are in no data set.
 
-A model words the instruction of a query that has no prompt: for an expression, for regions, for a
-task. The published evaluation of a task may give it the reply. A changed word changes these
-digests, and so the settings and the signature of a run.
+When a query has no prompt, the model writes the instruction itself: for an expression, for regions,
+for a task. The published evaluation of a task may also give the model its reply. A changed word
+changes these digests, and therefore the settings and the signature of a run.
 """
 
 from collections.abc import Iterable
@@ -16,18 +16,20 @@ from gcg_bench.execution.executors import Executor
 from gcg_bench.types import Query
 
 EXPRESSION = " The Red  box & more. "
-"""Stands for the expression of every query, with what an instruction may change in it: capitals,
-white space, a sign, an end."""
+"""Replaces the expression of every query; contains everything that an instruction may change.
+
+These are capitals, white space, a sign and a full stop.
+"""
 
 _DIGITS = 8
 
 
 def wording(model: Executor, queries: Iterable[Query]) -> dict[str, Any]:
-    """The setting `default_prompt`: what the model asks where a query has no prompt of its own.
+    """The setting `default_prompt`: the instructions of the model for queries without a prompt.
 
     It is the digest of the instructions of all queries, each without its prompt and with EXPRESSION
-    in the place of its expression. Equal instructions count once, so that every split has the same
-    digest. Empty for a model without `worded`.
+    instead of its expression. Equal instructions count once, so every split has the same digest.
+    The setting is empty for a model without `worded`.
 
     Raises:
         GcgBenchError: `worded` raises something, or returns no text.
@@ -43,14 +45,14 @@ def wording(model: Executor, queries: Iterable[Query]) -> dict[str, Any]:
 
 
 def in_own_words(data: Dataset, model: Executor, prompt: str | None) -> Dataset:
-    """The data set as a model is asked it.
+    """The data set with the prompts that the model uses.
 
     A model with `own_instruction` gets queries without the instruction of the data card or of the
     task, which it cannot follow. A prompt of the user, or of a single query, stays.
 
     Args:
         data: the data set.
-        model: the model, where it works.
+        model: the model and its executor.
         prompt: the user's prompt; None when there is none.
     """
     if prompt is not None or not model.own_instruction:
@@ -66,7 +68,7 @@ def in_own_words(data: Dataset, model: Executor, prompt: str | None) -> Dataset:
 
 
 def reply(text: str) -> dict[str, Any]:
-    """The settings of a run whose replies are given beforehand; empty for an empty reply."""
+    """The settings of a run with forced replies; empty for an empty reply."""
     return {"forced": 1, "expressions": "all", "reply": _digest(text)} if text else {}
 
 

@@ -1,9 +1,9 @@
-"""Appends lines to the predictions of a run; a file that is full is followed by a numbered one.
+"""Appends lines to the predictions of a run; starts a numbered file when a file is full.
 
 The first file is `predictions.jsonl`. When a line would make it longer than `limits.PART`, it is
 renamed to `predictions.00001.jsonl`, and the line goes to `predictions.00002.jsonl`; the later
-parts follow in the same way. Every state that a crash can leave is continued to the same end: the
-one file, the renamed file alone, or a last part that is still empty.
+parts follow in the same way. After a crash there may be the one file, the renamed file alone, or a
+last part that is still empty; each of these states continues to the same result.
 """
 
 import os
@@ -18,8 +18,8 @@ from gcg_bench.runs.files import append_line, open_for_append
 class Appender:
     """The last file of a run's predictions, open for lines until `close`.
 
-    Only the process that holds the run's lock may have one. The last line of the run must be
-    complete, see `repair_last_line`.
+    Only the process that holds the run's lock may create an Appender. The last line of the run must
+    be complete, see `repair_last_line`.
 
     Args:
         folder: the run folder.
@@ -67,7 +67,7 @@ class Appender:
             raise EnvironmentProblem(f"{self.file}: cannot be written ({error})") from error
 
     def _roll_over(self) -> None:
-        """Goes on to the next file."""
+        """Starts the next file."""
         self.sync()
         self.close()
         if self.file.name == RUN_FILE:

@@ -123,7 +123,7 @@ def _is_object(value: Any) -> bool:
 
 
 def _is_measurement(value: Any) -> bool:
-    """An object; what it says of each of its scores, if anything, is an object."""
+    """Whether a value is an object, in which every score, if any, is an object."""
     scores = value.get("scores", {}) if isinstance(value, dict) else None
     return isinstance(scores, dict) and all(map(_is_object, scores.values()))
 

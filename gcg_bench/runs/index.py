@@ -1,4 +1,4 @@
-"""Random access to a run's predictions: where the line of each query stands, in compact arrays.
+"""Random access to a run's predictions: compact arrays with the position of each query's line.
 
 An index of n predictions takes 20 bytes a prediction: the first eight bytes of the BLAKE2b hash of
 the id, its row in the files, and the position where its line ends. The ids themselves stay on
@@ -27,15 +27,16 @@ from gcg_bench.types import Prediction
 
 _TOGETHER = 512  # predictions whose masks are checked in one call
 _OPEN = 200  # files that are open at a time
-_ID = re.compile(rb'\{"id": "([^"\\]+)"[,}]')  # how a run begins a line, unless the id has escapes
+# how a line of a run begins, unless the id has escapes
+_ID = re.compile(rb'\{"id": "([^"\\]+)"[,}]')
 
 
 class RunIndex:
-    """Where the line of each query stands in the files of a run.
+    """The position of each query's line in the files of a run.
 
-    It describes the run as it was when the index was made: predictions that are added later are not
-    in it, and it is void when lines are replaced (failed predictions asked again, edits accepted)
-    or when `predictions.jsonl` becomes parts.
+    It describes the run at the time when the index was made. Predictions that are added later are
+    not in it. It becomes invalid when lines are replaced (failed queries asked again, edits
+    accepted) or when `predictions.jsonl` is split into parts.
 
     Attributes:
         folder: the run folder.
@@ -57,7 +58,7 @@ class RunIndex:
         self.is_torn = False
         try:
             for number, file in enumerate(self.files, 1):
-                # the rows of a file are those of its lines: a run has no empty lines
+                # each line of a file is a row: a run has no empty lines
                 self.is_torn = _scan(file, number == len(self.files), hashes, ends)
                 firsts.append(len(hashes))
         except OSError as error:
@@ -87,16 +88,16 @@ class RunIndex:
                 yield lines.id(row)
 
     def absent(self, ids: Iterable[str]) -> list[str]:
-        """Those of some queries that have no prediction, in the order given."""
+        """The ids, of those given, that have no prediction, in the same order."""
         with _Lines(self) as lines:
             return [id_ for id_ in ids if self._row(id_, lines) is None]
 
     def lines(self, ids: Iterable[str], files: "OpenFiles | None" = None) -> Iterator[bytes]:
-        """The lines of some queries in the order asked for, each with its line break.
+        """The lines of some queries in the order of `ids`, each with its line break.
 
         Args:
             ids: queries that have a prediction.
-            files: reads the files; shared by several indexes that are read by turns.
+            files: reads the files; several indexes that are read in turn can share it.
 
         Raises:
             MissingData: a query has no prediction.
@@ -108,7 +109,7 @@ class RunIndex:
     def predictions(
         self, ids: Iterable[str], *, sizes: Mapping[str, Size] | None = None
     ) -> Iterator[Prediction]:
-        """The predictions of some queries in the order asked for.
+        """The predictions of some queries in the order of `ids`.
 
         Args:
             ids: queries that have a prediction; an order like that of the files is fastest.
@@ -138,7 +139,7 @@ class RunIndex:
         return row
 
     def _row(self, id_: str, lines: "_Lines") -> int | None:
-        """The row of a query: of those with its hash the one that has its id."""
+        """The row of a query: among the rows with the hash of its id, the row with that id."""
         wanted = np.uint64(_hash(id_.encode("utf-8", "surrogatepass")))
         return next((row for row in self._rows_of(wanted) if lines.id(row) == id_), None)
 
@@ -149,7 +150,7 @@ class RunIndex:
         return [int(row) for row in self._rows[begin:end]]
 
     def _refuse_repeated(self) -> None:
-        """Raises BadData when two lines have one id; different ids may have one hash."""
+        """Raises BadData when two lines have the same id; different ids may have the same hash."""
         equal = np.flatnonzero(self._hashes[1:] == self._hashes[:-1])
         with _Lines(self) as lines:
             for hash_ in np.unique(self._hashes[equal]):
@@ -210,7 +211,7 @@ class _Lines:
         self._stack.close()
 
     def line(self, row: int) -> bytes:
-        """The line of a row as it stands in its file."""
+        """The line of a row, unchanged."""
         file, _, start, end = self._index.place(row)
         return self._files.read(file, start, end)
 
@@ -226,12 +227,12 @@ class _Lines:
 
 
 def _scan(file: Path, last: bool, hashes: "array[int]", ends: "array[int]") -> bool:
-    """Adds the hash of the id and the end of each line of a file; whether its end is torn.
+    """Adds the id's hash and the end of each line of a file; returns whether the end is torn.
 
     Args:
         file: the file.
-        last: it is the last file of the run, whose last line may be incomplete.
-        hashes: of the ids.
+        last: whether the file is the last of the run, whose last line may be incomplete.
+        hashes: the hashes of the ids.
         ends: the positions in the file where lines end.
     """
     end = 0

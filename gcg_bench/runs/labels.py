@@ -1,4 +1,4 @@
-"""What a run is called in messages and tables."""
+"""The names of runs in messages and tables."""
 
 import re
 from collections.abc import Sequence
@@ -6,19 +6,19 @@ from pathlib import PurePath
 
 from gcg_bench.runs.run import Run
 
-# NAME:PATH or a path alone: the name, and the path's last part; nothing else that has a slash. A
-# backslash may also begin an escape.
+# matches NAME:PATH or a path alone: the name, and the last part of the path; matches no other text
+# with a slash. A backslash may also begin an escape.
 _CODE = r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _PATH = re.compile(rf"^([\w-]+:)?[^<>\"|?*\n]*(?:/|(?!{_CODE})\\)((?:{_CODE}|[^/\\<>\"|?*\n])+)$")
 
 
 def label_of(run: Run) -> str:
-    """What a run's predictions are called: its label, else its model."""
+    """The name of a run's predictions: its label, else its model."""
     return str(run.environment.get("label") or run.settings.get("model") or "unnamed")
 
 
 def short_labels(labels: Sequence[str]) -> list[str]:
-    """Labels without the folders of the paths in them, where they can still be told apart.
+    """Labels without the folders of the paths in them, if they are still distinct.
 
     `predictions:/data/answers/mine` becomes `predictions:mine`.
     """
@@ -33,13 +33,13 @@ def short_labels(labels: Sequence[str]) -> list[str]:
 
 
 def distinct_labels(labels: Sequence[str], folders: Sequence[str]) -> list[str]:
-    """Labels by which every run can be told apart, for messages.
+    """Distinct labels of runs, for messages.
 
     A label that several runs have is followed by the last part of the run's folder.
 
     Args:
-        labels: what the runs are called.
-        folders: the path of each run, empty where it is not known.
+        labels: the labels of the runs.
+        folders: the path of each run; empty when it is not known.
     """
     return [
         label if labels.count(label) == 1 else f"{label} ({PurePath(folder).name})"

@@ -10,7 +10,8 @@ touched for STALE_AFTER seconds is taken over.
 
 An abandoned lock is never removed, because two processes could then both create a new one. Instead
 it is claimed: a process creates a file whose name is derived from the content of the lock, so only
-one process can create it, and renames it to the lock. A claim of a dead process is claimed alike.
+one process can create it, and renames it to the lock. A claim of a dead process is claimed in the
+same way.
 """
 
 import atexit
@@ -37,9 +38,9 @@ STALE_AFTER = 300.0
 
 _CAN_CHECK_PIDS = sys.platform != "win32"  # os.kill(pid, 0) checks a pid; on Windows it would kill
 _CLAIM = ".after-"
-_ATTEMPTS = 20  # to take a lock that changes between two reads
+_ATTEMPTS = 20  # attempts to take a lock that changes between two reads
 _UNFINISHED = 2.0  # seconds for which an unreadable lock file counts as being written
-_PAUSE = 0.1  # seconds between two looks at such a file
+_PAUSE = 0.1  # seconds between two reads of such a file
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Lock:
         return True
 
     def _take(self) -> None:
-        """Takes the lock; waits for a process that is just writing it, or that died meanwhile."""
+        """Takes the lock; waits for a process that is writing it, or that died while writing it."""
         patience = monotonic() + 2 * _UNFINISHED
         attempts = 0
         while attempts < _ATTEMPTS:

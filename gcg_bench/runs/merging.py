@@ -1,7 +1,7 @@
-"""Makes one run of its shards: proves that they are parts of one run, then writes it whole.
+"""Merges shards into one run: checks that they are parts of one run, then writes the run.
 
-The run is written into a hidden folder beside its place and renamed at the end, so that a crash
-leaves either no run or the whole run. Its predictions stand in the order of the data set.
+The run is written into a hidden folder next to its own, which is renamed at the end, so that a
+crash leaves either no run or the whole run. Its predictions are in the order of the data set.
 """
 
 import os
@@ -38,11 +38,11 @@ _SHOWN = 5  # ids that a message names
 
 
 def in_order(runs: Sequence[Run]) -> list[Run]:
-    """The runs by the numbers of their shards, when they are all shards of one run.
+    """The runs in the order of their shard numbers; checks that they are all shards of one run.
 
     Raises:
         MissingData: there is no run, or a shard is missing.
-        RunConflict: a run is no shard, settings differ, or two runs are one shard.
+        RunConflict: a run is no shard, settings differ, or two runs are the same shard.
     """
     if not runs:
         raise MissingData("no shards are given: give the run folders of all shards")
@@ -69,11 +69,11 @@ def in_order(runs: Sequence[Run]) -> list[Run]:
 def write_merged(
     out: Path, runs: Sequence[Run], samples: Sequence[Sample], *, bar: Bar = no_bar
 ) -> Run:
-    """Writes the run that the shards make up; its folder appears whole or not at all.
+    """Writes the run that the shards form; its folder appears complete or not at all.
 
     Args:
         out: the folder of the run; it must not exist, or be empty.
-        runs: all shards, see `in_order`. They are locked meanwhile.
+        runs: all shards, see `in_order`. They are locked during the call.
         samples: the queries that all shards together answer.
         bar: a progress bar.
 
@@ -81,7 +81,7 @@ def write_merged(
         RunLocked: a process is working on a shard, or another one merges into this folder.
         BadOption: the folder of the run exists already.
         BadData: a line is incomplete, damaged or not written by a run; a query has two predictions,
-            or stands in a shard that it does not belong to.
+            or is in a shard to which it does not belong.
         MissingData: a query has no prediction.
         EnvironmentProblem: the folder cannot be written.
     """
@@ -152,7 +152,7 @@ def _index(run: Run) -> RunIndex:
 
 
 def _refuse_other_queries(run: Run, index: RunIndex, ids: Sequence[str]) -> None:
-    """Raises MissingData or BadData when a shard answers other queries than its own."""
+    """Raises MissingData or BadData when a shard does not answer exactly its own queries."""
     if absent := index.absent(ids):
         raise MissingData(
             f"{run.folder}: shard {_shard(run)} has no prediction of {len(absent)} of its"
@@ -171,7 +171,7 @@ def _refuse_other_queries(run: Run, index: RunIndex, ids: Sequence[str]) -> None
 
 
 def _sealed_lines(index: RunIndex, ids: Sequence[str], files: OpenFiles) -> Iterator[bytes]:
-    """The lines of some queries; raises BadData for one that is not as a run wrote it."""
+    """The lines of some queries; raises BadData for a line that was changed after the run."""
     for id_, line in zip(ids, index.lines(ids, files), strict=True):
         if not is_sealed(line):
             problem = "has no field crc32, so that no run of gcg-bench wrote it"
@@ -195,7 +195,7 @@ def _refuse_existing(out: Path) -> None:
 
 @contextmanager
 def _draft(out: Path) -> Iterator[Path]:
-    """A hidden folder beside the run, locked and empty; what a crash left in it is removed."""
+    """A hidden folder next to the run, locked and empty; files that a crash left are removed."""
     draft = out.with_name(f".{out.name}.merge")
     make_folder(draft)
     lock = Lock(draft / LOCK)
@@ -225,7 +225,7 @@ def _write_lines(draft: Path, lines: Iterator[bytes], advance: Any) -> None:
 
 
 def _write_failed(draft: Path, runs: Sequence[Run]) -> None:
-    """Writes the failed predictions that shards set aside, shard by shard."""
+    """Writes the lines of the shards' failed.jsonl, shard by shard."""
     files = [file for run in runs if (file := run.folder / FAILED_FILE).is_file()]
     if not files:
         return
@@ -239,14 +239,14 @@ def _write_failed(draft: Path, runs: Sequence[Run]) -> None:
 
 
 def _settings(runs: Sequence[Run]) -> dict[str, Any]:
-    """The content of the run's run.json: that of the run on one machine, and all environments."""
+    """The content of the merged run.json: as from one machine, with the shards' environments."""
     environments = {str(_shard(run)): dict(run.environment) for run in runs}
     first: Mapping[str, Any] = runs[0].environment
     return {**_whole(runs[0]), ENVIRONMENT: {**first, SHARDS: environments}}
 
 
 def _publish(draft: Path, out: Path) -> None:
-    """Renames the finished draft to the run; its lock goes with it and is removed after."""
+    """Renames the finished draft to the run; its lock moves with it and is removed afterwards."""
     _refuse_existing(out)
     if out.is_dir():
         out.rmdir()

@@ -1,4 +1,4 @@
-"""Failed predictions of a run are set aside, so that their queries are asked again.
+"""Moves failed predictions out of a run, so that their queries are asked again.
 
 RUN/failed.jsonl    the lines that were set aside, as they were; a query that failed several
                     times has several lines
@@ -18,11 +18,12 @@ FAILED_FILE = "failed.jsonl"
 def set_aside_failed(run: Run) -> int:
     """Moves the predictions with an error to failed.jsonl; returns their number.
 
-    Scores of the run are removed when there is such a line, because they describe it. After a crash
+    Scores of the run are removed when there is such a line, because they include it. After a crash,
     a line is in one of the two files or in both.
 
     Args:
-        run: open for adding predictions, and none is added yet; it is closed afterwards.
+        run: a run that is open for adding predictions, before any is added; it is closed
+            afterwards.
 
     Raises:
         RunLocked: another process is working on the run.
@@ -46,7 +47,7 @@ def _set_aside(run: Run, file: Path) -> int:
 
 
 def _kept_and_failed(file: Path) -> tuple[list[bytes], list[bytes]]:
-    """The lines without an error, and those with one."""
+    """The lines without an error, and the lines with an error."""
     kept: list[bytes] = []
     failed: list[bytes] = []
     for number, line in numbered_lines(file):

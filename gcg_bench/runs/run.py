@@ -7,8 +7,8 @@
 
 PROTOCOL is `<task>.<protocol>-<version>`, e.g. `gcg.strict-2`.
 
-Every file but those of predictions is written whole or not at all. Predictions are only appended,
-one line at a time, by the one process that holds the lock.
+Every file except the files of predictions is written whole or not at all. Predictions are only
+appended, one line at a time, by the process that holds the lock.
 """
 
 import re
@@ -56,8 +56,10 @@ class Run:
 
     Attributes:
         folder: the run folder.
-        settings: what determines the predictions; a run is resumed only with equal settings.
-        environment: where the run was created (versions, device); may differ when it is resumed.
+        settings: everything that decides the predictions; a run is resumed only with equal
+            settings.
+        environment: the versions and the device with which the run was created; they may differ
+            when it is resumed.
     """
 
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
@@ -104,16 +106,18 @@ class Run:
 
         A last line of the predictions that a crash left incomplete is removed.
 
-        A larger limit than before continues the run: it gets the new settings, and the scores of
-        the fewer queries are removed.
+        A larger `limit` than before continues the run: the run gets the new settings, and the
+        scores over fewer queries are removed.
 
         Args:
-            folder: created if it does not exist; an existing one must be a run, or empty.
-            settings: what determines the predictions; values that JSON can hold.
-            environment: where it runs; written when the run is created, never compared.
+            folder: the run folder; created if it does not exist. An existing folder must be a run,
+                or empty.
+            settings: everything that decides the predictions; values that JSON can hold.
+            environment: versions and device; written when the run is created, never compared.
 
         Raises:
-            RunConflict: the folder is a run with other settings; names the first that differs.
+            RunConflict: the folder is a run with other settings; names the first setting that
+                differs.
             RunLocked: another process is working on the run.
             BadOption: the folder contains other files, or JSON cannot hold the settings.
             BadData: a file of the run is damaged.
@@ -176,7 +180,7 @@ class Run:
             self._lock = None
 
     def append(self, prediction: Prediction) -> None:
-        """Adds one prediction; when this returns, the operating system has the whole line.
+        """Adds one prediction; after the call, the operating system has the whole line.
 
         The first added prediction removes all scores.json, which no longer describe the run.
 
@@ -249,9 +253,9 @@ class Run:
         return tables.read(file)
 
     def digests(self, protocol: str) -> tuple[str, str]:
-        """The sha256 of the predictions and of a protocol's rows; empty where there are none.
+        """The sha256 of the predictions and of a protocol's rows; empty when they do not exist.
 
-        That of predictions in parts is the sha256 of all parts one after the other.
+        The sha256 of predictions in parts is that of all parts, concatenated in order.
         """
         files, rows = run_parts(self.folder), self._protocol_folder(protocol) / _ROWS
         predictions = joined_sha256(files) if files else ""
@@ -284,7 +288,7 @@ class Run:
         return [checked.read_scores(self.folder / name / _SCORES) for name in self.protocols()]
 
     def _ask_more(self, settings: Mapping[str, Any]) -> None:
-        """Takes the settings of a larger limit; scores of fewer queries are removed first."""
+        """Stores the settings with a larger limit; first removes the scores over fewer queries."""
         for name in self.protocols():
             remove(self.folder / name / _SCORES)
         write_json(self.folder / SETTINGS, {**settings, ENVIRONMENT: self.environment})

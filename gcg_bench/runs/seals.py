@@ -1,4 +1,4 @@
-"""Checksums of the lines of predictions: what was changed after it was written is noticed.
+"""Checksums of the lines of predictions, which reveal changes after writing.
 
 A run writes each line with a last field `crc32`, the CRC-32 of the line before that field. A line
 without the field, which another program wrote, is accepted as it is.
@@ -19,12 +19,12 @@ _END = 64  # bytes at the end of a line that hold its checksum
 
 
 def sealed(line: bytes) -> bytes:
-    """A line, an object as JSON without its line break, with its checksum."""
+    """Adds its checksum to a line: a JSON object without its line break."""
     return line[:-1] + b', "crc32": "%08x"}' % zlib.crc32(line[:-1])
 
 
 def refuse_changed_lines(folder: Path) -> None:
-    """Raises BadData when lines of a run's predictions are not as they were written."""
+    """Raises BadData when lines of a run's predictions were changed after they were written."""
     changed = [
         (file, number)
         for file in run_parts(folder)
@@ -43,7 +43,7 @@ def refuse_changed_lines(folder: Path) -> None:
 
 
 def accept_changed_lines(folder: Path) -> int:
-    """Writes new checksums for the lines that were changed; gives their number.
+    """Writes new checksums for the lines that were changed; returns their number.
 
     Only the process that holds the run's lock may call this.
 

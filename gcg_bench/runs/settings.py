@@ -28,7 +28,7 @@ def refuse_foreign_files(folder: Path, expected: str) -> None:
 def refuse_different_settings(
     folder: Path, stored: Mapping[str, Any], requested: Mapping[str, Any]
 ) -> None:
-    """Raises RunConflict when the settings differ; names the first field that does."""
+    """Raises RunConflict when the settings differ; names the first field that differs."""
     if differs := difference(stored, requested):
         name, before, now = differs
         raise RunConflict(
@@ -38,11 +38,11 @@ def refuse_different_settings(
 
 
 def asks_more(stored: Mapping[str, Any], requested: Mapping[str, Any]) -> bool:
-    """Whether the requested settings differ from those of a run in a larger limit alone.
+    """Whether the requested settings differ from those of a run only in a larger limit.
 
-    With the limit grow the number of queries and the list of their prompts. A model that has seen
-    the references (`oracle`) answers differently when there are more of them, and the parts of a
-    split that is shared out (`shard`) are other parts: such a run does not continue.
+    A larger limit also means more queries and a longer list of prompts. Two kinds of run cannot
+    continue: a model that sees the references (`oracle`) answers differently when there are more of
+    them, and a shard (`shard`) of more queries has other queries.
     """
     if "limit" not in stored or "limit" not in requested or stored.get("oracle"):
         return False
@@ -60,17 +60,17 @@ def asks_more(stored: Mapping[str, Any], requested: Mapping[str, Any]) -> bool:
 
 
 def _texts(prompt: Any) -> set[str]:
-    """The prompts of a run, of which there are one or several."""
+    """The set of prompts of a run; the setting is one prompt or a list."""
     return set(map(str, prompt)) if isinstance(prompt, list) else {str(prompt)}
 
 
 def limit_of(settings: Mapping[str, Any]) -> int | None:
-    """How many queries a run asks, the first of its split; None for all.
+    """The number of queries that a run asks, from the start of its split; None for all.
 
-    A run without a `limit` says how many queries it has.
+    A run without a `limit` states its number of queries (`n`).
 
     Raises:
-        BadData: it says neither.
+        BadData: the settings have neither.
     """
     n = settings.get("n")
     if "limit" not in settings and type(n) is int and 1 <= n <= limits.IMAGES:

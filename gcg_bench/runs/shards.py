@@ -1,9 +1,9 @@
 """Shards: the parts of a split that several machines answer, each into a run of its own.
 
-The images of a split are sorted by id and dealt out: image k, counted from 0, belongs to shard
-k mod N + 1. All queries of an image are in one shard, so that what is computed once an image stays
-in one place, and so do the clusters of the bootstrap. Where each image has one query, these are the
-sorted query ids dealt out.
+The images of a split are sorted by id; image k, counted from 0, belongs to shard k mod N + 1. All
+queries of an image are in one shard, so that values that are computed once for each image, and the
+clusters of the bootstrap, stay together. When each image has one query, the sorted query ids are
+divided in the same way.
 """
 
 import re
@@ -15,7 +15,7 @@ from gcg_bench.errors import BadOption
 from gcg_bench.types import Sample
 
 SHARD = "shard"
-"""The setting of a run that says which shard it is."""
+"""The name of the setting that states which shard a run is."""
 
 _TEXT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
@@ -56,7 +56,7 @@ class Shard:
         return f"shard-{self.number}-of-{self.count}"
 
     def of(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
-        """The samples of this shard, in the order given.
+        """The samples of this shard, in their order.
 
         Raises:
             BadOption: there are fewer images than shards.

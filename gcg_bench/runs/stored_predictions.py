@@ -1,4 +1,4 @@
-"""The predictions of a run that stay in its files, and are read a part at a time."""
+"""The predictions of a run, read from its files a part at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class StoredPredictions(Mapping[str, Prediction]):
     """The predictions of a run by the id of their query.
 
     Attributes:
-        index: where each stands.
+        index: the positions of the predictions in the files.
         ids: the queries that count, in the order of their split.
-        absent: those of them without a prediction, which count as failures.
+        absent: the queries of `ids` without a prediction; they count as failures.
     """
 
     index: RunIndex

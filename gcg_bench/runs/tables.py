@@ -1,7 +1,7 @@
 """Metric rows in one parquet file: a column `id`, then `METRIC.column` for each metric column.
 
-A column `image_id` follows `id` where several queries share an image, then a column `counted`, 1 or
-0, where a query does not count.
+When several queries share an image, a column `image_id` follows `id`. When some query does not
+count, a column `counted` with 1 or 0 comes next.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from gcg_bench.errors import BadData, BadOption
 from gcg_bench.files.tables import opened_table
 from gcg_bench.types import Rows
 
-_KEPT = 2**22  # numbers of a file that stay in memory once they were read
+_KEPT = 2**22  # numbers of a file that stay in memory after they were read
 _GROUP = 2**16  # rows of a group of the file
 _REMEDY = "Delete it and score the run again"
 
@@ -40,12 +40,12 @@ def write(file: Path, rows: Mapping[str, Rows]) -> None:
 
 
 def write_parts(file: Path, parts: Iterable[Mapping[str, Rows]], *, images: bool) -> None:
-    """Writes the rows of several metrics, given part by part; the division leaves no trace.
+    """Writes the rows of several metrics, given part by part; the parts do not change the file.
 
     Args:
         file: the file to write; an existing one is replaced.
         parts: for each part of a split, in its order, metric name -> its rows; at least one.
-        images: whether a query is not the only one of its image.
+        images: whether some image has more than one query.
 
     Raises:
         BadOption: the rows belong to different images, or a metric name contains a dot.
@@ -67,7 +67,7 @@ def write_parts(file: Path, parts: Iterable[Mapping[str, Rows]], *, images: bool
 
 
 def _write_group(writer: Any, waiting: list[Any]) -> list[Any]:
-    """Writes the first rows of tables as one group; gives the tables of what is left."""
+    """Writes the first rows of tables as one group; returns the tables of the other rows."""
     import pyarrow as pa
 
     joined = pa.concat_tables(waiting).combine_chunks()
@@ -132,12 +132,12 @@ def read(file: Path, *, only: str | None = None) -> dict[str, Rows]:
 
 
 class RowsOnDisk(Mapping[str, Rows]):
-    """The rows of a parquet file by metric; the columns of a metric are read when it is asked for.
+    """The rows of a parquet file by metric; the columns of a metric are read on access.
 
     Args:
         file: the file.
         metrics: the metrics, in their order.
-        owner: what must stay while the file is needed.
+        owner: an object that must stay alive while the file is needed.
     """
 
     def __init__(self, file: Path, metrics: Sequence[str], owner: object = None) -> None:
@@ -166,7 +166,7 @@ class RowsOnDisk(Mapping[str, Rows]):
 
 
 def _belongs(column: str, metric: str) -> bool:
-    """Whether a column is of a metric or says what the rows are of."""
+    """Whether a column belongs to a metric, or identifies the rows."""
     return "." not in column or column.startswith(f"{metric}.")
 
 

@@ -1,8 +1,8 @@
 """Whether two results can be compared, and how far they are apart.
 
 Two results can be compared when everything that decided the measurement is equal: protocol, data,
-images, encoder, metrics. How the answers were made (prompt, token limit, decoding) may differ: that
-is the model's own.
+images, encoder, metrics. The settings that made the answers (prompt, token limit, decoding) may
+differ, because they belong to the model.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,8 +24,8 @@ def refuse_unlike(
 
     Args:
         measurements: see `Result.measurement`.
-        names: what the results are called, each different from the others.
-        purpose: what they cannot be, for the message.
+        names: the names of the results, all different.
+        purpose: completes the message: "A and B cannot be PURPOSE".
     """
     for name, other in zip(names[1:], measurements[1:], strict=True):
         for field in MEASUREMENT:
@@ -39,7 +39,7 @@ def refuse_unlike(
 
 
 def refuse_other_images(a: Result, b: Result) -> None:
-    """Raises BadOption when two results are of other queries, naming the first."""
+    """Raises BadOption when two results have different queries; names the first difference."""
     if a.ids == b.ids:
         return
     position = next((k for k, (x, y) in enumerate(zip(a.ids, b.ids, strict=False)) if x != y), None)
@@ -63,18 +63,18 @@ def differences(
     tests: int | None = None,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """How far B is from A in every score, with paired intervals and p-values.
+    """The difference of B from A in every score, with paired intervals and p-values.
 
     Args:
         a: a result.
-        b: another on the same queries by the same metrics.
-        scores: only what is needed for these.
-        draws: samples for the interval.
-        tests: draws of the test; as many as for the interval by default.
-        seed: of the generators.
+        b: another result, on the same queries and with the same metrics.
+        scores: the scores to compare; other scores are not computed.
+        draws: bootstrap draws for the interval.
+        tests: draws of the test; by default as many as for the interval.
+        seed: the seed of the random generators.
 
     Raises:
-        BadOption: other queries or columns, or no draws.
+        BadOption: the queries or the columns differ, or there are no draws.
     """
     chosen = [
         metric

@@ -1,7 +1,7 @@
 """Features of pairs: overlaps, pixel counts, tokens, words; each computed once, when needed.
 
-A feature is computed when a chosen metric declares that it needs it, and only then: a protocol of
-masks starts no Java and loads no phrase encoder.
+A feature is computed only when a chosen metric declares that it needs the feature. So a protocol
+that reads only masks starts no Java and loads no phrase encoder.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,10 +38,10 @@ _WORDS = ("noun", "attributes", "agreement")  # the features of the agreement of
 
 @dataclass
 class FeatureStore:
-    """All pairs of a split, and the features that were computed of them so far.
+    """All pairs of a split, and the features that were computed for them so far.
 
     Attributes:
-        pairs: one a sample, in the data set's order, without features.
+        pairs: one pair for each sample, in the data set's order, without features.
         broken_lines: captions in which a line break became a space before tokenisation; 0 before
             tokens are computed.
         seconds: stage -> wall seconds.
@@ -61,12 +61,12 @@ class FeatureStore:
 
         Args:
             needs: names of features, of `FEATURES`.
-            rule: how phrases are compared, when `similarity` is needed, or `noun`, `attributes` or
+            rule: how phrases are compared; needed for `similarity`, `noun`, `attributes` and
                 `agreement`.
 
         Raises:
-            BadOption: a feature that does not exist, or a feature of words without a rule or
-                an encoder that it needs.
+            BadOption: a feature does not exist, or a feature of words needs a rule or an encoder
+                that is missing.
             EnvironmentProblem: Java or an encoder is needed and missing.
         """
         if unknown := needs - set(FEATURES):
@@ -88,7 +88,7 @@ class FeatureStore:
 
     @property
     def reference_phrases(self) -> list[list[str]]:
-        """The reference phrases that have words, image by image."""
+        """The reference phrases that have words: one list for each image."""
         return [
             [text for text in texts_of(pair.sample.truth) if text is not None]
             for pair in self.pairs
@@ -178,11 +178,11 @@ class FeatureStore:
 
 
 def pair_up(samples: Sequence[Sample], predictions: Mapping[str, Prediction]) -> FeatureStore:
-    """Each sample beside the prediction of its id, in the order of the samples.
+    """Each sample paired with the prediction of its id, in the order of the samples.
 
     Args:
         samples: the data set, in its order.
-        predictions: one for every sample; masks have the size of the image.
+        predictions: a prediction for every sample, by id; masks have the size of the image.
     """
     return FeatureStore(tuple(Pair(sample, predictions[sample.id]) for sample in samples))
 
@@ -202,7 +202,7 @@ def texts_of(grounding: Grounding) -> list[str | None]:
 def overlaps(truth: Grounding, answer: Grounding) -> tuple[FloatArray, FloatArray]:
     """IoU of truth.phrases x answer.phrases: plain (NaN for 0 / 0), and by COCO's crowd rule.
 
-    A phrase's masks are united first; a phrase without a mask overlaps nothing.
+    The masks of a phrase are united first; the IoU of a phrase without a mask is 0.
     """
     shape = (len(truth.phrases), len(answer.phrases))
     iou = np.zeros(shape)
@@ -219,7 +219,7 @@ def overlaps(truth: Grounding, answer: Grounding) -> tuple[FloatArray, FloatArra
 
 
 def pixel_counts(truth: Grounding, answer: Grounding, ignore: Sequence[Mask] = ()) -> PixelCounts:
-    """Pixels of all reference masks united, beside those of all predicted masks united.
+    """The pixel counts of all reference masks united and of all predicted masks united.
 
     Args:
         truth: the reference.

@@ -1,13 +1,14 @@
-"""Floors: what scores of place and words reach without the right words.
+"""Floors: the values that scores of masks and words reach without the right words.
 
-Two floors are measured with the masks of the predictions as they are:
+Two floors are measured, with the predicted masks unchanged:
 
 * `shuffled words`: the words of all predicted phrases are shuffled over the split.
-* `one phrase`: every predicted phrase says the same. Of the most frequent reference phrases it is
-  the one that agrees best with the frequent ones, weighted by how often they occur.
+* `one phrase`: every predicted phrase has the same words. This phrase is one of the most frequent
+  reference phrases: the one with the highest agreement with all of them, weighted by how often they
+  occur.
 
-A score near its floor says nothing about naming. Both are deterministic. What they need of a split
-is collected part by part: the words of predictions, and how often each reference phrase occurs.
+A score near its floor shows nothing about naming. Both floors are deterministic. Their input is
+collected part by part: the words of predictions, and how often each reference phrase occurs.
 """
 
 import heapq
@@ -28,8 +29,8 @@ from gcg_bench.tasks import EvalProtocol
 from gcg_bench.text.similarity import normalise
 from gcg_bench.types import WORDS, Grounding, Metric, Pair, Phrase, Rows
 
-# the most frequent reference phrases: those that the one phrase is chosen from, and those that it
-# is compared with
+# numbers of the most frequent reference phrases: candidates for the one phrase, and phrases that
+# the candidates are compared with
 _CANDIDATES, _COMPARED = 10, 500
 _SEED = 0
 
@@ -39,13 +40,13 @@ Words = Sequence[Sequence[str | None]]
 
 @dataclass(frozen=True, slots=True)
 class FloorPart:
-    """What the floors need of some pairs.
+    """The input of the floors from some pairs.
 
     Attributes:
-        words: those of all predicted phrases.
-        sizes: how many phrases each pair has, shape (n,).
+        words: the words of all predicted phrases.
+        sizes: the number of phrases of each pair, shape (n,).
         phrases: the distinct reference phrases that have words, normalised and sorted.
-        counts: how often each occurs.
+        counts: how often each of these phrases occurs.
     """
 
     words: Packed
@@ -60,14 +61,14 @@ class FloorPart:
 
 
 def floored(protocol: EvalProtocol) -> list[Metric]:
-    """The metrics of a protocol that have a score with floors; none where words do not count."""
+    """The metrics of a protocol with a score that has floors; none when words do not count."""
     if not protocol.compares_phrases:
         return []
     return [m for m in protocol.metrics if any(spec.floors for spec in m.scores)]
 
 
 def floor_part(pairs: Sequence[Pair]) -> FloorPart:
-    """What the floors need of some pairs."""
+    """The input of the floors from some pairs."""
     words = [texts_of(pair.prediction.grounding) for pair in pairs]
     counts = Counter(
         normalise(text) for pair in pairs for text in texts_of(pair.sample.truth) if text
@@ -82,15 +83,15 @@ def floor_part(pairs: Sequence[Pair]) -> FloorPart:
 
 
 class FloorWords:
-    """The words that the predictions of each part say instead of their own.
+    """The words that replace those of the predictions, for each part.
 
     Args:
-        parts: what the floors need of the parts of a split, in its order.
+        parts: the input of the floors from the parts of a split, in order.
         rule: how phrases are compared.
 
     Attributes:
-        phrase: the one phrase; empty without reference phrases.
-        names: the floors; none without words.
+        phrase: the words of the floor `one phrase`; empty without reference phrases.
+        names: the names of the floors; none without words.
     """
 
     def __init__(self, parts: Sequence[FloorPart], rule: PhraseRule) -> None:
@@ -119,7 +120,7 @@ class FloorWords:
 
 
 def _one_phrase(parts: Sequence[FloorPart], rule: PhraseRule) -> str:
-    """The frequent phrase that agrees best with the others; empty without reference phrases."""
+    """The words of the floor `one phrase`; empty without reference phrases."""
     merged = heapq.merge(*(part.counted() for part in parts), key=itemgetter(0))
     counted = (
         (-sum(count for _, count in group), text)
@@ -139,12 +140,12 @@ def _one_phrase(parts: Sequence[FloorPart], rule: PhraseRule) -> str:
 def floor_rows(
     protocol: EvalProtocol, pairs: Sequence[Pair], words: Words, rule: PhraseRule
 ) -> dict[str, Rows]:
-    """The rows of the metrics with floors when the predictions say other words.
+    """The rows of the metrics with floors, when the predictions have other words.
 
     Args:
-        protocol: whose metrics.
-        pairs: with the features that these metrics need.
-        words: what the predictions say instead.
+        protocol: the protocol with the metrics.
+        pairs: the pairs, with the features that these metrics need.
+        words: the other words, pair by pair.
         rule: how phrases are compared.
     """
     changed = _saying(pairs, words, protocol, rule)
@@ -152,12 +153,12 @@ def floor_rows(
 
 
 def floor_of(protocol: EvalProtocol, name: str, phrase: str, rows: Mapping[str, Rows]) -> Floor:
-    """The floor that the rows of all pairs give.
+    """Computes a floor from the rows of all pairs.
 
     Args:
-        protocol: whose metrics were measured.
-        name: of the floor.
-        phrase: the one phrase, if this is its floor.
+        protocol: the protocol with the metrics.
+        name: the name of the floor.
+        phrase: the words of the floor `one phrase`.
         rows: metric -> its rows.
     """
     values: dict[str, float | None] = {}
@@ -174,7 +175,7 @@ def floor_of(protocol: EvalProtocol, name: str, phrase: str, rows: Mapping[str, 
 def _saying(
     pairs: Sequence[Pair], words: Words, protocol: EvalProtocol, rule: PhraseRule
 ) -> list[Pair]:
-    """The pairs with other words in the predictions, and with what is computed of words."""
+    """The pairs with other words in the predictions, and with the features of these words."""
     needs = frozenset().union(*(metric.needs for metric in floored(protocol)))
     changed = [
         Pair(pair.sample, replace(pair.prediction, grounding=_worded(pair, own)), pair.features)

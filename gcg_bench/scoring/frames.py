@@ -30,7 +30,7 @@ def of_rows(metrics: Mapping[str, Rows]) -> Any:
 
 
 def joined(tables: Iterable[Any]) -> Any:
-    """Tables side by side, by id; an empty one without tables."""
+    """Joins tables by id, columns side by side; an empty table without tables."""
     import pandas as pd
 
     parts = list(tables)

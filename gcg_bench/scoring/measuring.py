@@ -1,8 +1,8 @@
-"""What is measured in one part of a split: rows, and what the parts contribute to the whole.
+"""Measures one part of a split: its rows, and its contribution to values of the whole split.
 
-A part is seen twice. The first look counts what needs no other part, and collects what must be
-known of all parts. The second look counts what waits for that: rows of metrics that need the merged
-value, and the floors.
+Each part is processed twice. The first pass computes the rows that need no other part, and collects
+values that are then merged over all parts. The second pass computes the rest: rows of metrics that
+need the merged value, and rows of the floors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,13 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class ProtocolPart:
-    """What one part contributes to the result of one protocol, beside its rows.
+    """The contribution of one part to the result of one protocol, without its rows.
 
     Attributes:
-        noted: for the notes.
-        notes: sentences of metrics that see all pairs at once.
+        noted: observations from which the notes are written.
+        notes: sentences of metrics that process all pairs at once.
         words: the length of all captions in tokens, and the number of captions.
-        floors: what the floors need; None where there are none.
+        floors: the input of the floors; None when there are no floors.
         seconds: stage -> wall seconds.
     """
 
@@ -51,18 +51,18 @@ class ProtocolPart:
 
 @dataclass(slots=True)
 class Part:
-    """What one part of a split contributes.
+    """The contribution of one part of a split.
 
     Attributes:
-        protocols: by the folder of the protocol.
-        merging: what each metric contributes to its merged value, by the metric and the protocol's
-            rule for repeated questions.
+        protocols: folder of a protocol -> the contribution to its result.
+        merging: (metric, the protocol's rule for repeated questions) -> the contribution to the
+            metric's merged value.
         phrases: the reference phrases that have words.
-        sizes: how many of them each pair has, shape (n,).
-        confidences: whether masks carry a confidence: the answers that occur.
+        sizes: the number of these phrases in each pair, shape (n,).
+        confidences: True if some mask has a confidence, False if some mask has none.
         failed: predictions with an error.
-        several: whether a query is not the only one of its image.
-        seconds: stage -> wall seconds, of the stages that protocols share.
+        several: whether some image has more than one query.
+        seconds: stage -> wall seconds, for the stages that protocols share.
     """
 
     protocols: dict[str, ProtocolPart]
@@ -79,7 +79,7 @@ def phrase_rule(protocol: EvalProtocol) -> PhraseRule | None:
     """How a protocol compares phrases; None when no metric compares them.
 
     Raises:
-        UnknownName, EnvironmentProblem: the protocol's encoder cannot be had.
+        UnknownName, EnvironmentProblem: the protocol's encoder is unknown or not installed.
     """
     if not protocol.compares_phrases:
         return None
@@ -90,10 +90,10 @@ def phrase_rule(protocol: EvalProtocol) -> PhraseRule | None:
     return PhraseRule(encoder, protocol.equal_is_one, thresholds)
 
 
-def first_look(
+def first_pass(
     shard: Shard, store: FeatureStore, protocols: Sequence[EvalProtocol], rows: RowStore
 ) -> Part:
-    """Measures what needs no other part; rows go to `rows` as `FOLDER.first`."""
+    """The first pass; rows are stored in `rows` as `FOLDER.first`."""
     for protocol in protocols:
         tasks.load(protocol.task).refuse_incomplete(pair.sample for pair in store.pairs)
     common = _Common()
@@ -120,12 +120,12 @@ def first_look(
 
 @dataclass(slots=True)
 class _Common:
-    """What protocols share when they look at one part.
+    """Values of one part that several protocols share.
 
     Attributes:
         rows: rows that do not depend on how a protocol compares phrases.
         merging: as in `Part`.
-        notes: what was collected for the notes, by what a protocol reads and counts.
+        notes: (what a protocol reads, what it counts) -> the observations for its notes.
     """
 
     rows: dict[Metric, Rows] = field(default_factory=dict)
@@ -133,14 +133,14 @@ class _Common:
     notes: dict[tuple[object, bytes], Noted] = field(default_factory=dict)
 
     def noted(
-        self, protocol: EvalProtocol, heard: Sequence[Pair], counted: NDArray[np.bool_]
+        self, protocol: EvalProtocol, counted_pairs: Sequence[Pair], counted: NDArray[np.bool_]
     ) -> Noted:
-        """What is collected of the pairs that a protocol counts; made once for equal protocols."""
+        """The observations on the pairs that a protocol counts; shared by similar protocols."""
         parts = protocol.parts
         key = (parts.captions, parts.words, parts.masks), counted.tobytes()
         if key not in self.notes:
             noted = self.notes[key] = Noted.of(protocol)
-            for pair in heard:
+            for pair in counted_pairs:
                 noted.add(pair, masks=parts.masks)
         return self.notes[key]
 
@@ -156,32 +156,32 @@ def _first(
         for metric in protocol.metrics:
             if metric not in common.rows and type(metric).beside is not Metric.beside:
                 ready = store.with_features(metric.needs, rule)
-                heard = [ready[k] for k in np.flatnonzero(counted).tolist()]
-                beside.enter_context(metric.beside(heard))
+                counted_pairs = [ready[k] for k in np.flatnonzero(counted).tolist()]
+                beside.enter_context(metric.beside(counted_pairs))
         pairs = store.with_features(protocol.needs, rule)
     if rule is not None:  # the stages that are shared have seconds of their own
         computed = sum(store.seconds.values()) - earlier
         seconds["similarity"] = perf_counter() - started - computed
-    heard = [pairs[k] for k in np.flatnonzero(counted).tolist()]
-    noted = timed(seconds, "notes", lambda: common.noted(protocol, heard, counted))
+    counted_pairs = [pairs[k] for k in np.flatnonzero(counted).tolist()]
+    noted = timed(seconds, "notes", lambda: common.noted(protocol, counted_pairs, counted))
     part = ProtocolPart(replace(noted, broken_lines=store.broken_lines), seconds=seconds)
     alone = [metric for metric in protocol.metrics if not metric.waits]
     measured = _measured(alone, pairs, counted, {}, common.rows, seconds)
     rows.put(f"{protocol.folder}.first", shard.number, measured)
     for metric in protocol.metrics:
         if (metric, protocol.repeats) not in common.merging:
-            own = [pair.limited_to(metric.needs) for pair in heard]
+            own = [pair.limited_to(metric.needs) for pair in counted_pairs]
             common.merging[metric, protocol.repeats] = metric.part(own)
         if type(metric).notes is not Metric.notes:
-            part.notes += metric.notes(heard)
+            part.notes += metric.notes(counted_pairs)
     if "tokens" in protocol.needs:
-        part.words = sum(len(pair.hypothesis.split()) for pair in heard), len(heard)
+        part.words = sum(len(pair.hypothesis.split()) for pair in counted_pairs), len(counted_pairs)
     if floored(protocol):
-        part.floors = floor_part(heard)
+        part.floors = floor_part(counted_pairs)
     return part
 
 
-def second_look(
+def second_pass(
     shard: Shard,
     store: FeatureStore,
     protocols: Sequence[EvalProtocol],
@@ -189,15 +189,15 @@ def second_look(
     words: Mapping[str, Mapping[str, Words]],
     rows: RowStore,
 ) -> dict[str, dict[str, float]]:
-    """Measures what waits; rows go to `rows` as `FOLDER.second` and `FOLDER.FLOOR`.
+    """The second pass; rows are stored in `rows` as `FOLDER.second` and `FOLDER.FLOOR`.
 
     Args:
         shard: the part.
-        store: its pairs.
-        protocols: what to measure.
-        merged: protocol's folder -> metric -> what it merged over all parts.
-        words: protocol's folder -> floor -> what the predictions of this part say instead.
-        rows: takes the rows.
+        store: the pairs of the part.
+        protocols: the protocols to measure.
+        merged: protocol's folder -> metric -> its merged value over all parts.
+        words: protocol's folder -> floor -> the words that replace those of the predictions.
+        rows: stores the rows.
 
     Returns:
         Protocol's folder -> stage -> wall seconds.
@@ -219,16 +219,20 @@ def second_look(
         measured = _measured(waiting, pairs, counted, merged[protocol.folder], shared, own)
         if measured:
             rows.put(f"{protocol.folder}.second", shard.number, measured)
-        heard = [pairs[k] for k in np.flatnonzero(counted).tolist()]
+        counted_pairs = [pairs[k] for k in np.flatnonzero(counted).tolist()]
         for name, texts in said.items():
             assert rule is not None
-            timed(own, "floors", _storing(protocol, heard, texts, rule, rows, name, shard.number))
+            timed(
+                own,
+                "floors",
+                _storing(protocol, counted_pairs, texts, rule, rows, name, shard.number),
+            )
     return seconds
 
 
 def _storing(
     protocol: EvalProtocol,
-    heard: Sequence[Pair],
+    counted_pairs: Sequence[Pair],
     texts: Words,
     rule: PhraseRule,
     rows: RowStore,
@@ -236,7 +240,7 @@ def _storing(
     number: int,
 ) -> Callable[[], None]:
     def store() -> None:
-        changed = floor_rows(protocol, heard, texts, rule)
+        changed = floor_rows(protocol, counted_pairs, texts, rule)
         rows.put(f"{protocol.folder}.{name}", number, changed)
 
     return store
@@ -252,7 +256,7 @@ def _measured(
 ) -> dict[str, Rows]:
     """The rows of metrics by name.
 
-    `shared` gives and takes the rows that do not depend on how a protocol compares phrases, or on
+    `shared` is a cache of the rows that do not depend on how a protocol compares phrases, or on
     which queries it counts.
     """
     rows = {}
@@ -269,7 +273,7 @@ def _measured(
 
 
 def timed(seconds: dict[str, float], stage: str, compute: Callable[[], _T]) -> _T:
-    """What `compute` returns; the seconds that it took are added."""
+    """Returns the result of `compute`, and adds its duration to `seconds[stage]`."""
     started = perf_counter()
     value = compute()
     seconds[stage] = seconds.get(stage, 0.0) + perf_counter() - started

@@ -1,4 +1,4 @@
-"""What a reader must know beside the numbers of one protocol, collected pair by pair."""
+"""Observations that a reader of one protocol's numbers must know, collected pair by pair."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from gcg_bench.types import WORDS, Pair
 
 @dataclass(slots=True)
 class Noted:
-    """What was collected of some pairs; parts of a split are joined in its order.
+    """The observations on some pairs; the parts of a split are joined in order.
 
     Attributes:
-        text: what is odd in the words of answers.
-        masks: what is odd in their masks.
-        placement: what references lack, and where masks lie.
-        uneven: pairs of which a side has phrases without words.
-        untidy: answers with a tag without its partner.
+        text: unusual words in answers.
+        masks: unusual masks in answers.
+        placement: masks or words that references lack, and positions of masks.
+        uneven: number of pairs with a phrase without words, in the reference or the prediction.
+        untidy: number of answers with an opening or closing tag without the other.
         broken_lines: captions in which a line break was read as a space.
     """
 
@@ -32,7 +32,7 @@ class Noted:
 
     @classmethod
     def of(cls, protocol: EvalProtocol) -> "Noted":
-        """Nothing yet, for the parts of answers that a protocol reads."""
+        """Empty observations, for the parts of answers that a protocol reads."""
         parts = protocol.parts
         return cls(TextOddities(captioned=parts.captions, worded=parts.words))
 
@@ -41,7 +41,7 @@ class Noted:
 
         Args:
             pair: the pair.
-            masks: whether masks matter.
+            masks: whether the protocol reads masks.
         """
         sides = pair.sample.truth, pair.prediction.grounding
         self.uneven += any(phrase.text is None for side in sides for phrase in side.phrases)
@@ -52,7 +52,7 @@ class Noted:
             self.placement.add(pair)
 
     def join(self, later: "Noted") -> None:
-        """Adds what was collected of the pairs that follow these."""
+        """Adds the observations on the pairs that follow."""
         self.text.join(later.text)
         self.masks.join(later.masks)
         self.placement.join(later.placement)
@@ -61,7 +61,7 @@ class Noted:
         self.broken_lines += later.broken_lines
 
     def sentences(self, protocol: EvalProtocol) -> Iterator[str]:
-        """One sentence a remark, without those of the metrics."""
+        """The notes, one sentence each, without the remarks of metrics."""
         parts = protocol.parts
         if self.broken_lines:
             yield f"{self.broken_lines} captions held a line break, read as a space"

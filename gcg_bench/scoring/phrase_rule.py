@@ -14,11 +14,11 @@ class PhraseRule:
     """How phrases are compared.
 
     Attributes:
-        encoder: of the vectors of phrases, and of the words that the agreement of phrases does not
-            know; None when such words agree only with themselves.
+        encoder: computes the vectors of phrases, and compares words that WordNet does not know;
+            None when such words agree only with themselves.
         equal_is_one: whether equal phrases have similarity 1.
-        thresholds: where similarities decide, when nothing else is read from them; None when a
-            metric reads their values.
+        thresholds: the similarities at which decisions change, when metrics only compare
+            similarities with thresholds; None when a metric reads their values.
     """
 
     encoder: Encoder | None
@@ -43,7 +43,7 @@ class PhraseRule:
 
     @property
     def digest(self) -> str:
-        """Everything that decides how two phrases compare, as a text."""
+        """A text of everything that decides how two phrases compare."""
         encoder = "no encoder" if self.encoder is None else self.encoder.recipe.hex()
         return f"{encoder} {self.equal_is_one}"
 
@@ -53,5 +53,5 @@ class PhraseRule:
         return None if self.encoder is None else (self.encoder.name, self.encoder.digest)
 
     def agreement(self, references: Sequence[str], predicted: Sequence[str]) -> FloatArray:
-        """The agreement of phrases, shape (R, P); NaN where one has no words."""
+        """The agreement of phrases, shape (R, P); NaN where a phrase has no words."""
         return agreement_tables([(references, predicted)], unknown=self.unknown)[0][2]

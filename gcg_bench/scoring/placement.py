@@ -1,6 +1,6 @@
-"""Whether masks that miss their references would fit them when turned or of another image.
+"""Tests whether masks that miss their references fit when they are turned, or fit another image.
 
-The masks are scored as they stand; a reader is told of a likely mistake in writing them.
+The masks are scored unchanged; a note tells the reader of a likely mistake in the files.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ _SAMPLE = 20  # images
 _FEWEST = 3
 _SMALLEST = 16  # pixels of a side
 _LONGEST = 256  # pixels of a side, to which larger bitmaps are thinned out
-_POOR = 0.3  # mean overlap of a mask with the reference that fits it best, above which all is well
+_POOR = 0.3  # no test above this mean overlap of a mask with its best reference
 _GOOD = 0.5  # mean overlap from which on a change explains the masks
 _ELSEWHERE = 0.75  # the same for other images, of which one may fit by chance
 
@@ -30,11 +30,11 @@ _CHANGES: tuple[tuple[str, Callable[[FloatArray], FloatArray]], ...] = (
 
 @dataclass(slots=True)
 class Placement:
-    """What is collected of pairs, part by part, to tell what references lack and masks miss.
+    """Facts about pairs, collected part by part: what references lack, and where masks lie.
 
     Attributes:
-        pairs: how many were seen.
-        phrases: reference phrases.
+        pairs: the number of pairs.
+        phrases: the number of reference phrases.
         masked: whether a reference has a mask.
         worded: whether a reference has words.
         sample: the masks of the references and of the answers of the first images that have both.
@@ -60,7 +60,7 @@ class Placement:
             self.sample.append((references, predicted))
 
     def join(self, later: "Placement") -> None:
-        """Adds what was collected of the pairs that follow these."""
+        """Adds the facts about the pairs that follow."""
         self.pairs += later.pairs
         self.phrases += later.phrases
         self.masked = self.masked or later.masked
@@ -68,7 +68,7 @@ class Placement:
         self.sample = (self.sample + later.sample)[:_SAMPLE]
 
     def lacking(self, *, words: bool) -> str | None:
-        """What no reference of a split has, so that some scores say nothing of the model.
+        """A sentence when no reference of a split has masks, or words; None otherwise.
 
         Args:
             words: whether the words of phrases are compared.
@@ -85,16 +85,16 @@ class Placement:
         return None
 
     def misplaced(self) -> str | None:
-        """What would make the masks of the first images fit their references; None for nothing.
+        """The change that makes the masks of the first images fit their references, or None.
 
-        A mask fits by its largest IoU with any reference of its image. Nothing is said of masks
-        whose mean is 0.3 or more, nor of fewer than three images.
+        The fit of a mask is its largest IoU with any reference of its image. The result is None
+        when the mean fit is 0.3 or more, or when there are fewer than three images.
         """
         return _misplaced(tuple((tuple(first), tuple(second)) for first, second in self.sample))
 
 
 def placement_of(pairs: Sequence[Pair]) -> Placement:
-    """What is collected of all pairs of a split."""
+    """The facts about all pairs of a split."""
     placement = Placement()
     for pair in pairs:
         placement.add(pair)
@@ -103,7 +103,7 @@ def placement_of(pairs: Sequence[Pair]) -> Placement:
 
 @lru_cache(maxsize=1)  # protocols ask about the same masks
 def _misplaced(sample: tuple[tuple[tuple[Mask, ...], tuple[Mask, ...]], ...]) -> str | None:
-    """What `Placement.misplaced` says of masks of references and of answers."""
+    """The result of `Placement.misplaced` for masks of references and of answers."""
     if len(sample) < _FEWEST:
         return None
     own = float(np.mean([_fit(masks.iou(*both)) for both in sample]))
@@ -153,7 +153,7 @@ def _iou(references: FloatArray, predicted: FloatArray) -> FloatArray:
 
 
 def _elsewhere(bitmaps: Sequence[tuple[FloatArray, FloatArray]]) -> list[float]:
-    """For each image the best fit of its masks to the references of another image of its size."""
+    """For each image, the best fit of its masks to the references of another image of its size."""
     best = []
     for k, (_, predicted) in enumerate(bitmaps):
         fits = [

@@ -1,4 +1,4 @@
-"""Results: what one protocol says of one set of predictions, typed, stored, and read back equal.
+"""Results: the scores of one protocol for one set of predictions, typed and stored.
 
 A result holds the protocol itself, the data it was measured on, the scores with their intervals,
 and the rows they were reduced from. So intervals and paired tests of a stored result need no data
@@ -23,27 +23,27 @@ _TOGETHER = 64  # queries whose own scores are computed together
 
 @dataclass(frozen=True)
 class Result:
-    """What one protocol says of one set of predictions.
+    """The scores of one protocol for one set of predictions.
 
     Attributes:
-        protocol: what was measured.
+        protocol: the protocol that was measured.
         data: the references.
         encoder: name and sha256 of the phrase encoder; None when no metric needs one.
-        answered: how the answers were made, see `signature.answered_by`.
-        confidences: whether the predicted masks carry scores: `all`, `some` or `none` of them.
+        answered: the settings that made the answers, see `signature.answered_by`.
+        confidences: how many of the predicted masks have scores: `all`, `some` or `none`.
         evaluator: the program that scored, e.g. `gcg-bench-0.1.0`.
-        failed: predictions that carry an error.
+        failed: the number of predictions with an error.
         scores: in the order of tables.
         rows: metric name -> its rows.
         words: mean length of the captions in tokens; None when no metric needs tokens.
         false_accept: share of other images' reference phrases whose words would be accepted; None
             when no metric compares phrases, or no two images have phrases.
-        floors: what some scores reach without the right words.
-        notes: what a reader must know beside the numbers.
+        floors: the values that some scores reach without the right words.
+        notes: facts that a reader of the numbers must know, one sentence each.
         seconds: stage -> wall seconds.
         resampling: how the intervals were drawn.
-        digests: the files it belongs to, once it is stored.
-        label: whose predictions they are, for messages and tables; no part of the result.
+        digests: the sha256 of the files that the result belongs to, after it is stored.
+        label: the name of the predictions in messages and tables; not part of the result.
     """
 
     protocol: EvalProtocol
@@ -89,7 +89,7 @@ class Result:
 
     @property
     def shows_false_accept(self) -> bool:
-        """Whether a table has a place for the false-accept rate: phrases are compared."""
+        """Whether tables show the false-accept rate: only when phrases are compared."""
         known = self.encoder is not None or self.false_accept is not None
         return known and self.protocol.compares_phrases
 
@@ -105,12 +105,12 @@ class Result:
 
     @property
     def noun(self) -> str:
-        """What the queries are called: `images` where the id of each is that of its image."""
+        """The word for the queries: `images` when every query has the id of its image."""
         return "images" if self.ids == self.images else "queries"
 
     @property
     def measurement(self) -> dict[str, str]:
-        """What decided the measurement; must agree before two results are compared."""
+        """The fields that decided the measurement; they must be equal in compared results."""
         name, digest = self.encoder or ("none", "")
         words = {}
         if "similarity" in self.protocol.needs or not self.protocol.agrees:
@@ -156,8 +156,8 @@ class Result:
     def alone(self, score: str) -> FloatArray:
         """The score of each query as if it were the only one, shape (n,).
 
-        Document frequencies (CIDEr) stay those of all images, since rows were counted with them.
-        A query that does not count has none: NaN.
+        Document frequencies (CIDEr) stay those of all images, since rows were counted with them. A
+        query that does not count has the value NaN.
 
         Raises:
             UnknownName: the protocol has no such score.
@@ -219,7 +219,8 @@ class Result:
     def frame(self) -> Any:
         """The scores of each query as a pandas DataFrame: one row a query, one column a score.
 
-        Each is the score of the query as if it were the only one, see `alone`; NaN for none.
+        Each value is the score of the query as if it were the only one, see `alone`; NaN when it
+        has none.
         """
         names = [score.name for score in self.scores]
         parts = [self._each(start) for start in range(0, len(self.ids), _TOGETHER)]
@@ -227,7 +228,7 @@ class Result:
         return frames.of_scores(self.ids, columns)
 
     def _each(self, start: int) -> dict[str, FloatArray]:
-        """The scores of some queries, from a position on, each as if it were the only one."""
+        """The scores of a group of queries from a position, each as if it were the only one."""
         chosen = np.zeros(len(self.ids), dtype=bool)
         chosen[start : start + _TOGETHER] = True
         scores: dict[str, FloatArray] = {}

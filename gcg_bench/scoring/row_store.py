@@ -1,4 +1,4 @@
-"""Rows of the parts of a split: in memory when there is one part, else in files of their own.
+"""Stores the rows of the parts of a split: in memory for one part, else one file a part.
 
 Rows of a whole split are joined in one parquet file, group by group, and read metric by metric.
 """
@@ -21,11 +21,11 @@ from gcg_bench.runs.tables import RowsOnDisk
 from gcg_bench.types import Rows
 
 PREFIX = ".scoring-"
-"""How the names of temporary folders begin."""
+"""The first characters of the names of temporary folders."""
 
 
 def remove_temporary(folder: Path) -> None:
-    """Removes what a killed process left in a folder; only who holds its lock may call this."""
+    """Removes temporary folders of killed processes; only the holder of the lock may call this."""
     for left in folder.glob(f"{PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
 
@@ -46,7 +46,7 @@ class RowStore:
         """A store in a new folder, which is removed with the store.
 
         Args:
-            where: the folder that holds it; that of temporary files by default.
+            where: the parent of the new folder; by default the system's folder of temporary files.
 
         Raises:
             EnvironmentProblem: the folder cannot be written.
@@ -65,7 +65,7 @@ class RowStore:
         if self.folder is None:
             self._kept[kind, part] = rows
             return
-        # a part may be measured twice at a time, when its node is only thought to be lost
+        # two nodes may measure a part at the same time, when one is wrongly considered lost
         unfinished = self.folder / f".{kind}.{part:06}.{uuid4().hex}"
         tables.write(unfinished, rows)
         unfinished.replace(self.folder / f"{kind}.{part:06}.parquet")
@@ -89,9 +89,9 @@ class RowStore:
         """The rows of several kinds side by side, over all parts, in one file.
 
         Args:
-            kinds: of the rows, e.g. those of both looks.
-            metrics: their order.
-            images: whether the file says the image of each query.
+            kinds: the kinds of rows, e.g. `FOLDER.first` and `FOLDER.second`.
+            metrics: the metrics, in the order of the file.
+            images: whether the file contains the image of each query.
         """
         assert self.folder is not None
         file = self.folder / f"{kinds[0]}.parquet"

@@ -1,4 +1,4 @@
-"""Rows: what a metric counts in pairs, as columns."""
+"""Rows: the values that a metric computes from each pair, as columns."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from gcg_bench.types import Metric, Pair, Rows
 
 
 def first_asked(questions: Iterable[Hashable]) -> NDArray[np.bool_]:
-    """Whether each query is the first one that asks what it asks, shape (n,)."""
+    """Whether each query is the first with its question, shape (n,)."""
     seen: dict[Hashable, int] = {}
     firsts = [seen.setdefault(question, k) for k, question in enumerate(questions)]
     return np.asarray(np.array(firsts, dtype=np.int64) == np.arange(len(firsts)), dtype=bool)
@@ -19,13 +19,13 @@ def first_asked(questions: Iterable[Hashable]) -> NDArray[np.bool_]:
 def measure_counted(
     metric: Metric, pairs: Sequence[Pair], counted: NDArray[np.bool_], merged: Any = None
 ) -> Rows:
-    """The rows over some pairs of a split, of which the metric sees those that count.
+    """The rows of a metric over some pairs of a split; the metric sees only pairs that count.
 
     Args:
-        metric: what measures.
-        pairs: the pairs; with one that waits for what is merged, any part of the split.
-        counted: which of them count.
-        merged: what the metric merged over all pairs of the split, where it waits for that.
+        metric: the metric.
+        pairs: the pairs; any part of the split when the metric needs a merged value.
+        counted: whether each pair counts.
+        merged: the metric's merged value over all pairs of the split, when it needs one.
     """
     seen = [pairs[k] for k in np.flatnonzero(counted).tolist()]
     limited = [pair.limited_to(metric.needs) for pair in seen]
@@ -48,13 +48,13 @@ def measure(metric: Metric, pairs: Sequence[Pair]) -> Rows:
     """The metric's rows over all pairs, as columns. The metric sees only the features it names.
 
     Raises:
-        MissingFeature: it reads another.
+        MissingFeature: the metric reads a feature that it does not name.
     """
     return measure_fitted(metric, pairs, fit(metric, pairs))
 
 
 def fit(metric: Metric, pairs: Sequence[Pair]) -> Any:
-    """What `measure_fitted` needs to know of all pairs.
+    """The value that `measure_fitted` needs, computed from all pairs.
 
     Raises:
         MissingFeature: the metric reads a feature that it does not name.
@@ -66,10 +66,10 @@ def measure_fitted(metric: Metric, pairs: Sequence[Pair], fitted: Any) -> Rows:
     """The metric's rows over pairs, as columns.
 
     Args:
-        metric: sees only the features it names.
-        pairs: with these features.
-        fitted: what `fit` returned for the same pairs; for more pairs than these when the metric
-            fits each alone.
+        metric: the metric; it sees only the features that it names.
+        pairs: the pairs, with these features.
+        fitted: the result of `fit` for the same pairs, or for more pairs when the metric fits each
+            pair alone.
 
     Raises:
         MissingFeature: the metric reads a feature that it does not name.

@@ -1,6 +1,7 @@
 """Scoring: the parts of a split become rows, rows become scores with intervals and a signature.
 
-A split is one part or many. Every number, note and byte of the rows is the same for every division.
+A split has one part or more. Every number, note and byte of the rows is the same for every division
+into parts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,9 +16,9 @@ from gcg_bench.scoring.features import FeatureStore
 from gcg_bench.scoring.floors import Words
 from gcg_bench.scoring.measuring import (
     Part,
-    first_look,
+    first_pass,
     phrase_rule,
-    second_look,
+    second_pass,
     timed,
 )
 from gcg_bench.scoring.results import Result, reducer
@@ -41,13 +42,13 @@ Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What a result says beside its numbers and that only the caller knows.
+    """Fields of a result that only the caller knows.
 
     Attributes:
         data: the references.
-        answered: how the answers were made, see `signature.answered_by`.
+        answered: the settings that made the answers, see `signature.answered_by`.
         references: sha256 of the references, hexadecimal.
-        label: whose predictions they are.
+        label: the name of the predictions.
     """
 
     data: MeasuredOn
@@ -59,7 +60,7 @@ class Facts:
 def ready(protocols: Sequence[EvalProtocol]) -> None:
     """Raises EnvironmentProblem when something that scoring needs is missing.
 
-    Asked before a model runs for hours, so that its answers can be scored afterwards.
+    It is called before a model runs for hours, so that its answers can be scored afterwards.
     """
     for protocol in protocols:
         phrase_rule(protocol)
@@ -77,14 +78,14 @@ def score_split(
     mapper: Mapper = map,
     bar: Bar = no_bar,
 ) -> list[Result]:
-    """What protocols say of a split, part by part.
+    """Scores a split with some protocols, part by part; one result for each protocol.
 
     Args:
-        split: with at least one query.
-        protocols: what to measure.
-        facts: what the results say beside their numbers.
+        split: the split, with at least one query.
+        protocols: the protocols to measure.
+        facts: further fields of the results.
         resampling: how to draw the intervals.
-        rows: takes the rows; in files where there are several parts.
+        rows: stores the rows; in files when there are several parts.
         mapper: applies a function to the parts, e.g. in several processes.
         bar: a progress bar.
 
@@ -117,7 +118,7 @@ def score_split(
 
 
 def _taken(parts: Iterable[Part], whole: Sequence[Whole]) -> Iterator[Part]:
-    """The parts, without what was taken of them for the whole."""
+    """The parts, without the contributions that were moved to the whole."""
     foldings: dict[tuple[Metric, str], Folding] = {}
     for part in parts:
         for key, value in part.merging.items():
@@ -142,7 +143,7 @@ def _first(
     store = shard.pairs()
     if kept is not None:
         kept[number] = store
-    return first_look(shard, store, protocols, rows)
+    return first_pass(shard, store, protocols, rows)
 
 
 def _second(
@@ -154,14 +155,14 @@ def _second(
     rows: RowStore,
     kept: dict[int, FeatureStore] | None,
 ) -> dict[str, dict[str, float]]:
-    """Looks at a part again, with protocol's folder -> floor -> the words to say."""
+    """The second pass over a part; `words` is protocol's folder -> floor -> the words."""
     number, words = task
     waits = any(metric.waits for protocol in protocols for metric in protocol.metrics)
     if not waits and not any(words.values()):
         return {protocol.folder: {} for protocol in protocols}
     shard = split.shard(number)
     store = shard.pairs() if kept is None else kept[number]
-    return second_look(shard, store, protocols, merged, words, rows)
+    return second_pass(shard, store, protocols, merged, words, rows)
 
 
 def _result(
@@ -212,15 +213,16 @@ def reduced(
     resampling: Resampling,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Score, ...]:
-    """The scores with their intervals, from rows alone. Intervals draw images, not queries.
+    """The scores with their intervals, from rows alone; bootstrap draws are of images, not queries.
 
-    Of a large split the rows of one metric are in memory at a time.
+    For a large split, only the rows of one metric are in memory at a time.
 
     Args:
-        protocol: what was measured.
-        rows: its rows by metric.
+        protocol: the protocol that was measured.
+        rows: metric -> its rows.
         resampling: how the intervals are drawn.
-        advance: is called with the number of draws that were computed, of each group of metrics.
+        advance: a function that is called with the number of computed draws, for each group of
+            metrics.
     """
     size = len(rows[protocol.metrics[0].name])
     values: dict[str, float] = {}
@@ -242,7 +244,7 @@ def reduced(
 
 
 def _groups(protocol: EvalProtocol, size: int) -> list[tuple[Metric, ...]]:
-    """The metrics whose rows are in memory together."""
+    """The metrics in groups; the rows of a group are in memory together."""
     metrics = protocol.metrics
     return [metrics] if size <= _TOGETHER else [(metric,) for metric in metrics]
 
@@ -266,7 +268,7 @@ def _score(spec: ScoreSpec, value: float, interval: statistics.Interval | None) 
 
 
 def _few(rows: Rows, resampling: Resampling) -> tuple[str, ...]:
-    """What a reader must know of intervals over few images."""
+    """Notes for a reader when the intervals are over few images."""
     if len(set(rows.images)) >= _ENOUGH or not resampling.draws:
         return ()
     # measured for F1: intervals of 10 images contain the true value in 90% of samples, of 25 in 93%

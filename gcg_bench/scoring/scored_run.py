@@ -1,4 +1,4 @@
-"""A run folder with its scores: what `gcg_bench.Run` is."""
+"""A run folder with its scores: the class `gcg_bench.Run`."""
 
 from typing import Any
 
@@ -12,12 +12,14 @@ from gcg_bench.scoring.storage import load_result
 class Run(runs.Run):
     """A run folder, open for reading; from `create_or_resume` also for adding predictions.
 
-    Printed, it is a short table of its scores; a notebook shows all of them.
+    `print(run)` shows a short table of its scores; a notebook shows all scores.
 
     Attributes:
         folder: the run folder.
-        settings: what determines the predictions; a run is resumed only with equal settings.
-        environment: where the run was created (versions, device); may differ when it is resumed.
+        settings: everything that decides the predictions; a run is resumed only with equal
+            settings.
+        environment: the versions and the device with which the run was created; they may differ
+            when it is resumed.
     """
 
     def frame(self, protocol: str = "") -> Any:
@@ -38,7 +40,7 @@ class Run(runs.Run):
         )
 
     def rows(self, protocol: str = "") -> Any:
-        """What the metrics counted in each query, as a pandas DataFrame.
+        """The values that the metrics computed from each query, as a pandas DataFrame.
 
         Args:
             protocol: name of one protocol, with columns such as `phrase_f1.matched`; all by

@@ -20,8 +20,8 @@ def text(label: str, verdicts: Sequence[Verdict]) -> str:
     """The headline scores times 100 with their intervals, one column a protocol.
 
     Args:
-        label: whose predictions they are; may be empty.
-        verdicts: one a protocol; empty when nothing is scored yet.
+        label: the name of the predictions; may be empty.
+        verdicts: the scores of each protocol; empty when nothing is scored yet.
     """
     if not verdicts:
         return f"{visible(label, breaks=True)}: not scored yet".removeprefix(": ")
@@ -71,7 +71,7 @@ def scores(verdicts: Sequence[Verdict]) -> str:
 
 
 def _title(label: str, verdicts: Sequence[Verdict]) -> str:
-    """Whose predictions, of what, and how many."""
+    """The title: the label, the data and the number of queries."""
     first = verdicts[0]
     data = data_text(first["dataset"], first["split"], first.get("task", ""))
     return f"{f'{label} on ' if label else ''}{data}, n = {first['n']}"
@@ -87,14 +87,14 @@ def _names(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _note(verdicts: Sequence[Verdict], names: Sequence[str]) -> str:
-    """How the numbers of some scores are to be read."""
+    """A note on the scale of some scores."""
     specs = [_spec(name, v) for v in verdicts for name in v["scores"] if name in names]
     drawn = any(score["low"] is not None for v in verdicts for score in v["scores"].values())
     return scale_note(specs, intervals=drawn, end="")
 
 
 def _spec(name: str, verdict: Verdict) -> ScoreSpec:
-    """A score as far as its printing goes: its scale is what the verdict says of it."""
+    """A score for printing, with the scale that the verdict states."""
     described = verdict.get("measurement", {}).get("scores", {}).get(name, {})
     return ScoreSpec(name, scale="plain" if described.get("scale") == "plain" else "share")
 

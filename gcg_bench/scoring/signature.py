@@ -1,7 +1,7 @@
 """Signatures: everything that decided a number, as one line derived from typed values.
 
-Nothing is ever parsed out of a signature. What decided a measurement must agree before results are
-compared; how the answers were made may differ, since that is the model's own.
+A signature is never parsed. The fields that decided a measurement must be equal before results are
+compared. The fields that made the answers may differ, because they belong to the model.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ MEASUREMENT = (
     "ranked_by_confidence",
     "metrics",
 )
-# and those that say what the measurement found or was made by
+# the fields for what the measurement found, and the program that made it
 MEASURED_TOO = ("confidences", "by")
 
 
@@ -47,7 +47,7 @@ def ordered(
 
     Args:
         measurement: see `Result.measurement`.
-        answered: how the answers were made, see `answered_by`.
+        answered: the settings that made the answers, see `answered_by`.
         confidences: whether the predicted masks carry scores.
         evaluator: the program that scored.
     """
@@ -65,10 +65,10 @@ def ordered(
 
 
 def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a signature that say how the answers were made.
+    """The fields of a signature for the settings that made the answers.
 
-    A model's own setting never takes the place of a field that says how they were measured: it is
-    then called `model_NAME`. What would end a field is escaped, as in `a%7Cb`.
+    A model's own setting with the name of a field of the measurement is called `model_NAME`, so it
+    never replaces that field. A character that would end a field is escaped, as in `a%7Cb`.
     """
     arguments = _arguments(settings)
     taken = {*MEASUREMENT, *MEASURED_TOO, *arguments, "prompt", "code", "shard"}
@@ -83,7 +83,7 @@ def answered_by(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _arguments(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The arguments of a model as fields `argument_NAME`; texts in quotes, unlike numbers."""
+    """The arguments of a model as fields `argument_NAME`; texts are quoted, numbers are not."""
     return {
         f"argument_{_inert(name).replace(':', '%3A')}": _inert(json.dumps(value))
         for name, value in sorted(settings.get("arguments", {}).items())
@@ -91,9 +91,9 @@ def _arguments(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _flat(value: Any) -> Any:
-    """A setting of several named values, such as versions, as one text; others as they are.
+    """A setting of several named values, such as versions, as one text; other values unchanged.
 
-    Of a sha256 the first eight digits are shown; the run has all.
+    Only the first eight digits of a sha256 are shown; the run has all.
     """
     if not isinstance(value, Mapping):
         return value
@@ -122,5 +122,5 @@ def _prompt(settings: Mapping[str, Any]) -> str:
 
 
 def _inert(value: object) -> str:
-    """Text that ends neither a field of a signature nor its line."""
+    """A value as text, without characters that end a field or the line of a signature."""
     return re.sub(r"[|\r\n]", lambda match: f"%{ord(match[0]):02X}", str(value))

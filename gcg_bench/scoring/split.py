@@ -1,4 +1,4 @@
-"""A split in parts, and one of them."""
+"""A split that is divided into parts, and a single part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +18,10 @@ class Shard:
 
     Attributes:
         number: its position in the split, from 0.
-        samples: in the order of the split; may be read when they are iterated.
-        predictions: of these samples at least, by id; may be read when they are looked up.
-        counted: whether each query counts, by the folder of the protocols that leave some out.
+        samples: the samples of the part, in order; iterating may read them from disk.
+        predictions: id -> prediction, at least of these samples; a look-up may read it from disk.
+        counted: folder of a protocol -> whether each query counts; a protocol that counts
+            all is not in it.
     """
 
     number: int
@@ -29,27 +30,28 @@ class Shard:
     counted: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def pairs(self) -> FeatureStore:
-        """The samples beside their predictions; both are read once."""
+        """The samples with their predictions; both are read once."""
         samples = tuple(self.samples)
         if isinstance(self.predictions, StoredPredictions):
             return pair_up(samples, self.predictions.of(samples))
         return pair_up(samples, self.predictions)
 
     def counts(self, protocol: EvalProtocol) -> NDArray[np.bool_]:
-        """Which queries a protocol counts, shape (n,)."""
+        """Whether a protocol counts each query, shape (n,)."""
         everything = np.ones(len(self.samples), dtype=bool)
         return self.counted.get(protocol.folder, everything)
 
 
 @dataclass(frozen=True)
 class Split:
-    """A split in parts.
+    """A split that is divided into parts.
 
     Attributes:
-        samples: all of it, in its order.
-        predictions: one for each sample, by id.
-        size: queries of a part; the last one may have fewer.
-        counted: whether each query counts, by the folder of the protocols that leave some out.
+        samples: all samples of the split, in order.
+        predictions: id -> prediction, for each sample.
+        size: the number of queries of a part; the last part may have fewer.
+        counted: folder of a protocol -> whether each query counts; a protocol that counts
+            all is not in it.
     """
 
     samples: Sequence[Sample]

@@ -1,9 +1,9 @@
 """The spread of scores when only a few random queries of each image are scored.
 
 The published evaluation of referring segmentation draws at most three expressions of each image,
-and sets no seed. Two runs of one checkpoint then give different numbers. Here the draw is repeated
-with several seeds, from the rows of a result alone, so that the spread is seen; one draw is never a
-score.
+and sets no seed. Two runs of one checkpoint then give different numbers. This module repeats the
+draw with several seeds, from the rows of a result alone, and reports the spread. A single draw is
+never a score.
 """
 
 from collections import defaultdict
@@ -25,9 +25,9 @@ class Spread:
     """The scores of several draws.
 
     Attributes:
-        most: queries of an image that a draw has at most.
+        most: the maximum number of queries of an image in a draw.
         seeds: the seed of each draw.
-        values: score -> its value in each draw, NaN where it has none.
+        values: score -> its value in each draw; NaN when the score has no value.
     """
 
     most: int
@@ -58,14 +58,14 @@ def _summary(values: FloatArray) -> dict[str, Any]:
 def spread(result: Result, *, most: int, seed: int = 0, seeds: int = SEEDS) -> Spread:
     """The scores of a result when at most `most` random queries of each image count.
 
-    An image with no more queries keeps all of them. Metrics that count with the frequencies of all
-    references (CIDEr) keep those of the full set.
+    An image with at most `most` queries keeps all of them. Metrics that use the frequencies of all
+    references (CIDEr) use the frequencies of the full set.
 
     Args:
-        result: with its rows.
-        most: queries of an image, at least 1.
+        result: the result, with its rows.
+        most: the maximum number of queries of an image, at least 1.
         seed: the first seed, at least 0; the others follow.
-        seeds: how many draws.
+        seeds: the number of draws.
 
     Raises:
         BadOption: the seed is negative.

@@ -5,8 +5,8 @@
                                                    and references that it was computed from, and of
                                                    its own content
 
-A reader refuses what does not fit together: other predictions, other rows, scores that the rows do
-not give.
+A reader refuses files that do not belong together: other predictions, other rows, or scores that
+differ from those of the rows.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _COUNTED = 1e15  # more than any metric counts in one image
 
 
 def keep(run: Run, result: Result) -> Result:
-    """Writes a result's rows and then its scores into a run; gives the result as it is stored."""
+    """Writes a result's rows and then its scores into a run; returns the stored result."""
     run.write_rows(result.protocol.folder, result.rows)
     kept = result.rows
     if isinstance(kept, RowsOnDisk):  # in a file that is removed with this result
@@ -50,12 +50,12 @@ def keep(run: Run, result: Result) -> Result:
 
 
 def load_results(run: Run) -> list[Result]:
-    """Every result of a run, by the names of their folders; see `load_result`."""
+    """Every result of a run, sorted by folder name; see `load_result`."""
     return [load_result(run, folder) for folder in run.protocols()]
 
 
 def load_result(run: Run, folder: str) -> Result:
-    """The result that a run keeps in a folder, e.g. `gcg.strict-2`.
+    """The result that a run stores in a folder, e.g. `gcg.strict-2`.
 
     Raises:
         MissingData: the run was not scored with that protocol.
@@ -94,19 +94,19 @@ def load_result(run: Run, folder: str) -> Result:
 
 
 def _content(scores: Mapping[str, Any]) -> str:
-    """The sha256 of all other fields of a scores.json but the times, whatever their layout."""
+    """The sha256 of the fields of a scores.json except itself and the times, in any layout."""
     fields = {name: value for name, value in scores.items() if name not in (_CONTENT, "seconds")}
     text = json.dumps(fields, sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _refuse_other_answers(result: Result, run: Run, file: Path) -> None:
-    """Raises BadData when run.json says that other answers were made, or of other data."""
+    """Raises BadData when run.json names other settings of the answers, or other data."""
     stated = {"dataset": result.data.dataset, "split": result.data.split}
     for name, value in stated.items():
         if name in run.settings and run.settings[name] != value:
             raise _stale(file, f"is {value!r}, and run.json says {run.settings[name]!r}", name)
-    if "prompt" not in run.settings:  # of a run that was made in Python, without a model
+    if "prompt" not in run.settings:  # for a run that was made in Python, without a model
         return
     right = answered_by(run.settings)
     for name in dict.fromkeys((*right, *result.answered)):
@@ -116,7 +116,7 @@ def _refuse_other_answers(result: Result, run: Run, file: Path) -> None:
 
 
 def rows_of(metric: Metric, run: Run, folder: str) -> Rows:
-    """The rows that a run keeps of a metric; raises BadData when it cannot have made them."""
+    """The stored rows of a metric; raises BadData when the metric cannot have computed them."""
     rows = run.read_rows(folder).get(metric.name)
     _refuse_unlike(metric, rows, run, folder)
     assert rows is not None
@@ -133,7 +133,7 @@ def _rows_file(run: Run, folder: str) -> Path:
 
 
 def _refuse_contradiction(result: Result, file: Path) -> None:
-    """Raises BadData when the rows do not give the scores."""
+    """Raises BadData when the scores differ from those of the rows."""
     if result.n != len(result.ids):
         raise _stale(file, f"says {result.n}, and there are rows of {len(result.ids)}", "n")
     values = result.values()
@@ -149,10 +149,11 @@ def from_json(value: Mapping[str, Any], file: Path) -> Result:
 
     Args:
         value: the object of scores.json.
-        file: where it stands, for messages.
+        file: the file, for messages.
 
     Raises:
-        BadData: a field is missing or of another type, or the signature is not the fields'.
+        BadData: a field is missing or has the wrong type, or the signature does not match the
+            fields.
         BadOption: this version of gcg-bench has other metrics.
     """
     record = Record(dict(value), file)
@@ -208,7 +209,7 @@ def _protocol(record: Record, measured: Record) -> EvalProtocol:
 
 
 def _repeats(measured: Record) -> Repeats:
-    """What a query that asks the same as an earlier one is; `count` where nothing is said."""
+    """Whether a repeated question counts; `count` when the record does not state it."""
     if not measured.has("repeats"):
         return "count"
     if measured.text("repeats") != "left_out":
@@ -217,7 +218,7 @@ def _repeats(measured: Record) -> Repeats:
 
 
 def _metric(record: Record) -> Metric:
-    """The metric of a name with the parameters that are stored."""
+    """The metric that a record names, with the stored parameters."""
     name = record.text("name")
     given = record.record("parameters").value
     try:
@@ -277,7 +278,7 @@ def _digests(record: Record) -> Digests:
 
 
 def _unlike(metric: Metric, rows: Rows | None) -> str | None:
-    """Why rows cannot be what a metric counted; None when they can."""
+    """Why a metric cannot have computed these rows; None when it can."""
     if rows is None or set(metric.columns) - set(rows.columns):
         return f"has no rows of {metric.name}, which the scores name"
     for name in metric.columns:

@@ -1,4 +1,4 @@
-"""How a stored result compared phrases: its encoder, found again and checked by its digest."""
+"""How a stored result compared phrases: finds its encoder and checks the digest."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from gcg_bench.text.encoders import load_encoder
 def stored_rule(result: Result, folder: Path, given: str | None = None) -> PhraseRule | None:
     """How a result compared phrases; None when no metric compared them.
 
-    The name of the encoder that a run holds is never followed to a folder; a name that the user
-    gives is.
+    An encoder name that is stored in a run is never used as a path of a folder; a name that the
+    user gives may be such a path.
 
     Args:
-        result: what a run keeps.
+        result: a stored result.
         folder: the run's folder, for messages.
         given: the name or folder of the encoder, when the stored name does not say where it is.
 
     Raises:
-        RunConflict: the encoder that was found is another one.
-        UnknownName, EnvironmentProblem: there is no such encoder, or it is not installed.
+        RunConflict: the encoder of that name has another digest.
+        UnknownName, EnvironmentProblem: the encoder does not exist, or is not installed.
     """
     if not result.protocol.compares_phrases:
         return None

@@ -1,4 +1,4 @@
-"""Many texts in little memory: their bytes in one piece, found again by position."""
+"""Stores many texts in little memory: one byte string, with access by position."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Texts in their order; None is kept.
+    """Texts in order, in one byte string; a text may be None.
 
     Attributes:
         content: the texts in UTF-8, one after the other.
-        ends: where each ends, shape (n,).
-        missing: which of them are None, shape (n,).
+        ends: the position after the last byte of each text, shape (n,).
+        missing: whether each text is None, shape (n,).
     """
 
     content: bytes
@@ -40,10 +40,10 @@ def packed(texts: Sequence[str | None]) -> Packed:
 
 
 class PackedParts:
-    """The texts of several parts, found by their position in all of them.
+    """The texts of several parts, with access by position in the whole split.
 
     Args:
-        parts: in the order of the split.
+        parts: the texts of each part, in the order of the split.
     """
 
     def __init__(self, parts: Sequence[Packed]) -> None:

@@ -12,7 +12,7 @@ from gcg_bench.types import ScoreSpec
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are drawn: bootstrap draws over images from a seed; 0 draws, no interval."""
+    """How intervals are drawn: bootstrap draws of images, from a seed; none with 0 draws."""
 
     draws: int = 1000
     seed: int = 0
@@ -23,12 +23,12 @@ class Score:
     """One number with its interval, and how it was obtained.
 
     Attributes:
-        spec: what the score is.
+        spec: the definition of the score.
         value: a fraction; CIDEr and plain numbers in their own scale; None when it is not defined.
         low: lower end of the 95% bootstrap interval, None when no interval was drawn.
         high: upper end.
-        undefined: bootstrap draws in which the score has no value; the interval leaves them out,
-            and there is none where they are more than 5%.
+        undefined: the number of bootstrap draws in which the score has no value. The interval
+            leaves them out; when they are more than 5%, there is no interval.
     """
 
     spec: ScoreSpec
@@ -43,7 +43,7 @@ class Score:
         return self.spec.name
 
     def without_value(self, draws: int) -> str:
-        """Why there is no value or no interval, in words; empty where both are there."""
+        """Why there is no value or no interval, as a sentence; empty when both exist."""
         if self.value is None:
             return f"{self.name} has no value: {self.spec.undefined or 'nothing is there to count'}"
         if not self.undefined:
@@ -57,7 +57,7 @@ class Score:
         return interval | ({"undefined_draws": self.undefined} if self.undefined else {})
 
     def __str__(self) -> str:
-        """As tables print it: `16.2 [15.8, 16.6]`."""
+        """The score as tables print it: `16.2 [15.8, 16.6]`."""
         return f"{self.spec.text(self.value)} {self.spec.interval(self.low, self.high)}".rstrip()
 
 
@@ -67,8 +67,8 @@ class Floor:
 
     Attributes:
         name: `shuffled words` or `one phrase`.
-        phrase: the one phrase; empty for shuffled words.
-        values: score -> value; None where it has none.
+        phrase: the words of `one phrase`; empty for `shuffled words`.
+        values: score -> value; None when the score has no value.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Floor:
 
     @property
     def title(self) -> str:
-        """What it is, as tables print it."""
+        """The name of the floor, as tables print it."""
         return f"{self.name} ({self.phrase!r})" if self.phrase else self.name
 
     def to_json(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class MeasuredOn:
         truth: sha256 of the annotation files, hexadecimal, after `annotated-` or `reviewed-` where
             models made the references (see `DataCard`); `generated` for generated data.
         n: how many queries were scored.
-        missing: what a query without a prediction is: `error`, or `empty` for an empty answer.
+        missing: how a query without a prediction counts: `error`, or `empty` for an empty answer.
     """
 
     dataset: str
@@ -108,22 +108,22 @@ class MeasuredOn:
 
     @property
     def shown_truth(self) -> str:
-        """The references as signatures name them: of the sha256 the first eight digits."""
+        """The references as signatures name them: the first eight digits of the sha256."""
         made, dash, digest = self.truth.rpartition("-")
         return self.truth if self.truth == "generated" else f"{made}{dash}{digest[:8]}"
 
 
 def data_text(dataset: str, split: str, task: str) -> str:
-    """What was asked, for titles: `shapes val`, `shapes val: referring segmentation`.
+    """Data set, split and task for titles: `shapes val`, `shapes val: referring segmentation`.
 
-    The task is named unless it is that of data that name none.
+    The default task, of data that name no task, is not shown.
     """
     named = "" if task in ("", tasks.DEFAULT) else f": {tasks.title_of(task)}"
     return f"{dataset} {split}{named}"
 
 
 def size_text(queries: int, images: int) -> str:
-    """How much was asked: `4 images`, or `12 queries of 4 images` where images have several."""
+    """The number of queries: `4 images`, or `12 queries of 4 images` when images have several."""
     pictures = f"{images:,} image{'' if images == 1 else 's'}"
     if queries == images:
         return pictures
@@ -136,7 +136,7 @@ class Digests:
 
     Attributes:
         predictions: the run's predictions.
-        rows: the rows beside the scores.
+        rows: the stored rows.
         references: the annotation files.
     """
 
@@ -146,5 +146,5 @@ class Digests:
 
 
 def defined(value: float) -> float | None:
-    """The number, None where it is none."""
+    """The number; None when it is NaN."""
     return None if np.isnan(value) else float(value)

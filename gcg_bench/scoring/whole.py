@@ -1,4 +1,4 @@
-"""What the parts of a split say together, for one protocol."""
+"""Combines the parts of a split, for one protocol."""
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +23,10 @@ _STRANGERS = 30_000  # pairs drawn for the false-accept rate: a standard error o
 
 
 class Folding:
-    """Merges what a metric collects, as it arrives; a part is merged a logarithmic number of times.
+    """Merges the contributions of parts as they arrive; each is merged O(log n) times.
 
     Args:
-        metric: whose parts.
+        metric: the metric that made the contributions.
     """
 
     def __init__(self, metric: Metric) -> None:
@@ -40,7 +40,7 @@ class Folding:
             self._join_last()
 
     def merged(self) -> Any:
-        """What the metric merges of all parts."""
+        """The merged value over all parts."""
         while len(self._values) > 1:
             self._join_last()
         return self._metric.merge(value for _, value in self._values)
@@ -51,13 +51,13 @@ class Folding:
 
 
 class Whole:
-    """What is known of all parts, for one protocol.
+    """The values over all parts, for one protocol.
 
     Attributes:
-        protocol: what is measured.
-        rule: how it compares phrases.
+        protocol: the protocol.
+        rule: how the protocol compares phrases.
         seconds: stage -> wall seconds.
-        merged: metric -> what it merged over all parts, once they are all there.
+        merged: metric -> its merged value over all parts, after `complete`.
     """
 
     def __init__(self, protocol: EvalProtocol) -> None:
@@ -82,11 +82,11 @@ class Whole:
             self._floors.append(part.floors)
 
     def complete(self, merged: Mapping[tuple[Metric, str], Any]) -> None:
-        """All parts were taken.
+        """Stores the merged values, after all parts were added.
 
         Args:
-            merged: what each metric merged over all parts, by the metric and the protocol's rule
-                for repeated questions.
+            merged: (metric, the protocol's rule for repeated questions) -> its merged value over
+                all parts.
         """
         for metric in self.protocol.metrics:
             self.merged[metric.name] = merged[metric, self.protocol.repeats]
@@ -107,11 +107,11 @@ class Whole:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def said(self, part: int) -> dict[str, Words]:
-        """Floor -> what the predictions of a part say instead of their own words."""
+        """Floor -> the words that replace those of the predictions of a part."""
         return {} if self._words is None else self._words.of(part)
 
     def floors(self, rows: RowStore) -> tuple[Floor, ...]:
-        """The floors, from the rows that were measured of them."""
+        """The floors, computed from their rows."""
         if self._words is None:
             return ()
         folder, phrase = self.protocol.folder, self._words.phrase
@@ -121,9 +121,9 @@ class Whole:
         )
 
     def false_accept(self, parts: Sequence[Part]) -> float | None:
-        """The share of strangers that the protocol's comparison of words accepts.
+        """The share of unrelated pairs of phrases that the protocol's comparison of words accepts.
 
-        None where nothing is compared, or no two images have phrases.
+        None when the protocol compares no phrases, or no two images have phrases.
         """
         if self.rule is None:
             return None
@@ -144,8 +144,8 @@ class Whole:
         """The rows of all metrics over all parts, in the order of the protocol.
 
         Args:
-            store: took them.
-            several: whether a query is not the only one of its image.
+            store: the store with the rows.
+            several: whether some image has more than one query.
         """
         names = [metric.name for metric in self.protocol.metrics]
         kinds = [f"{self.protocol.folder}.{look}" for look in ("first", "second")]
@@ -155,10 +155,10 @@ class Whole:
         return {name: measured[name] for name in names}
 
     def notes(self, left_out: tuple[int, int]) -> Iterator[str]:
-        """What a reader must know beside the numbers, one sentence each.
+        """Facts that a reader of the numbers must know, one sentence each.
 
         Args:
-            left_out: queries that do not count, and all queries.
+            left_out: the number of queries that do not count, and of all queries.
         """
         if left_out[0]:
             many = f"{left_out[0]:,} of {left_out[1]:,} queries ask what an earlier one"
