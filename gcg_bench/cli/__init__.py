@@ -24,7 +24,7 @@ from gcg_bench.files.display import visible
 COMMANDS = {
     "evaluate": ("evaluate", "Run a model on a split and score it."),
     "predict": ("evaluate", "Run a model without scoring; write a run folder."),
-    "merge": ("merge", "Make one run of the shards of several machines."),
+    "merge": ("merge", "Merge the shards of several machines into one run."),
     "score": ("score", "Score a run folder or prediction files."),
     "compare": ("compare", "Compare two runs: differences, intervals, paired tests."),
     "leaderboard": ("leaderboard", "Rank many runs on a board: csv, md, tex or html."),
@@ -38,7 +38,7 @@ COMMANDS = {
 }
 
 
-# the commands that run models, metrics or protocols of users, which may change the current folder
+# the commands that run the user's models, metrics or protocols, which may change the current folder
 ANCHORED = ("evaluate", "predict", "merge", "score", "compare", "report", "run", "status", "export")
 
 
@@ -46,7 +46,7 @@ class Working(click.Context):
     """The context of a command whose function runs foreign code: models, metrics, libraries."""
 
     def invoke(self, callback: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Runs the function: stdout is ours alone, and paths hold wherever a model goes."""
+        """Runs the function: foreign code cannot write to stdout, and relative paths stay valid."""
         streams.lend()
         is_anchored = self.command.name in ANCHORED
         kwargs = {name: _checked(value, is_anchored) for name, value in kwargs.items()}
@@ -113,8 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     The codes are 0 for success; 1 when a run finished and some images failed; 2 for an error in
     usage, data or environment, with a message of one or two lines on stderr; 130, 143 or 129 when
-    Ctrl-C, SIGTERM or SIGHUP ended the process. A process that a model ends, and a result that
-    cannot be written whole to stdout, give 2.
+    Ctrl-C, SIGTERM or SIGHUP ended the process. The code is also 2 when a model ends the process,
+    or when the result cannot be written completely to stdout.
     """
     is_process = arguments is None
     if is_process:
@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
         finally:
             if code is None:  # a fault of the program: the traceback follows
                 supervision.report(1)
-    if os.getpid() != owner:  # a process that a model forked came back here
+    if os.getpid() != owner:  # a process that a model forked has returned to this point
         os._exit(code)
     if is_process:
         supervision.leave(code)
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _ran(arguments: list[str]) -> int:
-    """Runs the group on these arguments; the exit code, after every byte of the result is out."""
+    """Runs the group on these arguments; returns the exit code after the result is written."""
     debug = "--debug" in arguments
     try:
         try:
@@ -230,7 +230,7 @@ def _read_names_as_utf8() -> None:
 
 
 def _stopped(reason: BaseException) -> int:
-    """Reports on stderr that the command was stopped; the exit code."""
+    """Reports on stderr that the command was stopped; returns the exit code."""
     cause, code = "stopped", 130
     if isinstance(reason, Ended):
         cause, code = f"ended by {reason.name}", reason.code

@@ -1,4 +1,4 @@
-"""The scoring that the options of a command describe, and what it must have for --diagnosis."""
+"""The scoring that the options of a command describe; checks it for --diagnosis."""
 
 from dataclasses import replace
 from typing import Literal
@@ -38,7 +38,7 @@ def refuse_diagnosis(scoring: ScoringOptions, chosen: ScoringSpec, task: tasks.T
 
     Args:
         scoring: the options.
-        chosen: what they describe.
+        chosen: the scoring that the options describe.
         task: the task of the data set.
 
     Raises:

@@ -37,7 +37,7 @@ from gcg_bench.runs import Run
     nargs=2,
     default=None,
     metavar="A B",
-    help="Explain in which fields two signatures differ, in the place of BibTeX. A and B are run"
+    help="Explain in which fields two signatures differ, instead of BibTeX. A and B are run"
     " folders, scores.json files, or signatures in quotes.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")

@@ -13,12 +13,13 @@ from gcg_bench.cli.options import OutputOptions
 from gcg_bench.errors import BadOption
 from gcg_bench.runs import Run
 
-_USED = ("dataset", "encoder", "data_root")  # of the options of files, for the pictures of runs
+# the options of prediction files that also apply to the pictures of runs
+_USED = ("dataset", "encoder", "data_root")
 
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """What is compared, and how many images are listed."""
+    """The protocols and draws of a comparison, and how many images are listed."""
 
     protocols: tuple[str, ...]
     by: str | None
@@ -90,8 +91,9 @@ def compare(
 ) -> None:
     """Compare every score of every protocol of RUN_A and RUN_B, with intervals and tests.
 
-    Both must have been scored in the same way on the same images. The command reads the stored rows
-    and scores no run again. Prediction files in the place of a run are scored, and become a run.
+    Both runs must be scored in the same way on the same images. The command reads the stored rows
+    and does not score a run again. Prediction files can be given instead of a run: they are scored,
+    and become a run.
     """
     from gcg_bench.analysis.run_comparison import compare as contrast_of
     from gcg_bench.cli.compare_tables import print_contrast

@@ -95,7 +95,7 @@ def _listed(images: Sequence[ImageChange], contrast: Contrast, factor: int, digi
 
 
 def _interval(low: float, high: float) -> str:
-    """An interval as a cell has it; a dash where there is none."""
+    """An interval as the text of a cell; a dash without an interval."""
     return "–" if math.isnan(low) else rf"\[{_signed(low)}, {_signed(high)}]"
 
 

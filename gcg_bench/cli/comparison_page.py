@@ -1,4 +1,4 @@
-"""compare: the page of a comparison, with pictures where the data set is on this machine."""
+"""compare: the page of a comparison, with pictures if the data set is on this machine."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ def write_comparison(
     top: int,
     quiet: bool,
 ) -> None:
-    """Writes the page, with pictures where the data set and the encoder are on this machine."""
+    """Writes the page, with pictures if the data set and the encoder are on this machine."""
     assert page.output is not None
     listed = [image.id for image in contrast.images.changed[:top]]
     if contrast.phrases is not None:
@@ -42,18 +42,18 @@ def write_comparison(
 def _scenes(
     runs: tuple[Run, Run], ids: Sequence[str], files: FileOptions
 ) -> tuple[Mapping[str, Scene], str]:
-    """The pictures of some images, and why there are none: the page is written without them."""
+    """The pictures of some images; or none and the reason, so that the page is still written."""
     try:
         data = data_of(runs[0], files.dataset, files.data_root)
         encoders = Encoders.parsed(files.encoder)
         a, b = (of_images(run, data, ids, encoder=encoders) for run in runs)
-    except GcgBenchError as error:  # the numbers do not need them
+    except GcgBenchError as error:  # the numbers do not need pictures
         return {}, str(error)
     return scenes(a, b), ""
 
 
 def _captions(first: Run, second: Run, ids: set[str]) -> Mapping[str, tuple[str, str]]:
-    """The captions of both runs for some images; empty where a run has no prediction."""
+    """The captions of both runs for some images; empty if a run has no prediction."""
     a, b = (
         {
             draft.id: "" if draft.silent else draft.caption

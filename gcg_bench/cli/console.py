@@ -24,7 +24,7 @@ Advance = Callable[[int], None]
 
 
 class _Harmless(Console):
-    """A console that spells out what cannot be seen in text, because text can come from files."""
+    """A console that escapes invisible characters, because text can come from files."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -51,7 +51,7 @@ def stderr(*, quiet: bool = False) -> Console:
 
 
 def shown(path: Path) -> str:
-    """A path as the user would type it: relative where it lies in the current folder."""
+    """A path as the user would type it: relative if it is inside the current folder."""
     return paths.relative_text(str(path))
 
 

@@ -147,8 +147,8 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
     type=click.Choice(EXPORTS),
     default="jsonl",
     show_default=True,
-    help="coco_results: of a run folder in the place of DATASET, its predictions as COCO results,"
-    " with the references as COCO annotations.",
+    help="coco_results: DATASET is a run folder; its predictions are written as COCO results,"
+    " its references as COCO annotations.",
 )
 @click.option("--embed-images", is_flag=True, help="Also write the images.")
 @click.option(
@@ -172,7 +172,7 @@ def export(  # noqa: PLR0913
     card: str | None,
     quiet: bool,
 ) -> None:
-    """Write a split of DATASET to the folder OUT in another format; no file is overwritten."""
+    """Write a split of DATASET to the folder OUT in another format; overwrite no file."""
     if format_name == "coco_results":
         from gcg_bench.cli.data_results import export_run
 
@@ -200,7 +200,7 @@ def export(  # noqa: PLR0913
 
 
 def is_dataset(name: str) -> bool:
-    """Whether a name or path is that of a data set and not of predictions.
+    """Whether a name or path belongs to a data set and not to predictions.
 
     A `.jsonl` file is a data set when its first line has reference captions. A folder is a data set
     when it has a card, a `.parquet` file, or such a `.jsonl` file.

@@ -1,4 +1,4 @@
-"""GranD's release on the command line: its objects as rows, its expressions, and its format."""
+"""GranD's release on the command line: rows of objects and expressions; export to its format."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ TABLES = ("objects", "expressions")
 )
 @quiet
 def grand_table(source: Path, out: Path, what: str, *, quiet: bool) -> None:
-    """Write rows of GranD's annotation files in SOURCE to OUT, a line of JSON each.
+    """Write rows of GranD's annotation files in SOURCE to OUT, as lines of JSON.
 
     SOURCE is a folder with annotation files or archives, such as DIR/grand of an annotation.
     """
@@ -52,10 +52,10 @@ def grand_table(source: Path, out: Path, what: str, *, quiet: bool) -> None:
 
 
 def export_grand(samples: Iterable[Any], out: Path) -> int:
-    """Writes samples as GranD's annotation files into a new folder or archive; how many.
+    """Writes samples as GranD's annotation files to a new folder or archive; returns how many.
 
     Raises:
-        BadOption: `out` exists, or a sample has what the format cannot hold.
+        BadOption: `out` exists, or the format cannot store a sample.
     """
     from gcg_bench.data.grand.files import write_annotations
     from gcg_bench.data.grand.table import annotation_of

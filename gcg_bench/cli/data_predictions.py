@@ -29,7 +29,7 @@ def check_path(
     task: str | None = None,
     as_json: bool,
 ) -> int:
-    """Checks a prediction file or folder, and writes what can be repaired to `fix` if given.
+    """Checks a prediction file or folder; with `fix`, writes a repaired copy to that file.
 
     Args:
         path: the predictions.
@@ -37,8 +37,8 @@ def check_path(
         split: the split they answer.
         data_root: the data root.
         fix: the file to write.
-        task: the task that they answer; the data set's first by default. Without a split, it says
-            what is looked at.
+        task: the task that they answer; by default the data set's first. Without a split, the task
+            decides what is checked.
         as_json: print the result as JSON.
 
     Returns:

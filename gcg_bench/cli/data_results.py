@@ -23,7 +23,7 @@ def export_run(
     """Writes the predictions of a run and their references, and names the files.
 
     Raises:
-        MissingData: the folder is not a run, or the references are not there.
+        MissingData: the folder is not a run, or the references are missing.
         BadOption: a file exists already, or the card is of another data set.
         EnvironmentProblem: a file cannot be written.
     """

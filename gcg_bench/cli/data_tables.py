@@ -51,7 +51,7 @@ def cards_table(cards: Sequence[DataCard], here: Mapping[str, Sequence[str]]) ->
 
 
 def card_page(card: DataCard, here: Mapping[str, bool]) -> Iterator[RenderableType]:
-    """A whole card; `here` tells for each split whether its annotations are on this machine."""
+    """A whole card; `here` states for each split whether its annotations are on this machine."""
     yield Text(f"{card.name} {card.version}: {card.title}", style="bold")
     facts = Table(show_header=False, box=None, padding=(0, 1, 0, 0))
     facts.add_column(style="bold", no_wrap=True)
@@ -128,7 +128,7 @@ def levels(problems: Sequence[Found]) -> str:
 
 
 def by_hand_lines(card: DataCard, root: Path, fetched: Fetched) -> Iterator[RenderableType]:
-    """The files that a fetch downloaded or kept, and those that the user must download."""
+    """The files that are downloaded or were there already, and those to download by hand."""
     for path in fetched.new:
         yield Text(f"downloaded {path}")
     for path in fetched.kept:
@@ -155,6 +155,6 @@ def _splits_table(card: DataCard, here: Mapping[str, bool]) -> Table:
 
 
 def _sizes(split: Split) -> str:
-    """The stated sizes, each with its task where it is for one of several."""
+    """The stated sizes, each with its task when there are several tasks."""
     lines = (f"{size.task}: {size}" if size.task else str(size) for size in split.sizes)
     return "\n".join(lines) or "not stated"

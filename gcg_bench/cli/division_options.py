@@ -1,4 +1,4 @@
-"""The options that say how a large split is divided."""
+"""The options that control how a large split is divided."""
 
 from dataclasses import dataclass
 
@@ -45,14 +45,15 @@ division = stacked(
     ),
     whole_number(
         "--jobs",
-        "Processes that measure shards side by side; with --on ray, tasks. [default: one a core,"
-        " at most 4; of a cluster, all cores]",
+        "Processes that score shards in parallel; with --on ray, tasks. [default: one per core,"
+        " at most 4; on a cluster, one per core]",
     ),
     click.option(
         "--on",
         default=None,
         metavar="ray[:ADDRESS]",
-        help="Score on the nodes of a Ray cluster, which share the run's folder and the data.",
+        help="Score on the nodes of a Ray cluster; all nodes must see the run's folder and the"
+        " data.",
     ),
 )
 """How a large split is divided."""

@@ -18,7 +18,7 @@ _COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
 @dataclass(frozen=True)
 class JobOptions:
-    """The job that is checked."""
+    """The options that describe the job to check."""
 
     model: str | None
     dataset: str | None
@@ -72,7 +72,7 @@ def doctor(wanted: JobOptions, *, as_json: bool) -> int:
     checks = list(examine(job))
     try:
         forecast = cost(job)
-    except (EnvironmentProblem, BadData):  # one of the checks reports this
+    except (EnvironmentProblem, BadData):  # a check reports this error
         forecast = None
     able = ready(checks) and (forecast is None or forecast.fits)
     if as_json:

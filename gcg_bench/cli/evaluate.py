@@ -84,7 +84,7 @@ def _finish(
 ) -> None:
     """Writes the board and the report of a run, and shows its scores.
 
-    As JSON, the scores of several runs are one document, which the caller writes.
+    With --json, the scores of several runs are one document, which the caller writes.
     """
     assert evaluated.run is not None
     silent = _silent(output)

@@ -39,7 +39,7 @@ def explain(
         predictions: the prediction of every image, by id.
         protocols: the protocols to explain.
         image: the id of the image.
-        run: the run that the predictions belong to, None for files.
+        run: the run that the predictions belong to; None for files.
         encoder: the phrase encoders that the user chose.
         output: the options of the output.
 
@@ -80,7 +80,7 @@ def _scored(
 
 
 def _kept(run: Run | None, data: Dataset, protocol: EvalProtocol) -> Result | None:
-    """The result of a protocol in a run; None when it is absent or has other images."""
+    """The stored result of a protocol; None when it is absent or has other images."""
     if run is None or protocol.folder not in run.protocols():
         return None
     result = load_result(run, protocol.folder)

@@ -1,4 +1,4 @@
-"""Runs that a command is given: run folders, and prediction files, which become runs."""
+"""The runs that are given to a command: run folders, and prediction files, which become runs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
@@ -36,7 +36,7 @@ of_files = stacked(
     click.option(
         "--dataset",
         default=None,
-        help="Data card, by name or path. [default: that of the run, for prediction files that of"
+        help="Data card, by name or path. [default: the run's; for prediction files, the one of"
         " the first run]",
     ),
     click.option(
@@ -51,8 +51,8 @@ of_files = stacked(
         "--encoder",
         multiple=True,
         metavar="[PROTOCOL=]ENCODER",
-        help="Phrase encoder of every protocol, or of one; can be repeated. [default: that of the"
-        " scores, for prediction files that of the first run]",
+        help="Phrase encoder of every protocol, or of one; can be repeated. [default: the one of"
+        " the scores; for prediction files, the one of the first run]",
     ),
     click.option(
         "--missing",
@@ -72,7 +72,7 @@ class MadeRun:
     label: str
 
     def refuse(self, predictions: Path, explain: str | None) -> None:
-        """Raises BadOption where --out or --name would say nothing."""
+        """Raises BadOption when --out or --name would have no effect."""
         if self.out is None:
             if self.label:
                 raise BadOption("--name is what the run of --out is called: give --out RUN too")
@@ -104,22 +104,22 @@ made_run = stacked(
 def runs_of(
     given: Sequence[Path], files: FileOptions, *, quiet: bool, used: Collection[str] = ()
 ) -> list[Path]:
-    """The run folders of what is given; prediction files are scored, and become runs.
+    """The run folders; prediction files among them are scored, and become runs.
 
-    Says on stderr what was made of which files, and with which data. Files take the data set, the
-    split, the limit, the encoders and the meaning of a missing prediction of the first run that is
-    given, where no option says others.
+    Reports on stderr which files became which run, and with which data. By default, prediction
+    files are scored like the first run that is given: with its data set, split, limit, encoders and
+    treatment of missing predictions. Options override these values.
 
     Args:
         given: run folders and prediction files.
         files: how prediction files are scored.
-        quiet: say nothing.
-        used: names of these options that the command uses for runs too.
+        quiet: whether to report nothing.
+        used: names of the options of `files` that the command also uses for runs.
 
     Raises:
-        MissingData: there is nothing at a path.
-        BadOption: files, and neither an option nor a run says which split they answer; or an option
-            for files where only runs are given.
+        MissingData: a path does not exist.
+        BadOption: neither an option nor a run states which split the files answer; or an option for
+            files is given without files.
         GcgBenchError: see `run_of_files`.
     """
     for path in given:
@@ -150,7 +150,7 @@ def _made_of(path: Path, first: Run | None, files: FileOptions, *, quiet: bool) 
 
 
 def _data(path: Path, first: Run | None, files: FileOptions) -> DataSpec:
-    """The references of prediction files: what the options say, else those of a run."""
+    """The references of prediction files: those of the options, else those of a run."""
     settings = {} if first is None else first.settings
     split = files.split or settings.get("split")
     if split is None:
@@ -171,6 +171,6 @@ def _data(path: Path, first: Run | None, files: FileOptions) -> DataSpec:
 
 
 def _missing(first: Run | None) -> str:
-    """What an image without a prediction was in the scores of a run; an error without a run."""
+    """How an image without a prediction counted in the scores of a run; `error` without a run."""
     results = () if first is None else stored_results(first)
     return next((result.data.missing for result in results), "error")

@@ -34,7 +34,7 @@ class BoardOptions:
     force: bool
 
 
-_SAME, _ALL = "same", "all"  # what --published can be beside names
+_SAME, _ALL = "same", "all"  # values of --published other than names
 
 
 class Boards(click.Group):
@@ -45,7 +45,7 @@ class Boards(click.Group):
         unknown = args and args[0] not in known and not Path(args[0]).exists()
         if unknown and get_close_matches(args[0], self.commands, n=1):
             raise UnknownName("command of leaderboard, and no run,", args[0], self.commands)
-        # a bare --published has no value: what follows it is a run
+        # --published without a value: the next argument is a run
         args = [f"--published={_SAME}" if arg == "--published" else arg for arg in args]
         return super().parse_args(ctx, args if args and args[0] in known else ["board", *args])
 
@@ -117,9 +117,9 @@ def leaderboard() -> None:
 def board(chosen: BoardOptions, files: FileOptions, *, runs: Sequence[Path], quiet: bool) -> None:
     """Rank runs: one row for each run and protocol (the default command).
 
-    Only rows with equal measurements are compared; others get a table of their own. Systems without
-    a significant difference share a rank. Prediction files in the place of a run are scored, and
-    become a run.
+    Only rows with equal measurements are compared; other rows get a table of their own. Systems
+    without a significant difference share a rank. Prediction files can be given instead of a run:
+    they are scored, and become a run.
     """
     from gcg_bench.cli.leaderboard_tables import print_board
     from gcg_bench.reporting.leaderboard import Shown, write_board
@@ -152,7 +152,7 @@ def _names(text: str | None) -> tuple[str, ...]:
 
 
 def _with_published(board: Board, published: str | None, *, quiet: bool) -> Board:
-    """The board with the published values that are asked for; says so when there are none."""
+    """The board with the chosen published values; reports on stderr when there are none."""
     if published is None:
         return board
     everywhere, names = published == _ALL, () if published in (_SAME, _ALL) else _names(published)

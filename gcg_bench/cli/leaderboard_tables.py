@@ -19,8 +19,8 @@ from gcg_bench.scoring import signature
 def print_board(console: Console, board: Board, shown: Shown, *, signatures: bool = False) -> None:
     """Prints each section: rank, model, scores, signature, and the notes.
 
-    The score that ranks it stands alone unless others are asked for. Whole signatures follow only
-    where they are asked for.
+    Only the score that ranks the section is shown, unless other scores are chosen. Whole signatures
+    follow only if `signatures` is set.
     """
     for section in sections(board, shown):
         console.print(Text(section.title, "bold"))
@@ -62,7 +62,7 @@ def print_faults(console: Console, file: Path, count: int, faults: Sequence[Faul
         console: the console.
         file: the file of the board.
         count: the number of its rows.
-        faults: the fields that differ; empty when all rows hold.
+        faults: the fields that differ; empty when all rows are correct.
     """
     if faults:
         rows = table("", ["row", "field", "the board says", "found"])

@@ -1,4 +1,4 @@
-"""Several data sets in one evaluation: what a list or a suite names, and the summary of all."""
+"""Several data sets in one evaluation, named by a list or a suite, with a summary of all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,14 +28,14 @@ SUITES = {
         ("vg_region", "test"),
     )
 }
-"""Name -> data sets with splits: `paper` is what GLaMM is evaluated on beside its own data set."""
+"""Name -> data sets with splits. `paper` has the data sets of GLaMM's evaluation except its own."""
 
 
 def chosen(dataset: str, split: str | None) -> list[tuple[str, str]]:
     """The data sets and splits that `--dataset` and `--split` name.
 
-    Each is one name or several with commas. A suite has its own splits; `--split` then takes those
-    of them that it names.
+    Each option is one name or several names with commas. A suite has its own splits; `--split` then
+    chooses some of them.
 
     Raises:
         BadOption: no split is given, or a suite has none of the splits.
@@ -55,7 +55,7 @@ def chosen(dataset: str, split: str | None) -> list[tuple[str, str]]:
 
 
 def refuse_missing(specifications: Sequence[EvaluationSpec]) -> None:
-    """Raises the error of the first data set that is not there, before a model works for hours."""
+    """Raises the error of the first missing data set, before a model works for hours."""
     for specification in specifications:
         data = specification.data
         if not isinstance(data.dataset, Dataset):

@@ -1,4 +1,4 @@
-"""merge: makes one run of the shards that several machines answered."""
+"""merge: merges the shards that several machines answered into one run."""
 
 from functools import partial
 from pathlib import Path
@@ -32,10 +32,11 @@ def merge(
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Make one run of all SHARDS, the run folders of `predict --shard` or `evaluate --shard`.
+    """Merge all SHARDS, the run folders of `predict --shard` or `evaluate --shard`, into one run.
 
-    The run is what one machine would have written; score it with `gcg-bench score RUN`. Shards that
-    do not make up one run are refused: of other settings, missing, twice, unfinished or damaged.
+    The result is equal to the run of one machine; score it with `gcg-bench score RUN`. Shards that
+    do not form one run are refused: with different settings, missing, given twice, unfinished or
+    damaged.
     """
     run = merge_shards(
         shards, out, dataset=dataset, root=data_root, bar=partial(progress, quiet=quiet)

@@ -54,7 +54,7 @@ def models(*, as_json: bool, worker: Path | None) -> None:
 
 
 def write_worker(folder: Path, *, as_json: bool) -> None:
-    """Writes the helper of workers, and the example unless there is one already.
+    """Writes gcg_bench_worker.py, and the example if it does not exist yet.
 
     Raises:
         EnvironmentProblem: the folder cannot be written.

@@ -155,8 +155,8 @@ model = stacked(
         "--shard",
         default=None,
         metavar="I/N",
-        help="Only part I of N, counted from 1, as a run of its own; `gcg-bench merge` makes one"
-        " run of all. The images are sorted by id and dealt out.",
+        help="Only part I of N, counted from 1, as a run of its own; `gcg-bench merge` merges the"
+        " runs. The images are sorted by id; part I has every N-th image.",
     ),
     click.option("--batch-size", default="auto", show_default=True, help="Images in a batch."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."),
@@ -175,7 +175,7 @@ model = stacked(
         "--images",
         default=None,
         metavar="ADDRESS",
-        help="Where the image files are, in the place of the folders of the data card: another"
+        help="Where the image files are, instead of the folders of the data card: another"
         " folder, or s3://, gs://, hf:// or any address that fsspec reads.",
     ),
     click.option("--max-new-tokens", type=click.IntRange(min=1), default=None),
@@ -216,7 +216,7 @@ also = click.option("--also", multiple=True, help="Optional metric: bleu, rouge_
 signature = click.option(
     "--signature",
     is_flag=True,
-    help="Also print whole signatures, of which tables have 12 digits. Files always have them.",
+    help="Also print whole signatures; tables show only 12 digits. Files always contain them.",
 )
 
 scoring = stacked(
@@ -253,8 +253,8 @@ scoring = stacked(
     ),
     whole_number(
         "--draw",
-        "Also score N random queries an image at most, as published code does, with 10 seeds;"
-        " shows the spread. --seed is the first seed.",
+        "Also score at most N random queries per image, as published code does, with 10 seeds;"
+        " show the spread. --seed is the first seed.",
     ),
     click.option(
         "--diagnosis",

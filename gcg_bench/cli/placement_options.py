@@ -1,4 +1,4 @@
-"""The options that say where a model works, and how patiently."""
+"""The options for where a model works, and for its timeouts."""
 
 import click
 
@@ -21,7 +21,7 @@ placement = stacked(
     ),
     whole_number(
         "--give-up-after",
-        "An image counts as failed when N processes died on this image alone: killed, out of"
+        "An image counts as failed when N processes ended on this image alone: killed, out of"
         " memory, or a crash in native code. [default: 2, where the model has its own process]",
     ),
     click.option(
@@ -30,9 +30,9 @@ placement = stacked(
         show_default=True,
         callback=_executor,
         metavar="auto|local|process|ray[:ADDRESS]",
-        help="Where the model works: in this process; in one of its own, whose end costs an image"
-        " and never the run; or on the nodes of a Ray cluster. auto: a process where --timeout,"
-        " --give-up-after or --devices need one.",
+        help="Where the model works: in this process; in a process of its own, whose end makes one"
+        " image fail, not the run; or on the nodes of a Ray cluster. auto: a process when"
+        " --timeout, --give-up-after or --devices need one.",
     ),
     click.option(
         "--devices",
@@ -42,15 +42,15 @@ placement = stacked(
     ),
     whole_number(
         "--models",
-        "Copies of the model with --on ray. [default: as many as the cluster has room for]",
+        "Copies of the model with --on ray. [default: as many as the cluster can hold]",
     ),
     click.option(
         "--gpus-per-model",
         type=click.FloatRange(min=0),
         default=None,
         metavar="N",
-        help="GPUs of each copy with --on ray; 0.5 shares one. [default: 1 where the cluster has"
-        " GPUs, unless --device is cpu]",
+        help="GPUs of each copy with --on ray; with 0.5, two copies share a GPU. [default: 1 if"
+        " the cluster has GPUs, unless --device is cpu]",
     ),
     seconds(
         "--start-timeout",

@@ -45,8 +45,8 @@ def report(
     """Write a scored run as one page: scores, mistakes, and every image.
 
     The page needs no network and no other file. Images come from the data root; without them the
-    masks are drawn on a blank canvas. Prediction files in the place of RUN are scored, and become a
-    run.
+    masks are drawn on a blank canvas. Prediction files can be given instead of RUN: they are
+    scored, and become a run.
     """
     (run,) = runs_of([run], files, quiet=quiet, used=("dataset", "encoder", "data_root"))
     encoder = Encoders.parsed(files.encoder)
@@ -66,7 +66,7 @@ def data_of(run: Run, dataset: str | None, data_root: Path | None) -> Dataset:
 
     Args:
         run: the run.
-        dataset: its card, by name or path; the one that the run names by default.
+        dataset: the data card, by name or path; by default the one that the run names.
         data_root: the folder with annotations and images.
 
     Raises:
@@ -123,8 +123,8 @@ def write_report(
         run: the run.
         out: the file to write.
         data: the run's data set.
-        encoder: the phrase encoders; those of the scores by default.
-        quiet: show no progress and no messages.
+        encoder: the phrase encoders; by default those of the scores.
+        quiet: whether to show no progress and no messages.
 
     Raises:
         MissingData: the run is not scored.

@@ -1,4 +1,4 @@
-"""Packages that gcg-bench requires and that this environment was installed without."""
+"""Required packages that are not installed in this environment."""
 
 import re
 from importlib import metadata
@@ -7,7 +7,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def is_left_out(module: str | None) -> bool:
-    """Whether a module that was not found is that of a package in gcg-bench's requirements."""
+    """Whether a missing module belongs to a package in gcg-bench's requirements."""
     if module is None:
         return False
     try:

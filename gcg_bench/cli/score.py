@@ -77,8 +77,8 @@ def score(  # noqa: PLR0913
 ) -> int:
     """Score a run folder, or prediction files in any published layout.
 
-    The scores of a run are shown and written into its folder; those of prediction files are shown,
-    and with --out RUN kept in a run.
+    The scores of a run are shown and written into its folder. The scores of prediction files are
+    shown; with --out RUN they are also stored in a run.
     """
     made.refuse(predictions, explain)
     if explain is not None and scoring.diagnosis:
@@ -111,7 +111,7 @@ def _score_into(
     seed: int,
     division: Division,
 ) -> int:
-    """Makes prediction files a run, and shows its scores."""
+    """Converts prediction files to a run, and shows its scores."""
     data = _data_of_files(options_)
     chosen = scoring_spec(scoring)
     refuse_diagnosis_of(scoring, spec.EvaluationSpec(None, data, chosen))
@@ -144,7 +144,7 @@ def _data_of_files(options_: DataOptions, sizes: StatedSizes | None = None) -> s
 
 
 def _accept_edits(run: Run, output: OutputOptions) -> None:
-    """Gives new checksums to the predictions of a run that were changed, and says how many."""
+    """Writes new checksums for changed predictions of a run, and reports their number."""
     with run.locked():
         count = accept_changed_lines(run.folder)
     say(f"predictions that were changed after the run wrote them: {count}", quiet=output.quiet)
@@ -271,7 +271,7 @@ def _explain(
 
 
 def write_board(run: Run) -> None:
-    """Writes the leaderboard rows of a run into its folder; a shard has none."""
+    """Writes the leaderboard rows of a run into its folder; does nothing for a shard."""
     if shard_of(run.settings) is not None:
         return
     with run.locked():

@@ -19,7 +19,7 @@ def print_scores(
     Args:
         console: the console.
         title: the title of the table.
-        results: one a protocol.
+        results: one result for each protocol.
         signatures: print whole signatures at the end; the table has 12 digits of each.
     """
     specs: dict[str, ScoreSpec] = {}
@@ -53,7 +53,7 @@ def print_scores(
 
 
 def print_spread(console: Console, result: Result, drawn: Spread) -> None:
-    """Prints the scores of the draws of one protocol: mean, lowest, highest, and of all queries."""
+    """Prints the scores of draws for one protocol: mean, lowest, highest, and over all queries."""
     headings = ["", "all queries", "mean", "lowest", "highest"]
     seeds = f"seeds {drawn.seeds[0]} to {drawn.seeds[-1]}"
     title = f"{result.protocol.name}: {drawn.most} queries an image at most, {seeds}"
@@ -67,7 +67,7 @@ def print_spread(console: Console, result: Result, drawn: Spread) -> None:
 
 
 def _floors(results: Sequence[Result], specs: Mapping[str, ScoreSpec]) -> dict[str, list[str]]:
-    """A row for each floor: what it is of -> a cell for each protocol, empty where it has none."""
+    """Rows of floors: name with scores -> a cell for each protocol, empty without this floor."""
     names = dict.fromkeys(floor.name for result in results for floor in result.floors)
     rows = {}
     for name in names:
@@ -81,7 +81,7 @@ def _floors(results: Sequence[Result], specs: Mapping[str, ScoreSpec]) -> dict[s
 
 
 def _undefined(results: Sequence[Result]) -> dict[str, list[str]]:
-    """What has no value and why -> the names of the protocols where it has none."""
+    """Reason why a score has no value -> the names of the protocols."""
     protocols: dict[str, list[str]] = {}
     for result in results:
         for score in result.scores:
@@ -104,7 +104,7 @@ def _cell(name: str, result: Result) -> str:
 
 
 def _counted(result: Result) -> str:
-    """The number of queries, and of those that count where some do not."""
+    """The number of queries; if some do not count, also the number of those that count."""
     counted = next((rows.counted for rows in result.rows.values()), None)
     return str(result.n) if counted is None else f"{int(counted.sum())} of {result.n}"
 

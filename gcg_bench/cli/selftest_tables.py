@@ -95,7 +95,7 @@ def _cell(result: LawResult) -> Text:
 
 
 def _move(result: LawResult) -> str:
-    """The difference of a score as text, with two digits when it is below 1; 0 for none."""
+    """The difference of a score as text, with two digits when it is below 1; 0 for no change."""
     move = (result.after - result.before) * result.spec.factor
     if abs(move) < 1e-7:
         return "0"

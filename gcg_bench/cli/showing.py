@@ -40,10 +40,10 @@ def show(
     """Shows results as a table or as JSON; returns 1 when answers failed, else 0.
 
     Args:
-        label: whose answers they are.
-        evaluated: what to show.
+        label: the name of the answers.
+        evaluated: the results to show.
         scoring: whether kinds of mistakes and draws are shown.
-        output: how.
+        output: the options of the output.
         seed: the first seed of `--draw`.
     """
     diagnosis = _diagnosis(evaluated, scoring, output)
@@ -78,7 +78,7 @@ def _documents(
     diagnosis: Diagnosis | None,
     spreads: Sequence[Spread | None],
 ) -> list[dict[str, Any]]:
-    """Every protocol as JSON: what it scored, or why it did not."""
+    """Every protocol as JSON: its scores, or the reason why it has none."""
     drawn = {result.key: one for result, one in zip(evaluated.results, spreads, strict=True)}
     documents = []
     for part in evaluated.stated:
@@ -99,7 +99,7 @@ def _diagnosis(
     protocol = _counting_mistakes(evaluated)
     wanted = scoring.diagnosis or not (output.as_json or output.quiet)
     if isinstance(evaluated.data.samples, StoredSamples):
-        wanted = False  # they are counted with all pairs in memory
+        wanted = False  # mistakes are counted with all pairs in memory
         if scoring.diagnosis:
             say("--diagnosis: not shown for images that are scored in shards", quiet=output.quiet)
     if protocol is None or not wanted:

@@ -15,14 +15,14 @@ from typing import Any
 
 _SIGNALS = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 _REPEAT = 10.0  # seconds in which later signals are ignored: timeout(1) sends two at once
-_REPEAT_OF_KEY = 0.5  # the same for Ctrl-C: the terminal sends one, and the parent passes one on
+_REPEAT_OF_KEY = 0.5  # the same for Ctrl-C: the terminal and the parent both send it
 
 
 class Ended(KeyboardInterrupt):
     """The process received a signal that asks it to end.
 
-    This is a KeyboardInterrupt, so code that lets one pass, such as the loop around a model, lets
-    this pass too.
+    This is a KeyboardInterrupt, so code that does not catch KeyboardInterrupt, such as the loop
+    around a model, does not catch it.
 
     Attributes:
         name: the name of the signal.
@@ -44,8 +44,8 @@ def stop_signals_raised(*, restored: bool = True) -> Iterator[None]:
     A signal that is ignored (nohup) or already has a handler keeps its behaviour.
 
     Args:
-        restored: the signals behave as before when the block ends. A process that ends then must
-            not: a signal that is sent twice would interrupt its end.
+        restored: whether the signals get their old handlers when the block ends. It is False for a
+            process that ends then, because a signal that is sent twice would interrupt its end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

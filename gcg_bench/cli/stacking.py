@@ -1,4 +1,4 @@
-"""Combines options into one decorator; options of kinds that occur often."""
+"""Combines options into one decorator; creates options of frequent kinds."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ def stacked(*decorators: Decorator) -> Callable[[Command], Command]:
 
 
 def whole_number(name: str, help_text: str) -> Decorator:
-    """An option `--NAME N` that takes a whole number from 1; None where it is not given."""
+    """An option `--NAME N` that takes a whole number from 1; None when it is not given."""
     kind = click.IntRange(min=1)
     return click.option(name, type=kind, default=None, metavar="N", help=help_text)
 

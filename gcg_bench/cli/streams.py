@@ -1,9 +1,9 @@
 """The command's own stdout and stderr, which the code of a model cannot reach.
 
 When a command starts, the real stdout moves to a private descriptor, and descriptor 1 becomes
-stderr. What a model, a metric or a library prints on descriptor 1 or on `sys.stdout` therefore
-appears on stderr, and what it does to them (close, replace, detach) does not reach the results. The
-results go to the private descriptor, and every byte and the closing of it are checked.
+stderr. Text that a model, a metric or a library prints on descriptor 1 or on `sys.stdout` therefore
+appears on stderr. If it closes, replaces or detaches these streams, the results are not affected.
+The results go to the private descriptor; every write and the final close are checked.
 """
 
 import io
@@ -31,12 +31,13 @@ class StdoutFailed(EnvironmentProblem):
 
 
 class _Sink(io.RawIOBase):
-    """A descriptor to which whatever is written is written whole.
+    """A descriptor to which every piece is written completely.
 
     Args:
-        descriptor: where the bytes go; None for a stream that was closed when the command started.
-        strict: a failure raises StdoutFailed; otherwise it is ignored. After a failure nothing more
-            is written.
+        descriptor: the target of the bytes; None for a stream that was closed when the command
+            started.
+        strict: whether a failure raises StdoutFailed; otherwise it is ignored. After a failure,
+            nothing more is written.
     """
 
     def __init__(self, descriptor: int | None, *, strict: bool) -> None:
@@ -97,10 +98,10 @@ class _Streams:
     """The streams of a command.
 
     Attributes:
-        out: for results.
-        err: for messages.
+        out: the stream for results.
+        err: the stream for messages.
         lent: the `sys.stdout` of foreign code.
-        results: what `finish` closes.
+        results: the sink that `finish` closes.
     """
 
     out: TextIO
@@ -129,7 +130,7 @@ def path_of_out(usual: Path) -> Path:
 
 
 def lend() -> None:
-    """Gives foreign code a `sys.stdout` that leads to stderr; called before a command works."""
+    """Sets a `sys.stdout` for foreign code that writes to stderr; called before a command works."""
     if _streams is not None:
         sys.stdout = _streams.lent
 
@@ -143,14 +144,15 @@ def finish() -> None:
 
 @contextmanager
 def own_streams(*, restored: bool) -> Iterator[None]:
-    """Keeps stdout and stderr of the process for the command, as the module says.
+    """Reserves stdout of the process for the command, as the module's docstring describes.
 
     In the block `sys.stdout` is the stream for results until `lend` is called, so that --help and
     --version are checked too.
 
     Args:
-        restored: the streams and descriptor 1 are as before when the block ends. A process that
-            ends then must not: what foreign code left in a buffer would go to the real stdout.
+        restored: whether the old streams and descriptor 1 are restored when the block ends. It is
+            False for a process that ends then, because text that foreign code left in a buffer
+            would go to the real stdout.
     """
     global _streams  # noqa: PLW0603 - a process has one stdout
     before = _streams, sys.stdout, sys.stderr
@@ -186,7 +188,7 @@ def _of_descriptors() -> _Streams:
     messages = _Sink(None if sys.stderr is None else _private(2), strict=False)
     lent = sys.stdout
     if isinstance(lent, io.TextIOWrapper):
-        # while it is the file that it was opened on: a stream that can seek is not like a pipe
+        # True while it is the file that it was opened on: a stream that can seek is not like a pipe
         lent.reconfigure(errors="backslashreplace", line_buffering=True)
     os.dup2(2, 1)
     out, err = _text(results, encodings[0]), _text(messages, encodings[1])
@@ -198,7 +200,7 @@ def _of_descriptors() -> _Streams:
 
 
 def _text(sink: _Sink, encoding: str) -> TextIO:
-    """A text stream that passes on each piece at once, and escapes what its encoding lacks."""
+    """A text stream that writes each piece at once, and escapes characters outside its encoding."""
     return io.TextIOWrapper(
         cast(IO[bytes], sink), encoding=encoding, errors="backslashreplace", write_through=True
     )
@@ -213,7 +215,7 @@ def _number(stream: Any) -> int | None:
 
 
 def _private(number: int) -> int:
-    """A copy of a descriptor with a high number, which programs that are started do not inherit."""
+    """A copy of a descriptor with a high number; child programs do not inherit it."""
     try:
         import fcntl
 

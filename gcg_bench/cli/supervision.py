@@ -1,9 +1,9 @@
-"""A second process that sees how a command ends, because a model can end its process at any time.
+"""A parent process that checks how a command ends, because a model can end its process at any time.
 
 `os._exit(0)` and native code end a process with any exit code and without a result. So a command
-works in a child process. The parent waits, passes signals on, and believes an exit code only when
-the child has reported it; the child reports after the last byte of the result is written. The child
-is forked before anything heavy is imported, which takes some milliseconds.
+works in a child process. The parent waits, passes signals on, and accepts an exit code only when
+the child has reported it. The child reports after the last byte of the result is written. The fork
+happens before heavy imports and takes some milliseconds.
 """
 
 import os
@@ -30,9 +30,9 @@ _leaving: object = None  # the latest call of `leave`; None while a command work
 
 
 def supervise() -> None:
-    """Forks; returns in the child. The parent stays here and ends as the child reports.
+    """Forks and returns in the child. The parent waits here and ends with the reported exit code.
 
-    Where a child cannot be tied to its parent (outside Linux), there is no second process.
+    Outside Linux, where a child cannot be made to end with its parent, there is no second process.
     """
     global _report, _leaving  # noqa: PLW0603 - a process has one parent
     _leaving = None
@@ -63,7 +63,7 @@ def supervise() -> None:
 
 
 def report(code: int) -> None:
-    """Tells the parent with which exit code the command ends."""
+    """Reports the exit code of the command to the parent."""
     if _report is not None:
         with suppress(OSError):  # the model has closed it: the parent then knows no code
             os.write(_report, f"{os.getpid()} {code}\n".encode())
@@ -72,7 +72,7 @@ def report(code: int) -> None:
 def leave(code: int) -> NoReturn:
     """Ends the command with its exit code: reports it, and lets threads end for some seconds."""
     report(code)
-    for name in _STOPPING:  # it stops already; a signal that is sent twice must not be an error
+    for name in _STOPPING:  # it stops already: a signal that is sent twice is no error
         with suppress(AttributeError, ValueError):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     global _leaving  # noqa: PLW0603 - a process ends once
@@ -88,7 +88,7 @@ def leave(code: int) -> NoReturn:
                 )
             _end_now(code)
 
-    start_new_thread(end, ())  # which needs less of the interpreter than a Thread
+    start_new_thread(end, ())  # this needs less of the interpreter than a Thread
     raise SystemExit(code)  # a model may have replaced sys.exit
 
 
@@ -104,8 +104,8 @@ def _passing_to(child: int) -> "signal._HANDLER":
 def _reported(reading: int, child: int) -> int | None:
     """The exit code that the child itself reported; None when it did not.
 
-    Processes that a model forked may have the descriptor too and be alive, so nothing is waited
-    for, and their reports do not count.
+    Processes that a model forked may also have the descriptor and still run. So this function does
+    not wait, and their reports do not count.
     """
     os.set_blocking(reading, False)
     data = b""
@@ -117,7 +117,7 @@ def _reported(reading: int, child: int) -> int | None:
 
 
 def _end_as(status: int, reported: int | None) -> NoReturn:
-    """Ends this process as the child did, or with exit code 2 when the child ended by itself.
+    """Ends this process like the child, or with exit code 2 when the child reported no exit code.
 
     Args:
         status: the child's exit code, or minus the number of the signal that killed it.

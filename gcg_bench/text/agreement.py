@@ -1,8 +1,8 @@
 """Phrase agreement: whether a predicted noun phrase names what a reference phrase names.
 
-The nouns are compared by WordNet (`gcg_bench.text.noun_agreement`), and what the phrases say of the
-thing by word lists (`gcg_bench.text.attribute_agreement`). Both are deterministic and load no
-model. Only nouns that neither knows are compared by the similarity of their vectors.
+The nouns are compared by WordNet (`gcg_bench.text.noun_agreement`), the attributes by word lists
+(`gcg_bench.text.attribute_agreement`). Both are deterministic and load no model. Only nouns that
+are in neither are compared by the similarity of their vectors.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,13 +21,13 @@ from gcg_bench.text.noun_phrases import NounPhrase, read
 from gcg_bench.types import FloatArray
 
 INSTRUMENT = "wordnet-1"
-"""Name and version of the rules, in signatures; the version rises with every change of a number."""
+"""Name and version of the rules, in signatures; every change of a number increases the version."""
 
 NOUN_THRESHOLD = 0.5
 """Two phrases name the same thing when their noun agreement is at least this."""
 
 SIMILARITY_THRESHOLD = 0.6
-"""The smallest similarity of nouns of which one is unknown that makes them the same thing."""
+"""Two nouns, one of them unknown, are the same thing when their similarity is at least this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class PhraseAgreement:
         noun: agreement of the nouns, in [0, 1]; see `gcg_bench.text.noun_agreement.STEPS`.
         attributes: agreement of the attributes, in [0, 1]; 1 when neither side states any.
         agreement: noun x (1 + attributes) / 2.
-        reason: why, in words.
+        reason: an explanation in words.
     """
 
     noun: float
@@ -53,9 +53,10 @@ class Unknown:
     Nothing is embedded before the first unknown noun.
 
     Args:
-        vectors: gives the vectors of texts, shape (n, d), e.g. `Encoder.vectors`.
+        vectors: returns the vectors of texts, shape (n, d), e.g. `Encoder.vectors`.
         encoder: the digest of the encoder; without it, tables with unknown nouns are not stored.
-        quick: gives vectors in single precision, which are enough where nouns are not similar.
+        quick: returns vectors in single precision, which are exact enough when nouns are not
+            similar.
 
     Attributes:
         encoder: as above.
@@ -80,7 +81,7 @@ class Unknown:
     def similarity(self, reference: str, prediction: str) -> float:
         """The cosine of two nouns, in [0, 1]; 0 when a vector is 0.
 
-        Below the threshold it may be that of quick vectors.
+        A value below the threshold may come from quick vectors.
         """
         self.asked = True
         quick = self._quick.cosine(reference, prediction)
@@ -124,8 +125,8 @@ def phrase_agreement(
     Args:
         reference: an English noun phrase.
         prediction: an English noun phrase.
-        unknown: compares nouns that WordNet does not know; without it they agree when they are
-            written alike.
+        unknown: compares nouns that WordNet does not know; without it, they agree when their
+            spelling is equal.
     """
     left, right = read(reference), read(prediction)
     if not left.nouns or not right.nouns:
@@ -145,7 +146,7 @@ def _noun(left: NounPhrase, right: NounPhrase, unknown: Unknown | None) -> tuple
     """The agreement of the nouns, and the reason in words."""
     found = relation(left, right)
     names = " ".join(left.nouns), " ".join(right.nouns)
-    # the encoder reads no other script, and all its words would be alike
+    # the encoder knows no other script: all such words would be similar
     if found.step != "unknown" or unknown is None or not "".join(names).isascii():
         return STEPS[found.step], found.reason
     similarity = unknown.similarity(*names)
@@ -156,7 +157,7 @@ def _noun(left: NounPhrase, right: NounPhrase, unknown: Unknown | None) -> tuple
 def noun_agreements(
     pairs: Sequence[tuple[str, str]], *, unknown: Unknown | None = None
 ) -> list[float]:
-    """The agreement of the nouns of pairs of phrases; 0 where one of them has no words.
+    """The agreement of the nouns of pairs of phrases; 0 when a phrase has no words.
 
     Each distinct phrase is read once, and each distinct pair of nouns is compared once.
 
@@ -180,7 +181,7 @@ def agreement_tables(
 ) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
     """The tables of noun, attributes and agreement for many images, each of shape (R, P).
 
-    A value is NaN where one of the phrases has no words. Each distinct pair of nouns and each
+    A value is NaN when one of the phrases has no words. Each distinct pair of nouns and each
     distinct pair of attributes is compared once.
 
     Args:
@@ -191,7 +192,7 @@ def agreement_tables(
     values = stored_tables.load(key, images) if key else None
     if values is None:
         values, asked = _computed(images, unknown)
-        # without a name of the encoder, nobody could tell its tables from those of another one
+        # without a name of the encoder, its tables could be confused with those of another encoder
         if key and not (asked and unknown and not unknown.encoder):
             stored_tables.store(key, values)
     return [(noun, attribute, noun * (1.0 + attribute) / 2.0) for noun, attribute in values]
@@ -218,7 +219,7 @@ def _computed(
     return tables, unknown is not None and unknown.asked
 
 
-_NOTHING = -1  # instead of the number of a noun or of attributes, when there are no words
+_NOTHING = -1  # the number of a noun or of attributes when there are no words
 
 
 class _Reader:

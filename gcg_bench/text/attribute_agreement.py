@@ -1,4 +1,4 @@
-"""Agreement of what two phrases say of a thing."""
+"""Agreement of the attributes in two phrases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from gcg_bench.text.word_kinds import basic, is_clothing
 from gcg_bench.text.wordnet import wordnet
 
 MISSING = 0.5
-"""The credit of an attribute that one side leaves out; one that both state has 1."""
+"""The credit of an attribute that only one side states; an attribute of both sides has 1."""
 
 CONTRADICTION = 0.5
-"""The factor when an attribute is contradicted, which itself has no credit."""
+"""The factor when attributes contradict each other; such attributes have no credit."""
 
 _SAME, _CONFLICT = 1, 2
 
@@ -24,9 +24,9 @@ class Comparison:
     """The attributes of two phrases, compared.
 
     Attributes:
-        matched: how many both state.
+        matched: the number of attributes that both state.
         conflicts: pairs of attributes that contradict each other.
-        missing: attributes that one side states alone.
+        missing: attributes that only one side states.
     """
 
     matched: int
@@ -58,7 +58,7 @@ def compare(reference: Sequence[Attribute], prediction: Sequence[Attribute]) -> 
 
 
 def number(item: Attribute) -> int:
-    """The number of an attribute in this process; equal attributes have one number."""
+    """The number of an attribute in this process; equal attributes have the same number."""
     found = _NUMBERS.get(item)
     if found is None:
         found = _NUMBERS[item] = len(_ITEMS)
@@ -67,7 +67,7 @@ def number(item: Attribute) -> int:
 
 
 def numbers(items: Sequence[Attribute]) -> list[int]:
-    """The numbers of attributes, in an order that does not depend on theirs."""
+    """The numbers of attributes; the order of the attributes does not change the result."""
     return [number(item) for item in sorted(items)]
 
 
@@ -88,7 +88,7 @@ def _value(matched: int, conflicts: int, missing: int) -> float:
 
 
 class _Row(dict[int, int]):
-    """Number of another attribute -> its status with one attribute, found when first needed."""
+    """Number of another attribute -> its status with this attribute, computed when first needed."""
 
     def __init__(self, own: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ _STATUS = _Rows()
 def _matching(
     reference: Sequence[int], prediction: Sequence[int]
 ) -> tuple[int, list[tuple[int, int]], list[int]]:
-    """How many agree, the pairs that contradict each other, and those on one side only."""
+    """How many attributes agree, the pairs that contradict, and the attributes of one side only."""
     equal = set(reference) & set(prediction)
     waiting = [item for item in prediction if item not in equal]
     unmatched = []
@@ -158,7 +158,7 @@ def _status(one: Attribute, other: Attribute) -> int:
 
 @cache
 def _same_owner(one: str, other: str) -> bool:
-    """Whether what two attributes are said of is the same: `in red` is of any clothing."""
+    """Whether two attributes describe the same thing or detail: `in red` describes any clothing."""
     if PERHAPS in (one[-1:], other[-1:]):
         return not _owners(one).isdisjoint(_owners(other))
     if one == other or not (one and other):

@@ -1,4 +1,4 @@
-"""Words for colours, numbers, sizes, materials, sides, patterns and states, and what excludes what.
+"""Words for colours, numbers, sizes, materials, sides, patterns and states; which exclude others.
 
 A word stands for values of one kind or several. Two words of one kind agree when the values of one
 contain those of the other (`maroon` is a red), and contradict each other otherwise. The words are
@@ -39,11 +39,11 @@ PATTERN_NOUNS: Mapping[str, str] = {
     if line.startswith(_HAS)
     for noun, _, pattern in [line.removeprefix(_HAS).partition(": ")]
 }
-"""Noun -> the word for a thing that has it: a shirt with stripes is striped."""
+"""Noun of a detail -> the word for a thing with this detail: a shirt with stripes is striped."""
 
 
 def agree(one: Values, other: Values) -> bool:
-    """Whether two words can be said of one thing because they mean the same, or one is narrower."""
+    """Whether two words can describe one thing: they mean the same, or one is narrower."""
     return any(
         kind in other and (one[kind] <= other[kind] or other[kind] <= one[kind]) for kind in one
     )

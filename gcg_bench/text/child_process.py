@@ -1,7 +1,7 @@
-"""Child processes that end when this process ends, in whatever way it ends.
+"""Child processes that always end when this process ends.
 
 A process that is killed cannot end its children. A Java program whose parent is dead keeps its
-memory until it has done its work. Linux can send a child a signal when its parent dies; on other
+memory until it has done its work. Linux can send a child a signal when its parent ends; on other
 systems the child ends when it notices that its input is closed.
 """
 
@@ -32,9 +32,9 @@ except OSError as error:
 
 
 def tied_command(command: Sequence[str]) -> list[str]:
-    """A command that starts another one, which the system then ends together with this process.
+    """A command that starts another command; the system ends both together with this process.
 
-    Outside Linux it is the command itself.
+    Outside Linux, the result is the command itself.
 
     Args:
         command: the path of a program, then its arguments.
@@ -54,8 +54,8 @@ def _environment() -> dict[str, str]:
 class Programs:
     """Programs that threads wait for; a context manager that kills them when its block ends.
 
-    A thread that waits for a program gets no interrupt. Without this, an interrupt of the main
-    thread would have to wait until the programs end.
+    A thread that waits for a program gets no interrupt. Without this class, an interrupt of the
+    main thread would wait until the programs end.
     """
 
     def __init__(self) -> None:
@@ -83,8 +83,8 @@ class Programs:
             timeout: seconds until it is killed.
 
         Raises:
-            OSError: it cannot be started, or the block has ended.
-            subprocess.TimeoutExpired: it reached the timeout.
+            OSError: the program cannot be started, or the block has ended.
+                subprocess.TimeoutExpired: the program reached the timeout.
         """
         pipe = subprocess.PIPE
         with self._lock:
@@ -98,7 +98,7 @@ class Programs:
             try:
                 output, errors = program.communicate(text, timeout=timeout)
             finally:
-                program.kill()  # does nothing when it has ended
+                program.kill()  # does nothing when the program has ended
                 with self._lock:
                     self._running.discard(program)
         return subprocess.CompletedProcess(command, program.returncode, output, errors)

@@ -5,10 +5,10 @@ pools in the same way. Each distinct string is embedded once and cached on disk,
 same phrases again loads no model.
 
 The rounding of a matrix product depends on its shape and on the processor. So there are two kinds
-of vectors. `vectors` are computed in double precision, every string alone; where similarities enter
-a score (gPQ, SQ), its first twelve digits are equal on all machines. `quick_vectors` are computed
-in single precision in batches, at more than ten times the speed. They decide whether a similarity
-reaches a threshold, where it is not within `MARGIN` of it.
+of vectors. `vectors` are computed in double precision, each string alone; a score that contains
+similarities (gPQ, SQ) then has the same first twelve digits on all machines. `quick_vectors` are
+computed in single precision in batches, at more than ten times the speed. They decide whether a
+similarity reaches a threshold, unless the similarity is within `MARGIN` of the threshold.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +29,10 @@ from gcg_bench.files.transformers_log import quiet_transformers
 from gcg_bench.types import FloatArray
 
 MARGIN = 2e-5
-"""Quick vectors give similarities that are nearer than this to those of exact ones.
+"""The largest difference between a similarity from quick vectors and from exact vectors.
 
-Measured: 3e-7 at most over 2,000 phrases. `Encoder.quick_vectors` checks its machine: the distance
-of a quick vector from the exact one is at most 5e-6, and so is a similarity off by at most 1e-5.
+Measured over 2,000 phrases: at most 3e-7. `Encoder.quick_vectors` checks the machine: the distance
+of a quick vector from the exact one is at most 5e-6, so the error of a similarity is at most 1e-5.
 """
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -55,7 +55,7 @@ class Encoder:
         name: its name in signatures.
         digest: sha256 of the weights file, hexadecimal.
         folder: the folder with weights, configuration and tokenizer.
-        device: where new strings are embedded; it must support double precision.
+        device: the device that embeds new strings; it must support double precision.
     """
 
     name: str
@@ -67,8 +67,8 @@ class Encoder:
         """The vectors of texts in double precision, in order, shape (n, d).
 
         Raises:
-            BadData: the folder does not contain a model that can be loaded, or not the weights that
-                the digest names.
+            BadData: the folder contains no model that can be loaded, or its weights do not have the
+                digest.
             EnvironmentProblem: texts are not in the cache, and torch or transformers is missing.
         """
         return self._stored(texts, "<f8")
@@ -76,8 +76,8 @@ class Encoder:
     def quick_vectors(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of texts in single precision, in order, shape (n, d).
 
-        They depend on the other texts by about 1e-6 of their length. On a machine whose single
-        precision is less exact than that, they are those of `vectors`.
+        A vector depends on the other texts by about 1e-6 of its length. On a machine with less
+        exact single precision, the result is that of `vectors`.
 
         Raises:
             BadData, EnvironmentProblem: as `vectors`.
@@ -200,7 +200,7 @@ class Encoder:
 
 
 def weights_of(folder: Path) -> Path:
-    """The file of a folder's weights; the last of the possible ones where there is none."""
+    """The weights file of a folder; if there is none, the last possible name."""
     files = [folder / name for name in WEIGHTS]
     return next((file for file in files if file.is_file()), files[-1])
 
@@ -217,14 +217,14 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _is_exact(single: Vector, double: Vector) -> bool:
-    """Whether vectors in single precision are near enough to those in double precision."""
+    """Whether vectors in single precision are close enough to those in double precision."""
     ours, theirs = (v.astype(np.float64) / (np.linalg.norm(v) or 1.0) for v in (single, double))
     return bool(np.linalg.norm(ours - theirs) <= _OFF)
 
 
 @contextmanager
 def _in_double(model: Any) -> Iterator[None]:
-    """A model computes in double precision until the block ends.
+    """Makes a model compute in double precision until the block ends.
 
     Each of its modules gets its weights in double precision only while it computes, so that the
     memory holds the weights once.

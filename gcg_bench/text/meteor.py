@@ -1,7 +1,7 @@
 """METEOR 1.5 in Java: the counts of matches of captions with their references, cached on disk.
 
 A call starts one or two programs, each with a paraphrase table of the entries that its captions can
-use (`gcg_bench.text.paraphrases`). The counts of a segment depend on nothing but its captions.
+use (`gcg_bench.text.paraphrases`). The counts of a segment depend only on its captions.
 """
 
 import gzip
@@ -26,7 +26,7 @@ METEOR_NUMBERS = 23
 
 _METEOR, _PARAPHRASES = "meteor-1.5.jar", "paraphrase-en.gz"
 _QUICK_START = "-XX:TieredStopAtLevel=1"  # the slow compiler takes longer than it saves
-_VERSION = "1"  # changes when the same captions could give other numbers
+_VERSION = "1"  # change this when the same captions could give other numbers
 _SHARD_FROM = 600  # with fewer segments, starting a second METEOR takes longer than it saves
 
 
@@ -34,9 +34,9 @@ _one_program: list[bool] = []  # not empty after `leave_cores`
 
 
 def leave_cores() -> None:
-    """From now on this process starts one program at a time: others need the other cores.
+    """Makes this process start only one program at a time, because others need the other cores.
 
-    A second program takes about 2 seconds of a processor to start.
+    The start of a second program takes about 2 seconds of CPU time.
     """
     _one_program[:] = [True]
 
@@ -62,10 +62,10 @@ def meteor_statistics(pairs: Sequence[tuple[Sequence[str], str]]) -> FloatArray:
 
 @contextmanager
 def computed_beside(pairs: Sequence[tuple[Sequence[str], str]]) -> Iterator[None]:
-    """Computes the statistics of segments while the block runs; then the cache has them.
+    """Computes the statistics of segments while the block runs, and stores them in the cache.
 
-    The block's end waits for them, and an error of the block ends the programs. What goes wrong
-    beside the block is not raised: `meteor_statistics` meets it again.
+    The end of the block waits for the statistics; an error in the block ends the programs. An error
+    of the programs is not raised here, because `meteor_statistics` will raise it again.
 
     Args:
         pairs: as in `meteor_statistics`.
@@ -79,7 +79,7 @@ def computed_beside(pairs: Sequence[tuple[Sequence[str], str]]) -> Iterator[None
 
 
 _latest: dict[bytes, bytes] = {}
-"""What was computed last, by key: a cache that cannot be written does not double the work."""
+"""The last computed values, by key; used when the cache on disk cannot be written."""
 
 
 def _entries(lines: Sequence[str], programs: Programs) -> dict[str, bytes]:
@@ -114,7 +114,7 @@ def _statistics(lines: Sequence[str], programs: Programs) -> FloatArray:
 
 
 def meteor_arguments(table: Path) -> tuple[str, ...]:
-    """The arguments for Java with which METEOR answers a line `SCORE ||| ...` with numbers.
+    """The arguments of Java that make METEOR answer a line `SCORE ||| ...` with numbers.
 
     Args:
         table: the paraphrase table.

@@ -42,7 +42,7 @@ def known(name: str) -> bool:
 
 @cache
 def known_names(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The known names for words in a row, joined by an underscore, a hyphen or not at all.
+    """The known names for consecutive words, joined by an underscore, a hyphen or nothing.
 
     The last word can be a plural. When no name is known, the words joined by an underscore.
     """

@@ -1,10 +1,10 @@
-"""N-grams of captions as keys, and in how many images' references each of them is.
+"""N-grams of captions as keys, and the number of images whose references contain each.
 
-A key is a hash of 64 bits: that of a word is the beginning of its BLAKE2b, that of an n-gram mixes
-those of its words in their order. Keys, unlike numbers in the order of appearance, are the same
-wherever an n-gram is found, so parts of a split can be counted apart and joined. Two n-grams of one
-length have one key with probability D^2 / 2^65 over D distinct ones: 3e-6 for ten million. They
-would then share their number of images; whatever is computed stays the same for every division.
+A key is a hash of 64 bits. The key of a word is the beginning of its BLAKE2b hash; the key of an
+n-gram mixes the keys of its words in their order. An n-gram has the same key in every part of a
+split, so parts can be counted separately and then joined. Among D distinct n-grams of one length,
+the probability that two share a key is D^2 / 2^65: 3e-6 for ten million. Such n-grams would share
+their number of images; the results would still not depend on the division into parts.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,10 +31,10 @@ class Documents:
     """Document frequencies of the n-grams of references.
 
     Attributes:
-        images: how many images were counted.
+        images: the number of images.
         references: the references of the first image; empty without images.
         alike: whether all images have the same references.
-        counted: for each length from 1, the n-grams and the number of images that have each.
+        counted: for each length from 1, the n-grams and the number of images with each.
     """
 
     images: int
@@ -74,11 +74,11 @@ class Documents:
         return cls(images, first, alike, tuple(table.joined() for table in tables))
 
     def weights(self, length: int, keys: Keys) -> FloatArray:
-        """The logarithm of images over images with the n-gram, shape (k,).
+        """The logarithm of (number of images / number of images with the n-gram), shape (k,).
 
         Args:
             length: position of the length, 0 for single words.
-            keys: k distinct n-grams in ascending order; one that no reference has counts as if one
+            keys: k distinct n-grams in ascending order; an n-gram of no reference counts as if one
                 image had it.
         """
         known, counts = self.counted[length]
@@ -92,19 +92,19 @@ class Documents:
 
 
 class _Joining:
-    """Joins tables of counts; each is copied a logarithmic number of times."""
+    """Joins n tables of counts; each is copied O(log n) times."""
 
     def __init__(self) -> None:
         self._tables: list[Counted] = []
 
     def add(self, counted: Counted) -> None:
-        """Adds a table; two of about one size become one."""
+        """Adds a table; two tables of about the same size are joined."""
         self._tables.append(counted)
         while len(self._tables) > 1 and len(self._tables[-2][0]) <= 2 * len(self._tables[-1][0]):
             self._tables.append(_sum(self._tables.pop(-2), self._tables.pop()))
 
     def joined(self) -> Counted:
-        """The table of all; empty without any."""
+        """The table of all counts; empty without tables."""
         while len(self._tables) > 1:
             self._tables.append(_sum(self._tables.pop(-2), self._tables.pop()))
         nothing = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
@@ -112,7 +112,7 @@ class _Joining:
 
 
 def _sum(first: Counted, second: Counted) -> Counted:
-    """The counts of both tables; counts of one key are added."""
+    """The counts of both tables; counts of the same key are added."""
     keys = np.concatenate([first[0], second[0]])
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
@@ -124,7 +124,7 @@ def _sum(first: Counted, second: Counted) -> Counted:
 
 
 def word_keys(texts: Sequence[str]) -> tuple[Keys, IntArray]:
-    """The keys of all words of all texts, which white space separates, and the text of each."""
+    """The keys of all words, which white space separates, and the text of each word."""
     split = [text.split() for text in texts]
     known: dict[str, int] = {}
     for word in chain.from_iterable(split):
@@ -155,7 +155,7 @@ def ngram_keys(words: Keys, text: IntArray, n: int) -> Iterator[tuple[Keys, IntA
 
 
 def _mixed(keys: Keys) -> Keys:
-    """Other numbers, one for each, that have every bit of the numbers in every bit."""
+    """Replaces each number by another, in which every bit depends on every bit of the number."""
     mixed = keys + np.uint64(_STEP)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(_FIRST)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(_SECOND)

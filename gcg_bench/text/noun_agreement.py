@@ -1,4 +1,4 @@
-"""Agreement of two nouns by WordNet: the same, the broader or the narrower word, or another."""
+"""Agreement of two nouns by WordNet: the same word, a broader or narrower word, or another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _NOT_ABOVE = {
     for names, _, above in [line.partition(": ")]
     for name in names.split(", ")
 }
-"""Name -> names that are not above it, although WordNet says so."""
+"""Name -> names that do not count as broader, although WordNet has them above it."""
 
 _SHORTEST = 3  # letters of each part of a closed compound such as sailboat
 
@@ -50,7 +50,7 @@ class NounRelation:
 
     Attributes:
         step: `general` when the prediction is the broader word, `specific` when it is narrower.
-        reason: in words.
+        reason: an explanation in words.
     """
 
     step: Step
@@ -129,10 +129,10 @@ def _senses(name: str) -> frozenset[str]:
 
 
 def _is_compound_of(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether the left noun is a compound of two nouns of which the last is the right one.
+    """Whether the left noun is a compound of two nouns whose last part is the right noun.
 
-    A compound of a noun for an animal or a person counts only when it is one, too: a hot dog is
-    not a dog, and a teddy bear is not a bear.
+    If the right noun is an animal or a person, the compound must also be one: a hot dog is not a
+    dog, and a teddy bear is not a bear.
     """
     nouns = wordnet()
     for name in left:
@@ -149,7 +149,7 @@ def _is_compound_of(left: Sequence[str], right: Sequence[str]) -> bool:
 
 @cache
 def _above(name: str) -> frozenset[str]:
-    """The meanings and names above a noun that say something."""
+    """The informative meanings and names above a noun."""
     nouns = wordnet()
     senses = _senses(name) | nouns.further_senses(name)
     found = {a for sense in senses for a in nouns.ancestors(sense)} - _NO_NEWS
@@ -160,7 +160,7 @@ def _above(name: str) -> frozenset[str]:
 
 @cache
 def _is_above(name: str, other: str) -> bool:
-    """Whether `other` is above `name`, where each also stands for the first of its synonyms."""
+    """Whether `other` is above `name`; each name also represents the first of its synonyms."""
     if any(other in above and _is_or_is_below(name, n) for n, above in _NOT_ABOVE.items()):
         return False
     targets = {t for o in (other, *SYNONYMS.get(other, ())) for t in (*_senses(o), o)}
@@ -174,7 +174,7 @@ def _is_or_is_below(name: str, other: str) -> bool:
 
 
 def _is_closed_compound(name: str, other: str) -> bool:
-    """Whether a thing that people make is named by another noun and `other`: sailboat, handbag."""
+    """Whether an artifact has a name of another noun and `other`: sailboat, handbag."""
     first = name.removesuffix(other)
     if first == name or min(len(first), len(other)) < _SHORTEST:
         return False
@@ -187,7 +187,7 @@ def _is_closed_compound(name: str, other: str) -> bool:
 
 
 def _difference(left: Sequence[str], right: Sequence[str]) -> str:
-    """Why two nouns are different things, in words."""
+    """An explanation why two nouns are different things."""
     nouns = wordnet()
     parents = [
         {parent for name in side for sense in _senses(name) for parent in nouns.hypernyms(sense)}

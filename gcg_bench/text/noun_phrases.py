@@ -1,10 +1,10 @@
-"""Noun phrases: the noun that names the thing, and what is said of it.
+"""Reads noun phrases: the noun that names the thing, and its attributes.
 
 There is no parser. A phrase is read from the left: articles, modifiers and the noun up to the first
-word that cannot belong to them (a preposition, a pronoun, a participle after the noun). What comes
-later is an attribute when it is clothing, a body detail or a part (after *with*, *in*, *wearing*,
-*covered in*), a side (*on the left*) or a material (*made of*); relations to other things are left
-out, as are possessors.
+word that cannot belong to them (a preposition, a pronoun, a participle after the noun). Later words
+are attributes when they are clothing, a body detail or a part (after *with*, *in*, *wearing*,
+*covered in*), a side (*on the left*) or a material (*made of*). Relations to other things and
+possessors are ignored.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,10 @@ class NounPhrase:
     """A noun phrase in parts.
 
     Attributes:
-        nouns: the words of the noun's name, the last of which is its head; empty when there are no
-            words.
-        group: the noun that counts or shapes it, e.g. `crowd` in `a crowd of people`.
-        attributes: (what it is said of, word); the first is empty when it is said of the thing.
-        others: the nouns that are joined to it by `and`.
+        nouns: the words of the noun's name; the last is the head. Empty without words.
+        group: the noun for a group or shape of the thing, e.g. `crowd` in `a crowd of people`.
+        attributes: (owner, word) pairs, see `Attribute`; the owner is empty for the thing itself.
+        others: the nouns that `and` joins to the noun.
     """
 
     nouns: tuple[str, ...]
@@ -81,7 +80,7 @@ def _read(words: Sequence[str], joined: Joined) -> NounPhrase:
 
 
 def _plural_counts(nouns: Sequence[str]) -> bool:
-    """Whether a pair of these is two things: not so for jeans and scissors, which are one."""
+    """Whether a pair of these is two things; a pair of jeans or scissors is one thing."""
     return noun_forms(nouns[-1])[0] + "s" == nouns[-1] and nouns[-1] not in listed("pairs")
 
 
@@ -95,7 +94,7 @@ def _without_possessors(words: Sequence[str]) -> list[str]:
     while POSSESSIVE in kept:
         position = kept.index(POSSESSIVE)
         start = max((k + 1 for k, w in enumerate(kept[:position]) if w in _PREPOSITIONS), default=0)
-        # an ending with nothing after it belongs to a plural
+        # an ending without a following word belongs to a plural
         end = position + 1
         kept = kept[:position] if end == len(kept) else [*kept[:start], *kept[end:]]
     return kept
@@ -122,13 +121,13 @@ _SKIPPED = Role.ARTICLE | Role.PREPOSITION | Role.CLAUSE | Role.ADVERB
 
 
 def _ends_noun(word: str, does: int, following: str, core: Sequence[str]) -> bool:
-    """Whether the noun stands before this word.
+    """Whether the noun phrase ends before this word.
 
     Args:
         word: the word.
-        does: its roles, at least one.
-        following: the next word, or nothing.
-        core: the words before it, at least one.
+        does: the roles of the word, at least one.
+        following: the next word, or an empty text.
+        core: the words before the word, at least one.
     """
     if does & Role.PREPOSITION:
         return True
@@ -168,16 +167,16 @@ def _modifiers(core: Sequence[str], joined: Joined) -> tuple[list[Attribute], tu
 def _of_detail(
     pending: Sequence[str], last: str, owner: str, joined: Joined
 ) -> tuple[list[Attribute], list[str]]:
-    """The attributes of a detail before the noun, and the words that are left for the thing.
+    """The attributes of a detail before the noun, and the words that describe the thing.
 
-    With a hyphen, the words that it joins are said of the detail and the others of the thing.
-    Without one, a size, an age or a number is said of the thing, and the other words are said of a
-    part of the body or clothing, and perhaps of a pattern, which is why the order of adjectives
-    does not matter.
+    With a hyphen, the words that it joins describe the detail, and the others the thing. Without a
+    hyphen, a size, an age or a number describes the thing. Other words describe a part of the body
+    or clothing; before a pattern they may describe the pattern or the thing, so the order of
+    adjectives does not matter.
 
     Args:
-        pending: the words before.
-        last: the word that a hyphen would join to them.
+        pending: the words before the detail.
+        last: the word that a hyphen would join to these words.
         owner: the noun of the detail.
         joined: the pairs of words that a hyphen joins.
     """
@@ -202,7 +201,7 @@ def _of_the_whole(word: str) -> bool:
 
 
 def _name_start(core: Sequence[str]) -> int:
-    """Where the name of the thing begins: the longest name that is known, or the last word."""
+    """The position where the thing's name begins: the longest known name, or the last word."""
     for start in range(max(0, len(core) - _LONGEST_NAME), len(core) - 1):
         first = core[start]
         if is_name(" ".join(core[start:]), curated=modifies(first) and first in ATTRIBUTE_WORDS):
@@ -211,7 +210,7 @@ def _name_start(core: Sequence[str]) -> int:
 
 
 def _of_owners(attributes: Sequence[Attribute], nouns: Sequence[str]) -> list[Attribute]:
-    """The attributes, where `a blond boy` has blond hair, and `a circle in red` is red."""
+    """Corrects the owners of attributes: `a blond boy` has blond hair; `a circle in red` is red."""
     found: list[Attribute] = []
     for owner, word in attributes:
         if not owner and word in _HAIR_COLOURS and nouns[-1:] != ("hair",):

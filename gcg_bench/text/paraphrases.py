@@ -1,15 +1,15 @@
 """The part of METEOR's paraphrase table that some captions can use.
 
-The table has 5.3 million entries, and METEOR takes seconds to read it. An entry matters only where
-its two sides occur in captions. So the table is read once a machine into an index, and METEOR gets
-a table of the entries whose sides occur; their order is kept, because it decides between equally
-good alignments. METEOR matches words exactly, so the numbers are equal to the bit.
+The table has 5.3 million entries, and METEOR takes seconds to read it. An entry matters only when
+both of its sides occur in captions. So each machine reads the table once into an index, and METEOR
+gets a table of only the entries whose sides occur. Their order is kept, because it decides between
+equally good alignments. METEOR matches words exactly, so all bits of the numbers are equal.
 
 METEOR changes captions before it compares them. It separates or replaces punctuation, removes full
-stops (`u.s.` becomes `us`), and writes lower case. It does not separate letters and digits of ASCII
-that stand together, and joins them only over a single full stop. So both sides are compared by
-these characters alone. This lets more entries pass than METEOR can use, and never fewer.
-Source: the program's `Normalizer`, `ParaphraseTransducer` and `ParaphraseMatcher`, version 1.5.
+stops (`u.s.` becomes `us`), and converts to lower case. It does not separate adjacent ASCII letters
+and digits, and joins them only across a single full stop. So both sides are compared by these
+characters alone. This keeps every entry that METEOR can use, and some more. Source: the program's
+`Normalizer`, `ParaphraseTransducer` and `ParaphraseMatcher`, version 1.5.
 """
 
 import gzip
@@ -25,19 +25,19 @@ from numpy.typing import NDArray
 
 from gcg_bench.files.cache import Cache, digest
 
-_VERSION = "1"  # changes with the form of the index
+_VERSION = "1"  # change this with the format of the index
 _BLOCK = 256  # entries of the table in an entry of the cache
 _CHUNK = 1 << 24  # bytes of the table in memory at a time
 _TOGETHER = 1 << 19  # entries that are compared at a time, so that little memory is used
-_PARTS = 9  # the most parts that a phrase of the table has
+_PARTS = 9  # the largest number of parts in a phrase of the table
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _LOWER = bytes(range(256)).lower()
 _OTHERS = bytes(set(range(256)) - set(_LETTERS + _LETTERS.upper() + b"\n"))
 _SPACES = bytes(c if c in _LETTERS else 32 for c in _LOWER)
 _DOTS = re.compile(r"\.{2,}")
 
-# what METEOR puts in place of full stops, and the two characters whose lower case has a letter of
-# ASCII; with these, the captions cannot be compared with the table in the way above
+# characters that METEOR replaces by full stops, and the two characters whose lower case has an
+# ASCII letter; captions with these cannot be compared with the table in this way
 _STRANGE = re.compile("DOTMULTI|[\u0130\u212a]")
 
 _building = threading.Lock()
@@ -48,14 +48,14 @@ Codes = NDArray[np.uint32]
 def usable(captions: Sequence[str], table: Path, sha256: str) -> bytes | None:
     """The entries of the table that METEOR can use in captions, in the form of the table.
 
-    They are in the order of the table. None where the whole table is needed: the index cannot be
-    kept, or a caption has characters for which the entries are not known.
+    They are in the order of the table. The result is None when the whole table is needed: the index
+    cannot be stored, or a caption has characters for which the entries are not known.
 
     Args:
         captions: all texts that METEOR compares; several can be in one string.
         table: METEOR's file, gzip of three lines an entry: a number that METEOR does not read, a
             phrase, and its paraphrase.
-        sha256: of the file.
+        sha256: the sha256 of the file.
     """
     if any(map(_STRANGE.search, captions)):
         return None
@@ -109,7 +109,7 @@ def _build(cache: Cache, table: Path, sha256: str) -> None:
 
 
 def _columns(table: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
-    """The phrases and the paraphrases of the table, a number of whole blocks at a time."""
+    """The phrases and the paraphrases of the table, some whole blocks at a time."""
     with gzip.open(table, "rb") as stream:
         rest = b""
         while data := stream.read(_CHUNK):
@@ -126,7 +126,7 @@ def _columns(table: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
 def _occurring(codes: Codes, captions: Sequence[str]) -> NDArray[np.int64]:
     """The positions of the entries whose two sides occur in captions, ascending."""
     found = np.array(sorted(_phrases(captions)), dtype=np.uint32)
-    marked = np.zeros(1 << 16, dtype=bool)  # a quick test first; it lets some others pass
+    marked = np.zeros(1 << 16, dtype=bool)  # a first test, quick but inexact
     marked[found & 0xFFFF] = True
     wide = np.zeros(1 << 24, dtype=bool)
     wide[found >> 8] = True

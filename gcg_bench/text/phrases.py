@@ -1,4 +1,4 @@
-"""The agreement of one pair of phrases, for anybody who wants to try a pair."""
+"""The agreement of a single pair of phrases, for Python users."""
 
 from functools import cache
 

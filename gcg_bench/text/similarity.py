@@ -3,7 +3,7 @@
 The vectors come from an encoder (`gcg_bench.text.encoders`); this module only computes with them.
 Where similarities only decide whether a threshold is reached, quick vectors in single precision are
 enough: a similarity that is within `MARGIN` of the threshold is computed again from exact vectors.
-So what is decided is what exact vectors decide.
+So every decision is the same as with exact vectors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,15 +29,15 @@ class Decided:
     """Similarities from quick vectors that only decide whether thresholds are reached.
 
     Attributes:
-        exact: gives the exact vectors of phrases, shape (n, d).
-        thresholds: where they decide.
+        exact: returns the exact vectors of phrases, shape (n, d).
+        thresholds: the thresholds that similarities are compared with.
     """
 
     exact: Callable[[Sequence[str]], FloatArray]
     thresholds: Sequence[float]
 
     def near(self, cosines: FloatArray) -> NDArray[np.bool_]:
-        """Which similarities are too near to a threshold; NaN never is."""
+        """Whether each similarity is too close to a threshold; False for NaN."""
         near = np.zeros(cosines.shape, dtype=bool)
         for threshold in self.thresholds:
             near |= np.abs(cosines - threshold) < MARGIN
@@ -97,7 +97,8 @@ def tables(
         images: (reference phrases, predicted phrases) of each image.
         vectors: as in `similarity`.
         equal_is_one: as in `similarity`.
-        decided: where the similarities only decide, and the vectors are quick ones.
+        decided: the thresholds and exact vectors, when the vectors are quick; None for exact
+            vectors.
     """
     distinct = list(
         dict.fromkeys(t for image in images for side in image for t in side if t is not None)
@@ -130,7 +131,7 @@ def _decide(
     *,
     equal_is_one: bool,
 ) -> None:
-    """Replaces the cosines that are too near to a threshold."""
+    """Replaces the cosines that are too close to a threshold by exact ones."""
     near = [
         (table, row, column, str(ours[row]), str(theirs[column]))
         for table, (ours, theirs) in zip(found, images, strict=True)
@@ -167,7 +168,7 @@ def false_accept(
         equal_is_one: as in `similarity`.
         seed: seed of the draw.
         pairs: the largest number of pairs.
-        exact: gives the exact vectors of phrases, where `vectors` are quick ones.
+        exact: returns the exact vectors of phrases, when `vectors` are quick.
     """
     phrases = [phrase for image in phrases_per_image for phrase in image]
     first, second = stranger_pairs(phrases_per_image, pairs=pairs, seed=seed)
@@ -221,7 +222,7 @@ def accepted_share(
 
 
 def _labels(phrases: Sequence[str]) -> NDArray[np.int64]:
-    """A number for each phrase; two are equal when the phrases are equal after `normalise`."""
+    """A number for each phrase; phrases that are equal after `normalise` have the same number."""
     numbers: dict[str, int] = {}
     labels = [numbers.setdefault(normalise(phrase), len(numbers)) for phrase in phrases]
     return np.array(labels, dtype=np.int64)

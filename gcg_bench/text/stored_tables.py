@@ -1,7 +1,8 @@
 """Tables of phrase agreement on disk, so that scoring a split again reads no WordNet.
 
 The key holds the phrases and everything that decides their agreement: the files of this folder, the
-word lists and METEOR's jar. Tables that an encoder had a part in are stored under its digest.
+word lists and METEOR's jar. The key of tables that an encoder helped to compute also holds the
+encoder's digest.
 """
 
 import json
@@ -16,14 +17,14 @@ from gcg_bench.text.java import jar
 from gcg_bench.types import FloatArray
 
 FEWEST = 10_000
-"""Pairs of phrases from which on tables are stored; fewer are quicker to compute."""
+"""Tables with fewer pairs of phrases are not stored, because computing them is faster."""
 
 Images = Sequence[tuple[Sequence[str | None], Sequence[str | None]]]
 
 
 @cache
 def _rules() -> bytes:
-    """A digest of the code and of the lists that decide."""
+    """A digest of the code and of the lists that decide the agreement."""
     folder = Path(__file__).parent
     files = sorted((*folder.glob("*.py"), *folder.glob("lists/*.txt")))
     return digest(*(part for file in files for part in (file.name, file.read_bytes())))
@@ -67,13 +68,14 @@ def store(key: bytes, tables: Sequence[tuple[FloatArray, FloatArray]]) -> None:
 def stored_share(
     first: Sequence[str], second: Sequence[str], rule: str, compute: Callable[[], float]
 ) -> float:
-    """A share of pairs of phrases, from the disk where it was computed before.
+    """A share of pairs of phrases, computed once and then read from disk.
 
     Args:
         first: the first phrase of each pair.
         second: the second phrase of each pair.
-        rule: what decides the share beside the phrases and the code and lists of this folder.
-        compute: computes it.
+        rule: everything else that decides the share, apart from the phrases and this folder's code
+            and lists.
+        compute: computes the share.
     """
     key = digest("share", _rules(), rule, json.dumps([first, second]))
     cache = Cache("phrases")

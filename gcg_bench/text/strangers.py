@@ -1,6 +1,6 @@
-"""Strangers: pairs of reference phrases from different images, which a gate should not accept.
+"""Strangers: pairs of reference phrases from different images, which no match should accept.
 
-The false-accept rate says how much a match of words means: the share of strangers that pass.
+The false-accept rate is the share of strangers that a match of words accepts.
 """
 
 from collections.abc import Sequence
@@ -60,9 +60,9 @@ def stranger_pairs(
 ) -> tuple[IntArray, IntArray]:
     """Positions of the first and the second phrase of pairs from different images.
 
-    Positions count the phrases of all images. When there are at most `pairs` pairs, all are given.
-    Otherwise that many are drawn with replacement, every pair with the same probability. There is
-    no pair when fewer than two images have phrases.
+    Positions count the phrases of all images. When there are at most `pairs` pairs, all are
+    returned. Otherwise that many are drawn with replacement, every pair with the same probability.
+    There is no pair when fewer than two images have phrases.
 
     Args:
         phrases_per_image: the phrases of each image.
@@ -74,7 +74,7 @@ def stranger_pairs(
 
 
 def stranger_positions(sizes: IntArray, *, pairs: int, seed: int) -> tuple[IntArray, IntArray]:
-    """As `stranger_pairs`, from the number of phrases of each image."""
+    """The pairs of `stranger_pairs`, from the number of phrases of each image."""
     total = (int(sizes.sum()) ** 2 - int(np.sum(sizes**2))) // 2
     if not total:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)

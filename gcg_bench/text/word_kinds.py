@@ -1,4 +1,4 @@
-"""Kinds of words: whether a word is a noun, says what a thing is like, or names a detail of it."""
+"""Kinds of words: whether a word is a noun, describes a thing, or names a detail of it."""
 
 from functools import cache
 
@@ -19,7 +19,7 @@ _NEUTRAL = listed("neutral details")
 
 @cache
 def modifies(word: str) -> bool:
-    """Whether a word says what a thing is like, so that the noun is still to come."""
+    """Whether a word is a modifier, so that the noun follows later."""
     return word in ATTRIBUTE_WORDS or word in _VAGUE or wordnet().only_modifies(word)
 
 
@@ -36,7 +36,7 @@ def is_noun(word: str) -> bool:
 
 
 class Role:
-    """What a word can do in a phrase besides naming a thing or saying what it is like: bits.
+    """The roles of a word in a phrase, except naming or describing a thing; a set of bits.
 
     FEATURE words stand before clothing, body details and parts, or only after nouns.
     """
@@ -81,7 +81,7 @@ def detail_noun(word: str) -> str:
 
 @cache
 def pattern_of(word: str) -> str:
-    """The usual word for the pattern that a word names, when a noun names it: `striped`."""
+    """The usual adjective for the pattern that a word names, such as `striped`."""
     values = ATTRIBUTE_WORDS.get(word, {}).get("pattern")
     if values is None:
         return ""
@@ -96,7 +96,7 @@ def _is_detail(noun: str) -> bool:
 
 @cache
 def is_lifeless(word: str) -> bool:
-    """Whether a noun is a shape or a thing that wears nothing, so that it is red itself in red."""
+    """Whether a noun is a shape or a thing without clothes: `a circle in red` is itself red."""
     names = [name for form in noun_forms(word) for name in (form, *SYNONYMS.get(form, ()))]
     return any(_is_below(name, *_LIFELESS) for name in names) and not any(
         _is_below(name, *_LIVING) for name in names

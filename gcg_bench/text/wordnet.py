@@ -1,18 +1,18 @@
-"""WordNet 3.0 as METEOR's jar carries it: words, their meanings, and what is a kind of what.
+"""WordNet 3.0 from METEOR's jar: words, their meanings, and which meaning is a kind of which.
 
 The jar has two files that are read here. `synonym/english.synsets` gives for each word the numbers
 of its meanings, nouns first. `synonym/english.relations` gives for each meaning its neighbours in
 the hierarchy: the broader ones (hypernyms) stand before the narrower ones (hyponyms), and nothing
 marks where the second kind begins. The first neighbour of a noun is always broader, and following
 the first neighbours leads to *entity*. So a neighbour whose own first neighbour is the noun itself
-is narrower, and all after it are; the narrower ones ascend. For the few neighbours that this leaves
-open, the depth below *entity* decides.
+is narrower, and so are all neighbours after it; the numbers of the narrower ones are in ascending
+order. The depth below *entity* decides the few remaining cases.
 
 The numbers of nouns, verbs and adjectives overlap. The file of relations has the nouns first and
-the verbs after them; a number belongs to the nouns when it is in the first part and the numbers
-before it in the word's line do as well, because each line has the nouns first.
+the verbs after them. A number belongs to a noun when it is in the first part, and all numbers
+before it in the word's line also belong to nouns, because each line has the nouns first.
 
-The jar does not say which meaning of a word is the usual one. `lists/senses.txt` does, in the order
+The jar does not state which meaning of a word is usual. `lists/senses.txt` states it, in the order
 of WordNet 3.0, so that *dog* is not *hot dog* and *cat* is not *guy*.
 """
 
@@ -38,8 +38,9 @@ class WordNet:
         words: word -> the numbers of its meanings, separated by spaces, nouns first.
         nouns: meaning of a noun -> its neighbours, separated by spaces.
         verbs: the meanings of verbs.
-        usual: word -> positions of its usual meanings among its nouns, then a semicolon and those
-            of further meanings, if any; of a word that is not in it all meanings are usual.
+        usual: word -> positions of its usual meanings among its nouns, then a semicolon and the
+            positions of further meanings, if any. All meanings of a word that is not in `usual` are
+            usual.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class WordNet:
         return known
 
     def usual_senses(self, word: str) -> frozenset[str]:
-        """The usual meanings of a word as a noun; all of them where the order is not known."""
+        """The usual meanings of a word as a noun; all meanings when the order is not known."""
         known = self._preferred.get(word)
         if known is None:
             chosen = self._listed(word, 0) or self.senses(word)
@@ -81,7 +82,7 @@ class WordNet:
         return known
 
     def further_senses(self, word: str) -> frozenset[str]:
-        """Meanings of a word as a noun that are less usual, and no rare ones."""
+        """Meanings of a word as a noun that are less usual, but not rare."""
         return frozenset(self._listed(word, 2))
 
     def _listed(self, word: str, part: int) -> tuple[str, ...]:
@@ -156,7 +157,7 @@ class WordNet:
         return undecided
 
     def _up(self, sense: str, other: str) -> bool:
-        """Whether `other` is above `sense`, where the order of the neighbours leaves it open."""
+        """Whether `other` is above `sense`, for neighbours whose order does not decide it."""
         if other == ENTITY:
             return True
         if self._out_of_order(sense, other) != self._out_of_order(other, sense):
@@ -171,7 +172,7 @@ class WordNet:
         return (self.depth(other), other) < (self.depth(sense), sense)
 
     def _out_of_order(self, sense: str, other: str) -> bool:
-        """Whether a neighbour has a greater number than one after it; narrower ones ascend."""
+        """Whether a neighbour's number is greater than a later one's; narrower ones ascend."""
         near = self._nouns[sense].split()
         return any(later < other for later in near[near.index(other) + 1 :])
 

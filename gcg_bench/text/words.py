@@ -7,10 +7,10 @@ from functools import cache
 from gcg_bench.text.wordnet import irregular_forms, wordnet
 
 POSSESSIVE = "'s"
-"""The token that stands for the ending of a possessor: `a dog's tail` is `a dog 's tail`."""
+"""The token for the ending of a possessor: `a dog's tail` is `a dog 's tail`."""
 
 LONGEST_TEXT, MOST_WORDS = 2000, 64
-"""Characters and words of a phrase that are read; what follows is not compared."""
+"""The number of characters and of words of a phrase that are read; the rest is ignored."""
 
 _HYPHENS = re.compile(
     r"(?<![a-z0-9])(?=([a-z0-9]+)"
@@ -27,8 +27,8 @@ _DOUBLED = re.compile(r"([bdfgklmnprstvz])\1$")
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, without punctuation, accents and control characters.
 
-    Hyphens separate words. An apostrophe at the end of a word is a token of its own, `'s`. Text in
-    other scripts gives its words as they are.
+    Hyphens separate words. An apostrophe at the end of a word is a token of its own, `'s`. Words in
+    other scripts are not changed.
     """
     text = text[:LONGEST_TEXT].translate(_APOSTROPHES)
     plain = text.isascii()
@@ -64,9 +64,10 @@ def _unaccented(text: str) -> str:
 
 @cache
 def noun_forms(word: str) -> tuple[str, ...]:
-    """The basic forms that a noun can have, the likeliest first; never empty.
+    """The basic forms that a noun can have, the most likely first; never empty.
 
-    A plural that is a word of its own has two: `glasses` is spectacles, or more than one glass.
+    A plural that is also a word of its own has two forms: `glasses` means spectacles, or several
+    pieces of glassware.
     """
     nouns = wordnet()
     itself = (word,) if nouns.senses(word) else ()

@@ -1,9 +1,9 @@
 """Word lists, as text files that people can read and check.
 
-`phrases.txt` has words that structure a noun phrase, `attributes.txt` the words for colours,
-numbers, materials and so on, `synonyms.txt` and `kinds.txt` names that WordNet does not have or has
-elsewhere, `not_kinds.txt` names that it has above others and people have not, and `senses.txt` the
-usual meanings of nouns. Lines that start with `#` are comments.
+`phrases.txt` has words that structure a noun phrase. `attributes.txt` has the words for colours,
+numbers, materials and so on. `synonyms.txt` and `kinds.txt` have names that WordNet lacks or has in
+another place. `not_kinds.txt` has broader names that WordNet gives a noun, but people do not.
+`senses.txt` has the usual meanings of nouns. Lines that start with `#` are comments.
 """
 
 from functools import cache
