@@ -10,8 +10,7 @@ touched for STALE_AFTER seconds is taken over.
 
 An abandoned lock is never removed, because two processes could then both create a new one. Instead
 it is claimed: a process creates a file whose name is derived from the content of the lock, so only
-one process can create it, and renames it to the lock. A claim of a dead process is claimed in the
-same way.
+one process can create it, and renames it to the lock. So is a claim of a dead process.
 """
 
 import atexit

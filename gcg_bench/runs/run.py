@@ -56,10 +56,8 @@ class Run:
 
     Attributes:
         folder: the run folder.
-        settings: everything that decides the predictions; a run is resumed only with equal
-            settings.
-        environment: the versions and the device with which the run was created; they may differ
-            when it is resumed.
+        settings: everything that decides the predictions; equal when a run is resumed.
+        environment: versions and device at creation; they may differ when the run is resumed.
     """
 
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
@@ -110,14 +108,12 @@ class Run:
         scores over fewer queries are removed.
 
         Args:
-            folder: the run folder; created if it does not exist. An existing folder must be a run,
-                or empty.
+            folder: created if it does not exist; an existing folder must be a run, or empty.
             settings: everything that decides the predictions; values that JSON can hold.
             environment: versions and device; written when the run is created, never compared.
 
         Raises:
-            RunConflict: the folder is a run with other settings; names the first setting that
-                differs.
+            RunConflict: the folder is a run with other settings; names the first difference.
             RunLocked: another process is working on the run.
             BadOption: the folder contains other files, or JSON cannot hold the settings.
             BadData: a file of the run is damaged.
