@@ -61,7 +61,7 @@ def evaluate(
         spec: model, data, protocols, run folder.
         made: the model of the specification, when it exists already, see `make_executor`.
         bar: a progress bar.
-        message: takes what the user should know meanwhile.
+        message: takes sentences for the user.
 
     Raises:
         UnknownName, MissingData, BadData, BadOption: a part of the specification is wrong.
@@ -87,7 +87,7 @@ def predicted(
         spec: model, data, protocols, run folder.
         made: the model of the specification, when it exists already.
         bar: a progress bar.
-        message: takes what the user should know meanwhile.
+        message: takes sentences for the user.
         scored: whether the run will be scored; then everything that scoring needs is checked first.
 
     Raises:
@@ -188,7 +188,7 @@ def score_run(
         scoring: how predictions are scored.
         limited: whether the data are only a part of the run's queries; then nothing is stored.
         division: how a large split is divided; temporary files are in the run folder.
-        message: takes what the user should know meanwhile.
+        message: takes sentences for the user.
 
     Raises:
         MissingData, BadData: a prediction is missing, damaged, or of another split.

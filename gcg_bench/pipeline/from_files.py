@@ -46,11 +46,10 @@ def scored_files(
         out: the run folder; by default `runs/NAME-DIGEST-DATASET-SPLIT` with the files' digest.
         label: the label of the run; by default the name of the files.
         division: how a large split is divided.
-        message: takes what the user should know meanwhile.
+        message: takes sentences for the user.
 
     Raises:
-        MissingData, BadData: there are no predictions, or a prediction is missing, damaged, or of
-            another split.
+        MissingData, BadData: predictions are missing, damaged or of another split.
         RunConflict, RunLocked: the folder belongs to other predictions, or another process.
         EnvironmentProblem: Java or an encoder is missing, or the folder cannot be written.
     """

@@ -44,10 +44,8 @@ def evaluate(
         model: what --model takes, or anything with `answer`.
         dataset: a loaded data set, or the name or path of a data card.
         out: the run folder; `runs/<model>-<dataset>-<split>` by default.
-        protocols: the protocols to measure; by default those of the task. An empty list measures
-            nothing.
-        settings: further settings that decide the answers; a run folder with other settings is
-            refused.
+        protocols: the protocols to measure; by default those of the task; may be empty.
+        settings: further settings that decide the answers; must be equal to those in `out`.
         label: the label of the run in tables.
         bar: a progress bar.
         options: fields of `DataSpec` (`split`, `root`, `limit`, `prompt`, `task`, `images`,
@@ -95,8 +93,7 @@ def score(  # noqa: PLR0913 - each is a choice of the user
         dataset: the references: a data set, or samples of one task.
         predictions: a prediction for every sample, by id or in any order.
         protocols: names or values; by default those of the task.
-        encoder: a phrase encoder for every protocol, or encoders by protocol; by default each
-            protocol's own.
+        encoder: a phrase encoder, or encoders by protocol; by default each protocol's own.
         also: optional metrics that are added.
         missing: whether a sample without a prediction is an error, or counts as an empty answer.
         resampling: how intervals are drawn; 1,000 draws from seed 0 by default, and none with
