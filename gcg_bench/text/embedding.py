@@ -226,18 +226,21 @@ def _is_exact(single: Vector, double: Vector) -> bool:
 def _in_double(model: Any) -> Iterator[None]:
     """Makes a model compute in double precision until the block ends.
 
-    Each of its modules gets its weights in double precision only while it computes, so that the
-    memory holds the weights once.
+    Each of its modules gets its weights in double precision only while it computes, and the same
+    tensors as before afterwards, so that the memory holds the weights once.
     """
     import torch
 
+    single: dict[Any, Any] = {}  # weight -> its data, of the module that computes
+
     def widen(module: Any, _: Any) -> None:
         for weight in module.parameters(recurse=False):
+            single[weight] = weight.data
             weight.data = weight.data.double()
 
     def narrow(module: Any, _: Any, output: Any) -> Any:
         for weight in module.parameters(recurse=False):
-            weight.data = weight.data.float()
+            weight.data = single.pop(weight, weight.data)
         return output
 
     def wide_rows(_: Any, __: Any, output: Any) -> Any:

@@ -94,6 +94,15 @@ def test_weights_in_half_precision_are_used_in_double(tiny):
     assert np.abs(encoder.vectors(PHRASES) - expected).max() < 1e-12
 
 
+def test_weights_are_in_memory_once(tiny):
+    """After a string in double precision they are the tensors that were loaded, not copies."""
+    encoder = load_encoder(str(tiny))
+    weights = list(encoder._loaded[1].parameters())
+    before = [(weight.data_ptr(), weight.dtype) for weight in weights]
+    encoder.vectors(["a string that no other test has"])
+    assert [(weight.data_ptr(), weight.dtype) for weight in weights] == before
+
+
 def test_minilm_is_the_pinned_one():
     # the sha256 of the published model, and the one that the package records
     assert load_encoder("minilm").digest.startswith("53aa51172d142c89")
