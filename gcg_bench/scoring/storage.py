@@ -152,8 +152,7 @@ def from_json(value: Mapping[str, Any], file: Path) -> Result:
         file: the file, for messages.
 
     Raises:
-        BadData: a field is missing or has the wrong type, or the signature does not match the
-            fields.
+        BadData: a field is missing or has the wrong type, or the signature does not match.
         BadOption: this version of gcg-bench has other metrics.
     """
     record = Record(dict(value), file)
