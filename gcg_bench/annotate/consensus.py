@@ -8,10 +8,12 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gcg_bench import masks
 from gcg_bench.annotate.boxes import iou
 from gcg_bench.annotate.scenes import Detection, SceneObject, Vote
+from gcg_bench.text.agreement import NOUN_THRESHOLD, noun_agreements
 
 OVERLAP = 0.65
 ENOUGH_VOTES = 2
@@ -53,11 +55,29 @@ def same_head(first: str, second: str) -> bool:
     return heads[0] == heads[1]
 
 
+def same_nouns(first: str, second: str) -> bool:
+    """Whether two labels name one kind of thing: one noun, synonyms, or a broader and a narrower.
+
+    The nouns are those that the labels are about (`a dog on a couch`: dog), compared as phrases are
+    in scores: by WordNet, with no model. A noun that it does not know agrees with itself alone.
+    Attributes do not count.
+    """
+    return _nouns(*sorted((first.casefold(), second.casefold())))
+
+
+@lru_cache(maxsize=1 << 16)
+def _nouns(first: str, second: str) -> bool:
+    if first == second:
+        return True
+    (agreement,) = noun_agreements([(first, second)])
+    return agreement >= NOUN_THRESHOLD
+
+
 def fuse(
     detections: Mapping[str, Sequence[Detection]],
     voters: Collection[Voter],
     *,
-    agree: Agree = same_head,
+    agree: Agree = same_nouns,
 ) -> tuple[SceneObject, ...]:
     """The objects of an image, best first, numbered from 1; floating ones come last.
 

@@ -16,7 +16,7 @@ from gcg_bench.annotate.status import status_of
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, MissingData
 
-_DEFAULT_WORDS = "same_head"
+_DEFAULT_WORDS = "nouns"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gcg_bench.errors import BadOption
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="The data set, by name or path. [default: DIR's]")
-@click.option("--words", default="", help="same_head or shapes. [default: that of the recipe]")
+@click.option("--words", default="", help="nouns, same_head or shapes. [default: the recipe's]")
 @click.option("--fit", is_flag=True, help="Also fit the weights of votes and masks.")
 @data_root
 @as_json

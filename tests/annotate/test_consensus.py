@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcg_bench import masks
-from gcg_bench.annotate.consensus import Voter, confidence, fuse
+from gcg_bench.annotate.consensus import Voter, confidence, fuse, same_nouns
 from gcg_bench.annotate.scenes import Detection, Vote
 
 HERE = (0.0, 0.0, 10.0, 10.0)
@@ -34,6 +34,32 @@ def test_words_and_places_must_agree() -> None:
         assert (second.score, second.silent) == (pytest.approx(0.2 * 0.9), ("a",))
         assert first.floating
         assert second.floating
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("a dog on a couch", "dog", True),  # what the label is about, not its last word
+        ("a dog on a couch", "a red couch", False),
+        ("Sofa", "couch", True),  # synonyms
+        ("man", "person", True),  # a kind of it
+        ("red cup", "blue cup", True),  # attributes do not count
+        ("hot dog", "dog", False),
+        ("traffic light", "stop sign", False),
+        ("zorblax", "zorblax", True),  # unknown words agree with themselves alone
+        ("zorblax", "frobnitz", False),
+        ("", "dog", False),
+    ],
+)
+def test_labels_agree_by_their_nouns(first: str, second: str, expected: bool) -> None:
+    assert same_nouns(first, second) is expected
+    assert same_nouns(second, first) is expected
+
+
+def test_two_names_of_one_kind_are_one_object() -> None:
+    detections = {"a": [Detection(HERE, "sofa", 0.9)], "b": [Detection(NEAR, "couch", 0.4)]}
+    (one,) = fuse(detections, TWO)
+    assert (one.label, len(one.votes), one.floating) == ("sofa", 2, False)
 
 
 def test_masks_count_where_both_have_one() -> None:

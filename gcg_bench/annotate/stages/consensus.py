@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.consensus import Agree, Voter, fuse, same_head
+from gcg_bench.annotate.consensus import Agree, Voter, fuse, same_head, same_nouns
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.annotate.shape_names import same_thing
 from gcg_bench.annotate.stages import Refused, Stage
@@ -17,9 +17,9 @@ NEEDS = Needs(
 )
 VERSION = 1
 
-WORDS: dict[str, Agree] = {"same_head": same_head, "shapes": same_thing}
-"""When two words mean the same: `same_head`, the last words are equal; `shapes`, no word of colour
-or shape of one contradicts the other's.
+WORDS: dict[str, Agree] = {"nouns": same_nouns, "same_head": same_head, "shapes": same_thing}
+"""When two words mean the same: `nouns`, one is the other or a kind of it, by WordNet; `same_head`,
+the last words are equal; `shapes`, no word of colour or shape of one contradicts the other's.
 """
 
 
@@ -52,7 +52,7 @@ class Settings:
     """
 
     voters: tuple[VoterSettings, ...] = ()
-    words: str = "same_head"
+    words: str = "nouns"
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
