@@ -14,7 +14,7 @@ def iou(first: Box, second: Box) -> float:
 
     The union counts as at least 1e-5, as in the published suppression of duplicates.
     """
-    common = _overlap(first, second, 0)
+    common = shared(first, second)
     return common / max(float(area(first) + area(second) - common), 1e-5)
 
 
@@ -38,6 +38,11 @@ def pixel_dice(first: Box, second: Box) -> float:
 def area(box: Box) -> float:
     """Width times height."""
     return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def shared(first: Box, second: Box) -> float:
+    """The area of the intersection of two boxes."""
+    return _overlap(first, second, 0)
 
 
 def is_inside(inner: Box, outer: Box) -> bool:

@@ -13,8 +13,14 @@ import numpy as np
 
 from gcg_bench import masks
 from gcg_bench.annotate.calibration import Judgement
-from gcg_bench.annotate.consensus import Agree, same_head
-from gcg_bench.annotate.places import direction
+from gcg_bench.annotate.consensus import Agree, same_nouns
+from gcg_bench.annotate.places import (
+    DIRECTIONS,
+    ENOUGH_INSIDE,
+    INSIDE,
+    direction,
+    share_of_mask,
+)
 from gcg_bench.annotate.scenes import Detection, Scene, SceneObject
 from gcg_bench.types import Grounding, Mask
 
@@ -31,8 +37,9 @@ class Judged:
         placed: references that an object overlaps, whatever its words.
         found: references that a right object took.
         captioned: references that a right object took which is in the caption.
-        relations: relations of the scene between two right objects.
-        true_relations: those that the centres of the reference masks confirm.
+        relations: relations of the scene between two right objects, but for those of depth.
+        true_relations: those that the reference masks confirm, by their centres or as one inside
+            the other.
         fits: of each model that was asked, the IoU of each of its right detections with the
             reference that it took.
     """
@@ -47,7 +54,7 @@ class Judged:
     fits: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
-def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judged:
+def judge(scene: Scene, reference: Grounding, agree: Agree = same_nouns) -> Judged:
     """The objects of a scene, and its relations, against a reference.
 
     Args:
@@ -63,7 +70,7 @@ def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judge
     pairs = [
         (taken[one.subject], one.word, taken[one.object])
         for one in scene.relations
-        if one.subject in taken and one.object in taken
+        if one.subject in taken and one.object in taken and one.word in (*DIRECTIONS, INSIDE)
     ]
     return Judged(
         tuple(_judgement(made, made.id in taken) for made in scene.objects),
@@ -72,10 +79,7 @@ def judge(scene: Scene, reference: Grounding, agree: Agree = same_head) -> Judge
         len(taken),
         sum(id_ in said for id_ in taken),
         len(pairs),
-        sum(
-            direction(_middle(wanted[first][0]), _middle(wanted[second][0])) == word
-            for first, word, second in pairs
-        ),
+        sum(_holds(wanted[first][0], word, wanted[second][0]) for first, word, second in pairs),
         tuple(
             (model, tuple(fit for _, fit in _taken(_as_objects(found), wanted, agree).values()))
             for model, found in scene.detections
@@ -116,6 +120,13 @@ def _as_objects(detections: Sequence[Detection]) -> list[SceneObject]:
 def _judgement(made: SceneObject, right: bool) -> Judgement:
     votes = tuple((vote.model, vote.score) for vote in made.votes)
     return Judgement(votes, made.silent, right, made.score)
+
+
+def _holds(first: Mask, word: str, second: Mask) -> bool:
+    """Whether a relation is true of two masks."""
+    if word == INSIDE:
+        return share_of_mask(first, second) >= ENOUGH_INSIDE
+    return direction(_middle(first), _middle(second)) == word
 
 
 def _middle(mask: Mask) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Where objects are in an image: centres, the axis between two of them, thirds of the image.
+"""Where objects are in an image: centres, the axis between two of them, one inside another.
 
 The words are those of the grammar of `shapes` (gcg_bench/data/shapes/grammar.py): of two objects
 one is above, below, left or right of the other, along the axis on which their centres differ more;
@@ -8,8 +8,16 @@ a tie is vertical.
 import numpy as np
 
 from gcg_bench import masks
-from gcg_bench.annotate.boxes import center
+from gcg_bench.annotate.boxes import area, center, shared
 from gcg_bench.annotate.scenes import SceneObject
+from gcg_bench.types import Mask
+
+DIRECTIONS = ("above", "below", "left", "right")
+INSIDE, IN_FRONT, BEHIND = "inside", "in front of", "behind"
+"""Words of relations: those of the grammar, and `inside`."""
+
+ENOUGH_INSIDE = 0.95
+"""The share of an object that is inside another when it is said to be."""
 
 Point = tuple[float, float]
 
@@ -22,6 +30,26 @@ def middle(made: SceneObject) -> Point:
     if not len(rows):
         return center(made.box)
     return float(columns.mean()), float(rows.mean())
+
+
+def share_inside(inner: SceneObject, outer: SceneObject) -> float:
+    """The share of an object that is inside another: of its mask, of its box where one has no mask.
+
+    0 for an object without a pixel.
+    """
+    if inner.mask is None or outer.mask is None:
+        size = area(inner.box)
+        return shared(inner.box, outer.box) / size if size > 0 else 0.0
+    return share_of_mask(inner.mask, outer.mask)
+
+
+def share_of_mask(inner: Mask, outer: Mask) -> float:
+    """The share of a mask's pixels that another has; 0 for an empty mask."""
+    (size,) = masks.area([inner]).tolist()
+    if not size:
+        return 0.0
+    (outside,) = masks.area([masks.minus(inner, outer)]).tolist()
+    return 1.0 - float(outside) / float(size)
 
 
 def direction(first: Point, second: Point) -> str:

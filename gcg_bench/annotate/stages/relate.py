@@ -1,35 +1,58 @@
-"""Relations of neighbours from left to right, in the words of `shapes`' grammar."""
+"""Relations of objects, in the words of `shapes`' grammar, and `inside`.
+
+Of a pair of objects one is left of, right of, above or below the other, by the centres of their
+masks. Where there is a depth and the boxes overlap, the nearer one is also in front of the other.
+An object that is inside others is inside the smallest of them, and has no direction from them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.places import direction, middle
-from gcg_bench.annotate.scenes import Relation, Scene
+from gcg_bench.annotate.boxes import area, shared
+from gcg_bench.annotate.places import (
+    BEHIND,
+    ENOUGH_INSIDE,
+    IN_FRONT,
+    INSIDE,
+    direction,
+    middle,
+    share_inside,
+)
+from gcg_bench.annotate.scenes import Relation, Scene, SceneObject
 from gcg_bench.annotate.stages import Refused, Stage
+from gcg_bench.annotate.tag_detectors import check_share
 from gcg_bench.errors import UnknownName
 from gcg_bench.types import Picture
 
 NEEDS = Needs(
-    "left, right, above, below, from the centres of masks", licence="Apache-2.0 (as gcg-bench)"
+    "left, right, above, below, from the centres of masks; inside; in front of, from depths",
+    licence="Apache-2.0 (as gcg-bench)",
 )
-VERSION = 1
+VERSION = 2
 
 PAIRS = ("neighbours", "all")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Which pairs of objects are related.
+    """Which relations there are.
 
     Attributes:
-        pairs: `neighbours`, each object with the next from left to right; or `all`.
+        pairs: `neighbours`, each object with the next from left to right; or `all`. Whether one is
+            inside another is asked of all pairs.
         most: objects with a lower rank of confidence than this have no relations.
+        inside: the share of an object's mask, else of its box, that is inside another; 0 for no
+            such relations.
+        depth: the smallest difference of depths that makes one the nearer, as a share of the range
+            of the scene's depths; 0 for no such relations.
     """
 
     pairs: str = "neighbours"
     most: int = 30
+    inside: float = ENOUGH_INSIDE
+    depth: float = 0.1
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
@@ -37,10 +60,13 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
 
     Raises:
         UnknownName: there is no such choice of pairs.
+        BadOption: a share is not from 0 to 1.
     """
     del device
     if settings.pairs not in PAIRS:
         raise UnknownName("choice of pairs", settings.pairs, PAIRS)
+    check_share("inside", settings.inside)
+    check_share("depth", settings.depth)
     return _Relate(settings)
 
 
@@ -57,12 +83,46 @@ class _Relate:
     def _related(self, scene: Scene) -> Scene:
         objects = [made for made in scene.objects if not made.floating]
         objects = sorted(objects, key=lambda made: -made.score)[: self._settings.most]
+        by_id = {made.id: made for made in objects}
+        holders = self._holders(objects)
         points = sorted((middle(made), made.id) for made in objects)
         choose = (
             pairwise(points) if self._settings.pairs == "neighbours" else combinations(points, 2)
         )
-        relations = tuple(
-            Relation(first_id, direction(first, second), second_id)
-            for (first, first_id), (second, second_id) in choose
-        )
-        return replace(scene, relations=relations)
+        relations = []
+        for (first, first_id), (second, second_id) in choose:
+            if second_id in holders[first_id] or first_id in holders[second_id]:
+                continue
+            relations.append(Relation(first_id, direction(first, second), second_id))
+            if word := self._depth_word(by_id[first_id], by_id[second_id], objects):
+                relations.append(Relation(first_id, word, second_id))
+        relations += [Relation(id_, INSIDE, held[0]) for id_, held in holders.items() if held]
+        return replace(scene, relations=tuple(relations))
+
+    def _holders(self, objects: Sequence[SceneObject]) -> dict[int, list[int]]:
+        """Id -> the ids of the objects that it is inside, the smallest box first; sorted by id."""
+        ids = sorted(made.id for made in objects)
+        holders: dict[int, list[tuple[float, int]]] = {id_: [] for id_ in ids}
+        enough = self._settings.inside
+        for inner, outer in permutations(objects, 2):
+            if (
+                enough
+                and area(inner.box) < area(outer.box)
+                and shared(inner.box, outer.box) > 0
+                and share_inside(inner, outer) >= enough
+            ):
+                holders[inner.id].append((area(outer.box), outer.id))
+        return {id_: [outer for _, outer in sorted(found)] for id_, found in holders.items()}
+
+    def _depth_word(
+        self, first: SceneObject, second: SceneObject, objects: Sequence[SceneObject]
+    ) -> str:
+        """Where the first object is of the second by depth; empty where that is not known."""
+        depths = [made.depth for made in objects if made.depth is not None]
+        if first.depth is None or second.depth is None or not shared(first.box, second.box) > 0:
+            return ""
+        nearer, span = first.depth - second.depth, max(depths) - min(depths)
+        least = self._settings.depth
+        if not least or not span or abs(nearer) < least * span:
+            return ""
+        return IN_FRONT if nearer > 0 else BEHIND
