@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from support.workers import GOOD, command
 from gcg_bench import __version__
 from gcg_bench.annotate.exporting import write_dataset
 from gcg_bench.annotate.folder import AnnotationFolder
+from gcg_bench.annotate.lost_owners import ask_owner
 from gcg_bench.annotate.on_ray import annotate_on_ray
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.running import annotate
@@ -33,6 +34,7 @@ from gcg_bench.pipeline.interface import evaluate
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.runs import Run, tables
+from gcg_bench.runs.lock import Lock, holder_of
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks.gcg import STRICT
 from gcg_bench.types import Prediction
@@ -273,6 +275,35 @@ def test_an_annotation_is_that_of_one_machine_though_a_task_is_lost(joined, tmp_
     for stage, other in zip(folder.stage_folders, alone.stage_folders, strict=True):
         assert len([*stage.glob("shard-*-of-00003.jsonl")]) == 3
         assert stage_content(stage) == stage_content(other)
+
+
+LOCKING = """
+import os, sys
+from pathlib import Path
+from gcg_bench.runs.lock import Lock
+Lock(Path(sys.argv[1]))
+os._exit(0)
+"""
+
+
+def test_the_node_of_a_lock_says_whether_its_owner_is_dead(joined, tmp_path):
+    """Nothing of this process looks at the lock's owner; a task on the owner's node does."""
+    dead, held = tmp_path / ".lock-dead", tmp_path / ".lock-held"
+    subprocess.run([sys.executable, "-c", LOCKING, str(dead)], check=True)
+    assert holder_of(dead) is not None
+    assert joined
+    lock = Lock(held)
+    try:
+        assert ask_owner(dead)
+        assert not dead.exists()
+        assert not ask_owner(held)
+        assert holder_of(held) == lock.holder
+        elsewhere = json.dumps({**asdict(lock.holder), "host": "nowhere"})
+        dead.write_text(elsewhere)
+        assert not ask_owner(dead)  # no node has this name
+        assert dead.read_text() == elsewhere
+    finally:
+        lock.release()
 
 
 def stage_content(stage):

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -16,11 +17,12 @@ from typing import Any
 from gcg_bench import __version__
 from gcg_bench.annotate.folder import AnnotationFolder, create_or_resume, recorded_hash
 from gcg_bench.annotate.listing import refuse_other_images
+from gcg_bench.annotate.lost_owners import ask_owner
 from gcg_bench.annotate.preparing import Message, refuse_empty_shards
 from gcg_bench.annotate.recipes import Recipe
 from gcg_bench.annotate.running import annotate_shard, shard_name
 from gcg_bench.annotate.sources import Source
-from gcg_bench.annotate.stage_lines import OUTPUT, STAGES
+from gcg_bench.annotate.stage_lines import OUTPUT, STAGES, lock_file
 from gcg_bench.errors import EnvironmentProblem, GcgBenchError, RunLocked
 from gcg_bench.execution.cluster import Cluster
 from gcg_bench.execution.process import rebuilt
@@ -33,6 +35,7 @@ from gcg_bench.types import Bar, no_bar
 
 _LOSSES = 5  # of a shard without a new line, after which it is given up
 _LOOK = 1.0  # seconds between two counts of lines
+_ASK = 10.0  # seconds between two questions to the node of a lock's owner
 _PATIENCE = STALE_AFTER + 60.0  # seconds for a lock of a node that was lost
 _SHOWN = 200  # characters of what Ray says of a loss
 
@@ -235,16 +238,24 @@ def annotate_here(job: _Job, shard: Shard) -> tuple[str, str] | None:
 
 
 def _annotate_when_free(job: _Job, source: Source, shard: Shard) -> None:
-    """Waits for a process of a lost task that still holds the shard, or for its lock to expire."""
-    until = monotonic() + _PATIENCE
+    """Waits for a process of a lost task that still holds the shard, or for its lock to expire.
+
+    A dead process on a node that lives is known at once; of a lost node only the age is known.
+    """
+    until, asked = monotonic() + _PATIENCE, -inf
     while True:
         try:
             annotate_shard(
                 source, job.recipe, job.folder, shard, device=job.device, message=lambda _: None
             )
         except RunLocked:
-            if monotonic() > until:
+            now = monotonic()
+            if now > until:
                 raise
+            if now - asked >= _ASK:
+                asked = now
+                if ask_owner(lock_file(job.folder, shard_name(shard))):
+                    continue
             sleep(_LOOK)
         else:
             return

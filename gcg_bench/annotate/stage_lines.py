@@ -108,7 +108,12 @@ def shard_lock(folder: Path, name: str) -> Lock:
     Raises:
         RunLocked: another process works on the shard.
     """
-    return Lock(folder / f".lock-{name}")
+    return Lock(lock_file(folder, name))
+
+
+def lock_file(folder: Path, name: str) -> Path:
+    """The file of the lock of a shard, see `shard_lock`."""
+    return folder / f".lock-{name}"
 
 
 def set_aside(folder: Path, file: Path, chosen: Callable[[str, str], bool]) -> set[str]:

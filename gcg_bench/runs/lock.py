@@ -96,7 +96,7 @@ class Lock:
 
     def check(self) -> None:
         """Raises RunLocked when this process has lost the lock: deleted or taken over."""
-        if os.getpid() != self.holder.pid or _read(self.file) != self.holder:
+        if os.getpid() != self.holder.pid or holder_of(self.file) != self.holder:
             raise RunLocked(
                 f"{self.file}: deleted or taken over by another process while this one held it."
                 " The predictions written so far are kept; run the same command to continue"
@@ -107,7 +107,7 @@ class Lock:
         if self._released.is_set() or os.getpid() != self.holder.pid:
             return
         with contextlib.suppress(OSError):  # on a disk that is gone, the lock becomes abandoned
-            if _read(self.file) == self.holder:
+            if holder_of(self.file) == self.holder:
                 self.file.unlink(missing_ok=True)
         self._released.set()
         atexit.unregister(self.release)
@@ -161,7 +161,7 @@ class Lock:
     def _keep_touching(self) -> None:
         while not self._released.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
-                if _read(self.file) == self.holder:
+                if holder_of(self.file) == self.holder:
                     os.utime(self.file)
 
 
@@ -238,7 +238,7 @@ def _locked(file: Path, holder: Holder | None, age: float | None = None) -> RunL
     )
 
 
-def _read(file: Path) -> Holder | None:
+def holder_of(file: Path) -> Holder | None:
     """The holder of a lock; None when the file is missing or names no holder."""
     try:
         return _holder(file.read_bytes())

@@ -1,5 +1,6 @@
 """Shards as tasks of Ray, with a small Ray in this process: losses, faults, folders not shared."""
 
+import json
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -137,6 +138,34 @@ def test_what_a_task_raises_is_one_message_and_ends_the_others(small_ray, source
     assert len(small_ray.cancelled) == 2
     with pytest.raises(BadOption, match="7 shards of 6 images"):
         annotated(source, tmp_path / "out", shards=7)
+
+
+def test_the_lock_of_a_lost_task_is_freed_by_its_node(small_ray, source, tmp_path, monkeypatch):
+    folder = annotated(source, tmp_path / "out", shards=2, message=lambda _: None).folder
+    lines = folder / "stages/01-drawings/shard-00001-of-00002.jsonl"
+    whole = lines.read_bytes()
+    lines.unlink()
+    lock = folder / ".lock-shard-00001-of-00002"
+    other = {"pid": 7, "started": "1", "host": "another", "boot": "b", "token": "t"}
+    lock.write_text(json.dumps(other))
+    asked = []
+
+    def answer(file):
+        asked.append(file)
+        if len(asked) == 2:
+            file.unlink()
+        return not file.exists()
+
+    monkeypatch.setattr(on_ray, "ask_owner", answer)
+    monkeypatch.setattr(on_ray, "_ASK", 0.0)
+    monkeypatch.setattr(on_ray, "_LOOK", 0.0)
+    annotated(source, tmp_path / "out", shards=2, message=lambda _: None)
+    assert asked == [lock, lock]  # the first answer was that the owner works
+    assert without_seconds(lines.read_bytes()) == without_seconds(whole)
+
+
+def without_seconds(lines):
+    return [{**json.loads(line), "seconds": 0} for line in lines.splitlines()]
 
 
 def test_nodes_that_see_other_files_are_refused(small_ray, source, tmp_path):
