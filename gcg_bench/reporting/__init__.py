@@ -1,1 +1,1 @@
-"""What people look at: reports, leaderboards, comparison pages, tables, drawings, citations."""
+"""Output for people: reports, leaderboards, comparison pages, tables, drawings, citations."""

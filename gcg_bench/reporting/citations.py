@@ -1,4 +1,4 @@
-"""BibTeX of what a run rests on: this software, its data, its metrics, its models."""
+"""BibTeX of the works that a run uses: this software, its data, its metrics, its models."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ SOFTWARE = f"""@software{{gcg_bench,
 }}"""
 
 _ORDER = ("this software", "data set", "metric", "encoder", "model")
-"""The beginnings of what a citation is used for, in the order of the bibliography."""
+"""The first words of the uses of a citation, in the order of the bibliography."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Citation:
     Attributes:
         key: its key.
         bibtex: the entry.
-        used: what it stands for, e.g. `metric ap50`.
+        used: the things that it is cited for, e.g. `metric ap50`.
     """
 
     key: str
@@ -39,18 +39,18 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Bibliography:
-    """What runs rest on.
+    """The citations of some runs.
 
     Attributes:
-        citations: software first, then data, metrics, encoders, models; a key stands once.
-        unknown: what was used and has no citation here, one sentence each.
+        citations: software first, then data, metrics, encoders, models; each key once.
+        unknown: a sentence for each thing that was used and has no known citation.
     """
 
     citations: tuple[Citation, ...]
     unknown: tuple[str, ...]
 
     def bibtex(self) -> str:
-        """A `.bib` file; each entry is preceded by a line that says what it stands for."""
+        """A `.bib` file; a line before each entry states what it is cited for."""
         parts = [
             f"{_comment(', '.join(citation.used))}\n{citation.bibtex}\n"
             for citation in self.citations
@@ -63,7 +63,7 @@ def bibliography(runs: Sequence[Run], *, card: DataCard | None = None) -> Biblio
 
     Args:
         runs: at least one.
-        card: the data card, in the place of the shipped one of the runs' data set.
+        card: the data card; by default the card of the runs' data set that the package contains.
 
     Raises:
         MissingData: a run has not been scored.
@@ -74,7 +74,7 @@ def bibliography(runs: Sequence[Run], *, card: DataCard | None = None) -> Biblio
     uses: list[tuple[str, tuple[str, ...]]] = [("this software", (SOFTWARE,))]
     for run in runs:
         uses += _uses(run, card)
-    # in the order of kinds, whichever run comes first
+    # in the order of kinds, not of the runs
     for used, works in sorted(uses, key=lambda use: _place(use[0])):
         if not works:
             unknown.setdefault(f"no citation is known here for {used}")
@@ -104,7 +104,7 @@ def entries(bibtex: str) -> Iterator[tuple[str, str]]:
 
 
 def _uses(run: Run, card: DataCard | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What a run used, each with its works; () where they are not known."""
+    """Each thing that a run used, with its BibTeX entries; () when they are not known."""
     results = load_results(run)
     if not results:
         raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
@@ -136,5 +136,5 @@ def _place(used: str) -> int:
 
 
 def _comment(text: str) -> str:
-    """A line that BibTeX passes over: it reads on after the next @."""
+    """A line that BibTeX ignores: BibTeX continues reading at the next @."""
     return f"% {' '.join(text.split())}".replace("@", "(at)")

@@ -1,4 +1,4 @@
-"""A contrast as one HTML page that opens anywhere: numbers, intervals drawn, images, phrases."""
+"""Writes a contrast as one self-contained HTML page: numbers, intervals, images, phrases."""
 
 import math
 import os
@@ -20,29 +20,29 @@ from gcg_bench.tasks import parts_of
 from gcg_bench.types import ScoreSpec, one_of, scale_note
 
 SCENE_SCRIPTS = ("elements.js", "masks.js", "drawing.js", "scene.js", "compare.js")
-"""The report's own renderer, and what a comparison does with it."""
+"""The scripts of the page: the report's renderer, and the part for comparisons."""
 
-_SIDE, _MARGIN = 300, 34  # of the scatter, in its own units
+_SIDE, _MARGIN = 300, 34  # sizes of the scatter plot, in its own units
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One score as the page shows it.
+    """A row of the page for one score.
 
     Attributes:
-        spec: what the score is.
+        spec: the definition of the score.
         a: the score of A as text.
-        b: that of B.
-        change: B minus A, signed.
-        low: of the interval; empty without one.
-        high: of the interval.
-        visible: the smallest difference that the images could have shown, as text.
-        p: as text.
-        holm: adjusted, as text.
-        verdict: of B, in words.
-        tone: `better`, `worse` or nothing.
-        numbers: the difference, p and adjusted p as numbers, to sort by.
-        drawn: where the interval's low end, value, high end and zero stand between 0 and 100.
+        b: the score of B as text.
+        change: B minus A as text, with a sign.
+        low: the lower end of the interval as text; empty without an interval.
+        high: the upper end of the interval.
+        visible: the smallest difference that these images could have shown, as text.
+        p: the p-value as text.
+        holm: the adjusted p-value as text.
+        verdict: the verdict on B, in words.
+        tone: `better`, `worse` or empty.
+        numbers: the difference, p and adjusted p as numbers, for sorting.
+        drawn: the positions of the interval's low end, value, high end and zero, from 0 to 100.
     """
 
     spec: ScoreSpec
@@ -72,13 +72,13 @@ def write_page(
     """Writes the page.
 
     Args:
-        contrast: what to show.
+        contrast: the comparison to show.
         out: the file.
-        top: images to list.
-        captions: image id -> A's caption and B's, for images that have them; not shown where the
-            task reads none.
-        scenes: image id -> its pictures; the tables have no captions then.
-        no_scenes: why there are none; empty where they were not asked for.
+        top: the number of images to list.
+        captions: image id -> A's caption and B's, for images that have them; not shown when the
+            task reads no captions.
+        scenes: image id -> its pictures; with pictures, the tables have no captions.
+        no_scenes: why there are no pictures; empty when they were not requested.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
@@ -98,7 +98,7 @@ def write_page(
 def _content(
     contrast: Contrast, top: int, captions: Mapping[str, Sequence[str]], out: Path
 ) -> dict[str, Any]:
-    """What the template shows but for the pictures."""
+    """The values of the template, without the pictures."""
     a, b = short_labels([contrast.a.model, contrast.b.model])
     specs = [change.spec for change in contrast.scores]
     return {
@@ -130,7 +130,7 @@ def _content(
 
 
 def _scene(scene: Scene, contrast: Contrast) -> Mapping[str, Any]:
-    """What the template says of an image with pictures."""
+    """The values of the template for an image with pictures."""
     scores = next((image for image in contrast.images.images if image.id == scene.id), None)
     return {
         "id": scene.id,
@@ -143,7 +143,7 @@ def _scene(scene: Scene, contrast: Contrast) -> Mapping[str, Any]:
 
 
 def _report(folder: str, out: Path) -> str:
-    """The address of a run's report, seen from the page; empty where there is no report."""
+    """The address of a run's report, relative to the page; empty without a report."""
     report = Path(folder) / "report.html"
     if not report.is_file():
         return ""
@@ -161,7 +161,7 @@ def p_shown(p: float) -> str:
 
 
 def _has_own_scale(spec: ScoreSpec) -> bool:
-    """Whether differences of the score are drawn in a unit of their own: it is no fraction."""
+    """Whether differences of the score are drawn in their own unit, because it is no fraction."""
     return spec.scale != "share"
 
 
@@ -176,7 +176,7 @@ def _lines(contrast: Contrast, key: str) -> list[Line]:
 
 
 def _reach(change: ScoreChange) -> float:
-    """How far from 0 a difference and its interval reach."""
+    """The largest distance from 0 of a difference and its interval."""
     difference = change.difference
     ends = (abs(difference.low), abs(difference.high), abs(difference.value))
     return max((end for end in ends if not math.isnan(end)), default=0.0)
@@ -214,7 +214,7 @@ def _signed(value: float) -> str:
 
 
 def _points(images: Sequence[ImageChange]) -> list[Mapping[str, Any]]:
-    """Where every image stands in the scatter of B over A; the scale is that of both."""
+    """The position of every image in the scatter plot of B over A; both axes are equal."""
     known = [image for image in images if not math.isnan(image.a + image.b)]
     top = max([1.0, *(max(image.a, image.b) for image in known)])
     span = _SIDE - 2 * _MARGIN

@@ -1,4 +1,4 @@
-"""The pictures of a comparison: reference, A and B of some images, as the report's records."""
+"""The pictures of a comparison: reference, A and B of some images, as records of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Scene:
         id: the image.
         record: `size` and `regions` as in the report's records, `picture`, and `sides` reference,
             A and B with `caption` and `phrases`.
-        gained: numbers and texts of reference phrases that B matched and A did not.
-        lost: of those that A matched and B did not.
+        gained: numbers and texts of the reference phrases that B matched and A did not.
+        lost: numbers and texts of the reference phrases that A matched and B did not.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Scene:
 
 
 def scenes(a: Answers, b: Answers) -> dict[str, Scene]:
-    """The scenes of the images that both have, by id.
+    """The scenes of the images of both runs, by id.
 
     Args:
         a: some images of A.
@@ -55,7 +55,7 @@ def scenes(a: Answers, b: Answers) -> dict[str, Scene]:
             "regions": first["regions"],
             "picture": picture.address,
             "sides": [
-                # of two answers neither decides how the reference is drawn
+                # neither answer decides how the reference is drawn
                 _side(reference, kinds=False),
                 _side(answer),
                 _side(second["sides"][1]),
@@ -67,7 +67,7 @@ def scenes(a: Answers, b: Answers) -> dict[str, Scene]:
 
 
 def _side(side: Mapping[str, Any], *, kinds: bool = True) -> dict[str, Any]:
-    """What the page draws of a side; phrases without a kind are drawn as matched ones."""
+    """The drawing of a side; phrases without a kind are drawn as matched phrases."""
     names = ("text", "number", "mask")
     return {
         "caption": side["captions"][0] if side["captions"] else [],
@@ -87,7 +87,7 @@ def _changes(
     a: Diagnosis | None,
     b: Diagnosis | None,
 ) -> tuple[_Named, _Named]:
-    """The reference phrases of an image that one run alone matched: gained, lost."""
+    """The reference phrases of an image that only one run matched: gained, lost."""
     if a is None or b is None:
         return (), ()
     matched = [

@@ -1,4 +1,4 @@
-"""Draws one image: masks on the picture, reference beside prediction, phrases in their colours."""
+"""Draws one image: masks on the picture, reference next to prediction, phrases in colours."""
 
 import base64
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ COLOURS = (
     (213, 94, 0),
     (204, 121, 167),
 )
-_BLANK = 235  # grey of the canvas where there is no picture
+_BLANK = 235  # grey of the canvas without a picture
 _GAP = 12  # pixels between the two pictures
 _OPACITY = 0.45
 
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
-    """A picture with its phrases; shows itself in notebooks.
+    """A picture with its phrases; notebooks display it.
 
     Attributes:
-        image: the pictures side by side, masks on them, numbered as the phrases are.
+        image: the pictures side by side, with masks that have the numbers of the phrases.
         sides: title, caption and phrases (number, words) of each picture, left to right.
-        note: why the picture behind the masks is blank, None when it is not.
+        note: why the picture behind the masks is blank; None when it is not blank.
     """
 
     image: Image.Image
@@ -47,7 +47,7 @@ class Drawing:
     note: str | None = None
 
     def save(self, file: Path | str) -> None:
-        """Writes the pictures; the file's ending says in which format.
+        """Writes the pictures; the ending of the file name decides the format.
 
         Raises:
             BadOption: no format has that ending.
@@ -68,7 +68,7 @@ class Drawing:
         return stream.getvalue()
 
     def _repr_html_(self) -> str:
-        """The pictures, and under each its caption and phrases as text in their colours."""
+        """The pictures, each with its caption and coloured phrases as text below."""
         address = base64.b64encode(self._repr_png_()).decode("ascii")
         parts = [f'<img style="max-width:100%" src="data:image/png;base64,{address}">']
         if self.note is not None:
@@ -88,12 +88,12 @@ def _shown(text: str) -> str:
 
 
 def show(sample: Sample, prediction: Prediction | None = None) -> Drawing:
-    """Draws the reference on its picture, and the prediction beside it if there is one.
+    """Draws the reference on its picture, and a prediction next to it.
 
-    When the picture cannot be read, masks are drawn on a blank canvas and the note says why.
+    When the picture cannot be read, masks are drawn on a blank canvas, and `note` has the reason.
 
     Raises:
-        BadOption: the prediction is of another image, or its masks are of another size.
+        BadOption: the prediction belongs to another image, or its masks have another size.
     """
     if prediction is not None and prediction.id != sample.id:
         raise BadOption(f"the prediction is of image {prediction.id!r}, not {sample.id!r}")
@@ -142,12 +142,12 @@ def _drawn(pixels: Pixels, grounding: Grounding) -> Image.Image:
 
 
 def edge(bitmap: NDArray[np.bool_], wide: int = 2) -> NDArray[np.bool_]:
-    """The outline of a mask: its pixels at most `wide` away from one outside of it."""
+    """The outline of a mask: its pixels at a distance of at most `wide` from a pixel outside."""
     outline = np.zeros_like(bitmap)
     for axis in (0, 1):
         for step in (*range(-wide, 0), *range(1, wide + 1)):
             shifted = np.roll(bitmap, step, axis=axis)
-            # pixels that np.roll brings in from the opposite side of the image are no neighbours
+            # pixels that np.roll moves in from the opposite side of the image are not neighbours
             wrapped: list[Any] = [slice(None), slice(None)]
             wrapped[axis] = slice(0, step) if step > 0 else slice(step, None)
             shifted[tuple(wrapped)] = True
@@ -156,7 +156,7 @@ def edge(bitmap: NDArray[np.bool_], wide: int = 2) -> NDArray[np.bool_]:
 
 
 def _number(image: Image.Image, bitmaps: Sequence[tuple[int, NDArray[np.bool_]]]) -> None:
-    """Writes the number of each phrase where its mask has the longest row of pixels."""
+    """Writes the number of each phrase at the longest row of pixels of its mask."""
     pen = ImageDraw.Draw(image)
     size = max(11, round(min(image.size) / 32))
     font = ImageFont.load_default(size)

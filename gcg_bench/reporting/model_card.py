@@ -18,14 +18,14 @@ from gcg_bench.scoring.storage import load_results
 def model_index(runs: Sequence[Run]) -> str:
     """YAML with a `model-index` of the headline scores of scored runs, without the lines `---`.
 
-    Values are as tables print them: shares times 100. Each has the ends of its interval and the
-    signature as arguments.
+    Values are as in tables: fractions times 100. The ends of the interval and the signature are
+    arguments of each value.
 
     Args:
-        runs: of one model; at least one.
+        runs: at least one run, all of one model.
 
     Raises:
-        BadOption: the runs are of several models.
+        BadOption: the runs belong to several models.
         MissingData: a run has not been scored, or no headline score has a value.
         BadData: scores, rows and predictions of a run do not fit together.
     """
@@ -51,7 +51,7 @@ def _of_run(run: Run) -> Iterator[Any]:
 
 
 def _of_result(result: Result) -> Iterator[Any]:
-    """The headline scores of a result as huggingface_hub has them."""
+    """The headline scores of a result as values of huggingface_hub."""
     from huggingface_hub import EvalResult
 
     task = result.protocol.task
@@ -80,7 +80,7 @@ def _of_result(result: Result) -> Iterator[Any]:
 
 
 def _repository(dataset: str) -> str:
-    """The data set's repository on the hub; its name where there is none."""
+    """The data set's repository on the hub, or its name without a repository."""
     try:
         hub = load_card(dataset, shipped=True).hub
     except UnknownName:  # the user's own

@@ -1,4 +1,4 @@
-"""The page on which people review an annotation: one HTML file, used with the keyboard alone.
+"""The page on which people review an annotation: one HTML file, usable by keyboard alone.
 
 It shows the least certain phrases and a random sample, each on its picture with its mask, keeps
 decisions in the browser and saves them as a file that `annotate.review` reads.
@@ -23,7 +23,7 @@ from gcg_bench.reporting.report.thumbnails import thumbnails
 from gcg_bench.types import Bar, Grounding, Pair, Phrase, Picture, Prediction, Query, Sample, no_bar
 
 REVIEW_SCRIPTS = ("elements.js", "masks.js", "drawing.js", "scene.js", "review.js")
-"""The report's own renderer, and what a review does with it."""
+"""The scripts of the page: the report's renderer, and the part for reviews."""
 
 _LONGEST = 512  # pixels of a mask's longer side
 _FULL = 18_000_000  # characters of all pictures, about
@@ -32,12 +32,12 @@ _LARGEST, _SMALLEST = 90_000, 4_000  # characters of a picture
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a page shows.
+    """The choice of phrases on a page.
 
     Attributes:
-        sample: phrases of the random sample.
-        seed: of the sample.
-        uncertain: phrases with the lowest confidence.
+        sample: the number of phrases in the random sample.
+        seed: the seed of the sample.
+        uncertain: the number of phrases with the lowest confidence.
     """
 
     sample: int = 100
@@ -50,12 +50,12 @@ class WrittenReview:
     """The page that was written.
 
     Attributes:
-        phrases: on the page.
-        sampled: of these, of the random sample.
-        images: on the page.
-        blank: of these, without a picture.
-        why: why the first of those has none.
-        size: in bytes.
+        phrases: the number of phrases on the page.
+        sampled: how many of them are in the random sample.
+        images: the number of images on the page.
+        blank: how many of them have no picture.
+        why: why the first of these images has no picture.
+        size: the size of the file in bytes.
     """
 
     phrases: int
@@ -74,14 +74,14 @@ def write_review(
     *,
     bar: Bar = no_bar,
 ) -> WrittenReview:
-    """Writes the page; the file appears whole or not at all.
+    """Writes the page; the file appears complete or not at all.
 
     Args:
         folder: the annotation.
         out: the file.
         pictures: image id -> picture; masks of other images are drawn on a blank canvas.
-        chosen: which phrases are shown.
-        bar: makes a progress bar.
+        chosen: the choice of phrases.
+        bar: a progress bar.
 
     Raises:
         MissingData: no image has a caption with phrases.
@@ -145,7 +145,7 @@ def _render(content: Mapping[str, Any]) -> str:
 
 
 def _none(scene: Scene) -> Picture:
-    """The picture of an image that is not given."""
+    """A missing picture, for an image without a given picture."""
 
     def read() -> Any:
         raise MissingData("the images are not given")
@@ -175,7 +175,7 @@ def _items(
 
 
 def _exact(known: Survey, scenes: Sequence[Scene], chosen: Chosen) -> dict[str, Any]:
-    """What decisions repeat of the annotation, with every character as it is."""
+    """The values of the annotation that decisions repeat, with every character unchanged."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -193,7 +193,7 @@ def _exact(known: Survey, scenes: Sequence[Scene], chosen: Chosen) -> dict[str, 
 
 
 def _records(scenes: Sequence[Scene], pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-    """What the page draws of each image: its caption, and objects that no phrase names."""
+    """The records of images: the caption, and the objects that no phrase names."""
     pairs = [
         Pair(
             Sample(Query(scene.image_id, picture), grounding(scene), (scene.caption,)),

@@ -1,7 +1,7 @@
-"""Two signatures explained field by field: what differs, and whether the scores can be compared.
+"""Explains two signatures field by field: the differences, and whether scores are comparable.
 
-A signature comes from a run, from a scores.json, or from a text that somebody quotes. A text is
-taken apart to be shown, and for nothing else: no result is read from it.
+A signature comes from a run, from a scores.json, or from a quoted text. A text is split only to
+show its fields: no result is read from it.
 """
 
 import re
@@ -49,12 +49,12 @@ class FieldDifference:
     """A field in which two signatures differ.
 
     Attributes:
-        field: its name; of the metrics `metrics: NAME`, one each.
-        a: its value in the first, empty where it is missing.
-        b: its value in the second, likewise.
+        field: its name; `metrics: NAME` for each metric.
+        a: its value in the first signature; empty when it is missing.
+        b: its value in the second signature; empty when it is missing.
         decides: `measurement` (the scores cannot be compared), `answers` (how the model answered)
-            or `program` (what scored, and what it found).
-        meaning: what the field is.
+            or `program` (the program that scored, and its findings).
+        meaning: the meaning of the field.
     """
 
     field: str
@@ -69,9 +69,10 @@ class Explained:
     """Two signatures side by side.
 
     Attributes:
-        protocol: of the first.
-        hashes: both in 12 digits.
-        differences: what decides the measurement first, then answers, then the program.
+        protocol: the protocol of the first signature.
+        hashes: the short forms of both signatures, 12 digits each.
+        differences: the differences in the measurement first, then in the answers, then in the
+            program.
     """
 
     protocol: str
@@ -104,15 +105,15 @@ class Explained:
 
 
 def explained(a: str, b: str) -> list[Explained]:
-    """The signatures of two sides, those of the same protocol beside each other.
+    """Compares the signatures of two sides, protocol by protocol.
 
     Args:
         a: a run folder, a scores.json, or a signature.
-        b: another.
+        b: a run folder, a scores.json, or a signature.
 
     Raises:
         MissingData: a run has not been scored.
-        BadOption: a side is nothing of these, or the sides have no protocol in common.
+        BadOption: a side is none of these, or the sides have no protocol in common.
         BadData: files of a run do not fit together.
     """
     first, second = signatures_of(a), signatures_of(b)
@@ -144,7 +145,7 @@ def signatures_of(side: str) -> dict[str, Fields]:
 
 
 def _nothing(side: str) -> BadOption:
-    """The error for a side that holds no signature."""
+    """The error for a side without a signature."""
     if _HASH.fullmatch(side):
         return BadOption(
             f"{side} is the hash of a signature, from which no field can be read: give the run"
@@ -202,7 +203,7 @@ def _decided_by(name: str) -> Decides:
 
 
 def _metrics(text: str) -> Iterator[tuple[str, str]]:
-    """The metrics of a signature and their parameters; `+` in brackets separates nothing."""
+    """The metrics of a signature and their parameters; a `+` in brackets is no separator."""
     depth, start = 0, 0
     for position, sign in enumerate(f"{text}+"):
         depth += {"(": 1, ")": -1}.get(sign, 0)

@@ -1,7 +1,8 @@
-"""Figure: one image for a paper, reference and prediction beside each other, words below.
+"""Figure: one image for a paper, reference and prediction side by side, words below.
 
-`layout` places pictures, words and numbers, `outlines` follows the edge of a mask, `svg` and `png`
-write what was placed. Numbers, colours and pieces of captions are those of the report's records.
+`layout` places pictures, words and numbers; `outlines` traces the edge of a mask; `pixels` and
+`writing` produce PNG and SVG files. Numbers, colours and pieces of captions are the same as in the
+report's records.
 """
 
 from gcg_bench.reporting.figure.layout import Figure, laid_out

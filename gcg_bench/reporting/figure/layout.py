@@ -1,4 +1,4 @@
-"""Where everything of a figure stands, in units of an SVG: left to right, top to bottom."""
+"""The positions of all parts of a figure, in units of an SVG: left to right, top to bottom."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from gcg_bench.files.display import visible
 from gcg_bench.reporting.report.images import records
 from gcg_bench.types import Mask, Pair, Picture
 
-WIDE, TALL, GAP = 480.0, 420.0, 16.0  # of a picture at most; between pictures
-LEAST = 240.0  # of a column of words
+WIDE, TALL, GAP = 480.0, 420.0, 16.0  # maximum size of a picture; space between pictures
+LEAST = 240.0  # width of a column of words
 TOP, SIZE, LINE, BADGE = 34.0, 15, 25.0, 9.0
 SMALL = 11  # the size of numbers
 _LONGEST = 1024  # pixels of a mask's longer side
@@ -33,7 +33,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Words on one line, from (x, y) of their base line on; `number` is that of their phrase."""
+    """Words on one line whose base line starts at (x, y); `number` is that of their phrase."""
 
     x: float
     y: float
@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The mask of a phrase, of the panel's size in pixels of masks."""
+    """The mask of a phrase; it has the panel's size in pixels of masks."""
 
     mask: Mask
     number: int
@@ -57,10 +57,10 @@ class Panel:
 
     Attributes:
         title: `Reference` or `Prediction`.
-        x: of its left edge.
-        patches: large ones first.
+        x: the position of its left edge.
+        patches: the masks, large masks first.
         runs: the words.
-        badges: numbers among the words.
+        badges: the numbers among the words.
     """
 
     title: str
@@ -76,12 +76,12 @@ class Figure:
 
     Attributes:
         id: the image.
-        picture: behind the masks.
-        wide: of the whole.
-        tall: of the whole.
+        picture: the picture behind the masks.
+        wide: the width of the figure.
+        tall: the height of the figure.
         scale: units for each pixel of a mask.
         size: (height, width) of the masks in pixels.
-        panels: left to right.
+        panels: the panels, from left to right.
     """
 
     id: str
@@ -94,11 +94,11 @@ class Figure:
 
 
 def laid_out(pair: Pair, diagnosis: Diagnosis | None) -> Figure:
-    """The figure of one image.
+    """Lays out the figure of one image.
 
     Args:
         pair: the image.
-        diagnosis: of this image alone; None when its phrases have no kinds.
+        diagnosis: the diagnosis of only this image; None when its phrases have no kinds.
     """
     (record,) = records([pair], diagnosis, _LONGEST)
     height, width = record["size"]
@@ -121,7 +121,7 @@ def laid_out(pair: Pair, diagnosis: Diagnosis | None) -> Figure:
 
 @cache
 def font(size: float) -> Any:
-    """The font that words are measured with and drawn in."""
+    """The font in which words are measured and drawn."""
     return ImageFont.load_default(size)
 
 
@@ -191,7 +191,7 @@ class _Writer:
                 self._run(start, words, number)
                 self._turn()
                 start, words = 0.0, ""
-            if part == " " and not words:  # no line and no run begins with a space
+            if part == " " and not words:  # no line begins with a space, and no run
                 self.at += wide if self.at else 0.0
                 start = self.at
                 continue
@@ -199,7 +199,7 @@ class _Writer:
             self.at += wide
         self._run(start, words, number)
         if number is not None:
-            self.at += 3  # room beside the tint
+            self.at += 3  # space next to the tint
 
     def _run(self, start: float, words: str, number: int | None) -> None:
         text = words.rstrip()

@@ -12,14 +12,14 @@ _TURNS = (1, 0, 3)  # right, straight on, left
 def outline(bitmap: NDArray[np.bool_]) -> str:
     """The edges of a mask as closed lines, with the mask on the right.
 
-    The corners of pixels are cut through the middles of their sides, so that stairs become slopes.
-    Empty for an empty mask.
+    The corners of pixels are cut at the middles of their sides, so that steps become slopes. Empty
+    for an empty mask.
     """
     return "".join(map(_closed, _rings(bitmap)))
 
 
 def _rings(bitmap: NDArray[np.bool_]) -> Iterator[list[tuple[int, int, int]]]:
-    """Every closed line as its edges: the corner (x, y) where one begins, and its direction."""
+    """Every closed line as a list of edges: the first corner (x, y) and the direction of each."""
     leaving = _edges(bitmap)
     for start in sorted(leaving, key=lambda corner: corner[::-1]):
         while 0 in leaving[start]:
@@ -38,7 +38,7 @@ def _rings(bitmap: NDArray[np.bool_]) -> Iterator[list[tuple[int, int, int]]]:
 
 
 def _edges(bitmap: NDArray[np.bool_]) -> dict[tuple[int, int], set[int]]:
-    """For each corner (x, y) of pixels the directions in which an edge of the mask leaves it."""
+    """Corner (x, y) of pixels -> the directions of the mask's edges that start there."""
     padded = np.pad(bitmap, 1)
     inside = padded[1:-1, 1:-1]
     outside = (padded[:-2, 1:-1], padded[1:-1, 2:], padded[2:, 1:-1], padded[1:-1, :-2])
@@ -51,7 +51,7 @@ def _edges(bitmap: NDArray[np.bool_]) -> dict[tuple[int, int], set[int]]:
 
 
 def _closed(ring: list[tuple[int, int, int]]) -> str:
-    """A ring as text: the middles of edges; of a straight line only its first and its last."""
+    """A ring as text: the middles of its edges; only the first and last of a straight line."""
     points = []
     for k, (x, y, direction) in enumerate(ring):
         turns = ring[k - 1][2] != direction or ring[(k + 1) % len(ring)][2] != direction

@@ -63,7 +63,7 @@ def _resized(patch: Patch, size: tuple[int, int]) -> NDArray[np.bool_]:
 def _covered(
     pixels: NDArray[np.uint8], bitmaps: list[tuple[Patch, NDArray[np.bool_]]], dots: float
 ) -> NDArray[np.uint8]:
-    """The picture under masks: tinted where matched, else striped; then their outlines."""
+    """Draws masks on the picture: matched masks are tinted, others striped; then the outlines."""
     blended = pixels.astype(np.float64)
     rows, columns = np.indices(pixels.shape[:2])
     period = max(2, round(11 * dots))

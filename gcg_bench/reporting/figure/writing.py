@@ -36,15 +36,14 @@ _LONGEST = 1024  # pixels of the picture inside an SVG
 
 
 def write_figure(figure: Figure, file: Path, *, dots: float = 3.0) -> str | None:
-    """Writes the file; it appears whole or not at all.
+    """Writes the file; it appears complete or not at all.
 
     Args:
-        figure: what to write.
-        file: its ending says in which format.
+        figure: the figure.
+        file: the file; the ending of its name decides the format.
         dots: pixels of a PNG for each unit of an SVG.
 
-    Returns:
-        Why the canvas behind the masks is blank; None where the picture was read.
+    Returns: Why the canvas behind the masks is blank; None when the picture was read.
 
     Raises:
         BadOption: the ending is no known format.
@@ -71,7 +70,7 @@ def write_figure(figure: Figure, file: Path, *, dots: float = 3.0) -> str | None
 
 
 def svg_text(figure: Figure, picture: Image.Image | None) -> str:
-    """The figure as a file of SVG without references to other files."""
+    """The figure as the text of an SVG file that refers to no other file."""
     address = None if picture is None else _address(picture)
     shapes = [shape for panel in figure.panels for shape in _panel(figure, panel, address)]
     whole = element("rect", width=figure.wide, height=figure.tall, fill=_LIGHT)

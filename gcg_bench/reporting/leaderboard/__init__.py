@@ -1,7 +1,7 @@
-"""Leaderboards: one row a run and protocol, one table a measurement.
+"""Leaderboards: one row for each run and protocol, one table for each measurement.
 
-A rank is shared by systems whose difference could be chance. Reference baselines stand under the
-line, values from papers under another, both without a rank.
+Systems whose difference could be chance share a rank. Reference baselines follow below a line, and
+values from papers below a second line; both have no rank.
 """
 
 from gcg_bench.reporting.leaderboard.board import Board

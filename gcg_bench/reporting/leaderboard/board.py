@@ -1,8 +1,9 @@
-"""The board: rows of scores, ranked measurement by measurement.
+"""The board: rows of scores, ranked separately for each measurement.
 
 Two rows can be compared when everything that decided the measurement is equal: protocol, data,
-images, encoder, metrics; other rows are ranked apart. How the answers were made (prompt, token
-limit, decoding) may differ: that is the model's own, and stands in its signature.
+images, encoder, metrics. Other rows are ranked separately. The settings that made the answers
+(prompt, token limit, decoding) may differ, because they belong to the model; its signature contains
+them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,11 +28,11 @@ from gcg_bench.types import Bar, ScoreSpec, no_bar, scale_note
 
 @dataclass(frozen=True)
 class Board:
-    """Rows of scores, one a run and protocol, in no promised order until ranked.
+    """Rows of scores, one for each run and protocol; their order is undefined until ranked.
 
     Attributes:
-        rows: column name -> value, see `rows`; scores are fractions, with `X_low` and `X_high`
-            beside `X`. A row names only what it has.
+        rows: mappings of column name -> value, see the module `rows`. Scores are fractions, with
+            `X_low` and `X_high` next to `X`. A row has only columns with a value.
     """
 
     rows: tuple[Row, ...]
@@ -61,21 +62,21 @@ class Board:
 
     @classmethod
     def read(cls, file: Path) -> "Board":
-        """The board that `write` wrote.
+        """Reads a board that `write` wrote.
 
         Raises:
             MissingData: there is no such file.
-            BadData: it is not a board; names line and column.
+            BadData: the file is not a board; names line and column.
         """
         return cls(csv_file.read_csv(file))
 
     def with_published(self, names: Sequence[str] = (), *, anywhere: bool = False) -> "Board":
-        """This board and, after its rows, values from papers; without rows, all of them.
+        """This board with values from papers after its rows; with all values if it has no rows.
 
         Args:
-            names: of models, or parts of such names; all by default.
-            anywhere: also values of other data sets and splits, which compare with none of the
-                rows.
+            names: names of models, or parts of such names; all models by default.
+            anywhere: whether to add values of other data sets and splits, which are not comparable
+                with the rows.
 
         Raises:
             BadOption: no published result that fits has such a name.
@@ -83,7 +84,7 @@ class Board:
         return Board((*self.rows, *published_beside(self.rows, names, anywhere=anywhere)))
 
     def apart(self) -> list[str]:
-        """Why rows of one protocol are ranked apart, one sentence each; empty when none are."""
+        """Why rows of a protocol are ranked separately, one sentence each; empty when none are."""
         return apart(row for row in self.rows if row.get("role") != PUBLISHED)
 
     def ranked(
@@ -91,21 +92,20 @@ class Board:
     ) -> "Board":
         """The same rows with a `rank`, best first, measurement by measurement.
 
-        Rows whose measurements differ are ranked apart, see `apart`. Systems that a paired test
-        does not tell apart share a rank; the test needs the stored rows of their runs, and without
-        them ranks rest on the values alone. Reference baselines come after the systems without a
-        rank, unless there is nothing else to rank; published values come last, as they are.
+        Rows whose measurements differ are ranked separately, see `apart`. Systems between which a
+        paired test finds no difference share a rank. The test needs the stored rows of their runs;
+        without them, ranks depend on the values alone. Reference baselines follow the systems and
+        have no rank, unless there are only baselines; published values come last, unchanged.
 
         Args:
-            by: the score to rank by, where rows have it; by default the one that each protocol is
-                ranked by.
-            draws: of each paired test; more are taken where there are many systems.
-            seed: of the test.
+            by: the score to rank by, where rows have it; by default the ranking score of each
+                protocol.
+            draws: draws of each paired test; with many systems, more are made.
+            seed: the seed of the test.
             bar: a progress bar.
 
         Raises:
-            BadOption: rows of other images, a score that a row does not have, or `by` a secondary
-                score.
+            BadOption: rows have other images, a row lacks the score, or `by` is a secondary score.
         """
         ranked: list[Row] = []
         measured = [row for row in self.rows if row.get("role") != PUBLISHED]
@@ -128,7 +128,7 @@ class Board:
         return pd.DataFrame(list(self.rows), columns=rows.columns(self.rows))
 
     def write(self, file: Path) -> None:
-        """The board as CSV; floats in full, so that `read` gives the same rows.
+        """Writes the board as CSV; floats are not rounded, so `read` returns the same rows.
 
         Raises:
             EnvironmentProblem: the file cannot be written.
@@ -152,7 +152,7 @@ class Board:
 
 
 def results_of(systems: Sequence[Row]) -> list[Result] | None:
-    """The stored results that rows were made from; None when one is gone or was made again.
+    """The stored results of some rows; None when a result was deleted or computed again.
 
     Raises:
         BadData: scores, rows and predictions of a run do not fit together.
@@ -164,7 +164,7 @@ def results_of(systems: Sequence[Row]) -> list[Result] | None:
             return None
         try:
             result = load_result(Run.open(folder), f"{row.get('task')}.{row['protocol']}")
-        except (MissingData, BadOption):  # rows that are gone, or of another version's metrics
+        except (MissingData, BadOption):  # rows are deleted, or of another version
             return None
         same = (
             result.measurement == row.get("measurement"),
@@ -191,7 +191,7 @@ def _spec_to_rank_by(group: Sequence[Row], by: str | None) -> ScoreSpec:
     """The score that rows of one measurement are ranked by.
 
     Raises:
-        BadOption: not every row has it, or `by` is a secondary score.
+        BadOption: a row lacks the score, or `by` is a secondary score.
     """
     specs = rows.specs_in(group)
     asked = by is not None and by in specs

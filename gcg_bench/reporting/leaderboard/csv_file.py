@@ -1,4 +1,4 @@
-"""A board as CSV: written, and read back the same."""
+"""Writes a board as CSV, and reads it."""
 
 import csv
 import json
@@ -26,19 +26,19 @@ from gcg_bench.reporting.leaderboard.rows import (
 )
 from gcg_bench.types import Better, Scale
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with in some spreadsheet
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of formulas in spreadsheets
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[+-]?[0-9]{1,3})?", re.ASCII)
-_MOST = 1e15  # of whole numbers
+_MOST = 1e15  # columns of whole numbers
 _NEEDED = ("model", "protocol")
 _JSON = 8 * limits.SIGNATURE  # characters of a mapping: JSON writes some characters as six
 _REMEDY = "Make the board again from its runs: gcg-bench leaderboard RUN... -o board.csv"
 
 
 def write_csv(rows: Sequence[Row], file: Path) -> None:
-    """Writes rows as CSV; floats in full, paths of runs relative to the file's folder.
+    """Writes rows as CSV; floats are not rounded, paths of runs are relative to the file's folder.
 
-    Mappings are written as JSON. Text that a spreadsheet would take for a formula is preceded by an
-    apostrophe, which `read_csv` takes off again.
+    Mappings are written as JSON. An apostrophe precedes text that a spreadsheet would read as a
+    formula; `read_csv` removes it.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
@@ -58,7 +58,7 @@ def read_csv(file: Path) -> tuple[Row, ...]:
 
     Raises:
         MissingData: there is no such file.
-        BadData: it is not a board, or a board of an earlier version; names line and column.
+        BadData: the file is not a board, or a board of an earlier version; names line and column.
     """
     try:
         limits.refuse_long(file, limits.RECORD, "a board")
@@ -137,7 +137,7 @@ def _mapping(name: str, cell: str, line_number: int, file: Path) -> dict[str, An
 
 
 def _score(record: Record) -> dict[str, Any]:
-    """What the column `scores` says of one score."""
+    """The entry of one score in the column `scores`."""
     score: dict[str, Any] = {}
     for name, values in (("direction", Better), ("scale", Scale)):
         known = get_args(values)
@@ -152,7 +152,7 @@ def _score(record: Record) -> dict[str, Any]:
 
 
 def _placed(path: str, file: Path, line_number: int) -> str:
-    """The absolute path of a run that a board names, wherever it lies: it is only read."""
+    """The absolute path of a run that a board names; it may be anywhere, as it is only read."""
     if paths.has_control(path) or paths.too_long(path):
         raise BadData("no path of a run", file=file, field=f"line {line_number}: column run")
     return str((file.parent / path).resolve())
@@ -165,7 +165,7 @@ def _cell(value: Any) -> str:
 
 
 def _inert(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Text that no spreadsheet reads as a formula."""
     formula = text[:1] in _FORMULA or (text[:1] == "'" and text[1:2] in ("'", *_FORMULA))
     return f"'{text}" if text and formula else text
 
@@ -175,7 +175,7 @@ def _as_it_was(cell: str) -> str:
 
 
 def _quoted(cell: str) -> str:
-    """A cell as CSV takes it; csv.writer leaves a lone carriage return bare, which ends a line."""
+    """A quoted cell; csv.writer does not quote a lone carriage return, which would end the line."""
     if any(sign in cell for sign in '",\r\n'):
         return '"' + cell.replace('"', '""') + '"'
     return cell
@@ -193,12 +193,12 @@ def _number(name: str, cell: str, line_number: int, file: Path) -> float:
 
 
 def _is_whole(name: str, cell: str) -> bool:
-    """Whether a cell may stand in a column; one of whole numbers takes digits alone."""
+    """Whether a cell is valid in a column; a column of whole numbers accepts only digits."""
     return name not in WHOLE or (cell.isdecimal() and len(cell) < 20)
 
 
 def _relative(path: str, folder: Path) -> str:
-    """The path as it is found from a folder, with forward slashes where that is possible."""
+    """The path relative to a folder, with forward slashes if possible."""
     try:
         return Path(os.path.relpath(path, folder.resolve())).as_posix()
     except ValueError:  # on another drive

@@ -1,4 +1,4 @@
-"""The rows of a table as text: each a row of a board, cell by cell."""
+"""The rows of a board as text, cell by cell."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,18 +15,18 @@ NUMERIC = ("images", "queries", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row.
+    """One row as text.
 
     Attributes:
-        rank: empty where there is none.
-        model: its short name.
-        figures: one a score of the section, None where the row has none.
-        facts: one a column of the section, empty where that is not known.
-        source: number of its source in the section's list, empty without one.
-        split: the data and split, where it is not the section's.
-        answered: what its signature says beyond that of the section's other rows.
-        signature: all that decided its numbers, as one line; empty for a published row.
-        leads: whether it is the first of a group that shares a rank.
+        rank: the rank; empty without a rank.
+        model: the short name of the model.
+        figures: one figure for each score of the section; None when the row lacks the score.
+        facts: one text for each column of the section; empty when the fact is not known.
+        source: the number of its source in the section's list; empty without a source.
+        split: the data and split, when they differ from the section's.
+        answered: the fields of its signature that differ from the section's other rows.
+        signature: everything that decided its numbers, as one line; empty for a published row.
+        leads: whether the row is the first of a group that shares a rank.
     """
 
     rank: str
@@ -46,12 +46,12 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The model, with the data and split where they are not the section's."""
+        """The model, with the data and split when they differ from the section's."""
         return f"{self.model} ({self.split})" if self.split else self.model
 
 
 def _common(measured: Sequence[Row]) -> dict[str, str]:
-    """The fields that all signatures have alike."""
+    """The fields that are equal in all signatures."""
     all_fields = [signature_fields(row) for row in measured]
     first = all_fields[0] if all_fields else {}
     return {
@@ -114,7 +114,7 @@ def data_of(row: Row) -> tuple[str, str]:
 
 
 def without_intervals(entry: Entry) -> Entry:
-    """The entry with values alone."""
+    """The entry with values but without intervals."""
     return replace(entry, figures=tuple(f and replace(f, low="", high="") for f in entry.figures))
 
 
@@ -127,6 +127,6 @@ def _figure(row: Row, spec: ScoreSpec) -> Figure | None:
 
 
 def source_of(row: Row) -> str:
-    """Where a published value is from and what is known of how it was computed."""
+    """The source of a published value, and what is known about its computation."""
     parts = (row.get("source", "source not stated"), row.get("note", ""))
     return ". ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""What of a board's row does not hold: a row beside the row that it should be."""
+"""The faults of a board's row: compares it with the row that it should be."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from gcg_bench.scoring import signature
 from gcg_bench.scoring.signature import MEASUREMENT
 from gcg_bench.scoring.values import Resampling
 
-FEWEST_DRAWS = 20  # of an interval
+FEWEST_DRAWS = 20  # the ends of an interval
 _EVALUATOR = re.compile(r"gcg-bench-[0-9A-Za-z.+]{1,40}")
 # columns of text and mappings that must be equal
 _EQUAL = (
@@ -19,18 +19,18 @@ _EQUAL = (
     "predictions", "scores",
 )  # fmt: skip
 _RANKING = ("rank", "ranked_by")
-_SAME = 1e-9  # what another machine's sums may differ by
+_SAME = 1e-9  # the largest difference of sums on another machine
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One field of one row that is not what the predictions give.
+    """A field of a row that differs from the value of the predictions.
 
     Attributes:
-        row: whose, e.g. `glamm-tiny, strict-2`.
+        row: the name of the row, e.g. `glamm-tiny, strict-2`.
         field: the column; empty when the row could not be checked at all.
-        board: what the board says.
-        found: what was found, or why nothing could be.
+        board: the value of the board.
+        found: the correct value, or why it could not be computed.
     """
 
     row: str
@@ -45,7 +45,7 @@ class Fault:
 
 
 def differing(row: Row, expected: Row) -> Iterator[Fault]:
-    """The fields of a row that are not the expected ones."""
+    """The fields of a row that differ from the expected row."""
     row_label = label(row)
     for name in row:
         if name not in (*expected, *_RANKING, *FIRST, *LAST):
@@ -65,7 +65,7 @@ def differing(row: Row, expected: Row) -> Iterator[Fault]:
 
 
 def _signature_faults(row: Row, expected: Row) -> Iterator[Fault]:
-    """The fields of a row's signature that are not the expected ones."""
+    """The fields of a row's signature that differ from the expected signature."""
     row_label = label(row)
     stated, right = signature_fields(row), signature_fields(expected)
     for name in dict.fromkeys((*MEASUREMENT, *stated, *right)):
@@ -78,7 +78,7 @@ def _signature_faults(row: Row, expected: Row) -> Iterator[Fault]:
 
 
 def resampling_faults(row: Row, seed: int) -> Iterator[Fault]:
-    """What of a row's intervals nobody may choose: few draws, another seed than the usual one.
+    """Faults of a row's intervals that are a forbidden choice: few draws, or another seed.
 
     Args:
         row: a row.
@@ -115,7 +115,7 @@ def unverified(row: Row, why: str) -> Fault:
 
 
 def label(row: Row) -> str:
-    """What a row is called in faults."""
+    """The name of a row in faults."""
     return f"{row['model']}, {row['protocol']}"
 
 

@@ -1,10 +1,10 @@
-r"""A board as LaTeX: one booktabs table a section, with the models and their scores alone.
+r"""A board as LaTeX: one booktabs table for each section, with models and their scores.
 
 The best value of a column is bold, the second underlined. The command `\gcgci` sets a value with
-its interval, `\gcgfit` makes a table smaller that is wider than the text. The file defines both
-unless the document has done so. It needs the packages booktabs and graphicx, and works with any
-engine: a character that plain LaTeX cannot set is written as its code point. What a paper's table
-has no room for (how rows are ranked, the whole signatures) stands in comments.
+its interval; `\gcgfit` shrinks a table that is wider than the text. The file defines both unless
+the document defines them. It needs the packages booktabs and graphicx, and works with any engine: a
+character that plain LaTeX cannot set is written as its code point. Comments contain the details
+that do not fit in a paper's table (how rows are ranked, the whole signatures).
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ _SPECIAL = {
     "”": "''",
     "…": r"\ldots{}",
 }
-# letters that LaTeX sets without help since 2018: Latin-1 and Latin Extended-A, letters alone
+# letters that LaTeX can set since 2018 without packages: Latin-1 and Latin Extended-A
 _LETTERS = range(0xC0, 0x180)
 
 _HEAD = r"""% written by gcg-bench; needs \usepackage{booktabs,graphicx}
@@ -48,11 +48,11 @@ _HEAD = r"""% written by gcg-bench; needs \usepackage{booktabs,graphicx}
 \providecommand{\gcgfit}[1]{\sbox0{#1}%
   \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi}
 """
-_WIDE = 8  # columns from which a table is as wide as the page of two columns
+_WIDE = 8  # a table with more columns is as wide as a page of two columns
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX source that shows exactly this text, on one line."""
+    """LaTeX source that shows exactly this text, on one line."""
     return "".join(map(_letter, visible(" ".join(text.split())))).replace("--", "-{-}")
 
 
@@ -97,7 +97,7 @@ def _table(section: Section) -> str:
 
 
 def _caption(section: Section) -> str:
-    """The title, how numbers are read, and what marks and gaps between the rows mean."""
+    """The title, the scale of numbers, and the meaning of marks and of gaps between rows."""
     sentences = [f"{section.title}.", section.scale]
     figures = [figure for entry in section.entries for figure in entry.figures if figure]
     if section.marks:
@@ -158,5 +158,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _comment(text: str) -> str:
-    """Text on one line of comment; a backslash becomes `%5C`, so that no command stands there."""
+    """Text as one line of a comment; a backslash becomes `%5C`, so that it has no command."""
     return visible(" ".join(text.split())).replace("\\", "%5C")

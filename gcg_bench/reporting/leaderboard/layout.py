@@ -1,7 +1,7 @@
-"""A board laid out for people: sections, parts and cells, whatever the format.
+"""The layout of a board for readers: sections, parts and cells, for all formats.
 
 A section is one measurement: a protocol on a split, scored in one way. Its parts are the ranked
-systems, then reference baselines under a line, then published values under another.
+systems, then reference baselines below a line, then published values below a second line.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ from gcg_bench.types import ScoreSpec
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows that belong together: `ranked`, `baseline` or `published` ones.
+    """Rows of one kind: `ranked`, `baseline` or `published`.
 
-    The ranked ones have no title.
+    The part with ranked rows has no title.
     """
 
     kind: str
@@ -46,15 +46,15 @@ class Section:
     """One measurement.
 
     Attributes:
-        title: e.g. `official v1, grandf val, 2,500 images`, after the task where it is named.
-        by: the score that it is ranked by, else the first that there is.
+        title: e.g. `official v1, grandf val, 2,500 images`; the task may precede it.
+        by: the score that ranks the rows, else the first score.
         scores: the columns of scores.
-        columns: the columns of facts; those in which all rows are alike are left out.
-        parts: the first holds the ranked rows.
-        scale: how the numbers are to be read.
-        notes: what a reader must know beside that, one sentence each.
-        noun: what `n` counts: `images` or `queries`.
-        sources: of published rows, `1` being the first.
+        columns: the columns of facts, without columns whose values are all equal.
+        parts: the parts; the first contains the ranked rows.
+        scale: an explanation of the numbers.
+        notes: other facts that a reader must know, one sentence each.
+        noun: the word for what `n` counts: `images` or `queries`.
+        sources: the sources of published rows, numbered from 1.
     """
 
     title: str
@@ -79,18 +79,18 @@ class Section:
 
 
 def sections(board: Board, shown: Shown | None = None) -> list[Section]:
-    """The board's sections, one a measurement; those without any score that is shown are left out.
+    """The board's sections, one for each measurement; sections without a shown score are left out.
 
-    Published rows stand in the section of the first protocol of their task, which is the published
-    computation, where it is of their data set and split, else in the first such section; where the
-    board has none, in a section of their own.
+    Published rows are in a section of the first protocol of their task, which is the published
+    computation: in the section with their data set and split, else in the first section of that
+    protocol. If the board has no such section, they get a section of their own.
 
     Args:
         board: the rows.
-        shown: what of them is shown; everything by default.
+        shown: the scores and intervals that are shown; everything by default.
 
     Raises:
-        UnknownName: no row has a score that is to be shown.
+        UnknownName: no row has a score of `shown`.
     """
     shown = shown or Shown()
     shown.refuse_unknown(specs_in(board.rows))
@@ -109,14 +109,14 @@ def sections(board: Board, shown: Shown | None = None) -> list[Section]:
 
 
 def headline(board: Board, shown: Shown) -> Shown:
-    """What a paper's table shows: the headline scores, where no others are asked for."""
+    """The choice for a paper's table: the headline scores, unless the user chose scores."""
     specs = specs_in(board.rows).values()
     names = tuple(spec.name for spec in specs if spec.headline and spec.direction != "neither")
     return shown if shown.scores or not names else replace(shown, scores=names)
 
 
 def _beside(groups: Sequence[Sequence[Row]], published: Sequence[Row]) -> dict[int, list[Row]]:
-    """Published rows by the position of the group that they stand in; -1 for none."""
+    """Position of a group -> its published rows; -1 for rows without a group."""
     beside: dict[int, list[Row]] = {}
     for row in published:
         first = _first_protocol(str(row.get("task", "")))
@@ -132,7 +132,7 @@ def _beside(groups: Sequence[Sequence[Row]], published: Sequence[Row]) -> dict[i
 
 
 def _title(group: Sequence[Row], groups: Sequence[Sequence[Row]], several: bool) -> str:
-    """The title of a group, with what else sets it apart from the groups of its protocol."""
+    """The title of a group, with the fields that distinguish it from others of its protocol."""
     title = title_of(group[0]["protocol"], group, noun_of(group), several=several)
     alike = [
         other
@@ -146,7 +146,7 @@ def _title(group: Sequence[Row], groups: Sequence[Sequence[Row]], several: bool)
 
 
 def _first_protocol(task: str) -> tasks.EvalProtocol | None:
-    """The first protocol of a task, None when there is no such task here."""
+    """The first protocol of a task; None when the task is unknown."""
     return tasks.load(task).protocols[0] if task in tasks.names() else None
 
 
@@ -189,9 +189,9 @@ def _section(title: str, measured: Sequence[Row], reported: Sequence[Row], shown
 
 
 def _columns(measured: Sequence[Row], noun: str) -> tuple[dict[str, str], list[str]]:
-    """The columns of facts by heading, and sentences in the place of those that are constant.
+    """The columns of facts by heading, and sentences that replace constant columns.
 
-    The title says the images and the protocol, the titles of parts say what was not measured.
+    The title states images and protocol; titles of parts state which rows were not measured.
     """
     facts = {noun: "n", "failed": "failed", "evaluator": "evaluator"}
     columns, constants = {}, []
@@ -207,7 +207,7 @@ def _columns(measured: Sequence[Row], noun: str) -> tuple[dict[str, str], list[s
 
 
 def _by(measured: Sequence[Row], reported: Sequence[Row], names: Sequence[str]) -> str:
-    """The score that a section is ranked by; where nothing is ranked, the one it would be."""
+    """The score that ranks a section, even if the section has no ranked rows."""
     ranked = [str(row["ranked_by"]).partition(":")[0] for row in measured if "ranked_by" in row]
     usual = [name for name in map(ranking_score, measured) if name is not None]
     firsts = [_first_protocol(str(row.get("task", ""))) for row in reported[:1]]
@@ -216,7 +216,7 @@ def _by(measured: Sequence[Row], reported: Sequence[Row], names: Sequence[str]) 
 
 
 def _grouped(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The entries, the first of each rank marked."""
+    """The entries, with a mark on the first of each rank."""
     return tuple(
         replace(entry, leads=k > 0 and entry.rank != entries[k - 1].rank)
         for k, entry in enumerate(entries)

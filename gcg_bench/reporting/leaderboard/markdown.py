@@ -1,4 +1,4 @@
-"""A board as Markdown: one table a section, for READMEs and issues."""
+"""A board as Markdown: one table for each section, for READMEs and issues."""
 
 import re
 
@@ -8,12 +8,12 @@ from gcg_bench.reporting.leaderboard.layout import Section
 from gcg_bench.reporting.leaderboard.shown import BEST, Figure
 from gcg_bench.types import ScoreSpec
 
-# the characters with a meaning inside a cell of GitHub's Markdown; a backslash takes it away
+# characters with a meaning inside a cell of GitHub's Markdown; a backslash escapes them
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#&|~$!^@])")
 
 
 def escaped(text: str) -> str:
-    """Text as Markdown that shows exactly this text, on one line.
+    """Markdown that shows exactly this text, on one line.
 
     Invisible characters become escapes.
     """

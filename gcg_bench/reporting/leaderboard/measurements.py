@@ -1,4 +1,4 @@
-"""Which rows can stand in one table: those whose measurements are equal, and what differs else."""
+"""Groups rows with equal measurements into tables, and explains the differences of others."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,8 +8,8 @@ from gcg_bench.scoring.signature import MEASUREMENT
 Key = tuple[str, ...]
 
 _DATA = ("dataset", "split")
-_OF_DATA = ("card", "truth", "n")  # differ with the data; not worth a word where those differ
-_NAMES = 3  # of runs in a sentence
+_OF_DATA = ("card", "truth", "n")  # these differ with the data; not mentioned when the data differ
+_NAMES = 3  # names of runs in a sentence
 _LONGEST = 60  # characters of a value in a sentence
 
 
@@ -19,14 +19,14 @@ def protocol_of(row: Row) -> tuple[str, str]:
 
 
 def key_of(row: Row) -> Key:
-    """What rows of one table have in common: task, protocol, and all that decided the numbers."""
+    """The values that are equal in a table: task, protocol, and all that decided the numbers."""
     measurement = row.get("measurement", {})
     fields = (str(measurement.get(name, "")) for name in MEASUREMENT)
     return (str(row.get("task", "")), str(row["protocol"]), *fields)
 
 
 def by_measurement(rows: Iterable[Row]) -> dict[Key, list[Row]]:
-    """Rows by what they have in common; the tables of one protocol follow each other."""
+    """The rows of each table, by their common values; tables of one protocol are adjacent."""
     protocols: dict[tuple[str, str], dict[Key, list[Row]]] = {}
     for row in rows:
         protocols.setdefault(protocol_of(row), {}).setdefault(key_of(row), []).append(row)
@@ -49,7 +49,7 @@ def differing_fields(groups: Sequence[Sequence[Row]]) -> dict[str, list[str]]:
 
 
 def apart(rows: Iterable[Row]) -> list[str]:
-    """Why the rows of one protocol stand in several tables, one sentence for each such reason."""
+    """Why the rows of a protocol are in several tables, one sentence for each protocol."""
     protocols: dict[str, list[list[Row]]] = {}
     for group in by_measurement(rows).values():
         protocols.setdefault(protocol_of(group[0])[1], []).append(group)
@@ -92,7 +92,7 @@ def _value(measurement: Mapping[str, str], name: str) -> str:
 
 
 def _shortened(name: str, texts: Sequence[str]) -> list[str]:
-    """The values of a field; of several metrics only those that not all measurements have."""
+    """The values of a field, shortened; metrics that all measurements have are left out."""
     if name == "metrics":
         sets = [text.split("+") for text in texts]
         shared = set(sets[0]).intersection(*sets[1:])

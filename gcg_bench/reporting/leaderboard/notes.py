@@ -1,4 +1,4 @@
-"""What a reader must know beside the numbers of a table, one sentence each."""
+"""The notes of a table: facts that a reader of the numbers must know, one sentence each."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from gcg_bench.types import ScoreSpec, scale_note
 
 
 def title_of(key: str, measured: Sequence[Row], noun: str, *, several: bool) -> str:
-    """The title of a table; the task is named on a board of several, and unless it is usual."""
+    """The title of a table; names the task if the board has several, or it is not the default."""
     name, _, version = key.rpartition("-")
     row, task = measured[0], str(measured[0].get("task", ""))
     images = f", {row['n']:,} {noun}" if "n" in row else ""
@@ -18,14 +18,14 @@ def title_of(key: str, measured: Sequence[Row], noun: str, *, several: bool) -> 
 
 
 def noun_of(measured: Sequence[Row]) -> str:
-    """What is counted: `images`, or `queries` of a task in which images have several."""
+    """The word for the queries: `images`, or `queries` when an image can have several."""
     names = {str(row.get("task", "")) for row in measured}
     known = [tasks.load(name).noun for name in names if name in tasks.names()]
     return known[0] if known else "images"
 
 
 def scale_of(measured: Sequence[Row], specs: Sequence[ScoreSpec], *, intervals: bool = True) -> str:
-    """How the numbers are to be read; values of papers alone are as their sources print them."""
+    """An explanation of the numbers; values of papers are as their sources print them."""
     if not measured:
         return scale_note(specs, end=", as their sources print them.")
     drawn = any(f"{spec.name}_low" in row for row in measured for spec in specs)
@@ -33,7 +33,7 @@ def scale_of(measured: Sequence[Row], specs: Sequence[ScoreSpec], *, intervals: 
 
 
 def notes_on(measured: Sequence[Row], reported: Sequence[Row]) -> list[str]:
-    """How rows are ranked, the false-accept rate, and what reported values are."""
+    """How rows are ranked, the false-accept rate, and the origin of reported values."""
     notes = []
     by = {row["ranked_by"]: None for row in measured if "ranked_by" in row}
     for how in by:

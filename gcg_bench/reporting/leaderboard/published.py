@@ -1,10 +1,10 @@
-"""Values from papers, shown beside measured rows and never ranked among them.
+"""Values from papers, shown with measured rows but never ranked.
 
-`published_results.csv` has one line a model and split: the task and the data set, scores times 100
-as printed, the source they were read from, and a note that says what is known of the evaluator.
-`published_values.csv` has one line a model, split and score, for the other tasks. Repositories
-changed the published evaluator in different ways, so rows are comparable with each
-other only as far as their notes go.
+`published_results.csv` has one line for each model and split: the task and the data set, scores
+times 100 as printed, the source of the scores, and a note with the known facts about the evaluator.
+`published_values.csv` has one line for each model, split and score, for the other tasks.
+Repositories changed the published evaluator in different ways, so rows are comparable only if their
+notes agree.
 """
 
 import csv
@@ -32,17 +32,17 @@ def published_rows(splits: Iterable[str] = _SPLITS) -> tuple[Row, ...]:
 def published_beside(
     rows: Iterable[Row], names: Sequence[str] = (), *, anywhere: bool = False
 ) -> tuple[Row, ...]:
-    """The published rows that belong beside measured ones; without measured ones, all.
+    """The published rows for the tables of measured rows; all rows without measured rows.
 
     Args:
         rows: measured rows.
-        names: of models; a part of a name stands for every model whose name contains it. A named
-            model is also shown where its paper does not state the split.
-        anywhere: not only those of the rows' data sets and splits.
+        names: names of models; a part of a name chooses every model whose name contains it. A named
+            model is also shown when its paper does not state the split.
+        anywhere: whether to include other data sets and splits than those of the rows.
 
     Raises:
-        UnknownName: there is none of such a name; lists those that there are.
-        BadOption: likewise, and there are none of these data.
+        UnknownName: no published row has such a name; lists the known names.
+        BadOption: no published row has such a name, and none has these data.
     """
     measured = tuple(rows)
     listed = published_rows() if not measured else (*published_rows(), *published_values())
@@ -60,7 +60,7 @@ def published_beside(
 
 
 def _fits(row: Row, measured: Sequence[Row], names: Sequence[str], anywhere: bool) -> bool:
-    """Whether a published row belongs beside measured ones."""
+    """Whether a published row belongs in the tables of measured rows."""
     splits = {row["split"]} if names == () or row["split"] != _SPLITS[-1] else None
     return any(
         row["task"] == other.get("task", tasks.DEFAULT)
@@ -76,7 +76,7 @@ def _fits(row: Row, measured: Sequence[Row], names: Sequence[str], anywhere: boo
 
 
 def _unknown(name: str, known: Sequence[str], measured: Sequence[Row]) -> GcgBenchError:
-    """The error for a name of which no published result fits."""
+    """The error for a name without a matching published result."""
     if known:
         return UnknownName("published result of these data", name, known)
     data = dict.fromkeys(f"{row.get('dataset')} {row.get('split')}" for row in measured)
@@ -87,7 +87,7 @@ def _unknown(name: str, known: Sequence[str], measured: Sequence[Row]) -> GcgBen
 
 
 def published_values() -> tuple[Row, ...]:
-    """The published rows of the other tasks, one a model and split, in the file's order."""
+    """The published rows of the other tasks, one for each model and split, in file order."""
     text = (files(__package__) / "published_values.csv").read_text(encoding="utf-8")
     merged: dict[tuple[str, ...], dict[str, Any]] = {}
     for line in csv.DictReader(text.splitlines()):

@@ -1,4 +1,4 @@
-"""Ranks of a board checked: made anew from the results that were scored again, never believed."""
+"""Checks the ranks of a board: computes them again from the results that were scored again."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _DRAWS = re.compile(r"paired randomisation test, ([0-9]{1,9}) draws", re.ASCII)
 
 
 def twice(rows: Sequence[Row]) -> Iterator[Fault]:
-    """The rows of a run and protocol that the board has already."""
+    """The faults of rows that repeat an earlier row's run and protocol."""
     seen = set()
     for row in rows:
         key = (_resolved(row.get("run", "")), row.get("task"), row["protocol"])
@@ -31,14 +31,14 @@ def twice(rows: Sequence[Row]) -> Iterator[Fault]:
 def rank_faults(
     rows: Sequence[Row], results: Mapping[int, Result], expected: Mapping[int, Row], bar: Bar
 ) -> Iterator[Fault]:
-    """Ranks and `ranked_by` that the results do not give; none where a row could not be scored.
+    """Faults of ranks and `ranked_by`; none for a group with a row that could not be scored.
 
-    Rows are ranked with those that were measured alike, by what was scored again.
+    Rows with equal measurements are ranked together, by the new results.
 
     Args:
         rows: the measured rows of a board.
-        results: what was scored again, by the row's identity.
-        expected: the row that each result gives, likewise.
+        results: identity of a row -> its new result.
+        expected: identity of a row -> the row of its new result.
         bar: a progress bar.
     """
     groups: dict[Key, list[Row]] = {}
@@ -55,7 +55,7 @@ def rank_faults(
 
 
 def _unranked(baselines: Sequence[Row]) -> Iterator[Fault]:
-    """Baselines under the line that have a rank."""
+    """The faults of baselines that have a rank although there are ranked systems."""
     for row in baselines:
         for name in ("rank", "ranked_by"):
             if name in row:
@@ -96,7 +96,7 @@ def _unlike(rows: Sequence[Row], results: Sequence[Result]) -> str:
 
 
 def _spec(result: Result, name: str) -> ScoreSpec | None:
-    """The score of a name that systems may be ranked by; None when there is none."""
+    """The score with a name, if it may rank systems; else None."""
     for spec in result.protocol.scores:
         if spec.name == name and (spec.headline or name == result.protocol.ranked_by):
             return spec
@@ -104,7 +104,7 @@ def _spec(result: Result, name: str) -> ScoreSpec | None:
 
 
 def _ranking(spec: ScoreSpec, stated: str, results: Sequence[Result], bar: Bar) -> Ranking:
-    """The ranking by a score with as many draws as a board states, from the usual seed."""
+    """The ranking by a score, with the number of draws that a board states and the usual seed."""
     match = _DRAWS.search(stated)
     draws = {"draws": min(int(match[1]), limits.DRAWS)} if match else {}
     return by_test(spec, results, bar=bar, **draws)

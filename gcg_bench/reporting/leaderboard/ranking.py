@@ -1,15 +1,15 @@
-"""Ranks that a board can stand for: systems that cannot be told apart share one.
+"""Statistically supported ranks: systems without a shown difference share a rank.
 
-In the order of their scores, a line between two places is drawn where every system above differs
-from every one below. Each of these pairs is compared by the paired randomisation test on the same
-images; the p-value of a line is the largest of its pairs (an intersection-union test, Berger 1982),
-and the p-values of all lines are adjusted for being many (Holm). A rank is one more than the number
-of systems above the nearest line above. So different ranks mean a shown difference; the same rank
-does not mean that no two systems differ.
+Systems are sorted by score. A line is drawn between two places when every system above it differs
+from every system below it. Each of these pairs is compared by the paired randomisation test on the
+same images; the p-value of a line is the largest of its pairs (an intersection-union test, Berger
+1982), and the p-values of all lines are adjusted for multiple tests (Holm). A rank is one more than
+the number of systems above the nearest line above. So different ranks mean a shown difference; the
+same rank does not mean that no two systems differ.
 
-A pair that does not differ ends every line that it crosses, so most pairs of a long board are never
-compared, and none twice. Where many lines hold, the number of comparisons is capped: then only
-systems up to a stated number of places apart have been compared.
+A pair that does not differ removes every line between its places, so most pairs of a long board are
+never compared, and no pair twice. When many lines remain, the number of comparisons is limited:
+then only systems up to a stated number of places apart are compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,8 +23,8 @@ from gcg_bench.scoring.results import Result, reducer
 from gcg_bench.types import Bar, FloatArray, ScoreSpec, no_bar
 
 SURE = 0.05  # an adjusted p below it is a shown difference
-_DRAWS_A_LINE = 40  # so that the smallest adjusted p is below .025, however many lines there are
-_MOST_DRAWS = 25_000  # of a comparison
+_DRAWS_A_LINE = 40  # so that the smallest adjusted p is below .025 for any number of lines
+_MOST_DRAWS = 25_000  # draws of a comparison
 _CELLS = 5_000_000_000  # draws times images of all comparisons: about a minute of one core
 _BLOCK = 2**18  # draws times images at a time
 _ROUNDING = 1e-12  # differences below this share of the scores are rounding errors of summation
@@ -35,8 +35,8 @@ class Ranking:
     """Ranks of systems, and how they were found.
 
     Attributes:
-        ranks: in the order of the systems given.
-        by: what they rest on, for a column and a footnote.
+        ranks: the ranks, in the order of the given systems.
+        by: how the ranks were determined, for a column and a footnote.
     """
 
     ranks: tuple[int, ...]
@@ -60,18 +60,18 @@ def by_test(
     seed: int = 0,
     bar: Bar = no_bar,
 ) -> Ranking:
-    """Ranks of groups that a paired test tells apart.
+    """Ranks by a paired test; systems without a shown difference share a rank.
 
     Args:
         spec: the score to rank by.
         systems: results on the same images by the same metrics.
-        draws: of each comparison: at least so many, more where there are many systems, and at most
+        draws: the minimum number of draws of each comparison; more with many systems, at most
             25,000.
-        seed: of the test.
+        seed: the seed of the test.
         bar: a progress bar.
 
     Raises:
-        BadOption: other images (names the first), or other columns.
+        BadOption: the images differ (names the first difference), or the columns differ.
     """
     for system in systems[1:]:
         refuse_other_images(systems[0], system)
@@ -91,7 +91,7 @@ def by_test(
 
 
 def _value(system: Result, score: str) -> float:
-    """The score as it is stored; NaN where it has none."""
+    """The stored score; NaN when it has no value."""
     value = system[score].value
     return float("nan") if value is None else value
 
@@ -101,7 +101,7 @@ def _ranks(order: Sequence[int], adjusted: Sequence[float]) -> tuple[int, ...]:
 
     Args:
         order: systems, best first.
-        adjusted: the adjusted p of the line above each place but the first.
+        adjusted: the adjusted p of the line above each place except the first.
     """
     ranks, rank = [1] * len(order), 1
     for place, p in enumerate(adjusted, 1):
@@ -116,19 +116,19 @@ class _Lines:
     def __init__(
         self, systems: Sequence[Result], values: Sequence[float], score: str, draws: int, seed: int
     ) -> None:
-        """Takes systems and values best first."""
+        """Takes systems and values, the best first."""
         self.systems, self.values, self.score = systems, values, score
         self.draws, self.seed = draws, seed
         self.metric = systems[0].protocol.metric_of(score)
-        self.p = [0.0] * (len(systems) - 1)  # of the line below each place; 1 where it has ended
+        self.p = [0.0] * (len(systems) - 1)  # of the line below each place; 1 without a line
         numbers: dict[str, int] = {}
         clusters = [numbers.setdefault(name, len(numbers)) for name in systems[0].images]
         self.cluster, self.clusters = np.array(clusters, dtype=np.int64), len(numbers)
 
     def tested(self, bar: Bar) -> tuple[list[float], int | None]:
-        """The p of each line, and how many places apart systems were compared if not all were.
+        """The p of each line, and the largest compared distance in places, None if all were.
 
-        Systems next to each other are compared first, then those two places apart, and so on.
+        Neighbours are compared first, then systems two places apart, and so on.
         """
         spent = 0
         with bar("rank", len(self.systems) - 1) as advance:
@@ -146,7 +146,7 @@ class _Lines:
         return self.p, None
 
     def _compare(self, pairs: Sequence[tuple[int, int]]) -> int:
-        """Adds pairs of places to the p of their lines; gives the number of draws that were saved.
+        """Updates the p of lines with pairs of places; returns the number of draws that were saved.
 
         A pair is dropped as soon as its p can no longer be below .05.
         """
@@ -171,14 +171,14 @@ class _Lines:
         return saved
 
     def _differs(self, above: int, below: int) -> bool:
-        """Whether the two values differ at all; false where one is none."""
+        """Whether the two values differ at all; False when a value is NaN."""
         return bool(abs(self.values[above] - self.values[below]) > self._rounding(above, below))
 
     def _rounding(self, above: int, below: int) -> float:
         return _ROUNDING * max(1.0, abs(self.values[above]), abs(self.values[below]))
 
     def _as_large(self, above: int, below: int, weights: FloatArray) -> int:
-        """How many draws give a difference as large as the observed one; a draw of none does."""
+        """How many draws have a difference as large as the observed one; a draw with NaN counts."""
         tables = [self.systems[place].rows[self.metric.name] for place in (above, below)]
         reduce = reducer([self.metric], {self.metric.name: statistics.interleave(*tables)})
         difference = np.abs(reduce(weights)[self.score] - reduce(1 - weights)[self.score])
@@ -186,7 +186,7 @@ class _Lines:
         return len(difference) - int(np.count_nonzero(difference < observed))
 
     def _swaps(self) -> Iterator[FloatArray]:
-        """Blocks of draws: which of the two answers to each query counts, shape (draws, 2 n).
+        """Blocks of draws: which of the two answers to each query is used, shape (draws, 2 n).
 
         The answers to all queries of an image are swapped together, with probability 1/2.
         """

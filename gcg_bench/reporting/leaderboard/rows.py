@@ -1,8 +1,9 @@
-"""The rows of a board: each made from a result of a run, or from a paper.
+"""The rows of a board, each made from a result of a run, or from a paper.
 
-A row maps column names to values. It names only what it has: no value is None or empty. Numbers of
-scores are fractions, with `X_low` and `X_high` beside `X`. Besides text, whole numbers and floats,
-a row that is made from a run has three columns of mappings, which a CSV holds as JSON:
+A row maps column names to values. It has only columns with a value: no value is None or empty.
+Numbers of scores are fractions, with `X_low` and `X_high` in addition to `X`. Apart from text,
+whole numbers and floats, a row that is made from a run has three columns of mappings, which a CSV
+stores as JSON:
 
     scores        score -> {"direction", "scale"} of its ScoreSpec; the score that its protocol is
                   ranked by has `"ranks": true`, a secondary score has `"secondary": true`. So a
@@ -12,7 +13,7 @@ a row that is made from a run has three columns of mappings, which a CSV holds a
                   equal before two rows are ranked together
     answered      how the answers were made, field -> text, see `Result.answered`
 
-`signature` is the same as one line, for people; nothing is read out of it.
+`signature` is the same as one line, for people; it is never parsed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,14 +42,14 @@ WHOLE = ("rank", "n", "failed", "draws")
 MAPPINGS = ("scores", "measurement", "answered")
 TEXT = tuple(name for name in (*FIRST, *LAST) if name not in (*WHOLE, *MAPPINGS))
 NUMBERS = ("false_accept",)
-"""Columns of numbers that are no scores."""
+"""Columns of numbers that are not scores."""
 MEASURED = ("task", *MAPPINGS)
-"""What every row that is made from a run has."""
+"""The columns of every row that is made from a run."""
 
 SYSTEM, BASELINE, PUBLISHED = "system", "baseline", "published"
 """Roles: a model that takes part, a reference baseline, values from a paper."""
 
-# models that look at no picture, and those that see the references; the latter also say so in their
+# models that use no picture, and models that see the references; the latter also state it in their
 # run's settings
 _BASELINES = (
     "wholeimage", "centrebox", "silent", "copytruth", "shuffledtruth", "frequentcaption",
@@ -59,7 +60,7 @@ def row_of(run: Run, result: Result) -> Row:
     """The row of a run's result.
 
     Raises:
-        BadData: a score is called like another column.
+        BadData: a score has the name of another column.
     """
     row: dict[str, Any] = {
         "model": label_of(run),
@@ -95,7 +96,7 @@ def row_of(run: Run, result: Result) -> Row:
 
 
 def _draws(result: Result) -> int | None:
-    """How many draws the intervals rest on; None without any interval."""
+    """The number of draws of the intervals; None without any interval."""
     drawn = any(score.low is not None for score in result.scores)
     return result.resampling.draws if drawn else None
 
@@ -111,14 +112,14 @@ def _described(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def _visible(value: Any) -> Any:
-    """A value with escapes for invisible characters and for those that no table can hold."""
+    """A value with escapes for invisible characters and for characters that no table can hold."""
     if isinstance(value, dict):
         return {_visible(name): _visible(inner) for name, inner in value.items()}
     return visible(value) if isinstance(value, str) else value
 
 
 def is_baseline(settings: Mapping[str, Any]) -> bool:
-    """Whether a run's answers say something of the metrics and the data, and nothing of a model."""
+    """Whether a run is a reference baseline, which tests metrics and data, not a model."""
     name = str(settings.get("model", "")).lower().replace("-", "").replace("_", "")
     return bool(settings.get("oracle")) or name in _BASELINES
 
@@ -139,7 +140,7 @@ def scores_in(rows: Iterable[Row]) -> list[str]:
 
 
 def specs_in(rows: Sequence[Row]) -> dict[str, ScoreSpec]:
-    """The scores of some rows by name: what each row says of its own.
+    """The scores of some rows by name, as the rows describe them.
 
     A score of a published row is looked up among the scores that exist here.
     """
@@ -160,7 +161,7 @@ def _spec(name: str, score: Mapping[str, Any]) -> ScoreSpec:
 
 
 def ranking_score(row: Row) -> str | None:
-    """The score that the protocol of a row is ranked by; None when the row does not say."""
+    """The score that ranks the protocol of a row; None when the row does not state it."""
     scores = row.get("scores", {})
     return next((name for name, score in scores.items() if score.get("ranks")), None)
 
@@ -178,6 +179,6 @@ def signature_fields(row: Row) -> dict[str, str]:
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
-    """What rows are called in messages: the model, and the run's folder where models are alike."""
+    """The names of rows in messages: the model, and the run's folder when models are equal."""
     models = [str(row["model"]) for row in rows]
     return distinct_labels(models, [str(row.get("run", "")) for row in rows])

@@ -1,4 +1,4 @@
-"""What of a board a table shows: its scores, intervals, and the marks of the best values."""
+"""The choice of scores, intervals and marks of the best values in the tables of a board."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ BEST, SECOND = "best", "second"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the tables of a board show.
+    """The parts of a board that its tables show.
 
     Attributes:
-        scores: names of the scores, in the order of the columns; all where it is empty.
-        bold: whether the best value of a column is marked, and the second one.
-        intervals: whether intervals stand beside values.
+        scores: names of the scores, in the order of the columns; all scores when empty.
+        bold: whether the best and the second value of a column are marked.
+        intervals: whether intervals follow the values.
     """
 
     scores: tuple[str, ...] = ()
@@ -43,10 +43,10 @@ class Figure:
     """One score as text.
 
     Attributes:
-        value: one decimal.
-        low: of the interval, empty without one.
-        high: of the interval.
-        number: to sort by.
+        value: the value with one decimal.
+        low: the lower end of the interval; empty without an interval.
+        high: the upper end of the interval.
+        number: the value as a number, for sorting.
         mark: `best`, `second` or empty.
     """
 
@@ -58,14 +58,14 @@ class Figure:
 
 
 Line = tuple[Figure | None, ...]
-"""The figures of one row, None where it has no such score."""
+"""The figures of one row; None for a score that it lacks."""
 
 
 def marked(lines: Iterable[Line], specs: Iterable[ScoreSpec]) -> list[Line]:
     """The figures of rows that compete, with the best and the second value of each column marked.
 
-    Values that are printed alike are marked alike. Two rows have no second; a single row and a
-    score without a direction have no mark.
+    Values with the same text have the same mark. With only two rows there is no second mark; a
+    single row and a score without a direction have no mark.
     """
     lines = list(lines)
     columns = list(zip(*lines, strict=True))

@@ -1,7 +1,8 @@
-"""Predictions that somebody hands in, inspected before they are scored.
+"""Inspects submitted predictions before they are scored.
 
-A maintainer wants to know of files from outside: do they answer every image once, are the masks of
-the images' sizes, is it the data that is asked for, and has the same content been handed in before.
+The maintainer of a board has questions about submitted files. Do they answer every image once? Do
+the masks have the sizes of the images? Do they answer the right data? Was the same content
+submitted before?
 """
 
 import hashlib
@@ -34,25 +35,25 @@ _DATA = ("dataset", "card", "split", "truth", "n")
 
 @dataclass(frozen=True)
 class Submission:
-    """What is known of files that were handed in.
+    """The facts about submitted files.
 
     Attributes:
         path: the files.
-        layout: what they were recognised as.
+        layout: the recognised layout.
         dataset: the data card's name.
         split: the split's name.
         n: queries of the split.
-        answered: queries of it that have an answer, failures included.
-        failed: answers that carry an error.
+        answered: queries of the split that have an answer, including failures.
+        failed: answers with an error.
         phrases: phrases with words.
         masks: masks in them.
         captions: distinct captions of answers.
-        content: sha256 of what is scored, whatever the layout, the order of the images and the
-            times: the same for the same answers.
-        measured_on: what a result of these answers must say of its data, field by field.
+        content: sha256 of the scored content. It does not depend on the layout, the order of the
+            images and the times: equal answers have equal values.
+        measured_on: the fields of the data that a result of these answers must have.
         problems: pairs of level (`error`, `warning`) and problem.
-        notes: what else a maintainer should know.
-        noun: what `n` counts.
+        notes: other facts for the maintainer.
+        noun: the word for what `n` counts.
     """
 
     path: Path
@@ -78,14 +79,14 @@ class Submission:
 
 
 def inspect(path: Path, data: Dataset) -> Submission:
-    """Everything that can be said of predictions or of a run folder, with all problems at once.
+    """Inspects predictions or a run folder; returns the facts and all problems at once.
 
     Args:
         path: a prediction file, a folder of them, or a run folder.
         data: the split that they should answer.
 
     Raises:
-        MissingData: there is nothing at `path`.
+        MissingData: `path` does not exist.
     """
     reading = Reading()
     sizes = data.sizes
@@ -128,7 +129,7 @@ def inspect(path: Path, data: Dataset) -> Submission:
 
 
 def content_hash(predictions: Sequence[Prediction]) -> str:
-    """The sha256 of predictions as one canonical line an image, without raw text and times."""
+    """The sha256 of one canonical line for each image, without raw text and times."""
     lines = sorted(
         write_line(replace(prediction, raw=None, seconds=None)) for prediction in predictions
     )
@@ -139,13 +140,13 @@ def content_hash(predictions: Sequence[Prediction]) -> str:
 
 
 def _fields(facts: MeasuredOn) -> dict[str, str | int]:
-    """What the data decide, as signatures show it: of the sha256 its first eight digits."""
+    """The fields of the data, as signatures show them: only eight digits of the sha256."""
     fields: dict[str, str | int] = {name: getattr(facts, name) for name in _DATA}
     return {**fields, "truth": facts.shown_truth}
 
 
 def _run_problems(run: Run, facts: MeasuredOn, failed: int) -> Iterator[BadData]:
-    """Where a run's settings and results say other data than these, or contradict themselves.
+    """Problems of a run: settings or results that name other data, or contradict each other.
 
     Args:
         run: the run.

@@ -1,8 +1,8 @@
-"""A board checked against the predictions that it claims to come from.
+"""Verifies a board against the predictions of its runs.
 
-Every measured row is scored again from its run's predictions, with caches of its own; every
-published one is looked up. What differs is listed, field by field. Ranks are made anew. Times and
-the version of gcg-bench may differ.
+Every measured row is scored again from its run's predictions, with separate caches. Every published
+row is looked up. Differences are listed field by field. Ranks are computed again. Times and the
+version of gcg-bench may differ.
 """
 
 from collections.abc import Sequence
@@ -39,21 +39,21 @@ from gcg_bench.types import Bar, no_bar
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Where the references of rows are found.
+    """The location of the references of rows.
 
     Attributes:
         root: the data root.
-        dataset: a card, by name or path, in the place of the rows' names for it.
+        dataset: a data card, by name or path, which replaces the names in the rows.
     """
 
     root: Path | None
     dataset: str | None
 
     def of(self, row: Row) -> Dataset:
-        """The samples that a row says it was measured on.
+        """The samples that a row states as its data.
 
         Raises:
-            BadOption: it does not say so, or says a number of images that nobody scores.
+            BadOption: the row does not state its data, or states an impossible number of images.
         """
         lacking = [name for name in ("dataset", "split", "n") if name not in row]
         if lacking or not 1 <= row["n"] <= limits.IMAGES:
@@ -72,16 +72,16 @@ class References:
 def verify(
     board: Board, *, root: Path | None = None, dataset: str | None = None, bar: Bar = no_bar
 ) -> list[Fault]:
-    """What of a board does not hold; empty when all of it holds.
+    """The faults of a board; empty when every row is correct.
 
     Args:
-        board: as `Board.read` gives it.
+        board: a board from `Board.read`.
         root: the data root.
-        dataset: card, by name or path, in the place of the rows' names for it.
+        dataset: a data card, by name or path, which replaces the names in the rows.
         bar: a progress bar.
 
     Raises:
-        EnvironmentProblem: Java or an encoder is missing, so that nothing can be scored.
+        EnvironmentProblem: Java or an encoder is missing, so that no row can be scored.
     """
     measured = [row for row in board.rows if row.get("role") != PUBLISHED]
     published = [row for row in board.rows if row.get("role") == PUBLISHED]
@@ -101,7 +101,7 @@ def verify(
 def _run_faults(
     folder: str, rows: Sequence[Row], references: References, results: dict[int, Result]
 ) -> list[Fault]:
-    """The faults of one run's rows; `results` takes what was scored, by the row's identity."""
+    """The faults of one run's rows; stores the new results in `results` by the row's identity."""
     if not folder:
         return [unverified(row, "the board does not say where its run is") for row in rows]
     try:
@@ -111,9 +111,9 @@ def _run_faults(
         stored = [_stored(run, row) for row in rows]
         protocols = [_as_stored(*pair) for pair in zip(known, stored, strict=True)]
         scored = _scored(run, rows, data, protocols, stored)
-    except EnvironmentProblem:  # of the machine: nothing could be scored
+    except EnvironmentProblem:  # a problem of the machine: no row could be scored
         raise
-    except GcgBenchError as error:  # of this run or its data
+    except GcgBenchError as error:  # a problem of this run or its data
         return [unverified(row, str(error)) for row in rows]
     faults: list[Fault] = []
     for row, claim, result in zip(rows, stored, scored, strict=True):
@@ -127,15 +127,15 @@ def _run_faults(
 
 
 def _expected(row: Row, result: Result) -> Row:
-    """The row that the result of a board's row gives."""
+    """The correct row for a board's row, made from its new result."""
     return row_of(Run.open(Path(row["run"])), result)
 
 
 def _stored(run: Run, row: Row) -> Result:
-    """What the run stores of a row's protocol, without its rows; its numbers are not trusted.
+    """The stored result for a row's protocol, without its rows; its numbers are not trusted.
 
     Raises:
-        MissingData: the run was not scored with it.
+        MissingData: the run was not scored with the protocol.
     """
     folder = f"{row.get('task')}.{row['protocol']}"
     scores = run.scores(folder)
@@ -145,11 +145,11 @@ def _stored(run: Run, row: Row) -> Result:
 
 
 def _protocol(row: Row) -> EvalProtocol:
-    """This gcg-bench's own protocol of a row.
+    """The protocol of a row, as this version of gcg-bench defines it.
 
     Raises:
-        UnknownName: there is no such task.
-        BadOption: the task has no such protocol, or has it in another version.
+        UnknownName: the task does not exist.
+        BadOption: the task lacks the protocol, or has it in another version.
     """
     protocols = tasks.load(str(row.get("task"))).protocols
     for protocol in protocols:
@@ -180,12 +180,12 @@ def _scored(
     protocols: Sequence[EvalProtocol],
     stored: Sequence[Result],
 ) -> list[Result]:
-    """The run's predictions scored as each row says that they were."""
+    """Scores the run's predictions with the protocol and settings that each row states."""
     resampling = [_resampling(row, claim) for row, claim in zip(rows, stored, strict=True)]
     empty = rows[0].get("measurement", {}).get("missing") == "empty"
     missing: Missing = "empty" if empty else "error"
     predictions = complete(data.samples, run.predictions(sizes=data.sizes), missing=missing)
-    if len(set(resampling)) == 1:  # captions are measured once for all
+    if len(set(resampling)) == 1:  # captions are measured once for all rows
         return score(data, predictions, protocols, missing=missing, resampling=resampling[0])
     return [
         score(data, predictions, [protocol], missing=missing, resampling=drawn)[0]
@@ -196,7 +196,7 @@ def _scored(
 def _resampling(row: Row, stored: Result) -> Resampling:
     """How the row's intervals are drawn again: with its number of draws, from the usual seed.
 
-    A row that shows no interval has none where the run keeps none.
+    If neither the row nor the run has intervals, none are drawn.
     """
     drawn = any(name.endswith("_low") for name in row)
     draws = row.get("draws", 0) if drawn else stored.resampling.draws

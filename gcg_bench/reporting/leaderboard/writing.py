@@ -46,7 +46,7 @@ SUFFIXES = tuple(_WRITERS)
 
 
 def refuse_suffix(file: Path) -> None:
-    """Raises BadOption when no board is written with the file's suffix."""
+    """Raises BadOption when the file's suffix is not a format of boards."""
     if file.suffix not in _WRITERS:
         raise BadOption(f"{file}: a board is written as {', '.join(SUFFIXES)}")
 
@@ -57,12 +57,12 @@ def write_board(board: Board, file: Path, shown: Shown | None = None) -> None:
     Args:
         board: the rows.
         file: the file.
-        shown: what the tables show; everything by default, in LaTeX the headline scores. A CSV
-            keeps all of a board, so that it can be verified.
+        shown: the scores and intervals of the tables; by default everything, in LaTeX the headline
+            scores. A CSV always contains the whole board, so that it can be verified.
 
     Raises:
-        BadOption: another suffix.
-        UnknownName: no row has a score that is to be shown.
+        BadOption: the suffix is not a format of boards.
+        UnknownName: no row has a score of `shown`.
         EnvironmentProblem: the file cannot be written.
     """
     refuse_suffix(file)

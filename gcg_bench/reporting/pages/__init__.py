@@ -1,8 +1,8 @@
 """Small HTML pages that consist of one file each.
 
-A page holds its own style and script and loads nothing over the network. Its content-security
+A page contains its own style and script and loads nothing over the network. Its content-security
 policy allows exactly that style and script, by their hashes. Text of models, files and images is
-shown as text: everything is escaped that is not marked as markup here.
+shown as text: everything is escaped, except text that this package marks as markup.
 """
 
 import base64
@@ -22,15 +22,15 @@ _PACKAGE = "gcg_bench.reporting.pages"
 def render(
     package: str, template: str, content: Mapping[str, Any], *, style: str = "", script: str = ""
 ) -> str:
-    """A page as text.
+    """Renders a page; returns its HTML text.
 
     Args:
         package: the package with the template in its folder `templates`; the template extends
             `page.html` of this package.
         template: the file's name.
         content: the values of the template's names; a name without a value is an error.
-        style: of this page beside that of all pages; a text of this package.
-        script: likewise.
+        style: CSS of this page, added to the style of all pages; a text of this package.
+        script: the script of this page; a text of this package.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -57,17 +57,17 @@ def render(
 
 
 def visible_text(value: Any) -> Any:
-    """What a template shows: a text with escapes for invisible characters; markup as it is."""
+    """A value for a template: a text with escapes for invisible characters; markup unchanged."""
     return visible(value, breaks=True) if type(value) is str else value
 
 
 def write(file: Path, text: str) -> int:
-    """Writes a text file as UTF-8, whole or not at all; returns the number of bytes.
+    """Writes a text file as UTF-8, completely or not at all; returns the number of bytes.
 
     A missing folder is created. Half a surrogate pair becomes `?`.
 
     Raises:
-        EnvironmentProblem: it cannot be written.
+        EnvironmentProblem: the file cannot be written.
     """
     data = text.encode("utf-8", "replace")
 

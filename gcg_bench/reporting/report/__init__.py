@@ -2,7 +2,7 @@
 
 `material` gathers what the page shows, `images` turns every image into a record, `plots` draws,
 `page` writes one self-contained HTML file: style, script, data and thumbnails are inside, and the
-page loads nothing from elsewhere.
+page loads no other file.
 """
 
 from gcg_bench.reporting.report.material import Material, Mistakes, of_images, of_run

@@ -1,4 +1,4 @@
-"""The square field from 0 to 1 that plots of shares are drawn in."""
+"""The square area for plots of shares, from 0 to 1 on both axes."""
 
 from gcg_bench.reporting.report.svg import Svg, element, line, words
 
@@ -7,12 +7,12 @@ LEFT, TOP, RIGHT, BOTTOM = 50.0, 14.0, 12.0, 42.0
 
 
 def across(x: float) -> float:
-    """Where a share lies from left to right."""
+    """The horizontal position of a share."""
     return LEFT + x * (WIDTH - LEFT - RIGHT)
 
 
 def up(y: float) -> float:
-    """Where a share lies from bottom to top."""
+    """The vertical position of a share; 1 is at the top."""
     return HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
 
@@ -29,7 +29,7 @@ def frame(below: str, beside: str) -> list[Svg]:
 
 
 def labels(below: str, beside: str) -> list[Svg]:
-    """What the two axes are."""
+    """The labels of the two axes."""
     turned = f"translate(12 {up(0.5):.0f}) rotate(-90)"
     return [
         words(across(0.5), HEIGHT - 8, below, "label", anchor="middle"),

@@ -1,4 +1,4 @@
-"""The images that a page lists: all, or of many the worst, the best and a random sample."""
+"""The images that a page lists: all, or the worst, the best and a random sample of many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,25 +13,25 @@ from gcg_bench.types import FloatArray
 IntArray = NDArray[np.int64]
 
 MOST = 2500
-"""Images up to which a page lists all."""
+"""A page with at most this many images lists all."""
 
 SAMPLED = 2000
-"""Images that a page of more lists."""
+"""The number of images that a page with more images lists."""
 
-_SEED = 0  # of the random sample
+_SEED = 0  # seed of the random sample
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What a page lists of its material.
+    """The part of the material that a page lists.
 
     Attributes:
-        material: the listed images alone, in the data set's order; scores are of all images.
+        material: the listed images only, in the data set's order; its results are over all images.
         scores: the score of each listed image.
         total: the number of all images.
-        worst: how many were chosen for being the worst by the page's main score.
-        best: how many for being the best.
-        by: the name of that score; empty where there is none.
+        worst: how many images were chosen because their main score is the worst.
+        best: how many images were chosen because their main score is the best.
+        by: the name of the main score; empty without one.
     """
 
     material: Material
@@ -58,15 +58,15 @@ class Listed:
 
 
 def listed(material: Material, scores: Sequence[Column], count: int) -> Listed:
-    """A quarter of `count` images from the worst on, a quarter from the best on, the rest random.
+    """Chooses a quarter of `count` images as the worst, a quarter as the best, others at random.
 
-    Images without a value of the main score are neither; they may be among the random ones. All
-    images are listed where there are no more than `count`.
+    Images without a value of the main score are neither best nor worst, but may be chosen at
+    random. If there are at most `count` images, all are listed.
 
     Args:
-        material: of all images.
-        scores: of all images.
-        count: how many images to list, at least 1.
+        material: the material of all images.
+        scores: the scores of all images.
+        count: the number of images to list, at least 1.
     """
     total = len(material.pairs)
     if total <= count:
@@ -97,7 +97,7 @@ def _chosen(values: FloatArray, count: int) -> tuple[IntArray, IntArray, IntArra
 
 
 def _part(material: Material, positions: IntArray) -> Material:
-    """The material with some of its images; its results stay those of all."""
+    """The material with some of its images; the results remain over all images."""
     mistakes = material.mistakes
     if mistakes is not None:
         images = tuple(mistakes.diagnosis.images[k] for k in positions)

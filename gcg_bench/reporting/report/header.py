@@ -1,4 +1,4 @@
-"""The page's header: scores as papers print them, and what qualifies them."""
+"""The page's header: scores as papers print them, with facts and notes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Tile:
 
     Attributes:
         name: the score's name.
-        value: one decimal.
-        interval: its 95% interval, empty without one.
+        value: the score with one decimal.
+        interval: its 95% interval; empty without an interval.
         lower_is_better: whether smaller values are better.
     """
 
@@ -34,8 +34,8 @@ class ProtocolTiles:
     Attributes:
         name: e.g. `official v1`.
         tiles: its scores, in its order.
-        facts: what stands beside them: words, false-accept rate.
-        notes: what a reader must know.
+        facts: additional numbers: words, false-accept rate.
+        notes: facts that a reader must know.
         signature: everything that decided the numbers.
     """
 
@@ -66,7 +66,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     if result.words is not None:
         yield "words a caption", f"{result.words:.1f}"
     if result.shows_false_accept:
-        rate = result.false_accept  # not known of one image alone
+        rate = result.false_accept  # not known for a single image
         yield "false-accept rate", "–" if rate is None else f"{100 * rate:.1f}%"
 
 
@@ -79,9 +79,9 @@ def _tile(score: Score) -> Tile:
 
 
 def summary(material: Material) -> list[tuple[str, str]]:
-    """How many queries, images, phrases and failures there are.
+    """The numbers of queries, images, phrases and failures.
 
-    Queries are named where they are no images, phrases where there are any.
+    Queries are listed if they differ from images, phrases if there are any.
     """
     reference = sum(len(pair.sample.truth.phrases) for pair in material.pairs)
     predicted = sum(len(pair.prediction.grounding.phrases) for pair in material.pairs)
@@ -96,7 +96,7 @@ def summary(material: Material) -> list[tuple[str, str]]:
 
 
 def noun(material: Material) -> str:
-    """What the entries of the page are called, see `noun_of`."""
+    """The word for the entries of the page, see `noun_of`."""
     return noun_of(pair.sample.query for pair in material.pairs)
 
 

@@ -1,22 +1,22 @@
-"""Every image as a record: what the page's script needs to show it.
+"""Converts every image to a record, from which the page's script shows it.
 
-A record is `{"id", "size", "full", "error", "seconds", "raw", "unpaired", "sides"}`, and `picture`,
-or `why` there is none; or `pictureOf`, the position of the record that says it. `size` is that of
-its masks, `full` that of the picture: (height, width). `sides` holds the reference and the
-prediction:
+A record is `{"id", "size", "full", "error", "seconds", "raw", "unpaired", "sides"}` and one more
+field: `picture`; or `why`, the reason why there is no picture; or `pictureOf`, the position of the
+record that has either. `size` is the size of its masks, `full` that of the picture: (height,
+width). `sides` has the reference and the prediction:
 
     {"captions": [[["A cat", 0], [" on a mat", -1]], ...],
      "phrases": [{"text", "number", "kind", "other", "iou", "agreement", "score", "masks", "crowd",
                   "mask"}]}
 
-`asked` is the words of a referring expression with its answer's kind and IoU, `{"words", "kind",
-"mistake", "iou"}`, or null; `regions` are the boxes of the query in pixels of the masks.
+`asked` has the words of a referring expression with its answer's kind and IoU, `{"words", "kind",
+"mistake", "iou"}`, or null. `regions` are the boxes of the query in pixels of the masks.
 
-A caption is a list of pieces, each with the position of its phrase, -1 for none: character offsets
-differ between Python and a browser. Only the first caption has phrases. `number` is shared by a
-phrase and its partner on the other side; for an expression both sides count from 1. `kind` is a
-position in `KINDS`, -1 without a diagnosis; `other` is a position on the other side or -1. `mask`
-is COCO's text of run lengths.
+A caption is a list of pieces, each with the position of its phrase, or -1 without a phrase; pieces
+are used because character offsets differ between Python and a browser. Only the first caption has
+phrases. A phrase and its partner on the other side have the same `number`; for an expression both
+sides count from 1. `kind` is a position in `KINDS`, -1 without a diagnosis. `other` is a position
+on the other side, or -1. `mask` is COCO's text of run lengths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ from gcg_bench.analysis.errors.expressions import verdict
 from gcg_bench.reporting.report.smaller import fitted, shrunk
 from gcg_bench.types import Grounding, Mask, Pair, Phrase
 
-_NO_KIND = ""  # of phrases without a diagnosis
+_NO_KIND = ""  # kind of phrases without a diagnosis
 _KIND = {_NO_KIND: -1, **{kind.name: position for position, kind in enumerate(KINDS)}}
 _RAW = 20_000  # characters of a model's own text that are kept
 
@@ -40,8 +40,9 @@ def records(
 
     Args:
         pairs: the images.
-        diagnosis: of the same images, in the same order; None when phrases have no kinds.
-        longest: the largest size of the longer side of the masks, in pixels.
+        diagnosis: the diagnosis of the same images, in the same order; None when phrases have no
+            kinds.
+        longest: the maximum length of the longer side of the masks, in pixels.
     """
     sides = [(pair.sample.truth, pair.prediction.grounding) for pair in pairs]
     sizes = [fitted(*pair.sample.size, longest) for pair in pairs]
@@ -93,7 +94,7 @@ def _record(
 
 
 def _asked(pair: Pair) -> dict[str, Any] | None:
-    """The expression of a query and what its answer is; None without an expression."""
+    """The expression of a query and the kind of its answer; None without an expression."""
     words = pair.sample.query.expression
     if words is None:
         return None
@@ -155,9 +156,9 @@ def _side(
 
 
 def pieces(grounding: Grounding) -> list[list[Any]]:
-    """The caption cut where phrases begin and end: [text, position or -1].
+    """The caption, cut at the starts and ends of phrases: [text, position of phrase or -1].
 
-    Where phrases overlap, the one that begins first gets the words.
+    When phrases overlap, the phrase that begins first gets the words.
     """
     spans = sorted(
         (span, position)
@@ -194,7 +195,7 @@ def _phrase(phrase: Phrase, finding: Finding, number: int, small: Iterator[Mask]
 
 
 def searchable(pair: Pair) -> str:
-    """The text that a search reads: captions and phrases of both sides, and an answer's kind."""
+    """The text for searching: captions and phrases of both sides, and an answer's kind."""
     answer = pair.prediction.grounding
     texts = [*pair.sample.captions, answer.caption]
     if pair.sample.query.expression is not None:

@@ -1,4 +1,4 @@
-"""The page's index: what lists, filters and searches need to know of every image at once."""
+"""The page's index: the values of all images that lists, filters and searches need."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from gcg_bench.types import FloatArray, ScoreSpec
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One score of every image alone.
+    """A score for every single image.
 
     Attributes:
-        label: the score's name, with the protocol's where protocols differ.
-        spec: what the score is.
-        values: shape (images,).
+        label: the score's name, with the protocol's name when protocols differ.
+        spec: the definition of the score.
+        values: the score of each image, shape (images,).
     """
 
     label: str
@@ -32,7 +32,7 @@ class Column:
 
 
 def columns(results: Sequence[Result]) -> tuple[Column, ...]:
-    """The scores of all protocols; one that is the same in two of them stands once."""
+    """The scores of all protocols; a score that is equal in two protocols appears once."""
     tables = [
         {spec.name: result.alone(spec.name) for spec in result.protocol.scores}
         for result in results
@@ -92,7 +92,7 @@ def index(material: Material, scores: Sequence[Column]) -> dict[str, Any]:
 
 
 def _answers(material: Material) -> dict[str, list[Any]]:
-    """The kinds of answers to expressions by title, and for each query the position of its kind."""
+    """The titles of the kinds of answers to expressions, and the position of each query's kind."""
     numbers = {kind.name: number for number, kind in enumerate(ANSWER_KINDS)}
     return {
         "kinds": [kind.title for kind in ANSWER_KINDS] if material.verdicts else [],
@@ -101,7 +101,7 @@ def _answers(material: Material) -> dict[str, list[Any]]:
 
 
 def _counts(kinds: Sequence[Kind], images: Sequence[ImageDiagnosis], side: str) -> list[list[int]]:
-    """For each kind the number of phrases of that kind in each image, on one side."""
+    """For each kind, the number of its phrases in each image, on one side."""
     return [
         [sum(finding.kind == kind.name for finding in getattr(image, side)) for image in images]
         for kind in kinds
@@ -109,7 +109,7 @@ def _counts(kinds: Sequence[Kind], images: Sequence[ImageDiagnosis], side: str) 
 
 
 def main_column(material: Material, scores: Sequence[Column]) -> int:
-    """The column that images are sorted by at first, -1 without any.
+    """The column by which images are first sorted; -1 without columns.
 
     It is the ranking score of the protocol that counts mistakes, if the run was scored with it;
     else the score for single images of the first protocol.

@@ -1,4 +1,4 @@
-"""What a report is made from: the pairs, the results of the protocols, and the diagnosis."""
+"""The material of a report: the pairs, the results of the protocols, and the diagnosis."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class Mistakes:
     """The diagnosis of a page's pairs.
 
     Attributes:
-        protocol: the protocol in whose terms mistakes are counted.
-        diagnosis: of the pairs, in the same order.
+        protocol: the protocol that defines the mistakes.
+        diagnosis: the diagnosis of the pairs, in the same order.
     """
 
     protocol: EvalProtocol
@@ -52,19 +52,19 @@ class Mistakes:
 
 @dataclass(frozen=True)
 class Material:
-    """Everything that a page shows.
+    """The content of a page.
 
     Attributes:
         title: e.g. `glamm-tiny on shapes val`.
-        pairs: at least one; with overlaps and agreement where there are `mistakes`.
+        pairs: at least one pair; with overlaps and agreement when there are `mistakes`.
         results: one for each protocol, in the order of columns.
-        mistakes: None where the task has no kinds of mistakes, or no protocol of the run compares
+        mistakes: None when the task has no kinds of mistakes, or no protocol of the run compares
             phrases.
-        settings: what decided the answers.
-        environment: where the run was made.
+        settings: the settings that decided the answers.
+        environment: the machine and versions of the run.
         panels: the parts of the page, of `PANELS`.
         parts: the parts of answers that the task reads; the page shows no others.
-        version: of the package that wrote the report.
+        version: the version of the package that wrote the report.
     """
 
     title: str
@@ -78,34 +78,33 @@ class Material:
     version: str = __version__
 
     def shows(self, panel: str) -> bool:
-        """Whether the page has a part; one that needs a diagnosis is left out without one."""
+        """Whether the page has a part; a part that needs a diagnosis is omitted without one."""
         missing = panel in ("mistakes", "agreement") and self.mistakes is None
         return panel in self.panels and not missing
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """The kind of every answer to an expression; none where the page does not count them."""
+        """The kind of every answer to an expression; empty when the page does not count them."""
         return tuple(map(verdict, self.pairs)) if self.shows("expressions") else ()
 
 
 def of_run(run: Run, data: Dataset, *, encoder: EncoderChoice = None) -> Material:
     """The material of a scored run.
 
-    Mistakes are counted as the task's protocol for mistakes does, with the encoder of its result in
-    the run. Where the run has other results that compare phrases, they are counted with that
-    protocol's own encoder. Where no result compares phrases, there is no diagnosis.
+    Mistakes are counted by the task's protocol for mistakes, with the encoder of its result in the
+    run. If the run lacks this result but has others that compare phrases, mistakes are counted with
+    that protocol's own encoder. If no result compares phrases, there is no diagnosis.
 
     Args:
         run: a scored run.
         data: the data set that it answers.
-        encoder: the phrase encoder of the diagnosis, or encoders by the name of the protocol, when
-            the name in the run does not say where it is.
+        encoder: the phrase encoder of the diagnosis, or encoders by the name of the protocol;
+            needed when the encoder cannot be found by the name in the run.
 
     Raises:
         MissingData: the run has not been scored.
         BadData: scores, rows and predictions do not fit together.
-        RunConflict: it was scored on other images or references than these, or with another
-            encoder.
+        RunConflict: the run was scored on other images or references, or with another encoder.
         EnvironmentProblem: the phrase encoder is not installed.
     """
     task = tasks.load(data.task)
@@ -127,7 +126,7 @@ def of_run(run: Run, data: Dataset, *, encoder: EncoderChoice = None) -> Materia
 
 
 def _environment(run: Run) -> Mapping[str, Any]:
-    """Where the run was made; of the shards of a merged run their number alone."""
+    """The machine and versions of the run; for a merged run, only the number of shards."""
     shards = run.environment.get(SHARDS)
     if not isinstance(shards, Mapping):
         return run.environment
@@ -139,12 +138,12 @@ def of_images(
 ) -> tuple[Sequence[Pair], Diagnosis | None]:
     """Some images of a scored run, in the order of `ids`, and their diagnosis.
 
-    Phrases are compared as `of_run` compares them. The diagnosis is None where the run's page has
-    none. The other images are not compared, so a few images of a large run take seconds.
+    Phrases are compared as in `of_run`. The diagnosis is None when the run's page has none. Other
+    images are not compared, so a few images of a large run take seconds.
 
     Raises:
         MissingData: the run has not been scored, or an id is not among the images.
-        BadData: as `of_run`; RunConflict and EnvironmentProblem likewise.
+        BadData, RunConflict, EnvironmentProblem: as in `of_run`.
     """
     task = tasks.load(data.task)
     chosen = [data.samples[index_of(data.samples, image)] for image in ids]
@@ -157,7 +156,7 @@ def of_images(
 
 
 def _results(run: Run, data: Dataset, task: Task) -> list[Result]:
-    """The run's results; raises MissingData without any and RunConflict when they are of others."""
+    """The run's results; raises MissingData without results, RunConflict for other references."""
     results = _in_order(load_results(run), task)
     if not results:
         raise MissingData(f"{run.folder}: not scored yet; gcg-bench score {run.folder}")
@@ -181,7 +180,7 @@ def _in_order(results: Sequence[Result], task: Task) -> list[Result]:
 def _rule_of_mistakes(
     run: Run, results: Sequence[Result], task: Task, encoder: EncoderChoice
 ) -> tuple[EvalProtocol | None, PhraseRule | None]:
-    """The protocol in whose terms mistakes are counted and how it compares phrases, or None."""
+    """The protocol that defines the mistakes, and how it compares phrases; or None."""
     encoders = Encoders.of(encoder)
     own = (protocol.name for protocol in task.protocols)
     encoders.refuse_unknown((*own, *(result.protocol.name for result in results)))
@@ -199,7 +198,7 @@ def _rule_of_mistakes(
 def _diagnosed(
     store: FeatureStore, protocol: EvalProtocol | None, rule: PhraseRule | None
 ) -> tuple[Sequence[Pair], Mistakes | None]:
-    """The pairs, with features and a diagnosis where a protocol compares phrases."""
+    """The pairs; with features and a diagnosis if a protocol compares phrases."""
     if protocol is None or rule is None:
         return store.pairs, None
     pairs = store.with_features(NEEDS, rule)

@@ -1,4 +1,4 @@
-"""Plots of the reference's objects: the size and the place of those that were missed."""
+"""Plots of the reference's objects: sizes and positions of missed objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Objects:
     """The reference phrases that have masks.
 
     Attributes:
-        areas: pixels of the picture.
-        centres: middles (x, y) of their boxes, as shares of the picture.
+        areas: areas in pixels of the picture.
+        centres: the centres (x, y) of their boxes, as shares of the picture's size.
         outcomes: 0 when found, 1 when answered wrongly, 2 when missed.
     """
 
@@ -73,7 +73,7 @@ def missed_by_size(objects: Objects) -> Svg:
 
 
 def missed_by_place(objects: Objects) -> Svg:
-    """The share of objects missed, by where the centre of their box lies in the picture."""
+    """The share of missed objects, by the position of the centre of their box in the picture."""
     centres, outcomes = objects.centres, objects.outcomes
     column = np.minimum((centres[:, 0] * _COLUMNS).astype(np.int64), _COLUMNS - 1)
     row = np.minimum((centres[:, 1] * _ROWS).astype(np.int64), _ROWS - 1)

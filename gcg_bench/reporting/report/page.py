@@ -1,8 +1,8 @@
 """The page: one HTML file with its style, script, data and thumbnails inside.
 
-The page loads nothing from elsewhere: its content-security policy allows its own style and script
-by their hashes, and pictures in data addresses. Text of captions, phrases and ids stays text: Jinja
-escapes it in markup, `embedded` in data.
+The page loads no other file: its content-security policy allows its own style and script by their
+hashes, and pictures in data addresses. Text of captions, phrases and ids stays text: Jinja escapes
+it in markup, `embedded` in data.
 """
 
 import base64
@@ -29,13 +29,14 @@ from gcg_bench.reporting.report.svg import Svg
 from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
 from gcg_bench.types import Bar, no_bar, one_of, scale_note
 
-_FULL, _IMAGES = 18_000_000, 500  # characters for so many images; four times as many get twice that
-_LARGEST = 36_000_000  # characters of any page, but for plots and tables
-_TEXTS = 24_000_000  # of these for all but pictures
-_FEWEST = 50  # images that a page lists however long their texts are
-_SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until they leave room for pictures
+# characters of a page for so many images; twice as many for four times the images
+_FULL, _IMAGES = 18_000_000, 500
+_LARGEST = 36_000_000  # characters of any page, without plots and tables
+_TEXTS = 24_000_000  # share of these characters for everything except pictures
+_FEWEST = 50  # images that a page always lists, even with long texts
+_SIDES = (512, 320, 192)  # longer sides of masks, tried in turn until pictures fit
 _SCRIPTS = ("elements.js", "masks.js", "drawing.js", "scene.js", "report.js")  # in this order
-_SMALLEST = 4_000  # characters that a thumbnail may have even where there is no room
+_SMALLEST = 4_000  # characters that a thumbnail may always have, even above the limit of the page
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Written:
         file: the page.
         size: in bytes.
         images: the number of images on it.
-        total: the number of images that its scores are of.
+        total: the number of images over which its scores are computed.
         blank: the number of images without a picture.
-        why: why the first of those has none.
+        why: why the first of these images has no picture.
     """
 
     file: Path
@@ -60,11 +61,12 @@ class Written:
 
 
 def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
-    """Writes the page; the file appears whole or not at all.
+    """Writes the page; the file appears complete or not at all.
 
-    Thumbnails and masks are made as large as fits 18 MB for up to 500 images, and twice as much for
-    four times as many. Of more images than `chosen.MOST`, or where texts need more room than there
-    is, the worst, the best and a random sample are listed; scores, mistakes and plots are of all.
+    Thumbnails and masks are as large as possible within 18 MB for up to 500 images, and within
+    twice that for four times the images. If there are more images than `chosen.MOST`, or their
+    texts are too long, only the worst, the best and a random sample are listed; scores, mistakes
+    and plots are over all images.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
@@ -93,12 +95,12 @@ def write_page(material: Material, out: Path, *, bar: Bar = no_bar) -> Written:
 
 
 def embedded(value: Any, *, shown: bool = True) -> Svg:
-    """A value as JSON that may stand in a script element: no `<`, `>`, `&` and only ASCII in it.
+    """A value as JSON for a script element: only ASCII, without `<`, `>` and `&`.
 
     Args:
-        value: of JSON.
-        shown: invisible characters in its texts become escapes; otherwise they stay, for texts that
-            the page hands back and does not show.
+        value: a value that JSON can hold.
+        shown: whether invisible characters in its texts become escapes. They stay in texts that the
+            page returns and does not show.
     """
     made = visible_value(value) if shown else value
     text = json.dumps(made, allow_nan=False, separators=(",", ":"))
@@ -108,12 +110,12 @@ def embedded(value: Any, *, shown: bool = True) -> Svg:
 
 
 def _full(images: int) -> float:
-    """The characters for so many images."""
+    """The maximum number of characters for so many images."""
     return min(_LARGEST, _FULL * sqrt(max(1.0, images / _IMAGES)))
 
 
 def _listed(material: Material, scores: Sequence[Column]) -> tuple[Listed, list[str], Svg]:
-    """The listed images, their records and the index of them, which leave room for pictures."""
+    """The listed images, their records and their index, so that pictures fit in the page."""
     count = len(material.pairs) if len(material.pairs) <= MOST else SAMPLED
     while True:
         shown = listed(material, scores, count)
@@ -125,7 +127,7 @@ def _listed(material: Material, scores: Sequence[Column]) -> tuple[Listed, list[
 
 
 def _records(material: Material) -> list[str]:
-    """The records of all images as JSON, with masks small enough to leave room for pictures."""
+    """The records of all images as JSON, with masks so small that pictures fit in the page."""
     if not material.shows("images"):
         return []
     limit = _full(len(material.pairs)) / 2
@@ -139,7 +141,7 @@ def _records(material: Material) -> list[str]:
 
 
 def _owners(material: Material) -> list[int]:
-    """For each query the position of the first one about the same picture, which holds it."""
+    """For each query, the position of the first query with the same picture, which holds it."""
     first: dict[object, int] = {}
     return [
         first.setdefault(pair.sample.query.picture_key, position)
@@ -150,7 +152,7 @@ def _owners(material: Material) -> list[int]:
 def _joined(
     texts: Sequence[str], owners: Sequence[int], small: Mapping[int, Thumbnail]
 ) -> list[Svg]:
-    """The records with their pictures, or the reason why there is none, or whose they share."""
+    """The records with a picture, or the reason why there is none, or the record that has it."""
     joined = []
     for position, (text, owner) in enumerate(zip(texts, owners, strict=True)):
         thumbnail = small[owner]
@@ -211,7 +213,7 @@ def _content(material: Material, scores: Sequence[Column], *, linked: bool) -> M
 
 
 def _mistakes(material: Material) -> Mapping[str, Any]:
-    """What the page says of kinds of mistakes; no kind is described without a diagnosis."""
+    """The values of the template for kinds of mistakes; empty without a diagnosis."""
     if material.mistakes is None:
         return {"diagnosis": None, "dearest": 0.0, "described": {}}
     diagnosis = material.mistakes.diagnosis
@@ -223,7 +225,7 @@ def _mistakes(material: Material) -> Mapping[str, Any]:
 
 
 def script_of(names: Sequence[str]) -> str:
-    """Files of the templates folder as one script, whose names are its own."""
+    """Joins files of the templates folder to one script, which defines no global names."""
     return "".join(['(() => {\n"use strict";\n', *map(template, names), "})();\n"])
 
 
@@ -234,5 +236,5 @@ def template(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """The hash by which a content-security policy knows an inline element."""
+    """The hash by which a content-security policy allows an inline element."""
     return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,4 +1,4 @@
-"""What filters of a page need to know of every phrase: kind, size, class, IoU, agreement."""
+"""The values of every phrase for the filters of a page: kind, size, class, IoU, agreement."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from gcg_bench.text.noun_phrases import read
 from gcg_bench.types import Pair
 
 MOST_CLASSES = 400
-"""Classes that a page offers, the most frequent ones."""
+"""The number of classes that a page offers; the most frequent ones."""
 
 NUMBERS = 5
 """Numbers of each phrase."""
@@ -23,10 +23,10 @@ _UNKNOWN = -1
 def phrase_index(material: Material) -> dict[str, Any]:
     """The phrases of all images as numbers, the reference's first.
 
-    Returns `classes` with the number of phrases of each, the most frequent first, the names of
-    `sizes`, and `of`: for each image `NUMBERS` numbers a phrase: position in `KINDS`, in `sizes`
-    and in `classes`, and IoU and agreement in hundredths. A number is -1 where it is not known.
-    For a referring expression IoU is that of its answer.
+    Returns `classes` with the number of phrases of each, the most frequent first; the names of
+    `sizes`; and `of`, which has for each image `NUMBERS` numbers for each phrase: the positions in
+    `KINDS`, `sizes` and `classes`, and IoU and agreement in hundredths. A number is -1 when it is
+    not known. For a referring expression, IoU is the IoU of its answer.
     """
     if not material.parts.masks:
         return {"classes": [], "counts": [], "sizes": [], "of": [[] for _ in material.pairs]}
@@ -56,7 +56,7 @@ def phrase_index(material: Material) -> dict[str, Any]:
 
 
 def class_of(text: str | None) -> str:
-    """The noun that names the thing of a phrase, e.g. `cat`; empty where there is none."""
+    """The noun that names the thing of a phrase, e.g. `cat`; empty without a noun."""
     return " ".join(read(text).nouns) if text else ""
 
 

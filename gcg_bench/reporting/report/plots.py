@@ -1,7 +1,7 @@
 """The plots of the page.
 
-Each is an SVG, coloured by the page's style. Cells and points that lead to images carry `data-`
-attributes, which the page's script turns into filters and links.
+Each plot is an SVG, coloured by the page's style. Cells and points with links to images have
+`data-` attributes, which the page's script converts to filters and links.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from gcg_bench.reporting.report.objects import missed_by_place, missed_by_size, 
 from gcg_bench.reporting.report.svg import Svg, box, drawing, element, hint, line, words
 from gcg_bench.types import Pair
 
-_POINTS = 1500  # more than these are counted in cells
+_POINTS = 1500  # more points than these are counted in cells
 _CELLS = 30
 _BINS = 20
 _TITLES = {kind.name: kind.title for kind in KINDS}
@@ -40,7 +40,7 @@ _SHAPES = {
     "wrong_place": "M0-4L4 0L0 4L-4 0Z",
     "wrong_both": "M-3-3L3 3M-3 3L3-3",
     "hallucinated": "M0-4V4M-4 0H4",
-}  # of points: kinds differ by shape as well as by colour; matched is a circle
+}  # shapes of points: kinds differ by shape and colour; matched is a circle
 _REGIONS = (
     (0.75, 0.54, "matched"),
     (0.75, 0.03, "wrong words"),
@@ -51,14 +51,13 @@ _REGIONS = (
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing with its title and what it shows.
+    """A drawing with its title, caption and legend.
 
     Attributes:
         title: its heading.
         caption: the sentences below it.
         drawing: the SVG.
-        legend: the legend above the caption: of `kinds` of mistakes, of what became of objects
-            (`outcomes`), or none.
+        legend: the legend above the caption: `kinds` of mistakes, `outcomes` of objects, or empty.
     """
 
     title: str
@@ -79,8 +78,8 @@ def plots(material: Material, *, linked: bool = True) -> list[Plot]:
     """The plots of the panels `agreement` and `mistakes` that the page has.
 
     Args:
-        material: of all images.
-        linked: the page lists all images, so that points can lead to them.
+        material: the material of all images.
+        linked: whether the page lists all images, so that points can link to them.
     """
     mistakes, shown = material.mistakes, []
     if mistakes is not None and material.shows("agreement"):
@@ -106,7 +105,7 @@ def plots(material: Material, *, linked: bool = True) -> list[Plot]:
 
 
 def distributions(scores: Sequence[Column], noun: str = "images") -> list[Plot]:
-    """A histogram of every score that differs between images, of those that have a value."""
+    """A histogram of every score whose values differ between images."""
     return [
         distribution(score, key, noun)
         for key, score in enumerate(scores)
@@ -115,12 +114,12 @@ def distributions(scores: Sequence[Column], noun: str = "images") -> list[Plot]:
 
 
 def distribution(score: Column, key: int, noun: str = "images") -> Plot:
-    """How many images have which score, in twenty bins from 0 to 1 or to the largest score.
+    """A histogram of a score, with twenty bins from 0 to 1 or to the largest score.
 
     Args:
-        score: of at least one image with a value; the others are counted in the description.
+        score: a score with a value for at least one image; the description counts the other images.
         key: its position in the page's index.
-        noun: what is counted.
+        noun: the word for what is counted.
     """
     name, values = score.label, score.values[np.isfinite(score.values)]
     absent = score.values.size - values.size
@@ -167,7 +166,8 @@ def distribution(score: Column, key: int, noun: str = "images") -> Plot:
 def scatter(mistakes: Mistakes, *, linked: bool = True) -> Plot:
     """Every predicted phrase by IoU and noun agreement with the closest reference phrase.
 
-    Few phrases are points that lead to their images where these are `linked`; else cells count.
+    A small number of phrases are drawn as points, which link to their images if `linked`; a large
+    number is counted in cells.
     """
     points = [
         _Point(finding.iou, finding.noun, finding.kind, number)
@@ -198,11 +198,11 @@ def scatter(mistakes: Mistakes, *, linked: bool = True) -> Plot:
 
 
 def surface(pairs: Sequence[Pair], mistakes: Mistakes) -> Plot:
-    """Recall at every pair of thresholds; the cell of the protocol's own thresholds is framed.
+    """Recall at every pair of thresholds, with a frame around the protocol's own thresholds.
 
     Args:
-        pairs: with overlaps and noun agreement.
-        mistakes: of the pairs.
+        pairs: the pairs, with overlaps and noun agreement.
+        mistakes: the mistakes of the pairs.
     """
     recalls = recall_surface(pairs)
     columns, rows = len(recalls.iou), len(recalls.noun)
@@ -239,7 +239,7 @@ def surface(pairs: Sequence[Pair], mistakes: Mistakes) -> Plot:
 
 
 def legend() -> list[tuple[str, Svg]]:
-    """Title and shape of every kind that points have."""
+    """The title and shape of every kind of point."""
     return [(title, _shape(name)) for name, title in _TITLES.items() if name != "missed"]
 
 
@@ -261,7 +261,7 @@ def _point(point: _Point) -> Svg:
 
 
 def _shape(kind: str, *children: str, **attributes: object) -> Svg:
-    """A shape around the origin that shows its kind without colour."""
+    """A shape around the origin that identifies its kind without colour."""
     named = {"class_": f"point {kind}", **attributes}
     if kind not in _SHAPES:
         return element("circle", *children, r=3.2, **named)

@@ -14,16 +14,16 @@ _TOGETHER = 512  # masks whose texts are read at once
 
 
 def fitted(height: int, width: int, longest: int) -> Size:
-    """The size (height, width) of the same proportions whose longer side is at most `longest`."""
+    """The size (height, width) in the same proportions whose longer side is at most `longest`."""
     scale = min(1.0, longest / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def shrunk(masks: Sequence[Mask], sizes: Sequence[Size]) -> list[Mask]:
-    """The masks that `masks.resize` gives for smaller sizes, without decoding.
+    """The masks that `masks.resize` returns for smaller sizes, computed without decoding.
 
     Args:
-        masks: of any sizes.
+        masks: masks of any sizes.
         sizes: (height, width) of each mask.
     """
     smaller = []
@@ -39,8 +39,8 @@ def shrunk(masks: Sequence[Mask], sizes: Sequence[Size]) -> list[Mask]:
 def _shrunk(mask: Mask, runs: IntArray, height: int, width: int) -> Mask:
     """The mask at a smaller size.
 
-    Sampled pixels keep their order, so the value changes at the first sample after each place where
-    it changed before; two changes at one sample cancel.
+    Sampled pixels keep their order, so each change of the value moves to the next sample; two
+    changes at the same sample cancel.
     """
     rows = (2 * np.arange(height) + 1) * mask.height // (2 * height)
     columns = (2 * np.arange(width) + 1) * mask.width // (2 * width)
@@ -48,7 +48,7 @@ def _shrunk(mask: Mask, runs: IntArray, height: int, width: int) -> Mask:
     whole = np.searchsorted(columns, column)
     here = columns[np.minimum(whole, width - 1)] == column
     changes = whole * height + np.where(here, np.searchsorted(rows, row), 0)
-    first = np.flatnonzero(np.diff(changes, prepend=-1))  # equal ones are neighbours
+    first = np.flatnonzero(np.diff(changes, prepend=-1))  # equal values are neighbours
     times = np.diff(first, append=len(changes))
     kept = changes[first[times % 2 == 1]]
     return from_changes(kept[kept < height * width], height, width)

@@ -1,4 +1,4 @@
-"""SVG as text: elements whose attributes and words are escaped, and nothing else."""
+"""Writes SVG as text: elements with escaped attributes and words."""
 
 from html import escape
 
@@ -16,7 +16,7 @@ class Svg(str):
 
 
 def element(name: str, *children: str, **attributes: object) -> Svg:
-    """An element; `class_` is written `class`, other underscores become dashes, None is left out.
+    """An element; `class_` becomes `class`, other underscores become dashes, None is omitted.
 
     Coordinates are written with two decimals.
     """
@@ -55,12 +55,12 @@ def line(x0: float, y0: float, x1: float, y1: float, kind: str) -> Svg:
 def box(
     x: float, y: float, width: float, height: float, kind: str, *children: str, **more: object
 ) -> Svg:
-    """A rectangle; a `title` child is shown when the pointer rests on it."""
+    """A rectangle; its `title` child is the tooltip."""
     return element("rect", *children, x=x, y=y, width=width, height=height, class_=kind, **more)
 
 
 def hint(text: str) -> Svg:
-    """The text that is shown when the pointer rests on the parent."""
+    """A `title` element: the tooltip of its parent."""
     return element("title", text)
 
 

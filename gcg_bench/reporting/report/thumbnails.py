@@ -1,4 +1,4 @@
-"""Thumbnails: pictures as small JPEG files in data addresses, or why there is none."""
+"""Thumbnails: pictures as small JPEG files in data addresses, or the reason for none."""
 
 import base64
 import os
@@ -19,16 +19,16 @@ from gcg_bench.types import Picture
 LONGEST = 512
 """Pixels of a thumbnail's longer side, about."""
 
-_ROOMY = 20_000  # characters; a smaller budget hardly ever holds LONGEST, so it is not tried
-_CLOSE = 280  # the longer side then
-_ABOUT = 1.25  # a JPEG decoded to at most so many times the size is used without resizing
-# (share of the longer side, JPEG quality), tried in turn until one is small enough
+_ROOMY = 20_000  # characters; LONGEST hardly ever fits a smaller budget, so it is not tried
+_CLOSE = 280  # the longer side with a smaller budget
+_ABOUT = 1.25  # a JPEG decoded to at most this multiple of the size is not resized
+# (share of the longer side, JPEG quality), tried in turn until the file is small enough
 _STEPS = ((1.0, 80), (1.0, 66), (0.8, 66), (0.62, 62), (0.5, 58), (0.38, 55), (0.25, 50))
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A small picture, or why there is none.
+    """A small picture, or the reason why there is none.
 
     Attributes:
         address: a `data:` address; None without a picture.
@@ -45,10 +45,10 @@ def thumbnails(
     """The thumbnails of pictures, in order.
 
     Args:
-        pictures: read by a few threads.
-        budget: the number of characters that an address should have at most; the smallest size is
-            used even where it has more.
-        advance: called with 1 after each.
+        pictures: the pictures; a few threads read them.
+        budget: the intended maximum number of characters of an address; the smallest size may
+            exceed it.
+        advance: a function that is called with 1 after each picture.
     """
     small = []
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
@@ -77,7 +77,7 @@ def _thumbnail(picture: Picture, budget: int) -> Thumbnail:
 
 
 def _small(picture: Picture, longest: int) -> Image.Image:
-    """The picture at about the largest size; a JPEG file is decoded no larger than needed."""
+    """The picture at about the size `longest`; a JPEG file is decoded no larger than needed."""
     height, width = fitted(picture.height, picture.width, longest)
     image = _drafted(picture, ceil(height / _ABOUT), ceil(width / _ABOUT))
     if image is None:
@@ -88,9 +88,9 @@ def _small(picture: Picture, longest: int) -> Image.Image:
 
 
 def _drafted(picture: Picture, height: int, width: int) -> Image.Image | None:
-    """The file's image, decoded to a smaller size where the format allows it.
+    """The file's image, decoded to a smaller size if the format allows it.
 
-    None where the picture must be read in full: it has no file, or the file has another size.
+    None when the picture must be read at full size: it has no file, or the file has another size.
     """
     if picture.path is None or not picture.path.is_file():
         return None
