@@ -41,7 +41,7 @@ def examine(job: Job) -> Iterator[Check]:
 
 
 def ready(checks: Iterable[Check]) -> bool:
-    """Whether nothing that the job needs is missing."""
+    """Whether everything that the job needs is present."""
     return all(check.status != "missing" for check in checks)
 
 
@@ -51,6 +51,6 @@ def _run_bytes(job: Job) -> int:
         return 0
     try:
         counts = workload_counts(job)
-    except BadData:  # `data` reports this error
+    except BadData:  # the check `data` reports this error
         return 0
     return run_size(*counts) if counts else 0

@@ -14,10 +14,10 @@ class Check:
     """The result of one check.
 
     Attributes:
-        name: what was checked.
+        name: the name of the check.
         status: `ok`; `missing` when the job cannot run without it; `optional` when it is absent
             and the job can run without it.
-        detail: what is there, or what is wrong.
+        detail: a description of what is present, or of the problem.
         remedy: what the user can do; empty when there is nothing to do.
     """
 
@@ -42,8 +42,8 @@ def run_check(
     """Runs an action and reports its description, or the reason why it failed.
 
     Args:
-        name: what is checked.
-        action: returns a description of what is there, or raises a GcgBenchError.
+        name: the name of the check.
+        action: returns a description of what is present, or raises a GcgBenchError.
         needed: whether a failure is `missing` or `optional`.
         remedy: replaces the error's own remedy, which is the text after its first full stop.
     """

@@ -8,7 +8,7 @@ from gcg_bench.errors import EnvironmentProblem, MissingData
 from gcg_bench.glamm.resources import Forecast, forecast, largest_batch, parse_batch_size, precision
 
 _MAX_NEW_TOKENS = 512
-_CARD_PIXELS, _CARD_MASKS = 1_000_000, 4  # of an image, when only the card is available
+_CARD_PIXELS, _CARD_MASKS = 1_000_000, 4  # of an image, if only the card is available
 
 
 def cost(job: Job) -> Forecast | None:
@@ -20,7 +20,7 @@ def cost(job: Job) -> Forecast | None:
     Raises:
         UnknownName: the model, data set or split does not exist.
         BadOption: the batch size, limit or device is invalid.
-        EnvironmentProblem: the device or the model's configuration is not there.
+        EnvironmentProblem: the device or the model's configuration is missing.
     """
     adapter = adapter_of(job.model) if job.model else None
     sizes = getattr(adapter, "sizes", None)

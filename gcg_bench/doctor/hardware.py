@@ -11,7 +11,7 @@ from gcg_bench.doctor.check import Check, gigabytes, run_check
 from gcg_bench.files.cache import cache_folder
 
 _METEOR_MEMORY = 2_000_000_000  # bytes
-_DISK_MARGIN = 200_000_000  # bytes that a run and its caches may take
+_DISK_MARGIN = 200_000_000  # bytes for a run and its caches
 
 
 def device(name: str) -> Iterator[Check]:
@@ -39,7 +39,7 @@ def device(name: str) -> Iterator[Check]:
 
 
 def _torchvision() -> Iterator[Check]:
-    """The optional torchvision, where it is installed: it must fit torch."""
+    """The optional torchvision, if it is installed: its version must fit torch."""
     if find_spec("torchvision") is None:
         return
     try:

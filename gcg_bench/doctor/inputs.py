@@ -17,8 +17,8 @@ from gcg_bench.files import checkpoints
 from gcg_bench.files.paths import WEB, private_name
 from gcg_bench.registry import load_entry_point, module, names
 
-_HASHED = 1_000_000_000  # bytes; of larger weight files only the size is reported
-_ACTIVATIONS = 1.5  # memory while a model works, in its weights
+_HASHED = 1_000_000_000  # bytes; for larger weight files only the size is reported
+_ACTIVATIONS = 1.5  # memory of a working model, as a multiple of its weights
 _MARGIN = 1_000_000_000  # bytes
 
 
@@ -51,7 +51,7 @@ def models(job: Job) -> Iterator[Check]:
 
 
 def _greeting(command: str) -> str:
-    """The versions that a worker greets with; it is started once, loads its model, and ends."""
+    """The versions in a worker's greeting; the worker is started, loads its model, and ends."""
     with of_command(command) as worker:
         versions = worker.settings.get("versions", {})
         listed = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -72,9 +72,9 @@ def adapter_of(model: str) -> ModuleType | None:
 
 
 def _memory(model: str, weights: int, device: str) -> Check:
-    """Whether the device has the memory that a model of so many bytes of weights takes.
+    """Whether the device has enough memory for a model with this many bytes of weights.
 
-    The estimate is the weights and as much again as half of them, and 1 GB.
+    The estimate is 1.5 times the weights, plus 1 GB.
     """
     name = f"memory of {model}"
     needed = round(weights * _ACTIVATIONS) + _MARGIN

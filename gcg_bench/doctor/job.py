@@ -16,7 +16,7 @@ class Job:
         split: a split of the data set.
         task: a task of the data set; None for its first.
         root: the data root; None for the default.
-        encoder: the phrase encoders, as --encoder gives them; None for those of the protocols.
+        encoder: the phrase encoders, as texts for --encoder; None for those of the protocols.
         device: the value of --device.
         batch_size: the value of --batch-size.
         limit: the number of images; None for all.

@@ -68,7 +68,7 @@ def _jar_digest(name: str) -> str:
 
 
 def encoders(job: Job) -> Iterator[Check]:
-    """Both named encoders, and those that the job's protocols read, or its --encoder.
+    """Both encoders with a short name, and the encoders of the job: --encoder, or its protocols'.
 
     Raises:
         UnknownName: the data set, split or task does not exist.
@@ -89,7 +89,7 @@ def encoders(job: Job) -> Iterator[Check]:
 def _readers(job: Job) -> dict[str, list[str]]:
     """Encoder -> the protocols that read it in the job."""
     chosen = Encoders.of(job.encoder)
-    if job.dataset is None and chosen.every is None:  # as the quick start chooses
+    if job.dataset is None and chosen.every is None:  # the choice of the quick start
         chosen = replace(chosen, every=MINILM)
     task = job.task or load_card(job.dataset or "shapes", split=job.split).tasks[0]
     readers: dict[str, list[str]] = {}
@@ -101,9 +101,9 @@ def _readers(job: Job) -> dict[str, list[str]]:
 
 
 def _needed(job: Job, readers: Mapping[str, Sequence[str]]) -> set[str]:
-    """The encoders that the job cannot do without: chosen ones, and all where none is there.
+    """The encoders that the job needs: chosen encoders; or all, when no encoder is present.
 
-    A protocol whose own encoder is missing is not scored, and the others are.
+    A protocol whose own encoder is missing is not scored; the other protocols are scored.
     """
     chosen = Encoders.of(job.encoder)
     wanted = set(readers) & {chosen.every or "", *chosen.named.values()}

@@ -12,12 +12,12 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+", re.DOTALL)
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address and no path."""
+    """Whether a text is an address, not a path."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def refuse_unknown_address(address: str) -> None:
-    """Raises BadOption when nothing here reads addresses of this kind; nothing is read."""
+    """Raises BadOption when no installed package reads addresses of this kind; reads nothing."""
     import fsspec
 
     scheme = address.partition("://")[0]
@@ -34,7 +34,7 @@ def address_picture(address: str, height: int, width: int) -> Picture:
     """The picture at an address; nothing is read yet.
 
     Args:
-        address: of the image file.
+        address: the address of the image file.
         height: height of the image according to the annotation file.
         width: width of the image according to the annotation file.
     """

@@ -47,7 +47,7 @@ def replace_with(file: Path, write: Callable[[Path], None]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until the disk has the names of a folder's files, on systems that can."""
+    """Waits until the disk has the names of a folder's files, on systems that support it."""
     if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -5,8 +5,8 @@ a seal, a checksum of its key, its value and their lengths. An entry whose seal 
 miss: its value is computed again and replaces it. SQLite serialises writers, so processes can share
 a cache.
 
-A cache saves time and decides nothing. So a cache that cannot be used (read-only, full, damaged,
-unreachable) is named once in a warning, and the work goes on without it.
+A cache saves time and never changes a result. So a cache that cannot be used (read-only, full,
+damaged, unreachable) causes one warning, and the work continues without it.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ def digest(*parts: str | bytes) -> bytes:
 
 @contextmanager
 def own_caches() -> Iterator[Path]:
-    """Every cache of this process is empty and temporary until the block ends; gives the folder.
+    """Gives this process empty, temporary caches until the block ends; yields their folder.
 
-    What is checked in the block does not rest on what anybody has stored before.
+    So results in the block do not depend on values that were stored before.
     """
     with tempfile.TemporaryDirectory(prefix="gcg-bench-", ignore_cleanup_errors=True) as folder:
         _own.append(Path(folder))
@@ -100,7 +100,7 @@ class Cache:
         return entries
 
     def put_many(self, entries: Mapping[bytes, bytes]) -> None:
-        """Adds entries; an intact entry is not changed, one that `get_many` refused is replaced."""
+        """Adds entries; replaces entries that `get_many` refused, and no intact entries."""
         if not entries:
             return
         sealed = [(key, value + _seal(key, value)) for key, value in entries.items()]
@@ -114,7 +114,7 @@ class Cache:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Ends the block where the cache cannot be used; the first time, with a warning."""
+        """Ends the block when the cache cannot be used; warns the first time."""
         try:
             yield
         except (OSError, sqlite3.Error) as error:
@@ -133,9 +133,9 @@ class Cache:
         """An open database, which is created if it does not exist."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, timeout=60)) as connection:
-            # a value that damage made a text is a damaged entry, and no error of decoding
+            # a value that became text through damage is a damaged entry, not a decoding error
             connection.text_factory = bytes
-            # with damaged pages, SQLite is to stop rather than to guess
+            # with damaged pages, SQLite must report an error
             connection.execute("PRAGMA cell_size_check = 1")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)"
@@ -144,7 +144,7 @@ class Cache:
 
 
 def _seal(key: bytes, value: bytes) -> bytes:
-    """What an entry ends in: a checksum of key and value, and of their lengths."""
+    """The seal of an entry: a checksum of key and value, and of their lengths."""
     return digest("entry", key, value)[:_SEAL]
 
 

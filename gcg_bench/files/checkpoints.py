@@ -31,7 +31,7 @@ _BLOB = re.compile(r"[0-9a-f]{64}")
 def snapshot(identifier: str) -> Path | None:
     """The folder of a model in the Hugging Face cache; None when the cache does not have it.
 
-    It is None as well where `huggingface_hub` is not installed, which reads that cache.
+    It is also None when `huggingface_hub`, which reads that cache, is not installed.
     """
     try:
         from huggingface_hub import try_to_load_from_cache
@@ -136,7 +136,7 @@ def shard_index(index: Path) -> dict[str, str]:
 def files_digest(files: Iterable[Path]) -> str:
     """sha256 of the contents of files and of their order, hexadecimal.
 
-    A file of up to 512 MB is read; a larger one is known by `file_digest`.
+    A file of up to 512 MB is read; for a larger file, `file_digest` is used.
     """
     return digest(*map(_proven_digest, files)).hex()
 
@@ -148,8 +148,8 @@ def _proven_digest(file: Path) -> str:
 def file_digest(file: Path) -> str:
     """sha256 of a large file, hexadecimal; cached until the file's size or change time differs.
 
-    The Hugging Face cache names a large file by its sha256; that name is used without a check. Who
-    loads the file compares its contents with this digest.
+    The Hugging Face cache names a large file by its sha256; that name is used without a check. The
+    code that loads the file compares its content with this digest.
     """
     file = file.resolve()
     if _BLOB.fullmatch(file.name) and file.parent.name == "blobs":

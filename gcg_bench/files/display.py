@@ -1,8 +1,9 @@
 r"""Text from files for display: invisible characters become escapes such as `\u202e`.
 
-Captions, ids and names come from strangers. A control character can move the cursor or rename a
-terminal's window; a bidirectional override shows a name backwards; a character without width makes
-two different names look equal. Every exit (terminal, CSV, Markdown, HTML, TeX) uses this function.
+Captions, ids and names come from unknown people. A control character can move the cursor or rename
+a terminal's window; a bidirectional override shows a name backwards; a character without width
+makes two different names look equal. Every output (terminal, CSV, Markdown, HTML, TeX) uses these
+functions.
 """
 
 import re
@@ -13,7 +14,7 @@ _UNSEEN = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except tab and line feed
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # direction of writing
-    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # without width
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # characters without width
     "\u200b-\u200d\u2060-\u2065\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\u2028\u2029"  # line breaks that some programs follow
@@ -27,15 +28,15 @@ def visible(text: str, *, breaks: bool = False) -> str:
     r"""The text with an escape such as `\u202e` for each invisible character.
 
     Args:
-        text: from anywhere.
-        breaks: tabs and line feeds stay as they are; otherwise they become escapes too.
+        text: any text.
+        breaks: whether tabs and line feeds stay; otherwise they also become escapes.
     """
     shown = _UNSEEN.sub(_escape, text)
     return shown if breaks else _BREAKS.sub(_escape, shown)
 
 
 def visible_value(value: Any) -> Any:
-    """The same for every text inside a value of JSON; other values, and markup, stay as they are.
+    """Applies `visible` to every text inside a JSON value; other values and markup do not change.
 
     Line breaks stay.
     """
@@ -49,7 +50,7 @@ def visible_value(value: Any) -> Any:
 
 
 def json_visible(document: str) -> str:
-    """The same for a JSON document, whose value does not change; its line breaks stay."""
+    """Escapes invisible characters in a JSON document; its value and line breaks do not change."""
     return _UNSEEN.sub(_json_escape, document)
 
 

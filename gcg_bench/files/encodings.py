@@ -1,7 +1,7 @@
-"""Text files as UTF-8 bytes, whatever they are packed in: gzip, UTF-16 or UTF-32.
+"""Reads text files as UTF-8 bytes, also from gzip, UTF-16 or UTF-32.
 
-What a file is packed in is decided by its first bytes, not by its name. Unpacked content has the
-same limits as other files, so a small file cannot fill the memory.
+The first bytes of a file decide how it is packed, not its name. Unpacked content has the same
+limits as other files, so a small file cannot fill the memory.
 """
 
 import codecs
@@ -111,7 +111,7 @@ class _Limited(io.RawIOBase):
 
 
 def is_plain(file: Path) -> bool:
-    """Whether a file's bytes are read as they are: it is neither packed nor in another encoding."""
+    """Whether a file is neither packed nor in another encoding than UTF-8."""
     with file.open("rb") as raw:
         start = raw.read(_TAR[0])
     packed = start.startswith(_GZIP)
@@ -120,7 +120,7 @@ def is_plain(file: Path) -> bool:
 
 @contextmanager
 def opened(file: Path, *, most: int = limits.DOCUMENT) -> Iterator[BinaryIO]:
-    """A file as a stream of UTF-8 bytes; a byte order mark of UTF-8 stays.
+    """A file as a stream of UTF-8 bytes; a UTF-8 byte order mark is not removed.
 
     Args:
         file: an existing file.

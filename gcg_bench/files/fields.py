@@ -47,7 +47,7 @@ class CollectedFaults(Faults):
         collected: (level, fault) in the order reported; level is `error` or `warning`.
 
     Args:
-        most: how many are kept; after that, one more of each level says that there are others.
+        most: the maximum number of problems; one more for each level states that there are others.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -233,7 +233,7 @@ def as_whole(value: object) -> int | None:
 
 
 def two_whole(value: object) -> tuple[int, int] | None:
-    """A list of two whole numbers, None when it is none; for spans of characters."""
+    """The two whole numbers of a list, for spans of characters; None for any other value."""
     ends = [as_whole(end) for end in value] if isinstance(value, list) else []
     if len(ends) != 2 or ends[0] is None or ends[1] is None:
         return None
@@ -241,7 +241,7 @@ def two_whole(value: object) -> tuple[int, int] | None:
 
 
 def four_numbers(value: object) -> tuple[float, float, float, float] | None:
-    """Four finite numbers between -1e15 and 1e15 from a list, for boxes; None for anything else."""
+    """The four finite numbers, from -1e15 to 1e15, of a list, for boxes; None for other values."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     # this comparison is exact for integers of any size, and false for NaN

@@ -9,7 +9,7 @@ from gcg_bench.files.display import visible
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
     """A table as HTML for notebooks, every text escaped; None is an empty cell.
 
-    A table that is wider than the page scrolls by itself.
+    A table that is wider than the page has its own scroll bar.
     """
     head = "".join(f"<th>{_shown(heading)}</th>" for heading in headings)
     body = "".join(

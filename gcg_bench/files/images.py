@@ -19,7 +19,7 @@ from gcg_bench.types import Picture, Pixels
 
 # Pillow supports more formats; for one of them (EPS) it starts an external program
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""The formats that are read, whatever the file's extension is."""
+"""The formats that are read; the file's extension has no effect."""
 
 # the errors that Pillow's readers raise for damaged files of these formats
 _UNREADABLE = (
@@ -164,7 +164,7 @@ def decode(data: bytes, file: object, height: int, width: int) -> Pixels:
         width: the annotated width.
 
     Raises:
-        BadData: the data are not an image, or one of another size, or its numbers have no known
+        BadData: the data are not an image, the image has another size, or its numbers have no known
             range.
     """
     with opened(BytesIO(data), file) as image:
@@ -184,10 +184,10 @@ def decode(data: bytes, file: object, height: int, width: int) -> Pixels:
 def _rgb(image: Image.Image, form: str | None, file: object) -> Pixels:
     """The pixels of an open image as uint8 RGB.
 
-    Unsigned 16 bits are divided by 257, so that 65,535 becomes 255. Transparency is left out.
+    Unsigned 16-bit values are divided by 257, so that 65,535 becomes 255. Transparency is ignored.
 
     Raises:
-        BadData: the numbers are floating-point or have 32 bits: what is white is unknown.
+        BadData: the numbers are floating-point or have 32 bits, so the value of white is unknown.
     """
     if _has_16_bits(image, form):
         values = np.asarray(image).astype(np.int64)
@@ -205,12 +205,12 @@ def _rgb(image: Image.Image, form: str | None, file: object) -> Pixels:
 
 
 def _has_16_bits(image: Image.Image, form: str | None) -> bool:
-    """Whether an image is grey with unsigned 16 bits; Pillow says 32 for PPM and, once, for PNG."""
+    """Whether an image is grey with unsigned 16 bits; Pillow may state 32 for PPM and PNG."""
     return image.mode.startswith("I;16") or (image.mode == "I" and form in ("PNG", "PPM"))
 
 
 def picture_oddities(path: Path) -> Iterator[str]:
-    """What is odd in an image that is read all the same, a sentence each.
+    """A sentence for each unusual property of an image that can still be read.
 
     Raises:
         BadData: the file is not an image.

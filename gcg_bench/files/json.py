@@ -16,7 +16,7 @@ def read_json(file: Path, *, most: int = limits.DOCUMENT) -> Any:
 
     Raises:
         MissingData: the file does not exist, is not a regular file, or cannot be opened.
-        BadData: it is too long, not UTF-8 or not JSON; names the line.
+        BadData: the file is too long, not UTF-8 or not JSON; names the line.
     """
     try:
         if not file.is_file():  # reading a pipe would block
@@ -35,7 +35,7 @@ def read_list(file: Path, what: str) -> list[Any]:
         what: the list's content, for the message: `a list of images`.
 
     Raises:
-        MissingData, BadData: as `read_json`; BadData too when the file holds no list.
+        MissingData, BadData: as in `read_json`; also BadData when the file holds no list.
     """
     value = read_json(file)
     if not isinstance(value, list):
@@ -48,7 +48,7 @@ def read_record(file: Path) -> dict[str, Any]:
 
     Raises:
         MissingData: the file does not exist or cannot be opened.
-        BadData: it is longer than limits.RECORD, not JSON, not an object, or nested more than
+        BadData: the file is longer than limits.RECORD, not JSON, not an object, or nested more than
             limits.DEPTH deep.
     """
     value = read_json(file, most=limits.RECORD)
@@ -72,8 +72,8 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file in UTF-8 with their numbers from 1; each includes its line break.
 
     Raises:
-        BadData: a line is longer than limits.LINE; only that many bytes of it are read. Or the file
-            cannot be unpacked, see `encodings.opened`.
+        BadData: a line is longer than limits.LINE (only that many bytes of it are read); or the
+            file cannot be unpacked, see `encodings.opened`.
     """
     with encodings.opened(file) as stream:
         for number in count(1):

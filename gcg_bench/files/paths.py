@@ -1,4 +1,4 @@
-"""Checks of names and paths from files: which are valid, and which lead out of their folder."""
+"""Checks names and paths from files: are they valid, do they lead out of their folder?"""
 
 import os
 import re
@@ -12,7 +12,7 @@ LONGEST = 1000
 """The largest number of characters of a name or a path."""
 
 WEB = ("http://", "https://")
-"""The beginnings of the address of a server."""
+"""The first characters of the address of a server."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SOURCE = re.compile(r"(?P<file>.+\.py)(?P<attribute>(?::[^:/\\]+)?)")
@@ -68,7 +68,7 @@ def too_long(path: str) -> bool:
 def refuse_bad_path(path: Path) -> None:
     """Raises MissingData for a path that no system can have: too long, or with a zero byte.
 
-    A file system answers with an error of its own otherwise, when it is asked whether it exists.
+    Without this check, the test whether the path exists raises an error of the file system.
     """
     text = str(path)
     if "\0" in text or too_long(text):
@@ -100,7 +100,7 @@ def links_outside(file: Path, folder: Path) -> bool:
 def expanded(path: str) -> Path:
     """A path in which `~` or `~USER` is replaced by the home folder, if there is such a user.
 
-    A relative path is that of the folder in which the command was started; see `anchor`.
+    A relative path is relative to the folder in which the command was started; see `anchor`.
     """
     try:
         return anchored(Path(path).expanduser())
@@ -113,10 +113,10 @@ _start: Path | None = None  # the folder to which relative paths belong; None fo
 
 @contextmanager
 def anchor(*, restored: bool = False) -> Iterator[None]:
-    """Relative paths belong to the present folder until the block ends, wherever a model goes.
+    """Fixes the folder of relative paths until the block ends, even if a model changes it.
 
     Args:
-        restored: the current folder is as before when the block ends.
+        restored: whether the current folder is restored when the block ends.
     """
     global _start  # noqa: PLW0603 - a process has one current folder
     before = _start
@@ -133,7 +133,7 @@ def anchor(*, restored: bool = False) -> Iterator[None]:
 
 
 def anchored(path: Path) -> Path:
-    """The path as an absolute one; a relative one belongs to the folder of `anchor`.
+    """The absolute path; a relative path is relative to the folder of `anchor`.
 
     Raises:
         EnvironmentProblem: the path is relative, and the current folder was deleted.
@@ -150,7 +150,7 @@ def anchored(path: Path) -> Path:
 
 
 def anchored_source(path: str) -> str:
-    """`./file.py[:attribute]` with the absolute path of its file; any other text as it is.
+    """`./file.py[:attribute]` with the absolute path of its file; any other text unchanged.
 
     Raises:
         MissingData: the text names a file that cannot exist.
@@ -170,12 +170,12 @@ def relative_text(text: str) -> str:
 
 
 def without_folders(text: str, known: Iterable[str] = ()) -> str:
-    """A text in which absolute paths are only their last parts, for files that others get.
+    """A text in which absolute paths become their last parts, for files that other people get.
 
     Args:
         text: e.g. an error message.
-        known: folders that the text may name. Others with spaces are recognised inside quotation
-            marks alone.
+        known: folders that the text may name. Other folders with spaces are recognised only inside
+            quotation marks.
     """
     with suppress(RuntimeError):
         known = (*known, str(Path.home()))
@@ -187,11 +187,11 @@ def without_folders(text: str, known: Iterable[str] = ()) -> str:
 
 
 def private_name(spec: str) -> str:
-    """What `--model` takes, without what is private.
+    """A value of `--model` without private parts.
 
-    The folders of an absolute path: `glamm:/a/b` is `glamm:b`. User and password of an address, and
-    what follows its path: `http://me:secret@host/v1?key=1` is `http://host/v1`. The parts of a
-    pipeline are shortened one by one: `grounded:/a/b+/c/d` is `grounded:b+d`.
+    An absolute path loses its folders: `glamm:/a/b` becomes `glamm:b`. An address loses user,
+    password and the text after its path: `http://me:secret@host/v1?key=1` becomes `http://host/v1`.
+    The parts of a pipeline are shortened one by one: `grounded:/a/b+/c/d` becomes `grounded:b+d`.
     """
     if spec.startswith(_PIPELINE):
         names = spec.removeprefix(_PIPELINE).split("+")

@@ -1,10 +1,10 @@
 """Reads pickles that hold plain data: lists, dictionaries with text as keys, text, numbers, None.
 
-A pickle is a program. Python's own reader runs it, may call any function that it names, and takes
-as much memory as it asks for. This reader knows only the instructions that build plain data. It has
-no instruction that imports a name or calls a function, refuses every other instruction, and limits
-length, nesting, and the size of whole numbers. Protocols 0 to 5 are read; text of Python 2 is taken
-as UTF-8, else as Latin-1.
+A pickle is a program. Python's own reader runs it, may call any function that it names, and uses as
+much memory as it asks for. This reader supports only the instructions that build plain data. It
+supports no instruction that imports a name or calls a function, refuses every unknown instruction,
+and limits length, nesting, and the size of whole numbers. Protocols 0 to 5 are read; text of Python
+2 is read as UTF-8, else as Latin-1.
 """
 
 import ast
@@ -17,7 +17,7 @@ from gcg_bench.errors import BadData, MissingData, shortened
 from gcg_bench.files import limits
 
 _MARK = object()
-_WHOLE = 2**63  # whole numbers below this, and above its negative
+_WHOLE = 2**63  # whole numbers are below this, and above its negative
 _PUT, _FAR_PUT = ord("q"), ord("r")
 _DIGITS = 20  # characters of a whole number that is written as text
 
@@ -27,7 +27,7 @@ def read_pickle(file: Path, *, most: int = limits.PICKLE) -> Any:
 
     Raises:
         MissingData: the file does not exist, or cannot be opened.
-        BadData: it is too long, holds anything but plain data, or is nested too deeply.
+        BadData: the pickle is too long, does not hold plain data, or is nested too deeply.
     """
     try:
         if not file.is_file():
@@ -47,11 +47,11 @@ def read_pickle(file: Path, *, most: int = limits.PICKLE) -> Any:
 
 
 class _PickleProblem(Exception):
-    """What is wrong with a pickle, in a few words."""
+    """The problem of a pickle, in a few words."""
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether lists and dictionaries are nested more than limits.DEPTH deep, or hold themselves."""
+    """Whether containers are nested more than limits.DEPTH deep, or contain themselves."""
     level = [value]
     for _ in range(limits.DEPTH):
         children = {
@@ -169,7 +169,7 @@ class _Builder:
         }
 
     def _of_memo(self) -> dict[int, Callable[[], None]]:
-        """The instructions that remember values and recall them, and those without effect."""
+        """The instructions that store and recall values, and the instructions without effect."""
         return {
             ord("p"): lambda: self._remember(self._typed_whole()),
             ord("q"): lambda: self._remember(self._take(1)[0]),
@@ -205,7 +205,7 @@ class _Builder:
 
     def _typed_whole(self) -> Any:
         line = self._line().removesuffix(b"L")
-        if line in (b"00", b"01"):  # how protocol 0 writes false and true
+        if line in (b"00", b"01"):  # protocol 0 writes False and True in this way
             return line == b"01"
         if len(line) > _DIGITS:
             self._refuse("a whole number is too large")

@@ -15,7 +15,7 @@ _MAX_COLUMNS = 1000
 def opened_table(file: Path, remedy: str = "Fetch or write the file again") -> Iterator[Any]:
     """An open parquet file; an error while the block reads it becomes BadData.
 
-    The checksums of its pages are verified where it has any.
+    If its pages have checksums, they are verified.
 
     Args:
         file: the parquet file.

@@ -1,4 +1,4 @@
-"""What transformers prints while it reads weights, switched off."""
+"""Switches off the output of transformers while it reads weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,15 +1,15 @@
 """AP50: COCO's average precision of masks at IoU .50, one category, 101 recall points.
 
-Every detection (phrase with a mask) has the same confidence, whatever the model says: confidences
-of different models are not comparable, and random ones raise the score. In each image the
-detections are matched with references at IoU >= .50. Over all images, precision is interpolated at
-recall 0, .01, .02 up to 1.
-Source: COCO detection evaluation (pycocotools COCOeval, areaRng all), crowd rules included.
+Every detection (phrase with a mask) has the same confidence; the model's confidence is not used,
+because confidences of different models are not comparable, and random ones raise the score. In each
+image the detections are matched with references at IoU >= .50. Over all images, precision is
+interpolated at recall 0, .01, .02 up to 1. Source: COCO detection evaluation (pycocotools COCOeval,
+areaRng all), crowd rules included.
 
 Published evaluator (`ties="image_order"`, `max_detections=100`): the curve follows the order of the
-images, and another order gives another value; of an image the first 100 detections are looked at.
-Sound form (`ties="one_step"`, `max_detections=0`): all detections are one step of the curve, so
-that AP50 is the value at the single operating point of the run, and every detection counts.
+images, so another order gives another value; only the first 100 detections of an image count. Sound
+form (`ties="one_step"`, `max_detections=0`): all detections are one step of the curve, so AP50 is
+the value at the single operating point of the run, and every detection counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,10 +90,10 @@ class AP50(Metric):
     image in COCO's order. Without any reference the score has no value.
 
     Attributes:
-        scores_from: where confidences are from: `constant`, the same for everybody.
+        scores_from: the source of confidences: `constant`, the same for all detections.
         ties: how equal confidences are ranked: `image_order` or `one_step`.
         threshold_iou: the smallest IoU of a match.
-        max_detections: of an image only the first so many are looked at; 0 looks at all.
+        max_detections: the number of detections of an image that count, the first ones; 0 for all.
     """
 
     scores_from: Literal["constant"] = "constant"
@@ -144,10 +144,10 @@ class AP50(Metric):
 
     @property
     def waits(self) -> bool:
-        return False  # what is merged serves `remarks` alone
+        return False  # the merged value is only for `remarks`
 
     def part(self, pairs: Sequence[Pair]) -> tuple[int, int, int]:
-        """References with odd annotation ids, masks not looked at, and images with such masks."""
+        """Counts of references with unusual annotation ids, of ignored masks, of their images."""
         left_out = [
             len(pair.prediction.grounding.masked) - len(self._looked_at(pair)) for pair in pairs
         ]
@@ -160,7 +160,7 @@ class AP50(Metric):
         return lost, masks, images
 
     def remarks(self, merged: tuple[int, int, int]) -> list[str]:
-        """The effect of the order of images and of annotation ids, and masks not looked at."""
+        """Notes on the order of images, on annotation ids, and on ignored masks."""
         lost, masks, images = merged
         sentences = []
         if self.ties == "image_order":

@@ -1,11 +1,11 @@
 """AP50_scored: COCO's average precision of masks at IoU .50, ranked by the model's confidences.
 
 An optional metric (`--also ap50_scored`). Confidences of different models are not comparable, and
-random ones can raise the score above that of equal ones, so a run is ranked only beside runs whose
-masks carry confidences as its own do. Detections of equal confidence are one step of the curve.
-When a detection of a run has no confidence, all of the run count as equal.
-Source: COCO detection evaluation (pycocotools COCOeval, areaRng all), crowd rules included, without
-a largest number of detections.
+random confidences can raise the score above that of equal ones. So a run is ranked only with runs
+that have confidences for the same share of masks (all, some or none). Detections of equal
+confidence are one step of the curve. When a detection of a run has no confidence, all detections of
+the run count as equal. Source: COCO detection evaluation (pycocotools COCOeval, areaRng all), crowd
+rules included, without a largest number of detections.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -93,11 +93,11 @@ class ScoredAP50(Metric):
     citation: ClassVar[tuple[str, ...]] = (COCO,)
 
     def part(self, pairs: Sequence[Pair]) -> set[bool]:
-        """Whether masks carry a confidence: all answers that occur."""
+        """True if some mask has a confidence, False if some mask has none; may contain both."""
         return {confidence is not None for confidence in _confidences(pairs)}
 
     def merge(self, parts: Iterable[set[bool]]) -> set[bool]:
-        """The answers that occur in any part."""
+        """The union over all parts."""
         return set().union(*parts)
 
     def prepare(self, pairs: Sequence[Pair], merged: set[bool]) -> bool:

@@ -85,7 +85,7 @@ class CIDEr(Metric):
         return {"CIDEr": ratio(weights @ np.asarray(rows.columns["cider"]), weights.sum(axis=1))}
 
     def remarks(self, merged: Documents) -> tuple[str, ...]:
-        """That CIDEr says nothing of one image, or of references that are all alike."""
+        """A note when CIDEr has no meaning: for one image, or when all references are equal."""
         if merged.images == 1:
             return ("CIDEr of one image is 0 by its formula and says nothing of the caption",)
         if merged.images and merged.alike:
@@ -112,8 +112,8 @@ def cider_d(
     Args:
         captions: the captions of some images.
         n: the longest n-grams.
-        sigma: of the penalty on the difference in length.
-        documents: the document frequencies; those of the captions given by default.
+        sigma: the standard deviation of the penalty on the difference in length.
+        documents: the document frequencies; by default those of `captions`.
     """
     if documents is None:
         documents = Documents.of([references for references, _ in captions], n)
@@ -143,10 +143,10 @@ def _similarity(
 
     Args:
         grams: the n-grams of all captions as numbers from 0, in the order of their keys.
-        caption: the caption of each.
+        caption: the caption of each n-gram.
         image: the image of each caption; the first `images` captions are the hypotheses.
         images: the number of images.
-        weight: of each number.
+        weight: the weight of each number of an n-gram.
     """
     size = max(1, len(weight))
     # one entry for each n-gram of each caption; they are sorted by caption: hypotheses are first

@@ -3,8 +3,8 @@
 Pixels in both masks are summed over all expressions, and so are pixels in either mask; the score is
 the quotient. Large objects count more than small ones. Source: the published evaluators of LISA and
 GLaMM (`reference="once"`, `no_mask="left_out"`, `epsilon=1e-10`), of ReLA (`refusals="stated"`) and
-of GSVA (`refusals="asked_again"`); `gcg_bench.matching.expressions` says what the choices do. The
-published sums run in single precision, these in double precision; they differ by about 1e-6.
+of GSVA (`refusals="asked_again"`); `gcg_bench.matching.expressions` explains these choices. The
+published sums are in single precision, these in double precision; they differ by about 1e-6.
 """
 
 from collections.abc import Mapping

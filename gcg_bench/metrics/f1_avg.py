@@ -89,7 +89,7 @@ class AveragedF1(Metric):
         admitted = matched = 0
         for column, threshold in zip(_MATCHED, matching.IOU_THRESHOLDS, strict=True):
             before, admitted = admitted, int(np.count_nonzero(places >= threshold))
-            # a higher threshold admits a subset: as many pairs as before are the same pairs
+            # a higher threshold admits a subset of pairs: an equal number means the same pairs
             if admitted and admitted != before:
                 matches = matching.agreeing_pairs(
                     iou, noun, agreement, threshold, self.threshold_noun

@@ -1,10 +1,10 @@
 """gIoU: the mean IoU over expressions of referring segmentation.
 
-Every expression counts the same, whatever the size of its object. It is not the loss for boxes of
+Every expression has the same weight, for objects of every size. It is not the loss for boxes with
 the same name ("generalized IoU"). Source: the published evaluators of LISA and GLaMM
 (`reference="once"`, `no_mask="left_out"`, `empty="one"`, `epsilon=1e-5`), of ReLA
 (`refusals="stated"`, `empty="zero"`) and of GSVA (`refusals="asked_again"`);
-`gcg_bench.matching.expressions` says what the choices do. `epsilon` is added to every union and to
+`gcg_bench.matching.expressions` explains these choices. `epsilon` is added to every union and to
 the number of expressions.
 """
 
@@ -55,10 +55,10 @@ _CLAIMS = {
 class MeanExpressionIoU(OfExpressions):
     """Mean IoU over expressions.
 
-    Row: (IoU, 1), or (0, 0) for an expression that is left out. `empty` is the IoU where neither
-    the reference nor the answer has a pixel: 1, 0, or none, which leaves the expression out. With
-    `left_out`, an expression whose reference has no pixel although it has a target is left out
-    whatever the answer. Without expressions the score has no value.
+    Row: (IoU, 1), or (0, 0) for an expression that is left out. `empty` is the IoU when neither the
+        reference nor the answer has a pixel: 1, 0, or none, which leaves the expression out. With
+        `left_out`, an expression with a target whose reference has no pixel is left out for every
+        answer. Without expressions the score has no value.
     """
 
     reference: Reference = "united"
@@ -94,7 +94,7 @@ class MeanExpressionIoU(OfExpressions):
         return {"iou": 0.0, "counts": 0.0} if value is None else {"iou": value, "counts": 1.0}
 
     def _iou(self, pair: Pair) -> float | None:
-        """The IoU of one expression; None where it is left out."""
+        """The IoU of one expression; None when it is left out."""
         answer = counted(pair, self.reference, self.no_mask, self.refusals)
         if self.empty == "left_out":
             targeted = bool(pair.sample.truth.masked) or self.refusals == "masks"

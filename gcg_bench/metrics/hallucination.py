@@ -1,6 +1,6 @@
-"""Hallucination: the share of predicted phrases whose noun no reference phrase has.
+"""Hallucination: the share of predicted phrases whose noun agrees with no reference phrase.
 
-A predicted phrase is hallucinated when its noun agrees with that of no reference phrase of the
+A predicted phrase is hallucinated when its noun agrees with the noun of no reference phrase of the
 image (noun < threshold_noun for all of them). The position of its mask has no effect.
 """
 

@@ -105,9 +105,9 @@ class METEOR(Metric):
         return dict(zip(captions, counts.tolist(), strict=True))
 
     def beside(self, pairs: Sequence[Pair]) -> AbstractContextManager[None]:
-        """METEOR's program works while the block runs."""
+        """Runs METEOR's program while the block runs."""
         if max((_room(*_captions(pair)) for pair in pairs), default=0) > limits.ALIGNMENT:
-            return nullcontext()  # `fit` refuses them
+            return nullcontext()  # `fit` refuses such captions
         return meteor.computed_beside(list(dict.fromkeys(map(_captions, pairs))))
 
     def measure(self, pair: Pair, fitted: Mapping[Captions, list[float]]) -> Row:
@@ -122,7 +122,7 @@ def _captions(pair: Pair) -> Captions:
 
 
 def _room(references: Sequence[str], hypothesis: str) -> int:
-    """The least memory in bytes of METEOR's search for a caption; 0 for at most 1000 words.
+    """The minimum memory of METEOR's search for a caption, in bytes; 0 for at most 1000 words.
 
     The search processes a reference word by word. It keeps the best 40 alignments, and copies each
     for every position of that word in the caption. A copy has one byte for each word of the caption
@@ -152,7 +152,7 @@ def _too_much(pair: Pair, need: str = "") -> BadData:
 
 
 def _summable(counts: FloatArray) -> FloatArray:
-    """The counts with 0 chunks where one chunk has all words, as METEOR sums them."""
+    """The counts as METEOR sums them: 0 chunks when one chunk has all words."""
     words, chunks, matched = counts[:, :2], counts[:, 20], counts[:, 21:]
     whole = (chunks == 1) & (matched == words).all(axis=1)
     counts[:, 20] = np.where(whole, 0.0, chunks)

@@ -1,10 +1,10 @@
-"""Noun and Attribute: does the model name what it points at?
+"""Noun and Attribute: does the model name the things that it points at?
 
 Phrases are paired by place alone: the one-to-one matching with the largest sum of IoU over pairs
-with IoU >= threshold_iou. Over these pairs the agreement of nouns and that of attributes (colours,
-numbers, materials, sides) are averaged. So a model that finds everything and names it wrongly has
-a high mIoU and low scores here. A grounded form of CAPTURE (arXiv 2405.19092), which compares the
-objects and attributes of two captions.
+with IoU >= threshold_iou. The agreement of nouns and the agreement of attributes (colours, numbers,
+materials, sides) are averaged over these pairs. So a model that finds everything but names it
+wrongly has a high mIoU and low scores here. A grounded form of CAPTURE (arXiv 2405.19092), which
+compares the objects and attributes of two captions.
 """
 
 from collections.abc import Mapping
@@ -134,5 +134,5 @@ class Naming(Metric):
 
 
 def _known(agreement: float) -> float:
-    """An agreement, 0 where the prediction has no words."""
+    """An agreement; 0 when the prediction has no words."""
     return 0.0 if np.isnan(agreement) else float(agreement)

@@ -1,7 +1,7 @@
 """P@t: the share of expressions whose IoU reaches a threshold, for thresholds 0.5 to 0.9.
 
-Source: ReLA's evaluator, which counts expressions with a target alone, uses `>=`, and prints the
-thresholds 0.7, 0.8 and 0.9; `gcg_bench.matching.expressions` says what `refusals` does.
+Source: ReLA's evaluator, which counts only expressions with a target, uses `>=`, and prints the
+    thresholds 0.7, 0.8 and 0.9; `gcg_bench.matching.expressions` explains `refusals`.
 """
 
 from collections.abc import Mapping

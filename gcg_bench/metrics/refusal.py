@@ -1,9 +1,9 @@
 """N_acc and T_acc: whether a model refuses exactly the expressions that have no target.
 
-N_acc is the share of expressions without a target that are refused, T_acc the share of expressions
-with a target that are not. Source: the evaluators of ReLA and GSVA, which print 0 for both when no
-expression lacks a target (`without_no_target="zero"`). `gcg_bench.matching.expressions` says what a
-refusal is.
+N_acc is the share of expressions without a target that are refused. T_acc is the share of
+expressions with a target that are not refused. Source: the evaluators of ReLA and GSVA, which print
+0 for both when every expression has a target (`without_no_target="zero"`).
+`gcg_bench.matching.expressions` defines a refusal.
 """
 
 from collections.abc import Mapping
@@ -46,8 +46,9 @@ _CLAIMS = {
 class Refusal(Metric):
     """Right decisions to refuse and to answer, as shares.
 
-    Row: (no target, refused of these, has a target, answered of these). A failure is neither a
-    refusal nor an answer. A share of no expressions has no value.
+    Row: counts of (expressions without a target, refused among them, expressions with a target,
+        answered among them). A failure is neither a refusal nor an answer. A share of no
+        expressions has no value.
     """
 
     refusals: Refusals = "pixels"
@@ -88,7 +89,8 @@ class Refusal(Metric):
         n_acc = share(refused, no_target)
         t_acc = share(answered, target)
         if self.without_no_target == "zero":
-            # 0 where no expression lacks a target; a draw that misses all of them has no value
+            # 0 when every expression has a target; NaN in a draw that lacks expressions without a
+            # target
             none = np.nan if rows.columns["no_target"].any() else 0.0
             n_acc, t_acc = (np.where(no_target > 0, value, none) for value in (n_acc, t_acc))
         return {"N_acc": n_acc, "T_acc": t_acc}

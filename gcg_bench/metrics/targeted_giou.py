@@ -1,7 +1,7 @@
-"""gIoU of expressions with a target alone.
+"""gIoU over only the expressions with a target.
 
-Where some expressions have no target, each right refusal adds a full 1 to gIoU. This score leaves
-those expressions out, so that it says how well regions are segmented.
+When some expressions have no target, each correct refusal adds 1 to gIoU. This score leaves those
+expressions out, so it measures only the segmentation of regions.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Prediction files of any origin: recognised by their content and read by one function.
+"""Reads prediction files of any origin; their content decides the layout.
 
 Form of the files     where the id of a prediction stands
 JSON lines            in each line: ours (`id`), or published records (`image_id`)
@@ -7,7 +7,7 @@ folder                in the name of each file; a record may lie one level under
 one JSON list         in each entry (`image_id`)
 one JSON object       in the key of each entry
 
-What a record looks like is said by the plug-ins in `layouts/`.
+The plug-ins in `layouts/` define the content of a record.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,24 +61,24 @@ def read_predictions(
     faults: Faults = RAISE_FAULTS,
     reading: Reading | None = None,
 ) -> Iterator[Prediction]:
-    """The predictions in a file or folder, in its order; the files of a folder by name.
+    """The predictions in a file or folder, in order; the files of a folder are sorted by name.
 
     Args:
         path: a file, a folder, or a run folder.
         sizes: query id -> (height, width) that the masks must have; polygons can be read only for
             queries that are listed.
-        known: the queries of the split. Then what the records say of their images is compared with
-            the split, and the field and the form that fit are used, see `identity`.
-        on_problem: takes each problem, after which reading goes on without the faulty part: a mask
-            is left out, a score or a span becomes None, text becomes empty, and a prediction is
-            left out when its id cannot be read or was read before. By default the first problem
-            raises.
-        faults: used instead of `on_problem`; takes warnings too.
+        known: the queries of the split. If given, the names of images in the records are compared
+            with the split, and the field and the form of name that match are used, see `identity`.
+        on_problem: is called with each problem. Then reading continues without the faulty part: a
+            mask is left out, a score or a span becomes None, text becomes empty, and a prediction
+            is left out when its id cannot be read or was read before. By default the first problem
+            is raised.
+        faults: replaces `on_problem`; also takes warnings.
         reading: counts of what was read are added to it.
 
     Raises:
-        MissingData: there is nothing at `path`, or it cannot be opened.
-        BadData: the first problem, unless `on_problem` or `faults` takes the problems.
+        MissingData: `path` does not exist, or cannot be opened.
+        BadData: the first problem, unless `on_problem` or `faults` is given.
     """
     taker = faults if on_problem is None else _PassedOn(on_problem)
     counts = Reading() if reading is None else reading
@@ -94,9 +94,9 @@ def read_drafts(
     faults: Faults = RAISE_FAULTS,
     reading: Reading | None = None,
 ) -> Iterator[PredictionDraft]:
-    """The predictions with their masks still as JSON values; `finish` makes predictions of them.
+    """The predictions, with masks that are still JSON values; `finish` converts them.
 
-    For callers who know the sizes of the images only later. Arguments and errors are those of
+    For callers that learn the sizes of the images later. Arguments and errors are as in
     `read_predictions`.
     """
     counts = Reading() if reading is None else reading
@@ -110,7 +110,7 @@ def read_drafts(
 def counted(
     drafts: Iterable[PredictionDraft], faults: Faults, reading: Reading
 ) -> Iterator[PredictionDraft]:
-    """The first draft of each image, counted; `faults` takes the error of any further one."""
+    """The first draft of each image, counted; a further draft is an error for `faults`."""
     seen: dict[str, object] = {}
     for draft in drafts:
         if draft.id in seen:

@@ -1,6 +1,6 @@
-"""All problems of prediction files in one list, and a corrected copy of what can be read.
+"""Lists all problems of prediction files, and writes a corrected copy.
 
-An *error* is what reading refuses. A *warning* is about something that is read as it stands.
+An *error* is a problem that reading refuses. A *warning* is about content that is read unchanged.
 """
 
 import re
@@ -23,11 +23,11 @@ Sizes = Mapping[str, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What `fix` did.
+    """The result of `fix`.
 
     Attributes:
-        written: predictions in the new file.
-        changes: each error that was found, and what was done about it in a few words.
+        written: the number of predictions in the new file.
+        changes: each error, with a short description of the correction.
     """
 
     written: int
@@ -48,11 +48,11 @@ def check(
     Args:
         path: a file, a folder, or a run folder.
         sizes: query id -> (height, width) that masks must have; polygons need it.
-        ids: the queries of the split; predictions for others and queries without a prediction are
-            errors.
+        ids: the queries of the split; predictions for other queries, and queries without a
+            prediction, are errors.
         known: the same queries with the other names of their images; their ids by default.
         reading: counts of what was read are added to it.
-        parts: the parts of the answers that are looked at for oddities.
+        parts: the parts of answers that are checked for unusual content.
 
     Raises:
         MissingData: there is nothing at `path`, or it cannot be opened.
@@ -85,11 +85,11 @@ def fix(
     ids: Collection[str] | None = None,
     known: Sequence[Known] | None = None,
 ) -> Repair:
-    """Writes what can be read of prediction files as our JSON lines.
+    """Writes the readable content of prediction files as JSON lines in the package's own format.
 
-    Faulty parts are left out, as `read_predictions` says. Nothing is invented: queries without a
-    prediction stay without one. Markup in captions and phrases is removed. Harmless variants (run
-    lengths as lists or printed bytes, whole floats) are written in the one canonical form.
+    Faulty parts are left out, as in `read_predictions`. Nothing is added: queries without a
+    prediction still have none. Markup in captions and phrases is removed. Harmless variants (run
+    lengths as lists or printed bytes, whole floats) are written in the canonical form.
 
     Args:
         path: a file, a folder, or a run folder; it is not changed.
@@ -100,7 +100,7 @@ def fix(
 
     Raises:
         BadOption: `out` exists already.
-        BadData: nothing can be read.
+        BadData: no prediction can be read.
         MissingData: there is nothing at `path`.
         EnvironmentProblem: `out` cannot be written.
     """
@@ -127,7 +127,7 @@ def fix(
 
 
 def _cleaned(path: Path, predictions: Sequence[Prediction]) -> Iterator[tuple[BadData, str]]:
-    """What was done about markup: one entry for all predictions that held any."""
+    """The correction of markup: one entry for all predictions with markup."""
     for oddity in text_oddities(predictions)[:1]:
         yield BadData(oddity.problem, file=path, image=oddity.image), "markup removed"
 
@@ -160,7 +160,7 @@ def _kept(
 
 
 def _repair(fault: BadData) -> str:
-    """What leaving out the faulty part does to a prediction, in a few words."""
+    """How a prediction changes when its faulty part is left out, in a few words."""
     if isinstance(fault, TwoImages):
         decided = re.search(r"OUT uses (\w+)$", fault.remedy or "")
         return f"{decided[1]} used" if decided else "answer left out"

@@ -1,4 +1,4 @@
-"""Predictions and their references as COCO writes detections, for viewers and other evaluators.
+"""Writes predictions and references as COCO detections, for viewers and other evaluators.
 
     results.json       a list of {"image_id", "category_id", "segmentation", "bbox", "score",
                        "phrase"}, one for each predicted phrase with a mask
@@ -25,14 +25,15 @@ _CATEGORY = {"id": 1, "name": "phrase"}
 def write(
     folder: Path, samples: Sequence[Sample], predictions: Mapping[str, Prediction]
 ) -> tuple[Path, Path]:
-    """Writes both files into an existing folder, each whole or not at all.
+    """Writes both files into an existing folder, each completely or not at all.
 
     The masks of a phrase are one segmentation, their union. A phrase without a mask is left out. A
-    phrase without a confidence has the score 1. An image id is the query's id where all ids are
-    whole numbers, otherwise its position from 1; the field `query_id` of an image has the id.
+    phrase without a confidence has the score 1. If all query ids are whole numbers, they are the
+    image ids; otherwise an image id is the position of the query, from 1. The field `query_id` of
+    an image has the query's id.
 
     Args:
-        folder: where the files go; existing ones are replaced.
+        folder: the folder of the files; existing files are replaced.
         samples: the queries with their references.
         predictions: one for every sample, by id.
     """
@@ -81,7 +82,7 @@ def _image(sample: Sample, id_: int) -> dict[str, Any]:
 
 
 def _image_ids(ids: Sequence[str]) -> dict[str, int]:
-    """The whole number of each id: itself where all are distinct whole numbers."""
+    """The whole number of each id: the id itself when all are distinct whole numbers."""
     if all(id_.isascii() and id_.isdigit() and len(id_) < 16 for id_ in ids):
         numbers = [int(id_) for id_ in ids]
         if len(set(numbers)) == len(numbers):

@@ -1,4 +1,4 @@
-"""Drafts: samples and predictions as their files wrote them, with masks that are still JSON values.
+"""Drafts: samples and predictions from files, with masks that are still JSON values.
 
 The masks of many images are read in one call, because checking the run lengths of a thousand masks
 costs about as much as checking one. The sizes of the images may become known between drafting and
@@ -26,8 +26,8 @@ class DraftPhrase:
     """A phrase with its masks as JSON values.
 
     Attributes:
-        text: the words, None for masks without words.
-        masks: pairs of the field's name, for messages, and the value of the field.
+        text: the words; None for masks without words.
+        masks: pairs of the name of a field, for messages, and its value.
         score: the model's confidence.
         span: character offsets [start, end) in the caption.
         crowd: COCO's `iscrowd`.
@@ -42,7 +42,7 @@ class DraftPhrase:
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """A caption and its phrases, whose masks are JSON values: of a sample or of a prediction.
+    """The caption and phrases of a sample or a prediction, with masks that are JSON values.
 
     Attributes:
         id: the query's id.
@@ -62,16 +62,16 @@ class PredictionDraft(Draft):
     """A prediction whose masks are JSON values.
 
     Attributes:
-        raw: the model's text before it was parsed.
-        seconds: time spent.
+        raw: the model's text before parsing.
+        seconds: the duration of the answer.
         error: why there is no answer.
         refused: as in Prediction.
-        captioned: the record states a caption, which may be empty.
-        uneven: phrases and masks were paired by position, and their counts differ.
+        captioned: whether the record states a caption, which may be empty.
+        uneven: whether phrases and masks were paired by position and differ in number.
         unread: names of the fields that the layout does not read.
-        names: what the record and its place say of whose answer it is, see `identity`: pairs of
-            the field and its text.
-        part: the record is a part of an answer, see `joining`.
+        names: names of the image from the record and its place, see `identity`: pairs of the field
+            and its text.
+        part: whether the record is a part of an answer, see `joining`.
     """
 
     raw: str | None = None
@@ -86,7 +86,7 @@ class PredictionDraft(Draft):
 
     @property
     def silent(self) -> bool:
-        """Whether the prediction counts as silence: it states an error."""
+        """Whether the prediction counts as silence, because it states an error."""
         return self.error is not None
 
 
@@ -96,15 +96,15 @@ def finish(
     faults: Faults,
     add_outline: Callable[[str, Any, Size], None] | None = None,
 ) -> list[Prediction]:
-    """The drafts as predictions, in their order.
+    """Converts drafts to predictions, in their order.
 
     Args:
-        drafts: some hundred at a time is fastest.
-        sizes: query id -> (height, width) that the masks must have; the masks of a query that is
-            not listed must all have the size of the first.
+        drafts: the drafts; a few hundred at a time are fastest.
+        sizes: query id -> (height, width) that the masks must have. If a query is not listed, all
+            its masks must have the size of the first.
         faults: takes the error of each mask that cannot be read; if it returns, the mask is left
-            out. An outline that cannot be one in pixels of its image is such a mask.
-        add_outline: gets the id, the JSON value and the size of each mask that is read.
+            out. An outline with impossible pixel coordinates is also such a mask.
+        add_outline: is called with the id, the JSON value and the size of each mask that is read.
     """
     known = sizes or {}
 
@@ -135,13 +135,13 @@ def groundings(
     """The groundings of drafts, in their order; all masks are checked in one call.
 
     Args:
-        drafts: n of them.
-        sizes: the (height, width) that the masks of each draft must have, n of them; None where it
-            is not known: then all masks of the draft must have the size of the first.
+        drafts: n drafts.
+        sizes: n sizes (height, width) that the masks of each draft must have. If a size is None,
+            all masks of the draft must have the size of the first.
         faults: takes the error of each mask that cannot be read, with file, image and phrase; if it
             returns, the mask is left out.
-        checked: gets the draft's id, the JSON value, the mask and the field of each valid mask, and
-            returns the mask or an error.
+        checked: is called with the draft's id, the JSON value, the mask and the field of each valid
+            mask; returns the mask or an error.
     """
     by_phrase = [
         (phrase.masks, size)
@@ -173,12 +173,12 @@ def groundings(
 def inspect_lists(
     lists: Sequence[Sequence[tuple[str, Any]]], sizes: Sequence[Size | None]
 ) -> Iterator[list[Mask | BadMask]]:
-    """For each list of masks the masks, or the errors in their places; all checked in one call.
+    """Reads lists of masks; an invalid mask becomes an error; all are checked in one call.
 
     Args:
         lists: n lists of pairs: the field's name, and the mask as a JSON value.
-        sizes: the (height, width) that the masks of each list must have, n of them; None where it
-            is not known.
+        sizes: n sizes (height, width) that the masks of each list must have; None when a size is
+            not known.
     """
     values = [
         (field_name, value, size)
@@ -216,11 +216,11 @@ def query_sizes(queries: Iterable[Query]) -> dict[str, Size]:
 
 
 def read_or(faults: Faults, default: T, read: Callable[[], T], phrase: int | None = None) -> T:
-    """What `read` returns; when it raises BadData, `faults` takes the error and `default` stands.
+    """The result of `read`; if it raises BadData, `faults` takes the error; then `default`.
 
     Args:
         faults: takes the error.
-        default: the value in the place of one that cannot be read.
+        default: the value when the field cannot be read.
         read: reads one field.
         phrase: position of the phrase that the field belongs to, for the message.
     """

@@ -1,7 +1,7 @@
-"""Matches records with the images of the split by the names that the records state.
+"""Matches records with the images of the split by the names in the records.
 
 A record may name its image in several fields, and its place (a file's name, a key) may name it too.
-The field that names most images of the split is used. A name may differ from the id of the split in
+The field that names the most images of the split is used. A name may differ from the split's id in
 its file extension, folders, zero padding, COCO's prefix, case, white space or form of Unicode.
 """
 
@@ -21,7 +21,7 @@ _FILE = "the name of its file"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A query of the split, by all names of it.
+    """A query of the split, with all its names.
 
     Attributes:
         id: the query's id.
@@ -35,7 +35,7 @@ class Known:
 
 
 def known_queries(queries: Iterable[Query]) -> tuple[Known, ...]:
-    """The queries of a split, by all names of them."""
+    """The queries of a split, with all their names."""
     return tuple(
         Known(query.id, query.image_id, query.image.path.name if query.image.path else "")
         for query in queries
@@ -64,9 +64,9 @@ class _Split:
         ]
 
     def named(self, name: str, most: int = _LAST) -> tuple[frozenset[str], int]:
-        """The queries that a name fits, and the number of the first form in which it does.
+        """The queries that match a name, and the number of the first form in which they match.
 
-        An id goes before the names of images. No query fits: the empty set.
+        Ids have priority over names of images. The set is empty when no query matches.
         """
         for level, (_, form) in enumerate(FORMS[: most + 1]):
             for index in self._levels[level]:
@@ -75,7 +75,7 @@ class _Split:
         return frozenset(), most
 
     def fits(self, name: str, query: str) -> bool:
-        """Whether a name is some form of some name of a query."""
+        """Whether a name matches a name of a query in any form."""
         return any(
             query in index.get(form(name), ())
             for (_, form), indices in zip(FORMS, self._levels, strict=True)
@@ -83,7 +83,7 @@ class _Split:
         )
 
     def one(self, name: str, most: int) -> str | None:
-        """The only query that a name fits; None when there is none or more than one."""
+        """The only query that matches a name; None when there is none or more than one."""
         fitting, _ = self.named(name, most)
         return next(iter(fitting)) if len(fitting) == 1 else None
 
@@ -100,15 +100,15 @@ def identified(
 ) -> list[PredictionDraft]:
     """The drafts with the ids of the split, in their order.
 
-    What fits no query keeps its id.
+    A draft that matches no query keeps its id.
 
     Args:
-        drafts: all predictions of the files; a choice holds for all of them.
+        drafts: all predictions of the files; one choice of field is made for all of them.
         known: the queries of the split.
-        faults: takes the error of each record whose fields name two images. Where it returns, the
-            field that does not number the records is used; where that is not known, the record is
-            left out.
-        reading: takes a sentence that says which field and which form was used.
+        faults: takes the error of each record whose fields name two images. If it returns, the
+            field that does not number the records is used; if that is not known, the record is left
+            out.
+        reading: takes a sentence with the field and the form that were used.
     """
     split = _Split(known)
     field, level = _best(drafts, split)
@@ -123,7 +123,7 @@ def identified(
 
 
 def _value(draft: PredictionDraft, field: str) -> str:
-    """What a field of a record says; the record's id where it has no such field."""
+    """The value of a field of a record; the record's id when it lacks the field."""
     return dict(draft.names).get(field, draft.id)
 
 
@@ -162,7 +162,7 @@ def _without_conflicts(
         fitting += bool(queries)
         if queries and not split.fits(name, target):
             conflicts.append(draft)
-    if not conflicts or 2 * fitting < having:  # the other field names something else
+    if not conflicts or 2 * fitting < having:  # the other field does not name an image
         return drafts, field
     used = _default_field(conflicts[0], field)
     decided = _decided(drafts, used, other)
@@ -175,12 +175,12 @@ def _without_conflicts(
 
 
 def _default_field(draft: PredictionDraft, field: str) -> str:
-    """The name of the field that is used, where it is the record's own choice."""
+    """The name of the used field when the layout of the record chose it."""
     return field or next((name for name, text in draft.names if text == draft.id), "id")
 
 
 def _decided(drafts: Sequence[PredictionDraft], field: str, other: str) -> str | None:
-    """Of two fields the one that names images, when exactly the other one numbers the records."""
+    """The field that names images, if exactly one of two fields numbers the records; else None."""
     numbered = [_numbers([_value(draft, name) for draft in drafts]) for name in (field, other)]
     if numbered[0] == numbered[1]:
         return None
@@ -220,10 +220,10 @@ def _rename(
     faults: Faults,
     reading: Reading,
 ) -> list[PredictionDraft]:
-    """The drafts with the ids of the split; says what was changed.
+    """The drafts with the ids of the split; reports the changes.
 
-    `faults` takes the error of a record whose image has an answer under another form of its name.
-    Where it returns, the draft is left out.
+    `faults` takes the error of a record whose image already has an answer under another form of its
+    name. If it returns, the draft is left out.
     """
     if field and any(_value(draft, field) != draft.id for draft in drafts):
         reading.remarks.append(f"{field} says whose answer a record is, since it names the images")

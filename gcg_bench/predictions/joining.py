@@ -1,4 +1,4 @@
-"""Answers whose parts lie in several records: masks in one file, captions in another.
+"""Joins answers whose parts are in several records: masks in one file, captions in another.
 
 The k-th mask of an image belongs to the k-th phrase of its caption, in the order of the files.
 """
@@ -12,21 +12,21 @@ from gcg_bench.files.fields import Faults
 from gcg_bench.predictions.drafts import DraftPhrase, PredictionDraft
 from gcg_bench.predictions.reading import Reading
 
-_SORTED = 3  # images with masks by falling score, which is no accident
+_SORTED = 3  # so many images with masks sorted by score are no coincidence
 
 
 def joined(
     drafts: Iterable[PredictionDraft], faults: Faults, reading: Reading
 ) -> Iterator[PredictionDraft]:
-    """Whole answers as they are, and the answers that parts make up in the place of the first part.
+    """Complete answers unchanged, and joined answers at the position of their first part.
 
     Args:
-        drafts: those of all files.
-        faults: takes the error of a second caption of an image, which is left out.
-        reading: takes a sentence about what was put together, and what was missing.
+        drafts: the drafts of all files.
+        faults: takes the error of a second caption of an image; that caption is left out.
+        reading: takes a sentence about the joined parts and the missing parts.
     """
     parts: dict[str, list[PredictionDraft]] = {}
-    waiting: list[PredictionDraft] = []  # from the first part on, since masks may come last
+    waiting: list[PredictionDraft] = []  # starts at the first part, because masks may come last
     for draft in drafts:
         first = draft.id not in parts
         if draft.part:
@@ -43,7 +43,7 @@ def joined(
 
 
 def _answer(parts: list[PredictionDraft], faults: Faults) -> PredictionDraft:
-    """The answer that the parts of one image make up."""
+    """Joins the parts of one image to an answer."""
     answer = next((part for part in parts if part.captioned), parts[0])
     for other in parts:
         if other.captioned and other is not answer:
@@ -71,7 +71,7 @@ def _answer(parts: list[PredictionDraft], faults: Faults) -> PredictionDraft:
 
 
 def _summary(answers: list[PredictionDraft], masks: int) -> str:
-    """What COCO results held, in one sentence."""
+    """The content of COCO results, in one sentence."""
     captioned = [answer for answer in answers if answer.captioned]
     both = sum(any(phrase.masks for phrase in answer.phrases) for answer in captioned)
     text = (
@@ -90,7 +90,7 @@ def _summary(answers: list[PredictionDraft], masks: int) -> str:
 
 
 def _by_score(answers: list[PredictionDraft]) -> bool:
-    """Whether the masks of all answers stand by falling score, which phrases hardly do."""
+    """Whether the masks of all answers are sorted by falling score, unlike most phrases."""
     several = 0
     for answer in answers:
         scores = [phrase.score for phrase in answer.phrases if phrase.score is not None]

@@ -1,4 +1,4 @@
-"""Which files are read at a path, and what their names say."""
+"""Finds the prediction files at a path, and reads their names."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from gcg_bench.predictions.run_parts import RUN_FILE, RUN_SETTINGS, run_parts
 
 _NAME = re.compile(r"(?P<stem>.+)\.(?P<form>jsonl|ndjson|json)(?:\.gz)?", re.IGNORECASE)
 _ARCHIVE = re.compile(r".+\.(?:zip|7z|rar|tar|tgz|tar\.\w+)", re.IGNORECASE)
-_DEEPEST = 8  # folders below each other
+_DEEPEST = 8  # levels of nested folders
 
 
 def stem(file: Path) -> str:
@@ -20,7 +20,7 @@ def stem(file: Path) -> str:
 
 
 def says_lines(file: Path) -> bool:
-    """Whether a file's name says that it holds JSON lines."""
+    """Whether a file has the name of a file of JSON lines."""
     match = _NAME.fullmatch(file.name)
     return match is not None and match["form"].lower() != "json"
 
@@ -28,12 +28,12 @@ def says_lines(file: Path) -> bool:
 def prediction_files(path: Path) -> list[Path]:
     """The files that are read at a path, sorted by name.
 
-    Of a run folder that is `predictions.jsonl` or its numbered parts, of another folder
-    `predictions.jsonl`; else all JSON files in it, packed ones too; else, where it holds none,
-    those in its subfolders.
+    In a run folder, these are `predictions.jsonl` or its numbered parts. In another folder, these
+    are `predictions.jsonl`; else all JSON files in it, also packed ones; else all JSON files in its
+    subfolders.
 
     Raises:
-        MissingData: there are none.
+        MissingData: there are no such files.
         BadData: a file of the folder is a link to something outside of it, or the numbers of parts
             have a gap or a repetition.
     """
@@ -64,7 +64,7 @@ def run_files(folder: Path) -> list[Path]:
 
 
 def subfolders(path: Path, files: list[Path]) -> list[str]:
-    """The subfolders of a folder that files lie in, sorted; empty when they lie in the folder."""
+    """The subfolders of a folder with the files, sorted; empty when the files are in the folder."""
     return sorted({str(file.parent.relative_to(path)) for file in files} - {"."})
 
 

@@ -1,4 +1,4 @@
-"""Markup that a model's raw output holds and a caption must not: finds it, and removes it.
+"""Finds and removes markup, which a model's raw output may contain and a caption must not.
 
 Tags (`<p>`, `</s>`, `<|im_end|>`), tokens in brackets (`[SEG]`), roles of a conversation
 (`ASSISTANT:`), labels before the caption (`Caption:`), coordinates (`<box>(1,2),(3,4)</box>`),
@@ -20,7 +20,7 @@ _SPEAKER = "assistant|gpt|ai|bot|chatbot|model"
 _LABEL = "caption|(?:final )?answer|output|response|description"
 _ENTITY = r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#[xX][0-9a-fA-F]{1,5});"
 _ESCAPE = r"\\(?:[nrt](?![a-z])|u[0-9a-fA-F]{4})"
-# the control characters but tab and line ends, and characters without width; joiners have a use
+# control characters except tab and line ends, and characters without width; joiners are allowed
 _INVISIBLE = "[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u200e\u200f\u2060\ufeff]"
 
 _MARKUP = re.compile(
@@ -58,7 +58,7 @@ _MARKUP = re.compile(
     )
 )
 
-# each kind of markup has one of these characters or one of the beginnings in `_may_hold`
+# each kind of markup has one of these characters, or starts with a text in `_may_hold`
 _MARKS = re.compile(f"[<>{{}}&:#`*\\\\\\[\\]\n\u2022▁ĠĊ{_INVISIBLE[1:]}")
 
 _ANSWER = re.compile(
@@ -66,7 +66,7 @@ _ANSWER = re.compile(
     r"|<\|start_header_id\|>\s?assistant\s?<\|end_header_id\|>|<start_of_turn>\s?model"
     r"|#{2,4}\s?(?:Assistant|Response)\s?:"
 )
-"""What stands before an answer, behind a prompt or a chain of thought."""
+"""Text before an answer, after a prompt or a chain of thought."""
 
 _CLOSING = frozenset(".,;:!?)")
 
@@ -79,7 +79,7 @@ def markup(text: str) -> list[str]:
 
 
 def _may_hold(text: str) -> bool:
-    """Whether a text may hold markup; most captions have no character of any, and stay unread."""
+    """Whether a text may hold markup; a quick test that excludes most captions."""
     return (
         _MARKS.search(text) is not None
         or "SEG" in text
@@ -90,10 +90,10 @@ def _may_hold(text: str) -> bool:
 
 
 def without_markup(text: str) -> str:
-    """The text of an answer without markup; a text without any as it is.
+    """The text of an answer without markup; a text without markup does not change.
 
-    What stands before the answer (a prompt, a chain of thought) is left out. White space around
-    markup becomes one space, or none before a full stop, a comma and the like.
+    Text before the answer (a prompt, a chain of thought) is removed. White space around markup
+    becomes one space, or none before a full stop, a comma and similar signs.
     """
     if not _may_hold(text) or _MARKUP.search(text) is None:
         return text
@@ -110,7 +110,7 @@ def without_markup(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """The text with the characters that entities of HTML and escapes of JSON stand for."""
+    """Replaces entities of HTML and escapes of JSON by their characters."""
     characters = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
     return re.sub(_ENTITY, lambda match: html.unescape(match[0]).replace("\xa0", " "), characters)
 
@@ -118,7 +118,7 @@ def _unescaped(text: str) -> str:
 def clean(prediction: Prediction) -> Prediction:
     """The prediction with caption and phrases without markup; `raw` stays.
 
-    A span follows its phrase into the new caption, and is None where the phrase is not in it.
+    A span is moved to its phrase in the new caption, and is None when the phrase is not in it.
     """
     grounding = prediction.grounding
     caption = without_markup(grounding.caption)

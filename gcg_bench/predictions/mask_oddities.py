@@ -1,6 +1,6 @@
-"""What is odd in the masks of all answers: nothing, nearly everything, one corner, or stripes.
+"""Finds unusual masks of all answers: empty, nearly full, in one corner, or stripes.
 
-Such masks are valid and are scored as they stand. No reference is needed to doubt them.
+Such masks are valid and are scored unchanged. They are found without references.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ from gcg_bench import masks
 from gcg_bench.predictions.oddities import Oddity
 from gcg_bench.types import Mask, Prediction
 
-_ENOUGH = 5  # masks with a pixel from which on their sizes and places say something
+_ENOUGH = 5  # sizes and positions are only judged with at least this many non-empty masks
 _IMAGES = 3
-_SMALLEST = 16  # pixels of a side; masks of smaller images are not looked at
+_SMALLEST = 16  # pixels of a side; masks of smaller images are not judged
 _LARGE = 0.6  # share of the image
 _SPECK = 4  # pixels
-_CORNER = 0.6  # share of both sides that no mask goes beyond
+_CORNER = 0.6  # share of both sides that contains all masks
 _HALF = 0.5  # of one side
-_SAMPLE = 30  # masks that are looked at row by row
+_SAMPLE = 30  # masks that are tested row by row
 _MOST = 0.8  # share of the sample
 
 _REMEDY = "Draw one of them over its image"
@@ -29,13 +29,13 @@ _REMEDY = "Draw one of them over its image"
 
 @dataclass(slots=True)
 class MaskOddities:
-    """Collects what is odd in the masks of answers, one answer at a time.
+    """Collects unusual properties of masks, one answer at a time.
 
     Attributes:
-        total: masks.
-        blank: masks without a pixel.
-        large: masks of most of their image.
-        specks: masks of a few pixels.
+        total: the number of masks.
+        blank: the number of masks without a pixel.
+        large: the number of masks that cover most of their image.
+        specks: the number of masks with only a few pixels.
         right, bottom: the largest share of the width and of the height that a mask reaches.
     """
 
@@ -50,7 +50,7 @@ class MaskOddities:
     _first: dict[str, str] = field(default_factory=dict)
 
     def add(self, prediction: Prediction) -> None:
-        """Adds one answer; one with an error, and one that was refused, is skipped."""
+        """Adds one answer; skips an answer with an error, and a refused answer."""
         if prediction.error is not None or prediction.refused:
             return
         found = [mask for phrase in prediction.grounding.phrases for mask in phrase.masks]
@@ -69,7 +69,7 @@ class MaskOddities:
             self._sample += [mask for mask, area in zip(found, areas, strict=True) if area > _SPECK]
 
     def join(self, later: "MaskOddities") -> None:
-        """Adds what was collected of the answers that follow these."""
+        """Adds the collected values of the answers that follow."""
         self.total += later.total
         self.blank += later.blank
         self.large += later.large
@@ -81,7 +81,7 @@ class MaskOddities:
         self._first = {**later._first, **self._first}
 
     def found(self) -> list[Oddity]:
-        """What is odd in all masks, one entry a kind."""
+        """The unusual properties of all masks, one entry for each kind."""
         drawn = self.total - self.blank
         kinds = [("blank", f"{self.blank} of {self.total} masks hold no pixel")] * (self.blank > 0)
         if drawn >= _ENOUGH and 2 * self.large > drawn:
@@ -137,7 +137,7 @@ def _edges(bitmap: NDArray[np.bool_]) -> int:
 
 
 def mask_oddities(predictions: Iterable[Prediction]) -> list[Oddity]:
-    """What is odd in the masks of answers, one entry a kind, see `MaskOddities`."""
+    """The unusual properties of masks, one entry for each kind, see `MaskOddities`."""
     oddities = MaskOddities()
     for prediction in predictions:
         oddities.add(prediction)

@@ -1,4 +1,4 @@
-"""The names that a record states for its image, and the forms in which a name may be written."""
+"""The names that a record states for its image, and the possible forms of a name."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ FIELDS = (
     "file_name", "filename", "image_filename", "image_path", "img_path", "image_file", "img_file",
     "image_url", "img_url", "image", "img", "file", "file_path", "filepath", "path", "url",
 )  # fmt: skip
-"""The fields that may say whose answer a record is."""
+"""The fields that may name the image of a record."""
 
 _EXTENSION = re.compile(
     r"(?:\.(?:jpe?g|jfif|png|webp|bmp|gif|tiff?|heic|heif|avif|json))+$", re.IGNORECASE
@@ -60,18 +60,18 @@ FORMS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("COCO's prefix", _without_prefix),
     ("the case of letters, white space or the form of Unicode", _folded),
 )
-"""Each form of a name: what it leaves out in addition to the earlier forms, and its function."""
+"""Each form of a name: what it ignores in addition to the earlier forms, and its function."""
 
 
 def stated_names(
     record: Mapping[str, Any], key: str | None, place: str, *, part: bool
 ) -> tuple[tuple[str, str], ...]:
-    """What a record and its place say of whose answer it is: pairs of the field and its text.
+    """The names of the image from a record and its place: pairs of the field and its text.
 
     Args:
         record: the record.
-        key: what its place says, None for nothing.
-        place: what `key` is: a file's name, or a key.
+        key: the name that its place gives; None for no name.
+        place: the kind of `key`: a file's name, or a key.
         part: whether its `id` numbers parts of answers, as in COCO results.
     """
     fields = [name for name in FIELDS if name in record and not (part and name == "id")]
@@ -83,10 +83,11 @@ def stated_names(
 def plain_record(
     record: Mapping[str, Any], key: str | None
 ) -> tuple[Mapping[str, Any], str | None]:
-    """A record, and what its place says, in the form that layouts expect.
+    """A record and the name of its place, in the form that layouts expect.
 
-    Without an id, another field that may name the image stands in for the place. An address or the
-    absolute path of an image becomes the file's name, since an id must not lead out of a folder.
+    If the record has no id, another field that may name the image replaces the place. An address or
+    the absolute path of an image becomes the file's name, because an id must not lead out of a
+    folder.
     """
     stated = {name: _text(record.get(name)) for name in FIELDS}
     if key is None and stated["id"] is None and stated["image_id"] is None:
@@ -100,7 +101,7 @@ def plain_record(
 
 
 def _file_of(name: str) -> str:
-    """The file's name of an address or an absolute path of an image; other names as they are."""
+    """The file's name of an address or an absolute path of an image; other names do not change."""
     leads_out = paths.leads_out(name) or _ADDRESS.match(name) is not None
     if not leads_out or ".." in re.split(r"[/\\]", name):
         return name
@@ -109,7 +110,7 @@ def _file_of(name: str) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """A name as text; None for a value that is none."""
+    """A name as text; None for a value that is not a name."""
     if isinstance(value, str):
         return value if value.strip() and len(value) <= paths.LONGEST else None
     number = as_whole(value)

@@ -1,6 +1,6 @@
-"""What is odd in the words of answers: markup, repetition, cut captions, phrases from nowhere.
+"""Finds unusual words in answers: markup, repetition, cut captions, unrelated phrases.
 
-Such answers are scored as they stand, but their scores measure something else than the model.
+Such answers are scored unchanged, but their scores do not measure the model.
 """
 
 import re
@@ -12,18 +12,18 @@ from operator import eq
 from gcg_bench.predictions.markup import markup, without_markup
 from gcg_bench.types import Prediction
 
-_REPEATED = 10  # times that one phrase occurs in one answer
-_LOOP = 5  # times that a few words follow themselves
-_HALF = 4  # words of a caption that stands twice
-_PERIOD = 8  # words of what is repeated
+_REPEATED = 10  # occurrences of one phrase in one answer
+_LOOP = 5  # consecutive repetitions of a few words
+_HALF = 4  # words of a caption that is repeated
+_PERIOD = 8  # words of the repeated text
 _LOOKED_AT = 20_000  # words of a caption
 _USUALLY = 0.8  # share of captions that end with a full stop, from which on others are odd
-_ENOUGH = 5  # captions from which on the usual can be known
+_ENOUGH = 5  # captions that are needed to know what is usual
 
-_ALIKE = 3  # answers from which on it is odd that half of them are equal
-_LABEL = 60  # characters of a beginning that ends in a colon
+_ALIKE = 3  # with this many answers, it is odd that half of them are equal
+_LABEL = 60  # characters of the start of a caption, up to a colon
 
-# UTF-8 that was read as Windows-1252, half a surrogate pair, and what replaces a lost character
+# UTF-8 that was read as Windows-1252, half a surrogate pair, and the replacement character
 _DAMAGED = re.compile(
     "[\ufffd\ud800-\udfff]|\u00e2\u20ac.|\u00c3[\u0080-\u00bf]|\u00c2[\u00a0-\u00bf]"
 )
@@ -38,12 +38,12 @@ _SENTENCE_ENDS = frozenset(".!?\"'”’)…。！？")
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """Something odd in the words of answers.
+    """An unusual property of answers.
 
     Attributes:
         problem: a sentence without its full stop, with a count and an example.
         image: the query of the example.
-        remedy: what can be done about it.
+        remedy: what the user can do.
     """
 
     problem: str
@@ -53,7 +53,7 @@ class Oddity:
 
 @dataclass(slots=True)
 class _Kind:
-    """Answers with one kind of oddity: how many, and the first with what it holds."""
+    """One kind of oddity: the number of answers with it, and the first example."""
 
     count: int = 0
     image: str = ""
@@ -71,11 +71,11 @@ class _Kind:
 
 @dataclass(slots=True)
 class TextOddities:
-    """Collects what is odd in answers, one by one; answers with an error or refused are skipped.
+    """Collects unusual properties of answers; skips refused answers and answers with an error.
 
     Attributes:
-        captioned: whether captions matter; each answer should then have one of its own.
-        worded: whether the words of phrases matter.
+        captioned: whether captions are judged; then each answer should have a different caption.
+        worded: whether the words of phrases are judged.
     """
 
     captioned: bool = True
@@ -136,7 +136,7 @@ class TextOddities:
         self._ended += later._ended
 
     def found(self) -> list[Oddity]:
-        """What is odd in all answers, one entry a kind."""
+        """The unusual properties of all answers, one entry for each kind."""
         return [
             Oddity(f"{problem}, as in {kind.image}{_shown(kind.example)}", kind.image, remedy)
             for kind, problem, remedy in self._kinds()
@@ -144,7 +144,7 @@ class TextOddities:
         ]
 
     def _kinds(self) -> list[tuple[_Kind, str, str]]:
-        """All kinds of oddities, each with what is said of its count, and the remedy."""
+        """All kinds of oddities, each with the sentence about its count, and the remedy."""
         of = f"of {self._answers} answers"
         marked = f"{self._marked.count} {of} hold markup ({self._mark_list()})"
         repeated = f"{self._repeated.count} {of} hold one phrase {_REPEATED} times or more"
@@ -165,7 +165,7 @@ class TextOddities:
         return kinds + self._caption_kinds(of) if self.captioned else kinds
 
     def _caption_kinds(self, of: str) -> list[tuple[_Kind, str, str]]:
-        """The kinds that count where captions matter."""
+        """The kinds of oddities of captions."""
         cut, alike, label = self._cut(), self._most(self._captions), self._most(self._labels)
         kinds = [
             (label, f"{label.count} {of} begin with the same words and a colon", "Remove them"),
@@ -178,7 +178,7 @@ class TextOddities:
         return kinds
 
     def _most(self, texts: Counter[str]) -> _Kind:
-        """The text that half of the answers or more have; no count where there is none."""
+        """The text that at least half of the answers have; the count is 0 without such a text."""
         text, count = max(texts.items(), key=lambda item: item[1], default=("", 0))
         odd = count >= _ALIKE and 2 * count >= self._answers
         return _Kind(count, self._first[text], text) if odd else _Kind()
@@ -234,7 +234,7 @@ class TextOddities:
                 self._outside.add(id_, text)
 
     def _cut(self) -> _Kind:
-        """Captions that end in an open word; long ones without a full stop that others have."""
+        """Captions that end in an unfinished phrase, or are long and lack a usual full stop."""
         kind = _Kind(self._open.count, self._open.image, self._open.example)
         with_caption = self._answers - self._empty.count
         if with_caption >= _ENOUGH and self._ended >= _USUALLY * with_caption:
@@ -254,7 +254,7 @@ _COUNTERS = ("_marks", "_captions", "_labels")
 def text_oddities(
     predictions: Iterable[Prediction], *, captioned: bool = True, worded: bool = True
 ) -> list[Oddity]:
-    """What is odd in the words of answers, one entry a kind, see `TextOddities`."""
+    """The unusual properties of answers, one entry for each kind, see `TextOddities`."""
     oddities = TextOddities(captioned, worded)
     for prediction in predictions:
         oddities.add(prediction)
@@ -270,7 +270,7 @@ def _words(text: str) -> list[str]:
 
 
 def _loop(caption: str) -> str:
-    """The words that follow themselves _LOOP times, or are half of a caption each; else empty."""
+    """The words that occur _LOOP times in a row, or twice as the whole caption; else empty."""
     words = _words(caption[: 10 * _LOOKED_AT])[:_LOOKED_AT]
     # words that follow themselves _LOOP times are at least _LOOP - 1 words that occur before
     loops = len(words) - len(set(words)) >= _LOOP - 1

@@ -1,4 +1,4 @@
-"""Masks that are no run lengths: bitmaps become run lengths, and units of outlines are doubted."""
+"""Handles masks that are no run lengths: converts bitmaps, and checks the units of outlines."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from gcg_bench.masks.bitmaps import SQUARES, as_bitmap
 from gcg_bench.masks.numbers import Size
 from gcg_bench.predictions.drafts import PredictionDraft
 
-_OUTLINES = 5  # from which on the largest coordinate says something
+_OUTLINES = 5  # the largest coordinate is only judged above this value
 _IMAGES = 3
 
 
 @dataclass(slots=True)
 class Outlines:
-    """What the masks of all answers say of their form and their units.
+    """Facts about the form and the units of the masks of all answers.
 
     Attributes:
-        bitmaps: masks that were rows of numbers.
-        outlines: masks that are polygons.
-        largest: the largest coordinate.
+        bitmaps: the number of masks that were rows of numbers.
+        outlines: the number of masks that are polygons.
+        largest: the largest coordinate of a polygon.
         narrowest: the longer side of the smallest image with a polygon.
-        images: their ids.
+        images: the ids of the images with a polygon.
     """
 
     bitmaps: int = 0
@@ -32,7 +32,7 @@ class Outlines:
     images: set[str] = field(default_factory=set)
 
     def compacted(self, drafts: Iterable[PredictionDraft]) -> Iterator[PredictionDraft]:
-        """The drafts with run lengths in the place of bitmaps, which would fill the memory."""
+        """The drafts with run lengths instead of bitmaps, which would fill the memory."""
         for draft in drafts:
             for phrase in draft.phrases:
                 phrase.masks = [(name, self._compact(value)) for name, value in phrase.masks]
@@ -55,7 +55,7 @@ class Outlines:
             self.images.add(image)
 
     def doubt(self) -> str | None:
-        """Why the units of all outlines are doubtful, in a sentence; None when they are not."""
+        """A sentence why the units of all outlines are doubtful; None when they are not."""
         if self.outlines < _OUTLINES or len(self.images) < _IMAGES:
             return None
         square = next((side for side in SQUARES if 0.9 * side < self.largest <= side), None)

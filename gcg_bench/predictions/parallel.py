@@ -1,7 +1,7 @@
-"""Records whose phrases and masks are two lists, tied by position alone.
+"""Reads records whose phrases and masks are two lists, paired only by position.
 
-Where the lists differ in length, the surplus is kept as it was published: a mask without words, or
-a phrase without a mask.
+When the lists differ in length, the surplus entries are kept: masks without words, or phrases
+without a mask.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from gcg_bench.predictions.drafts import DraftPhrase, PredictionDraft, read_id, 
 
 @dataclass(frozen=True, slots=True)
 class FieldNames:
-    """Where a record keeps what a prediction holds.
+    """The names of the fields of a record.
 
     Attributes:
         caption: the field of the caption.
         phrases: the field of the list of phrases, texts.
         masks: the field of the list of masks.
-        known: other fields that a reader need not be told of.
+        known: other fields that need no warning.
     """
 
     caption: str
@@ -39,13 +39,13 @@ def read_parallel(
     Args:
         record: the record.
         file: its place, for messages.
-        key: the image id when the place gives one, as a file's name does; it outranks the record's
-            own `image_id`, as in the published evaluator.
-        faults: takes what is wrong; where it returns, the faulty part is left out.
+        key: the image id when the place gives one, e.g. a file's name; it has priority over the
+            record's own `image_id`, as in the published evaluator.
+        faults: takes the problems; if it returns, the faulty part is left out.
         names: the record's fields.
 
     Raises:
-        BadData: there is no usable id, so that nothing can be kept.
+        BadData: there is no usable id, so the record cannot be used.
     """
     id_ = read_id(record.get("image_id") if key is None else key, "image_id", file)
     fields = Record(record, file, image=id_)

@@ -1,10 +1,10 @@
-"""Phrases as JSON: the one shape in which sample files and prediction files write a grounding.
+"""Phrases as JSON: the format of a grounding in sample files and prediction files.
 
     {"text": "A man", "span": [0, 5], "score": 0.93, "crowd": false,
      "mask": {"size": [480, 640], "counts": "..."}}
 
-`text` is null, or is left out beside a mask, when masks have no words. A phrase has one `mask`,
-several `masks`, or neither. `span`, `score` and `crowd` may be left out.
+`text` is null or missing when masks have no words. A phrase has one `mask`, several `masks`, or
+neither. `span`, `score` and `crowd` may be left out.
 """
 
 import json
@@ -30,13 +30,13 @@ def read_phrases(
     Args:
         record: the object that holds `phrases`.
         caption: the caption that spans must lie in.
-        faults: takes what is wrong within a phrase. If it returns, the phrase goes on without the
-            faulty field: the text, the score or the span is None, there is no mask, and the phrase
-            is no crowd. An entry that is no object is left out.
+        faults: takes the problems of a phrase. If it returns, the phrase is read without the faulty
+            field: the text, the score or the span is None, there is no mask, or the phrase is no
+            crowd. An entry that is not an object is left out.
         optional: whether the list may be missing.
 
     Raises:
-        BadData: `phrases` is no list, or it holds more phrases or masks than `limits` allows.
+        BadData: `phrases` is not a list, or holds more phrases or masks than `limits` allows.
     """
     entries = record.items("phrases", optional=optional, most=limits.PHRASES)
     phrases = []
@@ -53,11 +53,11 @@ def read_phrases(
 
 
 def phrase_fields(phrase: Phrase, *, listed: bool = False) -> dict[str, Any]:
-    """A phrase as JSON values; what is empty or default is left out, except `text`.
+    """A phrase as JSON values; empty and default fields are left out, except `text`.
 
     Args:
         phrase: the phrase.
-        listed: whether the masks are always a list under `masks`, as a table needs it.
+        listed: whether the masks are always a list under `masks`, as needed for a table.
     """
     fields: dict[str, Any] = {"text": phrase.text}
     if phrase.span is not None:
@@ -77,8 +77,8 @@ def phrase_fields(phrase: Phrase, *, listed: bool = False) -> dict[str, Any]:
 def json_line(fields: Mapping[str, Any]) -> str:
     """An object with an `id` as one line of JSON, without the line break.
 
-    Text is written as it is. A line with half a surrogate pair, which UTF-8 cannot hold, is written
-    in ASCII escapes.
+    Text is not escaped, except that a line with half a surrogate pair, which UTF-8 cannot encode,
+    is written with ASCII escapes.
 
     Raises:
         BadData: a number is NaN or infinite.

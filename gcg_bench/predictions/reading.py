@@ -1,4 +1,4 @@
-"""Counts and oddities of prediction files, beside the predictions themselves."""
+"""Counts and oddities of prediction files, collected while they are read."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ from gcg_bench.types import EVERY_PART, Parts
 
 @dataclass(slots=True)
 class Reading:
-    """Counts of one reading, for a few sentences beside the numbers.
+    """Counts of one reading, for a few sentences to the user.
 
     Attributes:
         layout: the form of the files, e.g. `JSON lines`.
-        images: predictions that were read, whole or in part.
+        images: predictions that were read, completely or in part.
         phrases: phrases with words.
         masks: masks of all phrases.
         failed: predictions with an error.
-        captionless: answers (no error, not refused) that state no caption.
-        refused: predictions that say that nothing fits the query.
-        dropped: predictions whose caption or phrases stand beside an error.
+        captionless: answers (no error, not refused) without a caption.
+        refused: predictions which state that nothing matches the query.
+        dropped: predictions that have a caption or phrases in addition to an error.
         uneven: predictions whose phrases and masks, paired by position, differ in number.
-        broken_lines: captions that hold a line break of any kind.
-        unread: field name -> how many predictions have it although their layout does not read it.
-        remarks: what else is to be said of how the files were read, one sentence each.
+        broken_lines: captions with a line break of any kind.
+        unread: name of a field that its layout does not read -> number of predictions with it.
+        remarks: other facts about the reading, one sentence each.
         outlines: the forms of the masks and the units of outlines.
     """
 
@@ -45,7 +45,7 @@ class Reading:
     outlines: Outlines = field(default_factory=Outlines)
 
     def count(self, draft: PredictionDraft, faults: Faults) -> None:
-        """Adds one prediction, and warns of what is odd in it."""
+        """Adds one prediction, and warns of its unusual properties."""
         texts = sum(phrase.text is not None for phrase in draft.phrases)
         masks = sum(len(phrase.masks) for phrase in draft.phrases)
         self.images += 1
@@ -67,10 +67,10 @@ class Reading:
             _warn(faults, draft, "the caption holds a line break, which is scored as a space")
 
     def sentences(self, parts: Parts = EVERY_PART) -> list[str]:
-        """What a person must know of the files, one sentence each; empty when nothing is odd.
+        """Facts about the files that the user must know, one sentence each; may be empty.
 
         Args:
-            parts: the parts of answers that are read; nothing is said of the others.
+            parts: the parts of answers that are read; there are no sentences about other parts.
         """
         sentences = list(self.remarks)
         if self.dropped:

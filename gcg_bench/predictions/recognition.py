@@ -1,4 +1,4 @@
-"""Which layout a record of predictions has: the plug-ins of `layouts/`, asked in a fixed order."""
+"""Finds the layout of a record of predictions: tests the plug-ins of `layouts/` in order."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ _PACKAGE = "predictions.layouts"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A layout plug-in; `layouts/__init__.py` says what each field means.
+    """A layout plug-in; `layouts/__init__.py` explains the fields.
 
     Attributes:
-        rank: its place in the order in which layouts are asked.
-        name: the file's name without `.py`; of layouts with equal rank the first by name is asked
-            first.
+        rank: layouts are tested in the order of their ranks.
+        name: the file's name without `.py`; layouts with equal rank are tested in the order of
+            names.
         description: one line, for messages.
-        repairs: field -> what becomes of a prediction when the field cannot be read.
+        repairs: field -> how a prediction changes when the field cannot be read.
         recognises: whether a JSON object has this layout.
         read: the prediction in an object of this layout.
     """
@@ -36,7 +36,7 @@ class Layout:
 
 @cache
 def layouts() -> tuple[Layout, ...]:
-    """All layouts, in the order in which they are asked."""
+    """All layouts, in the order in which they are tested."""
     plugins: list[tuple[str, Any]] = [
         (name, module(_PACKAGE, name, "prediction layout")) for name in names(_PACKAGE)
     ]
@@ -54,7 +54,7 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def in_order(chosen: Iterable[Layout]) -> tuple[Layout, ...]:
-    """Layouts by rank, then by name: of those that recognise a record, the first one reads it."""
+    """Layouts by rank, then by name; the first layout that recognises a record reads it."""
     return tuple(sorted(chosen, key=lambda layout: (layout.rank, layout.name)))
 
 
@@ -71,8 +71,8 @@ def known_layouts() -> str:
 
 
 def repair_of(field: str) -> str | None:
-    """What becomes of a prediction when a field cannot be read; None when it is left out whole.
+    """How a prediction changes when a field cannot be read; None when it is left out.
 
-    Where layouts share a field, they say the same of it.
+    Layouts that share a field have the same text for it.
     """
     return next((layout.repairs[field] for layout in layouts() if field in layout.repairs), None)

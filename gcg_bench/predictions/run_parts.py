@@ -5,7 +5,7 @@
     RUN/predictions.00002.jsonl
     ...
 
-All parts one after the other are what the one file would be.
+All parts, concatenated in order, are equal to the one file.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""The sizes of images as prediction files state them: those of their run-length masks.
+"""The sizes of images that prediction files state: the sizes of their run-length masks.
 
-They stand in where nothing else says how large an image is: a data set whose annotations state no
-sizes can then be scored without its pictures.
+They are used when there is no other source of a size. So a data set whose annotations state no
+sizes can be scored without its pictures.
 """
 
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from gcg_bench.predictions.drafts import PredictionDraft, Size
 
 @dataclass(slots=True)
 class StatedSizes:
-    """The sizes that prediction files state, read when they are asked for.
+    """The sizes that prediction files state, read on request.
 
     Attributes:
         path: a file, a folder, or a run folder.
-        used: whether they were asked for.
+        used: whether the sizes were requested.
     """
 
     path: Path
@@ -29,10 +29,10 @@ class StatedSizes:
     _sizes: dict[str, Size] = field(default_factory=dict)
 
     def __call__(self) -> dict[str, Size]:
-        """Query id -> (height, width) of its first mask of run lengths; others are not there.
+        """Query id -> (height, width) of its first mask of run lengths, for queries with one.
 
         Raises:
-            MissingData: there is nothing at `path`, or it cannot be opened.
+            MissingData: `path` does not exist, or cannot be opened.
         """
         if not self.used:
             drafts = read_drafts(self.path, faults=CollectedFaults())

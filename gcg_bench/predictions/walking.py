@@ -1,4 +1,4 @@
-"""Where the records of prediction files lie: lines, one document, a folder of files, a run."""
+"""Finds the records of prediction files: in lines, one document, a folder of files, or a run."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,15 +22,15 @@ from gcg_bench.predictions.reading import Reading
 from gcg_bench.predictions.recognition import known_layouts, layout_of
 from gcg_bench.predictions.wrapping import holds_records, unrecognised, unwrapped
 
-_LONGEST_ERROR = 2000  # characters of an error that is not a text
-_UNREADABLE = object()  # stands for the value of a line that is no JSON; `null` is JSON
+_LONGEST_ERROR = 2000  # maximum characters of an error that is not a text
+_UNREADABLE = object()  # the value of a line that is not JSON; `null` is JSON
 
 
 def drafts_in(path: Path, faults: Faults, reading: Reading) -> Iterator[PredictionDraft]:
-    """Every prediction at a path, also where two have one id.
+    """Every prediction at a path, also when two have the same id.
 
     Raises:
-        MissingData: there is nothing at the path, or it cannot be opened.
+        MissingData: the path does not exist, or cannot be opened.
     """
     files = prediction_files(path)
     try:
@@ -45,7 +45,7 @@ def drafts_in(path: Path, faults: Faults, reading: Reading) -> Iterator[Predicti
 
 
 def is_incomplete(line: bytes) -> bool:
-    """Whether a line is no JSON document, as the beginning of one is not."""
+    """Whether a line is not a JSON document, e.g. only the start of one."""
     try:
         parse_json(line, None)
     except BadData:
@@ -54,7 +54,7 @@ def is_incomplete(line: bytes) -> bool:
 
 
 def _run(files: Sequence[Path], faults: Faults, reading: Reading) -> Iterator[PredictionDraft]:
-    """The predictions of a run; a last line that a crash left incomplete is not read."""
+    """The predictions of a run; an incomplete last line, left by a crash, is not read."""
     reading.layout = "run folder"
     for file in files:
         with faults.caught():
@@ -85,8 +85,8 @@ def _folder(
             document = _document(file, faults)
             records = None if document is None else unwrapped(document, file, reading)
             if isinstance(records, dict) and not holds_records(records):
-                # settings or results beside the predictions are left out, but a folder that holds
-                # nothing else is a mistake
+                # settings or results next to the predictions are ignored, but a folder that holds
+                # nothing else is an error
                 strange += 1
                 problem = f"no answer, left out{unrecognised(records)}"
                 faults.warning(BadData(problem, file=file, remedy=known_layouts()))
@@ -111,7 +111,7 @@ def _file(file: Path, faults: Faults, reading: Reading) -> Iterator[PredictionDr
 
 
 def _are_lines(file: Path) -> bool:
-    """Whether a file holds JSON lines; its content decides, and its name where that is no JSON."""
+    """Whether a file holds JSON lines, by its content, or by its name if that is not JSON."""
     with encodings.opened(file) as stream:
         first = stream.readline(limits.LINE)
         more = first.endswith(b"\n") and bool(stream.readline(limits.LINE).strip())
@@ -119,7 +119,7 @@ def _are_lines(file: Path) -> bool:
         return True
     if not says_lines(file):
         return False
-    # one document named .jsonl: its first line is the beginning of a list or an object
+    # a single document named .jsonl: its first line is the start of a list or an object
     if more and first.strip() in (b"[", b"{", b"\xef\xbb\xbf[", b"\xef\xbb\xbf{"):
         return is_incomplete(encodings.content(file))
     return True
@@ -145,13 +145,13 @@ def _lines(file: Path, faults: Faults) -> Iterator[PredictionDraft]:
 
 
 def line_drafts(line: bytes, file: Path, number: int, faults: Faults) -> Iterator[PredictionDraft]:
-    """The predictions in a line of JSON: one, or those of a list.
+    """The predictions in a line of JSON: one, or several in a list.
 
     Args:
         line: the line, with or without its line break.
         file: the file, for messages.
-        number: of the line in the file, for messages.
-        faults: takes what is wrong.
+        number: the number of the line in the file, for messages.
+        faults: takes the problems.
     """
     record: Any = _UNREADABLE
     with faults.caught():
@@ -184,8 +184,8 @@ def _record(
         record: the JSON value.
         file: its place, for messages.
         key: the id that the place gives.
-        faults: takes what is wrong.
-        place: what `key` is, for messages.
+        faults: takes the problems.
+        place: the kind of `key`, for messages.
     """
     draft = None
     with faults.caught(file=file, image=key):
@@ -203,7 +203,7 @@ def _record(
 
 
 def _read_failure(record: dict[str, Any], draft: PredictionDraft) -> None:
-    """Sets `error` of a record whose layout does not have this field.
+    """Sets `error` for a record whose layout does not have this field.
 
     Other programs may state an error as a text, a flag or an object; null and false are no error.
     """
@@ -214,7 +214,7 @@ def _read_failure(record: dict[str, Any], draft: PredictionDraft) -> None:
 
 
 def _nested(document: dict[str, Any]) -> Any:
-    """The one record under an arbitrary key, None when there is not just one."""
+    """The only record under an arbitrary key; None when there is no record or more than one."""
     if layout_of(document) is not None:
         return None
     records = [value for value in document.values() if layout_of(value) is not None]

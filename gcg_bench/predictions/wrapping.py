@@ -1,4 +1,4 @@
-"""Documents whose answers lie under a key beside other things, as `{"results": [...]}`."""
+"""Finds answers under a key of a document with other content, as in `{"results": [...]}`."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ from gcg_bench.errors import BadData
 from gcg_bench.predictions.reading import Reading
 from gcg_bench.predictions.recognition import layout_of
 
-_DEEPEST = 4  # wrappers inside each other
-_TRIED = 100  # entries of a list that are looked at
+_DEEPEST = 4  # nested wrappers
+_TRIED = 100  # entries of a list that are tested
 
 
 def is_answer(value: Any) -> bool:
@@ -25,7 +25,7 @@ def holds_records(document: dict[str, Any]) -> bool:
 
 
 def unwrapped(document: Any, file: Path, reading: Reading) -> Any:
-    """The list or object that holds the answers; the document itself when it is no wrapper.
+    """The list or object with the answers; the document itself when it is not a wrapper.
 
     Args:
         document: the JSON value of a file.
@@ -55,7 +55,7 @@ def unwrapped(document: Any, file: Path, reading: Reading) -> Any:
 
 
 def _holders(document: Any) -> list[str]:
-    """The keys of an object that hold answers; none where the object is or lists answers itself."""
+    """The keys of an object that hold answers; empty when the object itself is or lists answers."""
     if not isinstance(document, dict) or is_answer(document):
         return []
     lists = [key for key, value in document.items() if _lists_answers(value)]
@@ -69,7 +69,7 @@ def _lists_answers(value: Any) -> bool:
 
 
 def unrecognised(record: Any) -> str:
-    """What a value without a known layout holds, as the end of a message."""
+    """A description of a value without a known layout, as the end of a message."""
     if not isinstance(record, dict):
         return ""
     names = [repr(name)[:40] for name in list(record)[:8]]

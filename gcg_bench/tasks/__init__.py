@@ -1,9 +1,8 @@
-"""Tasks: one file each, named as the task; a file defines `TASK`, a value of the class below.
+"""Tasks: each has a file with its name, which defines `TASK`, a value of the class `Task`.
 
-A task says what a query and a reference hold, which instruction a model gets by default, and by
-which protocols its predictions are scored. A protocol is a value: metrics with their parameters,
-and how phrases are compared. Protocols differ in values alone; no code
-asks which one it is running.
+A task defines the content of a query and a reference, the default instruction for a model, and the
+protocols that score its predictions. A protocol is a value: metrics with their parameters, and the
+rule for comparing phrases. Protocols differ only in values; no code tests which protocol it runs.
 
 `load(name)` gives the task of a file. `find_protocol` gives a protocol of a task, or one that is
 defined elsewhere (`package.module:ATTRIBUTE`, `./file.py:ATTRIBUTE`).
@@ -30,14 +29,14 @@ class EvalProtocol:
 
     Attributes:
         name: e.g. `official` or `strict`.
-        version: rises whenever any number could change.
-        metrics: in the order tables show them.
+        version: a whole number; it increases whenever any score could change.
+        metrics: the metrics, in the order of tables.
         task: the name of the task whose predictions it scores.
-        encoder: the phrase encoder's name; None where no metric needs the similarity of phrases.
-            The agreement of phrases asks it for words that WordNet does not know.
+        encoder: the phrase encoder's name; None when no metric needs the similarity of phrases. The
+            agreement of phrases uses it for words that WordNet does not know.
         equal_is_one: whether phrases that are equal after normalising have similarity 1.
-        repeats: what a query is that gives a model the same as an earlier one, e.g. the same region
-            of the same image: `count` it, or `left_out`, so that each question counts once.
+        repeats: how a query with the same question as an earlier query counts, e.g. the same region
+            of the same image: `count`, or `left_out`, so that each question counts once.
         ranked_by: the score that systems are ranked by; the first headline score by default.
         images_by: the score that single images are sorted by; the ranking score by default.
     """
@@ -53,12 +52,12 @@ class EvalProtocol:
     images_by: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        """Fills what is left out, and refuses what cannot be scored.
+        """Fills missing fields, and checks the metrics.
 
         Raises:
-            BadOption: no metrics, two metrics or two scores of one name, or a metric that needs the
-                similarity of phrases without an encoder.
-            UnknownName: a ranking score that no metric has.
+            BadOption: there are no metrics, two metrics or two scores have the same name, or a
+                metric needs the similarity of phrases and there is no encoder.
+            UnknownName: no metric has the ranking score.
         """
         names = [metric.name for metric in self.metrics]
         if not names or len(set(names)) < len(names):
@@ -112,14 +111,14 @@ class EvalProtocol:
         return frozenset().union(*(metric.needs for metric in self.metrics))
 
     def spec(self, score: str) -> ScoreSpec:
-        """What the score of that name is; raises UnknownName."""
+        """The definition of the score with this name; raises UnknownName."""
         for spec in self.scores:
             if spec.name == score:
                 return spec
         raise UnknownName(f"score of {self.key}", score, [spec.name for spec in self.scores])
 
     def metric_of(self, score: str) -> Metric:
-        """The metric that gives the score of that name; raises UnknownName."""
+        """The metric that computes the score with this name; raises UnknownName."""
         spec = self.spec(score)
         return next(metric for metric in self.metrics if spec in metric.scores)
 
@@ -129,7 +128,7 @@ class EvalProtocol:
         A protocol that needs no encoder gets none.
 
         Raises:
-            UnknownName: `also` names a metric that does not exist or that a task's protocol has.
+            UnknownName: `also` names a metric that does not exist, or that is in a task's protocol.
         """
         have = {metric.name for metric in self.metrics}
         added = []
@@ -144,20 +143,20 @@ class EvalProtocol:
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked, and how answers are judged.
+    """A task: its queries, its references, and the protocols that score answers.
 
     Attributes:
         name: the file's name.
-        title: what it is, in a few words.
-        instruction: what a model is asked when neither the data set nor the user says.
-        query: the fields of Query, beside id and image, that no query may leave empty.
-        reference: what no reference may leave empty, of `captions` and `phrases`.
-        protocols: the first is the published computation, the others are this project's own.
-        mistakes: the name of the protocol in whose terms kinds of mistakes are counted; None where
-            the task has no such kinds.
+        title: a short description.
+        instruction: the instruction of a model when neither the data set nor the user gives one.
+        query: the fields of Query that no query may leave empty, in addition to id and image.
+        reference: the fields that no reference may leave empty, of `captions` and `phrases`.
+        protocols: the first is the published computation; the others are defined by this project.
+        mistakes: the name of the protocol that defines the kinds of mistakes; None when the task
+            has no such kinds.
         panels: the parts of a report's page that make sense for the task.
-        forced: the reply that the published evaluation gives a model instead of letting it write
-            one; empty where it gives none.
+        forced: the reply that the published evaluation gives to a model, instead of letting it
+            write a reply; empty when it gives none.
     """
 
     name: str
@@ -172,7 +171,7 @@ class Task:
 
     @property
     def noun(self) -> str:
-        """What queries are called: `images` where a query is an image and nothing more."""
+        """The word for queries: `images` when a query is only an image."""
         return "queries" if self.query else "images"
 
     @property
@@ -202,7 +201,7 @@ class Task:
                 )
 
     def protocol(self, name: str) -> EvalProtocol:
-        """The protocol of that name; raises UnknownName."""
+        """The protocol with this name; raises UnknownName."""
         for protocol in self.protocols:
             if protocol.name == name:
                 return protocol
@@ -220,7 +219,7 @@ def load(name: str) -> Task:
 
     Raises:
         UnknownName: there is no such file.
-        GcgBenchError: the file does not define `TASK`, or calls it otherwise than the file.
+        GcgBenchError: the file does not define `TASK`, or the task has another name than the file.
     """
     module = registry.module("tasks", name, "task")
     task: object = getattr(module, "TASK", None)
@@ -230,25 +229,25 @@ def load(name: str) -> Task:
 
 
 def title_of(name: str) -> str:
-    """What a task is in a few words; its name where there is no such task here."""
+    """The title of a task; its name when the task is unknown."""
     return load(name).title if name in names() else name
 
 
 def parts_of(name: str) -> Parts:
-    """The parts of answers that a task reads; all of them where there is no such task here."""
+    """The parts of answers that a task reads; all parts when the task is unknown."""
     return load(name).parts if name in names() else EVERY_PART
 
 
 def find_protocol(name: str, task: Task) -> EvalProtocol:
-    """The protocol of a task by its name, or an object that an import path names.
+    """The protocol of a task with a name, or the protocol that an import path names.
 
     Args:
         name: a name, `package.module:ATTRIBUTE`, or `./file.py:ATTRIBUTE`.
-        task: where names are looked up.
+        task: the task whose protocols are searched.
 
     Raises:
-        UnknownName: there is none.
-        BadOption: what the path names is no protocol, or a protocol of another task.
+        UnknownName: the protocol does not exist.
+        BadOption: the path names no protocol, or a protocol of another task.
     """
     if ":" not in name:
         return task.protocol(name)
@@ -261,14 +260,14 @@ def find_protocol(name: str, task: Task) -> EvalProtocol:
 
 
 def optional_metrics() -> tuple[str, ...]:
-    """The metrics that no task's protocol has; they are added by name (`--also`)."""
+    """The metrics that are in no task's protocol; `--also` adds them by name."""
     protocols = [protocol for name in names() for protocol in load(name).protocols]
     used = {metric.name for protocol in protocols for metric in protocol.metrics}
     return tuple(name for name in registry.names("metrics") if name not in used)
 
 
 def known_scores(also: Sequence[EvalProtocol] = ()) -> Mapping[str, ScoreSpec]:
-    """Every score of every metric by name; for tables that hold scores alone, as boards do.
+    """Every score of every metric by name; for tables that contain only scores, such as boards.
 
     Args:
         also: protocols with metrics of their own.

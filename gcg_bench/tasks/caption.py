@@ -1,9 +1,9 @@
 """Image captioning: describe a whole image in words.
 
-There is no published evaluator, prompt or split of GLaMM for this task. `OFFICIAL` is what papers
-on image captioning report, as pycocoevalcap computes it: METEOR 1.5 and CIDEr-D (SPICE with `--also
-spice`). `STRICT` computes the same scores and counts the words of the answers. CIDEr has a penalty
-on length, so a detailed description scores close to 0 against short references.
+GLaMM has no published evaluator, prompt or split for this task. `OFFICIAL` has the scores that
+papers on image captioning report, as pycocoevalcap computes them: METEOR 1.5 and CIDEr-D (SPICE
+with `--also spice`). `STRICT` computes the same scores and counts the words of the answers. CIDEr
+has a penalty on length, so a detailed description scores close to 0 against short references.
 """
 
 from gcg_bench.metrics.cider import CIDEr

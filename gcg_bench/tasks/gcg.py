@@ -1,8 +1,8 @@
 """Grounded conversation generation: describe an image, and give a mask to every noun phrase.
 
-Source of the task and of `official`: GLaMM, arXiv 2311.03356. `OFFICIAL` gives the five published
-numbers as the published evaluator computes them. `STRICT` gives the same scores of captions, and
-sound numbers for the grounding: right place and right words together, and each of them alone.
+Source of the task and of `official`: GLaMM, arXiv 2311.03356. `OFFICIAL` has the five published
+scores, as the published evaluator computes them. `STRICT` has the same scores of captions, and
+sound scores of grounding: correct place and correct words together, and each of them separately.
 """
 
 from gcg_bench.metrics.ap50 import AP50

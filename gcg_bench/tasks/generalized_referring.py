@@ -1,13 +1,14 @@
 """Generalized referring segmentation: mark every target of an expression, or refuse.
 
 An expression may have one target, several, or none. Source of `official`: ReLA's evaluator (arXiv
-2306.00968). A right refusal has IoU 1, a wrong one 0; the mask of a wrong refusal still enters the
-union of cIoU. Where a prediction does not say whether it refuses, an answer without a pixel is a
-refusal. `STRICT` takes every answer without a pixel for a refusal, discards the mask of a refusal,
-leaves out references that should have pixels and have none, and also gives gIoU over the
-expressions with a target alone. `GSVA` is the evaluation of GSVA (arXiv 2312.10103), which does not
-charge a wrong refusal to the mask scores; its numbers cannot be compared with those of ReLA. It is
-no protocol of the task: `--protocol gcg_bench.tasks.generalized_referring:GSVA`.
+2306.00968). A correct refusal has IoU 1, a wrong refusal 0; the mask of a wrong refusal still
+counts in the union of cIoU. When a prediction does not state whether it refuses, an answer without
+a pixel is a refusal. `STRICT` counts every answer without a pixel as a refusal, discards the mask
+of a refusal, leaves out references that should have pixels but have none, and also computes gIoU
+over only the expressions with a target. `GSVA` is the evaluation of GSVA (arXiv 2312.10103), in
+which a wrong refusal does not lower the mask scores; its numbers cannot be compared with those of
+ReLA. It is not in the task's list of protocols; choose it with `--protocol
+gcg_bench.tasks.generalized_referring:GSVA`.
 """
 
 from gcg_bench.metrics.ciou import CumulativeIoU

@@ -1,9 +1,9 @@
 """Reasoning segmentation: mark what a question or an indirect description means.
 
 Source of `official`: the evaluation code of LISA (arXiv 2308.00692), with the computation of the
-task `referring`. It gives a model the reply beforehand (`FORCED`), and asks the first wording of
-each image alone. `STRICT` counts every wording, draws images for intervals, adds nothing to unions,
-and leaves out references without a pixel.
+task `referring`. It gives the model a fixed reply (`FORCED`), and asks only the first wording of
+each image. `STRICT` counts every wording, draws images for intervals, adds nothing to unions, and
+leaves out references without a pixel.
 """
 
 from gcg_bench.metrics.ciou import CumulativeIoU

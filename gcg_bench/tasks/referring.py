@@ -1,12 +1,12 @@
 """Referring segmentation: mark the one region that an expression refers to.
 
-Source of `official`: the evaluation code of GLaMM (arXiv 2311.03356), which is that of LISA
-(arXiv 2308.00692). It gives a model the reply beforehand (`FORCED`), so that an answer always has a
-mask. It adds up the polygons of an annotation, so that a pixel of two polygons is no reference
-pixel; it drops references without an answer from cIoU; it adds 1e-5 to each union and to the number
-of expressions, and 1e-10 to the sum of unions. The published code draws at most three expressions
-an image without a seed; `OFFICIAL` scores all of them. `STRICT` unites polygons, adds nothing, and
-counts an answer without a mask as an empty mask.
+Source of `official`: the evaluation code of GLaMM (arXiv 2311.03356), which is that of LISA (arXiv
+2308.00692). It gives the model a fixed reply (`FORCED`), so an answer always has a mask. It sums
+the polygons of an annotation, so a pixel in two polygons is not a reference pixel. It leaves
+references without an answer out of cIoU. It adds 1e-5 to each union and to the number of
+expressions, and 1e-10 to the sum of unions. The published code draws at most three expressions of
+each image, without a seed; `OFFICIAL` scores all expressions. `STRICT` unites polygons, adds
+nothing, and counts an answer without a mask as an empty mask.
 """
 
 from gcg_bench.metrics.ciou import CumulativeIoU

@@ -1,11 +1,11 @@
 """Region captioning: describe the region that a box marks.
 
 Source of `official`: the evaluation code of GLaMM (arXiv 2311.03356), which is pycocoevalcap: PTB
-tokens, METEOR 1.5 over the corpus, CIDEr-D with the document frequencies of the references. One
-query an annotation; a missing answer is an error, where the published code drops it and CIDEr
-changes. A box that is described several times has several references, and counts as often.
-`STRICT` counts each region once, with all its descriptions as references: later queries of a region
-are left out. It also counts the words of the answers, and draws images for intervals.
+tokens, METEOR 1.5 over the corpus, CIDEr-D with the document frequencies of the references. Each
+annotation is one query. A missing answer is an error; the published code drops it, which changes
+CIDEr. A box with several descriptions has several references, and counts several times. `STRICT`
+counts each region once, with all its descriptions as references: later queries of a region are left
+out. It also counts the words of the answers, and draws images for intervals.
 """
 
 from gcg_bench.metrics.cider import CIDEr

@@ -1,4 +1,4 @@
-"""Prediction layouts: one file each; the content of a record says which layout it has.
+"""Prediction layouts, one in each file; the content of a record decides its layout.
 
 A layout plug-in is a file of this folder with:
 
@@ -17,5 +17,5 @@ read          `read(record, file, key, faults) -> PredictionDraft`: the predicti
               what is wrong; where it returns, the faulty part is left out. Raises BadData when the
               record has no usable id
 
-To add a layout is to add one file here.
+To add a layout, add one file here.
 """

@@ -3,9 +3,9 @@
     {"image_id": 7, "category_id": 1, "segmentation": {"size": [4, 5], "counts": "..."}, "score": 1}
     {"image_id": 7, "caption": "a cat", "labels": ["a cat"]}
 
-The published evaluator leaves both beside each other, as mask_pred_tmp_save.json and
-cap_pred_tmp_save.json. A row is a part of an answer; `joining` puts the parts together. OFFICIAL.md
-names the source.
+The published evaluator writes both into one folder, as mask_pred_tmp_save.json and
+cap_pred_tmp_save.json. A row is a part of an answer; `joining` joins the parts. OFFICIAL.md names
+the source.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def recognises(record: Mapping[str, Any]) -> bool:
         return "phrases" not in record
     if "segmentation" in record:
         return not {"caption", "phrases"} & set(record)
-    if "id" in record and "labels" not in record:  # our own lines have an id
+    if "id" in record and "labels" not in record:  # lines in the package's own format have an id
         return False
     return "caption" in record and set(record) <= _CAPTION
 

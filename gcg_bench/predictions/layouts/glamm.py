@@ -1,4 +1,4 @@
-"""GLaMM and most models after it: one JSON object an image, in a file named for the image.
+"""GLaMM and most later models: one JSON object for each image, in a file with the image's name.
 
     {"caption": "a cat", "phrases": ["a cat"], "pred_masks": [{"size": [4, 5], "counts": "..."}]}
 
@@ -26,7 +26,7 @@ _NAMES = FieldNames("caption", "phrases", "pred_masks", frozenset({"file_name"})
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
-    """Whether the record has `pred_masks`, or lost them: a caption and words without an id."""
+    """Whether the record has `pred_masks`, or only a caption and words without an id."""
     phrases = record.get("phrases")
     words = isinstance(phrases, list) and phrases and not isinstance(phrases[0], dict)
     return "pred_masks" in record or bool(words and "caption" in record and "id" not in record)

@@ -1,13 +1,12 @@
-"""Our own layout: one object a query, in JSON lines; runs keep it, and any model may write it.
+"""The package's own layout: JSON lines, one object for each query; runs store it.
 
     {"id": "sa_10010541", "caption": "A man on a bench.", "phrases": [{"text": "A man",
      "span": [0, 5], "score": 0.93, "mask": {"size": [480, 640], "counts": "..."}}],
      "raw": "...", "seconds": 1.2, "error": null, "refused": false}
 
-`id` must be there, or `image_id` in its place, and so must `caption`, `phrases` or both, which are
-never null; a prediction with an `error`, or one that is `refused`, needs neither. Everything else
-may be left out or null. `phrases.py` says what a phrase holds. A prediction that was written is
-read back equal.
+A record must have `id` (or `image_id` instead), and `caption`, `phrases` or both, which are never
+null. A prediction with an `error`, or one that is `refused`, needs neither. All other fields may be
+missing or null. `phrases.py` describes a phrase. A prediction is equal after writing and reading.
 """
 
 from collections.abc import Mapping
@@ -68,9 +67,9 @@ _FIELDS = frozenset(
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
-    """Whether the record has an id, or what a prediction holds and a place that may give the id.
+    """Whether the record has an id, or fields of a prediction and a place that may give the id.
 
-    The layouts whose masks are a list of their own are more specific and are asked first.
+    Layouts with a separate list of masks are more specific and are tested first.
     """
     if "id" in record:
         return True
@@ -86,10 +85,10 @@ def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) 
         record: the object.
         file: its place, for messages.
         key: the id when the object has none of its own.
-        faults: takes what is wrong; where it returns, the faulty part is left out.
+        faults: takes the problems; if it returns, the faulty part is left out.
 
     Raises:
-        BadData: there is no usable id, so that nothing can be kept.
+        BadData: there is no usable id, so the record cannot be used.
     """
     ids = (record.get("id"), record.get("image_id"), key)
     name = read_id(next((value for value in ids if value is not None), None), "id", file)
@@ -123,7 +122,7 @@ def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) 
 
 
 def _refused(fields: Record) -> bool | None:
-    """Whether the model refused; None when the line does not say."""
+    """Whether the model refused; None when the line does not state it."""
     return fields.boolean("refused", default=False) if fields.has("refused") else None
 
 
@@ -134,7 +133,7 @@ def _caption(fields: Record, *, optional: bool) -> str:
 
 
 def _unread(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that nothing reads, those of phrases as `phrases.NAME`."""
+    """The fields that this layout does not read; fields of phrases as `phrases.NAME`."""
     entries = record.get("phrases")
     entries = entries[: limits.PHRASES] if isinstance(entries, list) else []
     names = {name for entry in entries if isinstance(entry, dict) for name in entry}

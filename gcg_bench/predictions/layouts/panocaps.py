@@ -40,14 +40,14 @@ _NAMES = FieldNames("caption", "phrases", "pred_masks", frozenset({"file_name", 
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
-    """Whether the record has `pred_masks` and says how many of them each phrase has."""
+    """Whether the record has `pred_masks` and the number of masks of each phrase."""
     return "pred_masks" in record and record.get(_COUNTS) is not None
 
 
 def read(record: Mapping[str, Any], file: str, key: str | None, faults: Faults) -> PredictionDraft:
     """The prediction in one record; see `read_parallel`.
 
-    Where the counts cannot be read, phrases and masks are paired by position.
+    If the counts cannot be read, phrases and masks are paired by position.
     """
     draft = read_parallel(record, file, key, faults, _NAMES)
     texts = [phrase.text for phrase in draft.phrases if phrase.text is not None]

@@ -3,7 +3,7 @@
     {"image_id": 7, "gcg_caption": "a cat", "gcg_phrases": ["a cat"],
      "segmentation": [{"size": [4, 5], "counts": "..."}], "segments_info": [{"score": 0.5}]}
 
-Phrase k has mask k; `segments_info`, which may be left out, has the score of mask k. OFFICIAL.md,
+Phrase k has mask k; `segments_info`, which may be missing, has the score of mask k. OFFICIAL.md,
 section 5, names the sources.
 """
 
