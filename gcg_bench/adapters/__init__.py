@@ -1,8 +1,8 @@
 """Models: one file for each; its name is the value of --model (dashes count as underscores).
 
-A model's file has `load`, which returns an object with `answer`, and `NEEDS`. `load` accepts by
-name those of `checkpoint`, `device`, `seed`, `batch_size`, `workers` and options of its own that it
-uses; execution/models.py passes no others. A model may also have:
+A model's file has `load`, which returns an object with `answer`, and `NEEDS`. `load` has keyword
+parameters for its own options, and for those of `checkpoint`, `device`, `seed`, `batch_size` and
+`workers` that it uses; execution/models.py passes no others. A model may also have:
 
 settings    values that decide its answers besides the checkpoint and the seed, as JSON objects
 undeciding  names of arguments of `load` that decide no answer, such as a number of threads: they
@@ -33,19 +33,19 @@ from gcg_bench.types import Grounding, Picture, Sample
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The requirements of a model, in words for a person.
+    """The requirements of a model, in words for the user.
 
     Attributes:
         note: a description of the model in one line.
         weights: the origin and size of its weights; empty for none.
-        memory: of the device; empty for very little.
-        licence: of the weights; empty for none.
-        oracle: whether it sees the references; its scores describe the metrics and the data, not a
-            model.
-        baseline: whether it looks at no image; its scores describe the metrics and the data, not a
-            model.
-        tasks: the names of the tasks that it can answer; empty for all. A run of another task is
-            refused.
+        memory: the memory of the device; empty for very little.
+        licence: the licence of the weights; empty without weights.
+        oracle: whether the model sees the references; its scores describe the metrics and the data,
+            not a model.
+        baseline: whether the model uses no image; its scores describe the metrics and the data, not
+            a model.
+        tasks: the names of the tasks that the model can answer; empty for all. A run of another
+            task is refused.
     """
 
     note: str
@@ -67,7 +67,7 @@ class Oracle(Protocol):
 
 
 def reference_as_answer(truth: Grounding, image: Picture) -> Grounding:
-    """A reference as an answer for an image: masks resized to it, crowds as plain masks."""
+    """Converts a reference to an answer for an image: resizes the masks, drops crowd flags."""
     phrases = tuple(
         replace(
             phrase,

@@ -1,4 +1,4 @@
-"""A baseline: one box in the middle of the image, where photographers place the subject."""
+"""A baseline: one box in the middle of the image, where photographs often have the subject."""
 
 from collections.abc import Iterable, Iterator
 

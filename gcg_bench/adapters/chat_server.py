@@ -1,9 +1,9 @@
 """Models on servers with the chat interface of OpenAI: `--model http://HOST:PORT[/v1]`.
 
-vLLM, SGLang, llama.cpp and others. The server's list of models names the model, and its name the
-unit of its coordinates. Images are resized here and sent as PNG. Several requests are in flight at
-a time, and answers come in the order in which they are completed. Masks are made here
-by a SAM when a `masker` is given; else they are the boxes.
+Such servers are vLLM, SGLang, llama.cpp and others. The server's list of models gives the model's
+name, and the name decides the unit of its coordinates. Images are resized here and sent as PNG.
+Several requests run at a time, and answers arrive in completion order. With a `masker`, a SAM makes
+the masks on this machine; otherwise masks are the boxes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,25 +40,25 @@ SECONDS = 300.0
 RETRIES = 5
 
 _REACH_SECONDS = 10.0
-_MOST = 256  # requests in flight, and repetitions
+_MOST = 256  # simultaneous requests, and retries
 
 
 @dataclass(frozen=True, slots=True)
 class _Wishes:
-    """What the user says of the answers; None or `auto` for what the family of the model does."""
+    """The user's choices for answers; None or `auto` for the default of the model's family."""
 
     coordinates: str | None
     dialect: str | None
     form: str
 
     def __post_init__(self) -> None:
-        """Refuses values that do not exist."""
+        """Refuses unknown values."""
         _refuse_unknown("coordinates", self.coordinates, UNITS)
         _refuse_unknown("dialect", self.dialect, get_args(Dialect))
         _refuse_unknown("form", self.form, ("auto", *get_args(Style)))
 
     def asking(self, family: Family | None, *, accepts_schema: bool) -> Asking:
-        """How the model is asked."""
+        """The form of requests to the model."""
         unit = self.coordinates or ("0-1000" if family is None else family.unit)
         dialect = self.dialect or ("json" if family is None else family.dialect)
         auto = "schema" if accepts_schema else "dialect"
@@ -87,16 +87,16 @@ def load(  # noqa: PLR0913 - each is an option of the user
 
     Args:
         checkpoint: the address of the server.
-        seed: is sent to the server.
+        seed: the seed that is sent to the server.
         max_new_tokens: the maximum length of an answer in tokens.
-        served: the model, where the server lists several or none.
+        served: the model, needed when the server lists several models or none.
         coordinates: the unit of its coordinates, one of UNITS.
         dialect: its notation of boxes.
-        form: a `questions.Style`; `auto` is `schema` where the server accepts one, else `dialect`.
-        concurrency: requests in flight at a time.
-        max_pixels: the budget of pixels of an image.
-        request_timeout: seconds of one request.
-        retries: how often a request is repeated.
+        form: a `questions.Style`; `auto` is `schema` if the server accepts it, else `dialect`.
+        concurrency: the number of simultaneous requests.
+        max_pixels: the maximum number of pixels of an image.
+        request_timeout: seconds for one request.
+        retries: the number of retries of a request.
         masker: a SAM that makes masks of boxes, on `device`; without it masks are the boxes.
         api_key_env: the environment variable with the key.
 
@@ -118,7 +118,7 @@ def load(  # noqa: PLR0913 - each is an option of the user
 
 
 def reach(checkpoint: str) -> str:
-    """What a server serves, in words for the doctor.
+    """A description of a server's models, for the doctor.
 
     Raises:
         BadOption: the text is not an address.
@@ -143,7 +143,7 @@ def _model(
     at_a_time: int,
     masker: Masker,
 ) -> Model:
-    """The model of the server's list; the server is asked what it accepts."""
+    """The model of the server's list; asks the server for the features that it accepts."""
     name = _shown(served.model)
     family = family_of_name(name) or family_of_name(str(listed.get("root", "")))
     multiple = 1 if family is None else family.multiple
@@ -162,7 +162,7 @@ def _model(
 
 
 def _masker(name: str | None, device: str) -> Masker:
-    """The SAM of a checkpoint; without one, the boxes themselves."""
+    """The SAM of a checkpoint; without a checkpoint, a masker that returns the boxes."""
     if name is None:
         return BoxMasker()
     return SamMasker(locate_masker(name), device=machine.device_named(device))
@@ -177,7 +177,7 @@ def _shown(identifier: str) -> str:
 
 
 def _number(name: str, value: float | str, least: float, most: float = 1e9) -> float:
-    """A number within limits; raises BadOption for others."""
+    """Checks that a value is a number within limits; raises BadOption otherwise."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -188,6 +188,6 @@ def _number(name: str, value: float | str, least: float, most: float = 1e9) -> f
 
 
 def _refuse_unknown(name: str, value: str | None, known: Sequence[str]) -> None:
-    """Raises UnknownName for a value that does not exist."""
+    """Raises UnknownName for an unknown value."""
     if value is not None and value not in known:
         raise UnknownName(name, value, known)

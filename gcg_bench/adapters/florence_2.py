@@ -1,9 +1,9 @@
 """Florence-2, which writes captions and grounds them: `florence-2`, or `florence-2:ID_OR_FOLDER`.
 
 The checkpoint is florence-community/Florence-2-large by default. Nothing is downloaded. The model
-has one instruction for each of its tasks. A grounded caption takes two: the first writes the
-caption, the second gives boxes to phrases of it. An expression takes one, which gives polygons. The
-model gives no confidences.
+has one instruction for each of its tasks. A grounded caption needs two instructions: the first
+writes the caption, the second gives boxes to its phrases. An expression needs one instruction,
+which gives polygons. The model gives no confidences.
 """
 
 from collections.abc import Iterable, Iterator
@@ -60,7 +60,7 @@ DETAILED = "<DETAILED_CAPTION>"
 DESCRIBE = "<REGION_TO_DESCRIPTION>"
 
 _FORMS = ("pure_text", "phrase_grounding", "polygons")
-"""The kinds of answers that are read; the processor refuses those that its settings do not name."""
+"""The kinds of answers that are read; the processor refuses kinds that its settings do not name."""
 
 
 def load(
@@ -118,10 +118,10 @@ def find(checkpoint: str | None = None) -> Checkpoint:
     """The location of a checkpoint on this machine; reads no weights.
 
     Raises:
-        EnvironmentProblem: it is missing or incomplete; names the download.
+        EnvironmentProblem: the checkpoint is missing or incomplete; names the download.
         MissingData: the path is not a folder.
-        BadData: it is invalid, or needs code of its own.
-        BadOption: it is of another model.
+        BadData: the checkpoint is invalid, or needs code of its own.
+        BadOption: the checkpoint belongs to another model.
     """
     location = locate(checkpoint or DEFAULT, kinds={"florence2"}, role="model florence-2")
     if "auto_map" in location.record("config.json"):
@@ -143,12 +143,12 @@ class Florence2:
     """A Florence-2 that answers queries, one after the other.
 
     Attributes:
-        own_instruction: the instruction of a data card does not fit the model.
+        own_instruction: True, because the instruction of a data card does not suit the model.
         settings: the values that decide the answers, for runs and signatures.
 
     Args:
-        network: in evaluation mode.
-        processor: the network's.
+        network: the network, in evaluation mode.
+        processor: the processor of the network.
         masker: makes boxes into masks.
         settings: as above.
     """
@@ -167,7 +167,7 @@ class Florence2:
     def worded(self, query: Query) -> str:
         """The instructions that the model asks a query with, one a line."""
         if query.regions:
-            return DESCRIBE  # the region itself is no part of the wording
+            return DESCRIBE  # the region itself is not part of the instruction
         asked = instruction(query)
         return asked if query.expression is not None or _is_plain(query) else f"{asked}\n{GROUND}"
 
@@ -179,7 +179,7 @@ class Florence2:
             yield Prediction(query.id, grounding, raw, perf_counter() - started)
 
     def _grounding(self, query: Query, pixels: Pixels) -> tuple[Grounding, str]:
-        """The answer to a query, and what the model wrote: one reply, or two with a line break."""
+        """The answer to a query, and the model's text: one reply, or two with a line break."""
         reply = self._reply(pixels, instruction(query))
         if query.expression is not None:
             mask = read_polygons(self._processor, reply, pixels)
@@ -193,7 +193,7 @@ class Florence2:
         return Grounding(caption, grounded), f"{reply}\n{second}"
 
     def _reply(self, pixels: Pixels, asked: str) -> str:
-        """What the model writes, with its marks."""
+        """The text that the model writes, with its marks."""
         import torch
         from PIL import Image
 
@@ -212,7 +212,7 @@ class Florence2:
 
 
 def instruction(query: Query) -> str:
-    """The first instruction of a query: for its expression, its prompt, or that of its task.
+    """The first instruction of a query: for its expression, its prompt, or its task.
 
     A prompt may be one of the model's task tokens, e.g. `<MORE_DETAILED_CAPTION>`.
 

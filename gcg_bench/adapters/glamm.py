@@ -86,7 +86,7 @@ def load(
         dtype: `bfloat16` or `float32`; `auto` is bfloat16 on a GPU and float32 elsewhere.
 
     Raises:
-        EnvironmentProblem: the weights or the device are not there, or memory is too small.
+        EnvironmentProblem: the weights or the device are missing, or memory is too small.
         MissingData: the folder does not exist, or lacks a file.
         BadData: a file is invalid.
         BadOption: the batch size, token limit, precision or device is invalid.
@@ -146,7 +146,8 @@ def find(checkpoint: str | None = None) -> CheckpointLocation:
     """The location of a checkpoint on this machine; reads no weights.
 
     Raises:
-        EnvironmentProblem: it is missing or incomplete; names the download and its target.
+        EnvironmentProblem: the checkpoint is missing or incomplete; names the download and its
+            target.
         MissingData: the path is not a folder.
         BadData: one of its files is invalid.
     """
@@ -186,7 +187,7 @@ def _remedy(name: str) -> str:
 
 
 def _tower(folder: Path) -> Path | None:
-    """The folder of CLIP; None when the checkpoint contains CLIP or only loading can tell."""
+    """The folder of CLIP; None when the checkpoint contains CLIP, or this is not known yet."""
     from gcg_bench.glamm.convert import find_tower
     from gcg_bench.glamm.names import TOWER
     from gcg_bench.glamm.weights import read_json

@@ -1,4 +1,4 @@
-"""The small GLaMM inside the package: the code of `glamm`, small enough for any laptop."""
+"""The small GLaMM inside the package: uses the code of `glamm`, and runs on any laptop."""
 
 from pathlib import Path
 from typing import Any

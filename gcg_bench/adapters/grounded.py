@@ -52,7 +52,7 @@ class Parts:
     """The located parts of a pipeline.
 
     Attributes:
-        captioner: what names the captioner, as the user types it.
+        captioner: the text that names the captioner, as the user types it.
         grounder: the checkpoint of the grounder.
         masker: the checkpoint of the masker; None for masks that are boxes, or for a grounder that
             gives masks.
@@ -82,10 +82,12 @@ def load(
     Args:
         checkpoint: the text.
         device: `auto` is the first GPU, or the CPU when there is none.
-        threshold: regions with a score above it are kept; None for that of the grounder's kind.
-        nms: the intersection over union of two boxes of a phrase above which one is left out.
-        dtype: of grounder and masker: `float32`, `bfloat16` or `float16`.
-        captioning: options of the captioner; those of _HINTS only if it has them.
+        threshold: regions with a score above it are kept; None for the default of the grounder's
+            kind.
+        nms: when the IoU of two boxes of a phrase is above this value, the box with the lower score
+            is left out.
+        dtype: the precision of grounder and masker: `float32`, `bfloat16` or `float16`.
+        captioning: options of the captioner; options of _HINTS are passed only if it has them.
 
     Raises:
         BadOption: the text or an option is invalid.
@@ -109,7 +111,7 @@ def load(
 
 
 def find(checkpoint: str | None = None) -> tuple[Any, ...]:
-    """The locations of the parts with weights; without a text those of DETECTOR and MASKER.
+    """The locations of the parts with weights; by default those of DETECTOR and MASKER.
 
     Raises:
         BadOption, EnvironmentProblem, MissingData, BadData: see `load`.
@@ -127,7 +129,7 @@ def weight_bytes(checkpoint: str | None = None) -> int:
 
 
 def _captioner_locations(text: str) -> tuple[Any, ...]:
-    """The locations of the weights of a captioner; none for predictions and servers."""
+    """The locations of the weights of a captioner; empty for predictions and servers."""
     name, _, checkpoint = text.partition(":")
     if text == NONE or text.startswith(paths.WEB) or _holds_predictions(text):
         return ()
@@ -165,7 +167,7 @@ def _captioner(
         captioner = _adapter("chat-server", text, device, options)
     elif name == "predictions" or _holds_predictions(text):
         path = rest if name == "predictions" else text
-        shown = "predictions"  # a digest of them is among the settings
+        shown = "predictions"  # the settings contain a digest of them
         captioner = _adapter("predictions-file", path, device, options)
     elif name.replace("-", "_") in registry.names("adapters") and name != "grounded":
         captioner = _adapter(name, rest if colon else None, device, options)
@@ -184,13 +186,13 @@ def _captioner(
 
 
 def _holds_predictions(text: str) -> bool:
-    """Whether a text is the path of prediction files and not of a checkpoint."""
+    """Whether a text is the path of prediction files, not of a checkpoint."""
     path = paths.expanded(text)
     return path.exists() and not (path / "config.json").is_file()
 
 
 def _adapter(name: str, checkpoint: str | None, device: str, options: dict[str, Any]) -> Model:
-    """The model of this package by its name; hints that it has no use for are left out."""
+    """The model of this package with a name; hints that it does not accept are left out."""
     build = registry.module("adapters", name, "captioner").load
     taken = inspect.signature(build).parameters
     required = {"device": device, **options, **({"checkpoint": checkpoint} if checkpoint else {})}

@@ -2,8 +2,8 @@
 
 The checkpoint is microsoft/kosmos-2-patch14-224 by default. Nothing is downloaded. The model marks
 phrases and gives each one or more boxes on a grid of 32 x 32 cells; it gives no confidences. It
-writes phrases only after `<grounding>`. The instruction is the beginning of the text that it
-continues, so only what it adds is its caption.
+writes phrases only after `<grounding>`. The model continues the instruction, so only the added text
+is its caption.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ CAPTION_WITH_BOXES = "<grounding> Describe this image in detail:"
 CAPTION = "An image of"
 
 _MARK = "<grounding>"
-_NO_WORDS = "<patch_index_"  # begins the name of an object for which the model wrote no words
+_NO_WORDS = "<patch_index_"  # the start of the name of an object for which the model wrote no words
 
 
 def load(
@@ -103,9 +103,9 @@ def find(checkpoint: str | None = None) -> Checkpoint:
     """The location of a checkpoint on this machine; reads no weights.
 
     Raises:
-        EnvironmentProblem: it is missing or incomplete; names the download.
+        EnvironmentProblem: the checkpoint is missing or incomplete; names the download.
         MissingData: the path is not a folder.
-        BadData, BadOption: it is invalid, or of another model.
+        BadData, BadOption: the checkpoint is invalid, or belongs to another model.
     """
     return locate(checkpoint or DEFAULT, kinds={"kosmos-2"}, role="model kosmos-2")
 
@@ -119,12 +119,12 @@ class Kosmos2:
     """A Kosmos-2 that answers queries, one after the other.
 
     Attributes:
-        own_instruction: the instruction of a data card does not fit the model.
+        own_instruction: True, because the instruction of a data card does not suit the model.
         settings: the values that decide the answers, for runs and signatures.
 
     Args:
-        network: in evaluation mode.
-        processor: the network's.
+        network: the network, in evaluation mode.
+        processor: the processor of the network.
         masker: makes boxes into masks.
         settings: as above.
     """
@@ -147,7 +147,7 @@ class Kosmos2:
             started = perf_counter()
             asked = instruction(query)
             pixels = query.image.read()
-            # what is asked for an expression is its phrase, which the model adds boxes to
+            # the instruction for an expression is its phrase; the model adds boxes to it
             reply = self._reply(pixels, asked, whole=query.expression is not None)
             caption, phrases = read_reply(self._processor, reply, pixels, self._masker)
             if query.expression is not None:
@@ -156,7 +156,7 @@ class Kosmos2:
             yield Prediction(query.id, grounding, reply, perf_counter() - started)
 
     def _reply(self, pixels: Pixels, asked: str, *, whole: bool) -> str:
-        """What the model adds to an instruction, with its marks; the whole text if `whole`."""
+        """The text that the model adds to an instruction, with its marks; all text if `whole`."""
         import torch
         from PIL import Image
 
@@ -179,7 +179,7 @@ class Kosmos2:
 
 
 def instruction(query: Query) -> str:
-    """The instruction of a query: its expression, its prompt, or that of its task.
+    """The instruction of a query: for its expression, its prompt, or its task.
 
     A prompt is preceded by `<grounding>`, except for captions.
 
@@ -202,9 +202,9 @@ def read_reply(
     """The caption and the phrases of a reply.
 
     Args:
-        processor: the model's.
+        processor: the processor of the model.
         text: the reply with its marks, without the instruction.
-        pixels: of the image.
+        pixels: the pixels of the image.
         masker: makes boxes into masks.
     """
     caption, entities = processor.post_process_generation(text)
@@ -227,7 +227,7 @@ def answers_to(expression: str, phrases: Sequence[Phrase]) -> tuple[Phrase, ...]
 
 
 def _refuse_cropping(image_processor: Any, location: Checkpoint) -> None:
-    """Raises BadData when images are cropped: boxes would be those of a part of the image."""
+    """Raises BadData when the processor crops images, because boxes would then be of a part."""
     size, crop = dict(image_processor.size), dict(image_processor.crop_size or {})
     sides = {name: size.get(name) for name in ("height", "width")}
     cropped = image_processor.do_center_crop and sides != {name: crop.get(name) for name in sides}

@@ -68,13 +68,15 @@ class PredictionFile:
 
         Args:
             queries: all queries of the run.
-            missing: whether an image without a prediction is an error now or a failure later.
-            limited: the queries are a part of their split, so predictions for other images are
-                allowed.
+            missing: `error` if an image without a prediction is an error now; otherwise it is a
+                failure later.
+            limited: whether the queries are a part of their split; then predictions for other
+                images are allowed.
 
         Raises:
             MissingData: images have no prediction, and `missing` is `error`.
-            BadData: a mask is invalid or does not have its image's size; predictions for no query.
+            BadData: a mask is invalid or does not have its image's size; or predictions belong to
+                no query.
         """
         ids = [query.id for query in queries]
         self._identify(queries)
@@ -100,11 +102,11 @@ class PredictionFile:
         }
 
     def notes(self) -> list[str]:
-        """What a person must know of how the files were read, one sentence each."""
+        """Facts about the reading that the user must know, one sentence each."""
         return self.reading.sentences()
 
     def _identify(self, queries: Sequence[Query]) -> None:
-        """Compares the names in the files with those of the images, see `identified`."""
+        """Compares the names in the files with the names of the images, see `identified`."""
         drafts = list(self._drafts.values())
         counts = Reading()
         known = identified(drafts, known_queries(queries), RAISE_FAULTS, counts)

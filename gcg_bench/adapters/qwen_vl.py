@@ -1,8 +1,8 @@
 """Qwen2.5-VL and Qwen3-VL in this process: `qwen-vl`, or `qwen-vl:ID_OR_FOLDER`.
 
-Boxes of Qwen2.5-VL are pixels of the scaled image, those of Qwen3-VL 0 to 1000; `model_type` of the
-checkpoint tells which. Boxes become masks by a SAM when a `masker` is given, else the boxes
-themselves. Nothing is downloaded, and no code of a checkpoint is run.
+Boxes of Qwen2.5-VL are in pixels of the scaled image, boxes of Qwen3-VL go from 0 to 1000;
+`model_type` of the checkpoint decides which. With a `masker`, a SAM makes masks from boxes;
+otherwise masks are the boxes. Nothing is downloaded, and no code of a checkpoint is run.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def load(
         max_new_tokens: the maximum length of an answer in tokens.
         dtype: `bfloat16`, `float16` or `float32`; `auto` is bfloat16 on a GPU, else float32.
         form: `json`, or `dialect` for a caption followed by Qwen's own list of boxes.
-        max_pixels: the budget of pixels of an image.
+        max_pixels: the maximum number of pixels of an image.
         masker: the checkpoint of a SAM that makes masks of boxes; without it masks are the boxes.
 
     Raises:
@@ -84,7 +84,7 @@ def load(
 
 
 def _identity(located: Checkpoint, dtype: str) -> dict[str, str]:
-    """The settings that say which network answers."""
+    """The settings that identify the network."""
     return {
         "checkpoint": located.name,
         "kind": located.kind,
@@ -97,10 +97,10 @@ def find(checkpoint: str | None = None) -> Checkpoint:
     """The location of a checkpoint on this machine; reads no weights.
 
     Raises:
-        EnvironmentProblem: it is missing or incomplete; names the download.
+        EnvironmentProblem: the checkpoint is missing or incomplete; names the download.
         MissingData: the path is not a folder.
         BadData: one of its files is invalid.
-        BadOption: it is of another kind.
+        BadOption: the checkpoint is of another kind.
     """
     return locate(checkpoint or DEFAULT, kinds=KINDS, role="Qwen-VL")
 
@@ -111,14 +111,14 @@ def weight_bytes(checkpoint: str | None = None) -> int:
 
 
 def _refuse_unknown(**values: tuple[object, Sequence[str]]) -> None:
-    """Raises UnknownName for a value that is not among those that exist."""
+    """Raises UnknownName for an unknown value."""
     for name, (value, known) in values.items():
         if value not in known:
             raise UnknownName(name, str(value), known)
 
 
 def _refuse_low(**numbers: object) -> None:
-    """Raises BadOption for what is no whole number above 0."""
+    """Raises BadOption for a value that is not a whole number above 0."""
     for name, number in numbers.items():
         if not isinstance(number, int) or number < 1:
             raise BadOption(f"{name} is {number!r:.40}; give a whole number above 0")

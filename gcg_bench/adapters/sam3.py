@@ -39,7 +39,7 @@ def load(
     Args:
         checkpoint: an id in the Hugging Face cache, or a folder; the default is facebook/sam3.
         device: `auto` is the first GPU, or the CPU when there is none.
-        threshold: for `generalized_referring`: instances with a score above it are kept.
+        threshold: in the task `generalized_referring`, instances with a score above it are kept.
         dtype: `float32`, `bfloat16` or `float16`.
 
     Raises:

@@ -1,6 +1,6 @@
 """An oracle that answers with the reference of another image.
 
-Its scores show how much of a score comes from the language and the layout of a data set alone.
+Its scores show which part of a score comes only from the language and the layout of a data set.
 """
 
 import random
@@ -14,10 +14,10 @@ NEEDS = Needs("oracle: the reference of another image, its masks resized", oracl
 
 
 class ShuffledTruth:
-    """Answers with the reference of another image; the same one for the same seed and split.
+    """Answers with the reference of another image, which the seed and the split determine.
 
-    The images form one random cycle (Sattolo's algorithm), and each gets the reference of the next,
-    so none gets its own. An image that was not studied is a failure.
+    The images form one random cycle (Sattolo's algorithm). Each image gets the reference of the
+    next, so no image gets its own. An image that was not studied is a failure.
 
     Args:
         seed: the seed of the cycle.

@@ -128,7 +128,7 @@ def _value(draft: PredictionDraft, field: str) -> str:
 
 
 def _best(drafts: Sequence[PredictionDraft], split: _Split) -> tuple[str, int]:
-    """The field and the form by which most queries get an answer; empty for the record's id."""
+    """The field, empty for the record's id, and the form that give most queries an answer."""
     best, most = ("", 0), -1
     fields = ["", *dict.fromkeys(name for draft in drafts for name, _ in draft.names)]
     for level in range(len(FORMS)):

@@ -1,8 +1,8 @@
-"""Diagnosis: which kinds of mistakes were made, how often, and what each kind cost.
+"""Diagnosis: the kinds of mistakes, how often they occur, and how much each kind costs.
 
-`diagnose` gives every phrase of both sides one kind (see `matching.mistakes`), counts the kinds,
-and computes what F1 would be without each of them. Slices show where the mistakes are. `explain`
-shows one image with the reasons of every metric. After TIDE, arXiv 2008.08115.
+`diagnose` assigns one kind to every phrase of both sides (see `matching.mistakes`), counts the
+kinds, and computes F1 without each kind. Slices show where the mistakes are. `explain` shows one
+image with the reasons of every metric. The method follows TIDE, arXiv 2008.08115.
 """
 
 from gcg_bench.analysis.errors.costs import (

@@ -1,15 +1,15 @@
-"""How often each kind of mistake was made, and what F1 would have been without it.
+"""Counts each kind of mistake, and computes F1 without it.
 
-"Without" means: a predicted phrase of the kind that a reference phrase is charged to becomes its
-right answer; the others of the kind are removed; missed reference phrases are found. With TP
-matched, P predicted and R reference phrases, n predicted phrases of the kind and e reference
-phrases charged to it,
+"Without" means: a predicted phrase of the kind becomes the correct answer for the reference phrase
+that is charged to it, if there is one; other predicted phrases of the kind are removed; missed
+reference phrases are found. With TP matched, P predicted and R reference phrases, n predicted
+phrases of the kind and e reference phrases charged to it,
 
     F1 without = 2 (TP + e) / (P - n + e + R)
 
 which is never below F1 = 2 TP / (P + R), and is 1 when all kinds are corrected at once. TIDE (arXiv
 2008.08115) removes missed objects from the reference instead, because it would need a confidence
-for finding them; F1 needs none.
+for them; F1 needs none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ NEEDS = frozenset({"iou", "noun", "attributes", "agreement"})
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One kind, counted over all images.
+    """The counts of one kind over all images.
 
     Attributes:
         kind: its name.
         predicted: the number of predicted phrases of the kind.
         reference: the number of reference phrases matched, charged to it, or missed.
-        f1_without: F1 without the kind; for `matched`, F1 as it is.
+        f1_without: F1 without the kind; for `matched`, the actual F1.
     """
 
     kind: str
@@ -49,8 +49,8 @@ class Imprecise:
 
     Attributes:
         pairs: matched pairs with an agreement below 1.
-        cost: by how much the panoptic quality would rise if these words were right: the sum of
-            IoU x (1 - agreement) over half of all phrases.
+        cost: the increase of the panoptic quality if these words were correct: the sum of IoU x (1
+            - agreement), divided by half the number of all phrases.
     """
 
     pairs: int
@@ -62,9 +62,9 @@ class Diagnosis:
     """The mistakes of a set of predictions.
 
     Attributes:
-        images: in the data set's order.
+        images: the diagnosis of each image, in the data set's order.
         tallies: one for each kind, in the order of `KINDS`.
-        f1: F1 as it is.
+        f1: the actual F1.
         slices: the same counts by property of the phrases.
         imprecise: matched pairs whose words agree only in part.
     """
@@ -114,11 +114,11 @@ class Diagnosis:
 
 
 def diagnose(pairs: Sequence[Pair], rule: MatchRule) -> Diagnosis:
-    """What went wrong in a set of images; of no images F1 is 0 and every count is 0.
+    """Diagnoses the mistakes in a set of images; without images, F1 and every count are 0.
 
     Args:
-        pairs: with the features of `NEEDS`, by the protocol that is diagnosed.
-        rule: when a predicted phrase matches a reference phrase, see `match_rule`.
+        pairs: the pairs, with the features of `NEEDS` as the diagnosed protocol computes them.
+        rule: the rule for matching a predicted phrase and a reference phrase, see `match_rule`.
     """
     images = tuple(judge_image(pair, rule) for pair in pairs)
     predicted = _counts([finding.kind for image in images for finding in image.predicted])
@@ -152,7 +152,7 @@ def _imprecise(images: Sequence[ImageDiagnosis], phrases: int) -> Imprecise:
 
 
 def match_rule(protocol: EvalProtocol) -> MatchRule:
-    """When a protocol takes phrases to match: its first metric that counts matched phrases.
+    """The rule by which a protocol matches phrases, from its first metric that does so.
 
     Raises:
         BadOption: no metric of the protocol matches phrases.
@@ -167,7 +167,7 @@ def match_rule(protocol: EvalProtocol) -> MatchRule:
 
 
 def matches_phrases(protocol: EvalProtocol) -> bool:
-    """Whether mistakes can be counted in a protocol's terms, see `match_rule`."""
+    """Whether a protocol matches phrases, so that mistakes can be counted; see `match_rule`."""
     return bool(_match_rules(protocol))
 
 

@@ -1,4 +1,4 @@
-"""One image as every protocol sees it: all pairs, and why each phrase counted or did not."""
+"""Explains the scores of one image: all pairs, and why each phrase counts or not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,19 +23,19 @@ def explain(
     *,
     rules: Sequence[PhraseRule | None] | None = None,
 ) -> Explanation:
-    """One image as every protocol sees it. Each metric gives its own reasons.
+    """Explains one image for every protocol; each metric gives its own reasons.
 
     Metrics that rank by confidence use the image's own confidences when all of its masks have one.
     A run in which another image's masks have none is scored without confidences (its signature says
     so).
 
     Args:
-        protocols: at least one.
-        pairs: the same image for each protocol, with the features that the protocol needs; the
-            first also with the overlaps (`iou`).
-        scores: for each protocol the image's own scores (see `Result.of_query`); none by default.
-        rules: for each protocol how it compares phrases; words that only an encoder knows are
-            explained without it by default.
+        protocols: at least one protocol.
+        pairs: for each protocol, the pair of this image with the features that the protocol needs;
+            the first pair also has the overlaps (`iou`).
+        scores: for each protocol, the image's own scores (see `Result.of_query`); none by default.
+        rules: for each protocol, how it compares phrases. Without them, words that need an encoder
+            are explained without one.
     """
     first = pairs[0]
     query = first.sample.query
@@ -74,11 +74,11 @@ def explain_image(
 
     Args:
         samples: the data set.
-        predictions: by id; that of the image is among them.
-        protocols: at least one.
-        image: the id.
+        predictions: id -> prediction; contains the prediction of the image.
+        protocols: at least one protocol.
+        image: the id of the image.
         scores: as in `explain`.
-        rules: for each protocol how it compares phrases; those of the protocols by default.
+        rules: for each protocol, how it compares phrases; by default the protocols' own rules.
 
     Raises:
         MissingData: the data set has no such image.
@@ -86,7 +86,7 @@ def explain_image(
     """
     store = pair_up([samples[index_of(samples, image)]], predictions)
     asked = rules if rules is not None else [phrase_rule(protocol) for protocol in protocols]
-    # the values are shown, so they are exact ones
+    # the values are shown, so they must be exact
     used = [None if rule is None else replace(rule, thresholds=None) for rule in asked]
     pairs = [
         store.with_features(protocol.needs | _OVERLAPS, rule)[0]
@@ -96,7 +96,7 @@ def explain_image(
 
 
 def index_of(samples: Sequence[Sample], image: str) -> int:
-    """The index of an image; raises MissingData, which lists similar ids, when it is not there."""
+    """The index of an image; raises MissingData with similar ids when it does not exist."""
     ids = [sample.id for sample in samples]
     if image in ids:
         return ids.index(image)
@@ -124,7 +124,7 @@ def _view(
 
 
 def _words(pair: Pair, rule: PhraseRule | None) -> tuple[tuple[int, int, str], ...]:
-    """Why the words of every pair of phrases agree or not."""
+    """The reason why the words of each pair of phrases agree or not."""
     unknown = None if rule is None else rule.unknown
     return tuple(
         (row, column, phrase_agreement(reference.text, predicted.text, unknown=unknown).reason)

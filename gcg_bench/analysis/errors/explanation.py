@@ -15,7 +15,7 @@ class Side:
 
     Attributes:
         caption: the caption.
-        phrases: the words, None for a mask without words.
+        phrases: the words; None for a mask without words.
         masks: the number of masks of each phrase.
         areas: pixels of each phrase's united masks.
         scores: the model's confidences.
@@ -43,8 +43,9 @@ class ProtocolView:
             when the protocol needs no similarity of phrases.
         agreement: (R, P) table of the agreement of phrases, NaN where a phrase has no words; None
             when the protocol does not need it.
-        words: (reference, prediction, why) of every pair of phrases whose agreement was computed.
-        reasons: metric by metric, in the order in which a metric decides.
+        words: (reference, prediction, reason) for every pair of phrases whose agreement was
+            computed.
+        reasons: the reasons of each metric, in the order in which it decides.
         scores: score name -> this image's own score; empty when the caller gave none.
     """
 
@@ -56,7 +57,7 @@ class ProtocolView:
     words: tuple[tuple[int, int, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON values; NaN becomes null, and so does a table that is missing."""
+        """The same as plain JSON values; NaN and missing tables become null."""
         return {
             "protocol": self.protocol,
             "scores": {
@@ -78,17 +79,17 @@ class Explanation:
 
     Attributes:
         id: the image.
-        error: why the model failed, None when it did not.
+        error: why the model failed; None when it did not fail.
         reference: the reference side.
         predicted: the predicted side.
-        iou: (R, P) table, NaN where two empty masks meet.
-        protocols: what each protocol says.
+        iou: (R, P) table; NaN for two empty masks.
+        protocols: the view of each protocol.
         unpaired: tags of the model's own text without a partner, see `Prediction.unpaired`.
-        noun: what it is: an `image`, or a `query` of one.
-        expression: the words that are asked for, None where none are.
-        regions: the boxes that are asked about, in pixels.
+        noun: the word for it: `image`, or `query`.
+        expression: the expression of the query; None without one.
+        regions: the boxes of the query, in pixels.
         captions: the reference captions after the first.
-        refused: whether the model says that nothing fits; None when it does not say.
+        refused: whether the model states that nothing matches; None when it does not state this.
         parts: the parts of answers that the task reads.
     """
 

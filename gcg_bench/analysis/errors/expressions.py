@@ -1,7 +1,7 @@
-"""Kinds of answers to referring expressions: right, or one kind of mistake each.
+"""Kinds of answers to referring expressions: correct, or a kind of mistake.
 
-An answer is right from an IoU of 0.5. Below 0.1 it marks something else. Between the two it is
-partial when it misses more of the reference than it adds, else it spills over.
+An answer is correct when its IoU is at least 0.5. Below 0.1 it marks something else. Between these
+values it is partial when it misses more of the reference than it adds; else it spills over.
 """
 
 from collections import Counter
@@ -19,10 +19,10 @@ class AnswerKind:
     """A kind of answer.
 
     Attributes:
-        name: for data.
-        title: for readers.
-        description: when it holds.
-        mistake: whether it is one.
+        name: its name in data.
+        title: its name for readers.
+        description: the condition of the kind.
+        mistake: whether the kind is a mistake.
     """
 
     name: str
@@ -50,7 +50,7 @@ _BY_NAME = {kind.name: kind for kind in ANSWER_KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The kind of one answer, and its IoU; None where neither side has a pixel."""
+    """The kind of one answer, and its IoU; the IoU is None when neither side has a pixel."""
 
     kind: AnswerKind
     iou: float | None
@@ -81,6 +81,6 @@ def _name(pair: Pair, reference: int, marked: int, iou: float) -> str:
 
 
 def tally(verdicts: Sequence[Verdict]) -> list[tuple[AnswerKind, int]]:
-    """Each kind that occurs with how often it does, in the order of `ANSWER_KINDS`."""
+    """Each kind that occurs and its count, in the order of `ANSWER_KINDS`."""
     counts = Counter(one.kind.name for one in verdicts)
     return [(kind, counts[kind.name]) for kind in ANSWER_KINDS if counts[kind.name]]

@@ -1,7 +1,7 @@
-"""Where mistakes are made: the counts of every kind by a property of the phrases.
+"""Counts the kinds of mistakes by properties of the phrases.
 
-A reference phrase is sorted by its own object and caption, a predicted phrase by its own mask and
-caption; the number of phrases is that of the reference for both sides. So the two phrases of a
+A reference phrase is classified by its own object and caption, a predicted phrase by its own mask
+and caption; for both sides, the number of phrases is that of the reference. So the two phrases of a
 matched pair may be in two slices, and a slice has a recall and a precision but no F1.
 """
 
@@ -24,7 +24,7 @@ NAMES_OF: Mapping[str, tuple[str, ...]] = {
     "words in the phrase": ("1", "2", "3", "4", "5 or more", _NO_WORDS),
     "place in the caption": ("first third", "middle third", "last third", "not in the caption"),
 }
-"""Property -> the slices it makes, in order."""
+"""Property -> the names of its slices, in order."""
 
 _SIZE, _COUNT, _LENGTH, _PLACE = NAMES_OF
 
@@ -38,7 +38,7 @@ class Slice:
 
     Attributes:
         by: the property, one of `NAMES_OF`.
-        name: one of its slices.
+        name: the name of the slice.
         predicted: kind -> number of predicted phrases; kinds that do not occur are left out.
         reference: kind -> number of reference phrases.
     """
@@ -50,12 +50,12 @@ class Slice:
 
     @property
     def precision(self) -> float | None:
-        """The share of the predicted phrases that are matched, None without any."""
+        """The share of the predicted phrases that are matched; None without predicted phrases."""
         return _share(self.predicted)
 
     @property
     def recall(self) -> float | None:
-        """The share of the reference phrases that are matched, None without any."""
+        """The share of the reference phrases that are matched; None without reference phrases."""
         return _share(self.reference)
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Slice:
 
 
 def slices(pairs: Sequence[Pair], images: Sequence[ImageDiagnosis]) -> tuple[Slice, ...]:
-    """All slices that hold a phrase, property by property.
+    """All non-empty slices, property by property.
 
     Args:
         pairs: the images.
@@ -133,7 +133,7 @@ def object_sizes(groundings: Sequence[Grounding]) -> list[str]:
 
 
 def _places(grounding: Grounding) -> list[str]:
-    """In which third of its caption every phrase begins."""
+    """The third of the caption in which each phrase begins."""
     first, middle, last, nowhere = NAMES_OF[_PLACE]
     thirds = (first, middle, last)
     length = max(len(grounding.caption), 1)

@@ -1,4 +1,4 @@
-"""The place of every phrase in its caption."""
+"""Finds the place of every phrase in its caption."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ Span = tuple[int, int]
 
 
 def locate(grounding: Grounding) -> tuple[Span | None, ...]:
-    """The characters [start, end) of every phrase in the caption; None where it does not occur.
+    """The characters [start, end) of every phrase in the caption; None if it does not occur.
 
-    A span that the phrase has already is kept. Otherwise the phrase gets an occurrence of its words
-    that no earlier phrase has, in upper or lower case and with any white space between the words.
-    Whole words come before parts of words, then occurrences after the previous phrase, then the
-    first.
+    An existing span is kept. Otherwise the phrase gets an occurrence of its words that no earlier
+    phrase has, in upper or lower case and with any white space between the words. Whole words have
+    priority over parts of words, then occurrences after the previous phrase, then the first
+    occurrence.
     """
     spans: list[Span | None] = [phrase.span for phrase in grounding.phrases]
     taken = [span for span in spans if span is not None]
@@ -32,7 +32,7 @@ def locate(grounding: Grounding) -> tuple[Span | None, ...]:
 
 
 def _lower(text: str) -> str:
-    """The text in lower case, of the same length: a letter that would become two is kept."""
+    """The text in lower case with the same length: letters that would become two are kept."""
     lower = text.lower()
     if len(lower) == len(text):
         return lower

@@ -16,8 +16,8 @@ class Surface:
     Attributes:
         iou: IoU thresholds, in rising order.
         noun: thresholds of noun agreement, in rising order.
-        recall: reference phrases matched over reference phrases, shape (noun, iou); 0 when there
-            are none.
+        recall: share of reference phrases that are matched, shape (noun, iou); 0 without reference
+            phrases.
     """
 
     iou: tuple[float, ...]
@@ -25,7 +25,7 @@ class Surface:
     recall: FloatArray
 
 
-# in hundredths, so that each is the nearest float
+# computed from hundredths, so that each is the nearest float
 _IOU = tuple(step / 100 for step in range(10, 100, 10))
 _NOUN = tuple(step / 100 for step in range(0, 101, 10))
 
@@ -38,9 +38,9 @@ def recall_surface(
     """The share of reference phrases that can be matched one to one at each pair of thresholds.
 
     Args:
-        pairs: with overlaps and noun agreement.
-        iou: thresholds above 0.
-        noun: thresholds.
+        pairs: the pairs, with overlaps and noun agreement.
+        iou: thresholds of IoU, above 0.
+        noun: thresholds of noun agreement.
     """
     matched = np.zeros((len(noun), len(iou)))
     for pair in pairs:
@@ -50,11 +50,11 @@ def recall_surface(
 
 
 def _matched(pair: Pair, iou: Sequence[float], noun: Sequence[float]) -> FloatArray:
-    """Pairs at each pair of thresholds, shape (noun, iou)."""
+    """The number of matched pairs at each pair of thresholds, shape (noun, iou)."""
     alike = pair.noun >= np.reshape(noun, (-1, 1, 1, 1))
     allowed = alike & (pair.iou >= np.reshape(iou, (1, -1, 1, 1)))
     counts: FloatArray = allowed.sum(axis=(2, 3)).astype(np.float64)
-    # where no phrase has two partners, all pairs are matched; few of the other tables differ
+    # if no phrase has two partners, all pairs are matched; few of the other tables differ
     contested = (allowed.sum(axis=2) > 1).any(axis=2) | (allowed.sum(axis=3) > 1).any(axis=2)
     known: dict[bytes, int] = {}
     for cell in zip(*(axis.tolist() for axis in np.nonzero(contested)), strict=True):

@@ -1,8 +1,8 @@
 """The self-test of the metrics: laws that every score obeys on any data set.
 
-The references are damaged into answers between truth and noise. Each law changes these answers in a
-way whose effect is known beforehand (another order of phrases, an eroded mask, added junk). Every
-score must then move in the direction that the law states, or stay equal.
+The references are damaged to make answers between truth and noise. Each law changes these answers
+in a way with a known effect (another order of phrases, an eroded mask, added junk). Every score
+must then move in the direction that the law states, or stay equal.
 """
 
 from gcg_bench.analysis.invariants.expectations import Law

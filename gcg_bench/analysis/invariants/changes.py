@@ -23,7 +23,7 @@ from gcg_bench.masks import area
 from gcg_bench.text.similarity import normalise
 from gcg_bench.types import SILENCE, Phrase
 
-_MATCH_IOU = 0.5  # the IoU from which metrics count a phrase as matched
+_MATCH_IOU = 0.5  # the minimum IoU at which metrics count a phrase as matched
 
 
 def references_as_answers(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
@@ -84,7 +84,8 @@ def phrase_dropped(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
 def worst_match_dropped(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """The matched phrase with the lowest IoU is removed.
 
-    Only where another phrase is exact and the answer has no more phrases than the reference.
+    This is done only if another phrase is exact and the answer has no more phrases than the
+    reference.
     """
     del inputs
 
@@ -148,8 +149,8 @@ def junk_phrases_added(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
             )
             for _ in range(len(truth) + 1)
         ]
-        # At the end: junk may have no words, and the published lists of words and masks, which
-        # correspond by position, must stay aligned for the phrases before it.
+        # Junk is added at the end: it may have no words, and the published lists of words and
+        # masks, which correspond by position, must stay aligned for the other phrases.
         changed.append(with_answer(scene, [*scene.answer.phrases, *junk]))
     return tuple(changed)
 

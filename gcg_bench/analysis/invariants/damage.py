@@ -1,8 +1,8 @@
 """Answers between truth and noise: references with seeded damage, so that scores can move.
 
-One answer in four equals its reference. In the others each phrase is kept, drawn too small, renamed
-with words of another image, moved, left without a mask, or missed, and a phrase of something that
-is not there may be added. Captions lose words and get words of other captions. Every second image
+One answer in four equals its reference. In the other answers each phrase is kept, drawn too small,
+renamed with words of another image, moved, left without a mask, or missed, and a phrase for an
+absent thing may be added. Captions lose words and get words of other captions. Every second image
 keeps only its first reference caption, because the effect of a changed caption can be proved only
 against a single reference caption.
 """
@@ -17,16 +17,16 @@ from gcg_bench.analysis.invariants.scenes import ChangeInputs, Scene, Scenes
 from gcg_bench.masks import iou, union
 from gcg_bench.types import Grounding, Mask, Phrase, Sample
 
-# damage of a phrase -> how often in 100
+# damage of a phrase -> frequency in percent
 _DAMAGE = {"kept": 45, "small": 22, "renamed": 10, "moved": 6, "ungrounded": 6, "missed": 11}
-_LEAST_IOU = 0.5  # of a mask that is drawn too small
+_LEAST_IOU = 0.5  # maximum erosion of a mask that is drawn too small
 
 
 def damaged_scenes(samples: Sequence[Sample], inputs: ChangeInputs) -> Scenes:
     """A damaged answer to every sample; every mask has a confidence.
 
-    Phrases without a mask come last. The published lists of words and masks correspond by position
-    alone, so this keeps them aligned for the other phrases.
+    Phrases without a mask come last. The published lists of words and masks correspond only by
+    position, so this order keeps them aligned for the other phrases.
     """
     phrase_texts = sorted({p.text for sample in samples for p in sample.truth.phrases if p.text})
     words = sorted({word for sample in samples for word in sample.truth.caption.split()})
@@ -39,7 +39,7 @@ def damaged_scenes(samples: Sequence[Sample], inputs: ChangeInputs) -> Scenes:
 
 
 def _with_captions(sample: Sample, index: int) -> Sample:
-    """The sample with all its captions; every second one with its first caption alone."""
+    """The sample with all its captions; every second sample keeps only its first caption."""
     return replace(sample, captions=sample.captions[:1]) if index % 2 else sample
 
 
@@ -87,7 +87,7 @@ def _damaged_phrase(
 
 
 def _smaller(parts: Sequence[Mask], pixels: int) -> tuple[Mask, ...]:
-    """The masks eroded by at most `pixels` pixels, each step of which keeps an IoU of at least 0.5.
+    """The masks eroded by at most `pixels` pixels, such that the IoU stays at least 0.5.
 
     The number of pixels is reduced until the IoU is large enough; at 0 the masks are unchanged.
     """

@@ -1,4 +1,4 @@
-"""The direction in which a law lets a score move, and the reason for it."""
+"""The direction in which a law allows a score to move, and the reason for it."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ from gcg_bench.analysis.invariants.scenes import Change
 from gcg_bench.types import Claim, Direction, Metric, ScoreSpec
 
 ROUNDING = 1e-9
-"""Moves up to this share of a score (or of 1) are rounding errors of another order of summation."""
+"""Smaller moves, relative to the score (or to 1), are rounding errors of another order of sums."""
 
-_CAPTIONS = frozenset({"tokens"})  # the features of a metric that reads captions alone
+_CAPTIONS = frozenset({"tokens"})  # the features of a metric that reads only captions
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Law:
 
     Attributes:
         name: the name in tables and in a metric's `laws_broken`.
-        description: what is changed, as a sentence.
+        description: a sentence about the change.
         change: returns the changed scenes; scenes that it cannot change stay equal.
-        default: the claim about scores of which their metric says nothing (`law_claims`).
+        default: the claim about scores for which the metric's `law_claims` has no entry.
         captions: the claim about unnamed scores of caption metrics; None when the law does not
             change captions, so that these scores must not move.
     """

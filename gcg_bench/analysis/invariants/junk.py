@@ -1,4 +1,4 @@
-"""Junk words: a phrase of something that no image shows."""
+"""Junk words: a phrase for a thing that no image shows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from gcg_bench.text import similarity
 from gcg_bench.text.agreement import NOUN_THRESHOLD, phrase_agreement
 from gcg_bench.types import AGREEMENT, Sample
 
-# the first one that no protocol takes for a reference phrase is used
+# the first candidate that agrees with no reference phrase in any protocol is used
 _CANDIDATES = (
     "qwxz",
     "the second theorem",
@@ -25,12 +25,12 @@ def junk_words(
     protocols: Sequence[EvalProtocol],
     rules: Mapping[str, PhraseRule | None],
 ) -> str | None:
-    """The first candidate that no protocol takes for a reference phrase; None when there is none.
+    """The first candidate that agrees with no reference phrase in any protocol, or None.
 
     Args:
-        samples: whose reference phrases are compared.
-        protocols: how they are compared.
-        rules: the folder of each protocol -> its rule for phrases.
+        samples: the samples with the reference phrases.
+        protocols: the protocols that compare the phrases.
+        rules: folder of a protocol -> its rule for comparing phrases.
     """
     phrases = sorted({p.text for s in samples for p in s.truth.phrases if p.text is not None})
     left = list(_CANDIDATES)
@@ -44,7 +44,7 @@ def junk_words(
 
 
 def _named(words: str, phrases: Sequence[str], rule: PhraseRule) -> bool:
-    """Whether a noun of the phrases agrees with that of the words."""
+    """Whether the noun of the words agrees with the noun of any phrase."""
     return any(
         phrase_agreement(phrase, words, unknown=rule.unknown).noun >= NOUN_THRESHOLD
         for phrase in phrases

@@ -1,7 +1,8 @@
 """The laws: a change of answers, and the direction in which every score must move, with the reason.
 
-The directions follow from what a score measures. A metric that says more of its scores than a law's
-default does so in its `law_claims`; one that cannot obey a law names the law in its `laws_broken`.
+The directions follow from what a score measures. A metric can make claims about its scores that
+differ from a law's default in its `law_claims`. A metric that cannot obey a law names it in its
+`laws_broken`.
 """
 
 from gcg_bench.analysis.invariants import changes, neutral_changes
@@ -16,7 +17,7 @@ WORSE_OR_SAME, BETTER_OR_SAME = Direction.NOT_BETTER, Direction.NOT_WORSE
 
 
 def _neutral_law(name: str, description: str, change: Change, reason: str) -> Law:
-    """A law under which no score may move."""
+    """A law that allows no score to move."""
     claim = Claim(UNCHANGED, reason)
     return Law(name, description, change, claim, captions=claim)
 

@@ -10,7 +10,7 @@ from gcg_bench.types import Mask
 
 
 def eroded(mask: Mask, pixels: int = 1) -> Mask:
-    """The pixels whose four neighbours belong to the mask too; repeated `pixels` times."""
+    """The pixels whose four neighbours also belong to the mask; repeated `pixels` times."""
     bitmap = decode(mask)
     for _ in range(pixels):
         framed = np.pad(bitmap, 1)
@@ -40,7 +40,7 @@ def free_box(
     Args:
         occupied: masks of the image.
         rng: draws the box.
-        size: (height, width) of the image, where no mask says it.
+        size: (height, width) of the image, needed when there is no mask.
     """
     free = ~decode(union(occupied)) if occupied else np.ones(size, dtype=bool)
     height, width = free.shape

@@ -47,7 +47,7 @@ def images_renamed(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
 def images_reordered(scenes: Scenes, inputs: ChangeInputs) -> Scenes:
     """The images in another order, with their ranks in that order.
 
-    The queries of an image keep their order: some protocols ask the first of them alone.
+    The queries of an image keep their order, because some protocols count only the first.
     """
     images = _images(scenes)
     of_image: list[list[Scene]] = [[] for _ in set(images)]
@@ -134,7 +134,7 @@ def _images(scenes: Scenes) -> list[int]:
 
 
 def _with_name(scene: Scene, name: str, image: str) -> Scene:
-    """The scene with other ids of its query and its image, which are one where they were one."""
+    """The scene with other ids of its query and image; equal ids remain equal."""
     query = scene.sample.query
     image_id = name if query.image_id == query.id else image
     query = replace(query, id=name, image_id=image_id)

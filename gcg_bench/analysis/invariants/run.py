@@ -1,8 +1,8 @@
 """Checks laws: scores answers before and after each change, and compares every move with its law.
 
-The scenes before the changes and after each of them are the *variants*. Features of all variants
-are computed together, and a metric that fits each pair alone is fitted once on all variants, so
-that programs with a slow start (Java) are started once.
+The scenes before the changes and after each change are the *variants*. Features of all variants are
+computed together. A metric that fits each pair separately is fitted once on all variants, so that
+programs with a slow start (Java) are started once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,10 +26,10 @@ from gcg_bench.types import Claim, Direction, Metric, Pair, Sample, ScoreSpec
 
 Verdict = Literal["holds", "BROKEN", "known", "no claim", "nothing to change"]
 Scores = Mapping[tuple[str, str], float]
-"""(metric, score) -> value, NaN where the score has none."""
+"""(metric, score) -> value; NaN when the score has no value."""
 
 _BEFORE = ""
-"""The name of the variant before the changes; the others are named as their laws."""
+"""The name of the variant before the changes; the other variants have the names of their laws."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class LawResult:
         claim: the direction that the law states, and its reason.
         before: the score of the answers.
         after: the score of the changed answers; equal when nothing could be changed.
-        verdict: `known` is a broken law that the metric names in its `laws_broken`; there is no
-            claim about a score that has no value before or after the change.
+        verdict: `known` is a broken law that the metric names in its `laws_broken`. For a score
+            without a value before or after the change, there is no claim.
         known: the metric's reason; None when it does not name this law.
     """
 
@@ -89,10 +89,10 @@ class LawReport:
         left_out: the number of images without a suitable reference, see `scenes.usable`.
         seed: the seed of the damage and the changes.
         junk: the words of junk phrases; None when every candidate is similar to a reference phrase.
-        protocols: in order.
-        laws: in order.
+        protocols: the protocols, in order.
+        laws: the laws, in order.
         changed: law -> the number of images that it changed.
-        results: by law, protocol and score, in order.
+        results: the results, in the order of laws, protocols and scores.
     """
 
     images: int
@@ -206,7 +206,7 @@ def _captioned(samples: Sequence[Sample]) -> list[Sample]:
 def _law_results(
     law: Law, protocol: EvalProtocol, scores: Mapping[str, Scores], share: float
 ) -> Iterator[LawResult]:
-    """The results of one law for the scores of one protocol; `share` is that of `is_allowed`."""
+    """The results of one law for the scores of one protocol; `share` as in `is_allowed`."""
     for metric in protocol.metrics:
         for spec in metric.scores:
             claim = law.claim(metric, spec)
@@ -272,7 +272,7 @@ class _Variants:
 def _metric_scores(
     metric: Metric, pairs: Sequence[Pair], fitted: Any
 ) -> Iterator[tuple[tuple[str, str], float]]:
-    """The scores of a metric on one variant; `fitted` counts when the metric fits each alone."""
+    """The scores of a metric on one variant; uses `fitted` if it fits each pair separately."""
     known = fitted if metric.fits_each_alone else fit(metric, pairs)
     rows = measure_fitted(metric, pairs, known)
     reduced = metric.reduce(rows, np.ones((1, len(rows))))

@@ -1,6 +1,6 @@
 """References with answers, before scoring, and the facts about them that laws rely on.
 
-The effect of a change on a score can be proved only where phrases do not interfere with each other.
+The effect of a change on a score can be proved only when phrases do not interfere with each other.
 So most laws change phrases of an *isolated match*: a reference phrase and an answered phrase that
 overlap each other and no other phrase, and that have the same words.
 """
@@ -52,7 +52,7 @@ class ChangeInputs:
     junk: str | None = None
 
     def rng(self, index: int) -> np.random.Generator:
-        """The random generator of one image; it depends on the seed and the index alone."""
+        """The random generator of one image; it depends only on the seed and the index."""
         return np.random.default_rng([self.seed, index])
 
 
@@ -75,7 +75,7 @@ def usable(sample: Sample, *, words: bool = True) -> bool:
 
     Args:
         sample: the image.
-        words: whether each phrase needs words too.
+        words: whether each phrase also needs words.
     """
     phrases = sample.truth.phrases
     complete = all(phrase.masks and (phrase.text is not None or not words) for phrase in phrases)

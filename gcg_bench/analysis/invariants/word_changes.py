@@ -5,14 +5,14 @@ import re
 from gcg_bench.text.attribute_words import ATTRIBUTE_WORDS
 from gcg_bench.text.noun_phrases import read
 
-_COLOURS = ("red", "blue", "green", "white")  # each excludes the others
+_COLOURS = ("red", "blue", "green", "white")  # each colour excludes the others
 _WORD = re.compile(r"[A-Za-z]+")
 
 
 def other_colours(text: str) -> str:
     """The phrase with every colour word replaced by a colour that excludes it.
 
-    A word that is the phrase's noun (an orange) stays.
+    A word that is the phrase's noun (an orange) is not replaced.
     """
     nouns = read(text).nouns
 
@@ -26,7 +26,7 @@ def other_colours(text: str) -> str:
 
 
 def other_noun(text: str, noun: str) -> str:
-    """The phrase with the last word of its noun replaced; `noun` alone where there is none."""
+    """The phrase with the last word of its noun replaced by `noun`; without a noun, only `noun`."""
     nouns = read(text).nouns
     if not nouns:
         return noun

@@ -1,4 +1,4 @@
-"""Two runs on the same images: what differs, how sure that is, and where it comes from.
+"""Compares two runs on the same images: the differences, their significance, and their causes.
 
 Everything is arithmetic on stored rows: no data set, no encoder, no Java.
 """

@@ -1,4 +1,4 @@
-"""What a comparison of two runs found; every difference is B minus A."""
+"""The result of a comparison of two runs; every difference is B minus A."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from gcg_bench.statistics import Difference
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import ScoreSpec
 
-SURE = 0.05  # an adjusted p below it is called significant
+SURE = 0.05  # an adjusted p below this value is called significant
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Side:
 
     Attributes:
         model: its label, else its model.
-        folder: where it lies.
-        failed: images without an answer.
+        folder: the run folder.
+        failed: the number of images without an answer.
         signatures: protocol (`strict-2`) -> signature.
     """
 
@@ -36,12 +36,12 @@ class ScoreChange:
 
     Attributes:
         protocol: e.g. `strict-2`.
-        spec: what the score is.
-        a: the score of A; NaN where it has no value.
-        b: the score of B; NaN where it has no value.
+        spec: the definition of the score.
+        a: the score of A; NaN when it has no value.
+        b: the score of B; NaN when it has no value.
         difference: B minus A, with its paired interval and p.
-        holm: p adjusted for all distinct scores of the table; NaN where there is none.
-        key: equal for scores that are one and the same number, as a score that two protocols share.
+        holm: p adjusted for all distinct scores of the table; NaN without p.
+        key: equal for scores that are the same number, e.g. a score that two protocols share.
     """
 
     protocol: str
@@ -64,10 +64,10 @@ class ScoreChange:
 
     @property
     def verdict(self) -> str:
-        """Of B, in words: `better`, `worse`, `equal` or `no difference shown`.
+        """The verdict on B: `better`, `worse`, `equal` or `no difference shown`.
 
-        A score of which neither direction is better is `higher` or `lower`. `equal` means that the
-        scores agree in every draw, as they do where no image differs.
+        For a score without a better direction, it is `higher` or `lower`. `equal` means that the
+        scores are equal in every draw, which is the case if no image differs.
         """
         if self.difference.value == self.difference.low == self.difference.high == 0:
             return "equal"
@@ -79,7 +79,7 @@ class ScoreChange:
         return "better" if rises != self.spec.lower_is_better else "worse"
 
     def to_json(self) -> dict[str, Any]:
-        """Values as fractions; what is not a number is null."""
+        """The values as fractions; NaN becomes null."""
         numbers = {
             "a": self.a,
             "b": self.b,
@@ -102,7 +102,7 @@ class ScoreChange:
 
 @dataclass(frozen=True, slots=True)
 class ImageChange:
-    """One image, and the number that was compared."""
+    """One image, with the compared numbers of both runs."""
 
     id: str
     a: float
@@ -120,12 +120,12 @@ class ImageChange:
 
 @dataclass(frozen=True, slots=True)
 class ImageChanges:
-    """How the images changed in one score, each image taken alone.
+    """The changes of single images in one score.
 
     Attributes:
-        spec: what the score is.
-        protocol: whose, e.g. `strict-2`.
-        images: all of them, those that changed most first; equal changes in the data's order.
+        spec: the definition of the score.
+        protocol: the protocol of the score, e.g. `strict-2`.
+        images: all images, the largest changes first; equal changes in the data set's order.
     """
 
     spec: ScoreSpec
@@ -139,7 +139,7 @@ class ImageChanges:
 
     @property
     def changed(self) -> tuple[ImageChange, ...]:
-        """Those that changed; an image of which a run has no score is not among them."""
+        """The images that changed; without images for which a run has no score."""
         return tuple(
             image
             for image in self.images
@@ -151,18 +151,18 @@ class ImageChanges:
 class PhraseChanges:
     """Reference phrases that one run matched and the other did not.
 
-    Rows hold how many phrases of an image were matched, not which. So these are net numbers of each
-    image: one phrase gained and another lost in the same image cancel.
+    Rows contain how many phrases of an image were matched, not which. So these are net numbers for
+    each image: a gained phrase and a lost phrase in the same image cancel.
 
     Attributes:
-        protocol: whose matches, e.g. `strict-2`.
-        reference: phrases in the references.
-        a: phrases that A matched.
-        b: phrases that B matched.
-        gained: what B matched more, summed over the images where it matched more.
-        lost: what B matched less, summed over the images where it matched less.
-        images: images where the numbers differ, the largest differences first; `a` and `b` are
-            phrases matched.
+        protocol: the protocol that matches, e.g. `strict-2`.
+        reference: the number of phrases in the references.
+        a: the number of phrases that A matched.
+        b: the number of phrases that B matched.
+        gained: the sum of B minus A over the images in which B matched more.
+        lost: the sum of A minus B over the images in which B matched fewer.
+        images: the images with different numbers, the largest differences first; `a` and `b` are
+            numbers of matched phrases.
     """
 
     protocol: str
@@ -192,22 +192,22 @@ class Contrast:
     """Two runs side by side.
 
     Attributes:
-        a: the run that differences start from.
-        b: the other.
+        a: the first run; differences are B minus A.
+        b: the second run.
         dataset: the data card's name.
         split: the split's name.
-        n: queries.
-        pictures: images that they are of.
-        draws: of the intervals.
-        tests: draws of the tests.
-        seed: of both.
-        protocols: those that both runs were scored with, in the order of their task.
+        n: the number of queries.
+        pictures: the number of images of these queries.
+        draws: the number of draws for the intervals.
+        tests: the number of draws for the tests.
+        seed: the seed of intervals and tests.
+        protocols: the protocols of both runs, in the order of their task.
         scores: every score of every protocol.
-        images: how the images changed.
-        phrases: gained and lost; None without a metric that matches phrases.
-        answered: what the two signatures say differently, all about how the answers were made:
-            field, A's, B's.
-        notes: what a reader must know beside the numbers.
+        images: the changes of single images.
+        phrases: gained and lost phrases; None without a metric that matches phrases.
+        answered: the differences of the signatures, all in the settings that made the answers:
+            (field, value of A, value of B).
+        notes: facts that a reader of the numbers must know.
     """
 
     a: Side
@@ -228,22 +228,22 @@ class Contrast:
 
     @property
     def size(self) -> str:
-        """How much was asked, e.g. `12 queries of 4 images`."""
+        """The number of queries and images, e.g. `12 queries of 4 images`."""
         return size_text(self.n, self.pictures)
 
     @property
     def noun(self) -> str:
-        """What is counted: `images`, or `queries` where images have several."""
+        """The word for queries: `images`, or `queries` when an image can have several."""
         return "images" if self.n == self.pictures else "queries"
 
     @property
     def data(self) -> str:
-        """What was asked, e.g. `shapes val: referring segmentation`."""
+        """Data set, split and task, e.g. `shapes val: referring segmentation`."""
         return data_text(self.dataset, self.split, self.protocols[0].task)
 
     @property
     def distinct(self) -> int:
-        """How many different scores were tested."""
+        """The number of different scores that were tested."""
         return len({change.key for change in self.scores})
 
     def scores_of(self, protocol: EvalProtocol) -> tuple[ScoreChange, ...]:
@@ -251,7 +251,7 @@ class Contrast:
         return tuple(change for change in self.scores if change.protocol == protocol.key)
 
     def to_json(self, top: int = 20) -> dict[str, Any]:
-        """The whole as JSON values, with the `top` images that changed most."""
+        """Everything as JSON values, with the `top` images that changed most."""
         protocols = [
             {
                 "task": protocol.task,

@@ -1,4 +1,4 @@
-"""Two runs become a contrast: every score tested, and the images and phrases behind it."""
+"""Compares two runs: tests every score, and finds the changed images and phrases."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -28,7 +28,7 @@ from gcg_bench.types import Bar, FloatArray, ScoreSpec, no_bar
 ResultPair = tuple[Result, Result]
 
 TESTS_A_DRAW = 10
-"""How many draws a test takes for each draw of an interval: 10,000 tests beside 1,000 samples."""
+"""Draws of a test for each draw of an interval: 10,000 for 1,000."""
 
 
 def compare(
@@ -41,22 +41,22 @@ def compare(
     seed: int = 0,
     bar: Bar = no_bar,
 ) -> Contrast:
-    """Run B compared with run A, from their stored rows alone.
+    """Compares run B with run A, using only their stored rows.
 
     Args:
         run_a: a scored run.
-        run_b: another, scored by the same measurement on the same images.
-        protocols: names of those to compare; all that both have by default.
-        by: the score that images are sorted by; the choice of the last protocol by default.
-        draws: samples for each interval; a test has ten times as many, enough for Holm's method.
-        seed: of both.
-        bar: shows progress.
+        run_b: another scored run, with the same measurement on the same images.
+        protocols: names of the protocols to compare; by default all that both runs have.
+        by: the score that sorts the images; by default the choice of the last protocol.
+        draws: draws for each interval; a test has ten times as many, enough for Holm's method.
+        seed: the seed of intervals and tests.
+        bar: a progress bar.
 
     Raises:
         BadOption: the measurements differ (names the field), or there is no draw.
         MissingData: a run is not scored, or no protocol was used for both.
         BadData: scores, rows and predictions of a run do not fit together.
-        UnknownName: no score named `by`.
+        UnknownName: there is no score named `by`.
     """
     pairs = _result_pairs(run_a, run_b, protocols)
     others = () if protocols else _left_out(run_a, run_b, {a.key for a, _ in pairs})
@@ -83,7 +83,7 @@ def compare(
 
 
 def _result_pairs(run_a: Run, run_b: Run, protocols: Sequence[str] | None) -> list[ResultPair]:
-    """The results of both runs, protocol by protocol, that may be compared; see `compare`."""
+    """The comparable results of both runs, protocol by protocol; see `compare`."""
     folders = _folders_of_both(run_a, run_b, protocols)
     pairs = _in_order(
         [(load_result(run_a, folder), load_result(run_b, folder)) for folder in folders]
@@ -102,7 +102,7 @@ def _refuse(run_a: Run, run_b: Run, pairs: Sequence[ResultPair]) -> None:
 
 
 def _folders_of_both(run_a: Run, run_b: Run, wanted: Sequence[str] | None) -> list[str]:
-    """The folders of the protocols that both runs were scored with and that are wanted."""
+    """The folders of the wanted protocols that both runs have."""
     known = [_protocols_of(run) for run in (run_a, run_b)]
     for run, protocols in zip((run_a, run_b), known, strict=True):
         if not protocols:
@@ -121,7 +121,7 @@ def _folders_of_both(run_a: Run, run_b: Run, wanted: Sequence[str] | None) -> li
 
 
 def _left_out(run_a: Run, run_b: Run, compared: Collection[str]) -> tuple[str, ...]:
-    """A sentence for each protocol that only one of the runs, or each in another version, has."""
+    """A sentence for each protocol that only one run has, or that has different versions."""
     known = [dict(_protocols_of(run).values()) for run in (run_a, run_b)]
     sentences = []
     for name in sorted({*known[0], *known[1]}):
@@ -149,7 +149,7 @@ def _protocols_of(run: Run) -> Mapping[str, tuple[str, str]]:
 
 
 def _in_order(pairs: Sequence[ResultPair]) -> list[ResultPair]:
-    """The pairs in the order in which their task lists protocols, then those of users."""
+    """The pairs in the task's order of protocols, then the protocols of users."""
 
     def sort_key(pair: ResultPair) -> tuple[str, int]:
         protocol = pair[0].protocol
@@ -160,7 +160,7 @@ def _in_order(pairs: Sequence[ResultPair]) -> list[ResultPair]:
 
 
 def _all_changes(pairs: Sequence[ResultPair], draws: int, seed: int, bar: Bar) -> list[ScoreChange]:
-    """Every score of every protocol, p not yet adjusted."""
+    """Every score of every protocol, before p is adjusted."""
     changes: list[ScoreChange] = []
     with bar("compare", len(pairs)) as advance:
         for a, b in pairs:
@@ -170,7 +170,7 @@ def _all_changes(pairs: Sequence[ResultPair], draws: int, seed: int, bar: Bar) -
 
 
 def _changes(a: Result, b: Result, draws: int, seed: int) -> list[ScoreChange]:
-    """Every score of one protocol, p not yet adjusted."""
+    """Every score of one protocol, before p is adjusted."""
     before, after = a.values(), b.values()
     tests = TESTS_A_DRAW * draws
     return [
@@ -188,7 +188,7 @@ def _changes(a: Result, b: Result, draws: int, seed: int) -> list[ScoreChange]:
 
 
 def _images(pairs: Sequence[ResultPair], by: str | None) -> ImageChanges:
-    """The images by how much they changed, in the last protocol of the task that has the score."""
+    """The images sorted by their change, in the last protocol of the task that has the score."""
     name = pairs[-1][0].protocol.images_by if by is None else by
     for a, b in reversed(pairs):
         if any(spec.name == name for spec in a.protocol.scores):
@@ -198,7 +198,7 @@ def _images(pairs: Sequence[ResultPair], by: str | None) -> ImageChanges:
 
 
 def _sorted(spec: ScoreSpec, result: Result, a: FloatArray, b: FloatArray) -> ImageChanges:
-    # what only rounding keeps apart is equal; an image without a score is last
+    # values that differ only by rounding are equal; an image without a score is last
     far = np.where(np.isclose(a, b, rtol=0, atol=1e-12, equal_nan=True), 0.0, np.abs(b - a))
     order = np.argsort(-far, kind="stable")
     images = [
@@ -220,14 +220,14 @@ def _phrases(pairs: Sequence[ResultPair]) -> PhraseChanges | None:
 
 
 def _phrases_of(a: Result, b: Result, metric: str, matched: str, reference: str) -> PhraseChanges:
-    """Gained and lost phrases, from how many of each image were matched.
+    """Gained and lost phrases, from the numbers of matched phrases of each image.
 
     Args:
         a: a result.
-        b: another on the same images.
+        b: another result on the same images.
         metric: the metric's name.
-        matched: its column of phrases matched.
-        reference: its column of phrases in the reference.
+        matched: its column with the number of matched phrases.
+        reference: its column with the number of phrases in the reference.
     """
     before, after = (result.rows[metric].columns[matched] for result in (a, b))
     far = np.abs(after - before)
@@ -253,7 +253,7 @@ def _side(run: Run, results: Sequence[Result]) -> Side:
 
 
 def _answered(pairs: Sequence[ResultPair]) -> tuple[tuple[str, str, str], ...]:
-    """What the signatures say differently, all of it outside the measurement."""
+    """The fields in which the signatures differ; all are outside the measurement."""
     different: dict[str, tuple[str, str, str]] = {}
     for pair in pairs:
         a, b = (
@@ -267,7 +267,7 @@ def _answered(pairs: Sequence[ResultPair]) -> tuple[tuple[str, str, str], ...]:
 
 
 def _notes(pairs: Sequence[ResultPair], changes: Sequence[ScoreChange], draws: int) -> list[str]:
-    """What a reader must know beside the numbers, each sentence once."""
+    """Facts that a reader of the numbers must know, each sentence once."""
     if draws < 1:
         raise BadOption(f"draws is {draws}; at least one is needed")
     notes = []

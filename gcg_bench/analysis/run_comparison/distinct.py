@@ -1,4 +1,4 @@
-"""Distinct scores: a score that two protocols share is one number, and one test."""
+"""Distinct scores: a score that two protocols share is tested once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from gcg_bench.scoring.results import Result
 
 
 def key_of(a: Result, b: Result, score: str) -> str:
-    """Equal for scores that are the same reduction of the same rows in both runs."""
+    """A key that is equal for scores with the same reduction of the same rows in both runs."""
     metric = a.protocol.metric_of(score)
     rows = hashlib.sha256()
     for result in (a, b):
@@ -25,7 +25,7 @@ def key_of(a: Result, b: Result, score: str) -> str:
 
 
 def adjusted(changes: Sequence[ScoreChange]) -> tuple[ScoreChange, ...]:
-    """The changes with adjusted p-values; a score that two protocols share is one test."""
+    """The changes with adjusted p-values; a score that two protocols share counts as one test."""
     distinct = {change.key: change.difference.p for change in changes}
     by_key = dict(zip(distinct, statistics.holm(list(distinct.values())), strict=True))
     return tuple(replace(change, holm=by_key[change.key]) for change in changes)
