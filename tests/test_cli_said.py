@@ -137,6 +137,16 @@ def test_cider_of_references_that_are_alike_is_said(run, world):
     change(world, CAPTIONS, other)
     official, _ = as_json(run, world)
     assert "CIDEr" not in notes(official)
+    assert "without words" not in notes(official)
+
+
+def test_references_without_words_are_said(run, world):
+    def blank(value):
+        value["annotations"][1]["caption"] = " ... "
+
+    change(world, CAPTIONS, blank)
+    for result in as_json(run, world):
+        assert "1 of 2 references have a caption without words: 0 in a score" in notes(result)
 
 
 def test_few_images_have_intervals_that_are_too_narrow(run, world):

@@ -9,9 +9,12 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+
+from gcg_bench.cli import streams
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are tied on Linux alone")
 
@@ -53,6 +56,7 @@ HARMLESS = {
     "no stdout": "sys.stdout = sys.stderr = sys.__stdout__ = None",
     "chdir": 'os.chdir("/")',
     "detached": "first(query) and sys.__stdout__.detach()",
+    "os.write that writes nothing": "os.write = lambda number, data: 0",
     "descriptor replaced": "os.dup2(os.open(os.devnull, os.O_RDWR), 1)",
     "descriptors closed": "first(query) and os.closerange(0, 3)",
     "descriptors closed, then used": "first(query) and os.closerange(0, 3); os.write(1, b'spoilt')",
@@ -179,6 +183,26 @@ def test_a_result_that_is_cut_is_an_error(typed, arguments, target):
     assert done.stderr.count("gcg-bench: ") == 1
     assert "stdout: the result cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_pipe_that_never_blocks_gets_every_byte():
+    """Programs that run commands, such as Node, read them from such pipes, perhaps slowly."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    pieces = []
+
+    def read():
+        while piece := os.read(reading, 5000):
+            pieces.append(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    sink = streams._Sink(writing, strict=True)
+    sink.write(b"x" * 300_000)  # a pipe holds 65,536 bytes
+    sink.finish()
+    reader.join()
+    os.close(reading)
+    assert b"".join(pieces) == b"x" * 300_000
 
 
 def test_stdout_as_a_path(typed):

@@ -8,6 +8,7 @@ The results go to the private descriptor; every write and the final close are ch
 
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from typing import IO, Any, TextIO, cast
 from gcg_bench.errors import EnvironmentProblem
 
 _PRIVATE = 64  # the lowest number of a private descriptor: models open few files
+_write = os.write  # before a model can replace it
 
 
 class StdoutFailed(EnvironmentProblem):
@@ -69,10 +71,19 @@ class _Sink(io.RawIOBase):
             return size
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[self._written(self._descriptor, rest) :]
         except OSError as error:
             self._fail(error.strerror or str(error))
         return size
+
+    @staticmethod
+    def _written(descriptor: int, data: memoryview) -> int:
+        """How many bytes were written; waits for the reader of a pipe that never blocks."""
+        try:
+            return _write(descriptor, data)
+        except BlockingIOError:
+            select.select((), (descriptor,), ())
+            return 0
 
     def finish(self) -> None:
         """Closes the descriptor; some file systems report only now that a disk is full."""

@@ -23,7 +23,7 @@ GRACE = 5.0
 
 _STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-_end_now = os._exit  # before a model can replace it
+_end_now, _write = os._exit, os.write  # before a model can replace them
 
 _report: int | None = None  # the descriptor for the report; None without a parent that waits
 _leaving: object = None  # the latest call of `leave`; None while a command works
@@ -66,7 +66,7 @@ def report(code: int) -> None:
     """Reports the exit code of the command to the parent."""
     if _report is not None:
         with suppress(OSError):  # the model has closed it: the parent then knows no code
-            os.write(_report, f"{os.getpid()} {code}\n".encode())
+            _write(_report, f"{os.getpid()} {code}\n".encode())
 
 
 def leave(code: int) -> NoReturn:

@@ -124,7 +124,8 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
         problem = f"not UTF-8 (byte {error.start})"
         remedy = "Write the file again, in UTF-8"
     except json.JSONDecodeError as error:
-        truncated = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
+        at_end = error.pos >= len(text.rstrip()) - 1 and error.msg != "Extra data"
+        truncated = at_end or error.msg.startswith("Unterminated")
         problem = f"not JSON: {error.msg} in line {line or error.lineno} column {error.colno}"
         problem += "; the file seems to be cut off" if truncated else ""
     except RecursionError:

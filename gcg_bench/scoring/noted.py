@@ -21,6 +21,8 @@ class Noted:
         uneven: number of pairs with a phrase without words, in the reference or the prediction.
         untidy: number of answers with an opening or closing tag without the other.
         broken_lines: captions in which a line break was read as a space.
+        pairs: how many were seen.
+        uncaptioned: those whose reference has no caption with a letter or a digit.
     """
 
     text: TextOddities
@@ -29,6 +31,8 @@ class Noted:
     uneven: int = 0
     untidy: int = 0
     broken_lines: int = 0
+    pairs: int = 0
+    uncaptioned: int = 0
 
     @classmethod
     def of(cls, protocol: EvalProtocol) -> "Noted":
@@ -46,6 +50,8 @@ class Noted:
         sides = pair.sample.truth, pair.prediction.grounding
         self.uneven += any(phrase.text is None for side in sides for phrase in side.phrases)
         self.untidy += pair.prediction.unpaired > 0
+        self.pairs += 1
+        self.uncaptioned += not any(map(str.isalnum, "".join(pair.sample.captions)))
         self.text.add(pair.prediction)
         if masks:
             self.masks.add(pair.prediction)
@@ -59,6 +65,8 @@ class Noted:
         self.uneven += later.uneven
         self.untidy += later.untidy
         self.broken_lines += later.broken_lines
+        self.pairs += later.pairs
+        self.uncaptioned += later.uncaptioned
 
     def sentences(self, protocol: EvalProtocol) -> Iterator[str]:
         """The notes, one sentence each, without the remarks of metrics."""
@@ -69,6 +77,11 @@ class Noted:
             yield f"{self.uneven} groundings have masks without words, read as published"
         if self.untidy:
             yield f"{self.untidy} answers have a <p> or </p> without its partner; phrases are kept"
+        if self.uncaptioned and parts.captions:
+            yield (
+                f"{self.uncaptioned} of {self.pairs} references have a caption without words: 0 in"
+                " a score that reads captions says nothing of the model there"
+            )
         yield from (oddity.problem for oddity in self.text.found())
         if parts.masks:
             yield from (oddity.problem for oddity in self.masks.found())

@@ -36,6 +36,7 @@ class Placement:
         pairs: the number of pairs.
         phrases: the number of reference phrases.
         masked: whether a reference has a mask.
+        filled: whether one of these masks holds a pixel.
         worded: whether a reference has words.
         sample: the masks of the references and of the answers of the first images that have both.
     """
@@ -43,6 +44,7 @@ class Placement:
     pairs: int = 0
     phrases: int = 0
     masked: bool = False
+    filled: bool = False
     worded: bool = False
     sample: list[tuple[list[Mask], list[Mask]]] = field(default_factory=list)
 
@@ -52,6 +54,7 @@ class Placement:
         self.pairs += 1
         self.phrases += len(truth.phrases)
         self.masked = self.masked or any(phrase.masks for phrase in truth.phrases)
+        self.filled = self.filled or any(masks.area(phrase.masks).any() for phrase in truth.phrases)
         self.worded = self.worded or any(phrase.text for phrase in truth.phrases)
         if len(self.sample) == _SAMPLE:
             return
@@ -64,6 +67,7 @@ class Placement:
         self.pairs += later.pairs
         self.phrases += later.phrases
         self.masked = self.masked or later.masked
+        self.filled = self.filled or later.filled
         self.worded = self.worded or later.worded
         self.sample = (self.sample + later.sample)[:_SAMPLE]
 
@@ -76,6 +80,11 @@ class Placement:
         if self.pairs and not self.masked:
             return (
                 "no reference has a mask: 0 in a score that reads masks says nothing of the model"
+            )
+        if self.pairs and not self.filled:
+            return (
+                "no reference mask holds a pixel: 0 in a score that reads masks says nothing of the"
+                " model"
             )
         if words and self.phrases and not self.worded:
             return (

@@ -104,3 +104,14 @@ def test_references_without_masks_or_words_are_said() -> None:
     assert (lacking(no_words, words=True) or "").startswith("no reference mask has words")
     assert lacking(no_words, words=False) is None
     assert lacking([*no_masks, whole[0]], words=True) is None
+    blank = [with_empty_masks(pair) for pair in whole]
+    assert (lacking(blank, words=True) or "").startswith("no reference mask holds a pixel")
+    assert lacking([*blank, whole[0]], words=True) is None
+
+
+def with_empty_masks(pair: Pair) -> Pair:
+    truth = pair.sample.truth
+    empty = encode(np.zeros((HEIGHT, WIDTH), dtype=np.uint8))
+    phrases = tuple(Phrase(phrase.text, (empty,)) for phrase in truth.phrases)
+    sample = Sample(pair.sample.query, Grounding(truth.caption, phrases), pair.sample.captions)
+    return Pair(sample, pair.prediction)

@@ -128,6 +128,7 @@ def test_long_values_are_cut_in_messages() -> None:
         (b'{"a": "unterm', "cut off"),
         (b"", "cut off"),
         (b'{"a": 1} x', "Extra data in line 1 column 10"),
+        (b'{"a": 1},', "Extra data in line 1 column 9"),
         (b"{'a': 1}", "Expecting property name"),
         (b'\n\n{"a" 1, "b": [1, 2, 3]}', "in line 3"),
         (b'{"a": "\xff"}', "not UTF-8 (byte 7)"),
@@ -139,6 +140,7 @@ def test_json_that_is_none(data: bytes, problem: str) -> None:
     with pytest.raises(BadData) as caught:
         parse_json(data, "f.json")
     assert problem in str(caught.value)
+    assert ("cut off" in str(caught.value)) == (problem == "cut off")
     assert caught.value.file == "f.json"
     assert caught.value.remedy
 
