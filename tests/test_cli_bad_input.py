@@ -23,6 +23,7 @@ SHAPES = ("evaluate", "--dataset", "shapes", "--split", "val")
         ([*SHAPES, "--model", "predictions:gone"], ["gone"]),
         (["scoer", "x"], ["'score'"]),
         (["leaderboard", "verfy", "board.csv"], ["'verify'"]),
+        (["compare", "a", "b", "--drwas", "5"], ["no option of gcg-bench compare", "'--draws'"]),
         (["leaderboard", "gone", "x"], ["--output"]),
         (["data", "shwo", "shapes"], ["'show'"]),
         (["score", "gone", "--split", "val", "--dataset", "shapes"], ["gone"]),

@@ -4,7 +4,9 @@ import atexit
 import gc
 import importlib
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from pathlib import Path
 from typing import Any
@@ -196,7 +198,12 @@ def _wrong_usage(error: click.UsageError, debug: bool) -> int:
         click.echo(error.ctx.get_help(), file=streams.err())
         return 2
     command = error.ctx.command_path if error.ctx else "gcg-bench"
-    return _failed(f"{error.format_message()} (see {command} --help)", debug)
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        known = [name for param in error.ctx.command.params for name in param.opts]
+        options = [name for name in known if name.startswith("--")]
+        message = str(UnknownName(f"option of {command}", error.option_name, options))
+    return _failed(f"{message} (see {command} --help)", debug)
 
 
 def _checked(value: Any, is_anchored: bool) -> Any:
@@ -243,7 +250,15 @@ def _failed(message: str, debug: bool) -> int:
     """Shows an error on stderr, with the traceback of the current one when `debug` is set."""
     if debug:
         traceback.print_exc(file=streams.err())
-    click.echo(
-        f"gcg-bench: {visible(paths.relative_text(message), breaks=True)}", file=streams.err()
-    )
+    text = f"gcg-bench: {visible(paths.relative_text(message), breaks=True)}"
+    click.echo(_whole_words(text) if streams.err().isatty() else text, file=streams.err())
     return 2
+
+
+def _whole_words(text: str) -> str:
+    """The text in lines as wide as the terminal, which itself breaks lines within words."""
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )

@@ -14,7 +14,11 @@ from gcg_bench.runs.labels import short_labels
 from gcg_bench.types import one_of, scale_note
 
 _NUMERIC = ("A", "B", "B - A", "visible", "p", "p (Holm)")
-_STYLES = {"better": "green", "worse": "red", "no difference shown": "dim", "equal": "dim"}
+_HEADINGS = ("", "A", "B", "B - A", "95% interval", "visible", "p", "p (Holm)", "B is")
+_WIDEST = 1000  # characters, more than any table has
+_LEFT_OUT = ("visible", "p")  # in a very narrow terminal
+_UNSHOWN = "no difference shown"
+_STYLES = {"better": "green", "worse": "red", _UNSHOWN: "dim", "equal": "dim"}
 
 
 def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
@@ -25,14 +29,8 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
     for protocol in contrast.protocols:
         data = f"{contrast.data}, {contrast.size}"
         console.print(Text(f"{protocol.name} v{protocol.version} on {data}", "bold"))
-        rows = table(
-            "",
-            ["", "A", "B", "B - A", "95% interval", "visible", "p", "p (Holm)", "B is"],
-            numeric=_NUMERIC,
-        )
-        for change in contrast.scores_of(protocol):
-            rows.add_row(*_cells(change), Text(change.verdict, _STYLES.get(change.verdict, "")))
-        console.print(rows)
+        changes = list(contrast.scores_of(protocol))
+        console.print(_fitting(console, changes))
     scale = scale_note([change.spec for change in contrast.scores], times="x")
     console.print(
         Text(
@@ -49,6 +47,45 @@ def print_contrast(console: Console, contrast: Contrast, top: int) -> None:
         console.print(Text(f"{name}: {a} for A, {b} for B", "dim"), soft_wrap=True)
     _print_images(console, contrast, top)
     _print_phrases(console, contrast, top)
+
+
+def _fitting(console: Console, changes: Sequence[ScoreChange]) -> Table:
+    """The scores as a table whose words are whole; a narrow terminal has shorter words."""
+    layouts = [
+        _scores(changes, _HEADINGS, short=False),
+        _scores(changes, _HEADINGS, short=True),
+        _scores(changes, [name for name in _HEADINGS if name not in _LEFT_OUT], short=True),
+    ]
+    free = console.options.update(width=_WIDEST)
+    widths = [console.measure(rows, options=free).maximum for rows in layouts]
+    fitting = (k for k, width in enumerate(widths) if width <= console.width)
+    return layouts[next(fitting, -1)]
+
+
+def _scores(changes: Sequence[ScoreChange], headings: Sequence[str], *, short: bool) -> Table:
+    """The scores with the columns of these headings.
+
+    Args:
+        changes: one a line.
+        headings: of `_HEADINGS`.
+        short: no direction beside a name, and a dash for *no difference shown*, with a line that
+            says so.
+    """
+    rows = table("", headings, numeric=_NUMERIC)
+    for change in changes:
+        verdict = "–" if short and change.verdict == _UNSHOWN else change.verdict
+        cells = [*_cells(change), Text(verdict, _STYLES.get(change.verdict, ""))]
+        if short:
+            cells[0] = change.spec.name
+        rows.add_row(
+            *(cell for name, cell in zip(_HEADINGS, cells, strict=True) if name in headings)
+        )
+    if short:
+        left_out = [name for name in _HEADINGS if name not in headings]
+        more = f"; {' and '.join(left_out)} need a wider terminal" if left_out else ""
+        rows.caption = f"–: {_UNSHOWN}{more}"
+        rows.caption_justify = "left"
+    return rows
 
 
 def _print_images(console: Console, contrast: Contrast, top: int) -> None:
@@ -99,7 +136,7 @@ def _interval(low: float, high: float) -> str:
     return "–" if math.isnan(low) else rf"\[{_signed(low)}, {_signed(high)}]"
 
 
-def _cells(change: ScoreChange) -> list[str]:
+def _cells(change: ScoreChange) -> list[str | Text]:
     factor, difference = change.spec.factor, change.difference
     return [
         change.spec.title,

@@ -13,7 +13,7 @@ from gcg_bench.doctor import QUICK_START, Check, Forecast, Job, cost, examine, r
 from gcg_bench.errors import BadData, BadOption, EnvironmentProblem
 from gcg_bench.pipeline.encoders import Encoders
 
-_COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+_COLOURS = {"ok": "green", "missing": "bold red", "optional": "dim"}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Column = tuple[str, str]
 _STYLES = {
     "holds": "green",
     "BROKEN": "bold red",
-    "known": "yellow",
+    "known": "magenta",
     "no claim": "dim",
     "nothing to change": "dim",
 }

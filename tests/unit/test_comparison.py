@@ -1,5 +1,6 @@
 """Two runs held against each other: arithmetic on paper, simulated truth, the goldens, the page."""
 
+import io
 import json
 import math
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from support.scored import (
     AP_STRICT,
     SMALL_OFFICIAL,
@@ -21,6 +23,7 @@ from support.scored import (
 
 from gcg_bench.analysis.run_comparison import compare
 from gcg_bench.analysis.run_comparison.changes import ScoreChange
+from gcg_bench.cli.compare_tables import print_contrast
 from gcg_bench.errors import BadData, BadOption, MissingData, UnknownName
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.reporting.compare_page import p_shown, write_page
@@ -64,6 +67,28 @@ def test_scores_and_differences(two):
     ]  # fmt: skip
     assert [protocol.key for protocol in found.protocols] == ["official-1", "strict-2"]
     assert (found.n, found.dataset, found.split) == (4, "shapes", "val")
+
+
+@pytest.mark.parametrize(
+    ("width", "name", "verdict", "columns"),
+    [  # a cell has a space on either side and a line before it
+        (140, "Hallucination (lower is better)", "no difference shown", 9),
+        (90, "Hallucination", "–: no difference shown", 9),
+        (75, "Hallucination", "–: no difference shown; visible and p need a wider terminal", 7),
+    ],
+)
+def test_the_table_of_a_narrow_terminal_has_whole_words(two, width, name, verdict, columns):
+    stream = io.StringIO()
+    print_contrast(Console(file=stream, width=width), compare(*two, draws=5), 5)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    (line,) = [line for line in lines if line.startswith("│ Hallucination")]
+    cells = [cell.strip() for cell in line.strip("│").split("│")]
+    assert (cells[0], len(cells)) == (name, columns)
+    # no phrase is hallucinated by either
+    assert (cells[1], cells[2], cells[-1]) == ("0.0", "0.0", "equal")
+    assert any(verdict in line for line in lines)
+    assert not any(line.startswith("│ better)") for line in lines)
 
 
 def test_images_that_changed_most(two):
