@@ -17,20 +17,20 @@ from gcg_bench.registry import module
 from gcg_bench.types import Sample, noun_of
 
 Sizes = Callable[[], Mapping[str, tuple[int, int]]]
-"""Gives the (height, width) of images by query id."""
+"""Returns query id -> (height, width) of the image."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The samples of one split and what they were read from.
+    """The samples of one split and their source.
 
     Attributes:
-        card: the data card; `tasks` holds the one task that was chosen.
+        card: the data card; its `tasks` has only the chosen task.
         split: the split's name.
-        samples: in the order of the file; ids are unique. A tuple, or samples that are read from
-            their file when they are asked for (`StoredSamples`).
+        samples: the samples in the order of the file, with unique ids. A tuple, or `StoredSamples`,
+            which are read from their file on access.
         files: annotation file name -> sha256 (hex); empty for generated data.
-        limit: how many samples were asked for, the first of the file; None for all.
+        limit: the requested number of samples, from the start of the file; None for all.
     """
 
     card: DataCard
@@ -46,7 +46,7 @@ class Dataset:
 
     @property
     def noun(self) -> str:
-        """What the queries are called, see `noun_of`."""
+        """The word for the queries, see `noun_of`."""
         if isinstance(self.samples, StoredSamples):
             return "queries" if self.samples.several else "images"
         return noun_of(sample.query for sample in self.samples)
@@ -58,7 +58,7 @@ class Dataset:
 
     @property
     def known(self) -> tuple[Known, ...]:
-        """The queries by all names that a prediction may have for them."""
+        """The queries with all names that a prediction may use for them."""
         return known_queries(sample.query for sample in self.samples)
 
 
@@ -79,20 +79,20 @@ def load_dataset(
         name: a shipped card's name, or the path of a card, of a data file or of a folder with one
             of them (see `load_card`).
         split: e.g. `val`.
-        root: the data root; `$GCG_BENCH_DATA`, else a folder beside the caches, by default.
-        limit: how many samples, the first of the file; None for all.
-        shipped: the name comes from a run or a board, not from the user; it cannot be a path.
-        task: one of the card's tasks; the first by default.
-        sizes: gives the (height, width) of images by query id, where neither the annotations nor
-            a picture says it; asked only then.
-        stored_from: bytes of annotation files from which on samples stay in them, where the format
-            can do so; they are then read when they are asked for.
+        root: the data root; by default `$GCG_BENCH_DATA`, else a folder next to the caches.
+        limit: the number of samples, from the start of the file; None for all.
+        shipped: whether the name comes from a run or a board, not from the user; then it cannot be
+            a path.
+        task: one of the card's tasks; by default the first.
+        sizes: returns query id -> (height, width); used when no annotation or picture states it.
+        stored_from: samples of annotation files of at least this many bytes stay in them and are
+            read on access, if the format supports it.
 
     Raises:
         UnknownName: no such card, format or split, or the card has no such task.
-        MissingData: annotation files are not there; names them and the folders that were searched.
+        MissingData: annotation files are missing; names them and the folders that were searched.
         BadData: a file cannot be read; names file, image, phrase and field.
-        BadOption: a limit below 1, or none for a split without end.
+        BadOption: the limit is below 1, or there is no limit for a split without end.
     """
     if limit is not None and limit < 1:
         raise BadOption(f"limit {limit}: at least one image is needed")
@@ -114,7 +114,7 @@ def load_dataset(
 
 
 def for_task(card: DataCard, task: str | None) -> DataCard:
-    """The card with one task alone: the one that is chosen, else its first.
+    """The card with a single task: the chosen one, else its first.
 
     Raises:
         UnknownName: the card has no such task.
@@ -125,22 +125,22 @@ def for_task(card: DataCard, task: str | None) -> DataCard:
 
 
 def _of_task(sample: Sample, card: DataCard) -> Sample:
-    """The sample with the card's task where it names none."""
+    """The sample; without a task of its own, it gets the card's."""
     if sample.query.task:
         return sample
     return replace(sample, query=replace(sample.query, task=card.tasks[0]))
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The annotation files of a split; none when it is generated, or when its files are too many.
+    """The annotation files of a split; empty when it is generated, or has too many files.
 
     A format plug-in may have a function of this name and signature. Otherwise the files are those
     that the card names, among them the ones that the plug-in lists in ROLES.
 
     Raises:
-        UnknownName: no such split, or no such format.
+        UnknownName: the split or the format does not exist.
         BadData: the card does not name a file that the format needs.
-        MissingData: a file is not there; names it and the folders that were searched.
+        MissingData: a file is missing; names it and the folders that were searched.
     """
     plugin: Any = module("data.formats", card.format, "data set format")
     if hasattr(plugin, "annotation_files"):

@@ -1,6 +1,6 @@
-"""Annotations of COCO files by image, and those that pycocotools would lose by their ids.
+"""Annotations of COCO files by image, and annotations that pycocotools loses due to their ids.
 
-pycocotools takes id 0 for "not matched", and of annotations with one id it keeps the last.
+pycocotools uses id 0 for "not matched", and keeps only the last of annotations with the same id.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from gcg_bench.files.fields import Faults, Record
 def by_image(
     rows: Sequence[Record], images: Mapping[str, Record], faults: Faults
 ) -> dict[str, list[Record]]:
-    """Image id as text -> its annotations in order; warns of those that pycocotools would lose."""
+    """Image id as text -> its annotations in order; warns of annotations that pycocotools loses."""
     grouped: dict[str, list[Record]] = {}
     seen: set[Any] = set()
     for row in rows:
@@ -35,7 +35,7 @@ def by_image(
 
 
 def lost_by_ids(grouped: Mapping[str, Sequence[Record]]) -> dict[str, int]:
-    """Image id -> how many of its annotations have the id 0, none, or one of several."""
+    """Image id -> number of its annotations with the id 0, no id, or an id that is not unique."""
     ids = {key: [_id(row) for row in rows] for key, rows in grouped.items()}
     counts = Counter(id_ for own in ids.values() for id_ in own)
     return {
@@ -45,6 +45,6 @@ def lost_by_ids(grouped: Mapping[str, Sequence[Record]]) -> dict[str, int]:
 
 
 def _id(row: Record) -> int | str | None:
-    """The id of an annotation; None where there is none that a dictionary could hold."""
+    """The id of an annotation; None without an id that can be a key of a dictionary."""
     value = row.value.get("id")
     return value if isinstance(value, int | str) else None

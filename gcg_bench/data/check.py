@@ -1,8 +1,8 @@
-"""All problems of a split of a data set in one list.
+"""Lists all problems of a split of a data set.
 
-An *error* is what loading refuses, a file or image that is missing or broken, or a count that
-contradicts the card. A *warning* is about something that is read as it stands, but may cost an
-image its recall or break the published evaluator.
+An *error* is a problem that loading refuses, a file or image that is missing or broken, or a count
+that contradicts the card. A *warning* is about content that is read unchanged, but may lower the
+recall of an image or make the published evaluator fail.
 """
 
 import inspect
@@ -21,19 +21,19 @@ from gcg_bench.files.images import image_sizes, picture_oddities
 from gcg_bench.registry import module
 from gcg_bench.types import Sample
 
-_GENERATED = 100  # samples that are checked of a generated split without end
+_GENERATED = 100  # number of samples that are checked in a generated split without end
 
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The problems of a split, and how much was read of it.
+    """The problems of a split, and counts of its content.
 
     Attributes:
-        split: its name.
-        images: samples that could be read.
-        phrases: their phrases.
-        masks: their masks.
-        pictures: samples whose image file is there, or that need none.
+        split: the name of the split.
+        images: the number of readable samples.
+        phrases: the number of their phrases.
+        masks: the number of their masks.
+        pictures: the number of samples with an existing image file, or without need of one.
         problems: in the order of the checks, each with its level, `error` or `warning`.
     """
 
@@ -57,11 +57,11 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
         card: the data card.
         split: one of its splits.
         root: the data root.
-        pixels: whether every image is decoded, which finds truncated ones but takes long; else
-            only its header is read.
+        pixels: whether every image is decoded, which finds truncated files but takes long;
+            otherwise only its header is read.
 
     Raises:
-        UnknownName: no such split, or no such format.
+        UnknownName: the split or the format does not exist.
     """
     stated = card.split(split)
     plugin = module("data.formats", card.format, "data set format")
@@ -98,14 +98,14 @@ def check_dataset(card: DataCard, split: str, root: Path, *, pixels: bool = Fals
 def _samples(
     plugin: Any, card: DataCard, split: str, root: Path, faults: CollectedFaults
 ) -> tuple[list[Sample], list[str]]:
-    """The samples that can be read, and files for messages: first of masks, last of words."""
+    """The readable samples, and their files for messages: first of masks, last of words."""
     files: tuple[Path, ...] = ()
     samples: list[Sample] = []
     try:
         files = annotation_files(card, split, root)
         if "faults" in inspect.signature(plugin.read).parameters:
             for sample in plugin.read(card, split, root, faults=faults):
-                samples.append(sample)  # one by one, to keep those before a fatal error
+                samples.append(sample)  # one by one, to keep the samples before a fatal error
         else:
             endless = not card.split(split).stated(card.tasks[0])
             limit = _GENERATED if endless else None
@@ -127,7 +127,7 @@ def _first_file(card: DataCard, split: str) -> str:
 def _count(
     samples: list[Sample], task: str, stated: Split, file: str, faults: CollectedFaults
 ) -> None:
-    """Reports a count that no stated size fits; a warning where sizes are rounded or disagree."""
+    """Reports a count that matches no stated size; a warning if sizes are rounded or disagree."""
     problem = stated.size_conflict(task, len(samples), images_of(samples))
     if problem:
         (faults.error if stated.exact(task) else faults.warning)(BadData(problem, file=file))
@@ -136,7 +136,7 @@ def _count(
 def _pictures(
     samples: list[Sample], folders: tuple[Path, ...], faults: CollectedFaults, *, pixels: bool
 ) -> int:
-    """How many samples have their image file; the others are reported."""
+    """Counts the samples with an image file; reports the others."""
     paths = [sample.query.image.path for sample in samples]
     if any(path is not None for path in paths) and not any(folder.is_dir() for folder in folders):
         fault = BadData(

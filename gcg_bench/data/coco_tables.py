@@ -1,7 +1,7 @@
 """Tables of COCO annotation files: images and annotations by id, and segmentations as masks.
 
-What the readers of files in COCO's form share. A segmentation is a list of polygons, one mask as
-run lengths, a list of such masks, or an empty list, which is an empty mask.
+The readers of files in COCO's form share this module. A segmentation is a list of polygons, a mask
+as run lengths, a list of such masks, or an empty list, which is an empty mask.
 """
 
 from pathlib import Path
@@ -21,16 +21,16 @@ class CocoFile:
         file: the file.
         images: image id -> its record.
         annotations: annotation id -> its record.
-        categories: category id -> its record; empty unless they are asked for.
+        categories: category id -> its record; empty unless they are requested.
 
     Args:
         file: the file.
-        faults: takes entries that cannot be read; where it returns, they are left out.
+        faults: takes the errors of entries that cannot be read; if it returns, they are left out.
         categories: whether the categories are read.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: it is not an object with lists of images and annotations.
+        MissingData: the file does not exist.
+        BadData: the file is not an object with lists of images and annotations.
     """
 
     def __init__(self, file: Path, faults: Faults, *, categories: bool = False) -> None:
@@ -41,7 +41,7 @@ class CocoFile:
         self.categories = _by_id(content, "categories", faults) if categories else {}
 
     def image(self, id_: int, owner: Record, field: str = "image_id") -> Record:
-        """The image of an id; raises BadData, about the field of its owner, when there is none."""
+        """The image with an id; if it does not exist, raises BadData about the owner's field."""
         if id_ not in self.images:
             raise owner.bad(field, f"is {id_}, and {self.file.name} has no such image")
         return self.images[id_]
@@ -72,11 +72,11 @@ def image_size(image: Record) -> Size:
 def masks_of(annotation: Record, size: Size, *, skip_short: bool = False) -> list[tuple[str, Any]]:
     """The parts of a segmentation: pairs of the field's name and the mask as a JSON value.
 
-    Each polygon is a mask of its own, because published evaluators add polygons up.
+    Each polygon is a separate mask, because published evaluators sum polygons.
 
     Args:
-        annotation: has the field `segmentation`.
-        size: (height, width) of the image, which an empty mask gets.
+        annotation: the annotation, with a field `segmentation`.
+        size: (height, width) of the image, used for an empty mask.
         skip_short: whether polygons of fewer than three points are left out instead of refused.
 
     Raises:
@@ -100,7 +100,7 @@ def whole_id(record: Record, name: str) -> int:
     """A field that must be a whole number; a text is refused with the remedy.
 
     Raises:
-        BadData: it is missing, or is no whole number.
+        BadData: the field is missing, or is not a whole number.
     """
     if isinstance(record.value.get(name), str):
         raise record.bad(name, "should be a whole number, not text", "Remove the quotes")

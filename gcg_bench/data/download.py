@@ -22,7 +22,7 @@ class Fetched:
     Attributes:
         new: files that were downloaded.
         kept: files that existed already and were not changed.
-        by_hand: parts that no hub has, which the user must fetch.
+        by_hand: parts that no hub has; the user must download them.
     """
 
     new: tuple[Path, ...]
@@ -35,8 +35,9 @@ def fetch(card: DataCard, root: Path, *, download: Download | None = None) -> Fe
 
     Args:
         card: the data card.
-        root: the data root; files go where the card says, and get their names when complete.
-        download: used in place of the Hugging Face hub.
+        root: the data root; files are written to the paths in the card, and get their names when
+            complete.
+        download: replaces the download from the Hugging Face hub.
 
     Raises:
         BadOption: the card names a path outside the data root.
@@ -90,7 +91,7 @@ def from_hub(repo: str, name: str) -> Path:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Silences the warnings of a logger: it logs each attempt, and we report the error once."""
+    """Silences the warnings of a logger, which logs each attempt; the error is reported once."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

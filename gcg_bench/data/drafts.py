@@ -1,6 +1,7 @@
 """Drafts of samples: what a file format reads before masks are checked and sizes are known.
 
-A reader of a file format knows fields and folders. What is the same for all formats is done here.
+A reader of a file format handles fields and folders. This module has the steps that are the same
+for all formats.
 """
 
 import sys
@@ -30,9 +31,9 @@ class SampleDraft(Draft):
 
     Attributes:
         captions: all reference captions; `caption` is the one that the phrases belong to.
-        picture: makes the picture from (height, width); None means that of the file at `path`.
-        path: where the image should be, None when it is not in a file of its own.
-        size: (height, width); None means that of the first run lengths, else of the image file.
+        picture: makes the picture from (height, width); None for the picture in the file at `path`.
+        path: the path of the image; None when it is not in a file of its own.
+        size: (height, width); None for the size of the first run lengths, else of the image file.
         prompt: as in Query.
         regions: as in Query.
         image_id: as in Query.
@@ -41,8 +42,8 @@ class SampleDraft(Draft):
         turns: as in Query.
         forced: as in Query.
         ignore: the masks to ignore: pairs of the field's name, for messages, and the JSON value.
-        order: as in Sample; `ranked` fills it where it is None.
-        typed_id: the id as the file has it, number or text, for `ranked`; the text by default.
+        order: as in Sample; `ranked` sets it when it is None.
+        typed_id: the id as in the file, number or text, for `ranked`; by default the text.
         lost_by_ids: as in Sample.
     """
 
@@ -64,12 +65,12 @@ class SampleDraft(Draft):
 
 
 def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iterator[Sample]:
-    """The samples of drafts, in their order.
+    """Converts drafts to samples, in their order.
 
-    `faults` takes errors for: an id that occurred before or cannot name an image, an image whose
-    size cannot be known or is too large, more phrases or longer texts than `limits` allows. Where
-    it returns, the sample is left out. It also takes the error of each mask that cannot be read;
-    where it returns, the mask is left out.
+    `faults` takes these errors: an id occurred before or cannot name an image, the size of an image
+    is unknown or too large, there are more phrases or longer texts than `limits` allows. If it
+    returns, the sample is left out. It also takes the error of each mask that cannot be read; if it
+    returns, the mask is left out.
     """
     source = iter(drafts)
     seen: set[str] = set()
@@ -95,12 +96,12 @@ def finish(drafts: Iterable[SampleDraft], faults: Faults = RAISE_FAULTS) -> Iter
 
 
 def images_of(samples: Iterable[Sample]) -> int:
-    """The number of images that samples ask about."""
+    """The number of different images of samples."""
     return len({sample.query.image_id for sample in samples})
 
 
 def ranked(drafts: Iterable[SampleDraft]) -> list[SampleDraft]:
-    """The drafts, with the rank of the id among all where the file states no order."""
+    """The drafts; if the file states no order, it is the rank of the id among all ids."""
     listed = list(drafts)
     ids = [draft.id if draft.typed_id is None else draft.typed_id for draft in listed]
     for draft, rank in zip(listed, ranks(ids), strict=True):
@@ -120,9 +121,9 @@ def ranks(ids: Sequence[int | str]) -> list[int]:
 
 
 def merged(phrases: Iterable[DraftPhrase]) -> list[DraftPhrase]:
-    """The phrases in the order of their spans; those with one span become one with all masks.
+    """The phrases in the order of their spans; phrases with the same span are joined.
 
-    Phrases without a span come last.
+    A joined phrase has all masks. Phrases without a span come last.
     """
     by_span: dict[object, DraftPhrase] = {}
     for position, phrase in enumerate(phrases):
@@ -135,7 +136,7 @@ def merged(phrases: Iterable[DraftPhrase]) -> list[DraftPhrase]:
 def numbered(name: str, seen: Counter[str]) -> str:
     """A name that did not occur before: the second `x` becomes `x#2`, and so on.
 
-    For files of captions, where an image may occur more than once.
+    For files of captions in which an image may occur more than once.
     """
     seen[name] += 1
     return name if seen[name] == 1 else f"{name}#{seen[name]}"
@@ -144,7 +145,7 @@ def numbered(name: str, seen: Counter[str]) -> str:
 def oddities(
     sample: Sample, file: object, mask_file: object, task: str = "gcg"
 ) -> Iterator[BadData]:
-    """What is odd in a sample that can be scored all the same.
+    """The unusual properties of a sample that can still be scored.
 
     Args:
         sample: the sample.
@@ -202,7 +203,7 @@ def _query(draft: SampleDraft, picture: Picture) -> Query:
 def _ignored(
     drafts: Sequence[SampleDraft], sizes: Sequence[Size], faults: Faults
 ) -> Iterator[tuple[Mask, ...]]:
-    """The masks that each draft ignores; `faults` takes errors, after which a mask is left out."""
+    """The masks that each draft ignores; `faults` takes errors; then a mask is left out."""
     inspected = inspect_lists([draft.ignore for draft in drafts], sizes)
     for draft, masks in zip(drafts, inspected, strict=True):
         for mask in masks:

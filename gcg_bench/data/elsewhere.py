@@ -1,4 +1,4 @@
-"""Images of a data set that are elsewhere: in another folder, or at an address."""
+"""Images of a data set in another folder, or at an address."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,18 +16,19 @@ from gcg_bench.types import Picture, Sample
 def with_images(
     samples: Sequence[Sample], card: DataCard, split: str, root: Path | None, place: str
 ) -> tuple[Sample, ...]:
-    """The samples, whose images are elsewhere under the names that they have in the data set.
+    """The samples with images from another place, where the images have the same names.
 
     Args:
-        samples: of a data set.
+        samples: the samples of a data set.
         card: its data card.
-        split: its split.
-        root: the data root; the default one when None.
+        split: the name of the split.
+        root: the data root; None for the default.
         place: a folder, or an address that fsspec reads.
 
     Raises:
-        BadOption: the images of the data set are in no files, or nothing here reads the address.
-        MissingData: there is no such folder.
+        BadOption: the images of the data set are in no files, or no installed package reads the
+            address.
+        MissingData: the folder does not exist.
     """
     if all(sample.query.image.path is None for sample in samples):
         raise BadOption(f"the images of {card.name} are in no image files: drop --images")
@@ -36,7 +37,7 @@ def with_images(
     elif not anchored(Path(place)).is_dir():
         raise MissingData(f"--images {place}: no such folder")
     data_root = data_folder() if root is None else anchored(Path(root))
-    # the deepest first: of nested folders, it is the one that the images are in
+    # the deepest first: of nested folders, the inner one has the images
     folders = sorted(image_folders(card, split, data_root), key=lambda one: -len(one.parts))
     return tuple(_moved(sample, folders, place) for sample in samples)
 

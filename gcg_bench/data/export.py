@@ -1,4 +1,4 @@
-"""A data set written in another format: its files, its card, and on request its images.
+"""Writes a data set in another format: its files, its card, and on request its images.
 
 OUT/card.md           the card, so that prompt, licence and citation travel along; it names the
                       splits that were exported to OUT, with their numbers of images
@@ -36,10 +36,10 @@ def export(
     their names when they are complete.
 
     Args:
-        dataset: what to write.
+        dataset: the data set.
         out: the folder; it may hold other splits of the same data set.
         format_name: one of FORMATS.
-        embed_images: whether the images are written as well.
+        embed_images: whether the images are also written.
 
     Returns:
         The files written.
@@ -47,7 +47,7 @@ def export(
     Raises:
         BadOption: a file exists already, the folder holds another data set, the name of a split
             cannot be part of a file's name, or the format cannot hold the samples.
-        MissingData: the images are asked for, and one is not there.
+        MissingData: the images are requested, and an image is missing.
     """
     if format_name not in FORMATS:
         raise BadOption(f"format {format_name!r}: one of {', '.join(FORMATS)} is written")
@@ -120,9 +120,9 @@ def _write_card(card: DataCard, file: Path) -> None:
 def _names(dataset: Dataset, *, separate: bool) -> list[str | None]:
     """The file name of each sample's image.
 
-    Where the images are not written, it is their path under the card's image folder, and None for
-    an image without a file. Where they are written, each image has a unique name, which the samples
-    of the image share.
+    If the images are not written, it is their path in the card's image folder, and None for an
+    image without a file. If they are written, each image has a unique name, which its samples
+    share.
     """
     folders = dataset.card.split(dataset.split).images
     if not separate:
@@ -142,7 +142,7 @@ def _names(dataset: Dataset, *, separate: bool) -> list[str | None]:
 
 
 def _image_key(sample: Sample) -> Path | str:
-    """What samples of one image have in common: its file, or its id when there is no file."""
+    """A key of the image of a sample: its file, or its id when there is no file."""
     path = sample.query.image.path
     return sample.query.image_id if path is None or not path.is_file() else path
 
@@ -159,7 +159,7 @@ def _name_under(path: Path | None, folders: Sequence[str]) -> str | None:
 
 def _save_images(samples: Sequence[Sample], names: Sequence[str | None], folder: Path) -> None:
     folder.mkdir(parents=True)
-    by_name = dict(zip(names, samples, strict=True))  # one of the samples of each image
+    by_name = dict(zip(names, samples, strict=True))  # one sample of each image
     for name, sample in by_name.items():
         assert name is not None
         (folder / name).write_bytes(encoded(sample.query.image))

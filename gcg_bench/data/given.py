@@ -1,4 +1,4 @@
-"""Samples that were made in Python, as a data set."""
+"""Makes a data set of samples from Python code."""
 
 import hashlib
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ def of_samples(samples: Iterable[Sample], default_task: str) -> Dataset:
     """A data set of samples without a card; its files are a digest of the references.
 
     Args:
-        samples: all of one task; their ids are unique.
-        default_task: the task of samples that name none.
+        samples: the samples, all of one task, with unique ids.
+        default_task: the task of samples without a task.
 
     Raises:
         MissingData: there are no samples.
-        BadData: two samples have one id.
+        BadData: two samples have the same id.
         BadOption: the samples belong to several tasks.
     """
     given = tuple(samples)

@@ -1,9 +1,9 @@
 """Images that a split shares with other splits and other data sets on this machine.
 
-Sets on the images of COCO divide them in their own ways, so a split for testing may hold images of
-another set's split for training. A format plug-in that knows the ids of its images without reading
-masks has `image_ids(card, split, root) -> frozenset[int]`. Ids are compared between splits whose
-cards name a common folder of images.
+Data sets with images of COCO divide these images in different ways, so a test split may contain
+images of another data set's training split. A format plug-in that knows the ids of its images
+without reading masks has `image_ids(card, split, root) -> frozenset[int]`. Ids are compared between
+splits whose cards name a common folder of images.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from gcg_bench.registry import module
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Images that another split has too.
+    """Images that another split also has.
 
     Attributes:
         dataset: the other data set.
         split: its split.
         shared: the number of images that both have.
-        images: the number of images of the split that was asked about.
+        images: the number of images of the given split.
     """
 
     dataset: str
@@ -34,7 +34,7 @@ class Overlap:
 
 
 def overlaps(card: DataCard, split: str, root: Path) -> Iterator[Overlap]:
-    """The splits that share images with a split, those of the same card first.
+    """The splits that share images with a split; splits of the same card come first.
 
     Splits whose files are not on this machine or cannot be read are left out. Nothing is yielded
     for formats that do not know the ids of their images.

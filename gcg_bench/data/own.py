@@ -1,4 +1,4 @@
-"""A card for a folder of the user's own data, made from the files that are in it.
+"""Makes a card for a folder of the user's own data from the files in it.
 
 Three kinds of folders are known:
 
@@ -6,7 +6,7 @@ Three kinds of folders are known:
     instances_SPLIT.json + captions_SPLIT.json                     COCO instances plus captions
     SPLIT.jsonl or SPLIT.parquet                                   the formats of `data export`
 
-The files lie in the folder or in a folder inside it, such as `annotations`.
+The files are in the folder or in a subfolder, such as `annotations`.
 """
 
 import re
@@ -52,7 +52,7 @@ class Named:
     Attributes:
         masks: COCO masks or instances.
         captions: COCO captions.
-        split: the name of the split that they are.
+        split: the name of the split in these files.
     """
 
     masks: Path
@@ -63,17 +63,17 @@ class Named:
 def described(
     folder: Path, *, name: str = "", named: Named | None = None, images: Path | None = None
 ) -> DataCard:
-    """The card of a folder, whose splits have been read once and counted.
+    """Makes the card of a folder; reads every split once and counts its queries.
 
     Args:
-        folder: where the card will be; its files and images lie in it.
-        name: what the data set is called; the folder's name by default.
-        named: the files of a split whose names are not the usual ones.
-        images: the folder of the images; by default one that holds the first image.
+        folder: the folder of the card, with its files and images.
+        name: the name of the data set; by default the folder's name.
+        named: the files of a split with unusual names.
+        images: the folder of the images; by default a folder with the first image.
 
     Raises:
-        MissingData: the folder has no files of a known kind, or a file is not there.
-        BadData: a file is not what its format says; names file, image and field.
+        MissingData: the folder has no files of a known kind, or a file is missing.
+        BadData: a file does not have its format; names file, image and field.
         BadOption: a name cannot be part of a file's name, or a file is outside the folder.
     """
     if not folder.is_dir():
@@ -95,7 +95,7 @@ def described(
 
 
 def refuse_card(folder: Path) -> None:
-    """Raises BadOption when the folder has a card already."""
+    """Raises BadOption when the folder already has a card."""
     if (folder / "card.md").exists():
         raise BadOption(
             f"{folder / 'card.md'} is there already; --update counts the files again and keeps"
@@ -104,10 +104,10 @@ def refuse_card(folder: Path) -> None:
 
 
 def write(card: DataCard, folder: Path) -> Path:
-    """Writes `card.md` into the folder; one that is there is replaced.
+    """Writes `card.md` into the folder; replaces an existing card.
 
     Raises:
-        EnvironmentProblem: it cannot be written.
+        EnvironmentProblem: the file cannot be written.
     """
     file = folder / "card.md"
     prose = _PROSE.format(name=card.name)
@@ -141,7 +141,7 @@ def _pairs(
 
 
 def _named(folder: Path, named: Named) -> Found:
-    """The files that the user names; captions with labels are of the published layout."""
+    """The files that the user names; captions with labels have the published layout."""
     if not is_plain(named.split):
         raise BadOption(f"the split {named.split[:80]!r} cannot be part of a file's name")
     masks, captions = (_inside(folder, file) for file in (named.masks, named.captions))
@@ -163,13 +163,13 @@ def _inside(folder: Path, file: Path) -> str:
 
 
 def _rows(file: Path, field: str) -> list[Any]:
-    """The entries of a field of a JSON object; empty where there is no such list."""
+    """The entries of a field of a JSON object; empty without such a list."""
     value = Record(read_json(file), file).value.get(field)
     return value if isinstance(value, list) else []
 
 
 def _image_folders(folder: Path, captions: str, images: Path | None) -> tuple[str, ...]:
-    """The folder of the images, relative to the card; the usual ones where none is found."""
+    """The folder of the images, relative to the card; the usual folders if none is found."""
     if images is not None:
         for candidate in (images, folder / images):
             if candidate.is_dir() and candidate.resolve().is_relative_to(folder.resolve()):
@@ -188,7 +188,7 @@ def _image_folders(folder: Path, captions: str, images: Path | None) -> tuple[st
 
 
 def _of_data_files(folder: Path, name: str) -> DataCard:
-    """The card of a folder of our own formats, or the one that it has."""
+    """The card of a folder with files in the package's own formats, or its existing card."""
     try:
         card = load_card(folder)
         return card if card.version != "0" else replace(card, name=name, version="1", title="")
@@ -201,7 +201,7 @@ def _of_data_files(folder: Path, name: str) -> DataCard:
 
 
 def _bare(name: str, format_name: str, splits: Mapping[str, Split], folder: Path) -> DataCard:
-    """A card that states what is known: files, splits, images; else what the old card states."""
+    """A card with the known facts: files, splits, images; other fields from the old card."""
     if (folder / "card.md").is_file():
         before = read_card(folder / "card.md", home=folder)
         return replace(before, format=format_name, splits=splits)
@@ -209,7 +209,7 @@ def _bare(name: str, format_name: str, splits: Mapping[str, Split], folder: Path
 
 
 def _counted(card: DataCard, folder: Path) -> DataCard:
-    """The card with the number of queries of each split; every split is read."""
+    """The card with the number of queries of each split; reads every split."""
     splits = {}
     home = replace(card, home=folder, title=card.title or f"{card.name}, the user's own data")
     plugin: Any = module("data.formats", card.format, "data set format")

@@ -16,10 +16,11 @@ class StoredSamples(Sequence[Sample]):
     """The samples of a split; iterating reads them again each time.
 
     Attributes:
-        ids: of all samples, in their order.
+        ids: the ids of all samples, in order.
         read: reads the samples at positions start to stop; can be sent to other processes.
-        several: whether a query is not the only one of its image.
-        changes: applied to each sample that is read; can be sent to other processes.
+        several: whether some image has more than one query.
+        changes: functions that are applied to each sample that is read; can be sent to other
+            processes.
     """
 
     ids: tuple[str, ...]
@@ -38,7 +39,7 @@ class StoredSamples(Sequence[Sample]):
     def __getitem__(self, at: slice) -> "StoredSamples": ...
 
     def __getitem__(self, at: int | slice) -> "Sample | StoredSamples":
-        """One sample, which is read; or a part of the samples, which is not."""
+        """One sample, which is read; or a part of the samples, which is not read yet."""
         if isinstance(at, slice):
             start, stop, step = at.indices(len(self))
             if step != 1:
@@ -65,7 +66,7 @@ class StoredSamples(Sequence[Sample]):
 
 
 def changed_samples(samples: Iterable[Sample], change: Change) -> Sequence[Sample]:
-    """The samples with a change; those that are stored are changed when they are read."""
+    """The samples with a change; stored samples are changed when they are read."""
     if isinstance(samples, StoredSamples):
         return samples.changed(change)
     return tuple(map(change, samples))

@@ -17,10 +17,10 @@ from gcg_bench.files.fields import Record, two_whole
 NOT_STATED = "not stated by its owners"
 
 HASHED = "grand"
-"""The format whose splits may be shares of the images, by the hash of their ids."""
+"""The only format whose splits may be shares of the images, chosen by the hash of their ids."""
 
 REFERENCES = ("annotated", "reviewed")
-"""Who made references that models made: models alone, or people looked at all of them."""
+"""The origin of model-made references: models alone, or all of them reviewed by people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class DataCard:
 
     Attributes:
         name: the name; the file of a shipped card has this name and the suffix `.md`.
-        version: rises when a change of the card could change a sample.
+        version: increases when a change of the card could change a sample.
         title: one line for tables.
         format: the plug-in of `gcg_bench.data.formats` that reads it.
-        tasks: the tasks it serves, e.g. `gcg`.
+        tasks: the tasks of the data set, e.g. `gcg`.
         license: the licence of the annotations as their owners state it.
         image_license: the licence of the images as their owners state it.
         origin: how, by whom and from what it was made.
@@ -75,8 +75,8 @@ class DataCard:
         by_hand: the files that the user must download.
         home: the folder of a card given by path, which is searched before the data root; None for
             shipped cards.
-        references: one of REFERENCES when models made the references; None when people did, or
-            when nobody says.
+        references: one of REFERENCES when models made the references; None when people made them,
+            or when it is not stated.
     """
 
     name: str
@@ -114,7 +114,7 @@ def read_card(file: Path, *, home: Path | None) -> DataCard:
 
     Args:
         file: the Markdown file.
-        home: the folder that is searched first for the card's files; None for none.
+        home: the folder that is searched first for the card's files; None for no folder.
 
     Raises:
         MissingData: the file cannot be opened.

@@ -1,4 +1,4 @@
-"""Where cards, annotation files and images are: turns names and paths into cards and files."""
+"""Finds cards, annotation files and images by names and paths."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 def data_folder() -> Path:
-    """The default data root: `$GCG_BENCH_DATA`, or a folder beside the caches."""
+    """The default data root: `$GCG_BENCH_DATA`, or a folder next to the caches."""
     folder = os.environ.get("GCG_BENCH_DATA")
     return anchored(Path(folder)) if folder else cache_folder() / "data"
 
@@ -45,12 +45,12 @@ def load_card(name: str | Path, *, split: str | None = None, shipped: bool = Fal
             files.
         split: the name of the single split of a data file; the default is the file's name without
             suffix.
-        shipped: the name comes from a run or a board and not from the user, so it is never used as
-            a path.
+        shipped: whether the name comes from a run or a board, not from the user; then it is never
+            used as a path.
 
     Raises:
-        UnknownName: no shipped card has this name, and there is nothing at this path.
-        MissingData: there is nothing at this path, or a folder contains no data set.
+        UnknownName: no shipped card has this name, and no such path exists.
+        MissingData: the path does not exist, or a folder contains no data set.
         BadData: a field of the front matter is invalid; names the field.
     """
     card_name = str(name).replace("-", "_")
@@ -99,7 +99,7 @@ def _bare_card(path: Path, suffix: str, files: Mapping[str, str]) -> DataCard:
 
     Args:
         path: the data file, or the folder of the data files.
-        suffix: that of the files.
+        suffix: the suffix of the files.
         files: split -> name of its file.
     """
     folder = path.parent if path.is_file() else path
@@ -137,8 +137,8 @@ def locate(
         split: one of its splits.
         root: the data root.
         roles: the roles that the format needs.
-        suffixes: a file whose name ends in one of these may have any other of them instead; the
-            name that the card states comes first.
+        suffixes: a file whose name ends in one of these suffixes may have another of them instead;
+            the name that the card states is searched first.
 
     Raises:
         UnknownName: the card has no such split.
@@ -171,13 +171,13 @@ def locate(
 
 
 def _found(folders: Iterable[Path], files: Sequence[str]) -> Path | None:
-    """The first of the files that one of the folders has, None when there is none."""
+    """The first of the files that exists in a folder; None when there is none."""
     paths = (folder / file for folder in folders for file in files)
     return next((path for path in paths if path.is_file()), None)
 
 
 def _spellings(file: str, suffixes: Sequence[str]) -> list[str]:
-    """The names that a file may have: its own, and that with each other suffix."""
+    """The names that a file may have: its own name, and the name with each other suffix."""
     own = Path(file).suffix
     if own not in suffixes:
         return [file]

@@ -13,7 +13,8 @@ class StatedSize:
         count: the number.
         within: the largest accepted difference, for numbers that were rounded.
         source: who states it.
-        images: the number of their images; None where each query has its own, or none is stated.
+        images: the number of their images; None when each query has its own image, or no number is
+            stated.
         task: the task of the queries; empty for every task of the card.
     """
 
@@ -24,12 +25,12 @@ class StatedSize:
     task: str = ""
 
     def fits(self, queries: int, images: int) -> bool:
-        """Whether a split of so many queries and images has this size."""
+        """Whether a split with these numbers of queries and images has this size."""
         as_stated = self.images is None or abs(images - self.images) <= self.within
         return as_stated and abs(queries - self.count) <= self.within
 
     def __str__(self) -> str:
-        """The size in words: images, or queries of fewer images; and who states it."""
+        """The size in words: the number of images, or of queries and images; and its source."""
         queries = "" if self.images is None else f" queries of {self.images} images"
         return f"{self.count}{queries} ({self.source})"
 
@@ -44,8 +45,8 @@ class Split:
             generated data.
         images: folders, relative to the data root, that may contain the images.
         sizes: the stated sizes; several when sources disagree.
-        percent: the images that belong to the split, by the hash of their ids, see `has`; None for
-            all of the files.
+        percent: the share of the images that belongs to the split, by the hash of their ids, see
+            `has`; None for all images of the files.
     """
 
     name: str
@@ -58,8 +59,8 @@ class Split:
         """Whether an image of the files belongs to the split, by its id.
 
         Its number is the first 8 hexadecimal digits of the sha256 of the id in UTF-8, modulo 100;
-        it belongs where first <= number < last of `percent`. So an image is in the same split
-        whatever other images there are.
+        it belongs to the split when first <= number < last of `percent`. So the split of an image
+        does not depend on other images.
         """
         if self.percent is None:
             return True
@@ -72,7 +73,7 @@ class Split:
         return tuple(size for size in self.sizes if size.task in ("", task))
 
     def size_conflict(self, task: str, queries: int, images: int) -> str:
-        """The sizes that are stated for a task when none of them fits, otherwise empty."""
+        """A sentence with the stated sizes for a task if none of them matches, otherwise empty."""
         sizes = self.stated(task)
         if not sizes or any(size.fits(queries, images) for size in sizes):
             return ""
@@ -81,5 +82,5 @@ class Split:
         return f"{count}, but the card states {' or '.join(map(str, sizes))}"
 
     def exact(self, task: str) -> bool:
-        """Whether one size is stated without tolerance, so that another number is an error."""
+        """Whether a single size is stated without tolerance, so that another number is an error."""
         return [size.within for size in self.stated(task)] == [0]

@@ -1,4 +1,4 @@
-"""The card of data that came without one: nothing is stated of them but how they are read."""
+"""The card of data without a card: it states only how the data are read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ def unstated(
         name: the name of the data set.
         format_name: the plug-in that reads it.
         splits: name -> split.
-        version: of the card.
+        version: the version of the card.
         title: one line for tables.
         task: the one task of the data.
         folders: see `DataCard`.

@@ -1,4 +1,4 @@
-"""Data set formats: one file each; a card names its format, and the file is imported then.
+"""Data set formats, one in each file; the file is imported when a card names the format.
 
 A format plug-in has `read(card, split, root, *, limit=None) -> Iterator[Sample]`. It may have:
 

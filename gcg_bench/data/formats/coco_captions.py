@@ -1,9 +1,9 @@
 """Images with captions in a COCO file of captions: Flickr30k, NoCaps and others.
 
 `images[]` with `id`, `file_name`, `height`, `width`, and `annotations[]` with `image_id` and
-`caption`. An image is a query; its id is that of the image. All its captions are references, in the
-order of the file. A split whose name ends in `_in`, `_near` or `_out` takes the images whose field
-`domain` begins so, as those of NoCaps.
+`caption`. Each image is a query with the id of the image. All its captions are references, in the
+order of the file. A split whose name ends in `_in`, `_near` or `_out` has the images whose field
+`domain` begins with this word, as in NoCaps.
 """
 
 from collections import defaultdict
@@ -32,11 +32,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, an image each, in the order of the file.
+    """The samples of a split, one for each image, in the order of the file.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: the file is not what the format says; names image and field.
+        MissingData: the file does not exist.
+        BadData: the file does not have this format; names image and field.
     """
     table = CocoFile(annotation_files(card, split, root)[0], faults)
     finder = ImageFinder(image_folders(card, split, root))
@@ -47,7 +47,8 @@ def read(
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
     """The file of captions that the card names, else the only JSON file of the first folder.
 
-    Owners name such files in many ways. The first folder is the first of the card's that has any.
+    Owners give such files many different names. The first folder is the first of the card's folders
+    that has a JSON file.
     """
     try:
         return (locate(card, split, root, ROLES)["annotations"],)

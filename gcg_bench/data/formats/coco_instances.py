@@ -1,11 +1,11 @@
-"""COCO instances beside COCO captions: masks of categories, and captions of the same images.
+"""COCO instances and COCO captions: masks of categories, and captions of the same images.
 
 `instances` has images[], annotations[] with `image_id`, `category_id` and `segmentation`, and
 categories[] with `name`; `captions` has images[] and annotations[] with `image_id` and `caption`.
 The image set is images[] of `captions`; all captions of an image are references. Each instance is a
 phrase without a place in the caption: its words are the name of its category, its masks are its
-polygons or run lengths. The files have no phrases of their own, so such references know which
-things are in an image, and not which of them a caption names.
+polygons or run lengths. The files have no phrases. So these references state which things are in an
+image, but not which of them a caption names.
 """
 
 from collections import defaultdict
@@ -33,11 +33,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, an image each, in the order of the caption file.
+    """The samples of a split, one for each image, in the order of the caption file.
 
     Raises:
-        MissingData: a file is not there.
-        BadData: a file is not what the format says; names image and field.
+        MissingData: a file does not exist.
+        BadData: a file does not have this format; names image and field.
     """
     paths = locate(card, split, root, ROLES)
     finder = ImageFinder(image_folders(card, split, root))

@@ -34,11 +34,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, in the order of images[]; the limit counts what is not dropped.
+    """The samples of a split, in the order of images[]; dropped images do not count for the limit.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: an entry is not what the format says; names image, phrase and field.
+        MissingData: the file does not exist.
+        BadData: an entry does not have this format; names image, phrase and field.
     """
     file = locate(card, split, root, ROLES)["annotations"]
     finder = ImageFinder(image_folders(card, split, root))

@@ -2,8 +2,9 @@
 
 `masks` has images[] and annotations[] with `segmentation`; `captions` has images[] and
 annotations[] with `image_id`, `caption` and `labels`. The image set is images[] of `captions`.
-Label k of an image's first caption belongs to its mask k by order alone; a surplus of either comes
-last, as masks without words or words without masks. More captions of an image are more references.
+Label k of an image's first caption belongs to its mask k; only the order pairs them. Surplus labels
+or masks come last, as words without masks or masks without words. Further captions of an image are
+further references.
 """
 
 import json
@@ -43,8 +44,8 @@ def read(
     """The samples of a split, in the order of the caption file's images.
 
     Raises:
-        MissingData: a file is not there.
-        BadData: not what the format says; names the file, image, phrase and field.
+        MissingData: a file does not exist.
+        BadData: a file does not have this format; names the file, image, phrase and field.
     """
     paths = locate(card, split, root, ROLES)
     finder = ImageFinder(image_folders(card, split, root))
@@ -57,14 +58,14 @@ def write(
     """Writes the samples in this format, which has one mask a phrase and no spans or scores.
 
     Args:
-        dataset: what to write.
+        dataset: the data set.
         paths: role -> file to write.
-        names: the file name of each sample's image, None where it has none.
-        embed: has no effect; this format holds no images.
+        names: the file name of each sample's image; None for an image without a file.
+        embed: has no effect; this format cannot store images.
 
     Raises:
         BadOption: a sample has another task or no caption, or it has both words without masks and
-            masks without words, which cannot be told apart by their order.
+            masks without words, which cannot be distinguished by their order.
     """
     del embed
     ids = _typed_ids(dataset.samples)
@@ -152,7 +153,7 @@ def _drafts(
 def _draft(
     key: str, image: Record, twin: Record | None, rows: list[Record], finder: ImageFinder
 ) -> SampleDraft:
-    """The draft of an image of the caption file; its entry in the mask file is `twin`."""
+    """The draft of an image of the caption file; `twin` is its entry in the mask file."""
     if not rows:
         problem = "no annotation gives this image a caption"
         raise image.bad("id", problem, "Add one, or remove the image")
@@ -204,7 +205,7 @@ def _are_equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
 
 
 def _one_category(file: Record, faults: Faults) -> list[Record]:
-    """The annotations of category 1, or of the only category there is."""
+    """The annotations of category 1, or of the only category."""
     rows = file.records("annotations", faults=faults)
     categories = [_as_text(row, "category_id", "1") for row in rows]
     if len(set(categories)) < 2:
@@ -231,7 +232,7 @@ def _disagrees(stated: object, box: Any) -> bool:
 
 
 def _parallel(sample: Sample) -> tuple[list[str], list[tuple[Mask, bool]]]:
-    """Labels, and masks with their crowd flag, tied by position; a surplus of either comes last.
+    """Labels, and masks with their crowd flag, paired by position; surplus entries come last.
 
     Raises BadOption for a sample that the format cannot hold.
     """
@@ -253,7 +254,7 @@ def _parallel(sample: Sample) -> tuple[list[str], list[tuple[Mask, bool]]]:
 
 
 def _typed_ids(samples: Sequence[Sample]) -> list[int | str]:
-    """The ids as numbers when numbers sort in the samples' order, else as text."""
+    """The ids as numbers if this keeps the samples' order, else as text."""
     texts: list[int | str] = [sample.id for sample in samples]
     if not all(text.isdecimal() and text == str(int(text)) for text in map(str, texts)):
         return texts

@@ -1,16 +1,16 @@
-"""GeoPixelD as its owners publish it: one JSON file beside each tile of an aerial image.
+"""GeoPixelD as its owners publish it: one JSON file next to each tile of an aerial image.
 
-`x.json` holds `img` (the path of the tile, of which the last part is read), `gcg_description` and
-`polygons`. The description has tags `<p> ship-1 </p> [SEG]`; the number is part of the phrase, in
-the caption too. `polygons` has an entry for each `[SEG]`, in their order: a list of polygons, each
-a list of corners [x, y]. The image id is the name of the file without suffix. The card's file name
-holds `*` in the place of `x`; files are in the order of their names.
+`x.json` holds `img` (the path of the tile; only its last part is read), `gcg_description` and
+`polygons`. The description has tags `<p> ship-1 </p> [SEG]`; the number is part of the phrase, also
+in the caption. `polygons` has an entry for each `[SEG]`, in the same order: a list of polygons,
+each a list of corners [x, y]. The image id is the name of the file without suffix. The card's file
+name has `*` instead of `x`; files are in the order of their names.
 
 As in the published training code, a polygon is drawn with its outline (`masks.fill_outlined`), and
-the polygons of a `[SEG]` are one mask. White space in the caption is one space, as GLaMM's
-evaluation leaves it.
+the polygons of a `[SEG]` are one mask. White space in the caption becomes one space, as in GLaMM's
+evaluation.
 
-The size of a tile is that of its image, else the one that its name states: in
+The size of a tile is that of its image, else the size that its name states: in
 `P0003_0_800_347_1147` the rows 0 to 800 and the columns 347 to 1147.
 """
 
@@ -49,8 +49,8 @@ def read(
 
     Raises:
         MissingData: there is no file.
-        BadData: a file is not what the format says, or nothing says how large its tile is; names
-            file, image, phrase and field.
+        BadData: a file does not have this format, or the size of its tile is unknown; names file,
+            image, phrase and field.
     """
     files = annotation_files(card, split, root)
     finder = ImageFinder([*{file.parent for file in files}, *image_folders(card, split, root)])
@@ -63,10 +63,10 @@ def read(
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The files of the first folder that has any, by name.
+    """The files of the first folder that has such files, sorted by name.
 
     Raises:
-        MissingData: no folder has any; names what was searched.
+        MissingData: no folder has such files; names the searched folders.
     """
     pattern = card.split(split).files.get("annotations", "")
     folders = annotation_folders(card, root)
@@ -150,7 +150,7 @@ def _parsed(description: str) -> tuple[str, list[tuple[DraftPhrase, int]]]:
 
 
 def _size(entry: Record, path: Path, faults: Faults) -> Size:
-    """The (height, width) of a tile: of its image, else of its name."""
+    """The (height, width) of a tile, from its image, else from its name."""
     corners = _TILE.fullmatch(path.stem)
     top, bottom, left, right = map(int, corners.groups()) if corners else (0, 0, 0, 0)
     named = (bottom - top, right - left)

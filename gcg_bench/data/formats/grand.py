@@ -2,12 +2,12 @@
 
 `{file_name: {"objects": [{"id", "segmentation": run lengths, ...}], "floating_objects": [...],
 "dense_caption": {"caption", "details": [{"phrase", "tokens_positive": [start, end] or null, "ids":
-[...]}]}, "short_captions": [{"caption", "details": [{"phrase", "tokens_positive", "id"}]}]}}`.
-A sample's caption is the dense one, else the first short one; a phrase has its objects' masks. A
-span that does not spell its phrase is searched again, with a warning. An image with neither caption
-is dropped. Every `*.json` under the annotation folders is an image, whose id is its file's name
-without suffix, and so is every `*.json` in a tar archive there; there are too many for the files to
-be hashed. A split with `percent` has the images whose ids' hashes say so.
+[...]}]}, "short_captions": [{"caption", "details": [{"phrase", "tokens_positive", "id"}]}]}}`. A
+sample's caption is the dense caption, else the first short caption; a phrase has its objects'
+masks. If a span does not spell its phrase, the phrase is searched in the caption, with a warning.
+An image with neither caption is dropped. Every `*.json` in the annotation folders, or in a tar
+archive there, is an image, whose id is its file's name without suffix. There are too many files to
+hash them. A split with `percent` has a share of the images, chosen by the hash of their ids.
 """
 
 from collections.abc import Iterator
@@ -38,11 +38,11 @@ def read(
 ) -> Iterator[Sample]:
     """The samples under the annotation folders, read one by one.
 
-    Those of loose files come first, in the order of their ids, then those of archives.
+    Samples of loose files come first, in the order of their ids, then samples of archives.
 
     Raises:
         MissingData: there is no annotation file.
-        BadData: a file is not what the format says; names image, phrase and field.
+        BadData: a file does not have this format; names image, phrase and field.
     """
     annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
@@ -50,7 +50,7 @@ def read(
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """No file, since there are too many to hash.
+    """Returns no files, because there are too many to hash.
 
     Raises:
         MissingData: there is no annotation file at all.
@@ -66,7 +66,7 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
 
 
 def audit(card: DataCard, split: str, root: Path, faults: Faults) -> None:
-    """A warning for each source of masks with a mask whose box does not fit the stated box.
+    """Warns of each source of masks with a mask that does not fit the stated box.
 
     Files that cannot be read are left out here, because `read` reports them.
     """
@@ -127,7 +127,7 @@ def _draft(
 
 
 def _description(entry: Record) -> Record | None:
-    """The dense caption with its phrases, else the first short one; None when there is none."""
+    """The dense caption with its phrases, else the first short caption; None without captions."""
     if entry.has("dense_caption"):
         return entry.record("dense_caption")
     short = entry.records("short_captions", optional=True)
@@ -158,7 +158,7 @@ def _phrases(
 
 
 def _span(part: Record, phrase: str, caption: str, faults: Faults) -> tuple[int, int] | None:
-    """The span, searched again where it does not spell the phrase; None without any."""
+    """The span; if it does not spell the phrase, the phrase is searched; None without a span."""
     stated = read_span(part)
     if stated is None:
         return None

@@ -1,10 +1,11 @@
 """Referring expressions with any number of targets, as gRefCOCO publishes them.
 
-`refs`: JSON or a pickle, a list as in `refer`, but that `ann_id` is a list of annotations, or
-`[-1]` where the expression has no target. `instances`: a COCO file. A sentence is a query with the
-id `sent_id`; splits must be equal. Each target is a phrase, each of its polygons a mask of the
-phrase; crowds and polygons of fewer than three points are left out, as in the published code. The
-reference of an expression without a target is one phrase without a mask.
+`refs`: JSON or a pickle, a list as in `refer`, except that `ann_id` is a list of annotations, or
+`[-1]` for an expression without a target. `instances`: a COCO file. Each sentence is a query with
+the id `sent_id`; the `split` of a reference must be equal to the name of the split. Each target is
+a phrase, and each of its polygons is a mask of the phrase; crowds and polygons with fewer than
+three points are left out, as in the published code. The reference of an expression without a target
+is one phrase without a mask.
 """
 
 from collections.abc import Iterator
@@ -32,11 +33,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, a sentence each, in the order of the file.
+    """The samples of a split, one for each sentence, in the order of the file.
 
     Raises:
-        MissingData: a file is not there.
-        BadData: a file is not what the format says; names file, image and field.
+        MissingData: a file does not exist.
+        BadData: a file does not have this format; names file, image and field.
     """
     refs, instances = annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
@@ -78,7 +79,7 @@ def _drafts(
 
 
 def _targets(ref: Record) -> list[int]:
-    """The annotations of the targets; none where the expression refers to nothing."""
+    """The annotations of the targets; empty when the expression refers to nothing."""
     ids = []
     for position, value in enumerate(ref.items("ann_id")):
         id_ = None if isinstance(value, str) else as_whole(value)
@@ -89,7 +90,7 @@ def _targets(ref: Record) -> list[int]:
 
 
 def _target(id_: int, ref: Record, table: CocoFile, size: Size) -> list[tuple[str, object]]:
-    """The masks of a target; none for a crowd."""
+    """The masks of a target; empty for a crowd."""
     annotation = table.annotation(id_, ref)
     if annotation.boolean("iscrowd", default=False):
         return []

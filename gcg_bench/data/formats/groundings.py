@@ -1,8 +1,8 @@
 """GranD-f's human-annotated and Open-PSG training files: captions with a dictionary of groundings.
 
 A list of `{"file_name", "caption", "groundings": {phrase: {"token_positives": [start, end],
-"rle_masks": [run lengths, ...]}}}`. The image id is the file name without its suffix, with `#2` and
-so on where an image occurs again. As in the published training code, quotes around a caption are
+"rle_masks": [run lengths, ...]}}}`. The image id is the file name without its suffix; if an image
+occurs again, with `#2` and so on. As in the published training code, quotes around a caption are
 stripped and phrases are in the order of their spans. A phrase has one mask an object; the published
 code trains on their union.
 """
@@ -34,8 +34,8 @@ def read(
     """The samples of a split, in the order of the file; sizes are those of the run lengths.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: an entry is not what the format says; names image, phrase and field.
+        MissingData: the file does not exist.
+        BadData: an entry does not have this format; names image, phrase and field.
     """
     file = locate(card, split, root, ROLES)["annotations"]
     finder = ImageFinder(image_folders(card, split, root))
@@ -85,8 +85,8 @@ def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
 def _span(part: Record, text: str, caption: str, shift: int) -> tuple[int, int] | None:
     """The span of the phrase in the stripped caption; None when it is empty.
 
-    Offsets count in the stripped caption. Where they do not spell the phrase there, but spell it in
-    the caption as the file has it, they are moved. Ends beyond the caption are cut, as in slices.
+    Offsets refer to the stripped caption. If they do not spell the phrase there, but spell it in
+    the unstripped caption, they are moved. Ends beyond the caption are cut, as in slices.
     """
     ends = two_whole(part.items("token_positives"))
     if ends is None:

@@ -1,4 +1,4 @@
-"""Our own data set format: JSON lines, one sample a line, with the phrases of our predictions.
+"""The package's own data set format: JSON lines, one sample in each line.
 
     {"id": "sa_1", "file_name": "sa_1.jpg", "height": 480, "width": 640, "prompt": "Describe ...",
      "captions": ["A man on a bench."], "phrases": [{"text": "A man", "span": [0, 5],
@@ -6,13 +6,12 @@
      "image_id": "sa_1", "task": "gcg", "regions": [[0.0, 0.0, 9.0, 9.0]], "expression": null,
      "turns": [], "forced": null, "ignore": []}
 
-`id`, `height`, `width`, `captions` and `phrases` must be there; `captions` may be an empty list.
-`gcg_bench/predictions/phrases.py` says what a phrase holds. `prompt` defaults to the card's,
-`order` to the rank of the id. `file_name` is looked for in the card's image folders. `caption` is
-written only where the phrases do not belong to the first of `captions`. `image_id` defaults to the
-id, `task` to that of the data set; what the last two lines hold may be left out, and `ignore` is a
-list of masks. `Query` and `Sample` say what the fields mean. A sample that was written is read back
-equal.
+`id`, `height`, `width`, `captions` and `phrases` are required; `captions` may be an empty list.
+`gcg_bench/predictions/phrases.py` describes a phrase. `prompt` defaults to the card's, `order` to
+the rank of the id. `file_name` is searched in the card's image folders. `caption` is written only
+if the phrases do not belong to the first of `captions`. `image_id` defaults to the id, `task` to
+that of the data set. The fields in the last two lines above are optional; `ignore` is a list of
+masks. `Query` and `Sample` explain the fields. A sample is equal after writing and reading.
 """
 
 from array import array
@@ -56,8 +55,8 @@ def read(
     """The samples of a split, in the order of the lines; blank lines are skipped.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: a line is not what the format says; names line, image, phrase and field.
+        MissingData: the file does not exist.
+        BadData: a line does not have this format; names line, image, phrase and field.
     """
     file = locate(card, split, root, ROLES)["samples"]
     finder = ImageFinder(image_folders(card, split, root))
@@ -67,13 +66,13 @@ def read(
 
 
 def stored(card: DataCard, split: str, root: Path) -> StoredSamples | None:
-    """The samples of a split, left in the file; None where lines of the file cannot be found again.
+    """The samples of a split, left in the file; None if lines cannot be read by position.
 
-    That is so where the file is compressed or not in UTF-8. The file is read once, for the ids.
+    This is the case if the file is compressed or not in UTF-8. The file is read once, for the ids.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: a line is no object, or has no id or that of an earlier line; names the line.
+        MissingData: the file does not exist.
+        BadData: a line is not an object, or has no id or the id of an earlier line; names the line.
     """
     file = locate(card, split, root, ROLES)["samples"]
     if not encodings.is_plain(file):
@@ -116,9 +115,9 @@ class _Lines:
     Attributes:
         file: the file.
         card: the data card.
-        folders: of the images.
-        ends: where the line of each sample ends.
-        numbers: the number of that line.
+        folders: the folders of the images.
+        ends: the position at which the line of each sample ends.
+        numbers: the line number of each sample.
         orders: the rank of each sample.
     """
 
@@ -148,7 +147,7 @@ class _Lines:
 def write(
     dataset: Dataset, paths: Mapping[str, Path], *, names: Sequence[str | None], embed: bool
 ) -> None:
-    """Writes the samples, a line each.
+    """Writes the samples, one in each line.
 
     Args:
         dataset: what to write.
@@ -163,7 +162,7 @@ def write(
 
 
 def to_row(sample: Sample, file_name: str | None) -> dict[str, Any]:
-    """A sample as JSON values; what is empty or default is left out."""
+    """A sample as JSON values; empty and default fields are left out."""
     query, picture = sample.query, sample.query.image
     row: dict[str, Any] = {
         "id": sample.id,
@@ -193,14 +192,14 @@ def to_row(sample: Sample, file_name: str | None) -> dict[str, Any]:
 def read_row(
     row: Record, card: DataCard, finder: ImageFinder, faults: Faults
 ) -> Iterator[SampleDraft]:
-    """The draft of a row, or none when `faults` takes an error of the row.
+    """The draft of a row; no draft when `faults` takes an error of the row.
 
     Args:
         row: the fields.
         card: the data card.
         finder: finds the image of `file_name`.
-        faults: takes what is wrong. Where it returns, the sample is left out, or goes on without
-            the faulty part of a phrase (see `read_phrases`).
+        faults: takes the problems. If it returns, the sample is left out, or is read without the
+            faulty part of a phrase (see `read_phrases`).
     """
     with faults.caught():
         row.image = read_id(row.value.get("id"), "id", row.file)
@@ -246,7 +245,7 @@ def _draft(
 
 
 def _default_caption(captions: Sequence[str]) -> str:
-    """The caption that phrases belong to where a row does not state it."""
+    """The caption that phrases belong to when a row does not state it."""
     return captions[0] if captions else ""
 
 

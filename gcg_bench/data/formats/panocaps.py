@@ -1,4 +1,4 @@
-"""PanoCaps as its owners publish it: a caption an image, and masks that its phrases name by number.
+"""PanoCaps as its owners publish it: one caption for each image, whose phrases number masks.
 
 Either two JSON files, which the published evaluator reads, or one table in parquet files:
 
@@ -9,8 +9,8 @@ Either two JSON files, which the published evaluator reads, or one table in parq
   (the fields of a caption) and `mask_annotations`[] (with `segmentation`).
 
 `label_matched` is a list of `{"txt_desc", "mask_ids"}`. A mask id is the position of a mask among
-those of its image, from 0; `id` of a mask is not read. A phrase may have several masks, and a mask
-several phrases. `caption_ann` is the caption with tags `<1,2:two cats>`, which give the spans.
+the masks of its image, from 0; `id` of a mask is not read. A phrase may have several masks, and a
+mask several phrases. `caption_ann` is the caption with tags `<1,2:two cats>`, which give the spans.
 Things and stuff, categories and `iscrowd` are not read, as in the published evaluator.
 """
 
@@ -44,7 +44,7 @@ class _Entry:
 
     Attributes:
         id: the image id, number or text.
-        info: has `height`, `width` and `file_name`.
+        info: a record with `height`, `width` and `file_name`.
         captions: one or more records of captions; the phrases belong to the first.
         masks: the records of its masks, in the order of the file.
     """
@@ -66,8 +66,8 @@ def read(
     """The samples of a split, in the order of the file.
 
     Raises:
-        MissingData: neither the two JSON files nor parquet files are there.
-        BadData: a file is not what the format says; names file, image, phrase and field.
+        MissingData: neither the two JSON files nor parquet files exist.
+        BadData: a file does not have this format; names file, image, phrase and field.
     """
     files = annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
@@ -80,7 +80,7 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
     """The JSON files of captions and masks, else the parquet file of the split or its shards.
 
     Raises:
-        MissingData: there are none of them; names what was sought.
+        MissingData: none of these files exist; names the searched files.
     """
     try:
         paths = locate(card, split, root, ROLES)
@@ -203,7 +203,7 @@ def _masks(part: Record, masks: Sequence[Record]) -> list[tuple[str, Any]]:
 
 
 def _spans(tagged: str, caption: str, texts: Sequence[str]) -> list[tuple[int, int] | None]:
-    """Where the phrases are in the caption: by the tags, else by a search in their order."""
+    """The places of the phrases in the caption: by the tags, else by a search in their order."""
     parts, spans, end = [], [], 0
     length = 0
     for tag in _TAG.finditer(tagged):
@@ -219,7 +219,7 @@ def _spans(tagged: str, caption: str, texts: Sequence[str]) -> list[tuple[int, i
 
 
 def _searched(caption: str, texts: Sequence[str]) -> Iterator[tuple[int, int] | None]:
-    """The first place of each text after the one before it, else its first place, else None."""
+    """The first place of each text after the previous text, else its first place, else None."""
     end = 0
     for text in texts:
         start = caption.find(text, end) if text else -1

@@ -1,8 +1,8 @@
 """Samples as a table that Hugging Face `datasets` loads: the fields of jsonl.py as columns.
 
-The column `image` holds encoded images where they were embedded, and is null otherwise. A split is
-one file or the shards that a hub makes of it, `SPLIT-00000-of-00002.parquet`. A sample that was
-written is read back equal; embedded images are decoded when their pixels are read.
+The column `image` holds encoded images if they were embedded, and is null otherwise. A split is one
+file, or shards with a hub's names, `SPLIT-00000-of-00002.parquet`. A sample is equal after writing
+and reading; embedded images are decoded when their pixels are read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,8 +39,9 @@ def read(
     """The samples of a split, in the order of the rows.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: not a parquet file, or a row is not what the format says; names image and field.
+        MissingData: the file does not exist.
+        BadData: the file is not a parquet file, or a row does not have this format; names image and
+            field.
     """
     finder = ImageFinder(image_folders(card, split, root))
     drafts = _drafts(annotation_files(card, split, root), card, finder, faults)
@@ -69,7 +70,7 @@ def write(
         dataset: what to write.
         paths: role -> file to write.
         names: the file name of each sample's image, None where it has none.
-        embed: whether the images go into the table.
+        embed: whether the images are stored in the table.
     """
     import pyarrow.parquet
 

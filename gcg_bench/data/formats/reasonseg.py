@@ -1,17 +1,18 @@
-"""Reasoning segmentation as ReasonSeg publishes it: one JSON file beside each image.
+"""Reasoning segmentation as ReasonSeg publishes it: one JSON file next to each image.
 
-`x.json` holds `shapes[]` with `label` and `points`, `text[]`, and `is_sentence`; it is UTF-8, else
+`x.json` holds `shapes[]` with `label` and `points`, `text[]`, and `is_sentence`, in UTF-8 or
 Windows-1252. Each text is a query with the id `x#0`, `x#1`, and so on; its image id is `x`. Files
-are in the order of their names. The card's file name holds `*` in the place of `x`.
+are in the order of their names. The card's file name has `*` instead of `x`.
 
 As in LISA's code, shapes are drawn with their outline (`gcg_bench.masks.outlined`), the largest
-first, so that small ones lie over large ones. A shape whose label is "flag" is skipped, one whose
-label contains "ignore" is ignored, any other is a part of the one reference mask.
+first, so that small shapes cover large ones. A shape with the label "flag" is skipped. The pixels
+of a shape whose label contains "ignore" are ignored. All other shapes are parts of the reference
+mask.
 
-The size of an image is that of `x.jpg`, else `imageHeight` and `imageWidth` of the file. Where the
-file states none, it is the size of the masks that the answers to `x` have; where they have none,
-the smallest size that holds all shapes. The reference then has the same pixels, but for parts of
-shapes outside the image.
+The size of an image is that of `x.jpg`, else `imageHeight` and `imageWidth` of the file. If the
+file states no size, it is the size of the masks in the answers to `x`. If these have no masks, it
+is the smallest size that contains all shapes. The reference then has the same pixels, except for
+parts of shapes outside the image.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,20 +47,20 @@ def read(
     faults: Faults = RAISE_FAULTS,
     sizes: Sizes | None = None,
 ) -> Iterator[Sample]:
-    """The samples of a split, a text each, in the order of file names.
+    """The samples of a split, one for each text, in the order of file names.
 
     Args:
         card: the data card.
         split: one of its splits.
         root: the data root.
-        limit: how many samples; None for all.
+        limit: the number of samples; None for all.
         faults: takes the problems.
-        sizes: gives the sizes of the answers' masks by query id, for images that are not there.
+        sizes: returns query id -> size of the answer's masks, for missing images.
 
     Raises:
         MissingData: there is no file.
-        BadData: a file is not what the format says, or nothing says how large its image is; names
-            file and field.
+        BadData: a file does not have this format, or the size of its image is unknown; names file
+            and field.
     """
     files = annotation_files(card, split, root)
     finder = ImageFinder([*{file.parent for file in files}, *image_folders(card, split, root)])
@@ -68,10 +69,10 @@ def read(
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The files of the first folder that has any, by name.
+    """The files of the first folder that has such files, sorted by name.
 
     Raises:
-        MissingData: no folder has any; names what was searched.
+        MissingData: no folder has such files; names the searched folders.
     """
     pattern = card.split(split).files.get("annotations", "")
     folders = annotation_folders(card, root)
@@ -111,7 +112,7 @@ def _drafts(
 
 
 def _prompt(words: str, card: DataCard, *, sentence: bool) -> str:
-    """The card's prompt if it has one, else the published one: for a question, or for a name."""
+    """The card's prompt if it has one, else the published prompt for a question or for a name."""
     if card.prompt:
         return card.prompt
     if sentence:
@@ -146,7 +147,7 @@ def _size(entry: Record, path: Path, ids: Sequence[str], sizes: Sizes | None) ->
 def _answered_size(
     entry: Record, path: Path, ids: Sequence[str], sizes: Mapping[str, Size]
 ) -> Size:
-    """The size of the answers' masks, which must hold all shapes; else the smallest that does."""
+    """The size of the answers' masks, which must contain all shapes; else the smallest such."""
     corners = [point for shape in entry.records("shapes") for point in _points(shape)]
     least = (
         max([1, *(int(y) + 1 for _, y in corners)]),
@@ -173,7 +174,7 @@ def _masks(entry: Record, size: Size) -> tuple[dict[str, Any], dict[str, Any] | 
             labels.append(label)
             drawn.append(fill_outlined(_points(shape), *size))
     reference, ignored = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
-    # of equal areas the later is drawn first, as in the published code
+    # of shapes with equal areas, the later is drawn first, as in the published code
     for position in np.argsort(area(drawn))[::-1].tolist():
         pixels = decode(drawn[position])
         on, off = reference, ignored

@@ -1,8 +1,8 @@
-"""RefCOCO-M: the references of RefCOCO val with masks that were drawn anew.
+"""RefCOCO-M: the references of RefCOCO val with new masks.
 
 Rows as its owners publish them, in parquet shards or as JSON lines: `image_id`, `file_name`,
-`samples[]` with `id`, `sentences[]` and `mask` (run lengths). A sentence is a query; its id is that
-of the sample, `#`, and the number of the sentence from 0. Pictures are the files of COCO
+`samples[]` with `id`, `sentences[]` and `mask` (run lengths). Each sentence is a query; its id is
+the id of the sample, `#`, and the number of the sentence, from 0. Pictures are the files of COCO
 train2014; the pictures inside the table are not read.
 """
 
@@ -33,11 +33,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, a sentence each, in the order of the rows.
+    """The samples of a split, one for each sentence, in the order of the rows.
 
     Raises:
         MissingData: there is no file.
-        BadData: a file is not what the format says; names file, image and field.
+        BadData: a file does not have this format; names file, image and field.
     """
     finder = ImageFinder(image_folders(card, split, root))
     drafts = (

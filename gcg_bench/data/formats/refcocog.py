@@ -2,10 +2,10 @@
 
 A list of `{id: {"img_file_name", "caption", "refs": [{"sentence", "segmentation": [polygon,
 ...]}]}}` where an id that occurs again gets `#2` and so on. Quotes around a caption are stripped.
-As in the published training code, an expression is searched in the caption without regard to case
-and dropped when it is not found, and where two spans overlap, the earlier ends where the later
-starts. Different from that code, captions keep their capitals, expressions with capitals get their
-span instead of -1, and equal expressions are one phrase with several masks.
+As in the published training code, an expression is searched in the caption in any case and dropped
+when it is not found; when two spans overlap, the earlier ends where the later starts. Unlike in
+that code, captions keep their capitals, expressions with capitals get their span instead of -1, and
+equal expressions are one phrase with several masks.
 """
 
 import re
@@ -41,9 +41,9 @@ def read(
     and `width`.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: an entry is not what the format says, or its image is not there; names image,
-            phrase and field.
+        MissingData: the file does not exist.
+        BadData: an entry does not have this format, or its image is missing; names image, phrase
+            and field.
     """
     file = locate(card, split, root, ROLES)["annotations"]
     finder = ImageFinder(image_folders(card, split, root))
@@ -101,7 +101,7 @@ def _phrases(entry: Record, caption: str, faults: Faults) -> list[DraftPhrase]:
 def _trimmed(phrases: list[DraftPhrase], caption: str) -> list[DraftPhrase]:
     """Phrases in the order of their starts; each ends at the latest where the next one starts.
 
-    Trailing blanks are cut. A phrase of which nothing is left keeps its words and loses its span.
+    Trailing blanks are cut. A phrase with an empty remaining span keeps its words and gets no span.
     """
     for phrase, later in pairwise(phrases):
         start, end = _span(phrase)

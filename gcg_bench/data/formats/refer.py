@@ -4,11 +4,11 @@
 "split", "sentences": [{"sent_id", "sent"}, ...]}`. `instances`: a COCO file with images[] and
 annotations[]. The pickle is read without running it (`gcg_bench.files.plain_pickle`).
 
-A sentence is a query: its id is `sent_id`, its reference the segmentation of `ann_id`. Queries are
-in the order of the file. As in `refer`, testA, testB and testC take every reference whose split has
-that letter (`testAB` is in both), `test` takes every split that contains "test", and other splits
-must be equal. Each polygon is one mask of the phrase, because the published evaluators of the task
-add polygons up instead of uniting them. An empty segmentation is an empty mask.
+Each sentence is a query: its id is `sent_id`, its reference the segmentation of `ann_id`. Queries
+are in the order of the file. As in `refer`, testA, testB and testC have every reference whose split
+contains that letter (`testAB` is in both), `test` has every split that contains "test", and for
+other names the split must be equal. Each polygon is one mask of the phrase, because the published
+evaluators of the task sum polygons instead of uniting them. An empty segmentation is an empty mask.
 
 A split whose name ends in `_reviewed` has a third file, `reviewed`, as the authors of Ref-L4
 publish it: images[] with `caption` and a COCO id (`original_id`, else the number in `file_name`),
@@ -46,11 +46,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, a sentence each, in the order of the file.
+    """The samples of a split, one for each sentence, in the order of the file.
 
     Raises:
-        MissingData: a file is not there.
-        BadData: a file is not what the format says; names file, image and field.
+        MissingData: a file does not exist.
+        BadData: a file does not have this format; names file, image and field.
     """
     refs, instances, *reviewed = annotation_files(card, split, root)
     finder = ImageFinder(image_folders(card, split, root))
@@ -62,7 +62,7 @@ def read(
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The files of a split: the references, as a pickle or as JSON, the instances, the review."""
+    """The files of a split: references (a pickle or JSON), instances, and a review if any."""
     located = locate(card, split, root, ROLES, suffixes=(".p", ".json"))
     return tuple(located[role] for role in (*ROLES, "reviewed") if role in located)
 
@@ -155,14 +155,14 @@ def queries(
     card: DataCard,
     faults: Faults,
 ) -> Iterator[SampleDraft]:
-    """The queries of a reference, a sentence each, with the targets that they have in common.
+    """The queries of a reference, one for each sentence, with the targets that they share.
 
     Args:
         ref: the reference.
         image: its entry in the instances.
-        path: where its picture should be.
-        targets: the masks of each target, see `masks_of`. A target is a phrase of the words of the
-            sentence; without targets there is one phrase without a mask.
+        path: the path of its picture.
+        targets: the masks of each target, see `masks_of`. A target is a phrase with the words of
+            the sentence; without targets there is one phrase without a mask.
         card: the data card.
         faults: takes the problems of single sentences.
     """

@@ -1,14 +1,14 @@
 """Regions with descriptions in a COCO file of captions, as GLaMM evaluates region captioning.
 
 `images[]` with `id`, `file_name`, `height`, `width`, and `annotations[]` with `id`, `image_id`,
-`bbox` (x, y, width, height in pixels) and `caption`. An annotation is a query; its id is that of
-the annotation. The first reference is its own caption; the captions of other annotations with the
-same image and box are further references. The published loader pairs an image with the annotation
-whose id equals the id of the image; here an annotation belongs to its `image_id`.
+`bbox` (x, y, width, height in pixels) and `caption`. Each annotation is a query with the id of the
+annotation. The first reference is its own caption; the captions of other annotations with the same
+image and box are further references. The published loader pairs an image with the annotation whose
+id equals the id of the image; here an annotation belongs to its `image_id`.
 
-A split may name the files of `refer` beside that file (`refs`, `instances`). Where the file is not
-there, the regions are the annotations of the references of the split, a query each in the order of
-the references, and the sentences of an annotation are its captions.
+A split may also name files of `refer` (`refs`, `instances`). If the file of captions does not
+exist, the regions are the annotations of the references of the split. Each annotation is a query,
+in the order of the references, and its sentences are its captions.
 """
 
 import re
@@ -39,11 +39,11 @@ def read(
     limit: int | None = None,
     faults: Faults = RAISE_FAULTS,
 ) -> Iterator[Sample]:
-    """The samples of a split, an annotation each, in the order of the file.
+    """The samples of a split, one for each annotation, in the order of the file.
 
     Raises:
-        MissingData: the file is not there.
-        BadData: the file is not what the format says; names image and field.
+        MissingData: the file does not exist.
+        BadData: the file does not have this format; names image and field.
     """
     finder = ImageFinder(image_folders(card, split, root))
     file, *instances = annotation_files(card, split, root)
@@ -56,10 +56,10 @@ def read(
 
 
 def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]:
-    """The file of a split; where it is not there, the references and the instances, if named.
+    """The file of a split; if it does not exist, the references and the instances, if named.
 
     Raises:
-        MissingData: neither is there.
+        MissingData: none of these files exist.
     """
     try:
         return (_located(card, split, root, ROLES)["annotations"],)
@@ -71,7 +71,7 @@ def annotation_files(card: DataCard, split: str, root: Path) -> tuple[Path, ...]
 
 
 def _located(card: DataCard, split: str, root: Path, roles: tuple[str, ...]) -> dict[str, Path]:
-    """The files of some roles; the others need not be there."""
+    """The files of some roles; other files need not exist."""
     stated = card.split(split)
     files = {role: file for role, file in stated.files.items() if role in roles}
     chosen = replace(card, splits={split: replace(stated, files=files)})

@@ -1,7 +1,7 @@
 """The embedded data set: rendered scenes with exact masks and captions from a grammar.
 
-Nothing is read from disk. A scene follows from split and index alone, in whole-number arithmetic,
-so every machine gets the same bytes. `gcg_bench.data.shapes.composing` documents the scenes,
+Nothing is read from disk. A scene depends only on split and index, in whole-number arithmetic, so
+every machine gets the same bytes. `gcg_bench.data.shapes.composing` documents the scenes,
 `gcg_bench.data.shapes.grammar` the captions, `gcg_bench.data.shapes.expressions` the referring
 expressions and `gcg_bench.data.shapes.regions` the descriptions of things. Captions always name
 things from left to right.
@@ -23,11 +23,11 @@ __all__ = ["VERSION", "compose_scene", "read", "sample", "samples"]
 def read(card: DataCard, split: str, root: Path, *, limit: int | None = None) -> Iterator[Sample]:
     """The samples of a split in the order of their index; the data root is not used.
 
-    The card's first task decides what the samples are. The card's prompt is for `gcg` alone; other
+    The card's first task decides the kind of samples. The card's prompt is only for `gcg`; other
     tasks have their own instructions.
 
     Raises:
-        UnknownName: the split does not exist, or scenes make no samples of the task.
+        UnknownName: the split does not exist, or scenes have no samples for the task.
         BadOption: the split has no end and there is no limit.
     """
     del root

@@ -1,7 +1,7 @@
-"""Masks of the release against their boxes, by the source of the mask.
+"""Compares masks of the release with their boxes, by the source of the mask.
 
-Masks of SAM and EVA come with their box. The published program gave HQ-SAM boxes that were twice
-converted, hence prompts that are too large, so masks of HQ_SAM need a look.
+Masks of SAM and EVA were made together with their boxes. The published program gave HQ-SAM boxes
+that were converted twice, so its prompts were too large, and masks of HQ_SAM may be wrong.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ class Agreement:
 
     Attributes:
         source: SAM, EVA, HQ_SAM, or `no source`.
-        masks: how many could be read.
+        masks: the number of readable masks.
         poor: how many of them have a box whose IoU with the stated box is below LEAST.
         median: the median IoU.
     """
@@ -37,9 +37,9 @@ class Agreement:
 
 
 def agreements(annotations: Iterable[GrandAnnotation]) -> tuple[Agreement, ...]:
-    """One value a source, in alphabetic order; empty masks have an IoU of 0.
+    """One value for each source, in alphabetical order; empty masks have an IoU of 0.
 
-    Masks that cannot be read are left out; loading reports those.
+    Masks that cannot be read are left out; loading reports them.
     """
     overlaps: dict[str, list[float]] = defaultdict(list)
     for annotation in annotations:

@@ -1,4 +1,4 @@
-"""GranD's annotation files, one an image: loose under folders, or streamed from tar archives."""
+"""GranD's annotation files, one for each image: loose in folders, or streamed from archives."""
 
 import gzip
 import io
@@ -23,7 +23,7 @@ from gcg_bench.files.json import parse_json, read_json
 from gcg_bench.files.paths import is_plain
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
-# what tarfile raises for damaged headers and damaged compression
+# exceptions of tarfile for damaged headers and damaged compression
 _DAMAGE = (
     tarfile.TarError,
     gzip.BadGzipFile,
@@ -40,7 +40,7 @@ class Document:
     """The annotation file of an image.
 
     Attributes:
-        id: its name without suffix, which is the image's id.
+        id: the file's name without suffix, which is the image's id.
         place: the file, or the archive and the member in it, for messages.
         file_name: the image's file name.
         entry: the annotation, whose fields are checked when they are read.
@@ -69,13 +69,13 @@ def documents(
 ) -> Iterator[Document]:
     """The annotation files under folders: loose ones in the order of their ids, then archives.
 
-    Archives are read in the order of their paths, and their members in the order they have there,
-    without unpacking them to the disk. A file that is loose and packed is read once.
+    Archives are read in the order of their paths, and their members in the order of the archive,
+    without unpacking them to disk. A file that is both loose and packed is read once.
 
     Args:
-        folders: where to look, with everything below.
-        faults: takes the error of a file that cannot be read; when it returns, the next is read.
-        wanted: whether the file of an id is read.
+        folders: the folders to search, including subfolders.
+        faults: takes the error of a file that cannot be read; if it returns, the next file is read.
+        wanted: decides by the id whether a file is read.
     """
     files = {file for folder in folders for file in folder.rglob("*") if _is_document(file)}
     loose = sorted((file for file in files if file.suffix == ".json"), key=lambda file: file.stem)
@@ -100,26 +100,26 @@ def annotations(
     faults: Faults = RAISE_FAULTS,
     wanted: Callable[[str], bool] = _all,
 ) -> Iterator[GrandAnnotation]:
-    """The annotations under folders as values; arguments and order as of `documents`."""
+    """The annotations in folders as values; arguments and order as in `documents`."""
     for document in documents(folders, faults, wanted):
         with faults.caught(file=document.place, image=document.id):
             yield read_annotation(document.entry, document.file_name)
 
 
 def write_annotations(values: Iterable[GrandAnnotation], out: Path) -> int:
-    """Writes one JSON file an image, to a new folder or to a new archive `*.tar.gz`.
+    """Writes one JSON file for each image, to a new folder or to a new archive `*.tar.gz`.
 
     Equal values give equal bytes, apart from the archive's own name.
 
     Args:
-        values: with unique file names.
-        out: the folder, or the archive; either gets its name when it is complete.
+        values: the annotations, with unique file names.
+        out: the folder or the archive; it gets its name when it is complete.
 
     Returns:
         The number of files.
 
     Raises:
-        BadOption: `out` exists, a file name cannot be that of a file, or occurs twice.
+        BadOption: `out` exists, or a file name is invalid or occurs twice.
         EnvironmentProblem: `out` cannot be written.
     """
     if out.exists():
@@ -134,7 +134,7 @@ def write_annotations(values: Iterable[GrandAnnotation], out: Path) -> int:
     except OSError as error:
         raise EnvironmentProblem(f"{out}: cannot be written ({error})") from error
     finally:
-        with suppress(OSError):  # the error of writing is the one to tell
+        with suppress(OSError):  # the error of writing is reported
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     return count
 
@@ -154,11 +154,11 @@ def _document(value: Any, id_: str, place: str) -> Document:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the JSON files in an archive, in its order; nothing else is read.
+    """Name and content of the JSON files in an archive, in its order; other files are skipped.
 
     Raises:
         BadData: the archive is damaged, or a file in it is too long.
-        MissingData: it cannot be opened.
+        MissingData: the archive cannot be opened.
     """
     try:
         with tarfile.open(archive, mode="r|*") as stream:

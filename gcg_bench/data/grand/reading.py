@@ -1,4 +1,4 @@
-"""The JSON of GranD's release, and of the steps before it, as frozen values.
+"""Reads the JSON of GranD's release, and of earlier pipeline steps, as frozen values.
 
 Every function raises BadData, with file, image and field, when a field has a wrong type or value.
 """
@@ -52,7 +52,7 @@ def read_annotation(entry: Record, file_name: str) -> GrandAnnotation:
     """The annotation of an image.
 
     Args:
-        entry: the object behind the image's file name.
+        entry: the object under the image's file name.
         file_name: the image's file name.
     """
     landmark = entry.value.get("landmark")
@@ -121,7 +121,7 @@ def read_caption(part: Record) -> GroundedCaption:
 
 
 def read_span(part: Record) -> tuple[int, int] | None:
-    """`tokens_positive` as it stands; None when it is null or missing."""
+    """`tokens_positive`, unchanged; None when it is null or missing."""
     if not part.has("tokens_positive"):
         return None
     ends = two_whole(part.items("tokens_positive"))
@@ -187,6 +187,6 @@ def _mapping(part: Record, name: str) -> Any:
 
 
 def _others(part: Record, known: Sequence[str], landmark: str | None = None) -> Others:
-    """The fields that no value has a place for; a landmark that is text is one of them."""
+    """The fields that the values do not have; a landmark that is text is one of them."""
     others = [(name, value) for name, value in part.value.items() if name not in known]
     return (*others, ("landmark", landmark)) if landmark is not None else tuple(others)

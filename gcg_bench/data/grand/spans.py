@@ -1,4 +1,4 @@
-"""Spans that spell their phrases: the release counts some before punctuation was deleted."""
+"""Corrects spans: some spans of the release refer to a caption before punctuation was deleted."""
 
 import re
 
@@ -10,12 +10,12 @@ def repaired(phrase: str, span: Span, caption: str) -> Span | None:
 
     Args:
         phrase: the words.
-        span: as the release states it.
+        span: the span in the release.
         caption: the text.
 
-    Returns:
-        The stated span where it spells the phrase. Else the nearest place of the phrase, those
-        that begin and end with a word first; None where the caption does not have it.
+    Returns: The stated span if it spells the phrase. Otherwise the nearest place of the phrase,
+    preferably one that starts and ends at word boundaries; None if the caption does not contain the
+    phrase.
     """
     start, end = max(span[0], 0), min(span[1], len(caption))
     words = phrase.strip()
@@ -30,7 +30,7 @@ def repaired(phrase: str, span: Span, caption: str) -> Span | None:
 
 
 def _is_whole(caption: str, start: int, end: int) -> bool:
-    """Whether no word continues over either end."""
+    """Whether both ends are at word boundaries."""
     before, after = caption[start - 1 : start], caption[end : end + 1]
     first, last = caption[start], caption[end - 1]
     return not ((_in_word(before) and _in_word(first)) or (_in_word(after) and _in_word(last)))

@@ -1,4 +1,4 @@
-"""The objects of the release as rows, and the annotation of a sample that comes from elsewhere."""
+"""The objects of the release as rows, and the annotation of a sample of another data set."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -11,11 +11,11 @@ from gcg_bench.types import Mask, Sample
 
 
 def object_rows(annotations: Iterable[GrandAnnotation]) -> Iterator[dict[str, Any]]:
-    """One row an object: objects of an image first, then its floating objects.
+    """One row for each object: objects of an image first, then its floating objects.
 
-    A row has the image's id and file name, the object's id, whether it is floating, the box as
-    left, top, right and bottom, and as they stand in the release label, labels, score, attributes,
-    depth and source of the mask; what is missing is None, and labels and attributes are lists.
+    A row has the image's id and file name, the object's id, whether it is floating, and the box as
+    left, top, right and bottom. It also has the label, labels, score, attributes, depth and mask
+    source of the release. Missing values are None; labels and attributes are lists.
     """
     for annotation in annotations:
         for rank, made in enumerate(annotation.all_objects):
@@ -41,10 +41,10 @@ def object_rows(annotations: Iterable[GrandAnnotation]) -> Iterator[dict[str, An
 def annotation_of(sample: Sample, file_name: str) -> GrandAnnotation:
     """The annotation of a sample of grounded captions; each distinct mask is an object.
 
-    The reader of the format reads the same caption and phrases back, in the order of their spans.
+    The reader of the format returns the same caption and phrases, in the order of their spans.
 
     Args:
-        sample: its phrases have words.
+        sample: a sample whose phrases have words.
         file_name: the image's file name, whose stem is the id that is read back.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Training files that GranD's authors make of the release: expressions, and captions with masks."""
+"""GranD's authors make training files from the release: expressions, and captions with masks."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from gcg_bench.data.grand.values import Box, GrandObject
 
-# what the describing model's answer begins with, whole or cut, in any case
+# the start of the describing model's answers, complete or cut, in any case
 _SPEAKERS = (re.compile(r"\bassistant:?\s*", re.I), re.compile(r"\bistant:?\s*", re.I))
 
 
@@ -29,10 +29,11 @@ class Expression:
 
 
 def referring_expressions(objects: Iterable[GrandObject]) -> tuple[Expression, ...]:
-    """The expressions of an image, by the published rule; floating objects have none.
+    """The expressions of an image, by the published rule; floating objects have no expression.
 
-    An object's only attribute is its expression. Of several, each that has one of its labels as a
-    substring is one, and the first where none has. `Assistant:` and `istant:` are cut.
+    If an object has one attribute, this is its expression. If it has several, every attribute that
+    contains one of its labels is an expression, or the first attribute if none does. `Assistant:`
+    and `istant:` are removed.
     """
     return tuple(
         Expression(text, made.id, made.bbox, made.segmentation)
@@ -42,7 +43,7 @@ def referring_expressions(objects: Iterable[GrandObject]) -> tuple[Expression, .
 
 
 def expression_json(expression: Expression) -> dict[str, Any]:
-    """An expression as the published program writes it."""
+    """An expression in the format of the published program."""
     return {
         "attribute": expression.text,
         "id": expression.id,
@@ -54,7 +55,7 @@ def expression_json(expression: Expression) -> dict[str, Any]:
 def captions_with_masks(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The short captions of an image as JSON, with `segmentation` in each detail.
 
-    As published, the mask is null for a floating object, though the release has it.
+    As in the published program, the mask of a floating object is null, although the release has it.
 
     Args:
         entry: the annotation as JSON; it is not changed.

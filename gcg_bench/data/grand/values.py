@@ -20,10 +20,10 @@ class GrandObject:
     Attributes:
         id: unique over objects and floating objects; None for a floating attribute.
         bbox: left, top, right, bottom in pixels.
-        labels: the words of all votes, a word as often as votes were counted for it.
-        score: that of the detector whose box the object has; None for a box from a phrase.
-        attributes: descriptions, the best first; None when there is none.
-        label: the one label that was chosen.
+        labels: the words of all votes; a word occurs once for each of its votes.
+        score: the score of the detector that made the box; None for a box from a phrase.
+        attributes: descriptions, the best first; None without descriptions.
+        label: the chosen label.
         depth: median depth in the box; larger is nearer.
         segmentation: the mask as run lengths, JSON.
         segmentation_source: SAM, EVA or HQ_SAM.
@@ -44,7 +44,7 @@ class GrandObject:
 
 @dataclass(frozen=True, slots=True)
 class GroundedPhrase:
-    """A phrase of a short caption, and the ids of its objects in the order they were matched."""
+    """A phrase of a short caption, and the ids of its objects in the order of matching."""
 
     phrase: str
     object_ids: tuple[int, ...]
@@ -71,11 +71,11 @@ class Detail:
 
     Attributes:
         phrase: the words.
-        span: `tokens_positive`, the characters [start, end) of the caption; None where the phrase
-            was not found. In the release they may count characters that were deleted later.
-        ids: of the objects; one in a short caption.
-        boxes: of the objects, as they were before masks replaced boxes; one in a short caption, and
-            None there when no object has the id.
+        span: `tokens_positive`, the characters [start, end) of the caption; None if the phrase was
+            not found. In the release they may count characters that were deleted later.
+        ids: the ids of the objects; one in a short caption.
+        boxes: the boxes of the objects, before boxes were replaced by those of the masks; one in a
+            short caption, or None there when no object has the id.
     """
 
     phrase: str
@@ -94,7 +94,7 @@ class GroundedCaption:
 
 @dataclass(frozen=True, slots=True)
 class Landmark:
-    """The kind of the place: a category and a finer one, each empty when there is none."""
+    """The kind of the place: a category and a finer category; each may be empty."""
 
     category: str = ""
     fine_category: str = ""
@@ -105,15 +105,15 @@ class GrandAnnotation:
     """The annotation of one image.
 
     Attributes:
-        file_name: of the image, `sa_N.jpg`.
-        objects: what at least two votes agree on.
-        floating_objects: boxes of one vote.
+        file_name: the file name of the image, `sa_N.jpg`.
+        objects: the objects on which at least two votes agree.
+        floating_objects: objects with only one vote.
         floating_attributes: descriptions of regions that no detector found; None before level 1.
         landmark: the kind of the place; None when it is missing or empty.
         affordances: category -> description, object ids and labels, as JSON.
         id_counter: the next free id, as the programs count.
         relationships: phrases of the short captions.
-        captions: the short captions before their phrases are tied.
+        captions: the short captions before their phrases are linked to objects.
         short_captions: the short captions with phrases.
         dense_caption: the long caption with phrases.
         additional_context: the text of level 4.

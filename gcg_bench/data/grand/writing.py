@@ -1,4 +1,4 @@
-"""Frozen values as the JSON of GranD's release, the inverse of `reading`.
+"""Writes frozen values as the JSON of GranD's release, the inverse of `reading`.
 
 Fields that are None are left out. Three are written as null, as in the release: `attributes` of an
 object, `tokens_positive` of a phrase, and `bbox` of a phrase in a short caption.
@@ -66,7 +66,7 @@ def relationships_json(relationships: Relationships) -> dict[str, Any]:
 
 
 def caption_json(caption: GroundedCaption, *, short: bool = False) -> dict[str, Any]:
-    """A caption; a short one names one object a phrase."""
+    """A caption; a short caption names one object for each phrase."""
     details = [_detail(one, short=short) for one in caption.details]
     return {"caption": caption.caption, "details": details}
 

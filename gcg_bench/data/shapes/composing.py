@@ -5,9 +5,9 @@ no two splits share a stream. Every scene has these properties, which tests chec
 
 * It has 3 to 6 things. No two phrases share both shape and colour; the two things of one phrase
   share both.
-* Of every thing at least MIN_VISIBLE percent of its outline and MIN_AREA of the image is visible.
-* A thing covers nothing of another thing, or at least MIN_COVERED percent of it, and then their
-  colours differ.
+* At least MIN_VISIBLE percent of every thing's outline, and MIN_AREA of the image, is visible.
+* A thing covers no part of another thing, or at least MIN_COVERED percent of it; in the latter case
+  their colours differ.
 * The centres of the visible parts differ by at least MIN_GAP of the width in x, so the order of
   mention (left to right, a pair by its left member) is unambiguous.
 """
@@ -22,10 +22,10 @@ from gcg_bench.data.shapes.scene import BACKGROUNDS, COLOURS, Scene, Setting, Th
 from gcg_bench.errors import BadOption, UnknownName
 
 VERSION = 1
-"""Rises when a pixel, mask or caption changes; the data card has the same version."""
+"""Increases when a pixel, mask or caption changes; the data card has the same version."""
 
 SPLITS: dict[str, int | None] = {"train": None, "val": 200, "test": 500}
-"""Split -> number of scenes, None for no end. The position of a split is its key in the stream."""
+"""Split -> number of scenes; None for no end. The position of a split is its key in the stream."""
 
 SIZES: dict[str, tuple[int, int]] = {"small": (100, 118), "medium": (142, 168), "large": (205, 240)}
 """Size -> lowest and highest radius in thousandths of the image's shorter side."""
@@ -54,7 +54,7 @@ MIN_GAP = 45
 
 _THING_COUNTS = (3, 6)  # fewest and most
 _SIZE_WEIGHTS = (3, 4, 3)  # of small, medium and large
-# percentages: things with a texture; scenes with two things of one name; scenes with occlusion
+# percentages: things with a texture; scenes with two things of the same name; scenes with occlusion
 _TEXTURED_PERCENT, _PAIR_PERCENT, _OCCLUSION_PERCENT = 50, 40, 65
 
 
@@ -84,7 +84,7 @@ def compose_scene(split: str, index: int) -> Scene:
 
 
 class _Plan(NamedTuple):
-    """What stays the same in all attempts; otherwise crowded scenes would be rare."""
+    """The values that stay the same in all attempts; otherwise crowded scenes would be rare."""
 
     image_size: tuple[int, int]
     number: int
@@ -115,7 +115,7 @@ def _attempt(rng: SplitMix64, key: tuple[int, ...], plan: _Plan) -> Scene | None
 
 
 def _unplaced_things(rng: SplitMix64, plan: _Plan) -> list[Thing]:
-    """The things without their positions; two things of one name are adjacent in the list."""
+    """The things without their positions; two things of the same name are adjacent in the list."""
     phrases = plan.number - 1 if plan.paired else plan.number
     kinds = [(shape, colour) for shape in OUTLINES for colour in COLOURS]
     things = [

@@ -1,8 +1,8 @@
-"""What an expression says of a thing, and the things that fit it.
+"""The meaning of an expression, and the things that match it.
 
-Two readings are compared. In the strict reading a small thing is one whose size is `small`, and a
-direction is the axis along which two centres differ more. In the generous reading a thing of medium
-size passes for small and for large, and a direction needs only the right sign.
+Two readings are compared. In the strict reading, a small thing has the size `small`, and a
+direction is the axis along which two centres differ more. In the generous reading, a thing of
+medium size counts as both small and large, and a direction needs only the correct sign.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ _TEXTURE_LAST_PERCENT = 25
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What an expression says of a thing; an empty field says nothing.
+    """The statements of an expression about a thing; an empty field states nothing.
 
     Attributes:
         size: `small` or `large`.
@@ -39,7 +39,7 @@ class Description:
         shape: a key of OUTLINES.
         relation: a key of OPPOSITE.
         other: the position of the relation's second thing.
-        other_names: what the expression says of that thing.
+        other_names: the names of that thing in the expression.
         extreme: a key of EXTREMES.
     """
 
@@ -54,7 +54,7 @@ class Description:
 
 
 def fitting(scene: Scene, description: Description, *, strict: bool = False) -> list[int]:
-    """The positions of the things that fit in the generous reading, or in the strict one."""
+    """The positions of the things that match in the generous reading, or in the strict reading."""
     named = [
         position
         for position, thing in enumerate(scene.things)
@@ -90,7 +90,7 @@ def words(description: Description, rng: SplitMix64, *, plural: bool = False) ->
 
 
 def subsets(thing: Thing) -> list[Description]:
-    """All descriptions of a thing by at least one name; size is never said alone."""
+    """All descriptions of a thing by at least one name; size is never the only name."""
     said = [name for name in ATTRIBUTES if getattr(thing, name) not in _UNSAID]
     return [
         Description(**{name: getattr(thing, name) for name in chosen})
@@ -107,7 +107,7 @@ def replace_name(description: Description, name: str, value: str) -> Description
 
 
 def count(description: Description) -> int:
-    """The number of names that a description says."""
+    """The number of names in a description."""
     return sum(bool(getattr(description, name)) for name in ATTRIBUTES)
 
 

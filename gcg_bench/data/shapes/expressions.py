@@ -1,9 +1,9 @@
-"""Expressions that single out one thing of a scene, several things, or nothing.
+"""Expressions that refer to one thing of a scene, to several things, or to nothing.
 
-An expression has no article, as the expressions of RefCOCO. Its meaning is a value
-(`descriptions.Description`), so the things that it fits are computed. An expression of one thing
-fits this thing in the strict reading and no other thing in the generous reading. An expression of
-nothing fits no thing in the generous reading.
+An expression has no article, like the expressions of RefCOCO. Its meaning is a value
+(`descriptions.Description`), so the things that match it are computed. An expression for one thing
+matches this thing in the strict reading and no other thing in the generous reading. An expression
+for nothing matches no thing in the generous reading.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,10 +28,10 @@ MIN_LEAD = 60
 """Lead of an extreme thing over the next, in thousandths of the image's height or width."""
 
 KINDS = ("one", "several", "none")
-"""What an expression fits."""
+"""The kinds of expressions."""
 
 _NUMBERS = {2: "two", 3: "three"}
-_MOST_THINGS = 3  # of a plural
+_MOST_THINGS = 3  # numbers of things of a plural
 _ATTEMPTS = 40
 # percentages: names beyond the needed ones; a plural with its number; two names instead of a
 # plural; a plural that fits nothing; a false relation instead of a false name
@@ -46,8 +46,8 @@ class Expression:
 
     Attributes:
         text: the words.
-        targets: positions of the things that it fits, from left to right; empty when nothing fits.
-        parts: the descriptions that its words state; two when it names two things.
+        targets: positions of the matching things, from left to right; empty when no thing matches.
+        parts: the descriptions in its words; two when it names two things.
     """
 
     text: str
@@ -62,15 +62,15 @@ Writer = Callable[[Scene, SplitMix64], "Expression | None"]
 def expressions(
     scene: Scene, kinds: Sequence[str], rng: SplitMix64, *, none: Writer | None = None
 ) -> list[Expression]:
-    """One expression for each of `kinds` (values of KINDS), all of different words.
+    """One expression for each of `kinds` (values of KINDS), all with different words.
 
     A kind for which the scene has no further expression is left out.
 
     Args:
         scene: the scene.
-        kinds: what each expression fits, or `compared` for one thing that a comparison finds.
+        kinds: the kind of each expression; `compared` is one thing that needs a comparison.
         rng: the random stream.
-        none: the writer of expressions that fit nothing; `nothing` by default.
+        none: the writer of expressions that match nothing; `nothing` by default.
     """
     writers: dict[str, Writer] = {
         "one": one,
@@ -89,7 +89,7 @@ def expressions(
 
 
 def one(scene: Scene, rng: SplitMix64) -> Expression | None:
-    """An expression of one random thing; None when the attempt fails."""
+    """An expression for one random thing; None when the attempt fails."""
     target = rng.below(len(scene.things))
     description = _single(scene, target, rng)
     if description is None:
@@ -98,10 +98,10 @@ def one(scene: Scene, rng: SplitMix64) -> Expression | None:
 
 
 def compared(scene: Scene, rng: SplitMix64) -> Expression | None:
-    """An expression of one thing that only a comparison with others finds.
+    """An expression for one thing that can be found only by comparison with others.
 
-    Its names fit several things; a place among them, or a relation to another thing, decides. None
-    when the attempt fails.
+    Its names match several things; a position among them, or a relation to another thing, decides.
+    The result is None when the attempt fails.
     """
     target = rng.below(len(scene.things))
     form = _extreme if rng.chance(50) else _related
@@ -114,7 +114,7 @@ def compared(scene: Scene, rng: SplitMix64) -> Expression | None:
 
 
 def several(scene: Scene, rng: SplitMix64) -> Expression | None:
-    """An expression of two or three things: a plural, or two names; None when it fails."""
+    """An expression for two or three things: a plural, or two names; None when it fails."""
     if rng.chance(_CONJUNCTION_PERCENT):
         first, second = rng.shuffled(range(len(scene.things)))[:2]
         parts = [unique_names(scene, position, rng) for position in (first, second)]
@@ -130,10 +130,10 @@ def several(scene: Scene, rng: SplitMix64) -> Expression | None:
 
 
 def nothing(scene: Scene, rng: SplitMix64) -> Expression | None:
-    """An expression of the scene with one word or its relation exchanged, so that it fits nothing.
+    """An expression of the scene with one word or its relation changed, so that nothing matches.
 
-    Because it starts from an expression of the scene, its form does not tell that it fits nothing.
-    None when the attempt fails.
+    It starts from an expression of the scene, so its form does not reveal that nothing matches. The
+    result is None when the attempt fails.
     """
     plural = rng.chance(_PLURAL_NONE_PERCENT)
     target = rng.below(len(scene.things))
@@ -155,7 +155,7 @@ def _single(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
 
 
 def _plural(scene: Scene, rng: SplitMix64) -> Description | None:
-    """Names that two or three things share, the same ones in both readings."""
+    """Names that two or three things share, the same things in both readings."""
     description = rng.pick(subsets(scene.things[rng.below(len(scene.things))]))
     targets = fitting(scene, description)
     sound = 2 <= len(targets) <= _MOST_THINGS
@@ -168,7 +168,7 @@ def _plural_words(description: Description, number: int, rng: SplitMix64) -> str
 
 
 def unique_names(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
-    """Names that fit the thing alone, with or without a name more than needed; None for a twin."""
+    """Names that match only this thing, possibly with one extra name; None for a twin."""
     unique = [
         description
         for description in subsets(scene.things[target])
@@ -183,7 +183,7 @@ def unique_names(scene: Scene, target: int, rng: SplitMix64) -> Description | No
 
 
 def other_word(description: Description, rng: SplitMix64) -> Description:
-    """The description with one of its names exchanged."""
+    """The description with one of its names changed."""
     said = [name for name in ATTRIBUTES if getattr(description, name)]
     name = rng.pick(said)
     values: dict[str, Sequence[str]] = {
@@ -202,7 +202,7 @@ def in_order(scene: Scene, positions: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _related(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
-    """The thing by its relation to another; the relation is needed where names allow it."""
+    """The thing by its relation to another; the relation is necessary if names allow it."""
     other = rng.below(len(scene.things))
     other_names = None if other == target else unique_names(scene, other, rng)
     if other_names is None:
@@ -235,7 +235,7 @@ def _extreme(scene: Scene, target: int, rng: SplitMix64) -> Description | None:
 def _exchanged(
     scene: Scene, description: Description, target: int, rng: SplitMix64
 ) -> Description | None:
-    """The description with one word or its relation exchanged; None when it still fits a thing."""
+    """The description with one word or its relation changed; None when a thing still matches."""
     if description.other is None or description.other_names is None:
         if not count(description):
             return None

@@ -2,7 +2,7 @@
 
 Every thing is named exactly once, in the scene's order of mention (left to right, a pair by its
 left member), with size, texture, colour and shape. The words for medium size and plain texture are
-left out. Statements about positions follow from the visible pixels alone:
+left out. Statements about positions depend only on the visible pixels:
 
 * in front of, behind: one thing covers a part of the other.
 * above, below, left, right: the axis along which the centres of two things differ more (in pixels;
@@ -99,7 +99,7 @@ def describe(scene: Scene, version: int) -> SceneCaption:
 
 
 def describe_with(scene: Scene, rng: RandomChoices) -> SceneCaption:
-    """The caption that follows from the random choices; constant choices give a fixed style."""
+    """The caption for given random choices; constant choices give a fixed style."""
     writer = _CaptionWriter(scene, rng)
     remaining = list(range(len(scene.mentions)))
     while remaining:

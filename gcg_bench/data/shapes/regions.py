@@ -1,7 +1,7 @@
-"""Descriptions of one thing, for the task that gives its box.
+"""Descriptions of one thing, for the task `region_caption`.
 
-A description has every name of the thing, then nothing more, its position in the picture, or its
-relation to a thing that is no twin.
+A description has every name of the thing, and optionally its position in the picture or its
+relation to a thing that is not a twin.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def describe_thing(scene: Scene, position: int, rng: RandomChoices, *, form: str
         scene: the scene.
         position: the thing's position in it.
         rng: the random choices.
-        form: one of FORMS; a relation becomes a position where every other thing is a twin.
+        form: one of FORMS; a relation becomes a position when every other thing is a twin.
     """
     text = with_article(name_of(scene.things[position], rng))
     others = [

@@ -13,12 +13,12 @@ from gcg_bench.data.shapes.scene import Scene
 from gcg_bench.types import Grounding, Phrase, Picture, Pixels, Query, Sample
 
 CAPTIONS = 4
-"""Number of reference captions of an image or a region: the truth's own and three paraphrases."""
+"""Number of reference captions of an image or a region: the main caption and three paraphrases."""
 
 REFERRING = ("one", "one", "one")
 REASONING = ("compared", "compared")
 GENERALIZED = ("one", "one", "several", "none", "none")
-"""The kinds of expressions that an image has in a task at most; see `expressions`."""
+"""The kinds of expressions of an image in a task, at most; see `expressions`."""
 
 REGIONS = 2
 """Number of things of an image that are described."""
@@ -55,9 +55,9 @@ def samples(task: str, split: str, index: int, *, prompt: str = "") -> Iterator[
 
 
 def sample(split: str, index: int, *, prompt: str = "") -> Sample:
-    """The sample `shapes_SPLIT_INDEX` of the task `gcg`; errors as of `samples`.
+    """The sample `shapes_SPLIT_INDEX` of the task `gcg`; errors as in `samples`.
 
-    The image holds the split and the index alone, and is rendered each time it is read.
+    The image stores only the split and the index, and is rendered each time it is read.
     """
     return next(samples("gcg", split, index, prompt=prompt))
 
@@ -110,7 +110,7 @@ def _caption(scene: Scene, query: QueryOf, index: int) -> Iterator[Sample]:
 def _expressions(
     task: str, kinds: tuple[str, ...], scene: Scene, query: QueryOf, index: int
 ) -> Iterator[Sample]:
-    """A reference is the expression with a mask for each of its things; without any for none."""
+    """A reference is the expression with a mask for each of its things; it may have no mask."""
     rng = SplitMix64(*scene.key, _STREAMS[task])
     for number, expression in enumerate(expressions(scene, kinds, rng)):
         targets = tuple(masks.encode(scene.visible(position)) for position in expression.targets)
