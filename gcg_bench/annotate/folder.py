@@ -15,6 +15,7 @@ used again when its recipe is.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from gcg_bench.annotate.listing import IMAGES, list_images, read_images
@@ -29,7 +30,7 @@ from gcg_bench.annotate.recorded import (
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.annotate.sources import Source
 from gcg_bench.annotate.stage_lines import STAGE, STAGES, StageLine, scene_of, stage_lines
-from gcg_bench.errors import EnvironmentProblem, MissingData
+from gcg_bench.errors import EnvironmentProblem, MissingData, RunLocked
 from gcg_bench.files.fields import Record
 from gcg_bench.files.json import read_record
 from gcg_bench.runs.files import make_folder, remove_drafts, write_json
@@ -37,6 +38,8 @@ from gcg_bench.runs.lock import Lock
 
 RECIPE, DECISIONS, CARD = "recipe.json", "decisions.jsonl", "card.md"
 LOCK = ".lock"
+_PATIENCE = 60.0  # seconds for others that open the folder
+_PAUSE = 0.1
 
 
 class AnnotationFolder:
@@ -126,7 +129,7 @@ def create_or_resume(
         EnvironmentProblem: it cannot be written.
     """
     make_folder(folder)
-    lock = Lock(folder / LOCK)
+    lock = _opening(folder / LOCK)
     try:
         remove_drafts(folder)
         list_images(folder, source, retry_failed=retry_failed)
@@ -149,6 +152,22 @@ def recorded_hash(folder: Path) -> str:
     """
     file = folder / RECIPE
     return str(read_record(file).get("hash", "")) if file.is_file() else ""
+
+
+def _opening(file: Path) -> Lock:
+    """Takes the lock of a folder; waits for processes that are opening it too, e.g. other shards.
+
+    Raises:
+        RunLocked: another process keeps it for longer than that takes.
+    """
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            return Lock(file)
+        except RunLocked:
+            if monotonic() > until:
+                raise
+        sleep(_PAUSE)
 
 
 def _place_stage(stages: Path, step: Mapping[str, Any]) -> None:

@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 
 from gcg_bench.annotate import running, sources, stages
-from gcg_bench.annotate.folder import AnnotationFolder
+from gcg_bench.annotate.folder import LOCK, AnnotationFolder
 from gcg_bench.annotate.merging import merge
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.running import annotate
 from gcg_bench.annotate.status import status_of
-from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict
+from gcg_bench.errors import BadData, BadOption, MissingData, RunConflict, RunLocked
+from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.shards import Shard
 
 STAGE = '''"""Says a word."""
@@ -196,6 +197,26 @@ def test_shards_of_two_machines_are_those_of_one(images, said, tmp_path):
     assert list(both.scenes()) == list(one.scenes())
     files = sorted(path.name for path in both.stage_folders[1].glob("*.jsonl"))
     assert files == ["shard-00001-of-00002.jsonl", "shard-00002-of-00002.jsonl"]
+
+
+def test_shards_that_start_together_wait_for_each_other(images, said, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    other = Lock(tmp_path / "out" / LOCK)
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.release()
+
+    monkeypatch.setattr("gcg_bench.annotate.folder.sleep", sleep)
+    assert status_of(run(images, two_steps(said), tmp_path / "out")).remaining == 0
+    assert len(pauses) == 3
+    other = Lock(tmp_path / "out" / LOCK)
+    monkeypatch.setattr("gcg_bench.annotate.folder._PATIENCE", -1.0)
+    with pytest.raises(RunLocked):
+        run(images, two_steps(said), tmp_path / "out")
+    other.release()
 
 
 def test_merged_shards_are_the_files_of_one_machine(images, said, tmp_path):
