@@ -115,7 +115,7 @@ def test_another_shard_does_not_continue_a_run(shards: Path, capsys) -> None:
 
 
 def test_the_merged_run_is_that_of_one_machine(made: Path, shards: Path, capsys) -> None:
-    assert run("merge", "3", "1", "2", "--out", "all", "--json", "--quiet") == 0
+    assert run("merge", "3", "1", "2", "-o", "all", "--json", "--quiet") == 0
     assert json.loads(capsys.readouterr().out) == {"run": "all", "shards": 3, "n": 11}
     assert lines(shards / "all") == lines(made / "one")
     one, merged = settings(made / "one"), settings(shards / "all")

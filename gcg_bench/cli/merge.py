@@ -14,6 +14,7 @@ from gcg_bench.runs.merging import SHARDS
 @click.command()
 @click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
