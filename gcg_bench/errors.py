@@ -84,7 +84,8 @@ class BadData(GcgBenchError):
             self.field,
         ]
         message = ": ".join([*(part for part in parts if part), self.problem])
-        return f"{message}. {self.remedy}" if self.remedy else message
+        end = "" if message.endswith("?") else "."
+        return f"{message}{end} {self.remedy}" if self.remedy else message
 
     def at(
         self, *, file: object = None, image: str | None = None, phrase: int | None = None

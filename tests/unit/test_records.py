@@ -115,6 +115,15 @@ def test_records_within_records_know_their_place() -> None:
         second.id("id")
 
 
+def test_a_question_mark_ends_a_sentence_of_a_message() -> None:
+    assert str(BadData("are its units percent?", remedy="Write pixels")) == (
+        "are its units percent? Write pixels"
+    )
+    assert (
+        str(BadData("is no number", file="f", remedy="Write one")) == "f: is no number. Write one"
+    )
+
+
 def test_long_values_are_cut_in_messages() -> None:
     with pytest.raises(BadData) as caught:
         record(x="y" * 5000).whole("x")
