@@ -5,6 +5,7 @@ named. Adapters may also come from an installed entry point, from `package.modul
 from a `./file.py` that the user names on the command line.
 """
 
+import errno
 import importlib
 import importlib.machinery
 import importlib.util
@@ -32,14 +33,15 @@ class Loading:
 
     Args:
         what: the action, for the message, e.g. `import ./model.py`.
+        folder: a folder of the user that Python may not search, but that may hold the module.
 
     Raises:
         MissingData: the block raised ModuleNotFoundError.
         BadOption: the block raised anything else.
     """
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, what: str, folder: Path | None = None) -> None:
+        self._what, self._folder = what, folder
 
     def __enter__(self) -> None:
         """Does nothing."""
@@ -54,11 +56,22 @@ class Loading:
         if error is None or isinstance(error, (GcgBenchError, KeyboardInterrupt)):
             return
         if isinstance(error, ModuleNotFoundError):
-            message = f"cannot {self._what}: {error}. Is that package installed?"
+            message = f"cannot {self._what}: {error}. {self._remedy(str(error.name))}"
             raise MissingData(message) from error
         words = " ".join(str(error).split())  # the text of a syntax error includes its line
         text = f"{type(error).__name__}: {words}" if words else type(error).__name__
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            text = f"the path {str(error.filename)[:40]}... is longer than this system allows"
         raise BadOption(f"cannot {self._what}: {text}; --debug shows where") from error
+
+    def _remedy(self, missing: str) -> str:
+        """What to do about a module that Python does not find."""
+        top = missing.partition(".")[0]
+        if self._folder is not None and any(
+            (self._folder / name).exists() for name in (top, f"{top}.py")
+        ):
+            return f"{top} is in the folder {self._folder}: set PYTHONPATH to that folder"
+        return "Is that package installed?"
 
 
 def names(package: str) -> tuple[str, ...]:
@@ -124,7 +137,7 @@ def attribute(path: str) -> Any:
 
 
 def _from_package(dotted: str) -> ModuleType:
-    with Loading(f"import {dotted}"), _no_bytecode():
+    with Loading(f"import {dotted}", Path()), _no_bytecode():
         return importlib.import_module(dotted)
 
 
@@ -159,6 +172,6 @@ def _from_file(file: Path) -> ModuleType:
         raise BadOption(f"{file}: not a Python file that can be imported")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded  # dataclasses and pickle look up a class's module here
-    with Loading(f"import {file}"), _no_bytecode():
+    with Loading(f"import {file}", file.parent), _no_bytecode():
         spec.loader.exec_module(loaded)
     return loaded

@@ -108,7 +108,7 @@ class _Search:
             self.found[self._name(file)] = file_sha256(file)
             tree = _tree(file)
             if tree is not None:
-                waiting += self._imported(tree, file)
+                waiting += [*self._imported(tree, file), *_named_sources(tree, file)]
                 self._add_data(tree, file)
         return dict(sorted(self.found.items()))
 
@@ -187,6 +187,16 @@ def _sources(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
         elif not (folder / part).is_dir() or depth == len(parts) - 1:
             return
         folder = folder / part
+
+
+def _named_sources(tree: ast.AST, file: Path) -> Iterator[Path]:
+    """The sources beside the code that its texts name, such as `exec(open("part.py").read())`."""
+    for text in sorted(_texts(tree)):
+        if text.endswith(".py"):
+            with suppress(OSError, ValueError):
+                source = file.parent / text
+                if source.is_file():
+                    yield source.resolve()
 
 
 def _relative(file: Path, node: ast.ImportFrom, names: Sequence[str]) -> Iterator[Path]:

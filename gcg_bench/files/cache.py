@@ -6,7 +6,8 @@ miss: its value is computed again and replaces it. SQLite serialises writers, so
 a cache.
 
 A cache saves time and never changes a result. So a cache that cannot be used (read-only, full,
-damaged, unreachable) causes one warning, and the work continues without it.
+damaged, unreachable, held by another process) causes one warning, and the work continues without
+it.
 """
 
 import hashlib
@@ -22,7 +23,9 @@ from gcg_bench.files import paths
 
 _BATCH = 500  # the default limit of SQLite is 999 variables in a statement
 _SEAL = 16  # bytes at the end of an entry
+_PATIENCE = 60.0  # seconds that another process may hold a database
 _warned: set[Path] = set()  # the databases that a warning has named
+_held: set[Path] = set()  # those that another process held for so long; they are left alone
 _own: list[Path] = []  # the folders of `own_caches`, the last one is in use
 
 
@@ -81,7 +84,7 @@ class Cache:
         distinct = list(dict.fromkeys(keys))
         entries: dict[bytes, bytes] = {}
         with self._usable():
-            if not self.path.exists():
+            if self.path in _held or not self.path.exists():
                 return entries
             with self._connection() as connection:
                 for start in range(0, len(distinct), _BATCH):
@@ -101,7 +104,7 @@ class Cache:
 
     def put_many(self, entries: Mapping[bytes, bytes]) -> None:
         """Adds entries; replaces entries that `get_many` refused, and no intact entries."""
-        if not entries:
+        if not entries or self.path in _held:
             return
         sealed = [(key, value + _seal(key, value)) for key, value in entries.items()]
         replaced = [(key,) for key in self._damaged.intersection(entries)]
@@ -118,6 +121,8 @@ class Cache:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                _held.add(self.path)
             if self.path not in _warned:
                 _warned.add(self.path)
                 logging.getLogger("gcg_bench").warning(
@@ -132,7 +137,7 @@ class Cache:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """An open database, which is created if it does not exist."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, timeout=60)) as connection:
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
             # a value that became text through damage is a damaged entry, not a decoding error
             connection.text_factory = bytes
             # with damaged pages, SQLite must report an error

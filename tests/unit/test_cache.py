@@ -178,6 +178,25 @@ def test_a_cache_that_cannot_be_used_is_named_once_and_the_work_goes_on(
     assert "GCG_BENCH_CACHE" in message
 
 
+def test_a_cache_that_another_process_holds_is_waited_for_once(monkeypatch, caplog):
+    held = Cache("held")
+    held.put_many(ENTRIES)
+    monkeypatch.setattr("gcg_bench.files.cache._PATIENCE", 0.05)
+    with closing(sqlite3.connect(held.path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        opened = []
+        connect = sqlite3.connect
+        monkeypatch.setattr(
+            sqlite3, "connect", lambda *a, **k: opened.append(a) or connect(*a, **k)
+        )
+        for _ in range(3):
+            assert Cache("held").get_many(ENTRIES) == {}
+            Cache("held").put_many(ENTRIES)
+    assert len(opened) == 1
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "database is locked" in message
+
+
 def test_own_caches_are_empty_and_leave_nothing():
     cache = Cache("kind")
     cache.put_many(ENTRIES)

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from gcg_bench.data import load_dataset
-from gcg_bench.errors import RunConflict
+from gcg_bench.errors import BadOption, MissingData, RunConflict
 from gcg_bench.execution import model_code
 from gcg_bench.execution.models import code_of, load_model
 from gcg_bench.files.digests import file_sha256
@@ -50,6 +50,7 @@ def write(folder, files):
         ({"m.py": "import p.s.a", "p/__init__.py": "", "p/s/__init__.py": "",
           "p/s/a.py": "from ..t import x", "p/t.py": ""}, None),
         ({"m.py": "import importlib\nimportlib.import_module('late')", "late.py": ""}, None),
+        ({"m.py": "exec(open('part.py').read())", "part.py": "import a", "a.py": ""}, None),
         ({"m.py": "import a", "a.py": "import b", "b.py": "import a"}, None),  # a circle
         ({"m.py": "if True:\n    try:\n        import a\n    except ImportError: pass", "a.py": ""},
          None),
@@ -208,6 +209,23 @@ def test_the_run_names_no_folder_of_the_user_for_its_code(tmp_path):
     assert list(settings["code"]) == ["m.py", "own_part.py"]
     assert len(answered_by(settings)["code"]) == 8
     assert answered_by({**settings, "code": {"m.py": "other"}}) != answered_by(settings)
+
+
+def test_a_module_beside_the_models_file_is_found_for_the_remedy(tmp_path):
+    write(tmp_path, {"m.py": "import beside_the_model", "beside_the_model.py": ""})
+    with pytest.raises(MissingData) as problem:
+        load_model(f"{tmp_path}/m.py")
+    assert f"in the folder {tmp_path}: set PYTHONPATH to that folder" in str(problem.value)
+    write(tmp_path, {"m.py": "import nowhere_at_all"})
+    with pytest.raises(MissingData, match="Is that package installed"):
+        load_model(f"{tmp_path}/m.py")
+
+
+@pytest.mark.parametrize("model", ["predictions", "glamm"])
+def test_a_path_that_no_system_has_is_said_shortly(model):
+    with pytest.raises(BadOption, match="is longer than this system allows") as problem:
+        load_model(f"{model}:{'a' * 300}")
+    assert len(str(problem.value)) < 150
 
 
 def test_the_code_that_runs_is_the_code_of_the_digest(tmp_path, monkeypatch):
