@@ -33,7 +33,7 @@ class GcgBenchError(Exception):
         super().__init__(shortened(message, _MAX_MESSAGE))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """How an error travels between processes: as it is, without its arguments of old."""
+        """Pickles an error with its attributes, without its original arguments."""
         return _travelled, (type(self), self.args), self.__dict__
 
 

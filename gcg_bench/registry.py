@@ -27,7 +27,7 @@ class Loading:
     """A context manager that turns errors of third-party code into errors of gcg-bench.
 
     It catches every exception of its block, including SystemExit, and raises BadOption or
-    MissingData in its place, with the original as the cause. Only GcgBenchError and
+    MissingData instead, with the original exception as the cause. Only GcgBenchError and
     KeyboardInterrupt pass unchanged. It is for code that runs while a plug-in is imported or built,
     before a model gets its first query.
 
@@ -109,7 +109,7 @@ def load_entry_point(name: str) -> Any | None:
     """The object that an installed package registers as an adapter under a name, or None.
 
     Raises:
-        MissingData, BadOption: it cannot be loaded.
+        MissingData, BadOption: the object cannot be loaded.
     """
     points = entry_points(group=ENTRY_POINT_GROUP)
     if name not in points.names:
@@ -144,8 +144,8 @@ def _from_package(dotted: str) -> ModuleType:
 class _FromSource(importlib.machinery.SourceFileLoader):
     """Compiles a file each time.
 
-    Python takes cached bytecode for current when the file has the same size and the same second of
-    change: the code that runs would not be the code whose digest is in the run.
+    Python uses cached bytecode when the file has the same size and was changed in the same second.
+    Then the running code could differ from the code whose digest is in the run.
     """
 
     def get_code(self, fullname: str) -> CodeType | None:
@@ -155,7 +155,7 @@ class _FromSource(importlib.machinery.SourceFileLoader):
 
 @contextmanager
 def _no_bytecode() -> Iterator[None]:
-    """No bytecode of what is imported in the block is kept, for the same reason."""
+    """Writes no bytecode of modules that are imported in the block, for the same reason."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield

@@ -1,8 +1,8 @@
 """Uncertainty of scores: intervals over images, paired tests of two runs, multiple testing.
 
-Everything works with weights: a reducer (types.Metric.reduce on fixed rows) computes its scores
-from different counts of the images, so a metric needs no code of its own for this. The same seed
-gives the same draws for every score and every run.
+All functions use weights: a reducer (types.Metric.reduce on fixed rows) computes its scores from
+different counts of the images, so a metric needs no additional code for this. The same seed gives
+the same draws for every score and every run.
 
 Sources: the percentile bootstrap (Efron and Tibshirani 1993, chapter 13); approximate randomisation
 (Noreen 1989), with p = (c + 1) / (draws + 1): the observed runs count as one more draw, so that p

@@ -1,4 +1,4 @@
-"""Encodes, decodes, measures and resizes masks, on run lengths wherever that is exact.
+"""Encodes, decodes, measures and resizes masks; works on run lengths when this is exact.
 
 All masks must be valid (reading.py checks them). The functions only check that sizes agree, because
 two valid masks may belong to different images.
@@ -119,7 +119,7 @@ def resize(mask: Mask, height: int, width: int) -> Mask:
 
 
 def minus(mask: Mask, other: Mask) -> Mask:
-    """The pixels of a mask that another mask of the same size does not have.
+    """The pixels of a mask that are not in another mask of the same size.
 
     Raises:
         BadMask: the masks have different sizes.
@@ -129,7 +129,7 @@ def minus(mask: Mask, other: Mask) -> Mask:
 
 
 def covered_once(masks: Sequence[Mask]) -> Mask:
-    """The pixels that exactly one of one or more masks has.
+    """The pixels that are in exactly one of the masks.
 
     Raises:
         BadMask: there are no masks, or they have different sizes.

@@ -1,4 +1,4 @@
-"""Bitmaps written as rows of numbers, and why an outline or a size cannot be meant as it stands."""
+"""Reads bitmaps that are rows of numbers, and finds outlines and sizes that must be wrong."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from gcg_bench.masks.numbers import Size
 
-_FEWEST = 3  # rows; fewer may be polygons
+_FEWEST = 3  # minimum number of rows; fewer rows may be polygons
 _NUMBERS = {int, float, bool}
 _LEVELS = ({0, 1}, {0, 255})
-_NEAR = 0.02  # share of a side by which an outline may leave the image
+_NEAR = 0.02  # share of a side by which an outline may extend beyond the image
 _NEAR_PIXELS = 2.0
 SQUARES = (100, 224, 256, 336, 384, 448, 512, 518, 560, 640, 672, 768, 896, 1000, 1008, 1024)
 """The largest coordinates of common other units: percent, grids, sides of a model's input."""
@@ -20,7 +20,7 @@ SQUARES = (100, 224, 256, 336, 384, 448, 512, 518, 560, 640, 672, 768, 896, 1000
 def as_bitmap(value: object) -> NDArray[np.uint8] | None:
     """Rows of zeros and ones, of 0 and 255, or of booleans, as an array (height, width).
 
-    None for any other value, among them fewer than three rows.
+    None for any other value, and for fewer than three rows.
     """
     if not isinstance(value, list | tuple) or len(value) < _FEWEST:
         return None
@@ -39,7 +39,7 @@ def as_bitmap(value: object) -> NDArray[np.uint8] | None:
 
 
 def bitmap_problem(value: Sequence[object], size: Size | None) -> str | None:
-    """Why rows of numbers that have the size of an image are no bitmap; None for other values."""
+    """Why rows of numbers of the size of the image are not a bitmap; None for other values."""
     height, width = size or (0, 0)
     if len(value) != height or height < _FEWEST:
         return None
@@ -80,7 +80,7 @@ def outline_problem(polygons: Sequence[Sequence[float]], size: Size) -> str | No
 
 
 def _units(largest: float) -> str:
-    """The units that a largest coordinate may be of, as the end of a message."""
+    """The possible units of coordinates with this maximum, as the end of a message."""
     fitting = next((square for square in SQUARES if 0.9 * square < largest <= square), None)
     names = {100: "percent", 1000: "a grid of 0 to 1000"}
     if fitting is None:
@@ -90,7 +90,7 @@ def _units(largest: float) -> str:
 
 
 def size_relation(size: Size, expected: Size) -> Iterator[str]:
-    """How a wrong size relates to that of the image, in a few words; nothing when it does not."""
+    """How a wrong size is related to that of the image, in a few words; empty if it is not."""
     (height, width), (rows, columns) = size, expected
     if (height, width) == (columns, rows):
         yield "height and width are exchanged"

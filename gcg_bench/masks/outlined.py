@@ -18,7 +18,7 @@ from gcg_bench.types import Mask
 
 _SHIFT = 16
 _ONE = 1 << _SHIFT
-_LARGEST = 2**20  # excluded, of a coordinate; no image has so many columns or rows
+_LARGEST = 2**20  # upper limit (excluded) of a coordinate; no image has so many columns or rows
 
 Point = tuple[int, int]
 
@@ -66,13 +66,13 @@ def fill_outlined(points: Sequence[Sequence[float]], height: int, width: int) ->
 
 
 def _edge(start: Point, end: Point, height: int, width: int) -> list[_Edge]:
-    """The edge between two corners; none when it is level."""
+    """The edge between two corners; empty when it is horizontal."""
     if start[1] == end[1]:
         return []
     first, last = (start[0] * _ONE, start[1]), (end[0] * _ONE, end[1])
     if not (_inside(start, height, width) and _inside(end, height, width)):
         a, b = _clipped(start, end, height, width)[:2]
-        level = a[1] == b[1]  # a single pixel of it is inside
+        level = a[1] == b[1]  # only one pixel of it is inside
         first, last = (
             (cut[0] * _ONE, corner[1] if level else cut[1])
             for cut, corner in ((a, start), (b, end))
@@ -131,8 +131,8 @@ def _inside(point: Point, height: int, width: int) -> bool:
 def _clipped(start: Point, end: Point, height: int, width: int) -> tuple[Point, Point, bool]:
     """A line cut at the borders of the image, and whether a part of it is inside.
 
-    First the ends above or below the image are moved, then those beside it (Cohen-Sutherland); each
-    moved coordinate is truncated.
+    First the ends above or below the image are moved, then the ends to its left or right
+    (Cohen-Sutherland); each moved coordinate is truncated.
     """
     (x1, y1), (x2, y2) = start, end
     right, bottom = width - 1, height - 1
@@ -164,6 +164,6 @@ def _sides(value: int, largest: int) -> int:
 
 
 def _quotient(part: int, whole: int) -> int:
-    """Division that truncates toward 0, as that of C."""
+    """Division that truncates toward 0, as in C."""
     quotient = abs(part) // abs(whole)
     return quotient if (part < 0) == (whole < 0) else -quotient

@@ -14,7 +14,7 @@ MAX_OUTLINE = 2**22
 pycocotools traces a boundary in steps of a fifth of a pixel, and allocates memory for every step.
 """
 
-_MAX_COORDINATE = 2.0**28  # excluded; pycocotools multiplies by 5, which still fits 32 bits
+_MAX_COORDINATE = 2.0**28  # limit (excluded); pycocotools multiplies by 5, which still fits 32 bits
 
 
 def from_polygons(polygons: object, height: int, width: int, *, field: str = "mask") -> Mask:

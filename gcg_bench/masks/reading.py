@@ -115,7 +115,7 @@ def _valid(results: Sequence[Mask | BadMask]) -> tuple[Mask, ...]:
 
 
 def _parse(value: object, size: Size | None, field: str) -> tuple[Mask, bool]:
-    """A mask, and whether its run lengths are checked; compressed ones are checked in batches."""
+    """A mask, and whether its run lengths are checked; compressed runs are checked in batches."""
     if isinstance(value, Mapping) and set(value) in ({"box"}, {"polygons"}):
         return _drawn(value, size, field), True
     if isinstance(value, Mapping):
@@ -180,7 +180,7 @@ def _stated_size(value: Mapping[Any, Any], expected: Size | None, field: str) ->
 
 
 def _refuse_size(size: Size, expected: Size | None, field: str, what: str) -> None:
-    """Raises BadMask when a size is not that of the image; says how the two are related."""
+    """Raises BadMask when a size is not that of the image; states how the two are related."""
     if expected is None or size == tuple(expected):
         return
     relation = "".join(f"; {text}" for text in size_relation(size, expected))

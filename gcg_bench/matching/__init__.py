@@ -1,8 +1,8 @@
-"""Which prediction answers which reference, and what kind of mistake the others are.
+"""Matches predictions with references, and classifies the mistakes.
 
-`assignment` makes pairs of indices from tables. `phrases` says which predicted phrase matches which
-reference phrase, by place and words or by place alone. `mistakes` gives every phrase of both sides
-one kind of mistake, or calls it matched.
+`assignment` makes pairs of indices from tables. `phrases` matches predicted phrases with reference
+phrases, by place and words or by place alone. `mistakes` gives every phrase of both sides one kind:
+matched, or a kind of mistake.
 """
 
 from gcg_bench.matching.assignment import (

@@ -16,11 +16,11 @@ from gcg_bench.types import FloatArray
 
 Match = tuple[int, int]
 
-_ENUMERATED = 6  # rows or columns up to which all assignments are compared, at most 720
-_NEARLY = 1e-9  # a share of a sum, far above the errors of its additions
+_ENUMERATED = 6  # rows or columns up to which all assignments (at most 720) are compared
+_NEARLY = 1e-9  # a share of a sum that is far above its rounding errors
 
 PAIR = 1e-9
-"""What a pair adds to a sum of `heaviest`, so that more pairs win over fewer with an equal sum."""
+"""The bonus of a pair in `heaviest`: of equal sums, the assignment with more pairs is chosen."""
 
 
 def greedy(iou: FloatArray) -> list[tuple[int, int, float]]:
@@ -58,7 +58,7 @@ def greedy_halting(
     """Takes the pairs with the largest IoU in turn; stops at the first pair below a threshold.
 
     A NaN IoU counts as the largest, and NaN is not below any threshold. The similarity is read only
-    when the IoU reaches its threshold. When the pair then lies outside the similarity table, the
+    when the IoU reaches its threshold. If the pair is then outside the similarity table, the
     published code raises an IndexError, catches it, and loses all matches of the image.
 
     Source: the recall of the GLaMM authors' eval/gcg/evaluate.py.
@@ -70,8 +70,8 @@ def greedy_halting(
         threshold_iou: the smallest IoU of a match, above 0 (at 0 the published loop may not end).
         threshold_similarity: the smallest similarity of a match.
 
-    Returns:
-        The matches in the order taken; and whether the image is lost, in which case there are none.
+    Returns: The matches in the order taken, and whether the image is lost; a lost image has no
+    matches.
 
     Raises:
         BadOption: threshold_iou is not above 0.
@@ -118,7 +118,7 @@ def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
         return []
     lowest = float(weight[allowed].min())
     span = float(weight[allowed].max()) - lowest
-    # one more pair must count more than all that the other pairs lose by it, at most `span` each
+    # one more pair must count more than the losses of the other pairs, each at most `span`
     bonus = (min(weight.shape) + 1) * span or 1.0
     return _assign(np.where(allowed, weight - lowest + bonus, 0.0), allowed)
 
@@ -126,13 +126,13 @@ def admissible(weight: FloatArray, allowed: NDArray[np.bool_]) -> list[Match]:
 def heaviest(weight: FloatArray, allowed: NDArray[np.bool_], *, pair: float = PAIR) -> list[Match]:
     """The one-to-one assignment of allowed pairs with the largest sum of weights, sorted by row.
 
-    Every pair adds `pair` to the sum, so that of assignments with equal sums the one with more
-    pairs is taken, and a pair of weight 0 can be matched.
+    Every pair adds `pair` to the sum. So, among assignments with equal sums, the assignment with
+    more pairs is chosen, and a pair of weight 0 can be matched.
 
     Args:
         weight: shape (n, m); at least 0 where allowed, any value elsewhere.
         allowed: shape (n, m), whether a pair may be matched.
-        pair: what a pair adds, above 0.
+        pair: the bonus of each pair, above 0.
     """
     return _assign(np.where(allowed, weight + pair, 0.0), allowed) if allowed.any() else []
 
@@ -167,10 +167,10 @@ def _uncontested(value: FloatArray) -> list[Match] | None:
 
 
 def _enumerated(value: FloatArray) -> list[Match] | None:
-    """The best assignment of a small table, from all of them; None for a large one, or a tie.
+    """The best assignment of a small table, from all assignments; None for a large table or a tie.
 
-    Loading the solver takes longer than all contested images of most splits. Where several
-    assignments have nearly the same sum, the solver decides as it always did.
+    Loading the solver takes longer than this function for all contested images of most splits. If
+    several assignments have nearly the same sum, the solver decides.
     """
     rows, columns = (np.flatnonzero((value > 0).any(axis=axis)) for axis in (1, 0))
     if len(rows) > len(columns):
@@ -196,7 +196,7 @@ def _enumerated(value: FloatArray) -> list[Match] | None:
 
 @cache
 def _orders(rows: int, columns: int) -> NDArray[np.int64]:
-    """All ways to give each row a column of its own, shape (ways, rows)."""
+    """All ways to give each row a different column, shape (ways, rows)."""
     return np.array(list(permutations(range(columns), rows)), dtype=np.int64)
 
 

@@ -1,8 +1,8 @@
 """Average precision from verdicts on detections: COCO's curve at 101 points of recall.
 
-The rows of a metric have the columns `references` (how many an image has, crowds left out),
-`verdicts` and `confidences` (lists, in rank order) and, for `ordered_precision`, `order` (the
-position of the image). Source: COCO detection evaluation (pycocotools COCOeval).
+The rows of a metric have the columns `references` (the number of references of an image, without
+crowds), `verdicts` and `confidences` (lists, in rank order) and, for `ordered_precision`, `order`
+(the position of the image). Source: COCO detection evaluation (pycocotools COCOeval).
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def _flat(rows: Rows, order: IntArray) -> tuple[FloatArray, FloatArray, IntArray
 
 
 def ordered_precision(rows: Rows, weights: FloatArray) -> FloatArray:
-    """AP for tied scores, shape (draws,): an image has its position, as often as it is drawn.
+    """AP for tied scores, shape (draws,): an image is repeated at its position, as often as drawn.
 
     A draw without a reference has no value (NaN); pycocotools gives the sentinel -1.
     """
@@ -46,7 +46,7 @@ def ordered_precision(rows: Rows, weights: FloatArray) -> FloatArray:
         total = int(ends[-1]) if len(ends) else 0
         positions = np.arange(total) + np.repeat(starts[drawn] - (ends - lengths), lengths)
         here = verdicts[positions]
-        # precision falls at every false detection, so the true ones alone decide the curve
+        # precision falls at every false detection, so only the true detections decide the curve
         hits = np.flatnonzero(here == TRUE)
         false = np.cumsum(here == FALSE, dtype=np.int64)[hits].astype(np.float64)
         true = np.arange(1, len(hits) + 1, dtype=np.float64)

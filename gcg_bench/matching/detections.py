@@ -48,7 +48,7 @@ def coco_verdicts(table: FloatArray, crowd: BoolArray, threshold: float) -> list
 def stepwise_verdicts(
     table: FloatArray, crowd: BoolArray, confidences: Sequence[float], threshold: float
 ) -> list[float]:
-    """Rank by rank as COCO, but equal scores are matched together, as many as can be."""
+    """Matches rank by rank as COCO, but equal scores together, with as many matches as possible."""
     taken = crowd.copy()
     verdicts: list[float] = []
     for _, group in groupby(range(table.shape[1]), key=lambda d: confidences[d]):

@@ -1,4 +1,4 @@
-"""What the answer to one expression counts: pixels in both and in either, and right refusals.
+"""Counts of the answer to one expression: pixels in both and in either mask, and refusals.
 
 An expression asks for one region. Its reference is the union of all reference masks, its answer the
 union of all predicted masks. Published evaluators differ in four choices, which are arguments here.
@@ -32,13 +32,13 @@ Refusals = Literal["masks", "stated", "asked_again", "pixels"]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What one answer counts.
+    """The counts of one answer.
 
     Attributes:
         intersection: pixels of the answer and the reference.
         union: pixels of either.
-        refusal: the answer refuses an expression that has no target.
-        dropped: the answer enters no pixel count, and its IoU is 0.
+        refusal: whether the answer refuses an expression that has no target.
+        dropped: whether the answer is left out of all pixel counts; its IoU is then 0.
     """
 
     intersection: int
@@ -51,7 +51,7 @@ class Counted:
 
         Args:
             epsilon: added to the union.
-            nothing: the value where the union is 0.
+            nothing: the value when the union is 0.
         """
         if self.refusal:
             return 1.0
@@ -66,10 +66,10 @@ def has_target(pair: Pair) -> bool:
 
 
 def is_refusal(pair: Pair, refusals: Refusals) -> bool:
-    """Whether the answer says that nothing fits the expression.
+    """Whether the answer states that nothing matches the expression.
 
-    What a prediction states counts. Where it states nothing, or in any case with `pixels`, an
-    answer without a pixel is a refusal. A failure is never a refusal.
+    If a prediction states whether it refuses, this counts. If it does not, or always with `pixels`,
+    an answer without a pixel is a refusal. A failure is never a refusal.
     """
     prediction = pair.prediction
     if refusals == "masks" or prediction.error is not None:
@@ -82,13 +82,13 @@ def is_refusal(pair: Pair, refusals: Refusals) -> bool:
 
 
 def counted(pair: Pair, reference: Reference, no_mask: NoMask, refusals: Refusals) -> Counted:
-    """What the answer counts; see the module for the choices.
+    """The counts of the answer; the module's docstring explains the choices.
 
     Args:
-        pair: with the feature `pixels`.
+        pair: the pair, with the feature `pixels`.
         reference: which pixels of the reference count.
-        no_mask: what an answer without any mask is.
-        refusals: what a refusal does.
+        no_mask: how an answer without any mask counts.
+        refusals: the effect of a refusal.
     """
     pixels = pair.pixels
     if no_mask == "left_out" and not pair.prediction.grounding.masked:
@@ -109,7 +109,7 @@ def counted(pair: Pair, reference: Reference, no_mask: NoMask, refusals: Refusal
 
 
 class OfExpressions(Metric):
-    """A metric of answers to expressions, whose field `asked` says which of an image count."""
+    """A metric of answers to expressions; its field `asked` decides which queries count."""
 
     @property
     @abstractmethod
@@ -121,7 +121,7 @@ class OfExpressions(Metric):
         return self.asked != "all"
 
     def part(self, pairs: Sequence[Pair]) -> dict[str, str]:
-        """The first query of each image; nothing where all queries count."""
+        """The first query of each image; empty when all queries count."""
         queries = (pair.sample.query for pair in pairs)
         return self.merge({q.image_id: q.id} for q in queries) if self.waits else {}
 

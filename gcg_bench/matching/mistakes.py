@@ -1,10 +1,11 @@
 """The kinds of mistakes, and the kind of every phrase of one image.
 
-A predicted phrase gets the first kind that holds, in the order of `KINDS`. A reference phrase is
+A predicted phrase gets the first kind that applies, in the order of `KINDS`. A reference phrase is
 matched, charged to one predicted phrase of a wrong kind, or missed. Charges are one to one, like
-matches: words before places before both, as many as can be, then the largest sum of IoU. So the
-kinds of each side add up to its phrases, and no mistake is charged twice. A wrong attribute is no
-kind of its own: such a phrase is matched, with an agreement below 1.
+matches: first wrong words, then wrong places, then both; each with as many charges as possible,
+then with the largest sum of IoU. So the counts of kinds on each side sum to its number of phrases,
+and no mistake is charged twice. A wrong attribute is not a separate kind: such a phrase is matched,
+with an agreement below 1.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from gcg_bench.matching.phrases import agreeing_pairs, named
 from gcg_bench.types import FloatArray, Pair
 
 NEAR = 0.1
-"""The least IoU at which a predicted mask is taken to mean a reference object."""
+"""The minimum IoU at which a predicted mask counts as an attempt at a reference object."""
 
 _Table = NDArray[np.bool_]
 _Pair = tuple[int, int]
@@ -30,8 +31,8 @@ class Kind:
     """One entry of the closed list of kinds.
 
     Attributes:
-        name: as in JSON.
-        title: as tables print it.
+        name: its name in JSON.
+        title: its name in tables.
         description: one sentence; t is the protocol's IoU threshold, 0.5 for strict.
     """
 
@@ -63,26 +64,27 @@ KINDS = (
 )
 NAMES = tuple(kind.name for kind in KINDS)
 CHARGED = ("wrong_words", "wrong_place", "wrong_both")
-"""The kinds that a reference phrase can be charged to, in the order in which it is done."""
+"""The kinds that a reference phrase can be charged to, in the order of charging."""
 
 APART = ("hallucinated", "missed")
-"""The kinds of phrases with nothing on the other side."""
+"""The kinds of phrases without a phrase on the other side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one phrase.
+    """The result for one phrase.
 
     Attributes:
         kind: one of `NAMES`.
-        other: position, on the other side, of the phrase it was matched with, charged to, or that
-            makes its kind hold; for hallucinated and missed phrases the closest one (largest sum of
-            IoU and noun agreement). None when the other side has no phrase.
-        iou: with that phrase, 0 without one.
-        noun: agreement of the nouns with that phrase; None without one, or where either has no
+        other: position of the phrase on the other side with which it was matched, to which it was
+            charged, or which decided its kind. For hallucinated and missed phrases, it is the
+            closest phrase (largest sum of IoU and noun agreement). None when the other side has no
+            phrase.
+        iou: IoU with that phrase; 0 without one.
+        noun: agreement of the nouns with that phrase; None without one, or when either has no
             words.
-        attributes: likewise of the other content words.
-        agreement: of both together.
+        attributes: agreement of the other content words; None in the same cases.
+        agreement: agreement of nouns and attributes together.
     """
 
     kind: str
@@ -98,9 +100,9 @@ class ImageDiagnosis:
     """The findings of one image, phrase by phrase.
 
     Attributes:
-        id: the image.
-        reference: one finding a reference phrase: matched, one of `CHARGED`, or missed.
-        predicted: one finding a predicted phrase: any kind but missed.
+        id: the id of the image.
+        reference: one finding for each reference phrase: matched, one of `CHARGED`, or missed.
+        predicted: one finding for each predicted phrase: any kind except missed.
     """
 
     id: str
@@ -110,7 +112,7 @@ class ImageDiagnosis:
 
 @runtime_checkable
 class MatchRule(Protocol):
-    """When a predicted phrase matches a reference phrase: the least IoU and noun agreement."""
+    """The minimum IoU and noun agreement for a match of two phrases."""
 
     @property
     def threshold_iou(self) -> float: ...
@@ -120,12 +122,12 @@ class MatchRule(Protocol):
 
 
 def judge_image(pair: Pair, rule: MatchRule) -> ImageDiagnosis:
-    """The kind of every phrase of an image, with exactly the matches that `rule` counts.
+    """The kind of every phrase of an image, with exactly the matches of `rule`.
 
     Args:
-        pair: with `iou` (NaN counts as 0), `noun`, `attributes` and `agreement` (NaN, no words,
-            agrees with nothing).
-        rule: when a predicted phrase matches a reference phrase.
+        pair: the pair, with `iou` (NaN counts as 0), `noun`, `attributes` and `agreement` (NaN for
+            phrases without words, which agree with nothing).
+        rule: the thresholds of a match.
     """
     iou = np.nan_to_num(pair.iou, nan=0.0)
     alike = named(pair.noun, rule.threshold_noun)
@@ -170,7 +172,7 @@ def judge_image(pair: Pair, rule: MatchRule) -> ImageDiagnosis:
 
 
 class _Charges:
-    """Which predicted phrase each reference phrase is matched with or charged to."""
+    """The predicted phrase that each reference phrase is matched with or charged to."""
 
     def __init__(self, iou: FloatArray, matches: list[_Pair]) -> None:
         self.iou = iou
@@ -178,7 +180,7 @@ class _Charges:
         self.row = {column: row for row, column in matches}
 
     def charge(self, kind: str, table: _Table, columns: list[int]) -> None:
-        """Charges free reference phrases to these predicted phrases where the table allows."""
+        """Charges free reference phrases to these predicted phrases, if the table allows it."""
         allowed = np.zeros_like(table)
         allowed[:, columns] = table[:, columns]
         allowed[list(self.kind)] = False
@@ -187,18 +189,18 @@ class _Charges:
             self.row[column] = row
 
     def partner(self, column: int) -> int | None:
-        """The reference phrase of a predicted one."""
+        """The reference phrase of a predicted phrase."""
         return self.row.get(column)
 
     def of_reference(self, row: int) -> tuple[str, int | None]:
-        """Kind and predicted phrase of a reference one."""
+        """The kind and the predicted phrase of a reference phrase."""
         return self.kind.get(row, ("missed", None))
 
 
 def _closest(
     iou: FloatArray, noun: FloatArray, table: _Table, column: int, known: int | None
 ) -> int | None:
-    """The row of largest IoU + noun agreement among those of the table, if none is known."""
+    """The known row, else the row of the table with the largest IoU + noun agreement."""
     rows = np.flatnonzero(table[:, column])
     if known is not None or not rows.size:
         return known

@@ -1,8 +1,8 @@
 """Matching of phrases: by place and words together, and by place alone.
 
-Place is the IoU of the masks, words are the agreement of the phrases. A NaN of either (two empty
-masks, a phrase without words) allows no match by words; a match by place reads no words but to
-decide between equal places.
+Place is the IoU of the masks, words are the agreement of the phrases. If either is NaN (two empty
+masks, a phrase without words), there is no match by place and words. A match by place alone reads
+words only to decide between equal IoUs.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from gcg_bench.matching.assignment import Match, heaviest
 from gcg_bench.types import FloatArray
 
-# from hundredths: .60 is then the nearest float to 60 / 100 and not a sum of rounded steps
+# from hundredths: so .60 is the nearest float to 60 / 100, not a sum of rounded steps
 IOU_THRESHOLDS = tuple(hundredths / 100 for hundredths in range(50, 100, 5))
 """The thresholds .50 to .95 in steps of .05, as COCO averages over them."""
 
-# what words add to a sum of IoU, so that they decide between equal places alone
+# the weight of words in a sum of IoU, so small that words only decide between equal IoUs
 _NOUN, _ATTRIBUTES = 1e-7, 1e-10
 
 
@@ -33,8 +33,8 @@ def agreeing_pairs(
 ) -> list[Match]:
     """The matched pairs (reference, prediction): the largest sum of IoU x agreement.
 
-    A pair can be matched when IoU >= threshold_iou and noun >= threshold_noun. Of matchings with
-    equal sums the one with more pairs is taken. The list is sorted by reference.
+    A pair can be matched when IoU >= threshold_iou and noun >= threshold_noun. Among matchings with
+    equal sums, the matching with more pairs is chosen. The list is sorted by reference.
 
     Args:
         iou: shape (R, P), NaN where both masks are empty.
@@ -52,9 +52,9 @@ def place_pairs(
 ) -> list[Match]:
     """The pairs (reference, prediction) matched by place alone: the largest sum of IoU.
 
-    A pair can be matched when IoU >= threshold_iou. Of matchings with equal sums the one whose
-    nouns agree best is taken, then the one whose attributes do, so that the order of phrases
-    decides nothing. The list is sorted by reference.
+    A pair can be matched when IoU >= threshold_iou. Among matchings with equal sums, the matching
+    with the best agreement of nouns is chosen, then the matching with the best agreement of
+    attributes, so that the order of phrases has no effect. The list is sorted by reference.
 
     Args:
         iou: shape (R, P), NaN where both masks are empty.

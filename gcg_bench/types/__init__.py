@@ -1,9 +1,9 @@
-"""The nouns: frozen values that every room of the package uses.
+"""The basic types: frozen values that every part of the package uses.
 
-A Sample holds a Query (image, prompt) and its reference Grounding. A model sees the Query alone and
-answers with a Prediction, which carries another Grounding. The two side by side are a Pair. A
-Metric measures pairs into rows and reduces rows to scores. Values are checked where they enter the
-package (masks, the readers) and trusted from there on.
+A Sample holds a Query (image, prompt) and its reference Grounding. A model sees only the Query and
+answers with a Prediction, which contains another Grounding. A Sample and its Prediction form a
+Pair. A Metric measures pairs into rows and reduces rows to scores. Values are checked when they
+enter the package (in masks and in the readers), and not checked again later.
 """
 
 from gcg_bench.types.grounding import SILENCE, Grounding, Mask, Phrase

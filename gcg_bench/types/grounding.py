@@ -1,4 +1,4 @@
-"""Masks, phrases and groundings: a caption whose phrases carry masks."""
+"""Masks, phrases and groundings: a grounding is a caption whose phrases have masks."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Mask:
     """A binary mask as compressed COCO run lengths (column-major, starting with zeros).
 
-    Build one from outside data only through `gcg_bench.masks`, which proves that the runs sum to
-    height x width; native code is handed masks without another look.
+    Make masks from external data only with `gcg_bench.masks`, which checks that the runs sum to
+    height x width. Native code then uses masks without another check.
     """
 
     height: int
@@ -18,13 +18,13 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words and the masks they name; the two cannot come apart.
+    """The words of a phrase together with the masks of the things that they name.
 
     Attributes:
-        text: the noun phrase; None when a file gave a mask without words.
-        masks: one mask an object; empty when the phrase is not grounded.
-        score: the model's confidence, None when it gave none.
-        span: character offsets [start, end) of the phrase in the caption, None when unknown.
+        text: the noun phrase; None for a mask without words in a file.
+        masks: one mask for each object; empty when the phrase is not grounded.
+        score: the model's confidence; None when it gave none.
+        span: character offsets [start, end) of the phrase in the caption; None when unknown.
         crowd: COCO's `iscrowd`, for references only.
     """
 
@@ -37,14 +37,14 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """A caption and its phrases; the same shape for a reference and for an answer."""
+    """A caption and its phrases; the same type for a reference and for an answer."""
 
     caption: str
     phrases: tuple[Phrase, ...] = ()
 
     @property
     def masked(self) -> list[int]:
-        """Positions of the phrases that carry a mask: the mask list of a published file."""
+        """Positions of the phrases that have a mask: the mask list of a published file."""
         return [k for k, phrase in enumerate(self.phrases) if phrase.masks]
 
     @property

@@ -1,11 +1,11 @@
-"""What a score must do when answers are changed in a known way: directions and claims."""
+"""How a score must move when answers are changed in a known way: directions and claims."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Direction(StrEnum):
-    """How a score may move."""
+    """The directions in which a score may move."""
 
     UP = "up"
     DOWN = "down"
@@ -21,7 +21,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """One direction and the reason for it, in one sentence."""
+    """A direction, and the reason for it in one sentence."""
 
     direction: Direction
     reason: str

@@ -1,4 +1,4 @@
-"""Metrics: pairs with features go in; rows of counts, and scores, come out."""
+"""Metrics: they convert pairs with features to rows of counts, and rows to scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from gcg_bench.types.laws import Claim
 from gcg_bench.types.pair import FloatArray, Pair
 
 Row = Mapping[str, float | Sequence[float]]
-"""What a metric counts in one pair: plain numbers, or lists of plain numbers, by column name."""
+"""The counts of a metric for one pair: column name -> plain number, or list of plain numbers."""
 
 Better = Literal["higher", "lower", "neither"]
 Scale = Literal["share", "CIDEr", "plain"]
@@ -21,20 +21,20 @@ Scale = Literal["share", "CIDEr", "plain"]
 
 @dataclass(frozen=True, slots=True)
 class ScoreSpec:
-    """What a score is: its name, which direction is better, how it is printed.
+    """The definition of a score: its name, which direction is better, how it is printed.
 
-    Every table, page, board and comparison asks the score. No other list of score names exists.
+    Every table, page, board and comparison uses it. There is no other list of score names.
 
     Attributes:
-        name: as tables print it.
-        direction: which values are better; `neither` for a number that is no quality (a length).
+        name: the name in tables.
+        direction: which values are better; `neither` for a number that is not a quality (a length).
         scale: `share` (a fraction, printed times 100), `CIDEr` (no fraction, printed times 100 as
             papers do) or `plain` (printed as it is).
         headline: whether systems may be ranked by it; else it is a secondary score.
-        undefined: when the score has no value, in words; empty when it always has one.
-        gameable: how a model can raise the score without being better; empty when none is known.
-        floors: whether two floors are measured beside it: what the same masks reach with shuffled
-            words, and with one phrase for everything.
+        undefined: when the score has no value, as words; empty when it always has a value.
+        gameable: how a model can improve the score without being better; empty if not known.
+        floors: whether two floors of the score are measured: its values for the same masks with
+            shuffled words, and with the same phrase for everything.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ScoreSpec:
 
     @property
     def factor(self) -> int:
-        """What a value is multiplied by when it is printed."""
+        """The factor by which a value is multiplied when it is printed."""
         return 1 if self.scale == "plain" else 100
 
     @property
@@ -57,7 +57,7 @@ class ScoreSpec:
 
     @property
     def title(self) -> str:
-        """The name as a row of a table has it: with a remark when lower is better."""
+        """The name for a row of a table: with a remark when lower is better."""
         return f"{self.name} (lower is better)" if self.lower_is_better else self.name
 
     def text(self, value: float | None) -> str:
@@ -74,13 +74,13 @@ class ScoreSpec:
 def scale_note(
     specs: Iterable[ScoreSpec], *, intervals: bool = False, times: str = "×", end: str = "."
 ) -> str:
-    """How the numbers of a table are to be read: what multiplies them, and what intervals are.
+    """An explanation of the numbers in a table: their factor, and the kind of intervals.
 
     Args:
-        specs: the scores of the table; plain ones are named as what is not multiplied.
+        specs: the scores of the table; plain scores are named, because they are not multiplied.
         intervals: whether the table shows intervals.
         times: the multiplication sign.
-        end: what ends the sentence.
+        end: the end of the sentence.
     """
     plain = list(dict.fromkeys(spec.name for spec in specs if spec.factor == 1))
     drawn = " with 95% bootstrap intervals over images" if intervals else ""
@@ -90,15 +90,14 @@ def scale_note(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one metric as columns, one entry a pair, in the data set's order.
+    """Rows of one metric as columns, one entry for each pair, in the data set's order.
 
     Attributes:
         ids: query ids, length n.
         columns: name -> float64 array (n,), or object array (n,) of float64 arrays for lists.
-        images: the image id of each query, the cluster that it is sampled with; the ids themselves
-            by default.
-        counted: whether each query counts, bool (n,); None when all do. Columns of one that does
-            not hold NaN or an empty list, and no metric sees them.
+        images: the image id of each query, its cluster in bootstrap draws; by default `ids`.
+        counted: whether each query counts, bool (n,); None when all count. For a query that does
+            not count, the columns hold NaN or an empty list, and no metric sees them.
     """
 
     ids: tuple[str, ...]
@@ -107,7 +106,7 @@ class Rows:
     counted: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        """Fills `images` where every query is the only one of its image."""
+        """Sets `images` when every query has its own image."""
         if not self.images:
             object.__setattr__(self, "images", self.ids)
 
@@ -115,7 +114,7 @@ class Rows:
         return len(self.ids)
 
     def stack(self, names: Sequence[str]) -> FloatArray:
-        """The named plain columns side by side, shape (n, len(names))."""
+        """The named plain columns as an array of shape (n, len(names))."""
         return np.stack([np.asarray(self.columns[name], dtype=np.float64) for name in names], 1)
 
     def only(self, position: int) -> "Rows":
@@ -129,7 +128,7 @@ class Rows:
         return self.those(self.counted), weights[:, self.counted]
 
     def those(self, chosen: NDArray[np.bool_]) -> "Rows":
-        """The rows that are chosen, bool (n,), as rows of fewer pairs."""
+        """The chosen rows (`chosen` is bool, shape (n,)), as rows of fewer pairs."""
         at = np.flatnonzero(chosen).tolist()
         return Rows(
             tuple(self.ids[k] for k in at),
@@ -145,10 +144,10 @@ class Reason:
 
     Attributes:
         score: the score's name.
-        reference: position of the reference phrase, None when the line is about none.
-        predicted: position of the predicted phrase, None when the line is about none.
-        counted: whether the score counts it as found.
-        why: in words and numbers.
+        reference: position of the reference phrase; None without one.
+        predicted: position of the predicted phrase; None without one.
+        counted: whether the score counts the phrase as found.
+        why: the reason, in words and numbers.
     """
 
     score: str
@@ -161,36 +160,37 @@ class Reason:
 class Metric(ABC):
     """A measurable property of predictions: one file in gcg_bench/metrics, one frozen dataclass.
 
-    Its dataclass fields are its parameters and make up its signature. `measure` counts in one pair.
-    `reduce` computes scores from the counts of many pairs.
+    Its dataclass fields are its parameters and form its signature. `measure` computes the counts of
+    one pair. `reduce` computes scores from the counts of many pairs.
 
-    What a row needs of other pairs (document frequencies) is a map and a merge, so that a split
-    need not be in memory: `part` says what some pairs contribute, `merge` joins the parts of all
-    pairs, and `prepare` turns what was merged into what `measure` needs for some pairs. A row must
-    not depend on how the pairs were divided, in any bit. A metric may override `fit` instead, which
-    sees all pairs at once: it is simpler, and such a metric scores only splits that fit in memory,
-    unless it fits each pair alone.
+    A row may need values over other pairs (document frequencies). They are computed by a map and a
+    merge, so that a split need not be in memory: `part` computes the contribution of some pairs,
+    `merge` joins the contributions of all pairs, and `prepare` makes from the merged value the
+    input of `measure` for some pairs. A row must not depend on the division of the pairs into
+    parts, in any bit. A metric may override `fit` instead, which gets all pairs at once. This is
+    simpler, but such a metric scores only splits that fit in memory, unless `fits_each_alone`.
 
-    `weights` in `reduce` says how often every pair counts: (draws, n) whole numbers from 0. All
-    ones is the score itself, multinomial counts are bootstrap draws, zeros and ones are subsets, so
-    intervals and paired tests need no other code. Weights must equal repeating rows in place.
+    `weights` in `reduce` states how often every pair counts: (draws, n) whole numbers from 0.
+    Weights of 1 give the score itself, multinomial counts give bootstrap draws, and zeros and ones
+    give subsets, so intervals and paired tests need no other code. A weight must act like repeated
+    rows.
 
     Attributes:
         name: the file's name.
         scores: the scores that `reduce` returns, in the order of tables.
         columns: the names of a row's columns.
-        lists: those of them that hold lists; the lists of a pair are of one length.
-        needs: the features that it reads, of `FEATURES`; it gets no others.
+        lists: the columns that hold lists; the lists of a pair have equal lengths.
+        needs: the features that it reads, of `FEATURES`; it gets no other features.
         reads_confidences: whether its scores depend on the model's own confidences. Two runs are
-            then compared only when their masks carry confidences alike.
-        fits_each_alone: whether `fit` finds the same of a pair whatever other pairs it sees, so
-            that what it found of many pairs serves to measure any part of them (one call to Java
-            for all captions).
-        phrase_columns: the columns that count matched phrases and reference phrases, for a metric
-            that matches phrases; None for others.
-        law_claims: law of `gcg-bench selftest` -> score -> how the score must move under it, where
-            the law's default says too little.
-        citation: BibTeX of what it implements, one entry each; empty when it has no source.
+            then compared only if both have them for the same share of masks (all, some, none).
+        fits_each_alone: whether the result of `fit` for a pair does not depend on other pairs. Then
+            a fit of many pairs can be used to measure any part of them (one call to Java for all
+            captions).
+        phrase_columns: the columns with the numbers of matched phrases and reference phrases; None
+            for a metric that does not match phrases.
+        law_claims: law of `gcg-bench selftest` -> score -> how the score must move, if the law's
+            default is not specific enough.
+        citation: BibTeX entries of what it implements; empty when it has no source.
     """
 
     name: ClassVar[str]
@@ -206,15 +206,15 @@ class Metric(ABC):
 
     @property
     def similarity_thresholds(self) -> tuple[float, ...] | None:
-        """Where `similarity` decides, when rows depend on nothing else of it; None by default.
+        """The thresholds of `similarity`, if rows depend only on them; None by default.
 
-        Similarities may then be computed in single precision where they are not near a threshold.
+        Similarities that are not close to a threshold may then be computed in single precision.
         """
         return None
 
     @property
     def laws_broken(self) -> Mapping[str, str]:
-        """The laws of `gcg-bench selftest` that this metric cannot keep, each with the reason."""
+        """The laws of `gcg-bench selftest` that this metric cannot obey, each with the reason."""
         return {}
 
     @property
@@ -237,32 +237,32 @@ class Metric(ABC):
 
     @property
     def sees_all_at_once(self) -> bool:
-        """Whether it needs all pairs in memory, for a `fit` or `notes` of its own."""
+        """Whether it needs all pairs in memory, because it overrides `fit` or `notes`."""
         own_fit = type(self).fit is not Metric.fit and not self.fits_each_alone
         return own_fit or type(self).notes is not Metric.notes
 
     def part(self, pairs: Sequence[Pair]) -> Any:
-        """What some pairs contribute to `merge`; nothing by default. It must be small."""
+        """The contribution of some pairs to `merge`; by default None. It must be small."""
         del pairs
 
     def merge(self, parts: Iterable[Any]) -> Any:
-        """What `prepare` and `remarks` need, from parts in the order of the split.
+        """Merges parts, in the order of the split, to the input of `prepare` and `remarks`.
 
-        What is merged is of the kind of a part: merged values are merged again.
+        The merged value has the type of a part, because merged values are merged again.
         """
         del parts
 
     def prepare(self, pairs: Sequence[Pair], merged: Any) -> Any:
-        """What `measure` needs for some pairs; by default what `merge` returned for all pairs."""
+        """The input of `measure` for some pairs; by default the result of `merge` for all pairs."""
         del pairs
         return merged
 
     def fit(self, pairs: Sequence[Pair]) -> Any:
-        """What `measure` needs when these are all pairs; see the class."""
+        """The input of `measure` when these are all pairs; see the class."""
         return self.prepare(pairs, self.merge([self.part(pairs)]))
 
     def beside(self, pairs: Sequence[Pair]) -> AbstractContextManager[None]:
-        """While its block runs, what `fit` needs is prepared; nothing by default."""
+        """Prepares the input of `fit` while its block runs; does nothing by default."""
         del pairs
         return nullcontext()
 
@@ -275,12 +275,12 @@ class Metric(ABC):
         """Every score by name, shape (draws,), from rows and weights (draws, n)."""
 
     def explain(self, pair: Pair) -> Sequence[Reason]:
-        """Why each phrase of a pair counted or did not; nothing by default."""
+        """Why each phrase of a pair counts or not; empty by default."""
         del pair
         return ()
 
     def remarks(self, merged: Any) -> Sequence[str]:
-        """What a reader must know beside the scores, from what was merged of all pairs."""
+        """Facts that a reader of the scores must know, from the merged value of all pairs."""
         del merged
         return ()
 
@@ -289,7 +289,7 @@ class Metric(ABC):
         return self.remarks(self.merge([self.part(pairs)]))
 
     def paired_notes(self, key: str, a: str, b: str) -> Sequence[str]:
-        """What a reader must know beside a paired test of two runs; nothing by default.
+        """Facts that a reader of a paired test of two runs must know; empty by default.
 
         Args:
             key: the protocol's name and version, for the sentences.

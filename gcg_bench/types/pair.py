@@ -1,4 +1,4 @@
-"""Pairs: a sample beside its prediction, with the features that were computed of them."""
+"""Pairs: a sample with its prediction, and the features that were computed from both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class PixelCounts:
-    """Pixels of a pair: all reference masks united, beside all predicted masks united.
+    """Pixel counts of a pair: of all reference masks united and all predicted masks united.
 
     Pixels that the sample ignores are on neither side.
 
@@ -38,7 +38,7 @@ class PixelCounts:
         reference: pixels of the reference.
         predicted: pixels of the prediction.
         once: pixels of the reference that exactly one of its masks covers.
-        once_intersection: pixels of `once` that the prediction has too.
+        once_intersection: pixels of `once` that the prediction also has.
     """
 
     intersection: int
@@ -59,20 +59,20 @@ FEATURES = (
     "attributes",
     "agreement",
 )
-"""The features that a metric may need; `Pair` says what each holds."""
+"""The features that a metric may need; the properties of `Pair` describe them."""
 
 AGREEMENT = frozenset({"noun", "attributes", "agreement"})
 """The features that compare phrases by their nouns and attributes."""
 
 WORDS = AGREEMENT | {"similarity"}
-"""The features that compare phrases by their words, in one way or another."""
+"""The features that compare phrases by their words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One sample beside its prediction, with the features that were computed of them.
+    """A sample with its prediction, and the features that were computed from both.
 
-    A feature is computed when a chosen metric needs it, and only then. Reading one that was not
+    A feature is computed only when a chosen metric needs it. Reading a feature that was not
     computed raises MissingFeature.
 
     Attributes:
@@ -89,7 +89,7 @@ class Pair:
     def iou(self) -> FloatArray:
         """(R, P) mask IoU of reference phrases x predicted phrases on united masks.
 
-        0 where either side has no mask, NaN where both have one and both are empty (0 / 0).
+        The value is 0 when either side has no mask, and NaN when both have an empty mask (0 / 0).
         """
         value: FloatArray = self._feature("iou")
         return value
@@ -98,7 +98,7 @@ class Pair:
     def crowd_iou(self) -> FloatArray:
         """(R, P) as `iou` with COCO's crowd rule: rows of crowds are divided by the predicted area.
 
-        Equals `iou` where there is no crowd, but that 0 / 0 is 0 here.
+        Without a crowd it equals `iou`, except that 0 / 0 is 0 here.
         """
         value: FloatArray = self._feature("crowd_iou")
         return value
@@ -150,7 +150,7 @@ class Pair:
         return Pair(self.sample, self.prediction, {**self.features, **features})
 
     def limited_to(self, needs: frozenset[str]) -> "Pair":
-        """This pair with only the features that are named."""
+        """This pair with only the named features."""
         kept = {name: value for name, value in self.features.items() if name in needs}
         return Pair(self.sample, self.prediction, kept)
 

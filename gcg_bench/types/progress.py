@@ -1,13 +1,13 @@
-"""Progress bars: how long work reports how far it is."""
+"""Progress bars, to which long computations report their progress."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Given a label and a total, a context whose value is called with the steps that were done."""
+"""(label, total) -> a context manager that yields a function, called with the completed steps."""
 
 
 def no_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """The progress bar of callers who want none."""
+    """A progress bar that shows nothing."""
     del label, total
     return nullcontext(lambda _: None)

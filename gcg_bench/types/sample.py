@@ -1,4 +1,4 @@
-"""Queries, samples, predictions, and the model that turns one into the other."""
+"""Queries, samples and predictions, and the protocol of a model."""
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -24,8 +24,9 @@ class Picture:
         width: columns in pixels.
         read: returns the pixels, uint8 RGB of shape (height, width, 3); may raise MissingData or
             BadData.
-        path: the file behind it, None for a rendered or embedded image.
-        address: where other machines can read the file too, such as s3://...; empty for none.
+        path: the file of the image; None for a rendered or embedded image.
+        address: an address at which other machines can also read the file, such as s3://...; empty
+            without one.
     """
 
     height: int
@@ -37,18 +38,18 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All that a model gets. Several queries may share an image.
+    """The input of a model. Several queries may share an image.
 
     Attributes:
         id: unique in its data set.
         image: the picture.
-        prompt: the instruction; empty means the model's own default for its task.
+        prompt: the instruction; empty for the model's own default for its task.
         regions: boxes (x0, y0, x1, y1) in pixels of the image.
-        image_id: the image's id; empty means that it is `id`.
-        task: the name of the task, a file in gcg_bench/tasks; empty for that of the data set.
-        expression: the words that single out an object, for tasks that ask for one.
-        turns: earlier turns of a conversation, the user's and the model's in alternation.
-        forced: a reply that the model is given instead of writing one; None for none.
+        image_id: the image's id; empty if it is equal to `id`.
+        task: the name of the task, a file in gcg_bench/tasks; empty for the task of the data set.
+        expression: the words that identify an object, for tasks with expressions.
+        turns: earlier turns of a conversation, alternately from the user and the model.
+        forced: a fixed reply, which the model gets instead of writing its own; None without one.
     """
 
     id: str
@@ -62,18 +63,18 @@ class Query:
     forced: str | None = None
 
     def __post_init__(self) -> None:
-        """Fills `image_id` where the query is the only one of its image."""
+        """Sets `image_id` to `id` if it is empty."""
         if not self.image_id:
             object.__setattr__(self, "image_id", self.id)
 
     @property
     def picture_key(self) -> Hashable:
-        """Equal for queries about the same picture."""
+        """A key that is equal for queries about the same picture."""
         return self.image_id, self.image.path, self.image.height, self.image.width
 
     @property
     def question(self) -> Hashable:
-        """What is asked: equal for queries that give a model the same."""
+        """A key that is equal for queries that give a model the same input."""
         words = self.prompt, self.task, self.expression, self.turns, self.forced
         return self.image_id, self.regions, words
 
@@ -82,12 +83,12 @@ _ONE = {"images": "image", "queries": "query"}
 
 
 def noun_of(queries: Iterable[Query]) -> str:
-    """What the queries are called: `images` where the id of each is that of its image."""
+    """The word for the queries: `images` if every query has the id of its image, else `queries`."""
     return "images" if all(query.id == query.image_id for query in queries) else "queries"
 
 
 def one_of(noun: str) -> str:
-    """The singular of what `noun_of` gives."""
+    """The singular of a word from `noun_of`."""
     return _ONE[noun]
 
 
@@ -96,15 +97,15 @@ class Sample:
     """A query with its reference.
 
     Attributes:
-        query: what a model gets.
+        query: the input of a model.
         truth: the reference grounding.
-        captions: every reference caption; the first belongs to `truth`. Empty where the task asks
-            for no caption.
-        order: rank of the image among the sorted ids as the source file types them (integers by
-            value, strings by code point). COCOeval walks images in this order.
+        captions: all reference captions; the first belongs to `truth`. Empty if the task has no
+            captions.
+        order: rank of the image among the sorted ids, with the types of the source file (integers
+            by value, strings by code point). COCOeval processes images in this order.
         ignore: pixels that count neither for nor against a prediction.
-        lost_by_ids: reference masks that pycocotools would lose by their annotation ids: 0, none,
-            or one that several have.
+        lost_by_ids: the number of reference masks that pycocotools loses because their annotation
+            id is 0, missing or not unique.
     """
 
     query: Query
@@ -131,12 +132,13 @@ class Prediction:
 
     Attributes:
         id: the query's id.
-        grounding: caption and phrases. Silence when there is an error: an answer that stands beside
-            it is dropped.
-        raw: the model's text before it was parsed.
-        seconds: time spent on the answer.
-        error: why there is no answer, None when there is one.
-        refused: whether the model says that nothing fits the query; None when it does not say.
+        grounding: caption and phrases. With an error it is always empty: an answer in addition to
+            an error is dropped.
+        raw: the model's text before parsing.
+        seconds: the duration of the answer.
+        error: why there is no answer; None when there is an answer.
+        refused: whether the model states that nothing matches the query; None when it does not
+            state this.
     """
 
     id: str
@@ -153,7 +155,7 @@ class Prediction:
 
     @property
     def unpaired(self) -> int:
-        """Tags `<p>` and `</p>` in `raw` whose partner the model left out; 0 without `raw`."""
+        """The number of tags `<p>` and `</p>` in `raw` without the other tag; 0 without `raw`."""
         alone, is_open = 0, False
         for tag in re.findall(r"</?p>", self.raw or ""):
             opens = tag == "<p>"
@@ -164,7 +166,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Which parts of an answer are read: those that are not are neither looked for nor doubted.
+    """The parts of an answer that are read; other parts are not required and not checked.
 
     Attributes:
         captions: the caption.
@@ -182,6 +184,6 @@ EVERY_PART = Parts()
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that answers queries, in any order, one prediction a query."""
+    """Anything that answers queries, in any order, with one prediction for each query."""
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]: ...

@@ -3,8 +3,8 @@
 A list of `{"file_name", "caption", "groundings": {phrase: {"token_positives": [start, end],
 "rle_masks": [run lengths, ...]}}}`. The image id is the file name without its suffix; if an image
 occurs again, with `#2` and so on. As in the published training code, quotes around a caption are
-stripped and phrases are in the order of their spans. A phrase has one mask an object; the published
-code trains on their union.
+stripped and phrases are in the order of their spans. A phrase has one mask for each object; the
+published code trains on their union.
 """
 
 from collections import Counter
