@@ -1,4 +1,4 @@
-"""Addresses of servers, without what is secret in them."""
+"""Addresses of servers, without the user and the password in them."""
 
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ def location(address: str) -> Location:
     """The location of an address `http://HOST:PORT[/PATH]`; the path is `/v1` by default.
 
     Raises:
-        BadOption: the address is not one of a server.
+        BadOption: the address is not the address of a server.
     """
     remedy = "Give http://HOST:PORT or https://HOST/v1"
     try:

@@ -1,7 +1,7 @@
 """Coordinates in a model's answer -> pixels of the image.
 
-A model writes coordinates in a unit that its training decides. The numbers do not tell the unit: a
-box of 0 to 999 fits every one of them. So the unit comes from the type of the model (FAMILIES in
+A model writes coordinates in a unit that its training decides. The numbers do not show the unit: a
+box of 0 to 999 fits every unit. So the unit comes from the type of the model (FAMILIES in
 `families`) or from the user, never from the numbers.
 """
 
@@ -114,7 +114,7 @@ def points_to_pixels(
 ) -> tuple[tuple[tuple[float, float], ...], int]:
     """Points of an answer in pixels of the original image, and the number of dropped points.
 
-    A point outside the image is dropped: nothing at the edge is meant by it.
+    A point outside the image is dropped and not moved to the edge: the model did not mean the edge.
 
     Args:
         points: two numbers each, in the order of the unit.

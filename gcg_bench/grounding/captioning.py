@@ -1,7 +1,7 @@
 """Captions with marked phrases by a general vision-language model of transformers.
 
-The model is asked to put `<p>` and `</p>` around the phrases that name something visible. It gives
-no masks; a grounder finds them afterwards.
+The model is asked to put `<p>` and `</p>` around the phrases that name something visible. The model
+gives no masks; a grounder finds them afterwards.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,8 @@ class CaptionWriter:
     """A model that writes captions with marked phrases, one image at a time, greedily.
 
     Attributes:
-        own_instruction: the instruction of a data card asks for masks, which it cannot give.
+        own_instruction: True: the instruction of a data card asks for masks, which the model cannot
+            give.
         settings: the values that decide its captions.
 
     Args:
@@ -74,11 +75,11 @@ class CaptionWriter:
         self._network = load_network(checkpoint, class_name, device=device, dtype=dtype)
 
     def worded(self, query: Query) -> str:
-        """The instruction that the model asks a query with."""
+        """The instruction that the model gets for a query."""
         return query.prompt or INSTRUCTION
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        """One prediction a query, without masks."""
+        """One prediction for each query, without masks."""
         for query in queries:
             text, truncated = self._reply(query)
             parsed = parse(text, truncated=truncated)

@@ -1,4 +1,4 @@
-"""Captions as the text of a detector: lower case, a final dot, in pieces that its limit allows.
+"""Captions as the text of a detector: lower case, a final dot, in pieces within its token limit.
 
 Everything here is a function of texts and numbers; no network is needed.
 """
@@ -24,8 +24,8 @@ def lowered(text: str) -> str:
 def detector_text(caption: str, phrases: Sequence[Wanted]) -> tuple[str, list[Span]]:
     """The text that a detector gets for a caption, and the span of each phrase in it.
 
-    A phrase without a span is looked for in the caption, first behind the phrase before it. A
-    phrase that the caption does not hold is added behind it, as a sentence of its own. A phrase
+    A phrase without a span is searched in the caption, first after the previous phrase. A phrase
+    that the caption does not contain is added after the caption, as a separate sentence. A phrase
     without words has the span (0, 0).
 
     Args:
@@ -54,7 +54,7 @@ def _closed(text: str) -> str:
 def pieces(text: str, tokens: Sequence[Span], phrases: Sequence[Span], most: int) -> list[Span]:
     """The parts [start, end) of a text that have at most `most` tokens each, in order.
 
-    A text is cut behind the end of a sentence, else between words, and never within a phrase unless
+    A text is cut after the end of a sentence, else between words, and never within a phrase unless
     the phrase alone has too many tokens. Every token lies in one part.
 
     Args:

@@ -1,8 +1,8 @@
 """Requests to a server with the chat interface of OpenAI: vLLM, SGLang, llama.cpp and others.
 
-Every answer of a server is data of a stranger: it has a limit in bytes and in seconds, and what it
-says of an error is quoted in part. The key of the user is sent to that server alone and is never
-part of a message.
+The answers of a server are not trusted: each has a limit in bytes and in seconds, and only a part
+of an error message is quoted. The user's key is sent to that server alone and is never part of a
+message.
 """
 
 import json
@@ -47,21 +47,22 @@ class Reply:
 
 
 class ServerProblem(BadData):
-    """A request failed for good; it costs one answer.
+    """A request failed after all repetitions; one query has no answer.
 
     Attributes:
-        status: the status of the answer; None when there was none.
+        status: the HTTP status of the answer; None when no answer came.
     """
 
     status: int | None = None
 
 
 class ChatServer:
-    """A server that models answer on; its methods may be called from several threads.
+    """A server that runs a model; its methods may be called from several threads.
 
     A request is repeated when the server is busy (429), fails (5xx) or drops the connection: after
-    1, 2, 4 ... seconds, or when the server says so. When a request has failed for good because no
-    server was reached, later ones are tried once until one succeeds.
+    1, 2, 4 ... seconds, or after the time that the server names. When a request has failed after
+    all repetitions because no server was reached, later requests are tried once each until one
+    succeeds.
 
     Args:
         place: its location.
@@ -113,7 +114,7 @@ class ChatServer:
         """The model's reply to a request of the chat interface.
 
         Raises:
-            ServerProblem: there is none.
+            ServerProblem: no reply came.
         """
         document = self.request("POST", "/chat/completions", question)
         try:
@@ -138,7 +139,7 @@ class ChatServer:
         """The JSON object that the server answers with.
 
         Raises:
-            ServerProblem: there is none, after all repetitions.
+            ServerProblem: no such object came, after all repetitions.
         """
         wait = self._first_wait
         for attempt in range(self._retries + 1):
@@ -210,7 +211,7 @@ class ChatServer:
         raise problem
 
     def _quoted(self, value: Any) -> str:
-        """What the server says of an error: at most 200 characters, without the key."""
+        """The server's message about an error: at most 200 characters, without the key."""
         for name in ("error", "message", "detail"):
             if isinstance(value, dict) and value.get(name):
                 value = value[name]
@@ -225,7 +226,7 @@ class ChatServer:
         return ServerProblem(f"{self.url}: {problem}")
 
     def absence(self, error: ServerProblem) -> EnvironmentProblem:
-        """A failed request as the reason why the server cannot be used, with the remedy."""
+        """The error that the server cannot be used, from a failed request, with the remedy."""
         if error.status in _REFUSED:
             remedy = (
                 f"Set ${self.key_name} to the server's key, or name the variable that holds it:"
@@ -239,7 +240,7 @@ class ChatServer:
 
 
 def _http() -> Any:
-    """The HTTP library: httpx2 or httpx, one of which huggingface-hub brings.
+    """The HTTP library: httpx2 or httpx; huggingface-hub installs one of them.
 
     Raises:
         EnvironmentProblem: neither is installed.

@@ -27,7 +27,7 @@ class Owlv2:
         device: an existing device, as torch names it.
         dtype: the precision of the network.
         threshold: a box is kept when its score is above it.
-        overlap: the intersection over union of two boxes of a phrase above which the one with the
+        overlap: the intersection over union of two boxes of a phrase above which the box with the
             lower score is left out.
 
     Raises:

@@ -1,6 +1,6 @@
 """A model's text -> its caption, and its phrases with boxes or points in the model's own unit.
 
-Read are
+These notations are read:
 
     {"caption": ..., "phrases": [{"text": ..., "boxes": [[...]]}]}   what models are asked for
     [{"bbox_2d": [...], "label": ...}]                              Qwen
@@ -10,8 +10,9 @@ Read are
     <points coords="1 1 500 600">words</points>                     Molmo2
     <p> words </p> [SEG]                                            GLaMM, without coordinates
 
-The notation is recognised by its keys and tags, so a model that answers otherwise than it was asked
-is read too. The unit of the numbers is another matter, see `boxes`. No text raises an error.
+The notation is recognised by its keys and tags, so the answer of a model that uses another notation
+than requested is read too. The unit of the numbers is not recognised here, see `boxes`. No text
+raises an error.
 """
 
 import re
@@ -39,7 +40,7 @@ class BoxedPhrase:
     """A phrase of an answer, in the model's own unit.
 
     Attributes:
-        text: its words; empty when the model gave a box alone.
+        text: its words; empty when the model gave only a box.
         boxes: four numbers each; other counts where the model wrote another list.
         points: two numbers each.
         span: character offsets [start, end) in the caption, where the model marked them there.
@@ -53,7 +54,7 @@ class BoxedPhrase:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What a model's text says.
+    """The content of a model's answer.
 
     Attributes:
         caption: the caption; empty when there is none.
@@ -88,7 +89,7 @@ def parse(text: str, *, truncated: bool = False) -> ParsedAnswer:
 
 
 def without_thoughts(text: str) -> str:
-    """The answer after a chain of thought; empty when the thought was never finished."""
+    """The answer after a chain of thought; empty when the chain of thought has no end."""
     if _THOUGHT in text:
         return text.rpartition(_THOUGHT)[2].strip()
     return "" if text.lstrip().startswith("<think>") else text
@@ -99,7 +100,7 @@ def _boxed(phrase: TaggedPhrase) -> BoxedPhrase:
 
 
 def _of_json(answer: JsonAnswer) -> ParsedAnswer:
-    """What the values of JSON say; the text around them is the caption when they have none."""
+    """The content of JSON values; the text around them is the caption when they have no caption."""
     captions: list[str] = []
     entries: list[tuple[BoxedPhrase, bool]] = []
     for value in answer.values:
@@ -117,7 +118,7 @@ def _of_json(answer: JsonAnswer) -> ParsedAnswer:
 
 
 def _items(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The captions (`caption`) and phrases (`single` for one box an entry, `phrase`) of a value."""
+    """Captions and phrases of a value: `caption`, `phrase`, or `single` (an entry with one box)."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):
@@ -158,7 +159,7 @@ def _number_lists(value: Any, depth: int = 0) -> Iterator[Numbers]:
 
 
 def _grouped(entries: list[tuple[BoxedPhrase, bool]]) -> Iterator[BoxedPhrase]:
-    """Phrases; entries of one box each that follow each other with equal words become one phrase.
+    """Phrases; consecutive entries of one box each with equal words become one phrase.
 
     Qwen and Gemini write an entry for each object, so two dogs are two entries `dog`.
     """

@@ -1,10 +1,10 @@
 """Families of multimodal language models: how each writes coordinates, and in which unit.
 
 Sources: the models' own documentation and issues. Qwen2.5-VL writes pixels of the resized image,
-Qwen2-VL and Qwen3-VL 0 to 1000 (QwenLM/Qwen3-VL#676, #866, #1486); InternVL 0 to 1000
-(OpenGVLab/InternVL#227); DeepSeek-VL2 0 to 999 (deepseek-ai/DeepSeek-VL2#100); Gemini y first, 0 to
-1000; GLM-4.5V and GLM-4.6V 0 to 1000; Molmo2 points of 0 to 1000 (allenai/molmo2). A family that
-is not here has a unit that nobody looked up; the user names it.
+    Qwen2-VL and Qwen3-VL 0 to 1000 (QwenLM/Qwen3-VL#676, #866, #1486); InternVL 0 to 1000
+    (OpenGVLab/InternVL#227); DeepSeek-VL2 0 to 999 (deepseek-ai/DeepSeek-VL2#100); Gemini y first,
+    0 to 1000; GLM-4.5V and GLM-4.6V 0 to 1000; Molmo2 points of 0 to 1000 (allenai/molmo2). For a
+    family that is not listed here the user names the unit.
 """
 
 import re
@@ -24,7 +24,7 @@ class Family:
         types: the values of `model_type` in their config.json.
         pattern: matches the names of its models in lower case.
         unit: the unit of their coordinates.
-        dialect: how they write boxes when they are not told to write JSON.
+        dialect: how they write boxes when they are not asked for JSON.
         multiple: the sides of images are multiples of this number of pixels, so that the model's
             processor does not resize an image again.
     """
@@ -47,7 +47,7 @@ FAMILIES = (
     Family(("gemini",), r"\bgemini", "0-1000-yx", "gemini"),
     Family(("molmo2",), r"molmo[-_ ]?2", "0-1000", "molmo"),
 )  # fmt: skip
-"""The first family whose pattern matches a name is that of the model."""
+"""All known families. A model belongs to the first one whose pattern matches its name."""
 
 
 def family_of_name(name: str) -> Family | None:

@@ -1,4 +1,4 @@
-"""Replies of Florence-2: captions, phrases with boxes, polygons; and how it is told a region.
+"""Replies of Florence-2: captions, phrases with boxes, polygons; and regions in its questions.
 
 The processor of the model parses the marks. Coordinates are steps of a thousandth of a side.
 """
@@ -25,8 +25,8 @@ def region_marks(box: Box, height: int, width: int) -> str:
 
     Args:
         box: x0, y0, x1, y1 in pixels of the image.
-        height: of the image.
-        width: of the image.
+        height: the height of the image.
+        width: the width of the image.
     """
     steps = (
         min(max(int(value * _STEPS / side), 0), _STEPS - 1)
@@ -36,7 +36,7 @@ def region_marks(box: Box, height: int, width: int) -> str:
 
 
 def read_caption(processor: Any, reply: str) -> str:
-    """The caption of a reply, without the region that a description of a region ends with."""
+    """The caption of a reply, without the region marks at the end of a region's description."""
     text: str = processor.post_process_generation(text=reply, task=_WORDS)[_WORDS]
     return " ".join(re.sub(r"<loc_\d+>|<pad>", "", text).split())
 
@@ -44,16 +44,16 @@ def read_caption(processor: Any, reply: str) -> str:
 def read_phrases(
     processor: Any, reply: str, caption: str, pixels: Pixels, masker: Masker
 ) -> tuple[Phrase, ...]:
-    """The phrases of a reply to the caption.
+    """The phrases of the reply that grounds a caption.
 
-    The processor leaves out characters outside ASCII; a phrase that is found in the caption has the
-    words of the caption. Phrases with equal words that stand at the same place are one phrase.
+    The processor leaves out characters outside ASCII; a phrase that is found in the caption gets
+    the words of the caption. Phrases with equal words at the same position are one phrase.
 
     Args:
-        processor: the model's.
+        processor: the processor of the model.
         reply: the reply to the second instruction.
         caption: the caption that was grounded.
-        pixels: of the image.
+        pixels: the pixels of the image.
         masker: makes boxes into masks.
     """
     height, width = pixels.shape[:2]

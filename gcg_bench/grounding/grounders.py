@@ -42,14 +42,14 @@ def load_grounder(
     threshold: float | None = None,
     overlap: float = OVERLAP,
 ) -> Grounder:
-    """The grounder of a located checkpoint.
+    """Loads the grounder of a located checkpoint.
 
     Args:
-        checkpoint: of one of KINDS.
+        checkpoint: a located checkpoint of one of KINDS.
         device: an existing device, as torch names it.
         dtype: the precision of the network.
-        threshold: regions with a score above it are kept; None for that of the kind.
-        overlap: of boxes, see the detectors; those that give masks have no use for it.
+        threshold: regions with a score above it are kept; None for the default of the kind.
+        overlap: the maximum overlap of boxes, see the detectors; segmenters do not use it.
 
     Raises:
         BadData, EnvironmentProblem: see the classes.

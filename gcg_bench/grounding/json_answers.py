@@ -1,4 +1,4 @@
-"""JSON in a model's answer: what is complete is read, whatever stands around it or is missing.
+"""JSON in a model's answer; complete parts are read even from damaged JSON or inside other text.
 
 Strict JSON is read first. Text that is nearly JSON is read by the package json-repair where it is
 installed, and else object by object: each object that is complete counts. An answer that reached
@@ -49,7 +49,7 @@ def repairer() -> str | None:
 
 
 def json_in(text: str, *, truncated: bool = False) -> JsonAnswer | None:
-    """The JSON in an answer; None when the answer has none. Never raises.
+    """The JSON in an answer; None when the answer has none. Raises no error.
 
     Args:
         text: the answer.
@@ -90,7 +90,7 @@ def _strict(text: str) -> Any:
 
 
 def _repaired(text: str) -> Any:
-    """What json-repair makes of a text; None without the package, or when nothing is found."""
+    """The value that json-repair reads in a text; None without the package or without a value."""
     if repairer() is None:
         return None
     try:
@@ -101,7 +101,7 @@ def _repaired(text: str) -> Any:
 
 
 def _complete_objects(text: str) -> list[dict[str, Any]]:
-    """The objects that are complete and valid; of objects inside each other the outermost valid."""
+    """The objects that are complete and valid; only the outermost valid one of nested objects."""
     objects: list[dict[str, Any]] = []
     waiting = [(span, 0) for span in reversed(_spans(text))]
     while waiting and len(objects) < _OBJECTS:

@@ -1,4 +1,4 @@
-"""Masks of boxes or points: by SAM, HQ-SAM, SAM 2 or SAM 3 of transformers, or boxes themselves.
+"""Masks for boxes or points: by SAM, HQ-SAM, SAM 2 or SAM 3 of transformers, or just the boxes.
 
 The boxes and points are in pixels of the image. An image is embedded once; its boxes are decoded 64
 at a time, with one mask each.
@@ -55,7 +55,7 @@ class Masker(Protocol):
     settings: dict[str, Any]
 
     def of_boxes(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[Mask, ...]:
-        """One mask a box, in order; no boxes give no masks.
+        """One mask for each box, in order; empty without boxes.
 
         Args:
             pixels: uint8 RGB of shape (height, width, 3).
@@ -110,24 +110,24 @@ class SamMasker:
         return tuple(mask for mask, _ in self.scored(pixels, boxes))
 
     def scored(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[ScoredMask, ...]:
-        """One mask a box with its predicted IoU; the arguments are as those of `of_boxes`."""
+        """One mask for each box, with its predicted IoU; arguments as in `of_boxes`."""
         prompts = [[x0, y0, x1, y1] for x0, y0, x1, y1 in boxes]
         return self._decoded(pixels, prompts, "input_boxes")
 
     def of_points(self, pixels: Pixels, points: Sequence[Point]) -> tuple[Mask, ...]:
-        """One mask a point (x, y), in order; the arguments are as those of `of_boxes`."""
+        """One mask for each point (x, y), in order; other arguments as in `of_boxes`."""
         decoded = self._decoded(pixels, [[x, y] for x, y in points], "input_points")
         return tuple(mask for mask, _ in decoded)
 
     def _decoded(
         self, pixels: Pixels, prompts: Sequence[Sequence[float]], name: str
     ) -> tuple[ScoredMask, ...]:
-        """One mask a prompt, with its predicted IoU.
+        """One mask for each prompt, with its predicted IoU.
 
         Args:
-            pixels: of the image.
-            prompts: boxes of four or points of two numbers, in pixels of the image.
-            name: of the argument of the network.
+            pixels: the pixels of the image.
+            prompts: boxes of four numbers or points of two numbers, in pixels of the image.
+            name: the name of the network's argument.
         """
         import torch
 
@@ -151,7 +151,7 @@ class SamMasker:
         return tuple(masks)
 
     def _embedded(self, pixels: Pixels) -> dict[str, Any]:
-        """What the network sees in an image, as its arguments."""
+        """The embedding of an image, as arguments of the network."""
         import torch
 
         image = torch.from_numpy(self._preparation.prepared(pixels))[None]
@@ -162,7 +162,7 @@ class SamMasker:
         return {"image_embeddings": seen}
 
     def _masks(self, logits: Any, original: Size, resized: Size) -> list[Mask]:
-        """The masks of logits of shape (n, 1, rows, columns), each of the original size.
+        """The masks, each of the original size, from logits of shape (n, 1, rows, columns).
 
         The logits of a padded image are scaled to the padded size and cut before they are scaled
         to the original size, as transformers does.
@@ -188,7 +188,7 @@ def locate_masker(name: str) -> Checkpoint:
 
 
 def load_masker(name: str | None, *, device: str) -> Masker:
-    """The masker of an id or a folder; without a name the masks are the boxes.
+    """Loads the masker with an id or from a folder; without a name the masks are the boxes.
 
     Args:
         name: an id in the Hugging Face cache, or a folder.

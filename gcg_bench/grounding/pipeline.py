@@ -22,13 +22,14 @@ _DIGITS = 6  # decimal digits of a score
 
 
 class Pipeline:
-    """Answers with captions of a captioner whose phrases a grounder and a masker ground anew.
+    """Answers with captions of a captioner; a grounder and a masker make masks of their phrases.
 
     A phrase gets the masks of all its regions, and the highest of their scores; a phrase without a
     region stays without a mask, and masks without words are left out. A query with an expression
     needs no caption: the expression is the phrase. `referring` and `reasoning` ask for one region:
-    the best one is given, whatever its score; `generalized_referring` gets the regions above the
-    threshold, and is refused without one.
+    the answer is the region with the highest score, even below the threshold. For
+    `generalized_referring` the answer is all regions above the threshold, or a refusal when no
+    region is above it.
 
     Attributes:
         settings: the values that decide the answers.
@@ -38,7 +39,7 @@ class Pipeline:
         captioner: a model; None when every query has an expression.
         grounder: finds regions.
         masker: makes masks of boxes.
-        settings: of the captioner.
+        settings: the settings of the captioner.
     """
 
     def __init__(
@@ -80,12 +81,12 @@ class Pipeline:
         return "" if worded is None else str(worded(query))
 
     def notes(self) -> list[str]:
-        """What a person must know of the captions, one sentence each."""
+        """Notes on the captions for the user, one sentence each."""
         notes = getattr(self._captioner, "notes", None)
         return [] if notes is None else list(notes())
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        """One prediction a query; those of expressions are not sent to the captioner."""
+        """One prediction for each query; expressions are not sent to the captioner."""
         for is_captioned, group in groupby(queries, lambda query: query.expression is None):
             if is_captioned:
                 yield from self._captioned(group)
@@ -141,7 +142,7 @@ class Pipeline:
         return Prediction(query.id, Grounding("", (phrase,)), refused=refused)
 
     def _masks(self, pixels: Pixels, regions: Sequence[Sequence[Region]]) -> list[tuple[Mask, ...]]:
-        """The masks of the regions of each phrase; a box is masked once, empty masks go."""
+        """The masks of each phrase's regions; equal boxes are masked once, empty masks left out."""
         boxes = [region.box for group in regions for region in group if region.box is not None]
         drawn: dict[Box, Mask] = {}
         if self._masker is not None:

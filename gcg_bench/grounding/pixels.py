@@ -1,9 +1,9 @@
 """Pixels as a network takes them, by the values of a checkpoint's preprocessor_config.json.
 
-transformers prepares pixels with torchvision where it is installed, and refuses to prepare those of
-SAM 2 and SAM 3 where it is not. The steps are simple, so they are done here with Pillow and numpy:
-every environment gives a network the same numbers. The sizes follow transformers: SAM scales the
-longer side, Grounding DINO the shorter one, the others stretch the image.
+transformers prepares pixels with torchvision where it is installed; without torchvision it refuses
+to prepare images for SAM 2 and SAM 3. The steps are simple, so they are done here with Pillow and
+numpy: a network gets the same numbers in every environment. The sizes follow transformers: SAM
+scales the longer side, Grounding DINO the shorter one, the others stretch the image.
 """
 
 from collections.abc import Callable, Mapping
@@ -79,14 +79,14 @@ class Preparation:
 
 
 class LastFeatures:
-    """The features of the image that a network saw last: expressions often share an image."""
+    """The features of the last image, kept because consecutive expressions often share an image."""
 
     def __init__(self) -> None:
         self._digest = b""
         self._features: Any = None
 
     def of(self, pixels: Pixels, compute: Callable[[Pixels], Any]) -> Any:
-        """The features of an image; they are computed when it is not the last one.
+        """The features of an image; computed unless it is the last image.
 
         Args:
             pixels: uint8 RGB of shape (height, width, 3).
@@ -109,10 +109,10 @@ CLIPSEG = Preparation({"height": 352, "width": 352})
 
 
 def preparation(checkpoint: Checkpoint, default: Preparation) -> Preparation:
-    """How the pixels of a checkpoint are prepared; the published values where it does not say.
+    """How pixels are prepared for a checkpoint; `default` gives the values that it does not state.
 
     Raises:
-        BadData: a value is not one that a preparation has.
+        BadData: a value of the checkpoint's file is invalid.
     """
     record = checkpoint.record("preprocessor_config.json")
     name = "preprocessor_config.json"

@@ -1,6 +1,6 @@
 """Finds where the phrases of an answer stand in its caption.
 
-Some models give a caption and, apart from it, phrases. A phrase may differ from the words of the
+Some models give a caption and a separate list of phrases. A phrase may differ from the words of the
 caption in capitals, in white space, and in characters outside ASCII, which some models leave out.
 """
 
@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class _Form:
-    """A text as it is compared.
+    """A form of a text in which it is compared with other texts.
 
     Attributes:
         text: the characters that are compared, n of them.
@@ -56,8 +56,8 @@ def find(phrase: str, caption: str, start: int = 0) -> Span | None:
     Args:
         phrase: the words; empty words are never found.
         caption: the text to search.
-        start: the position from which the phrase is searched first. What stands before it is
-            searched afterwards.
+        start: the position from which the phrase is searched first. The text before it is searched
+            afterwards.
     """
     phrase = phrase.strip()
     if not phrase:
@@ -89,7 +89,7 @@ def _form(characters: Iterable[tuple[str, int]]) -> _Form:
 
 
 def _plain(text: str) -> Iterator[tuple[str, int]]:
-    """The ASCII characters of a text, lower case, with one space for all white space between."""
+    """The ASCII characters of a text in lower case; each run of white space becomes one space."""
     after_space = False
     for k, character in enumerate(text):
         if character.isspace():
@@ -102,7 +102,7 @@ def _plain(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _occurrences(form: _Form, sought: str, start: int) -> Iterator[Span]:
-    """Where a form has a text from a position of the original text on, as spans in the original."""
+    """The spans, in the original text, where a form has a text, from the position `start` on."""
     position = bisect_left(form.origins, start)
     while sought and (position := form.text.find(sought, position)) >= 0:
         yield form.span(position, position + len(sought))

@@ -1,4 +1,4 @@
-"""Processors of transformers models: what makes pixels and text into the input of a network."""
+"""Processors of transformers models, which make the input of a network from pixels and text."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""What a multimodal language model is asked: the instruction of a task, and a schema of answers.
+"""Questions to a multimodal language model: the instruction of a task, and a schema of answers.
 
 The prompt of a data card for grounded captions asks for masks between the words, which only a model
-that was trained on it can give. So these models have `own_instruction`: a prompt that they get is
-one that the user or a query gives.
+that was trained for it can give. So these models have `own_instruction`: they never get the prompt
+of a data card, only a prompt of the user or of a query.
 """
 
 from dataclasses import dataclass, replace
@@ -79,7 +79,7 @@ class Asking:
     def template(self, query: Query) -> str:
         """The instruction of a query with {regions}, {width} and {height} for its numbers.
 
-        So it is the same for all images. A prompt comes in the place of the task's own words.
+        So it is the same for all images. The prompt of a query replaces the words of the task.
         """
         prompt = query.prompt
         if query.expression is not None:
@@ -139,7 +139,7 @@ class Asking:
 
 
 def needs_boxes(query: Query) -> bool:
-    """Whether the answer to a query has boxes: not for captions of images and regions."""
+    """Whether the answer to a query has boxes; plain captions of images or regions have none."""
     return query.expression is not None or not (query.regions or query.task == "caption")
 
 

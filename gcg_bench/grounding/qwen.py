@@ -1,9 +1,9 @@
 """Qwen2.5-VL and Qwen3-VL in this process: an image and an instruction -> a text.
 
-The processor of Qwen3-VL needs torchvision for videos. Images alone need none of it, so the image
-processor of transformers that works with Pillow and the tokenizer are used without it: every
-environment gives the network the same numbers. Images are scaled before, to a size that the
-processor keeps; `image_grid_thw` tells the size that the network got.
+The processor of Qwen3-VL needs torchvision for videos, but not for images. So the tokenizer and the
+image processor of transformers that works with Pillow are used instead: the network gets the same
+numbers in every environment. Images are first scaled to a size that the processor keeps;
+`image_grid_thw` states the size that the network got.
 """
 
 import inspect
@@ -33,9 +33,9 @@ class Network:
     """A loaded checkpoint.
 
     Attributes:
-        model: in evaluation mode.
-        tokenizer: with a chat template.
-        processor: of images.
+        model: the network, in evaluation mode.
+        tokenizer: the tokenizer, with a chat template.
+        processor: the processor of images.
         multiple: the sides of images are multiples of this number of pixels.
         patch: the side of a patch in pixels.
     """
@@ -70,11 +70,11 @@ class Network:
         return float(getattr(self.model.generation_config, "repetition_penalty", None) or 1.0)
 
     def inputs(self, pixels: Pixels, instruction: str) -> tuple[dict[str, Any], Size]:
-        """What the model gets, and the (height, width) of the image in it.
+        """The model's input, and the (height, width) of the image in it.
 
         Args:
-            pixels: of the scaled image, sides multiples of `multiple`.
-            instruction: the user's words.
+            pixels: the pixels of the scaled image, whose sides are multiples of `multiple`.
+            instruction: the instruction, as one turn of the user.
         """
         import torch
 
@@ -142,7 +142,8 @@ class QwenAnswers:
     """A Qwen that answers queries one at a time.
 
     Attributes:
-        own_instruction: the instruction of a data card asks for masks, which it cannot give.
+        own_instruction: True: the instruction of a data card asks for masks, which the model cannot
+            give.
         settings: the values that decide the answers.
 
     Args:
@@ -151,7 +152,7 @@ class QwenAnswers:
         masker: makes masks of boxes.
         tokens: the maximum length of an answer in tokens.
         max_pixels: the budget of pixels of an image.
-        settings: of the checkpoint.
+        settings: the settings of the checkpoint.
     """
 
     own_instruction = True
@@ -184,15 +185,15 @@ class QwenAnswers:
         }
 
     def worded(self, query: Query) -> str:
-        """The instruction that the model asks a query with, without the numbers of its image."""
+        """The instruction that the model gets for a query, without the numbers of its image."""
         return self._asking.template(query)
 
     def notes(self) -> list[str]:
-        """What was odd in the replies, one sentence each."""
+        """Notes on the problems in the replies, one sentence each."""
         return self._reader.notes()
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        """One prediction a query, in order."""
+        """One prediction for each query, in order."""
         return map(self._answer, queries)
 
     def _answer(self, query: Query) -> Prediction:

@@ -1,4 +1,4 @@
-"""Regions that a grounder finds for phrases: boxes or masks with scores; and how few are kept."""
+"""Regions that a grounder finds for phrases: boxes or masks with scores; and which are kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ class Grounder(Protocol):
         Args:
             pixels: uint8 RGB of shape (height, width, 3).
             caption: the caption that the phrases stand in.
-            phrases: the phrases; none give no regions.
-            best: the one region with the highest score instead of those above the threshold.
+            phrases: the phrases; they may be empty.
+            best: gives the one region with the highest score instead of all above the threshold.
         """
         ...
 
@@ -75,7 +75,7 @@ def corners(boxes: FloatArray, width: float, height: float) -> FloatArray:
 
 
 def clipped(boxes: FloatArray, height: int, width: int) -> FloatArray:
-    """Boxes (x0, y0, x1, y1) cut at the edges of an image; one outside has no area afterwards."""
+    """Boxes (x0, y0, x1, y1) cut at the edges of an image; a box outside then has no area."""
     sides = np.array([width, height, width, height], dtype=np.float64)
     return np.clip(boxes, 0, sides)
 
@@ -134,7 +134,7 @@ def box_regions(
         size: (height, width) of the image.
         threshold: boxes with a score above it are kept.
         overlap: the intersection over union above which the box with the lower score is left out.
-        best: only the box with the highest score is kept, whatever the threshold.
+        best: keeps only the box with the highest score, even when it is below the threshold.
     """
     inside = clipped(boxes, *size)
     usable = np.isfinite(scores) & (box_areas(inside) > 0)

@@ -1,4 +1,4 @@
-"""A model's reply -> a prediction: text is parsed, boxes become masks, oddities are counted."""
+"""A model's reply -> a prediction: text is parsed, boxes become masks, problems are counted."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class ReplyReader:
 
     Attributes:
         masker: makes masks of boxes.
-        counts: what was odd, by the keys of the notes.
+        counts: how often each problem occurred, by the keys of the notes.
     """
 
     masker: Masker
@@ -52,10 +52,10 @@ class ReplyReader:
         """The prediction of a reply.
 
         Args:
-            query: what was asked.
+            query: the query that was asked.
             text: the reply.
             frame: the unit of its coordinates.
-            pixels: of the original image.
+            pixels: the pixels of the original image.
             truncated: the reply reached the limit of tokens.
         """
         self.counts["cut off"] += truncated
@@ -70,7 +70,7 @@ class ReplyReader:
         return Prediction(query.id, self._grounding(answer.caption, answer.phrases, masked), text)
 
     def notes(self) -> list[str]:
-        """What was odd in the replies and how often, one line each."""
+        """The problems in the replies and how often each occurred, one line each."""
         return [
             f"{words}: {self.counts[name]:,}" for name, words in _NOTES.items() if self.counts[name]
         ]
@@ -85,7 +85,7 @@ class ReplyReader:
     def _grounding(
         self, caption: str, phrases: Sequence[BoxedPhrase], masked: Sequence[Sequence[Mask]]
     ) -> Grounding:
-        """The caption and its phrases; each span is that of the tags, or is looked for."""
+        """The caption and its phrases; spans come from the tags, or are searched in the caption."""
         spans = place([phrase.text for phrase in phrases], caption)
         placed = []
         for phrase, span, masks in zip(phrases, spans, masked, strict=True):
@@ -121,7 +121,7 @@ class ReplyReader:
     def _pointed(
         self, pixels: Pixels, points: Sequence[tuple[float, float]]
     ) -> Iterator[Mask | None]:
-        """One mask a point; None for each without a masker that takes points."""
+        """One mask for each point; None for each point when the masker takes only boxes."""
         of_points = getattr(self.masker, "of_points", None)
         if of_points is None:
             self.counts["unmasked"] += len(points)

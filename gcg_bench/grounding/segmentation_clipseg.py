@@ -1,4 +1,4 @@
-"""Masks of phrases by CLIPSeg: a heat map an image and a phrase, cut at a threshold.
+"""Masks of phrases by CLIPSeg: a heat map for each image and phrase, cut at a threshold.
 
 A phrase has one region, the pixels of the heat map above the threshold; its score is their mean
 probability.

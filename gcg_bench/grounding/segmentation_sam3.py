@@ -1,8 +1,8 @@
-"""Masks of phrases by SAM 3: all instances of what a phrase names.
+"""Masks of phrases by SAM 3: one for each object that a phrase names.
 
-The image is embedded once, and each phrase costs one pass. An instance's score is the sigmoid of
-its logit times the sigmoid of the presence logit, which says whether the image holds the phrase at
-all; this is the score of the post-processing of transformers.
+The image is embedded once; each phrase needs one pass of the network. An instance's score is the
+sigmoid of its logit times the sigmoid of the presence logit, which says whether the image holds the
+phrase at all; this is the score of the post-processing of transformers.
 """
 
 import re
@@ -79,7 +79,7 @@ class Sam3:
         return [regions[text] for text in texts]
 
     def _embedded(self, pixels: Pixels) -> Any:
-        """What the network sees in an image."""
+        """The embedding of an image."""
         import torch
 
         image = torch.from_numpy(self._preparation.prepared(pixels))[None]
@@ -121,8 +121,8 @@ class Sam3:
 def shortened(phrase: str, fits: Callable[[str], bool]) -> str:
     """A phrase without its relative clauses when it does not fit, else the phrase as it is.
 
-    The last clause is cut first. What does not fit without clauses is left as it is, for a
-    tokenizer to cut.
+    The last clause is cut first. A phrase that is still too long without its clauses is returned
+    like that, and the tokenizer cuts it.
 
     Args:
         phrase: the words.

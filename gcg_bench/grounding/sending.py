@@ -1,7 +1,7 @@
-"""Images as a multimodal language model gets them: the size, and a PNG in text.
+"""Images as a multimodal language model gets them: their size, and a PNG encoded as text.
 
-Servers resize images or not, and a model that writes pixels of the resized image needs to be known
-the size. So images are resized here, to a size that the model's own processor keeps.
+Some servers resize images, and the size must be known when a model writes pixels of the resized
+image. So images are resized here, to a size that the model's own processor keeps.
 """
 
 import base64
@@ -21,18 +21,18 @@ RESAMPLE = "bicubic"
 def sent_size(height: int, width: int, *, most: int = MAX_PIXELS, multiple: int = 1) -> Size:
     """The (height, width) at which an image is sent.
 
-    The sides are multiples of `multiple`, at least twice of it where it is above 1. An image of
-    more than `most` pixels is scaled down, with its proportions as far as the multiples allow; a
-    smaller one keeps its size but for the multiples.
+    The sides are multiples of `multiple`, and at least 2 x `multiple` when it is above 1. An image
+    of more than `most` pixels is scaled down, with its proportions as far as the multiples allow. A
+    smaller image keeps its size, rounded to the multiples.
 
     Args:
-        height: of the image.
-        width: of the image.
+        height: the height of the image.
+        width: the width of the image.
         most: the budget of pixels, at least 4 x multiple x multiple.
         multiple: at least 1.
 
     Raises:
-        BadOption: the budget is below that.
+        BadOption: the budget is below 4 x multiple x multiple.
     """
     least = multiple if multiple == 1 else 2 * multiple
     if most < least * least:

@@ -22,7 +22,7 @@ _FAILURES = (GcgBenchError, OSError, ValueError, RuntimeError, MemoryError, Look
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is asked for in every request, beside the question.
+    """The fields that every request has in addition to the question.
 
     Attributes:
         model: the model, as the server calls it.
@@ -67,18 +67,19 @@ class ServedModel:
 
     Attributes:
         settings: the values that decide the answers.
-        own_instruction: the instruction of a data card asks for masks, which it cannot give.
+        own_instruction: True: the instruction of a data card asks for masks, which the model cannot
+            give.
         undeciding: arguments of the adapter that decide no answer.
 
     Args:
         server: the server.
-        served: what every request asks for.
+        served: the fields that every request has.
         asking: how the model is asked.
         known_unit: the unit of coordinates is known.
         masker: makes masks of boxes.
-        image: the budget of pixels of an image, and what its sides are multiples of.
-        concurrency: how many requests are in flight at a time.
-        settings: as above, without those of asking and masking.
+        image: the budget of pixels of an image, and the number whose multiples its sides are.
+        concurrency: how many requests are open at a time.
+        settings: the settings above, without those of `asking` and `masker`.
     """
 
     own_instruction = True
@@ -113,10 +114,10 @@ class ServedModel:
         }
 
     def prepare(self, queries: Sequence[Query], **_: object) -> None:
-        """Refuses queries with boxes when the unit of the model's coordinates is not known.
+        """Refuses queries with boxes when the unit of the model's coordinates is unknown.
 
         Raises:
-            BadOption: it is not.
+            BadOption: the unit is unknown.
         """
         if not self._known_unit and any(needs_boxes(q) or q.regions for q in queries):
             raise BadOption(
@@ -126,15 +127,15 @@ class ServedModel:
             )
 
     def worded(self, query: Query) -> str:
-        """The instruction that the model asks a query with, without the numbers of its image."""
+        """The instruction that the model gets for a query, without the numbers of its image."""
         return self._asking.template(query)
 
     def notes(self) -> list[str]:
-        """What was odd in the replies, one sentence each."""
+        """Notes on the problems in the replies, one sentence each."""
         return self._reader.notes()
 
     def answer(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        """One prediction a query, in the order in which the server answers."""
+        """One prediction for each query, in the order in which the server answers."""
         results: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         in_flight = 0
         waiting = iter(queries)

@@ -1,4 +1,4 @@
-"""What a server with the chat interface serves, and which fields of a request it accepts."""
+"""The models on a server with the chat interface, and the request fields that it accepts."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,11 +19,11 @@ _TRIAL_SCHEMA = {
 
 
 def listed_model(server: ChatServer, served: str | None, option: str) -> dict[str, Any]:
-    """The model of the server's list that is asked.
+    """The model that is asked, from the server's list.
 
     Args:
         server: the server.
-        served: its name; None for the only one.
+        served: the name of the model; None when the server has only one.
         option: how the user names a model, for the message.
 
     Raises:
@@ -44,10 +44,10 @@ def listed_model(server: ChatServer, served: str | None, option: str) -> dict[st
 
 
 def accepted(server: ChatServer, served: Served, style: str) -> tuple[Served, bool]:
-    """What the server accepts, by one short question: the name of a field, and a schema.
+    """Asks one short question to learn which name of the limit's field and which schema it accepts.
 
     Raises:
-        EnvironmentProblem: it answers no question, or refuses the key.
+        EnvironmentProblem: the server answers no question, or refuses the key.
     """
     schemas = {"auto": (_TRIAL_SCHEMA, None), "schema": (_TRIAL_SCHEMA,)}.get(style, (None,))
     for field in ("max_tokens", "max_completion_tokens"):

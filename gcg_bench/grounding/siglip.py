@@ -1,4 +1,4 @@
-"""How well images and texts agree, by SigLIP."""
+"""SigLIP: a score of how well a text describes an image."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checkpoints of transformers models on this machine: finds them, says what they are, loads them.
+"""Finds the checkpoints of transformers models on this machine, identifies them and loads them.
 
 Nothing is downloaded, and no code of a checkpoint is run.
 """
@@ -85,10 +85,10 @@ def locate(name: str, *, kinds: Collection[str], role: str) -> Checkpoint:
     Args:
         name: an id or a folder.
         kinds: the kinds that can be used, as in `Checkpoint`.
-        role: what it is wanted for, for the message, e.g. `masker`.
+        role: the purpose of the checkpoint, for the message, e.g. `masker`.
 
     Raises:
-        EnvironmentProblem: it is missing or incomplete; names the download.
+        EnvironmentProblem: the checkpoint is missing or incomplete; the message names the download.
         MissingData: the path is not a folder.
         BadData: its config.json is invalid.
         BadOption: it is of another kind.
@@ -182,11 +182,11 @@ def load_tokenizer(checkpoint: Checkpoint, *, positions: bool = True) -> Any:
 
     Args:
         checkpoint: a located checkpoint.
-        positions: it must report the characters of its tokens.
+        positions: the tokenizer must report the characters of its tokens.
 
     Raises:
         EnvironmentProblem: a package that the tokenizer needs is missing.
-        BadData: it is missing, damaged, or of the kind without positions of characters.
+        BadData: the tokenizer is missing, damaged, or cannot report the characters of its tokens.
     """
     from transformers import AutoTokenizer
 
