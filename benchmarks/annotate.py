@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gcg_bench.annotate import measuring
 from gcg_bench.annotate.consensus import Voter, fuse
@@ -68,14 +69,24 @@ def stage_of(folder: AnnotationFolder, stage: str) -> int:
 
 
 def later(
-    scene: Scene, *, without: Sequence[str] = (), changes: Mapping[str, object] | None = None
+    scene: Scene,
+    *,
+    without: Sequence[str] = (),
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Scene:
     """The scene after fusion, relations and writer, some of them left out or changed."""
     for step in load_recipe("embedded").steps:
         if step.stage in ("consensus", "relate", "template") and step.stage not in without:
             settings = replace(step.chosen, **((changes or {}).get(step.stage) or {}))
-            (scene,) = load_stage(step.stage, settings).run([scene], [NO_PICTURE])
+            scene = ran(step.stage, settings, scene)
     return scene
+
+
+def ran(stage: str, settings: object, scene: Scene) -> Scene:
+    """The scene after a stage that does not look at the image."""
+    (after,) = load_stage(stage, settings).run([scene], [NO_PICTURE])
+    assert isinstance(after, Scene)
+    return after
 
 
 def nothing() -> Pixels:
@@ -118,14 +129,14 @@ def by_place(scene: Scene) -> Scene:
 
 def floating_too(scene: Scene) -> Scene:
     """Floating objects are captioned as well."""
-    (fused,) = load_stage("consensus", fusion()).run([scene], [NO_PICTURE])
+    fused = ran("consensus", fusion(), scene)
     objects = tuple(replace(one, floating=False) for one in fused.objects)
     return later(replace(fused, objects=objects), without=("consensus",))
 
 
 def two_votes(scene: Scene) -> Scene:
     """Only objects with two votes are captioned."""
-    (fused,) = load_stage("consensus", fusion()).run([scene], [NO_PICTURE])
+    fused = ran("consensus", fusion(), scene)
     objects = tuple(replace(one, floating=len(one.votes) < 2) for one in fused.objects)
     return later(replace(fused, objects=objects), without=("consensus",))
 

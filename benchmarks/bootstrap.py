@@ -26,7 +26,7 @@ def main() -> None:
     """Scores a generated split once, then draws its intervals and prints the time."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        make(folder, IMAGES)
+        make(folder, IMAGES, few=False)
         data = load_dataset("grandf", "val", folder)
         pairs = complete(data.samples, read_predictions(folder / "predictions"))
         protocol = OFFICIAL.using(encoder="minilm")
@@ -37,7 +37,7 @@ def main() -> None:
     intervals = statistics.bootstrap(reduce, IMAGES, draws=DRAWS, seed=0)
     seconds = time.perf_counter() - start
     print(f"{DRAWS} draws of {len(intervals)} numbers at {IMAGES} images: {seconds:.2f} s")
-    for name, (low, high) in intervals.items():
+    for name, (low, high, _) in intervals.items():
         print(f"{name:>8} {values[name][0]:.4f} [{low:.4f}, {high:.4f}]")
 
 

@@ -23,6 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -77,7 +78,7 @@ def prepare(folder: Path, images: int) -> Path:
     """The data set, its images and a scored run; existing files are kept."""
     run = folder / "run"
     if not (run / "gcg.strict-2" / "scores.json").is_file():
-        make(folder, images)
+        make(folder, images, few=False)
         size = make_pictures(folder / "GranDf_HA_images" / "val_test", images)
         print(f"pictures: {HEIGHT} x {WIDTH}, {size:.2f} MB on average")
         data_options = ("--dataset", "grandf", "--split", "val", "--data-root", folder)
@@ -104,7 +105,7 @@ def openings(page: Path) -> list[float]:
     return []
 
 
-def opening(driver: object, page: Path) -> float:
+def opening(driver: Any, page: Path) -> float:
     """Seconds from the request for the page until its first image is drawn."""
     driver.get("about:blank")
     start = time.perf_counter()

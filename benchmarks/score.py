@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,7 @@ STAGES_IN_ENCODER = ("similarity",)
 
 
 Region = tuple[int, np.ndarray, np.ndarray]
+Json = dict[str, Any]
 
 
 def blob(rng: np.random.Generator) -> Region:
@@ -92,7 +94,9 @@ def sentence(rng: np.random.Generator, phrases: list[str]) -> str:
 def make(folder: Path, images: int, *, few: bool) -> None:
     """Writes references and predictions for a number of images."""
     rng = np.random.default_rng(0)
-    image_records, captions, annotations = [], [], []
+    image_records: list[Json] = []
+    captions: list[Json] = []
+    annotations: list[Json] = []
     (folder / "predictions").mkdir(parents=True)
     for k in range(images):
         id_ = f"sa_{k:07}"
@@ -186,7 +190,7 @@ def index(_: Path) -> None:
     print("{}")
 
 
-def timed(folder: Path, cache: Path, job: str = "--child") -> dict[str, object]:
+def timed(folder: Path, cache: Path, job: str = "--child") -> Json:
     """One job in a new process, including its start."""
     from gcg_bench.text.java import find_java
 
@@ -199,12 +203,12 @@ def timed(folder: Path, cache: Path, job: str = "--child") -> dict[str, object]:
         text=True,
         check=True,
     )
-    measurements: dict[str, object] = json.loads(process.stdout.splitlines()[-1])
+    measurements: Json = json.loads(process.stdout.splitlines()[-1])
     measurements["wall"] = time.perf_counter() - start
     return measurements
 
 
-def show(name: str, result: dict[str, object]) -> None:
+def show(name: str, result: Json) -> None:
     """Prints two lines about one scoring."""
     stages: dict[str, float] = {}
     for position, protocol in enumerate(result["stages"]):

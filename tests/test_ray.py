@@ -136,6 +136,22 @@ def test_predictions_are_those_of_this_process(joined, folder):
     assert run(folder, "equal", on=joined, models=4) == lines(folder, "local")
 
 
+@pytest.mark.parametrize("threads", [None, "3"])
+def test_a_model_has_the_threads_that_it_has_here(joined, tmp_path, monkeypatch, threads):
+    """Ray gives an actor one thread, with which the last digits of a model may differ."""
+    line = 'caption = "a " + os.environ.get("OMP_NUM_THREADS", "number of its own")'
+    (tmp_path / "model.py").write_text(re.sub("caption = .*", line, MODEL))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if threads is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    data = load_dataset("shapes", "val", limit=1)
+    there, here = (
+        [json.loads(line)["caption"] for line in run(tmp_path, on, data=data, on=on).values()]
+        for on in (joined, "process")
+    )
+    assert there == here == [f"a {threads or 'number of its own'}"]
+
+
 def test_images_that_no_node_has_are_sent(joined, folder):
     data = load_dataset("shapes", "val", limit=N)
     away = tuple(
@@ -389,7 +405,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, options, message):
 
 
 def test_a_node_without_the_folder_of_the_rows_is_refused(tmp_path):
-    demands = _Demands(str(tmp_path), __version__, tmp_path / "away", {}, tuple)
+    demands = _Demands(str(tmp_path), __version__, tmp_path / "away", {}, None, tuple)
     (kind, text), value = work_here(demands, abs, -3)
     assert (kind, value) == ("EnvironmentProblem", None)
     assert re.search(r"node \S+ does not see \S+away, which takes the rows", text)
@@ -438,7 +454,7 @@ def test_the_address_is_what_follows_the_colon():
     assert cluster_of("process", None, None) is None
 
 
-KNOWN = {"version": __version__, "source": "", "code": {}}
+KNOWN = {"version": __version__, "source": "", "code": {}, "threads": None}
 
 
 def test_messages_reach_the_process_in_the_order_of_their_numbers(tmp_path):

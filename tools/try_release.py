@@ -28,6 +28,7 @@ import time
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +128,7 @@ class Trial:
         file = folder / "predictions.jsonl"
         file.write_text(block("README.md", "file: predictions.jsonl"), encoding="utf-8")
         score = ["score", file.name, "--dataset", "shapes", "--split", "val", "--limit", "2"]
-        strict = [link, *score, "--protocol", "strict", "--out", "run"]
+        strict: list[str | Path] = [link, *score, "--protocol", "strict", "--out", "run"]
         row("score strict, lean", timed(lambda: call(strict, folder, "lean-cache")), None)
         call([link, "report", "run", "-o", "run.html"], folder, "lean-cache")
         call([link, "leaderboard", "run", "-o", "run.csv"], folder, "lean-cache")
@@ -151,7 +152,7 @@ class Trial:
         for extra in project["optional-dependencies"]:
             before = full.megabytes()
             install = ("-c", ROOT / "constraints.txt", f"{self.wheel}[{extra}]")
-            seconds = timed(lambda wanted=install: full.pip(*wanted))
+            seconds = timed(partial(full.pip, *install))
             row(f"extra {extra}", seconds, full.megabytes() - before)
 
     def folder(self, name: str) -> Path:

@@ -27,7 +27,7 @@ from gcg_bench.errors import EnvironmentProblem, GcgBenchError, RunLocked
 from gcg_bench.execution.cluster import Cluster
 from gcg_bench.execution.process import rebuilt
 from gcg_bench.execution.ray_cluster import CPUS, hidden_devices, join, room_for
-from gcg_bench.execution.ray_host import refuse_other_code
+from gcg_bench.execution.ray_host import compute_as, refuse_other_code, threads_here
 from gcg_bench.files.paths import anchored
 from gcg_bench.runs.lock import STALE_AFTER, Lock
 from gcg_bench.runs.shards import Shard
@@ -52,6 +52,7 @@ class _Job:
         start: the folder of the command.
         version: of this package.
         environment: variables that are set.
+        threads: of this machine, see `compute_as`.
     """
 
     source: Callable[[], Source]
@@ -61,6 +62,7 @@ class _Job:
     start: str
     version: str
     environment: dict[str, str]
+    threads: str | None
 
 
 def annotate_on_ray(
@@ -102,7 +104,7 @@ def annotate_on_ray(
         lock = Lock(folder / ".lock-ray")
         cleanup.callback(lock.release)
         start, hidden = str(anchored(Path())), hidden_devices(gpus, device)
-        job = _Job(again, recipe, folder, device, start, __version__, hidden)
+        job = _Job(again, recipe, folder, device, start, __version__, hidden, threads_here())
         lines = _Lines(annotation)
         with bar(f"stages, {count} shards", lines.total) as advance:
             _Tasks(job, count, gpus, message).run(lambda: advance(lines.new()))
@@ -224,6 +226,7 @@ def annotate_here(job: _Job, shard: Shard) -> tuple[str, str] | None:
         refuse_other_code(job.start, {"version": job.version, "code": {}})
         os.chdir(job.start)
         os.environ.update(job.environment)
+        compute_as(job.threads)
         if recorded_hash(job.folder) != job.recipe.hash:
             raise EnvironmentProblem(
                 f"node {os.uname().nodename} does not see {job.folder} as this machine does: give"

@@ -26,6 +26,7 @@ from gcg_bench.execution.process import (
     launches_of_model,
 )
 from gcg_bench.execution.ray_child import Place
+from gcg_bench.execution.ray_host import threads_here
 from gcg_bench.files.paths import anchored, anchored_source
 
 CPUS = 1.0
@@ -82,7 +83,8 @@ def _known(spec: ModelSpec, *, is_command: bool) -> dict[str, Any]:
     """The facts that an actor compares with its node; see `Host.begin`."""
     in_file = isinstance(spec.source, str) and ".py" in spec.source and not is_command
     source = anchored_source(str(spec.source)) if in_file else ""
-    return {"version": __version__, "source": source, "code": code_of(source) if source else {}}
+    code = code_of(source) if source else {}
+    return {"version": __version__, "source": source, "code": code, "threads": threads_here()}
 
 
 def refuse_without_ray() -> None:

@@ -21,6 +21,8 @@ from gcg_bench.execution.models import code_of
 SAID = "said"
 """The kind of a line that the worker wrote on stderr."""
 
+_THREADS = "OMP_NUM_THREADS"
+
 WORKER = ("-m", "gcg_bench.execution.worker_process")
 """The arguments of Python for a model of this package or of the user."""
 
@@ -52,11 +54,12 @@ class Host:
             command: the program and its arguments; empty for a model of this package or the user.
             environment: variables that are added.
             folder: the folder in which it is started, which this node must have too.
-            known: facts of the driver: the `version` of gcg-bench, and `source` and `code` of the
-                model.
+            known: facts of the driver: the `version` of gcg-bench, `source` and `code` of the
+                model, and its `threads`, see `compute_as`.
         """
         try:
             refuse_other_code(folder, known)
+            compute_as(known["threads"])
             with self._sending:
                 self._child = Child(
                     command or [sys.executable, *WORKER],
@@ -122,6 +125,26 @@ class Host:
         if event.kind not in ("eof", "exit") or self._child is None:
             return event.line
         return self._child.end_text().encode("utf-8")
+
+
+def threads_here() -> str | None:
+    """The number of threads that the environment of this process sets; None where it sets none."""
+    return os.environ.get(_THREADS)
+
+
+def compute_as(threads: str | None) -> None:
+    """Makes models of this process use as many threads on a CPU as models of the driver.
+
+    The last digits of a model depend on the number of threads, and Ray gives each actor and task
+    one. The call must come before torch is imported.
+
+    Args:
+        threads: the value of `threads_here` in the driver.
+    """
+    if threads is None:
+        os.environ.pop(_THREADS, None)
+    else:
+        os.environ[_THREADS] = threads
 
 
 def refuse_other_code(folder: str, known: Mapping[str, Any]) -> None:

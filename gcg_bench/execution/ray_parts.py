@@ -18,7 +18,7 @@ from gcg_bench.errors import EnvironmentProblem, GcgBenchError
 from gcg_bench.execution.cluster import Cluster
 from gcg_bench.execution.process import rebuilt
 from gcg_bench.execution.ray_cluster import CPUS, hidden_devices, join, room_for
-from gcg_bench.execution.ray_host import refuse_other_code
+from gcg_bench.execution.ray_host import compute_as, refuse_other_code, threads_here
 from gcg_bench.files.paths import anchored
 
 _LOSSES = 5  # losses of one task after which it fails
@@ -38,6 +38,7 @@ class _Demands:
         version: the version of gcg-bench.
         folder: the folder for the files of the parts; None when they write no files.
         environment: variables that are set.
+        threads: of the driver, see `compute_as`.
         begin: a function that is called before the main function.
     """
 
@@ -45,6 +46,7 @@ class _Demands:
     version: str
     folder: Path | None
     environment: dict[str, str]
+    threads: str | None
     begin: Callable[[], object]
 
 
@@ -71,7 +73,9 @@ def parts_on_ray(
         cleanup.callback(join(cluster.address))
         room, gpus = room_for(cluster, "cpu")
         hidden = hidden_devices(gpus, "cpu")
-        demands = _Demands(str(anchored(Path())), __version__, folder, hidden, begin)
+        demands = _Demands(
+            str(anchored(Path())), __version__, folder, hidden, threads_here(), begin
+        )
         yield partial(_applied, demands, cluster.models or room)
 
 
@@ -121,6 +125,7 @@ def work_here(
         refuse_other_code(demands.start, {"version": demands.version, "code": {}})
         os.chdir(demands.start)
         os.environ.update(demands.environment)
+        compute_as(demands.threads)
         if demands.folder is not None and not demands.folder.is_dir():
             raise EnvironmentProblem(
                 f"node {os.uname().nodename} does not see {demands.folder}, which takes the rows:"

@@ -74,7 +74,7 @@ class TaskModel(nn.Module):
         tokens = model.embedding(batch.ids.clamp(min=0))
         assert model.region_encoder is not None
         vectors = torch.cat(list(model.region_encoder(features.levels, batch.boxes)))
-        marked = (batch.ids == self.bbox)[..., None]
+        marked = batch.ids.eq(self.bbox)[..., None]
         tokens = tokens.masked_scatter(marked, vectors.to(tokens.dtype))
         segments = spread(batch.segments, positions, patches, 0)
         states = model.language_model.model(
