@@ -62,6 +62,13 @@ def test_a_good_worker_is_asked_everything_and_named_in_the_settings(tmp_path):
     assert boxes == {1}
 
 
+def test_a_model_that_reads_standard_input_takes_no_query(tmp_path):
+    act = (
+        "import subprocess, sys; assert subprocess.check_output('cat') == sys.stdin.read().encode()"
+    )
+    assert failures(predicted(tmp_path, GOOD, act)) == {}
+
+
 def test_a_worker_that_changed_is_another_model(tmp_path):
     predicted(tmp_path, GOOD, "pass")
     with pytest.raises(Exception, match=r"decoding\.sha256\.worker\.py was"):

@@ -92,6 +92,7 @@ def serve(load, batch=1, settings=None, images="path", files=(), name=None):
     """Answers queries until standard input ends.
 
     Standard output is only for answers; the text that the model prints goes to standard error.
+    Standard input is only for queries; a model that reads it finds it empty.
 
     Args:
         load: called once; returns the function that answers. It may take options by name, which
@@ -106,7 +107,7 @@ def serve(load, batch=1, settings=None, images="path", files=(), name=None):
         name: the name of the model.
     """
     out = _take_stdout()
-    lines = _Lines(sys.stdin.buffer)
+    lines = _Lines(_take_stdin())
     greeting = lines.take()
     asked = isinstance(greeting, dict) and "gcg_bench" in greeting
     if not asked and greeting is not None:
@@ -276,6 +277,15 @@ def _write(out, value):
             out.flush()
         except BrokenPipeError:  # nobody asks any more
             os._exit(0)
+
+
+def _take_stdin():
+    """Returns the real standard input; the model and programs that it starts read an empty one."""
+    source = os.fdopen(os.dup(0), "rb")
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return source
 
 
 def _take_stdout():
