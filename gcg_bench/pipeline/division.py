@@ -112,8 +112,12 @@ class Division:
             return parts_on_ray(
                 replace(self.cluster, models=self.jobs), folder=rows, begin=leave_cores
             )
-        jobs = 1 if outside is not None else min(self._processes, parts)
-        return nullcontext(partial(_side_by_side, jobs) if jobs > 1 else map)
+        if outside is not None or parts == 1:
+            return nullcontext(map)
+        jobs = min(self._processes, parts)
+        # of a large split no process holds both the phrase encoder and the columns of the whole
+        is_large = parts * (self.size or USUAL) > LARGE
+        return nullcontext(partial(_side_by_side, jobs) if jobs > 1 or is_large else map)
 
     @property
     def _processes(self) -> int:
@@ -188,7 +192,7 @@ def _side_by_side(
     create them while others are processed.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _take, (function,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _take, (function, jobs)) as pool:
         waiting: deque[Future[Any]] = deque()
         try:
             for value in values:
@@ -205,10 +209,11 @@ def _side_by_side(
 _function: list[Callable[[Any], Any]] = []  # the function that this process applies
 
 
-def _take(function: Callable[[Any], Any]) -> None:
+def _take(function: Callable[[Any], Any], jobs: int) -> None:
+    if jobs > 1:
+        leave_cores()
     _function[:] = [function]
 
 
 def _apply(value: Any) -> Any:
-    leave_cores()
     return _function[0](value)

@@ -1,6 +1,7 @@
 """A split that is scored in parts: every number, note and byte is that of the whole."""
 
 import json
+import os
 import pickle
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from gcg_bench.metrics.ap50 import AP50
 from gcg_bench.metrics.ap50_scored import ScoredAP50
 from gcg_bench.metrics.cider import CIDEr
 from gcg_bench.metrics.words import Words
+from gcg_bench.pipeline import division
 from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.score import score
 from gcg_bench.runs import tables
@@ -124,6 +126,15 @@ def test_every_stage_has_a_bar_that_reaches_its_total(data, answers):
     bars.clear()
     score(data, answers, PROTOCOLS, resampling=Resampling(draws=0), division=Division(bar=bar))
     assert [label for label, *_ in bars] == ["measure", "compare"]
+
+
+def test_a_large_split_is_measured_in_another_process(monkeypatch):
+    """So no process holds the phrase encoder beside the columns of the whole."""
+    monkeypatch.setattr(division, "LARGE", 15)
+    for size, parts, is_other in ((8, 2, True), (7, 2, False), (16, 1, False)):
+        with Division(size, 1).mapper((SOUND,), parts=parts, rows=None) as mapper:
+            (pid,) = mapper(eval, ["__import__('os').getpid()"])
+        assert (pid != os.getpid()) == is_other
 
 
 def test_processes_give_what_one_gives_and_leave_nothing(data, answers, whole, tmp_path):

@@ -73,6 +73,7 @@ class TaskModel(nn.Module):
         positions = image_positions(batch.ids)
         tokens = model.embedding(batch.ids.clamp(min=0))
         assert model.region_encoder is not None
+        assert self.bbox is not None
         vectors = torch.cat(list(model.region_encoder(features.levels, batch.boxes)))
         marked = batch.ids.eq(self.bbox)[..., None]
         tokens = tokens.masked_scatter(marked, vectors.to(tokens.dtype))
