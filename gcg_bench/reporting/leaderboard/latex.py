@@ -158,5 +158,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _comment(text: str) -> str:
-    """Text as one line of a comment; a backslash becomes `%5C`, so that it has no command."""
-    return visible(" ".join(text.split())).replace("\\", "%5C")
+    """Text as one line of a comment without commands: a backslash becomes `%5C`, a dollar `%24`."""
+    return visible(" ".join(text.split())).replace("\\", "%5C").replace("$", "%24")
