@@ -1,4 +1,4 @@
-"""An annotation of a data set as a run: its captions are predictions, scored as those of models."""
+"""An annotation of a data set as a run, so that its captions are scored like a model's answers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,16 +41,16 @@ class _Annotations:
 def write_run(
     folder: AnnotationFolder, data: Dataset, *, message: Callable[[str], None] = print
 ) -> Run:
-    """The run `DIR/run` of a finished annotation after the decisions of people.
+    """Writes the run `DIR/run` of a finished annotation with the decisions of people applied.
 
-    A run of another recipe or other decisions is set aside, and is used again when they are. All
-    answers are written anew when one is not what the annotation says now: an image that failed was
-    asked again, or lines were edited.
+    A run of another recipe or of other decisions is renamed, and is used again with the same recipe
+    and decisions. All answers are written again when one of them differs from the annotation,
+    because a failed image was annotated again or lines were edited.
 
     Args:
         folder: the annotation of all images of the data set.
         data: the data set.
-        message: takes what the user should know.
+        message: gets the texts that the user should see.
 
     Raises:
         BadOption: the data set is of another task.
@@ -73,17 +73,17 @@ def write_run(
 
 
 def _is_current(run: Run, model: _Annotations, data: Dataset) -> bool:
-    """Whether the answers of a run are the first, or all, of those that the model gives now."""
+    """Whether a run's answers equal the model's present answers, or the first of them."""
     now = model.answer(sample.query for sample in data.samples)
     for before in run.predictions():
         answer = next(now, None)
-        if answer is None or _told(before) != _told(answer):
+        if answer is None or _compared(before) != _compared(answer):
             return False
     return True
 
 
-def _told(prediction: Prediction) -> tuple[str, Grounding | None, str | None]:
-    """What is compared of a prediction; a run holds errors without folders."""
+def _compared(prediction: Prediction) -> tuple[str, Grounding | None, str | None]:
+    """The parts of a prediction that are compared; a run holds errors without folders."""
     error = prediction.error
     return (
         prediction.id,
@@ -102,7 +102,7 @@ def _empty(run: Run) -> None:
 
 
 def _set_aside(place: Path, decoding: Mapping[str, str]) -> None:
-    """Renames the run of another state to `run.STATE`; one of this state is fetched."""
+    """Renames a run of another state to `run.STATE`; an earlier run of this state is used again."""
     try:
         if Run.is_run(place):
             before = Run.open(place).settings.get("decoding", {})
@@ -117,6 +117,6 @@ def _set_aside(place: Path, decoding: Mapping[str, str]) -> None:
 
 
 def _state(decoding: Mapping[str, str]) -> str:
-    """The first 8 digits of the recipe's hash, and of the decisions' where there are some."""
+    """The first 8 digits of the recipe's hash, then of the decisions' digest if there is one."""
     names = [str(decoding[name])[:8] for name in ("recipe", "decisions") if decoding.get(name)]
     return "-".join(names) or "other"

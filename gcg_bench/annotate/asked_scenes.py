@@ -1,4 +1,4 @@
-"""Scenes in words: what a model that writes captions is told, and what its reply becomes."""
+"""Scenes as text for a model that writes captions, and captions from the model's reply."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from gcg_bench.data.shapes.grammar import WORDS
 from gcg_bench.grounding.chat_server import Reply
 
 REPAIRS = 20
-"""Repairs of a caption that are noted one by one; more are counted."""
+"""How many repairs of a caption get a note each; further repairs are only counted."""
 
 _FORM = (
     "Write <p> before and </p> after each phrase that names objects of the list, and directly after"
@@ -30,7 +30,7 @@ WITHOUT_IMAGE = (
 
 
 def captionable(scene: Scene, most: int) -> tuple[SceneObject, ...]:
-    """The objects that are not floating, the best `most` by confidence, in the order of ids."""
+    """The `most` objects of highest confidence that are not floating, in the order of ids."""
     kept = sorted(
         (thing for thing in scene.objects if not thing.floating),
         key=lambda thing: (-thing.score, thing.id),
@@ -39,11 +39,11 @@ def captionable(scene: Scene, most: int) -> tuple[SceneObject, ...]:
 
 
 def scene_text(scene: Scene, objects: Sequence[SceneObject]) -> str:
-    """The objects with boxes in percent, their layers of depth and groups, and their relations.
+    """The text on a scene: objects, boxes in percent, layers of depth with groups, and relations.
 
     Args:
-        scene: of the objects.
-        objects: those that are told, with ids.
+        scene: the scene of the objects.
+        objects: the objects that the text names, with ids.
     """
     lines = ["Objects (number: name; left, top, right, bottom in percent of the image):"]
     lines += [_object_line(scene, thing) for thing in objects]
@@ -52,10 +52,10 @@ def scene_text(scene: Scene, objects: Sequence[SceneObject]) -> str:
         lines.append("From near to far, things that are close together in brackets:")
         lines += [f"{layer}: {_groups(members, scene)}" for layer, members in layers.items()]
     ids = {thing.id for thing in objects}
-    told = [one for one in scene.relations if one.subject in ids and one.object in ids]
-    if told:
+    relations = [one for one in scene.relations if one.subject in ids and one.object in ids]
+    if relations:
         lines.append("Places:")
-    for one in told:
+    for one in relations:
         word = WORDS.get(one.word, (one.word,))[0]
         lines.append(f"{one.subject} is {word} {one.object}")
     return "\n".join(lines)
@@ -74,12 +74,12 @@ def _groups(members: Sequence[SceneObject], scene: Scene) -> str:
 
 
 def captioned(scene: Scene, reply: Reply, objects: Sequence[SceneObject]) -> Scene:
-    """The scene with the caption of a reply; each fault of the reply is a note.
+    """The scene with the caption of a reply; each fault of the reply becomes a note.
 
     Args:
-        scene: before.
-        reply: with numbered phrases.
-        objects: those that the writer was told; no phrase has another id.
+        scene: the scene without the caption.
+        reply: the reply, with numbered phrases.
+        objects: the objects that the model knows; ids of other objects are left out.
     """
     read = read_numbered(plain_reply(reply), {thing.id for thing in objects})
     faults = list(read.repairs[:REPAIRS])

@@ -1,4 +1,4 @@
-"""Maskers as stages: a SAM draws a mask for the box of each object, and rules refuse bad ones."""
+"""Maskers as stages: a SAM draws a mask for each object's box, and rules refuse bad masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class BoxMasks:
 
     Args:
         masker: draws a mask with its predicted IoU for a box.
-        rules: what is refused.
+        rules: the rules for refused masks.
     """
 
     def __init__(self, masker: SamMasker, rules: MaskRules) -> None:
@@ -44,7 +44,7 @@ class BoxMasks:
 
 @dataclass(frozen=True, slots=True)
 class MaskerSettings:
-    """What decides the masks of a masker; a stage gives its own checkpoint.
+    """The settings of a masker that decide its masks; each stage sets its default checkpoint.
 
     Attributes:
         checkpoint: an id in the Hugging Face cache, or a folder.
@@ -59,13 +59,13 @@ class MaskerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Masker:
-    """What the files of stages share that draw masks for boxes.
+    """The common parts of all stages that draw masks for boxes.
 
     Attributes:
-        role: what its checkpoints are called in messages.
+        role: the name of its checkpoints in messages.
         default: the checkpoint that `stated` describes.
         stated: the NEEDS of the stage.
-        kinds: the kinds of checkpoints that it takes.
+        kinds: the kinds of checkpoints that it accepts.
     """
 
     role: str
@@ -78,12 +78,12 @@ class Masker:
         return part_of(settings.checkpoint, self.default, self.stated)
 
     def find(self, settings: MaskerSettings) -> tuple[Checkpoint, ...]:
-        """The location of the checkpoint; errors as in `load`."""
+        """The located checkpoint; errors as in `load`."""
         check_dtype(settings.dtype)
         return (locate(settings.checkpoint, kinds=self.kinds, role=self.role),)
 
     def load(self, settings: MaskerSettings, *, device: str = "auto") -> BoxMasks:
-        """The masker.
+        """Loads the masker.
 
         Raises:
             BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.

@@ -1,7 +1,7 @@
 """Boxes (left, top, right, bottom): overlap, area, containment, distance.
 
-GranD's programs count pixels: the width of a box is right - left + 1. Functions of that rule say
-`pixel` in their name.
+GranD's programs count pixels: the width of a box is right - left + 1. The functions with this rule
+have `pixel` in their name.
 """
 
 import math
@@ -67,10 +67,10 @@ def center_distance(first: Box, second: Box) -> float:
 
 
 def from_corner_and_size(box: Box) -> Box:
-    """The box of (left, top, width, height), which is how SA-1B and COCO write boxes.
+    """The corners of a box (left, top, width, height), the form in SA-1B and COCO.
 
-    The published call of HQ-SAM applies this to boxes that are corners already, so that its prompts
-    are too large.
+    The published call of HQ-SAM applies this to boxes that are corners already, so its prompts are
+    too large.
     """
     left, top, width, height = box
     return left, top, left + width, top + height

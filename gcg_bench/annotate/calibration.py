@@ -1,4 +1,4 @@
-"""What confidences are worth: calibration error, risk and coverage, and weights of votes, fitted.
+"""How reliable confidences are: calibration error, risk over coverage, and fitted vote weights.
 
 All functions are pure. A judgement is a confidence and whether the object was right.
 """
@@ -21,8 +21,8 @@ class Judgement:
     Attributes:
         votes: (model, score) of each vote.
         silent: models that were asked and did not vote.
-        right: whether place and words are those of the reference.
-        confidence: what the annotation says.
+        right: whether place and words agree with the reference.
+        confidence: the confidence in the annotation.
     """
 
     votes: tuple[tuple[str, float], ...]
@@ -36,10 +36,10 @@ class Share:
     """A share with its interval.
 
     Attributes:
-        count: how many.
-        right: how many of them are right.
+        count: the number of objects.
+        right: the number of these that are right.
         low: lower end of the 95% interval of Wilson.
-        high: upper end.
+        high: upper end of the interval.
     """
 
     count: int
@@ -49,20 +49,20 @@ class Share:
 
     @property
     def value(self) -> float:
-        """The share; NaN of nothing."""
+        """The share; NaN when `count` is 0."""
         return self.right / self.count if self.count else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The judgements of a range of confidences.
+    """The judgements whose confidence is in a range.
 
     Attributes:
         low: lower end of the range, inclusive.
-        high: upper end, inclusive in the last range alone.
+        high: upper end, inclusive only in the last range.
         count: judgements in it.
         confidence: their mean confidence; NaN without any.
-        right: the share that is right; NaN without any.
+        right: the share of right objects; NaN without any.
     """
 
     low: float
@@ -74,7 +74,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How far the votes of a model count, and how well its masks fit; see `consensus.Voter`."""
+    """How much the votes of a model count, and how well its masks fit; see `consensus.Voter`."""
 
     weight: float
     silence: float
@@ -84,8 +84,8 @@ class Weights:
 def wilson(right: int, count: int) -> Share:
     """A share with Wilson's score interval, as if objects were independent.
 
-    Of nothing it is [0, 1]. Wilson 1927, Journal of the American Statistical Association 22: the
-    ends are (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
+    The interval is [0, 1] when `count` is 0. Wilson 1927, Journal of the American Statistical
+    Association 22: the ends are (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
     """
     if not count:
         return Share(0, 0, 0.0, 1.0)
@@ -99,7 +99,7 @@ def wilson(right: int, count: int) -> Share:
 
 
 def bins(judgements: Sequence[Judgement], count: int = 10) -> tuple[Bin, ...]:
-    """Judgements in `count` ranges of confidence of one width, from 0 to 1."""
+    """Judgements in `count` ranges of confidence of equal width, from 0 to 1."""
     members: list[list[Judgement]] = [[] for _ in range(count)]
     for one in judgements:
         members[min(max(int(one.confidence * count), 0), count - 1)].append(one)
@@ -116,7 +116,7 @@ def bins(judgements: Sequence[Judgement], count: int = 10) -> tuple[Bin, ...]:
 
 
 def calibration_error(judgements: Sequence[Judgement], count: int = 10) -> float:
-    """The mean distance of confidence and share of right objects over bins, by their size.
+    """The mean distance between confidence and share of right objects, over bins weighted by size.
 
     Naeini, Cooper and Hauskrecht 2015 (expected calibration error). NaN without judgements.
     """
@@ -134,7 +134,7 @@ def risk_coverage(judgements: Sequence[Judgement]) -> tuple[tuple[float, float],
     """(coverage, risk) for every threshold of confidence, from the highest.
 
     Coverage is the share of objects that are kept, risk the share of these that are wrong. Objects
-    of one confidence come and go together, so their order decides nothing. Empty without
+    of equal confidence are kept or dropped together, so their order has no effect. Empty without
     judgements.
     """
     ordered = sorted(judgements, key=lambda one: -one.confidence)
@@ -147,10 +147,10 @@ def risk_coverage(judgements: Sequence[Judgement]) -> tuple[tuple[float, float],
 
 
 def mean_risk(judgements: Sequence[Judgement]) -> float:
-    """The area under the steps of `risk_coverage`: each point holds back to the one before.
+    """The area under the steps of `risk_coverage`: a risk holds back to the previous point.
 
-    0 is best: the wrong objects have the lowest confidences, or there are none. NaN without
-    judgements.
+    Smaller is better: it is small when the wrong objects have the lowest confidences, and 0 when no
+    object is wrong. NaN without judgements.
     """
     if not judgements:
         return math.nan
@@ -194,9 +194,9 @@ def surprise(judgements: Sequence[Judgement], weights: Mapping[str, Weights]) ->
 def fit_weights(judgements: Sequence[Judgement], rounds: int = 60) -> dict[str, Weights]:
     """The weights under which the judgements are most likely, by model.
 
-    One number after the other is moved to its best value between 0 and 1 by golden-section search,
-    until a round changes nothing by more than 1e-5. Weights start at .5 and silences at .1; a model
-    without a vote keeps the weight, one that was never silent the silence. Deterministic.
+    Each number in turn is set to its best value between 0 and 1 by golden-section search, until no
+    number changes by more than 1e-5 in a round. Weights start at .5 and silences at .1; a model
+    without a vote keeps its weight, a model that was never silent keeps its silence. Deterministic.
     """
     voted = {model for one in judgements for model, _ in one.votes}
     silent = {model for one in judgements for model in one.silent}

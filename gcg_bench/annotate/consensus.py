@@ -1,7 +1,8 @@
-"""Fusion `consensus`: detections that agree in place and words are one object; silence counts.
+"""Fusion `consensus`: detections that agree in place and words become one object.
 
-The result does not depend on the order of models or detections. The weights are uncalibrated until
-they are fitted on reviewed or generated data.
+Models that were asked and did not vote lower the confidence. The result does not depend on the
+order of models or detections. The weights are uncalibrated until they are fitted on reviewed or
+generated data.
 """
 
 import dataclasses
@@ -24,14 +25,14 @@ Agree = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """A model that detects, and how far its votes count.
+    """A model that detects, and how much its votes count.
 
     Attributes:
         name: the model.
-        family: models of one family are one vote; empty means a family of its own.
+        family: the models of a family have one vote together; empty means a family of its own.
         weight: what a vote of score 1 adds to the confidence, 0 to 1.
         silence: the share of confidence that is lost when it was asked and did not vote, 0 to 1.
-        words: what it was asked for; None when it was asked for everything.
+        words: the words that it was asked for; None when it was asked for everything.
         tightness: how well its masks fit, 0 to 1: the mean IoU of its right detections with the
             references. Comparable between models that were fitted on the same images.
     """
@@ -50,17 +51,17 @@ class Voter:
 
 
 def same_head(first: str, second: str) -> bool:
-    """Whether two labels end in the same word; case does not count."""
+    """Whether two labels end in the same word; case is ignored."""
     heads = [label.casefold().split()[-1:] for label in (first, second)]
     return heads[0] == heads[1]
 
 
 def same_nouns(first: str, second: str) -> bool:
-    """Whether two labels name one kind of thing: one noun, synonyms, or a broader and a narrower.
+    """Whether two labels name one kind of thing: equal nouns, synonyms, or one a kind of the other.
 
-    The nouns are those that the labels are about (`a dog on a couch`: dog), compared as phrases are
-    in scores: by WordNet, with no model. A noun that it does not know agrees with itself alone.
-    Attributes do not count.
+    The main nouns of the labels (`a dog on a couch`: dog) are compared as phrases are in scores: by
+    WordNet, without a model. A noun that is not in WordNet agrees only with itself. Attributes are
+    ignored.
     """
     return _nouns(*sorted((first.casefold(), second.casefold())))
 
@@ -79,17 +80,17 @@ def fuse(
     *,
     agree: Agree = same_nouns,
 ) -> tuple[SceneObject, ...]:
-    """The objects of an image, best first, numbered from 1; floating ones come last.
+    """The objects of an image, best first, numbered from 1; floating objects come last.
 
-    The best detection left is a seed, and takes all left that overlap it (IoU of masks, of boxes
-    where one has none, of at least .65) and whose word agrees with its own. Of a family the best
-    vote counts. Two votes, or a score of .5, make an object that is captioned. Its word is that of
-    the seed; its box and mask are those of the detection whose model has the highest tightness,
-    the best score among equals.
+    The best detection that is left is a seed. It takes all detections left that overlap it with an
+    IoU of at least .65 (of masks, or of boxes when one has no mask) and whose word agrees with its
+    word. Only the best vote of a family counts. An object with two votes or a score of .5 is
+    captioned. An object has the word of its seed, and the box and mask of the detection whose model
+    has the highest tightness; among equals the best score decides.
 
     Args:
         detections: model -> its detections; every model has a voter.
-        voters: all models that were asked, those without detections too.
+        voters: all models that were asked, also models without detections.
         agree: whether two words mean the same; symmetric.
     """
     by_name = {voter.name: voter for voter in voters}
@@ -121,7 +122,7 @@ def confidence(scores: Sequence[tuple[float, float]], silences: Sequence[float])
 
     Args:
         scores: (weight, score) of each vote.
-        silences: of the families that were asked and did not vote.
+        silences: the silences of the families that were asked and did not vote.
     """
     doubt = math.prod(1 - weight * score for weight, score in scores)
     return (1 - doubt) * math.prod(1 - silence for silence in silences)
@@ -131,7 +132,7 @@ Member = tuple[Voter, Detection, float]
 
 
 def _rank(pair: tuple[Voter, Detection]) -> tuple[object, ...]:
-    """The order of seeds: best first, then by what a detection is, so that input order is free."""
+    """The order of seeds: best first; ties by content, so that the input order has no effect."""
     voter, one = pair
     mask = (one.mask.height, one.mask.width, one.mask.counts) if one.mask else (0, 0, b"")
     return -one.score, voter.name, one.label, one.box, mask
@@ -146,8 +147,8 @@ def _overlap(first: Detection, second: Detection) -> float:
 def _object(
     seed: Detection, members: Sequence[Member], voters: Collection[Voter], agree: Agree
 ) -> SceneObject:
-    """An object without a number from a seed and its members, which are in the order of seeds."""
-    place = max(members, key=lambda member: member[0].tightness)[1]  # of equals the first
+    """An object, not numbered yet, from a seed and its members in the order of seeds."""
+    tightest = max(members, key=lambda member: member[0].tightness)[1]  # of equals the first
     best: dict[str, Member] = {}
     for member in members:
         current = best.setdefault(member[0].group, member)
@@ -163,13 +164,13 @@ def _object(
     votes = (Vote(voter.name, one.score, shared, one.label) for voter, one, shared in best.values())
     return SceneObject(
         id=0,
-        box=place.box,
+        box=tightest.box,
         label=seed.label,
         votes=tuple(sorted(votes, key=lambda vote: (-vote.score, vote.model))),
         silent=tuple(sorted(voter.name for group in silent.values() for voter in group)),
         score=score,
         floating=len(best) < ENOUGH_VOTES and score < ENOUGH_SCORE,
-        mask=place.mask,
+        mask=tightest.mask,
     )
 
 

@@ -1,4 +1,4 @@
-"""What of an annotation is not finished, and the command that continues it."""
+"""How many images of an annotation are unfinished, and the command that continues it."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ _DEFAULT = "embedded"
 
 
 def unfinished(folder: AnnotationFolder, status: Status | None = None) -> str:
-    """A sentence on the images that no stage has finished or lost; empty when there is none.
+    """A sentence on the images that are neither finished nor lost; empty when there are none.
 
     Args:
         folder: the annotation.
-        status: of it, where it is known.
+        status: the status of the annotation; computed by default.
 
     Raises:
         BadData: a line of the folder is damaged.
@@ -26,12 +26,12 @@ def unfinished(folder: AnnotationFolder, status: Status | None = None) -> str:
         return ""
     return (
         f"{status.remaining} of {status.images} images are not annotated yet. Continue with the"
-        f" command of before: {command_of(folder)}"
+        f" same command: {command_of(folder)}"
     )
 
 
 def command_of(folder: AnnotationFolder) -> str:
-    """The command that made an annotation; what the folder does not say is in capitals.
+    """The command that made an annotation; values that the folder does not record are in capitals.
 
     It annotates all shards.
     """
@@ -53,7 +53,7 @@ def _images(source: Mapping[str, Any], split: str) -> list[str]:
 
 
 def _recipe(name: str, hash_: str) -> list[str]:
-    """The option of a recipe; one of a file, or with other settings, is not known by its name."""
+    """The option of a recipe; in capitals for a recipe of a file or with changed settings."""
     if name not in recipe_names() or load_recipe(name).hash != hash_:
         return ["--recipe RECIPE"]
     return [] if name == _DEFAULT else ["--recipe", name]

@@ -1,6 +1,6 @@
 """Depth of objects: the median inside a mask, layers by relative depth, groups of a layer.
 
-Depths are larger for nearer things, as relative models of depth give them.
+Depths are larger for nearer things, as in the output of models of relative depth.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from gcg_bench.annotate.scenes import SceneObject
 from gcg_bench.types import Mask
 
 LAYERS = ((0.1, "immediate foreground"), (0.6, "foreground"), (0.85, "midground"))
-"""A layer has the objects whose depth, 0 for the nearest and 1 for the farthest, is below its
-number, and that are in no layer before it."""
+"""(limit, layer), nearest layer first. An object is in the first layer whose limit is above its
+depth, which is 0 for the nearest object and 1 for the farthest."""
 
 LAST_LAYER = "background"
 NEAR = 0.1  # of the diagonal of the image, between middles of boxes
@@ -27,7 +27,7 @@ def median_inside(depth: npt.NDArray[np.floating], mask: Mask) -> float | None:
 
     Args:
         depth: height x width.
-        mask: of the same size.
+        mask: a mask of the same size.
     """
     inside = depth[masks.decode(mask).astype(np.bool_)]
     return float(np.median(inside)) if inside.size else None
@@ -36,7 +36,7 @@ def median_inside(depth: npt.NDArray[np.floating], mask: Mask) -> float | None:
 def layered(objects: Sequence[SceneObject]) -> dict[str, list[SceneObject]]:
     """Layer -> its objects in their order, nearest layer first; layers without objects are absent.
 
-    Depths are scaled over the objects: 0 is the nearest, 1 the farthest; .5 for all where they are
+    Depths are scaled over the objects: 0 is the nearest, 1 the farthest; all get .5 when all are
     equal. Objects without a depth are left out.
     """
     known = [(thing, thing.depth) for thing in objects if thing.depth is not None]
@@ -51,9 +51,9 @@ def layered(objects: Sequence[SceneObject]) -> dict[str, list[SceneObject]]:
 
 
 def grouped(objects: Sequence[SceneObject], height: int, width: int) -> list[list[SceneObject]]:
-    """Groups of a layer: the first object and all whose middle is near its own; then the rest.
+    """Groups of a layer: the first object with all objects near it; then the same for the rest.
 
-    Near is less than a tenth of the image's diagonal.
+    Near means that the middles are less than a tenth of the image's diagonal apart.
     """
     near = NEAR * hypot(height, width)
     groups, left = [], list(objects)

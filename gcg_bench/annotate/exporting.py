@@ -1,9 +1,9 @@
 """The result of an annotation: a data set with a card, and files in the form of GranD's release.
 
 DIR/SPLIT.jsonl has a line for each image with a caption, in the format `jsonl`; the score of a
-phrase is the lowest confidence of its objects. DIR/card.md states the models, their licences, what
-nobody has reviewed and what the confidences are worth; what a person stated in an earlier card
-(licences, homepage, citation, prompt, title) is kept.
+phrase is the lowest confidence of its objects. DIR/card.md states the models, their licences, how
+much was reviewed, and whether the confidences are calibrated. Fields that a person stated in an
+earlier card (licences, homepage, citation, prompt, title) are kept.
 """
 
 import re
@@ -55,9 +55,9 @@ def row_of(scene: Scene, image: SourceImage, order: int) -> dict[str, Any]:
     """The line of an image in the format `jsonl`.
 
     Args:
-        scene: with a caption.
+        scene: a scene with a caption.
         image: the image.
-        order: its rank among the images.
+        order: the rank of the image among all images.
     """
     made = grounding(scene)
     return {
@@ -78,10 +78,10 @@ def result_rows(
 
     Args:
         folder: the annotation.
-        scenes: in the order of ids; those after the decisions of people by default.
+        scenes: the scenes in the order of ids; by default with the decisions of people applied.
 
     Raises:
-        MissingData: there is none.
+        MissingData: no image has a caption.
     """
     images = {image.id: (rank, image) for rank, image in enumerate(folder.images)}
     count = 0
@@ -105,15 +105,15 @@ def write_dataset(
     issues: tuple[str, ...] | None = None,
     image_license: str = "",
 ) -> tuple[Path, Path]:
-    """Writes SPLIT.jsonl and card.md; the paths of both.
+    """Writes SPLIT.jsonl and card.md; returns the paths of both.
 
     Args:
         folder: the annotation.
-        scenes: in the order of ids; those after the decisions of people by default.
-        references: `annotated` or `reviewed`; what the decisions of people say by default.
-        issues: in the place of the sentence that nobody has reviewed the annotation; what the
-            decisions measure by default.
-        image_license: of the images; what an earlier card states by default.
+        scenes: the scenes in the order of ids; by default with the decisions of people applied.
+        references: `annotated` or `reviewed`; by default as the decisions of people state.
+        issues: sentences that replace the one that nobody has reviewed the annotation; by default
+            the measures of the decisions.
+        image_license: the licence of the images; by default as an earlier card states.
 
     Raises:
         MissingData: no image has a caption.
@@ -147,10 +147,10 @@ def card_of(
 
     Args:
         folder: the annotation.
-        count: images with a caption.
+        count: the number of images with a caption.
         references: `annotated` or `reviewed`.
-        issues: sentences on what was reviewed; empty for none of it.
-        images: the licence of the images; empty for what an earlier card states.
+        issues: sentences on the review; empty when nothing was reviewed.
+        images: the licence of the images; empty to keep the licence of an earlier card.
     """
     file = folder.folder / CARD
     before = read_card(file, home=folder.folder) if file.is_file() else _bare(folder)
@@ -186,7 +186,7 @@ def _bare(folder: AnnotationFolder) -> DataCard:
 
 
 def _issues(folder: AnnotationFolder, count: int) -> Iterator[str]:
-    """What is known of the annotation beside what was reviewed, a sentence each."""
+    """Known limits of the annotation apart from its review, one sentence each."""
     recipe = folder.recipe
     if fitted := recipe["calibrated"]:
         yield f"The confidences of phrases are calibrated on {fitted}, not on these images."
@@ -225,9 +225,9 @@ def _phrase(phrase: TiedPhrase, by_id: Mapping[int, SceneObject]) -> Phrase:
 
 
 def write_grand(folder: AnnotationFolder) -> int:
-    """Writes grand/ID.json of each image, as GranD's release has it; the number of files.
+    """Writes grand/ID.json for each image in GranD's format; returns the number of files.
 
-    The id's slashes are folders. The caption is the dense one.
+    Slashes in an id become folders. The caption becomes GranD's dense caption.
 
     Raises:
         EnvironmentProblem: a file cannot be written.
@@ -242,9 +242,9 @@ def write_grand(folder: AnnotationFolder) -> int:
 
 
 def grand_annotation(scene: Scene, image: SourceImage) -> GrandAnnotation:
-    """A scene as the annotation of GranD's release.
+    """A scene as an annotation in GranD's format.
 
-    Attributes that the release does not have are left out: votes, relations, evidence.
+    Fields that this format does not have are left out: votes, relations, evidence.
     """
     by_id = {made.id: made for made in scene.objects}
     details = tuple(

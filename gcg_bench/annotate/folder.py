@@ -1,16 +1,16 @@
 """The folder of an annotation; lines are only appended.
 
     DIR/recipe.json                  source, stages with settings, versions and hashes, models
-    DIR/images.jsonl                 a line an image: id, file, height, width, sha256, or error
+    DIR/images.jsonl                 a line for each image: id, file, size, sha256, or error
     DIR/stages/01-blobs/stage.json   the stage with its hash
-    DIR/stages/01-blobs/shard-00001-of-00001.jsonl   a line an image: what the stage changed
+    DIR/stages/01-blobs/shard-00001-of-00001.jsonl   a line for each image: what the stage changed
     DIR/decisions.jsonl              decisions of people
     DIR/val.jsonl, card.md           the result as a data set
     DIR/grand/ID.json                the result as GranD's release
 
-An image without output of a stage has no line in later stages. A folder of a stage whose hash is
-another than the recipe's is renamed to `NN-name.HASH`, with the first 8 digits of its hash, and is
-used again when its recipe is.
+An image without output of a stage has no line in later stages. When the recipe changes a stage, the
+folder of the earlier stage is renamed to `NN-name.HASH`, with the first 8 digits of its hash. It is
+used again when the recipe has its hash again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,15 +38,15 @@ from gcg_bench.runs.lock import Lock
 
 RECIPE, DECISIONS, CARD = "recipe.json", "decisions.jsonl", "card.md"
 LOCK = ".lock"
-_PATIENCE = 60.0  # seconds for others that open the folder
+_PATIENCE = 60.0  # seconds to wait for other processes that open the folder
 _PAUSE = 0.1
 
 
 class AnnotationFolder:
-    """An annotation that exists.
+    """A folder with an annotation.
 
     Attributes:
-        folder: where it is.
+        folder: the path of the folder.
         recipe: the content of recipe.json.
         images: all images, sorted by id.
 
@@ -54,7 +54,7 @@ class AnnotationFolder:
         folder: the folder.
 
     Raises:
-        MissingData: it is no annotation.
+        MissingData: the folder is no annotation.
         BadData: recipe.json or images.jsonl is damaged or edited.
     """
 
@@ -72,7 +72,7 @@ class AnnotationFolder:
 
     @property
     def split(self) -> str:
-        """The name of the split that the annotation is."""
+        """The name of the split that the annotation becomes as a data set."""
         return self._record.text("split", empty=False)
 
     @property
@@ -82,10 +82,11 @@ class AnnotationFolder:
         return tuple(self.folder / STAGES / step.text("folder", empty=False) for step in steps)
 
     def lines(self, position: int) -> dict[str, StageLine]:
-        """Image id -> what the stage at a position said of it.
+        """Image id -> the line of the stage at a position.
 
         Raises:
-            BadData, RunConflict: a line is damaged or of another image; it is of another recipe.
+            BadData, RunConflict: a line is damaged or of an unknown image; the stage is of another
+                recipe.
         """
         folder, step = self.stage_folders[position], self.recipe["stages"][position]
         refuse_other_stage(folder / STAGE, step["hash"])
@@ -95,7 +96,7 @@ class AnnotationFolder:
         return lines
 
     def scenes(self, stage: int | None = None) -> Iterator[Scene]:
-        """The scenes after a stage, in the order of ids; images without one are left out.
+        """The scenes after a stage, in the order of ids; images without a scene are left out.
 
         Args:
             stage: the position of the stage; None for the last.
@@ -115,13 +116,13 @@ class AnnotationFolder:
 def create_or_resume(
     folder: Path, source: Source, recipe: Recipe, *, retry_failed: bool = False
 ) -> AnnotationFolder:
-    """The folder of an annotation, made or checked; stages of another recipe are set aside.
+    """Makes or checks the folder of an annotation; renames the folders of changed stages.
 
     Args:
-        folder: where it is.
+        folder: the path of the folder.
         source: the images.
         recipe: the stages.
-        retry_failed: images that failed before may have other files, see `listing`.
+        retry_failed: whether images that failed before may have other files, see `listing`.
 
     Raises:
         RunConflict: the folder has other images.
@@ -145,7 +146,7 @@ def create_or_resume(
 
 
 def recorded_hash(folder: Path) -> str:
-    """The hash of the recipe that a folder has; empty when it has none.
+    """The hash of the recipe in a folder; empty when the folder has no recipe.
 
     Raises:
         BadData: its recipe.json is damaged.
@@ -158,7 +159,7 @@ def _opening(file: Path) -> Lock:
     """Takes the lock of a folder; waits for processes that are opening it too, e.g. other shards.
 
     Raises:
-        RunLocked: another process keeps it for longer than that takes.
+        RunLocked: another process keeps the lock longer than opening takes.
     """
     until = monotonic() + _PATIENCE
     while True:
@@ -171,7 +172,7 @@ def _opening(file: Path) -> Lock:
 
 
 def _place_stage(stages: Path, step: Mapping[str, Any]) -> None:
-    """Makes the folder of a stage; one of another hash is set aside, one of this is fetched."""
+    """Makes a stage's folder; renames one of another hash, reuses an earlier one of this hash."""
     folder = stages / step["folder"]
     try:
         if (folder / STAGE).is_file():

@@ -1,9 +1,8 @@
 """Objects of an annotation against references: which are right, and which references are found.
 
-An object is right when a reference mask that no better object has taken overlaps its mask by IoU
-.5 or more and their words agree. Objects are taken by confidence, the best first, and each takes
-the reference with the largest IoU. A detection is right by the same rule among the detections of
-its model.
+An object is right when its mask overlaps a free reference mask by IoU .5 or more and their words
+agree. The objects choose in the order of confidence, the highest first; each takes the free
+reference with the largest IoU. The same rule decides which detections of a model are right.
 """
 
 from collections.abc import Sequence
@@ -32,16 +31,16 @@ class Judged:
     """The objects of a scene against its reference.
 
     Attributes:
-        objects: a judgement an object, in the order of the scene.
-        references: how many masks the reference has.
-        placed: references that an object overlaps, whatever its words.
-        found: references that a right object took.
-        captioned: references that a right object took which is in the caption.
-        relations: relations of the scene between two right objects, but for those of depth.
-        true_relations: those that the reference masks confirm, by their centres or as one inside
-            the other.
-        fits: of each model that was asked, the IoU of each of its right detections with the
-            reference that it took.
+        objects: one judgement for each object, in the order of the scene.
+        references: the number of masks in the reference.
+        placed: the number of references that an object overlaps, even with other words.
+        found: the number of references that a right object took.
+        captioned: the number of references that a right object of the caption took.
+        relations: the number of relations between two right objects, without relations of depth.
+        true_relations: how many of these the reference masks confirm: by their centres, or because
+            one is inside the other.
+        fits: for each model that was asked, the IoU of each right detection with the reference that
+            it took.
     """
 
     objects: tuple[Judgement, ...]
@@ -55,16 +54,16 @@ class Judged:
 
 
 def judge(scene: Scene, reference: Grounding, agree: Agree = same_nouns) -> Judged:
-    """The objects of a scene, and its relations, against a reference.
+    """Compares the objects and relations of a scene with a reference.
 
     Args:
-        scene: with objects; one without a mask is never right.
+        scene: a scene with objects; an object without a mask is never right.
         reference: each mask of a phrase is an object with the words of the phrase.
         agree: whether two words mean the same.
     """
     wanted = [(mask, phrase.text or "") for phrase in reference.phrases for mask in phrase.masks]
     taken = {id_: position for id_, (position, _) in _taken(scene.objects, wanted, agree).items()}
-    said = {id_ for phrase in scene.phrases for id_ in phrase.ids}
+    captioned = {id_ for phrase in scene.phrases for id_ in phrase.ids}
     shown = [made.mask for made in scene.objects if made.mask is not None]
     overlaps = masks.iou([mask for mask, _ in wanted], shown)
     pairs = [
@@ -77,7 +76,7 @@ def judge(scene: Scene, reference: Grounding, agree: Agree = same_nouns) -> Judg
         len(wanted),
         int((overlaps >= OVERLAP).any(axis=1).sum()) if shown else 0,
         len(taken),
-        sum(id_ in said for id_ in taken),
+        sum(id_ in captioned for id_ in taken),
         len(pairs),
         sum(_holds(wanted[first][0], word, wanted[second][0]) for first, word, second in pairs),
         tuple(
@@ -90,7 +89,7 @@ def judge(scene: Scene, reference: Grounding, agree: Agree = same_nouns) -> Judg
 def _taken(
     objects: Sequence[SceneObject], wanted: Sequence[tuple[Mask, str]], agree: Agree
 ) -> dict[int, tuple[int, float]]:
-    """Object id -> position of the reference that it took, and their IoU."""
+    """Object id -> position of the reference that the object took, and their IoU."""
     taken: dict[int, tuple[int, float]] = {}
     used: set[int] = set()
     for made in sorted(objects, key=lambda made: (-made.score, made.id)):

@@ -1,8 +1,8 @@
-"""The images of an annotation: DIR/images.jsonl, a line an image.
+"""The list of images of an annotation: DIR/images.jsonl, one line for each image.
 
 The file is written once. With `--retry-failed` an image that failed may have another file than
-before: its line is replaced, the earlier one is kept in DIR/failed.jsonl, and everything that
-stages said of the earlier file is set aside.
+before: its line is replaced, the earlier line is moved to DIR/failed.jsonl, and the lines of all
+stages about the earlier file are moved to files `failed-*`.
 """
 
 import json
@@ -54,21 +54,21 @@ def read_images(file: Path) -> tuple[SourceImage, ...]:
 
 
 def failed_reads(folder: Path) -> frozenset[str]:
-    """The ids of images that are listed with an error; none where there is no list yet."""
+    """The ids of images that are listed with an error; empty without a list."""
     file = folder / IMAGES
     images = read_images(file) if file.is_file() else ()
     return frozenset(image.id for image in images if image.error is not None)
 
 
 def refuse_other_images(folder: Path, source: Source) -> None:
-    """Raises RunConflict when the images are not those of the folder."""
+    """Raises RunConflict when the images differ from the images of the folder."""
     before = read_images(folder / IMAGES)
     if before == source.images:
         return
     differing = _differing(before, source.images)
-    remedy = "Give another -o, or the images of before"
+    remedy = "Give another -o, or the same images as before"
     if set(differing) <= _replaceable(folder, before):
-        remedy = "What failed before is asked again with --retry-failed"
+        remedy = "Images that failed before are asked again with --retry-failed"
     raise RunConflict(
         f"{folder}: was made of other images; {len(differing)} differ, the first is"
         f" {differing[0][:80]!r}. {remedy}"
@@ -76,16 +76,16 @@ def refuse_other_images(folder: Path, source: Source) -> None:
 
 
 def list_images(folder: Path, source: Source, *, retry_failed: bool = False) -> None:
-    """Writes images.jsonl, or checks that it has the same images.
+    """Writes images.jsonl, or checks that the existing file has the same images.
 
     Args:
         folder: the annotation, locked.
         source: the images.
-        retry_failed: images that failed before may have other files.
+        retry_failed: whether images that failed before may have other files.
 
     Raises:
-        RunConflict: it has other images.
-        RunLocked: another process annotates a shard of which lines are set aside.
+        RunConflict: the file has other images.
+        RunLocked: another process annotates a shard whose lines would be moved.
     """
     if (folder / IMAGES).is_file():
         if not retry_failed or not _replaced(folder, source):
@@ -95,10 +95,10 @@ def list_images(folder: Path, source: Source, *, retry_failed: bool = False) -> 
 
 
 def _replaced(folder: Path, source: Source) -> bool:
-    """Takes the files of images that failed, where nothing else differs; whether it did.
+    """Lists the new files of failed images if nothing else differs; returns whether it did.
 
-    Lines of stages go first: when this is interrupted, the images are still images of which no
-    stage has said anything.
+    The lines of stages are moved first: after an interruption the images have no line of a stage,
+    so the next call can still replace them.
     """
     before = read_images(folder / IMAGES)
     differing = set(_differing(before, source.images))
@@ -114,18 +114,18 @@ def _replaced(folder: Path, source: Source) -> bool:
 
 
 def _replaceable(folder: Path, before: Sequence[SourceImage]) -> Set[str]:
-    """The images that failed, or of which no stage has said anything."""
-    said: set[str] = set()
+    """The images that failed, or that have no line of a stage."""
+    with_lines: set[str] = set()
     failed = {image.id for image in before if image.error is not None}
     for stage in (folder / STAGES).glob("*"):
         lines = stage_lines(stage)
-        said |= lines.keys()
+        with_lines |= lines.keys()
         failed |= {id_ for id_, line in lines.items() if line.kind == ERROR}
-    return failed | ({image.id for image in before} - said)
+    return failed | ({image.id for image in before} - with_lines)
 
 
 def _differing(before: Sequence[SourceImage], now: Sequence[SourceImage]) -> list[str]:
-    """The ids of images that only one list has; where there are none, of those that differ."""
+    """The ids of images that only one list has; without such images, of the images that differ."""
     return sorted({one.id for one in before} ^ {one.id for one in now}) or [
         one.id for one, two in zip(before, now, strict=True) if one != two
     ]

@@ -1,7 +1,8 @@
 """Locks of tasks that were lost on other nodes of a Ray cluster.
 
-Whether a process is dead can only be asked on its own machine (`runs.lock`), so the lock of a lost
-task would have to age for minutes. A task of no cores on the owner's node asks there.
+Only its own machine knows whether a process is dead (`runs.lock`), so without this module the lock
+of a lost task would have to expire, which takes minutes. Here a task that needs no core runs on the
+owner's node and checks there.
 """
 
 from contextlib import suppress
@@ -14,9 +15,9 @@ _ANSWER = 30.0  # seconds for a node to answer
 
 
 def ask_owner(file: Path) -> bool:
-    """Removes a lock whose owner is dead, as the owner's node says; whether there is none left.
+    """Removes a lock whose owner is dead, by a check on the owner's node; whether no lock is left.
 
-    The lock stays where the owner works, or where no living node has the name of its host.
+    The lock stays when the owner is alive, or when no living node has the name of its host.
 
     Args:
         file: the lock, which all nodes see under this path.
@@ -37,6 +38,6 @@ def ask_owner(file: Path) -> bool:
 
 
 def release_dead(file: Path) -> None:
-    """Removes a lock whose owner was on this machine and is dead; one that is held stays."""
+    """Removes a lock whose owner was on this machine and is dead; a lock in use stays."""
     with suppress(RunLocked):
         Lock(file).release()

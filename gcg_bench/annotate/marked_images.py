@@ -19,18 +19,18 @@ COLOURS = (
 )
 """Red, green and blue of the boxes, in turn."""
 
-_SHARE = 40  # the height of a number is this part of the image's shorter side
+_SHARE = 40  # the height of a number, as a part of the image's shorter side
 _LEAST = 11  # pixels of a number
 
 
 def marked(pixels: Pixels, objects: Sequence[SceneObject]) -> Pixels:
-    """The image with the boxes of objects and their numbers; the given pixels stay as they are.
+    """A copy of the image with the boxes of objects and their numbers drawn into it.
 
     A number is inside the upper left corner of its box, white on the colour of the box.
 
     Args:
         pixels: uint8 RGB of shape (height, width, 3).
-        objects: in the order in which they are drawn.
+        objects: the objects, in the order in which they are drawn.
     """
     from PIL import Image, ImageDraw, ImageFont
 

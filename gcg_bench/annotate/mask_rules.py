@@ -1,7 +1,8 @@
-"""Which masks of objects are refused: unsure, away from their box, too small, or twice.
+"""Rules that refuse masks: uncertain, far from the box, too small, or a duplicate.
 
-A refused object stays in the scene as a floating one without a mask, so that no caption names it; a
-note says why, with its number. The published pipeline checks no mask.
+An object whose mask is refused stays in the scene as a floating object without a mask, so no
+caption names it. A note states the reason and the object's number. The published pipeline checks no
+mask.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +21,14 @@ IN_BOX = "mask_box_iou"
 
 @dataclass(frozen=True, slots=True)
 class MaskRules:
-    """The least and the most that a mask is kept with.
+    """The limits within which a mask is kept.
 
     Attributes:
-        predicted: least IoU that the network predicts for its mask; masks without one pass.
-        in_box: least IoU of the mask's box with the object's box.
-        pixels: least area.
-        duplicate: most IoU with the mask of a kept object of higher confidence.
+        predicted: the least IoU that the network predicts for its mask; masks without a prediction
+            pass.
+        in_box: the least IoU of the mask's box with the object's box.
+        pixels: the least area.
+        duplicate: the largest IoU with the mask of a kept object of higher confidence.
     """
 
     predicted: float = 0.7
@@ -40,8 +42,8 @@ class MadeMask:
     """The mask of an object.
 
     Attributes:
-        mask: of the image's size.
-        predicted: the IoU that the network predicts; None where the mask has none.
+        mask: the mask, of the image's size.
+        predicted: the IoU that the network predicts; None without a prediction.
     """
 
     mask: Mask
@@ -49,14 +51,14 @@ class MadeMask:
 
 
 def with_masks(scene: Scene, made: Mapping[int, MadeMask], rules: MaskRules) -> Scene:
-    """The scene with masks of its objects; those that break a rule are refused.
+    """The scene with masks of its objects; masks that break a rule are refused.
 
-    Objects that are not floating are judged before floating ones, the best first, so that of two
-    masks of one thing the one with the better object is kept.
+    Objects that are not floating are judged before floating objects, each group with the highest
+    confidence first. So when two masks show the same thing, the mask of the better object is kept.
 
     Args:
-        scene: with objects.
-        made: id -> mask; an object without one is refused.
+        scene: a scene with objects.
+        made: id -> mask; an object without a mask is refused.
         rules: the limits.
     """
     judged: dict[int, SceneObject] = {}
@@ -83,7 +85,7 @@ def with_masks(scene: Scene, made: Mapping[int, MadeMask], rules: MaskRules) -> 
 
 
 def _evidence(thing: SceneObject, made: MadeMask) -> list[Evidence]:
-    """What the checks of a mask give, whether it is kept or not."""
+    """The results of the checks of a mask, kept or refused."""
     checks = [Evidence(IN_BOX, round(_in_box(thing, made.mask), 4), thing.id)]
     if made.predicted is not None:
         checks.append(Evidence(PREDICTED, round(made.predicted, 4), thing.id))
@@ -93,7 +95,7 @@ def _evidence(thing: SceneObject, made: MadeMask) -> list[Evidence]:
 def _problem(
     thing: SceneObject, made: MadeMask, kept: Sequence[SceneObject], rules: MaskRules
 ) -> str:
-    """The rule that a mask breaks, in words; empty for a mask that is kept."""
+    """The rule that a mask breaks, as text; empty for a mask that is kept."""
     area = int(masks.area([made.mask])[0])
     if area < rules.pixels:
         return f"its mask has {area} pixels, fewer than {rules.pixels}"

@@ -24,13 +24,13 @@ class Measured:
     """How good the objects of an annotation are.
 
     Attributes:
-        images: annotated images.
-        judgements: one an object.
-        references: masks of the references of these images.
-        placed: references that an object overlaps, whatever its words.
-        found: references that a right object took.
-        captioned: references that a right object in the caption took.
-        relations: share of relations between right objects that the reference masks confirm.
+        images: the number of annotated images.
+        judgements: one for each object.
+        references: the number of masks in the references of these images.
+        placed: the number of references that an object overlaps, even with other words.
+        found: the number of references that a right object took.
+        captioned: the number of references that a right object of the caption took.
+        relations: the share of relations between right objects that the reference masks confirm.
         fits: model -> the IoU of each of its right detections with the reference that it took;
             empty for a model without a right detection.
     """
@@ -96,21 +96,21 @@ def share_json(share: Share) -> dict[str, Any]:
 
 
 def known(value: float) -> float | None:
-    """The number; None for NaN, which JSON has not."""
+    """The number; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else value
 
 
 def measure(folder: AnnotationFolder, data: Dataset, words: str = "") -> Measured:
-    """The objects of an annotation against the references of its data set.
+    """Measures the objects of an annotation against the references of its data set.
 
     Args:
         folder: the annotation.
-        data: the data set, whose images it has.
-        words: a key of `consensus.WORDS`; the rule of the recipe by default.
+        data: the data set whose images were annotated.
+        words: the rule for words, a key of `consensus.WORDS`; the recipe's rule by default.
 
     Raises:
         BadOption: no annotated image is in the data set, or there is no such rule.
-        MissingData: no image is annotated yet; names the command that continues.
+        MissingData: no image is annotated yet; the message names the command that continues.
     """
     rule = words or _words(folder)
     if rule not in WORDS:
@@ -131,7 +131,7 @@ def measure(folder: AnnotationFolder, data: Dataset, words: str = "") -> Measure
 
 
 def summed(judged: Sequence[Judged]) -> Measured:
-    """The scenes together."""
+    """The sum over all scenes."""
     relations = wilson(
         sum(one.true_relations for one in judged), sum(one.relations for one in judged)
     )
@@ -157,7 +157,7 @@ def _fits(judged: Sequence[Judged]) -> dict[str, list[float]]:
 
 
 def fitted(measured: Measured) -> dict[str, Weights]:
-    """The weights of votes under which the judgements are most likely, and the tightness."""
+    """Model -> the vote weights under which the judgements are most likely, and its tightness."""
     tightness = measured.tightness
     return {
         model: replace(weights, tightness=round(tightness[model], 3))

@@ -1,4 +1,4 @@
-"""Annotations of shards become one, as if one machine had made it."""
+"""Merges annotations of shards into one annotation, equal to that of one machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +21,10 @@ from gcg_bench.runs.files import make_folder
 
 
 def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
-    """Writes the annotation that all shards make up; lines are in the order of ids.
+    """Writes one annotation with the lines of all shards, in the order of ids.
 
-    A shard that is not finished may be merged; the missing images are annotated when the same
-    annotate command is given with this folder.
+    Unfinished shards may be merged; to annotate the missing images, give the same annotate command
+    with the merged folder.
 
     Args:
         folders: annotations of the same images by the same recipe.
@@ -32,9 +32,9 @@ def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
 
     Raises:
         RunConflict: the images or recipes differ.
-        BadData: an image has a line in two of them.
-        BadOption: `out` holds something.
-        MissingData: a shard has no file that says which stage a folder is of.
+        BadData: an image has a line in two folders.
+        BadOption: `out` is not empty.
+        MissingData: a shard lacks the file that describes a stage.
         EnvironmentProblem: it cannot be written.
     """
     if out.exists() and any(out.iterdir()):
@@ -46,7 +46,7 @@ def merge(folders: Sequence[Path], out: Path) -> AnnotationFolder:
             if (part.folder / name).read_bytes() != (first.folder / name).read_bytes():
                 raise RunConflict(
                     f"{part.folder}: {name} is not that of {first.folder}; shards have the same"
-                    " images, recipe and version of gcg-bench. Where a file was mended, give"
+                    " images, recipe and version of gcg-bench. If a file was repaired, give"
                     " --retry-failed to all shards"
                 )
     for position, stage in enumerate(first.stage_folders):
@@ -84,7 +84,7 @@ def _write_all(lines: Sequence[StageLine], file: Path) -> None:
 
 
 def _join_failed(folders: Sequence[Path], pattern: str, target: Path) -> None:
-    """Joins the files of lines that were set aside, each line once; none where there is none."""
+    """Joins the files of failed lines, each line once; writes no file when there are none."""
     files = [file for folder in folders for file in sorted(folder.glob(pattern))]
     lines = dict.fromkeys(line for file in files for line in file.read_bytes().splitlines(True))
     if lines:

@@ -1,7 +1,7 @@
 """Captions that name their objects by number: `<p>a red cup</p>[3,5] stands on a table`.
 
-A writer that is given numbered objects writes this form, so the spans and ids of phrases come from
-reading, not from comparing strings. What cannot be read is repaired, and each repair is stated.
+A model that gets numbered objects writes this form, so the spans and ids of phrases are read from
+the text and not found by comparing strings. Wrong parts are repaired, and each repair is stated.
 """
 
 import re
@@ -16,12 +16,12 @@ _ID = re.compile(r"\d+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class NumberedCaption:
-    """A caption without tags, its phrases, and what was repaired.
+    """A caption without tags, its phrases, and the repairs.
 
     Attributes:
         caption: the text without tags and ids.
         phrases: in the order of their spans, which do not overlap.
-        repairs: what was wrong, in the order of the text; empty for a text of the right form.
+        repairs: the faults of the text, in their order; empty for a text of the right form.
     """
 
     caption: str
@@ -33,11 +33,11 @@ def read_numbered(text: str, known: Collection[int]) -> NumberedCaption:
     """The caption and phrases of a text with tags and ids.
 
     Unpaired tags are removed and their words stay. An id that is unknown or no whole number is left
-    out, and a repeated one counts once. A phrase without words or without a known id is no phrase.
-    Blanks at the ends of a phrase, and those between its tag and its ids, are not part of it.
+    out, and a repeated id counts once. Tags around no words, or without a known id, make no phrase.
+    A phrase has no blanks at its ends; blanks between tag and ids are left out too.
 
     Args:
-        text: what the writer wrote.
+        text: the text with tags and ids.
         known: the ids that exist.
     """
     caption = ""
@@ -93,7 +93,7 @@ def _phrase(caption: str, start: int, ids: tuple[int, ...]) -> TiedPhrase | None
 
 
 def _ids(text: str | None, known: Collection[int], repairs: list[str]) -> tuple[int, ...]:
-    """The known ids of `[3,5]`, each once, in their order; others are added to `repairs`."""
+    """The known ids of `[3,5]`, each once, in their order; unknown ids are added to `repairs`."""
     ids: dict[int, None] = {}
     for part in (text or "").strip().strip("[]").split(","):
         number = part.strip()

@@ -1,7 +1,7 @@
 """An annotation on the nodes of a Ray cluster that share its folder: each shard is a task.
 
 A task appends to the files of its shard. When the task or its node is lost, the shard is started
-again and goes on where it stopped, on a node that has room.
+again on a node with free resources, and continues where it stopped.
 """
 
 import os
@@ -33,26 +33,26 @@ from gcg_bench.runs.lock import STALE_AFTER, Lock
 from gcg_bench.runs.shards import Shard
 from gcg_bench.types import Bar, no_bar
 
-_LOSSES = 5  # of a shard without a new line, after which it is given up
-_LOOK = 1.0  # seconds between two counts of lines
-_ASK = 10.0  # seconds between two questions to the node of a lock's owner
-_PATIENCE = STALE_AFTER + 60.0  # seconds for a lock of a node that was lost
-_SHOWN = 200  # characters of what Ray says of a loss
+_LOSSES = 5  # losses of a shard without a new line before the command ends
+_LOOK = 1.0  # seconds between two counts of the lines
+_ASK = 10.0  # seconds between two checks on the node of a lock's owner
+_PATIENCE = STALE_AFTER + 60.0  # seconds that the lock of a lost node may take to expire
+_SHOWN = 200  # characters of Ray's message about a loss
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a node is told.
+    """The data that a node needs to annotate a shard.
 
     Attributes:
-        source: makes the images.
+        source: a function that makes the images.
         recipe: the stages.
         folder: the annotation.
         device: where models run.
-        start: the folder of the command.
-        version: of this package.
-        environment: variables that are set.
-        threads: of this machine, see `compute_as`.
+        start: the folder in which the command was started.
+        version: the version of this package.
+        environment: the environment variables to set.
+        threads: the threads of this machine, see `compute_as`.
     """
 
     source: Callable[[], Source]
@@ -80,19 +80,19 @@ def annotate_on_ray(
 
     Args:
         source: the images.
-        again: makes the same images on a node; an importable function, or a `functools.partial` of
-            one, since it is sent there.
+        again: makes the same images on a node. It is sent to the node, so it must be an importable
+            function or a `functools.partial` of such a function.
         recipe: the stages.
         folder: the annotation, which all nodes see under this path.
         cluster: where the shards are annotated; its `models` are the shards.
         device: where models run, on a node.
         bar: a progress bar; a step is a stage of an image.
-        message: takes what the user should know meanwhile.
+        message: gets the texts that the user should see meanwhile.
 
     Raises:
         EnvironmentProblem: Ray is not installed, no cluster answers, a node does not see the
-            folder, or a shard is lost again and again.
-        GcgBenchError: as of `running.annotate`.
+            folder, or a shard is lost repeatedly.
+        GcgBenchError: as in `running.annotate`.
     """
     folder = anchored(folder)
     with ExitStack() as cleanup:
@@ -123,7 +123,7 @@ class _Tasks:
         import ray
 
         resources = {"num_cpus": CPUS, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
-        # a process annotates one shard, so that models and memory of another are not in its way
+        # a process annotates one shard, so that no model or memory of another shard remains in it
         self._task = ray.remote(max_retries=0, max_calls=1, **resources)(annotate_here)
         self._job, self._count, self._message = job, count, message
         self._losses: Counter[Shard] = Counter()
@@ -152,7 +152,7 @@ class _Tasks:
                 ray.cancel(task, force=True)
 
     def _is_done(self, task: Any, shard: Shard) -> bool:
-        """Whether a task that ended did its work; False when it was lost.
+        """Whether a task that ended annotated its shard; False when the task was lost.
 
         Raises:
             GcgBenchError: the shard cannot be annotated.
@@ -190,8 +190,9 @@ class _Lines:
     """Counts the lines of all shards as they are appended, each once.
 
     Attributes:
-        total: stages of images that can be read.
-        seen: of these, done or no longer needed: an image that is lost needs no later stage.
+        total: the number of pairs of a stage and a readable image.
+        seen: how many of these are done or not needed any more: a failed or refused image has no
+            later stages.
     """
 
     def __init__(self, annotation: AnnotationFolder) -> None:
@@ -201,7 +202,7 @@ class _Lines:
         self.seen = 0
 
     def new(self) -> int:
-        """The steps since the last call."""
+        """The number of steps since the last call."""
         before = self.seen
         for position, stage in enumerate(self._stages):
             for file in stage.glob("shard-*.jsonl"):
@@ -221,7 +222,7 @@ class _Lines:
 
 
 def annotate_here(job: _Job, shard: Shard) -> tuple[str, str] | None:
-    """Annotates a shard on this node; the class and text of the error that prevents it."""
+    """Annotates a shard on this node; returns the class and text of an error that prevents it."""
     try:
         refuse_other_code(job.start, {"version": job.version, "code": {}})
         os.chdir(job.start)
@@ -241,9 +242,9 @@ def annotate_here(job: _Job, shard: Shard) -> tuple[str, str] | None:
 
 
 def _annotate_when_free(job: _Job, source: Source, shard: Shard) -> None:
-    """Waits for a process of a lost task that still holds the shard, or for its lock to expire.
+    """Annotates a shard as soon as no process of a lost task holds it or its lock has expired.
 
-    A dead process on a node that lives is known at once; of a lost node only the age is known.
+    A dead process on a living node is found at once; the lock of a lost node must expire.
     """
     until, asked = monotonic() + _PATIENCE, -inf
     while True:

@@ -1,8 +1,8 @@
-"""Where objects are in an image: centres, the axis between two of them, one inside another.
+"""Places of objects in an image: centres, directions between two objects, one inside another.
 
-The words are those of the grammar of `shapes` (gcg_bench/data/shapes/grammar.py): of two objects
-one is above, below, left or right of the other, along the axis on which their centres differ more;
-a tie is vertical.
+The words are those of the grammar of `shapes` (gcg_bench/data/shapes/grammar.py): an object is
+above, below, left or right of another object, along the axis on which their centres differ more.
+When both differences are equal, the axis is vertical.
 """
 
 import numpy as np
@@ -14,16 +14,16 @@ from gcg_bench.types import Mask
 
 DIRECTIONS = ("above", "below", "left", "right")
 INSIDE, IN_FRONT, BEHIND = "inside", "in front of", "behind"
-"""Words of relations: those of the grammar, and `inside`."""
+"""Words of relations: the words of the grammar, and `inside`."""
 
 ENOUGH_INSIDE = 0.95
-"""The share of an object that is inside another when it is said to be."""
+"""The smallest share of an object inside another object for the relation `inside`."""
 
 Point = tuple[float, float]
 
 
 def middle(made: SceneObject) -> Point:
-    """The x and y of an object: the mean of its mask's pixels, else the middle of its box."""
+    """The centre (x, y) of an object: the mean of its mask's pixels, else the middle of its box."""
     if made.mask is None:
         return center(made.box)
     rows, columns = np.nonzero(masks.decode(made.mask))
@@ -33,7 +33,7 @@ def middle(made: SceneObject) -> Point:
 
 
 def share_inside(inner: SceneObject, outer: SceneObject) -> float:
-    """The share of an object that is inside another: of its mask, of its box where one has no mask.
+    """The share of an object inside another, by masks, or by boxes when one has no mask.
 
     0 for an object without a pixel.
     """
@@ -44,7 +44,7 @@ def share_inside(inner: SceneObject, outer: SceneObject) -> float:
 
 
 def share_of_mask(inner: Mask, outer: Mask) -> float:
-    """The share of a mask's pixels that another has; 0 for an empty mask."""
+    """The share of a mask's pixels that are in another mask; 0 for an empty mask."""
     (size,) = masks.area([inner]).tolist()
     if not size:
         return 0.0
@@ -53,7 +53,7 @@ def share_of_mask(inner: Mask, outer: Mask) -> float:
 
 
 def direction(first: Point, second: Point) -> str:
-    """`above`, `below`, `left` or `right`: where the first point is of the second."""
+    """`above`, `below`, `left` or `right`: the place of the first point relative to the second."""
     (x1, y1), (x2, y2) = first, second
     if abs(y1 - y2) >= abs(x1 - x2):
         return "above" if y1 < y2 else "below"

@@ -1,4 +1,4 @@
-"""What an annotation needs before stages run: its folder, and which images are asked (again)."""
+"""Prepares an annotation before its stages run: the folder, the images, failed images again."""
 
 from collections.abc import Callable, Sequence, Set
 from pathlib import Path
@@ -23,10 +23,10 @@ def prepare(
     retry_failed: bool,
     message: Message,
 ) -> AnnotationFolder:
-    """The folder of an annotation, made or checked; arguments and errors as of `annotate`.
+    """Makes or checks the folder of an annotation; arguments and errors as in `annotate`.
 
-    With `retry_failed` the lines with an error are set aside, so that their images are asked again;
-    a refusal stands.
+    With `retry_failed` the lines with an error are moved to files `failed-*`, so that their images
+    are annotated again. Refused images stay refused.
     """
     unread = failed_reads(folder) if retry_failed else frozenset()
     annotation = create_or_resume(folder, source, recipe, retry_failed=retry_failed)
@@ -34,7 +34,7 @@ def prepare(
         mine = {image.id for image in images_of(source, shard)}
         failed = (unread & mine) | _set_aside_failed(annotation, mine)
         if failed:
-            kept = f"what failed is in files {ASIDE}*"
+            kept = f"the failed lines are in files {ASIDE}*"
             message(f"failed before, asked again: {len(failed)} ({kept})")
     return annotation
 
@@ -55,7 +55,7 @@ def images_of(source: Source, shard: Shard) -> Sequence[SourceImage]:
 
 
 def _set_aside_failed(annotation: AnnotationFolder, wanted: Set[str]) -> set[str]:
-    """Sets aside the lines with an error of some images; the ids of these."""
+    """Moves the error lines of some images to files `failed-*`; returns the ids of these images."""
     failed: set[str] = set()
     for position in range(len(annotation.stage_folders)):
         lines = annotation.lines(position)

@@ -1,8 +1,8 @@
-"""Recipes with other settings, as a user writes them: `tag.words=dog,cat`, `mask.rules.pixels=64`.
+"""Recipes with settings changed by a user's texts: `tag.words=dog,cat`, `mask.rules.pixels=64`.
 
 A text is STEP.FIELD=VALUE. STEP is the name of a step or of its stage, or * for all steps that have
-the field; FIELD is a field of its settings, with dots for fields of fields. A list is written with
-commas, or as @FILE with a value a line.
+the field. FIELD is a field of its settings, with dots for nested fields. A list is written with
+commas, or as @FILE with one value on each line.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 def with_settings(recipe: Recipe, texts: Sequence[str]) -> Recipe:
-    """The recipe with the settings of texts.
+    """The recipe with the settings that texts name.
 
     Raises:
         BadOption: a text has another form, or its value is of another type than the field.
         UnknownName: there is no such step or field; the message offers close spellings.
-        MissingData, BadData: a file of values does not exist or is no text.
+        MissingData, BadData: a file of values does not exist or is not text.
     """
     for text in texts:
         recipe = _changed(recipe, text)
@@ -56,7 +56,7 @@ def _is_meant(one: Step, step: str, path: Sequence[str]) -> bool:
 
 
 def _paths(settings: Any) -> tuple[str, ...]:
-    """The paths of all fields of settings, those of settings inside settings too."""
+    """The paths of all fields of settings, including nested settings."""
     paths = []
     for one in fields(settings):
         value = getattr(settings, one.name)
@@ -70,7 +70,7 @@ def _all_fields(recipe: Recipe) -> list[str]:
 
 
 def _with(settings: Any, path: Sequence[str], value: str, text: str) -> Any:
-    """Settings whose field at a path has a value."""
+    """A copy of settings with a new value for the field at a path."""
     name, *rest = path
     if not is_dataclass(settings):
         raise BadOption(f"{text[:60]!r}: there are no fields below it; leave .{name} out")
@@ -83,7 +83,7 @@ def _with(settings: Any, path: Sequence[str], value: str, text: str) -> Any:
 
 
 def _read(before: Any, value: str, text: str) -> Any:
-    """A value of the type that a field has."""
+    """A text as a value of the field's type."""
     if is_dataclass(before):
         names = ", ".join(one.name for one in fields(before))
         raise BadOption(f"{text[:60]!r}: name one of its fields: {names}")
@@ -112,7 +112,7 @@ def _number(before: float, value: str, text: str) -> float:
 
 
 def _listed(value: str) -> list[str]:
-    """The parts of a list: those of a file, a line each, or those between commas."""
+    """The values of a list: the lines of a file, or the parts between commas."""
     if not value.startswith("@"):
         return value.split(",")
     file = anchored(Path(value[1:]))

@@ -1,7 +1,7 @@
-"""What a folder records of its making, and checks of it: recipe.json, the images, and the scenes.
+"""The records in an annotation's folder, and their checks: recipe.json, images and scenes.
 
-The checks find files that were damaged or edited. A stage whose settings or version are not those
-that its hash covers is an error, so a result never names a recipe that did not make it.
+The checks find files that were damaged or edited. It is an error when the hash of a stage does not
+fit its settings or version, so a result never names a recipe that did not make it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from gcg_bench.files import paths
 from gcg_bench.files.fields import Record
 from gcg_bench.files.json import read_record
 
-AGAIN = "Delete the file and give the same annotate command again: it writes the file anew"
+AGAIN = "Delete the file and give the same annotate command again: it writes the file again"
 
 
 def recipe_json(source: Source, recipe: Recipe) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def check_images(images: Sequence[SourceImage], file: Path) -> None:
 
 
 def refuse_other_stage(file: Path, hash_: str) -> None:
-    """Raises RunConflict where a stage.json is of another hash than that of a recipe."""
+    """Raises RunConflict when the hash in a stage.json is not the hash of the recipe."""
     if file.is_file() and read_record(file).get("hash") != hash_:
         problem = "is of another recipe, which another command has started in this folder"
         remedy = "Nothing is lost: finish one of the two first, or give another -o"
@@ -131,7 +131,7 @@ def unknown_image(id_: str, file: Path) -> BadData:
 
 
 def check_scene(scene: Scene, file: object) -> None:
-    """Checks what fields of a scene say of each other: spans and ids.
+    """Checks that the fields of a scene fit each other: spans and ids.
 
     Raises:
         BadData: a phrase lies outside the caption or has an id of no object, or two objects have

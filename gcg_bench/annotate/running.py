@@ -1,4 +1,4 @@
-"""Runs the stages of a recipe over images, into a folder that any kill leaves fit to continue.
+"""Runs the stages of a recipe over images; a run that is killed at any time can be continued.
 
 Stages run one after the other over all images of the shard, so that one model is in memory at a
 time. A line is appended whole when its batch is done. An image that has a line in a stage is not
@@ -58,7 +58,7 @@ def annotate(
     bar: Bar = no_bar,
     message: Message = print,
 ) -> AnnotationFolder:
-    """Runs all stages over the images of a shard that they were not run over.
+    """Runs all stages over the images of a shard that have no line of the stage yet.
 
     Args:
         source: the images.
@@ -66,18 +66,19 @@ def annotate(
         folder: the annotation; made when it does not exist.
         shard: every image by default.
         device: where models run, see `machine.device_named`.
-        retry_failed: images of the shard that failed before are asked again.
+        retry_failed: whether images of the shard that failed before are annotated again.
         bar: a progress bar.
-        message: takes what the user should know meanwhile.
+        message: gets the texts that the user should see meanwhile.
 
     Raises:
         BadOption: there are fewer images than shards.
-        RunConflict: the folder has other images, or another recipe was started in it meanwhile.
+        RunConflict: the folder has other images, or another command has meanwhile started another
+            recipe in it.
         RunLocked: another process annotates this shard.
         GcgBenchError: a stage cannot be loaded.
     """
     refuse_empty_shards(source, shard.count)
-    if recorded_hash(folder) != recipe.hash:  # weights of a run that is continued were there
+    if recorded_hash(folder) != recipe.hash:  # an annotation that is continued had all weights
         recipe.find()
     prepare(source, recipe, folder, shard, retry_failed=retry_failed, message=message)
     return annotate_shard(source, recipe, folder, shard, device=device, bar=bar, message=message)
@@ -93,7 +94,7 @@ def annotate_shard(
     bar: Bar = no_bar,
     message: Message = print,
 ) -> AnnotationFolder:
-    """Runs all stages over a shard in a folder that exists already; arguments as of `annotate`.
+    """Runs all stages over a shard in a folder that exists already; arguments as in `annotate`.
 
     Raises:
         RunLocked: another process annotates this shard.
@@ -128,10 +129,10 @@ class _Work:
 
     Attributes:
         step: the stage.
-        file: where its lines go.
+        file: the file to which its lines are appended.
         pictures: image id -> picture.
-        before: what the earlier stages said.
-        done: what this stage has said already.
+        before: the lines of the earlier stages.
+        done: the lines of this stage that exist already.
         device: where models run.
     """
 
@@ -143,7 +144,7 @@ class _Work:
     device: str
 
     def run(self, images: Sequence[SourceImage], bar: Bar, message: Message) -> None:
-        """Appends a line for each image with an outcome of the stage before."""
+        """Appends a line for each image that has an output of the previous stage."""
         wanted = [
             image
             for image in images
@@ -169,7 +170,7 @@ class _Work:
         return line is not None and line.kind == OUTPUT
 
     def _batch(self, stage: Stage, images: Sequence[SourceImage], handle: int) -> int:
-        """Runs a batch and appends the lines that were not there; how many these are."""
+        """Runs a batch and appends the lines that are missing; returns their number."""
         scenes = [scene for image in images if (scene := scene_of(image, self.before))]
         started = perf_counter()
         outcomes = results(stage, scenes, [self.pictures[scene.image_id] for scene in scenes])
@@ -183,7 +184,7 @@ class _Work:
 
 
 def results(stage: Stage, scenes: Sequence[Scene], pictures: Sequence[Picture]) -> list[Outcome]:
-    """The outcome of each scene: a batch that fails is tried one image at a time."""
+    """The outcome of each scene; a batch that fails is tried again one image at a time."""
     together, failure = attempted(lambda: checked(stage.run(scenes, pictures), scenes))
     if together is not None:
         return together
@@ -194,10 +195,10 @@ def results(stage: Stage, scenes: Sequence[Scene], pictures: Sequence[Picture]) 
 
 
 def checked(made: Any, scenes: Sequence[Scene]) -> list[Outcome]:
-    """What a stage returned, when it is one result an image.
+    """Checks that a stage returned one result for each image, and returns these results.
 
     Raises:
-        TypeError: it is not, or a scene is of another image.
+        TypeError: the number or type of results is wrong, or a scene is of another image.
     """
     outcomes = list(made)
     if len(outcomes) != len(scenes):
@@ -217,7 +218,7 @@ def checked(made: Any, scenes: Sequence[Scene]) -> list[Outcome]:
 
 
 def line_of(scene: Scene, outcome: Outcome, seconds: float) -> bytes:
-    """The line of an image, with its line break; what cannot be read back is an error."""
+    """The line of an image, with its line break; an error line if it could not be read back."""
     fields: dict[str, Any] = {"id": scene.image_id}
     if isinstance(outcome, Scene):
         try:
@@ -228,9 +229,9 @@ def line_of(scene: Scene, outcome: Outcome, seconds: float) -> bytes:
             outcome = "the stage gave a scene that JSON cannot hold: it is read back differently"
         except BadData as fault:
             outcome = f"the stage gave a scene that cannot be kept: {fault.problem}"
-    told = {"refused": outcome.reason} if isinstance(outcome, Refused) else {"error": outcome}
-    told = {name: truncated(text) for name, text in told.items()}
-    return json_line({**fields, **told, "seconds": seconds}).encode("utf-8") + b"\n"
+    reason = {"refused": outcome.reason} if isinstance(outcome, Refused) else {"error": outcome}
+    reason = {name: truncated(text) for name, text in reason.items()}
+    return json_line({**fields, **reason, "seconds": seconds}).encode("utf-8") + b"\n"
 
 
 def _folders(pictures: Sequence[Picture]) -> set[str]:

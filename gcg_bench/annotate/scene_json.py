@@ -1,4 +1,4 @@
-"""Scenes as JSON, without loss: what is written is read back as an equal scene.
+"""Scenes as JSON, without loss: reading gives back an equal scene.
 
     {"image_id": "a", "height": 480, "width": 640, "tags": ["dog"],
      "detections": [["blobs", [{"box": [0, 0, 9, 9], "label": "dog", "score": 0.9, "mask": RLE}]]],
@@ -10,8 +10,8 @@
      "evidence": [{"check": "crop", "value": 0.8, "object": 1, "phrase": null}],
      "context": "", "notes": []}
 
-RLE is {"size": [height, width], "counts": text}; a mask that is missing is null. Numbers stay what
-they are: JSON keeps the shortest text of a float, which is read back as the same float.
+RLE is {"size": [height, width], "counts": text}; a missing mask is null. Numbers do not change:
+JSON has the shortest text of a float, which is read back as the same float.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ FIELDS = (
     "context",
     "notes",
 )
-"""The fields of a scene that stages write; image_id, height and width never change."""
+"""The fields of a scene that stages may change; image_id, height and width never change."""
 
 
 def scene_json(scene: Scene) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def read_scene(value: Any, file: object) -> Scene:
 
 
 def with_changes(scene: Scene, changes: Mapping[str, Any], file: object) -> Scene:
-    """The scene with other fields, which `changed_json` has written.
+    """The scene with the changed fields that `changed_json` has written.
 
     Raises:
         BadData: a field is unknown, or not what the format says.

@@ -1,4 +1,4 @@
-"""The values that stages of annotation pass on: detections, objects with votes, relations, scenes.
+"""The values that stages pass to each other: detections, objects with votes, relations, scenes.
 
 All are frozen; a stage makes a new value.
 """
@@ -17,7 +17,7 @@ class Detection:
         box: left, top, right, bottom in pixels.
         label: the word or phrase that it detected.
         score: its confidence, 0 to 1.
-        mask: of the image's size; None when the detector has only boxes.
+        mask: the mask, of the image's size; None when the detector has only boxes.
     """
 
     box: Box
@@ -31,10 +31,10 @@ class Vote:
     """One model's vote for an object.
 
     Attributes:
-        model: who votes.
-        score: the detection's score.
-        iou: with the place of the detection of best score, 1 for that itself.
-        word: the detection's label.
+        model: the model that votes.
+        score: the score of its detection.
+        iou: the IoU of its detection with the detection of best score; 1 for the best itself.
+        word: the label of its detection.
     """
 
     model: str
@@ -50,12 +50,12 @@ class SceneObject:
     Attributes:
         id: its number in the scene, which captions use.
         box: left, top, right, bottom in pixels.
-        label: the word that is used for it.
-        votes: who voted for it, best score first.
+        label: its name in captions.
+        votes: the votes for it, best score first.
         silent: models that were asked about it and did not vote, sorted.
         score: confidence, 0 to 1, from votes and silence.
-        floating: it has too little support to be captioned.
-        mask: of the image's size; None before the mask stage.
+        floating: whether it has too little support to be captioned.
+        mask: the mask, of the image's size; None before the mask stage.
         attributes: descriptions, the best first.
         depth: median depth inside the mask, larger is nearer; None without the depth stage.
     """
@@ -98,11 +98,11 @@ class TiedPhrase:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a check says of an object or a phrase; it decides nothing.
+    """The result of a check of an object or a phrase; it is only recorded and changes nothing.
 
     Attributes:
         check: the name of the check.
-        value: its result; what it means is said by the stage that made it.
+        value: its result; the stage of the check documents its meaning.
         object: the object's id; None for a phrase.
         phrase: the position of the phrase in the caption's phrases; None for an object.
     """
@@ -115,21 +115,21 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What is known about an image between two stages.
+    """The state of an image's annotation between two stages.
 
     Attributes:
         image_id: the image's id.
-        height: of the image in pixels.
-        width: of the image in pixels.
+        height: the height of the image in pixels.
+        width: the width of the image in pixels.
         tags: words that detectors are asked for.
         detections: (model, its detections), in the order in which the models were asked.
-        objects: with unique ids.
-        relations: between objects.
+        objects: the objects, with unique ids.
+        relations: the relations between objects.
         caption: the written caption, empty before the writer.
         phrases: the caption's phrases in the order of their spans.
-        evidence: of checks of objects and phrases.
-        context: text that no phrase is tied to; it is no part of the caption.
-        notes: what a stage repaired or left out, a sentence each.
+        evidence: the results of checks of objects and phrases.
+        context: a background text without phrases; it is no part of the caption.
+        notes: repairs and omissions by stages, one sentence each.
     """
 
     image_id: str

@@ -1,4 +1,4 @@
-"""Which shape of `shapes` fills a region, where, how large and with which texture.
+"""Fits the shapes of the data set `shapes` to a region: kind, centre, size, turn, texture.
 
 The outlines of the data set (`rendering.OUTLINES`) are compared with the region's pixels, by
 intersection over union; pixels of other regions may hide a part of the thing and do not count.
@@ -18,8 +18,8 @@ from gcg_bench.data.shapes.scene import PERIOD
 
 _STEPS = 32  # pixels of the longer side of a region when shapes are compared
 _FINE = 2  # shapes that are fitted closely
-_PIXELS = 1500  # of a region that are compared with textures
-_ROUND = ("circle", "ring")  # a turn changes nothing
+_PIXELS = 1500  # pixels of a region that are compared with textures
+_ROUND = ("circle", "ring")  # shapes that a turn does not change
 _PLAIN = 0.08  # share of second tone below which a thing is plain
 _TURN_BITS = 4
 
@@ -30,11 +30,11 @@ class Fit:
 
     Attributes:
         shape: a key of OUTLINES.
-        x: of the centre in pixels.
-        y: of the centre in pixels.
-        radius: in pixels.
+        x: the x of the centre in pixels.
+        y: the y of the centre in pixels.
+        radius: the radius in pixels.
         turn: an index into TURNS.
-        iou: with the region, pixels of other regions left out; 0 to 1.
+        iou: the IoU with the region, 0 to 1, without the pixels of other regions.
     """
 
     shape: str
@@ -66,7 +66,7 @@ def size_name(radius: float, shape: tuple[int, ...]) -> str:
 
 
 def texture_name(made: Fit, region: Bitmap, second: Bitmap) -> str:
-    """The texture whose second tone is most like that of a region; empty for a plain one."""
+    """The texture whose second tone is most similar to a region's; empty for a plain region."""
     if second.sum() < _PLAIN * region.sum():
         return ""
     rows, columns = np.nonzero(region)
@@ -75,7 +75,7 @@ def texture_name(made: Fit, region: Bitmap, second: Bitmap) -> str:
     seen = second[rows, columns]
     period = min(region.shape) * PERIOD // 1000
     agreement: dict[str, float] = {}
-    # the fit says nothing of the turn of a ring, whose texture is turned
+    # a ring fits equally in every turn, but its texture is turned
     turns = range(len(TURNS)) if made.shape == "ring" else (made.turn,)
     for dx, dy, turn in product((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), turns):
         moved = replace(made, x=made.x + dx, y=made.y + dy, turn=turn)
@@ -88,7 +88,7 @@ def texture_name(made: Fit, region: Bitmap, second: Bitmap) -> str:
 
 @dataclass(frozen=True)
 class _Grid:
-    """A region on fewer pixels.
+    """A region at a lower resolution.
 
     Attributes:
         xs: the column of each pixel in the image.

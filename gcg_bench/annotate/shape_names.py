@@ -21,7 +21,7 @@ _WORD = re.compile(r"[a-z]+")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a phrase says of a thing; a part that is not said is empty.
+    """The size, texture, colour and shape in a phrase; a part that the phrase lacks is empty.
 
     Attributes:
         size: `small`, `medium` or `large`.
@@ -42,22 +42,22 @@ class Name:
 
 
 def read_name(phrase: str) -> Name:
-    """The name in a phrase, such as `two small red circles with stripes`; the last words count."""
-    said = {"size": "", "texture": "", "colour": "", "shape": ""}
+    """The name in a phrase, e.g. `two small red circles with stripes`; later words win."""
+    parts = {"size": "", "texture": "", "colour": "", "shape": ""}
     for word in _WORD.findall(phrase.casefold()):
         if word in SIZES:
-            said["size"] = word
+            parts["size"] = word
         elif word in _TEXTURES:
-            said["texture"] = _TEXTURES[word]
+            parts["texture"] = _TEXTURES[word]
         elif word in COLOURS:
-            said["colour"] = word
+            parts["colour"] = word
         elif word in _SHAPES:
-            said["shape"] = _SHAPES[word]
-    return Name(**said)
+            parts["shape"] = _SHAPES[word]
+    return Name(**parts)
 
 
 def same_thing(first: str, second: str) -> bool:
-    """Whether two phrases agree in colour and in shape; a part that one leaves out agrees."""
+    """Whether two phrases agree in colour and shape; a part that one phrase lacks agrees."""
     one, two = read_name(first), read_name(second)
     pairs = ((one.colour, two.colour), (one.shape, two.shape))
     return all(not a or not b or a == b for a, b in pairs)

@@ -1,9 +1,9 @@
-"""The images that are annotated: of a folder, or of a split of a data set.
+"""The images that are annotated: the images of a folder, or of a split of a data set.
 
-Every regular file under the folder that is an image is one, whatever its extension. Its id is its
-path relative to the folder without extension; where two images would have one id, both keep their
-extensions. Hidden files and folders are left out, and folders behind links. The size of an image is
-the one after its EXIF orientation.
+Every regular file under the folder that is an image is annotated, with any extension. Its id is its
+path relative to the folder without extension; when two images would have the same id, both keep
+their extensions. Hidden files, hidden folders and links to folders are left out. The size of an
+image is its size after its EXIF orientation.
 """
 
 import hashlib
@@ -33,10 +33,10 @@ class SourceImage:
     Attributes:
         id: unique in the folder.
         file: its path relative to the folder, with slashes; None for an image without a file.
-        height: in pixels; 0 when the file cannot be read.
-        width: in pixels; 0 when the file cannot be read.
-        sha256: of the file's bytes, or of the pixels of an image without a file.
-        error: why it cannot be read; None when it can.
+        height: the height in pixels; 0 when the file cannot be read.
+        width: the width in pixels; 0 when the file cannot be read.
+        sha256: the digest of the file's bytes, or of the pixels of an image without a file.
+        error: why the file cannot be read; None when it can be read.
     """
 
     id: str
@@ -52,12 +52,12 @@ class Source:
     """All images of an annotation, sorted by id.
 
     Attributes:
-        described: where they come from, as JSON values; nothing private is in it.
+        described: where the images come from, as JSON values without private data.
         images: the images.
-        pictures: image id -> picture; images that cannot be read have none.
+        pictures: image id -> picture; images that cannot be read have no picture.
         split: the name of the split that the annotation becomes.
         left_out: files of the folder that are no images, and links to folders.
-        data: the data set, when the images are those of a split.
+        data: the data set, when the images are from a split of it.
     """
 
     described: Mapping[str, Any]
@@ -75,8 +75,8 @@ def of_folder(
 
     Args:
         folder: the folder, or one image file.
-        split: the name of the split that they become.
-        known: images that were listed before, by file; they are not hashed again.
+        split: the name of the split that the images become.
+        known: images that were listed before, by file; their files are not hashed again.
 
     Raises:
         MissingData: there is no such folder, or no image in it.
@@ -137,7 +137,7 @@ def of_dataset(data: Dataset, *, known: Mapping[str, SourceImage] | None = None)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Regular files and links, to whatever they lead; what is behind a link to a folder is not."""
+    """All regular files and links under a folder; links to folders are not followed."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and (path.is_file() or path.is_symlink()):
@@ -145,7 +145,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _read(file: Path, name: str, known: SourceImage | None) -> SourceImage | None:
-    """An image whose id is its whole name; None for a file that is no image by name or content."""
+    """An image whose id is its whole name; None when neither name nor content is of an image."""
     if known is not None:
         return replace(known, id=name)
     if problem := paths.file_name_problem(name):
@@ -165,7 +165,7 @@ def _read(file: Path, name: str, known: SourceImage | None) -> SourceImage | Non
 
 
 def _named(images: list[SourceImage]) -> Iterator[SourceImage]:
-    """The images with ids without extensions, where these are unique and valid."""
+    """The images with extensions removed from their ids where the result is unique and valid."""
     stems = [str(Path(image.id).with_suffix("").as_posix()) for image in images]
     counts = Counter(stems)
     for image, stem in zip(images, stems, strict=True):

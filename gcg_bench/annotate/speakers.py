@@ -1,4 +1,4 @@
-"""Models that are asked in words, with an image or without: a Qwen here, or one on a server."""
+"""Models that answer questions with or without an image: a Qwen here, or a model on a server."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ _MULTIPLE = 32  # sides of images that are sent to a server, for models of every
 
 @dataclass(frozen=True, slots=True)
 class SpeakerSettings:
-    """Which model is asked, and how.
+    """The settings of the model that is asked.
 
     Attributes:
         model: an id in the Hugging Face cache or a folder, of a Qwen2.5-VL or Qwen3-VL; or the
@@ -37,8 +37,8 @@ class SpeakerSettings:
         served: the model on a server that lists several; empty for the only one.
         tokens: the maximum length of a reply in tokens.
         max_pixels: the budget of pixels of an image.
-        dtype: of a model here: `auto` is bfloat16 on a GPU, else float32.
-        seed: is sent to a server.
+        dtype: the precision of a model here; `auto` is bfloat16 on a GPU, else float32.
+        seed: the seed that is sent to a server.
     """
 
     model: str = DEFAULT
@@ -51,7 +51,7 @@ class SpeakerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a model is asked.
+    """A question to a model.
 
     Attributes:
         text: the words.
@@ -63,20 +63,20 @@ class Question:
 
 
 class Speaker(Protocol):
-    """A model that is asked in words."""
+    """A model that answers questions with texts."""
 
     def replies(self, questions: Sequence[Question]) -> list[Reply]:
-        """One reply a question, in order; a failed question raises its error."""
+        """One reply for each question, in order; a failed question raises its error."""
         ...
 
 
 def load_speaker(settings: SpeakerSettings, *, device: str, sees: bool = True) -> Speaker:
-    """The model of settings.
+    """Loads the model that settings name.
 
     Args:
         settings: which model.
-        device: for a model here, see `machine.device_named`.
-        sees: whether its questions have images; without one it has to be on a server.
+        device: the device of a model here, see `machine.device_named`.
+        sees: whether its questions have images; a model without images has to be on a server.
 
     Raises:
         BadOption, UnknownName: a setting is invalid.
@@ -85,15 +85,15 @@ def load_speaker(settings: SpeakerSettings, *, device: str, sees: bool = True) -
     """
     if not sees and not settings.model.startswith(WEB):
         raise BadOption(
-            f"{private_name(settings.model)} is not the address of a server, and a model without"
-            " images is asked on one. Give http://HOST:PORT"
+            f"{private_name(settings.model)} is not the address of a server, and a stage without"
+            " images needs one. Give http://HOST:PORT"
         )
     located = find_speaker(settings)
     return _Local(settings, located[0], device) if located else _Served(settings)
 
 
 def find_speaker(settings: SpeakerSettings) -> tuple[Checkpoint, ...]:
-    """The location of the weights of a model here, nothing for a server; checks the settings.
+    """Checks settings and locates the weights of a model here; empty for a model on a server.
 
     Raises:
         BadOption, UnknownName: a setting is invalid.
@@ -171,5 +171,5 @@ class _Served:
 
 
 def plain_reply(reply: Reply) -> str:
-    """The words of a reply without a chain of thought, with single blanks."""
+    """The words of a reply, without a chain of thought and with single blanks."""
     return " ".join(without_thoughts(reply.text).split())

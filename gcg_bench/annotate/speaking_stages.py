@@ -1,4 +1,4 @@
-"""What stages share that ask a model in words: its weights, its questions, captions of replies."""
+"""Common parts of stages that ask a model: its weights, its questions, captions from replies."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -30,7 +30,7 @@ def needs_of(settings: Speaking) -> tuple[Part, ...]:
 
 
 def find_of(settings: Speaking) -> tuple[Checkpoint, ...]:
-    """The location of weights here; errors as of `speakers.load_speaker`."""
+    """The located weights; errors as in `speakers.load_speaker`."""
     return find_speaker(settings.speaker)
 
 
@@ -39,8 +39,8 @@ class Writer:
 
     Args:
         speaker: the model.
-        most: objects that it is told, the best by confidence.
-        question: what is asked of a scene, its picture and these objects.
+        most: how many objects the model gets, those of highest confidence.
+        question: makes the question from a scene, its picture and these objects.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Writer:
     def run(
         self, scenes: Sequence[Scene], pictures: Sequence[Picture]
     ) -> Sequence[Scene | Refused]:
-        told = [captionable(scene, self._most) for scene in scenes]
+        chosen = [captionable(scene, self._most) for scene in scenes]
         questions = [
             self._question(scene, picture, objects)
-            for scene, picture, objects in zip(scenes, pictures, told, strict=True)
+            for scene, picture, objects in zip(scenes, pictures, chosen, strict=True)
             if objects
         ]
         replies = iter(self._speaker.replies(questions))
         return [
             captioned(scene, next(replies), objects) if objects else without_objects(scene)
-            for scene, objects in zip(scenes, told, strict=True)
+            for scene, objects in zip(scenes, chosen, strict=True)
         ]

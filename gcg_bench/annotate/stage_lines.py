@@ -1,8 +1,8 @@
-"""What the stages of an annotation said: lines of their shard files, one an image.
+"""The results of stages: lines of their shard files, one line for each image.
 
 A line is `{"id", "output": {field: value}, "seconds"}` with the fields of the scene that the stage
 changed (`scene_json`), or `{"id", "error", "seconds"}`, or `{"id", "refused", "seconds"}`. Lines
-that `--retry-failed` set aside are in `failed-shard-...` beside them.
+that `--retry-failed` replaces are moved to `failed-shard-...` in the same folder.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,20 +23,20 @@ STAGES, STAGE = "stages", "stage.json"
 OUTPUT, ERROR, REFUSED = "output", "error", "refused"
 SHARD_FILES = "shard-*.jsonl"
 ASIDE = "failed-"
-"""What the name of a file of lines that were set aside has before the name of the shard's file."""
+"""The prefix, before the shard's file name, of the names of files with failed lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageLine:
-    """What a stage said of an image, and where it is written.
+    """The result of a stage for an image, and the place of its line.
 
     Attributes:
         file: the shard file.
         start: the first byte of the line.
-        length: of the line in bytes.
+        length: the length of the line in bytes.
         kind: `output`, `error` or `refused`.
-        reason: of an error or a refusal; empty otherwise.
-        seconds: what it took.
+        reason: the reason for an error or a refusal; empty otherwise.
+        seconds: how long the stage took.
     """
 
     file: Path
@@ -51,7 +51,7 @@ def stage_lines(folder: Path) -> dict[str, StageLine]:
     """Image id -> its line in the shard files of a stage; a torn last line is left out.
 
     Raises:
-        BadData: a line is damaged, or an image has two.
+        BadData: a line is damaged, or an image has two lines.
     """
     lines: dict[str, StageLine] = {}
     for file in sorted(folder.glob(SHARD_FILES)):
@@ -64,14 +64,14 @@ def stage_lines(folder: Path) -> dict[str, StageLine]:
 
 
 def scene_of(image: SourceImage, indexes: Sequence[Mapping[str, StageLine]]) -> Scene | None:
-    """The scene of an image after some stages; None when it has no output of one of them.
+    """The scene of an image after some stages; None without an output of each of these stages.
 
     Args:
         image: the image.
-        indexes: what each stage said, in the order of stages; none gives the empty scene.
+        indexes: the lines of each stage, in the order of stages; without stages the scene is empty.
 
     Raises:
-        RunConflict: a file was written anew since its lines were found.
+        RunConflict: a file was rewritten after its lines were located.
     """
     if image.error is not None:
         return None
@@ -91,7 +91,7 @@ def content_of(line: StageLine) -> bytes:
     """The bytes of a line with its line break.
 
     Raises:
-        RunConflict: the file was written anew since its lines were found.
+        RunConflict: the file was rewritten after its lines were located.
     """
     with line.file.open("rb") as stream:
         stream.seek(max(line.start - 1, 0))
@@ -103,7 +103,7 @@ def content_of(line: StageLine) -> bytes:
 
 
 def shard_lock(folder: Path, name: str) -> Lock:
-    """Takes the lock of a shard: `name` is that of its files, without extension.
+    """Takes the lock of a shard; `name` is the name of its files without extension.
 
     Raises:
         RunLocked: another process works on the shard.
@@ -117,13 +117,13 @@ def lock_file(folder: Path, name: str) -> Path:
 
 
 def set_aside(folder: Path, file: Path, chosen: Callable[[str, str], bool]) -> set[str]:
-    """Moves lines of a shard's file to the file beside it that keeps them; the ids of their images.
+    """Moves lines of a shard's file to its file `failed-*`; returns the ids of their images.
 
-    After a crash a line is in one of the two files or in both.
+    After a crash a line may be in both files, but is never lost.
 
     Args:
         folder: the annotation.
-        file: of the shard.
+        file: the file of the shard.
         chosen: whether a line is moved, by its image's id and its kind.
 
     Raises:
@@ -163,10 +163,10 @@ def _lines_of(file: Path) -> Iterator[tuple[str, StageLine]]:
         if not line.endswith(b"\n"):
             return
         row = Record(parse_json(line, file, line=number), f"{file}:{number}")
-        yield row.text("id", empty=False), StageLine(file, start, len(line), *_said(row))
+        yield row.text("id", empty=False), StageLine(file, start, len(line), *_content(row))
 
 
-def _said(row: Record) -> tuple[str, str, float]:
+def _content(row: Record) -> tuple[str, str, float]:
     """The kind, the reason and the seconds of a line."""
     seconds = row.number("seconds") if row.has("seconds") else 0.0
     for kind in (ERROR, REFUSED):
@@ -177,5 +177,5 @@ def _said(row: Record) -> tuple[str, str, float]:
 
 
 def _written_anew(file: Path) -> RunConflict:
-    problem = "was written anew by another command while this one read it"
+    problem = "was rewritten by another command while this command read it"
     return RunConflict(f"{file}: {problem}. Give the same command again")

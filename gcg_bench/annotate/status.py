@@ -1,4 +1,4 @@
-"""How far an annotation is."""
+"""The progress of an annotation."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,14 +12,14 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """How far a stage is.
+    """The progress of a stage.
 
     Attributes:
-        name: its folder.
-        done: images with an output.
-        refused: images that it refused.
-        failed: images with an error.
-        seconds: of an image, on average; None before the first.
+        name: the name of its folder.
+        done: the number of images with an output.
+        refused: the number of images that it refused.
+        failed: the number of images with an error.
+        seconds: the mean time of an image; None before the first image.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Status:
     """How far an annotation is.
 
     Attributes:
-        recipe: its name.
-        images: how many there are.
-        finished: images with an output of the last stage.
-        stages: one a stage.
+        recipe: the name of the recipe.
+        images: the number of images.
+        finished: the number of images with an output of the last stage.
+        stages: the progress of each stage.
         lost: (image, stage or `images`, reason) of images that were refused or failed.
     """
 
@@ -49,7 +49,7 @@ class Status:
 
     @property
     def remaining(self) -> int:
-        """Images that are neither finished nor lost."""
+        """The number of images that are neither finished nor lost."""
         return self.images - self.finished - len(self.lost)
 
     def as_json(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Status:
         }
 
     def lines(self) -> Iterator[str]:
-        """Sentences for people."""
+        """The progress as lines of text."""
         refused = sum(stage.refused for stage in self.stages)
         yield (
             f"{self.recipe}: {self.finished} of {self.images} images annotated, {refused} refused,"

@@ -1,7 +1,8 @@
 """The result of an annotation as a parquet table, with masks as run lengths.
 
-A row is what a line of SPLIT.jsonl holds: id, file_name, height, width, caption, and phrases with
-text, start, end (of the span, in characters), score, and masks of COCO's compressed run lengths.
+A row has the fields of a line of SPLIT.jsonl: id, file_name, height, width, caption, and phrases
+with text, start, end (of the span, in characters), score, and masks of COCO's compressed run
+lengths.
 """
 
 from collections.abc import Mapping
@@ -15,15 +16,15 @@ from gcg_bench.errors import BadData
 from gcg_bench.files.atomic import replace_with
 
 GROUP = 1000
-"""Rows of a row group: this many images are in memory at a time."""
+"""The number of rows in a row group; this many images are in memory at a time."""
 
 
 def write_parquet(folder: AnnotationFolder) -> Path:
-    """Writes SPLIT.parquet, in the order of ids; its path. Images without a caption have no row.
+    """Writes SPLIT.parquet: a row for each image with a caption, ordered by id. Returns its path.
 
     Raises:
         MissingData: no image has a caption.
-        BadData: a text holds half a surrogate pair, which parquet cannot.
+        BadData: a text holds half a surrogate pair, which parquet cannot store.
         EnvironmentProblem: the file cannot be written.
     """
     from pyarrow import parquet

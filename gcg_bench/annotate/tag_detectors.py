@@ -1,6 +1,6 @@
-"""Detectors that are asked for the tags of a scene: grounders of phrases as stages.
+"""Grounders as stages: detectors that search the tags of a scene.
 
-A box that is found for several tags belongs to the one with the highest score. A scene without tags
+A box that is found for several tags belongs to the tag with the highest score. A scene without tags
 gets no detections, and the detector counts as asked.
 """
 
@@ -27,12 +27,12 @@ DTYPES = ("float32", "bfloat16", "float16")
 def part_of(checkpoint: str, default: str, needs: Needs) -> tuple[Part, ...]:
     """The model of a stage, for recipe.json and the card.
 
-    Another checkpoint than the default one has its own licence, which is on its page.
+    The licence of a checkpoint that is not the default one is on the checkpoint's page.
 
     Args:
-        checkpoint: the one that is used.
-        default: the one that the stage's NEEDS describes.
-        needs: of the stage.
+        checkpoint: the checkpoint that is used.
+        default: the checkpoint that the stage's NEEDS describes.
+        needs: the NEEDS of the stage.
     """
     if checkpoint == default:
         return (Part(checkpoint, needs.licence, needs.weights),)
@@ -53,12 +53,12 @@ def check_share(name: str, value: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DetectorSettings:
-    """What decides the detections of a detector; a stage gives its own defaults.
+    """The settings of a detector that decide its detections; each stage sets its defaults.
 
     Attributes:
         checkpoint: an id in the Hugging Face cache, or a folder.
         threshold: boxes with a score above it are kept.
-        overlap: the IoU of two boxes of a tag above which the one with the lower score is left out.
+        overlap: the IoU of two boxes of a tag above which the box with the lower score is left out.
         dtype: the precision of the network: `float32`, `bfloat16` or `float16`.
     """
 
@@ -69,7 +69,7 @@ class DetectorSettings:
 
 
 class Chosen(Protocol):
-    """Settings of a detector; those without `overlap` have the default one."""
+    """Settings of a detector; settings without `overlap` use its default."""
 
     @property
     def checkpoint(self) -> str: ...
@@ -81,14 +81,14 @@ class Chosen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """What the files of stages share that ask a detector for tags.
+    """The common parts of stages that ask a detector for tags.
 
     Attributes:
-        name: of the detector in scenes.
-        role: what its checkpoints are called in messages.
+        name: the name of the detector in scenes.
+        role: the name of its checkpoints in messages.
         default: the checkpoint that `stated` describes.
         stated: the NEEDS of the stage.
-        kinds: the kinds of checkpoints that it takes.
+        kinds: the kinds of checkpoints that it accepts.
     """
 
     name: str
@@ -102,14 +102,14 @@ class Detector:
         return part_of(settings.checkpoint, self.default, self.stated)
 
     def find(self, settings: Chosen) -> tuple[Checkpoint, ...]:
-        """The location of the checkpoint; errors as in `load`."""
+        """The located checkpoint; errors as in `load`."""
         check_share("threshold", settings.threshold)
         check_share("overlap", _overlap(settings))
         check_dtype(settings.dtype)
         return (locate(settings.checkpoint, kinds=self.kinds, role=self.role),)
 
     def load(self, settings: Chosen, *, device: str = "auto") -> "TagDetector":
-        """The detector.
+        """Loads the detector.
 
         Raises:
             BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
@@ -136,7 +136,7 @@ class TagDetector:
     """A grounder that is asked for tags.
 
     Args:
-        name: of the detector in scenes.
+        name: the name of the detector in scenes.
         grounder: finds regions of phrases.
     """
 
@@ -166,9 +166,9 @@ def tag_text(tags: Sequence[str]) -> str:
 
 
 def own_regions(grounded: Mapping[str, Sequence[Region]]) -> tuple[Detection, ...]:
-    """The regions of tags as detections; a region of several tags has the one with the best score.
+    """The regions of tags as detections; a region of several tags gets the tag with the best score.
 
-    Regions without a pixel are left out. Of equal scores the tag that comes first is taken.
+    Regions without a pixel are left out. Among equal scores the first tag is taken.
 
     Args:
         grounded: tag -> its regions.

@@ -1,4 +1,4 @@
-"""Tags from words of a user, from the reply of a model, from logits."""
+"""Tags from a user's words, from a model's reply, or from logits."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from gcg_bench.grounding.dialects import without_thoughts
 from gcg_bench.types import FloatArray
 
 WORDS = 4
-"""Words of a tag that a model lists; longer entries are sentences, and left out."""
+"""The most words of a tag that a model lists; longer entries are sentences and are left out."""
 
 PROMPT = (
     "List the kinds of things that are visible in the image, small things and the background too."
@@ -23,19 +23,19 @@ _AROUND = " \t\r.:\"'`*[](){}<>"
 
 
 def clean_words(words: Iterable[str]) -> tuple[str, ...]:
-    """Words with single blanks, without empty and repeated ones, in their order."""
+    """Words with single blanks, in their order, without empty and repeated words."""
     return tuple(dict.fromkeys(text for word in words if (text := " ".join(word.split()))))
 
 
 def tags_of_reply(reply: Reply, most: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The tags that a model lists, and what was wrong with the list, a sentence each.
+    """The tags that a model lists, and the faults of its list, one sentence each.
 
-    Numbers, dashes and quotation marks around an entry are no part of it; case does not count. Of a
-    reply that reached its limit the last entry is left out, since it may be cut.
+    Numbers, dashes and quotation marks around an entry are removed; case is ignored. When the reply
+    reached its limit of tokens, the last entry is left out because it may be cut off.
 
     Args:
         reply: entries separated by commas, semicolons or line breaks.
-        most: tags that are kept.
+        most: the largest number of tags that are kept.
     """
     entries = _BETWEEN.split(without_thoughts(reply.text))
     faults = []
@@ -60,10 +60,10 @@ def tags_of_logits(
     """The words with a probability of at least a threshold, best first.
 
     Args:
-        words: n of them.
+        words: n words.
         logits: shape (n,); the probability is the sigmoid.
         threshold: from 0 to 1.
-        most: words that are kept.
+        most: the largest number of words that are kept.
     """
     probabilities = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
     order = np.argsort(-probabilities, kind="stable")

@@ -1,4 +1,4 @@
-"""Regions of one colour in drawings in the manner of `shapes`.
+"""Regions of one colour in drawings like those of the data set `shapes`.
 
 A thing of `shapes` has one tint and at most a second tone (`rendering.second_tone`); the noise over
 a picture is grey. So the differences of channels, red - green and green - blue, are the same for
@@ -18,13 +18,13 @@ from gcg_bench.types import Pixels
 Values = NDArray[np.int16]
 
 TINT, NOISE = 12, 10
-"""Largest distance of a tint from its named colour a channel, and of the grey noise."""
+"""The largest distance, in each channel, of a tint from its named colour, and of grey noise."""
 
 EXACT = 3
-"""Largest difference of channels' differences within a tone; clipped channels differ a little."""
+"""The largest difference within a tone of the differences of channels; clipping may change them."""
 
 
-_GREY = 0.99  # the share of grey pixels from which on an image is grey
+_GREY = 0.99  # the smallest share of grey pixels in a grey image
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Region:
 
     Attributes:
         colour: a key of COLOURS.
-        pixels: of the image's size, bool.
-        second: those of them that have the second tone.
+        pixels: its pixels, bool of the image's size.
+        second: its pixels that have the second tone.
         tint: the colour of the first tone.
     """
 
@@ -49,7 +49,7 @@ class Region:
         return int(self.pixels.sum())
 
     def joined(self, other: "Region") -> "Region":
-        """Both regions as one."""
+        """The union of both regions."""
         return replace(self, pixels=self.pixels | other.pixels, second=self.second | other.second)
 
     def has_tint_of(self, other: "Region") -> bool:
@@ -59,9 +59,9 @@ class Region:
 
 
 def flatness(pixels: Pixels) -> float:
-    """The share of horizontal neighbours whose differences of channels are equal, 0 to 1.
+    """The share of horizontal neighbours with equal differences of channels, 0 to 1.
 
-    Of a grey image brightness is compared. An image of one column has 1.
+    In a grey image brightness is compared instead. An image with one column has 1.
     """
     one, two = _differences(pixels)
     if one.shape[1] < 2:
@@ -73,11 +73,11 @@ def flatness(pixels: Pixels) -> float:
 
 
 def regions(pixels: Pixels, least: int) -> list[Region]:
-    """The regions of the colours of `shapes` with at least `least` pixels, colour by colour.
+    """The regions with a colour of `shapes` and at least `least` pixels, colour by colour.
 
     Args:
         pixels: uint8 RGB (height, width, 3).
-        least: pixels of a region.
+        least: the smallest number of pixels of a region.
     """
     one, two = _differences(pixels)
     luma = pixels.astype(np.int32) @ np.array([299, 587, 114]) // 1000

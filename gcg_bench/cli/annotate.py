@@ -29,7 +29,7 @@ class DefaultGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes all forms of the command."""
+        """Writes the usage line of each form of the command."""
         path = ctx.command_path
         formatter.write_usage(path, "[run] IMAGES -o DIR [OPTIONS]")
         formatter.write_usage(path, "[run] --dataset NAME --split SPLIT -o DIR [OPTIONS]")
@@ -40,7 +40,7 @@ class DefaultGroup(click.Group):
 def annotate() -> None:
     """Annotate images: captions whose phrases have masks, by a recipe of models.
 
-    A folder that is called like a command is given as ./NAME. `annotate run --help` lists the
+    Write ./NAME for a folder that has the name of a command. `annotate run --help` lists the
     options.
     """
 
@@ -65,10 +65,10 @@ def annotate() -> None:
     "changes",
     multiple=True,
     metavar="STEP.FIELD=VALUE",
-    help="Another setting of a step, e.g. tag.words=dog,cat; `annotate recipes NAME` lists them.",
+    help="Change a setting of a step, e.g. tag.words=dog,cat; `annotate recipes NAME` lists all.",
 )
-@click.option("--dataset", default=None, help="Annotate a data set in the place of IMAGES.")
-@click.option("--split", default=None, help="The split; of IMAGES the name it gets. [default: val]")
+@click.option("--dataset", default=None, help="Annotate a data set instead of IMAGES.")
+@click.option("--split", default=None, help="The split; for IMAGES, its name. [default: val]")
 @click.option(
     "--shard", default=None, metavar="I/N", help="Only the I-th of N parts of the images."
 )
@@ -77,7 +77,7 @@ def annotate() -> None:
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Ask the images again that failed in DIR, where their file was mended too. Their lines are"
+    help="Annotate again the images that failed in DIR, also with repaired files. Old lines are"
     " kept in files failed-*.",
 )
 @click.option("--image-license", default="", help="The licence of the images, for the card.")
@@ -120,14 +120,14 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     else:
         if again:
             prepare(source, recipe, out, WHOLE, retry_failed=True, message=message)
-        listed = partial(source_of, replace(options, retry_failed=False))  # the list is new by then
+        listed = partial(source_of, replace(options, retry_failed=False))  # the list is new by now
         folder = annotate_on_ray(source, listed, recipe, out, cluster, **shared)
     _finish(folder, source.data, options, quiet=quiet)
     return _show(folder, as_json=as_json)
 
 
 def _finish(folder: Any, data: Any, options: RunOptions, *, quiet: bool) -> None:
-    """Writes the data set, its card and the run when no image of the annotation is left."""
+    """Writes the data set, its card and the run when no image is left to annotate."""
     from gcg_bench.annotate.as_run import TASK, write_run
     from gcg_bench.annotate.exporting import write_dataset
     from gcg_bench.annotate.status import status_of
@@ -155,12 +155,12 @@ def _finish(folder: Any, data: Any, options: RunOptions, *, quiet: bool) -> None
     type=click.Choice(["jsonl", "grand", "parquet"]),
     default="jsonl",
     show_default=True,
-    help="jsonl: SPLIT.jsonl and card.md; grand: grand/ID.json, as GranD's release; parquet:"
-    " SPLIT.parquet, a row an image, masks as run lengths.",
+    help="jsonl: SPLIT.jsonl and card.md; grand: grand/ID.json in GranD's format; parquet:"
+    " SPLIT.parquet, a row for each image, masks as run lengths.",
 )
 @click.option("--image-license", default="", help="The licence of the images, for the card.")
 def export(folder: Path, form: str, image_license: str) -> None:
-    """Write the result of DIR anew: as a data set, as GranD's release has it, or as a table."""
+    """Write the result of DIR again: as a data set, in GranD's format, or as a table."""
     from gcg_bench.annotate.exporting import GRAND, write_dataset, write_grand
     from gcg_bench.annotate.folder import AnnotationFolder
 
@@ -187,13 +187,13 @@ def export(folder: Path, form: str, image_license: str) -> None:
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="The folder to write; it does not exist, or is empty.",
+    help="The new folder; it must be missing or empty.",
 )
 @as_json
 def merge_shards(shards: tuple[Path, ...], out: Path, *, as_json: bool) -> int:
-    """Make one annotation of those of several machines, with `--shard I/N` into folders apart.
+    """Merge annotations that several machines made with `--shard I/N` in separate folders.
 
-    Machines with a shared folder need no merge: all give the same -o.
+    Machines with a shared folder need no merge: all use the same -o.
     """
     from gcg_bench.annotate.exporting import write_dataset
     from gcg_bench.annotate.folder import DECISIONS
@@ -215,7 +215,7 @@ def merge_shards(shards: tuple[Path, ...], out: Path, *, as_json: bool) -> int:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @as_json
 def status(folder: Path, *, as_json: bool) -> int:
-    """Show how far an annotation is: images done, refused and failed, of each stage."""
+    """Show the progress of an annotation: images done, refused and failed in each stage."""
     from gcg_bench.annotate.folder import AnnotationFolder
 
     return _show(AnnotationFolder(folder), as_json=as_json)

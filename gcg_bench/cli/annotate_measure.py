@@ -1,4 +1,4 @@
-"""annotate measure: how good the objects of an annotation are, and what its confidences say."""
+"""annotate measure: how good an annotation's objects are, and how reliable its confidences."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -28,7 +28,7 @@ def measure(
     fit: bool,
     as_json: bool,
 ) -> None:
-    """Measure the objects of DIR, an annotation of a data set, against the references.
+    """Measure the objects of DIR, an annotation of a data set, against its references.
 
     An object is right when its mask overlaps a reference mask by IoU .5 and the words agree. Shares
     have 95% intervals of Wilson, as if objects were independent.
@@ -42,7 +42,7 @@ def measure(
     annotation = AnnotationFolder(folder)
     source = annotation.recipe["source"]
     if dataset is None and source.get("kind") != "dataset":
-        raise BadOption(f"{folder}: is no annotation of a data set; name its --dataset")
+        raise BadOption(f"{folder}: not an annotation of a data set; name its --dataset")
     data = load_dataset(
         dataset or str(source["dataset"]),
         annotation.split,

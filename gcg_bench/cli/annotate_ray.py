@@ -16,8 +16,7 @@ placed = stacked(
     ),
     whole_number(
         "--shards",
-        "Parts of the images with --on ray, each a task. [default: as many as the cluster has room"
-        " for]",
+        "Parts of the images with --on ray, each a task. [default: as many as fit on the cluster]",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""annotate recipes: lists the recipes with their models, licences and what is missing here."""
+"""annotate recipes: lists the recipes with their models, licences and missing weights."""
 
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +15,7 @@ from gcg_bench.errors import GcgBenchError
 @click.argument("name", required=False)
 @as_json
 def recipes(name: str | None, *, as_json: bool) -> None:
-    """List the recipes of `annotate`, with their models, licences and weights that are missing.
+    """List the recipes of `annotate`, with their models, licences and missing weights.
 
     With NAME (or ./file.py:NAME): its steps with all settings, for --set. gcg-bench downloads
     nothing: use `hf download ID`.
@@ -45,7 +45,7 @@ def _described(recipe: Any) -> dict[str, Any]:
 
 
 def _missing(step: Any) -> str:
-    """Why a step cannot run here, with the remedy; empty when its weights are here."""
+    """The reason why a step cannot run here, with the remedy; empty when its weights are here."""
     from gcg_bench.annotate import stages
 
     try:
@@ -56,7 +56,7 @@ def _missing(step: Any) -> str:
 
 
 def _print(recipe: Any, *, settings: bool) -> None:
-    """Prints a recipe: a row a step, then what is missing, then the settings if they are wanted."""
+    """Prints a recipe: a row for each step, missing weights, and the settings if wanted."""
     from gcg_bench.annotate import stages
 
     rows = table(f"{recipe.name}: {recipe.note}", ["step", "stage", "model", "licence", "here"])
@@ -86,7 +86,7 @@ def _print(recipe: Any, *, settings: bool) -> None:
 
 
 def _flat(settings: dict[str, Any]) -> list[tuple[str, str]]:
-    """(path, value) of all settings, those of settings inside settings too."""
+    """(path, value) of all settings, including nested settings."""
     pairs: list[tuple[str, str]] = []
     for name, value in settings.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""annotate review and apply: people decide about phrases, and the result follows."""
+"""annotate review and apply: people decide about phrases, and the result is written again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class PageOptions:
     type=click.IntRange(min=0, max=1_000_000),
     default=0,
     show_default=True,
-    help="Of the random sample.",
+    help="Seed of the random sample.",
 )
 @click.option(
     "--uncertain",
@@ -98,7 +98,7 @@ def review(options: PageOptions, *, folder: Path, output: Path | None, quiet: bo
 
 
 def _pictures(annotation: Any, options: PageOptions) -> tuple[Mapping[str, Any], str]:
-    """Image id -> picture, and why there is none."""
+    """Image id -> picture, and the reason for missing pictures."""
     from gcg_bench.files import paths
     from gcg_bench.files.images import file_picture
 
@@ -112,7 +112,7 @@ def _pictures(annotation: Any, options: PageOptions) -> tuple[Mapping[str, Any],
         return {}, "give --images, the folder of the images"
     try:
         data = _data(annotation, options.dataset, options.data_root)
-    except GcgBenchError as error:  # masks can be reviewed without pictures, at least in part
+    except GcgBenchError as error:  # some decisions about masks are possible without pictures
         return {}, str(error)
     return {sample.query.image_id: sample.query.image for sample in data.samples}, ""
 
@@ -135,8 +135,9 @@ def apply(
 ) -> None:
     """Add FILES of decisions to DIR, and write its data set, card and run again.
 
-    Rejected phrases and phrases with a wrong mask are dropped, renamed ones get their new words.
-    Where people differ, the file that was applied last counts; DIR/decisions.jsonl keeps all.
+    Rejected phrases and phrases with a wrong mask are dropped, renamed phrases get their new words.
+    Where people differ, the file that was applied last counts; DIR/decisions.jsonl keeps all
+    decisions.
     """
     from gcg_bench.annotate.exporting import write_dataset
     from gcg_bench.annotate.folder import AnnotationFolder
@@ -145,7 +146,7 @@ def apply(
     annotation = AnnotationFolder(folder)
     new = take(annotation, files)
     if new < len(files):
-        say(f"applied before, and not again: {len(files) - new} of the files", quiet=quiet)
+        say(f"already applied before: {len(files) - new} of the files", quiet=quiet)
     result = result_of(annotation)
     write_dataset(annotation)
     say(f"data set: {shown(folder)}", quiet=quiet)
@@ -162,14 +163,14 @@ def _show(result: Any, folder: Path, new: int, *, as_json: bool) -> None:
     lines = () if measures is None else (*measures.lines(), *measures.agreement_lines())
     for line in lines:
         stdout().print(line, markup=False, soft_wrap=True)
-    verdict = f"{result.references}: the truth of scores against it says so"
+    verdict = f"{result.references}: signatures of scores against it state this"
     if measures is not None and not measures.complete:
         verdict += f"; `reviewed` needs all {measures.sampled} phrases of the random sample"
     stdout().print(verdict, markup=False, soft_wrap=True)
 
 
 def _write_run(annotation: Any, dataset: str | None, root: Path | None, *, quiet: bool) -> None:
-    """Writes DIR/run again where there is one."""
+    """Writes DIR/run again if it exists."""
     from gcg_bench.annotate.as_run import RUN, write_run
     from gcg_bench.runs import Run
 
@@ -177,8 +178,8 @@ def _write_run(annotation: Any, dataset: str | None, root: Path | None, *, quiet
         return
     try:
         data = _data(annotation, dataset, root)
-    except GcgBenchError as error:  # the data set of the annotation is written nevertheless
-        say(f"{shown(annotation.folder / RUN)} is that of before: {error}", quiet=quiet)
+    except GcgBenchError as error:  # the data set of the annotation is written in any case
+        say(f"{shown(annotation.folder / RUN)} still has the earlier state: {error}", quiet=quiet)
         return
     run = write_run(annotation, data, message=partial(say, quiet=True))
     say(f"score it: gcg-bench score {shown(run.folder)}", quiet=quiet)

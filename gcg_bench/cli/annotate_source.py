@@ -10,7 +10,7 @@ from gcg_bench.errors import BadOption
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is annotated, how and where."""
+    """The options of `annotate run`."""
 
     images: Path | None
     out: Path
@@ -29,7 +29,7 @@ class RunOptions:
 
 
 def source_of(options: RunOptions) -> Any:
-    """The images that the options name; what was listed before is not read again."""
+    """The images that the options name; images that were listed before are not read again."""
     from gcg_bench.annotate import sources
     from gcg_bench.annotate.listing import IMAGES, read_images
     from gcg_bench.data import load_dataset
@@ -50,7 +50,7 @@ def source_of(options: RunOptions) -> Any:
         raise BadOption("--limit is for --dataset; of IMAGES give a folder with fewer images")
     assert options.images is not None
     known = {image.file: image for image in listed if image.file}
-    if known:  # an image that was written after the list is read again, one that failed stays so
+    if known:  # an image that is newer than the list is read again; a failed image stays failed
         listed_at = file.stat().st_mtime_ns
         known = {
             name: image
@@ -61,7 +61,7 @@ def source_of(options: RunOptions) -> Any:
 
 
 def _written(file: Path) -> float:
-    """When a file was written, in nanoseconds; infinity where it cannot be asked."""
+    """The time when a file was written, in nanoseconds; infinity when it cannot be read."""
     try:
         return file.stat().st_mtime_ns
     except OSError:

@@ -24,7 +24,7 @@ def test_what_is_not_annotated_yet_is_said_with_the_command(run, source, tmp_pat
     create_or_resume(tmp_path / "out", source, recipe)
     code, _, err = run("annotate", "measure", "out")
     assert code == 2
-    rest = "2 of 2 images are not annotated yet. Continue with the command of before: "
+    rest = "2 of 2 images are not annotated yet. Continue with the same command: "
     assert f"out: no image is annotated; {rest}{COMMAND}\n" in err
     code, out, _ = run("annotate", "status", "out")
     assert (code, f"{rest}{COMMAND}\n" in out) == (0, True)

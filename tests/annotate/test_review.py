@@ -438,7 +438,7 @@ HOSTILE_ONE = {
     "no words": ({"verdict": "rename"}, "decisions[0].new_words: is missing"),
     "blank": ({"verdict": "rename", "new_words": " "}, "decisions[0].new_words: is empty"),
     "breaks": ({"verdict": "rename", "new_words": "a\nb"}, "decisions[0].new_words: has blanks at"),
-    "same": ({"verdict": "rename", "new_words": "A dog"}, "new_words: are the words of before"),
+    "same": ({"verdict": "rename", "new_words": "A dog"}, "new_words: are the old words"),
     "not renamed": ({"new_words": "x"}, "decisions[0].new_words: no such field"),
     "sampled": (
         {"sampled": True},

@@ -262,7 +262,7 @@ def test_failed_images_are_asked_again(images, said, tmp_path, monkeypatch):
     messages = []
     source = sources.of_folder(images)
     folder = annotate(source, recipe, out, retry_failed=True, message=messages.append)
-    assert messages[0] == "failed before, asked again: 2 (what failed is in files failed-*)"
+    assert messages[0] == "failed before, asked again: 2 (the failed lines are in files failed-*)"
     assert status_of(folder).lost == ()
     assert list(folder.scenes()) == list(AnnotationFolder(tmp_path / "whole").scenes())
     assert aside(out) == ["2", "inner/3"]
@@ -329,7 +329,7 @@ def test_nothing_that_was_said_of_another_file_is_kept(images, said, tmp_path, m
     assert (aside(out), aside(out, "02-again")) == (["4"], ["4"])
     # the file of an image that did not fail is still that of another image
     Image.fromarray(np.full((4, 5, 3), 80, dtype=np.uint8)).save(images / "2.png")
-    with pytest.raises(RunConflict, match=r"1 differ, the first is '2'.*the images of before"):
+    with pytest.raises(RunConflict, match=r"1 differ, the first is '2'.*the same images as before"):
         run(images, recipe, out, retry_failed=True)
 
 
@@ -373,7 +373,7 @@ def test_a_file_that_was_written_anew_meanwhile(images, said, tmp_path):
     file = folder.stage_folders[0] / SHARD
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[1:]))
-    with pytest.raises(RunConflict, match=r"written anew by another command.*same command again"):
+    with pytest.raises(RunConflict, match=r"rewritten by another command.*same command again"):
         list(scenes)
 
 

@@ -1,8 +1,8 @@
 """Fusion `grand`: detections of up to seven models become objects by place alone (level 1).
 
-Words need not agree. A box that any later model overlaps is an object; the seed gives box and
-score. The published dice threshold of .75 never decides, since an IoU of .65 is a dice of .788; it
-is left out.
+Words need not agree. A box that a box of any later model overlaps is an object; the seed gives box
+and score. The published dice threshold of .75 never decides, since an IoU of .65 is a dice of .788;
+it is left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ PERSON_WORDS = ("man", "woman", "men", "women")
 
 @dataclass(frozen=True, slots=True)
 class Affordance:
-    """A row of the table of uses: a category, its description, and the labels that have it."""
+    """A row of the table of uses: a category, its description, and the labels of the category."""
 
     category: str
     description: str
@@ -44,10 +44,10 @@ class Affordance:
 def without_duplicates(
     detections: Iterable[Detection], least: float = LEAST_SCORE, most: float = DUPLICATE
 ) -> tuple[Detection, ...]:
-    """The detections of one model, best first, without those that overlap a better one.
+    """The detections of one model, best first, without detections that overlap a better one.
 
     Args:
-        detections: of one model.
+        detections: the detections of one model.
         least: the least score.
         most: the largest IoU with a better detection; labels are not compared.
     """
@@ -67,9 +67,9 @@ def same_label_suppressed(
 ) -> tuple[int, ...]:
     """The positions of boxes that the program's second suppression keeps; the pipeline skips it.
 
-    The box that reaches furthest down is kept, and those of its label are dropped whose own area it
-    covers by more than `threshold`; then the next. Widths are one pixel larger. Ties of the lower
-    side are broken by position, the last first.
+    The box whose lower side is lowest is kept. It drops every box of its label of whose area it
+    covers a share above `threshold`. The same follows for the boxes left. Widths are one pixel
+    larger. Among equal lower sides the last position comes first.
     """
     left = sorted(range(len(boxes)), key=lambda position: boxes[position][3])
     kept = []
@@ -95,7 +95,7 @@ def _covered(
 
 
 def passes(model: str, detection: Detection) -> bool:
-    """Whether a detection's score is above its model's threshold; a person's is lower for three."""
+    """Whether a score is above its model's threshold, which may be lower for persons."""
     person = model in LONE_PERSON and detection.label == "person"
     return detection.score > (PERSON_THRESHOLD if person else THRESHOLDS[model])
 
@@ -111,11 +111,12 @@ def fuse(
 
     Args:
         detections: model -> its detections after `without_duplicates`, best first. Other models
-            than those of THRESHOLDS are ignored. The label of one of `grit` is its description.
+            than those of THRESHOLDS are ignored. The label of a detection of `grit` is its
+            description.
         affordances: the table of uses.
-        file_name: of the image.
-        landmark: the kind of the place, passed on; the published program writes an empty text
-            without one.
+        file_name: the file name of the image.
+        landmark: the kind of the place, which is copied to the result; the published program writes
+            an empty text when it is None.
 
     Returns:
         Labels and attributes are in alphabetic order; the published order follows the hash seed.
@@ -156,8 +157,8 @@ Vote = tuple[str, Detection]
 def _clusters(detections: Mapping[str, Sequence[Detection]]) -> Iterable[tuple[str, list[Vote]]]:
     """(model of the seed, votes with the seed first) in the order of the seeds.
 
-    A seed takes every unused box of later models that overlaps it, several of one model too. The
-    relation is not transitive.
+    A seed takes every unused box of later models that overlaps it, also several boxes of one model.
+    Boxes that overlap only another member are not taken.
     """
     known = {
         model: [one for one in detections.get(model, ()) if passes(model, one)]
@@ -180,7 +181,7 @@ def _clusters(detections: Mapping[str, Sequence[Detection]]) -> Iterable[tuple[s
 
 
 def _made(votes: Sequence[Vote]) -> GrandObject:
-    """An object without an id from its votes, the seed first."""
+    """An object, without an id, from its votes with the seed first."""
     seed = votes[0][1]
     labels = {one.label for model, one in votes if model != DESCRIBER}
     attributes = {one.label for model, one in votes if model == DESCRIBER}

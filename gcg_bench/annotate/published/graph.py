@@ -1,4 +1,4 @@
-"""The texts about an image that the language models of levels 3 and 4 are given."""
+"""The texts about an image that the language models of levels 3 and 4 get."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,10 +14,11 @@ OBJECTS_OF_CONTEXT = 30
 
 
 def sampled(objects: Sequence[GrandObject], most: int) -> tuple[GrandObject, ...]:
-    """Objects with attributes first, then others up to `most`.
+    """The objects with attributes, then other objects up to `most` in all.
 
-    The faults of the published rule are kept: all objects with attributes are taken, and where they
-    are more than `most`, the others lose as many from their end instead of all.
+    A fault of the published rule is kept: when more than `most` objects have attributes, all of
+    these are taken, and the other objects lose only the excess number from their end instead of
+    all.
     """
     with_attributes = [made for made in objects if made.attributes is not None]
     others = [made for made in objects if made.attributes is None]
@@ -25,10 +26,10 @@ def sampled(objects: Sequence[GrandObject], most: int) -> tuple[GrandObject, ...
 
 
 def layered(objects: Sequence[GrandObject]) -> dict[str, list[GrandObject]]:
-    """Layer -> its objects, nearest layer first; empty layers as well.
+    """Layer -> its objects, nearest layer first; empty layers are included.
 
-    Depth is scaled over the objects of the image: 0 is the nearest, 1 the farthest, and .5 all
-    where they are equal.
+    Depth is scaled over the objects of the image: 0 is the nearest, 1 the farthest; all get .5 when
+    all are equal.
 
     Raises:
         ValueError: no object has a depth.
@@ -46,7 +47,7 @@ def layered(objects: Sequence[GrandObject]) -> dict[str, list[GrandObject]]:
 
 
 def grouped(objects: Sequence[GrandObject], near: float = NEAR) -> list[list[GrandObject]]:
-    """Groups of a layer: the first object and all whose middle is near its own; then the rest."""
+    """Groups of a layer: the first object with all objects near it; then the same for the rest."""
     groups = []
     left = list(objects)
     while left:
@@ -60,7 +61,7 @@ def grouped(objects: Sequence[GrandObject], near: float = NEAR) -> list[list[Gra
 def scene_text(annotation: GrandAnnotation) -> str:
     """The text of level 3: groups of objects by layer, captions, phrases, kind of the place.
 
-    Without objects the floating ones are described. Underscores become blanks.
+    Without objects the floating objects are described. Underscores become blanks.
 
     Raises:
         ValueError: no object has a depth.
@@ -79,7 +80,7 @@ def scene_text(annotation: GrandAnnotation) -> str:
 
 
 def context_text(annotation: GrandAnnotation) -> str:
-    """The text of level 4: objects, one a line, and the kind of the place."""
+    """The text of level 4: one line for each object, and the kind of the place."""
     objects: Sequence[GrandObject] = annotation.objects or annotation.floating_objects
     if len(objects) > OBJECTS_OF_CONTEXT:
         objects = sampled(objects, OBJECTS_OF_CONTEXT)
@@ -88,7 +89,7 @@ def context_text(annotation: GrandAnnotation) -> str:
 
 
 def without_speaker(attribute: str) -> str:
-    """An attribute without what stands before its first colon; other colons become blanks."""
+    """An attribute without the text before its first colon; other colons become blanks."""
     return " ".join(attribute.split(":")[1:]).strip() if ":" in attribute else attribute
 
 
@@ -107,7 +108,7 @@ def _layers_text(objects: Sequence[GrandObject]) -> tuple[str, dict[int | None, 
 
 
 def _group_text(objects: Iterable[GrandObject]) -> str:
-    """Labels with attributes, separated by commas; one without a label has no comma before it."""
+    """Labels with attributes, separated by commas; no comma before an object without a label."""
     text = ""
     for position, made in enumerate(objects):
         text += (", " if position and _word(made) else "") + _text(made)

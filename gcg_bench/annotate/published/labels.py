@@ -1,4 +1,4 @@
-"""Level 2, end: the depth of objects, their one label, and the kind of the place."""
+"""The end of level 2: the depth of objects, one label for each, and the kind of the place."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -35,13 +35,13 @@ PERSON_WORDS = dict.fromkeys(_ONE_PERSON.split(), "person") | dict.fromkeys(
 
 
 def depth_map(pixels: npt.NDArray[np.uint8], least: float, most: float) -> npt.NDArray[np.float32]:
-    """The depth of a map that is stored as bytes: 0 is `least`, 255 is `most`; larger is nearer."""
+    """Depths from a map stored as bytes: 0 is `least`, 255 is `most`; larger is nearer."""
     depth: npt.NDArray[np.float32] = pixels.astype(np.float32) / 255.0 * (most - least) + least
     return depth
 
 
 def median_depth(depth: npt.NDArray[np.float32], box: Box) -> float:
-    """The median of the pixels in a box that are not 0, to two decimals; NaN without such a pixel.
+    """The median of the pixels in a box that are not 0, to two decimals; NaN without such pixels.
 
     Args:
         depth: height x width.
@@ -59,7 +59,7 @@ def with_depths(
     floating: Sequence[GrandObject],
     depth: npt.NDArray[np.float32],
 ) -> tuple[tuple[GrandObject, ...], tuple[GrandObject, ...]]:
-    """Objects and floating objects with depths: the objects', or the floating ones' without any."""
+    """The objects with depths, and the floating objects; without objects these get the depths."""
 
     def with_depth(made: GrandObject) -> GrandObject:
         return replace(made, depth=median_depth(depth, made.bbox))
@@ -72,11 +72,12 @@ def with_depths(
 def with_labels(
     objects: Sequence[GrandObject], chosen: Mapping[str, str] | None
 ) -> tuple[GrandObject, ...]:
-    """The objects with their one label; words for persons become person or persons.
+    """The objects with one label each; words for persons become `person` or `persons`.
 
     Args:
         objects: in their order.
-        chosen: id as text -> the label that fits the crop best; None when there is no file.
+        chosen: id as text -> the label that fits the crop best; None when there is no file of
+            choices.
 
     Returns:
         Without a choice the first of `labels` is the label, and None when there is none.
@@ -98,11 +99,11 @@ def landmark(category_answer: str, fine_answer: str) -> Landmark:
 
 
 def fine_category(category: str, answer: str) -> str:
-    """The finer category that an answer names, empty when it names none of the category's."""
+    """The finer category that an answer names; empty when it names no option of the category."""
     return first_option(FINE_CATEGORIES.get(category, ()), answer)
 
 
 def first_option(options: Sequence[str], answer: str) -> str:
-    """The first option, in the order of the question, that an answer has as a substring."""
+    """The first option, in the order of the question, that is a substring of an answer."""
     text = answer.strip().lower()
     return next((option for option in options if option.lower() in text), "")

@@ -1,4 +1,4 @@
-"""Masks of objects: SA-1B's own masks by box, then those of EVA-02; the rest is left to HQ-SAM."""
+"""Masks of objects by box: from SA-1B, else from EVA-02; HQ-SAM draws the remaining masks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ BoxedMask = tuple[Box, Mapping[str, Any]]
 def with_masks(
     objects: Sequence[GrandObject], sam: Sequence[BoxedMask], eva: Sequence[BoxedMask]
 ) -> tuple[GrandObject, ...]:
-    """The objects with the mask and the box of the best box, where one overlaps theirs enough.
+    """The objects with the mask and box of the best given box that overlaps theirs enough.
 
     Args:
         objects: in their order.
@@ -23,9 +23,8 @@ def with_masks(
             `boxes.from_corner_and_size`.
         eva: boxes and masks of the first EVA-02 model.
 
-    Returns:
-        Objects without a mask keep their box and have no source. Nothing keeps two objects from
-        one mask, as published.
+    Returns: Objects without a mask keep their box and have no source. Two objects may get the same
+    mask, as published.
     """
     sources = (("SAM", sam), ("EVA", eva))
     return tuple(_with_mask(made, sources) for made in objects)

@@ -1,4 +1,4 @@
-"""How the published programs take the suffix from an image's name; gcg-bench uses none of these."""
+"""How the published programs remove the suffix of an image's name; not used by gcg-bench."""
 
 
 def stripped(name: str) -> str:

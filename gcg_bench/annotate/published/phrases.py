@@ -16,7 +16,7 @@ OVERLAP = 0.75
 
 @dataclass(frozen=True, slots=True)
 class PhraseBox:
-    """A phrase of a short caption, the box a model gave it, and the phrase's noun."""
+    """A phrase of a short caption, the box that a model gave it, and the phrase's noun."""
 
     box: Box
     noun: str
@@ -31,14 +31,13 @@ def normalized(phrase: str) -> str:
 def tie(annotation: GrandAnnotation, phrases: Iterable[PhraseBox]) -> GrandAnnotation:
     """The annotation of level 1 with the phrases tied to its objects and floating objects.
 
-    In objects and in floating objects the first one is taken whose IoU with the phrase's box is
-    above .75. A floating one gets the noun as a further label, and two labels, equal ones too, make
-    it an object. A phrase without any becomes a floating object. `affordances` keeps the old ids,
-    as published.
+    A phrase is tied to the first object, and to the first floating object, whose IoU with the
+    phrase's box is above .75. The floating object gets the noun as a further label; with two
+    labels, which may be equal, it becomes an object. A phrase that fits neither becomes a floating
+    object. `affordances` keeps the old ids, as published.
 
-    Returns:
-        Ids count objects, then floating objects. Lists of ids in `relationships` are sorted; the
-        published order is that of a set.
+    Returns: Ids count objects, then floating objects. Lists of ids in `relationships` are sorted;
+    their published order is the order of a set.
     """
     objects = annotation.objects
     floating = list(annotation.floating_objects)
@@ -72,7 +71,7 @@ def _first(objects: Iterable[GrandObject], box: Box) -> int | None:
 def _promoted(
     annotation: GrandAnnotation, floating: list[GrandObject], tied: dict[str, list[int]]
 ) -> GrandAnnotation:
-    """Floating objects of several labels become objects, and all ids are counted again."""
+    """Makes floating objects of several labels objects, and counts all ids again."""
     several = [made for made in floating if len(made.labels) > 1]
     single = [made for made in floating if len(made.labels) <= 1]
     start = len(annotation.objects)

@@ -1,4 +1,4 @@
-"""Level 2, continued: objects to describe, and large floating objects that become objects."""
+"""The middle of level 2: objects to describe, and large floating objects that become objects."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from gcg_bench.annotate.boxes import area
 from gcg_bench.data.grand.values import GrandObject
 
-DESCRIBED = 0.02  # least share of the image
+DESCRIBED = 0.02  # the least share of the image
 
 
 def to_describe(
@@ -15,7 +15,7 @@ def to_describe(
     """The ids of objects whose boxes are at least 2 % of the image.
 
     Args:
-        objects: n of them.
+        objects: n objects.
         image_size: (width, height).
     """
     pixels = image_size[0] * image_size[1]
@@ -32,12 +32,13 @@ def promote_large(
     floating: Sequence[GrandObject],
     image_size: tuple[int, int],
 ) -> tuple[tuple[GrandObject, ...], tuple[GrandObject, ...]]:
-    """Objects and floating objects after large floating ones have become objects.
+    """The objects and floating objects after large floating objects have become objects.
 
-    A floating object qualifies when it is larger than half the image and than every object; a label
-    keeps the best score. Faults of the published rule are kept: one that is best for a label but
-    does not beat the objects of that label leaves the floating objects and is in neither list; one
-    that is best for two labels may be added twice; a missing score stops the rule where it stands.
+    A floating object qualifies when it is larger than half the image and than every object; for
+    each label the one with the best score is taken. Faults of the published rule are kept: an
+    object that is best for a label but does not beat the objects of that label is then in neither
+    list; an object that is best for two labels may be added twice; a missing score stops the rule,
+    and changes so far stay.
 
     Args:
         objects: in their order.

@@ -3,7 +3,7 @@
 Faults of the published rule are kept: a substring may be a part of a word, so that `car` is
 grounded in `carpet`; the id and the box of a phrase in a short caption may be those of different
 objects; spans in a dense caption count the characters before punctuation is deleted; text that is
-not ASCII is decoded with a wrong encoding. `numbered` has none of these.
+not ASCII is decoded with a wrong encoding. `numbered` has none of these faults.
 """
 
 import string
@@ -30,10 +30,10 @@ class Parser(Protocol):
     """The answers of a dependency parser; the published one is spaCy's en_core_web_sm."""
 
     def caption_phrases(self, caption: str) -> tuple[Sequence[str], Sequence[str]]:
-        """Nouns of a dense caption and the phrases around them, equally many."""
+        """Nouns of a dense caption, and the phrase around each noun."""
 
     def noun_phrases(self, phrase: str) -> tuple[Sequence[str], Sequence[str]]:
-        """Nouns of a phrase and the lower-case phrases around them, equally many."""
+        """Nouns of a phrase, and the lower-case phrase around each noun."""
 
     def content_words(self, phrase: str) -> Sequence[str]:
         """The lemmas of a phrase without stop words and punctuation."""
@@ -42,15 +42,14 @@ class Parser(Protocol):
 def tie_short(
     captions: Iterable[str], relationships: Relationships, boxes: Mapping[int, Box]
 ) -> tuple[GroundedCaption, ...]:
-    """Short captions with each phrase of `relationships` at its first place, case-sensitive.
+    """Short captions with each phrase of `relationships` at its first occurrence, case-sensitive.
 
     Args:
         captions: the short captions.
         relationships: phrases with the ids of their objects, at least one each.
-        boxes: id -> box, of objects and floating objects.
+        boxes: id -> box of the object or floating object.
 
-    Returns:
-        A phrase has the least id of its objects, and the box of the first.
+    Returns: A phrase has the least id of its objects, and the box of its first object.
     """
     tied = []
     for caption in map(_normalized, captions):
@@ -88,10 +87,10 @@ def tie_dense(
 
 
 def exact_phrases(caption: str, annotation: GrandAnnotation) -> tuple[Detail, ...]:
-    """The first pass: attributes, then phrases of short captions, that are substrings.
+    """The first pass: attributes, then phrases of short captions, that are substrings of a caption.
 
-    Of each object the first attribute that is a substring is taken; a phrase of a short caption has
-    all its objects, and is left out where an attribute is equal.
+    For each object the first attribute that is a substring is taken. A phrase of a short caption
+    has all its objects; it is left out when it equals an attribute.
     """
     text = caption.strip().lower()
     details = []
@@ -117,10 +116,10 @@ def _alike(
     done: list[str],
     parser: Parser,
 ) -> list[Detail]:
-    """The second pass: parsed phrases against a phrase of each object; adds to `done`.
+    """The second pass: compares parsed phrases with a phrase of each object; adds to `done`.
 
-    The object's phrase is its first attribute; a phrase of a short caption that was not parsed
-    replaces it for the phrase's first object.
+    The object's phrase is its first attribute. A phrase of a short caption that is not among the
+    parsed phrases replaces the attribute of the phrase's first object.
     """
     known = {
         made.id: _attribute(made.attributes[0])
@@ -145,7 +144,7 @@ def _alike(
 
 
 def similarity(first: str, second: str, parser: Parser) -> float:
-    """1 where one phrase contains the other, else a share of words.
+    """The similarity of two phrases: 1 when one contains the other, else a share of words.
 
     It is the share of the shorter phrase's content words that are substrings of the longer; the
     second counts as the shorter when both are equally long.
@@ -160,10 +159,10 @@ def similarity(first: str, second: str, parser: Parser) -> float:
 def _by_noun(
     caption: str, objects: Sequence[GrandObject], phrases: Iterable[str], parser: Parser
 ) -> list[Detail]:
-    """The third pass: the noun of a phrase against the labels of objects.
+    """The third pass: compares the noun of a phrase with the labels of objects.
 
-    One hit is taken, and of two hits the larger where one is inside the other. An object whose
-    labels fit twice counts as two hits.
+    A single hit is taken; from two hits, when one is inside the other, the larger. An object with
+    two labels that fit counts as two hits.
     """
     details = []
     for parsed in phrases:
@@ -179,17 +178,17 @@ def _by_noun(
 
 
 def _fits(noun: str, labels: Sequence[str]) -> int:
-    """1 where the noun is a label, else the number of labels that differ from it by a last s."""
+    """1 when the noun is a label, else the number of labels that differ from it by a final s."""
     if noun in labels:
         return 1
     return sum(noun == f"{label}s" or label == f"{noun}s" for label in labels)
 
 
 def cleaned(caption: str, details: Iterable[Detail]) -> GroundedCaption:
-    """The caption and its phrases without punctuation but commas and full stops.
+    """The caption and its phrases, without punctuation except commas and full stops.
 
-    A phrase is kept once, the first time. Longest first, one that is a part of a kept phrase with
-    equal objects goes. Spans are not corrected.
+    A repeated phrase is kept only at its first occurrence. From the longest phrase on, a phrase
+    that is a part of a kept phrase with equal objects is dropped. Spans are not corrected.
     """
     first: dict[str, Detail] = {}
     for detail in details:
@@ -218,7 +217,7 @@ def _detail(phrase: str, caption: str, objects: Sequence[GrandObject]) -> Detail
 
 
 def _attribute(attribute: str) -> str:
-    """An attribute without its speaker, then in lower case; else as it is."""
+    """An attribute; if it has a speaker, without the speaker and in lower case."""
     return without_speaker(attribute).lower() if ":" in attribute else attribute
 
 
@@ -227,7 +226,7 @@ def _normalized(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without punctuation, after the published detour that breaks what is not ASCII.
+    """A text without punctuation, after the published conversion that breaks text outside ASCII.
 
     Raises:
         UnicodeDecodeError: an escape sequence is cut off, as in the published program.

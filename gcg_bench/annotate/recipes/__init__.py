@@ -1,4 +1,4 @@
-"""Recipes: ordered stages with their settings; one file each, which has RECIPE.
+"""Recipes: ordered stages with their settings; each recipe is the RECIPE of one file.
 
 A recipe is named by its file (dashes count as underscores), or by `./file.py:NAME`.
 """
@@ -23,8 +23,8 @@ class Step:
 
     Attributes:
         stage: the name of the stage's file.
-        settings: an object of its Settings; None for the defaults.
-        label: what the step is called in the folder; the name of the stage by default.
+        settings: an object of its class Settings; None for the defaults.
+        label: the name of the step in the folder; the name of the stage by default.
     """
 
     stage: str
@@ -38,13 +38,13 @@ class Step:
 
     @property
     def chosen(self) -> Any:
-        """The settings, the defaults where there are none."""
+        """The settings of the step, or the defaults."""
         return (
             stages.stage_module(self.stage).Settings() if self.settings is None else self.settings
         )
 
     def described(self) -> dict[str, Any]:
-        """The stage, its version and all settings, as JSON values: what decides its scenes."""
+        """The stage, its version and all settings, which decide its scenes, as JSON values."""
         version = stages.stage_module(self.stage).VERSION
         settings = stages.private_settings(stages.settings_json(self.chosen))
         return {"stage": self.stage, "version": version, "settings": settings}
@@ -56,11 +56,11 @@ class Recipe:
 
     Attributes:
         name: e.g. `embedded`.
-        note: what it is for, in one line.
-        steps: in the order in which they run.
-        calibrated: what the weights of votes were fitted on, in words; empty when they were not
-            fitted, and scores are then no probabilities.
-        issues: known limits, a sentence each, for the card.
+        note: its purpose, in one line.
+        steps: the steps, in the order in which they run.
+        calibrated: the data on which the weights of votes were fitted; empty when they were not
+            fitted, so that scores are no probabilities.
+        issues: known limits for the card, one sentence each.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Recipe:
     issues: tuple[str, ...] = field(default=())
 
     def hashes(self) -> tuple[str, ...]:
-        """A sha256 (hex) a step, which covers its settings and all steps before it."""
+        """A sha256 (hex) for each step; it covers the step's settings and all previous steps."""
         before, hashes = "", []
         for step in self.steps:
             before = digest({"before": before, **step.described()})
@@ -79,7 +79,7 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """The sha256 (hex) of the recipe: that of its last step."""
+        """The sha256 (hex) of the recipe, which is the hash of its last step."""
         return self.hashes()[-1]
 
     def folders(self) -> tuple[str, ...]:
@@ -87,10 +87,10 @@ class Recipe:
         return tuple(f"{k:02d}-{step.name}" for k, step in enumerate(self.steps, 1))
 
     def find(self) -> None:
-        """Looks for the weights of all steps, so that one that is missing is known at the start.
+        """Locates the weights of all steps, so that missing weights are reported at the start.
 
         Raises:
-            GcgBenchError: weights are missing; names the remedy.
+            GcgBenchError: weights are missing; the message names the remedy.
         """
         for step in self.steps:
             stages.find(step.stage, step.chosen)
@@ -107,7 +107,7 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe of a name, or of `./file.py:NAME`.
+    """The recipe with a name, or at `./file.py:NAME`.
 
     Raises:
         UnknownName: there is no such recipe; the message offers close spellings.
@@ -126,6 +126,6 @@ def load_recipe(name: str) -> Recipe:
 
 
 def digest(value: Any) -> str:
-    """The sha256 (hex) of JSON values, whatever the order of keys."""
+    """The sha256 (hex) of JSON values, independent of the order of keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

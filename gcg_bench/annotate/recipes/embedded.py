@@ -1,10 +1,10 @@
-"""The recipe `embedded`: for pictures in the manner of `shapes`; CPU, no download."""
+"""The recipe `embedded`: for pictures like those of `shapes`; runs on a CPU without a download."""
 
 from gcg_bench.annotate.recipes import Recipe, Step
 from gcg_bench.annotate.stages import consensus, gcg
 
-# fitted by `annotate measure --fit` on the scenes that `calibrated` names; annotated with these
-# numbers, the scenes give the same numbers again
+# fitted by `annotate measure --fit` on the scenes that `calibrated` names; a second fit, after
+# annotating with these numbers, gives the same numbers
 VOTERS = (
     consensus.VoterSettings("glamm-tiny", weight=1.0, silence=0.0, tightness=0.904),
     consensus.VoterSettings("blobs", weight=1.0, silence=0.978, tightness=0.994),

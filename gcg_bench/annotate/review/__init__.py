@@ -1,6 +1,6 @@
-"""Decisions of people about an annotation: their files, what they change, what they measure.
+"""Decisions of people about an annotation: their files, effects and measures.
 
-`decisions` reads a file of decisions, `survey` says what can be decided and what the random sample
-is, `log` keeps decisions, `changes` is a scene after them, `measures` is the precision of the
-sample and the agreement of reviewers, `result` is the annotation after review.
+`decisions` reads a file of decisions, `survey` lists the phrases and draws the random sample, `log`
+keeps applied decisions, `changes` applies decisions to a scene, `measures` computes the precision
+of the sample and the agreement of reviewers, `result` is the annotation after review.
 """

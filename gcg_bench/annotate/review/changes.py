@@ -1,4 +1,4 @@
-"""A scene after the decisions of people: phrases dropped, phrases with other words."""
+"""Applies the decisions of people to a scene: phrases are dropped or get other words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class _Draft:
-    """A phrase while the caption changes; a phrase that is dropped has no span."""
+    """A phrase while the caption changes; a dropped phrase has no span."""
 
     position: int
     phrase: TiedPhrase
@@ -19,12 +19,13 @@ class _Draft:
 
 
 def reviewed(scene: Scene, decisions: Mapping[int, Decision]) -> Scene:
-    """The scene after decisions about its phrases; the scene itself without any.
+    """The scene after decisions about its phrases; unchanged without decisions.
 
-    A rejected phrase is dropped: its words stay in the caption. A phrase with a wrong mask has no
-    mask left, and is dropped too. New words replace the old ones in the caption, and every later
-    span moves; a phrase around them has the new words in its own, and a phrase that shares only
-    some of the replaced words is dropped. Evidence goes with its phrase.
+    A rejected phrase is dropped: its words stay in the caption. A phrase with a wrong mask would
+    have no mask left, so it is dropped too. New words replace the old words in the caption, and
+    every later span moves. A phrase that contains the replaced words gets the new words too; a
+    phrase that contains only some of them is dropped. The evidence of a dropped phrase is dropped
+    too.
 
     Args:
         scene: the scene, with a caption.
@@ -61,7 +62,7 @@ def _renamed(caption: str, drafts: list[_Draft], span: Span, words: str) -> str:
 
 
 def _moved(span: Span, replaced: Span, length: int) -> Span | None:
-    """Where a span is after another one has a new length; None where it was cut."""
+    """A span after another span has a new length; None when the other span cuts it."""
     (start, end), (first, last) = span, replaced
     change = length - (last - first)
     if end <= first:
@@ -74,7 +75,7 @@ def _moved(span: Span, replaced: Span, length: int) -> Span | None:
 
 
 def _phrase(draft: _Draft, caption: str, before: str) -> TiedPhrase:
-    """The phrase at its new place; its text changes where its characters of the caption did."""
+    """The phrase at its new place, with new text if its characters in the caption changed."""
     assert draft.span is not None
     (start, end), (first, last) = draft.span, draft.phrase.span
     words = caption[start:end]

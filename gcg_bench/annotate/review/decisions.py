@@ -1,4 +1,4 @@
-"""A file of decisions: what one person says of phrases of an annotation.
+"""Files of decisions: one person's verdicts on phrases of an annotation.
 
     {"format": "gcg-bench review", "version": 1, "recipe": "9f0c...", "result": "51aa...",
      "reviewer": "Ana", "sample": {"size": 100, "seed": 0},
@@ -11,9 +11,9 @@
 
 `recipe` is the hash of recipe.json, `result` the digest of captions, phrases and masks
 (`survey.Survey.digest`), `phrase` the position of a phrase in its caption. The verdict `missing` is
-of the image: its words say what no phrase names, and may be empty. `withdrawn` takes back what the
-same reviewer said before of the phrase or image. `reviewer`, `seconds` and `new_words` are
-optional, the last one for verdicts other than `rename` only.
+about an image: its words name something that no phrase names; they may be empty. `withdrawn` takes
+back the earlier decision of the same reviewer about the phrase or image. `reviewer` and `seconds`
+are optional; `new_words` is required for `rename` and refused for other verdicts.
 """
 
 import hashlib
@@ -33,13 +33,14 @@ FORMAT, VERSION = "gcg-bench review", 1
 ACCEPT, REJECT, RENAME, WRONG_MASK, MISSING = "accept", "reject", "rename", "wrong_mask", "missing"
 WITHDRAWN = "withdrawn"
 VERDICTS = (ACCEPT, REJECT, RENAME, WRONG_MASK)
-"""What a person says of a phrase; `missing` is said of an image, `withdrawn` of both."""
+"""Verdicts on a phrase. `missing` is a verdict on an image; `withdrawn` is for both."""
 
 MOST = 1_000_000
-"""Decisions of a file, and the largest sample."""
+"""The most decisions of a file, and the largest sample."""
 
 _NAME = 200  # characters of a reviewer's name
-_REFUSED = {"Cc", "Cs", "Zl", "Zp"}  # of new words: control characters, halves, line breaks
+# the Unicode categories that new words must not contain: control, half surrogates, line breaks
+_REFUSED = {"Cc", "Cs", "Zl", "Zp"}
 _AGAIN = "Write the page again (gcg-bench annotate review DIR) and decide on it"
 
 Key = tuple[str, int | None]
@@ -48,17 +49,17 @@ Key = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person says of a phrase, or of an image.
+    """A person's verdict on a phrase or an image.
 
     Attributes:
         image: the image's id.
         phrase: the position of the phrase in the caption's phrases; None for the image.
         verdict: one of VERDICTS; `missing` for the image; `withdrawn`.
-        words: of the phrase, as they were shown; for `missing` what is missing.
-        span: the characters of the caption that are the words; None for the image.
-        new_words: in their place, for `rename`; None otherwise.
-        sampled: the phrase belongs to the random sample.
-        seconds: how long the person looked; None where nobody says.
+        words: the words of the phrase as they were shown; for `missing` the thing that is missing.
+        span: the characters of the words in the caption; None for the image.
+        new_words: the words that replace `words`, for `rename`; None otherwise.
+        sampled: whether the phrase belongs to the random sample.
+        seconds: how long the person looked; None when not stated.
     """
 
     image: str
@@ -72,7 +73,7 @@ class Decision:
 
     @property
     def key(self) -> Key:
-        """What it is about."""
+        """The image and phrase that it is about."""
         return self.image, self.phrase
 
     def as_json(self) -> dict[str, Any]:
@@ -94,12 +95,12 @@ class DecisionFile:
     """The decisions of one file.
 
     Attributes:
-        file: where it is, with the line where it is one; for messages.
-        recipe: the hash of the recipe that it is of.
-        result: the digest of the annotation that it is of.
-        reviewer: who decided; may be empty.
+        file: the path, with a line number for a line of the log; for messages.
+        recipe: the hash of the recipe of the reviewed annotation.
+        result: the digest of the reviewed annotation.
+        reviewer: the person who decided; may be empty.
         sample: size and seed of the random sample.
-        decisions: at most one a phrase and one an image.
+        decisions: at most one decision for each phrase and one for each image.
     """
 
     file: str
@@ -123,18 +124,18 @@ class DecisionFile:
 
     @property
     def sha256(self) -> str:
-        """Of its content; equal for files that differ in layout alone."""
+        """The digest of its content; equal for files that differ only in layout."""
         text = json.dumps(self.as_json(), sort_keys=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def read_decisions(file: Path) -> DecisionFile:
-    """The decisions of a file.
+    """Reads a file of decisions.
 
     Raises:
         MissingData: the file does not exist.
-        BadData: it is no file of decisions, or a field is not what the format says; names file,
-            image, field and remedy.
+        BadData: it is no file of decisions, or a field does not fit the format; the message names
+            file, image, field and remedy.
     """
     return decisions_of(read_json(file), file)
 
@@ -143,7 +144,7 @@ def decisions_of(value: Any, file: object) -> DecisionFile:
     """The decisions of JSON values.
 
     Raises:
-        BadData: as `read_decisions`.
+        BadData: as in `read_decisions`.
     """
     record = Record(value, file)
     if not record.has("format") or record.value["format"] != FORMAT:
@@ -197,13 +198,13 @@ def _decision(part: Record) -> Decision:
 
 
 def _new_words(part: Record, words: str) -> str:
-    """The words in the place of others: one line without blanks at its ends."""
+    """The new words of a decision: one line without blanks at its ends."""
     name = "new_words"
     made = part.text(name, empty=False, most=limits.TEXT)
     if made != made.strip() or any(category(sign) in _REFUSED for sign in made):
         raise part.bad(name, "has blanks at an end, or a line break or control character")
     if made == words:
-        raise part.bad(name, "are the words of before", "Give other words, or the verdict accept")
+        raise part.bad(name, "are the old words", "Give other words, or the verdict accept")
     return made
 
 
@@ -224,7 +225,7 @@ def _refuse_repeated(decisions: Sequence[Decision], record: Record) -> None:
 
 
 def by_phrase(decisions: Mapping[Key, Decision]) -> dict[str, dict[int, Decision]]:
-    """Image -> position -> the decision, of decisions about phrases."""
+    """Image -> position -> the decision; only decisions about phrases."""
     images: dict[str, dict[int, Decision]] = {}
     for (image, phrase), decision in decisions.items():
         if phrase is not None:

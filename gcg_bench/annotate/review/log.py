@@ -1,10 +1,10 @@
-"""Decisions that were applied: DIR/decisions.jsonl, a line a file of decisions, only appended.
+"""The log of applied decisions: DIR/decisions.jsonl; a line is appended for each file.
 
-A line is the content of the file (`decisions`) and `sha256`, its digest. A file whose digest has a
-line is not appended again, so applying a file twice changes nothing. Of several decisions about one
-phrase the one of the last line counts; the others stay in the log. Where a reviewer withdraws a
-decision, the last one of the other reviewers counts. Lines of another recipe or result do not
-count.
+A line has the content of the file (`decisions`) and its digest (`sha256`). A file whose digest is
+in the log is not appended again, so applying a file twice changes nothing. When a phrase has
+several decisions, the decision of the last line counts; the others stay in the log. When a reviewer
+withdraws a decision, the last decision of the other reviewers counts. Lines of another recipe or
+result do not count.
 """
 
 import json
@@ -37,12 +37,14 @@ class Standing:
     """The decisions that count.
 
     Attributes:
-        decisions: the last one about each phrase, and about each image where something is missing.
-        by_reviewer: reviewer -> his or her last decision about each that is not withdrawn.
-        samples: size and seed of the random samples that were decided on.
-        digests: of the files, in the order of the log.
-        other: files of another recipe or result, which do not count.
-        outdated: decisions of these files.
+        decisions: the last decision about each phrase, and about each image where something is
+            missing.
+        by_reviewer: reviewer -> the reviewer's last decision about each phrase or image, without
+            withdrawn decisions.
+        samples: size and seed of the random samples of the files.
+        digests: the digests of the files, in the order of the log.
+        other: the number of files of another recipe or result, which do not count.
+        outdated: the number of decisions in these files.
     """
 
     decisions: dict[Key, Decision] = field(default_factory=dict)
@@ -51,27 +53,27 @@ class Standing:
     digests: list[str] = field(default_factory=list)
     other: int = 0
     outdated: int = 0
-    _said: dict[Key, dict[str, Decision]] = field(default_factory=dict)  # the last reviewer last
+    _by_person: dict[Key, dict[str, Decision]] = field(default_factory=dict)  # in order of time
 
     def add(self, made: DecisionFile) -> None:
-        """Adds a later file."""
+        """Adds the decisions of a later file."""
         self.samples.add(made.sample)
         self.digests.append(made.sha256)
         own = self.by_reviewer.setdefault(made.reviewer, {})
         for decision in made.decisions:
             key = decision.key
-            said = self._said.setdefault(key, {})
+            by_person = self._by_person.setdefault(key, {})
             own.pop(key, None)
-            said.pop(made.reviewer, None)
+            by_person.pop(made.reviewer, None)
             if decision.verdict != WITHDRAWN:
-                own[key] = said[made.reviewer] = decision
+                own[key] = by_person[made.reviewer] = decision
             self.decisions.pop(key, None)
-            if said:
-                self.decisions[key] = list(said.values())[-1]
+            if by_person:
+                self.decisions[key] = list(by_person.values())[-1]
 
     @property
     def missing(self) -> dict[str, str]:
-        """Image -> what a person says is missing in its caption."""
+        """Image -> the thing that a person reported missing in its caption."""
         return {
             decision.image: decision.words
             for decision in self.decisions.values()
@@ -80,7 +82,7 @@ class Standing:
 
 
 def read_log(folder: Path) -> list[DecisionFile]:
-    """The files that were applied, in order; a torn last line is left out.
+    """The applied files, in order; an incomplete last line is left out.
 
     Raises:
         BadData: a line is damaged.
@@ -101,16 +103,16 @@ def standing_of(made: Sequence[DecisionFile], survey: Survey) -> Standing:
 
 
 def append(folder: Path, made: Sequence[DecisionFile]) -> int:
-    """Appends files that are not in the log yet; how many.
+    """Appends the files that are not in the log yet; returns their number.
 
     Args:
         folder: the annotation's folder.
-        made: files that were checked.
+        made: files that were checked already.
 
     Raises:
         RunLocked: another process writes to the folder.
         BadData: the log is damaged, or a file is too long for a line.
-        EnvironmentProblem: the log cannot be written; nothing of a line is left then.
+        EnvironmentProblem: the log cannot be written; no part of a line is left in it.
     """
     lines = [(_line(one), one) for one in made]
     lock = Lock(folder / LOCK)

@@ -1,4 +1,4 @@
-"""What decisions of people measure: the precision of the random sample, agreement, shares."""
+"""Measures from people's decisions: precision of the random sample, agreement of reviewers."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,13 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two reviewers agree.
+    """The agreement of two reviewers.
 
     Attributes:
         reviewers: their names.
-        both: phrases that both decided.
-        equal: phrases with one verdict of both.
-        kappa: Cohen's kappa of their verdicts; None where chance alone agrees always.
+        both: the number of phrases that both decided.
+        equal: the number of these with equal verdicts.
+        kappa: Cohen's kappa of their verdicts; None when agreement by chance alone is 1.
     """
 
     reviewers: tuple[str, str]
@@ -32,21 +32,22 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """What the decisions that count measure.
+    """The measures of the decisions that count.
 
     Attributes:
-        phrases: of the annotation.
-        decided: of these, decided.
-        images: with a caption.
-        seen: of these, with a decision.
-        verdicts: verdict -> phrases that have it.
-        missing: images where something is missing.
-        sampled: phrases of the random sample.
-        sampled_decided: of these, decided.
-        accepted: of these, accepted.
-        low: lower end of the 95% interval of the precision; None where nothing was decided.
-        high: upper end.
-        agreement: of each two reviewers who decided one phrase.
+        phrases: the number of phrases in the annotation.
+        decided: how many phrases are decided.
+        images: the number of images with a caption.
+        seen: how many of these images have a decision.
+        verdicts: verdict -> the number of phrases that have it.
+        missing: the number of images where something is missing.
+        sampled: the number of phrases in the random sample.
+        sampled_decided: how many phrases of the sample are decided.
+        accepted: how many of the sample's decided phrases are accepted.
+        low: lower end of the 95% interval of the precision; None when no phrase of the sample is
+            decided.
+        high: upper end of the interval.
+        agreement: the agreement of every two reviewers with a phrase in common.
     """
 
     phrases: int
@@ -64,7 +65,7 @@ class Measures:
 
     @property
     def precision(self) -> float | None:
-        """The share of accepted phrases of the sample's decided ones; None without one."""
+        """The share of accepted phrases among the sample's decided phrases; None without these."""
         return self.accepted / self.sampled_decided if self.sampled_decided else None
 
     @property
@@ -103,7 +104,7 @@ class Measures:
         }
 
     def lines(self) -> Iterator[str]:
-        """Sentences for people and for the card; the agreement is not among them."""
+        """Sentences for messages and the card, without the agreement."""
         share = 100 * self.decided / self.phrases if self.phrases else 0
         rest = "." if self.decided == self.phrases else "; nobody has looked at the others."
         yield (
@@ -119,20 +120,20 @@ class Measures:
         if not self.sampled_decided or self.low is None or self.high is None:
             return f"Of the random sample of {self.sampled} phrases none is decided: no precision."
         precision = 100 * self.accepted / self.sampled_decided
-        said = (
+        text = (
             f"Precision of phrases before review: {precision:.1f}%, {self.accepted} of"
             f" {self.sampled_decided} accepted (95% interval {100 * self.low:.1f} to"
             f" {100 * self.high:.1f}),"
         )
         if left:
             return (
-                f"{said} of a random sample of {self.sampled} of which {left} are undecided and not"
+                f"{text} of a random sample of {self.sampled} of which {left} are undecided and not"
                 " counted: the number is biased if those are other phrases than the decided ones."
             )
-        return f"{said} of a random sample of {self.sampled}, all decided."
+        return f"{text} of a random sample of {self.sampled}, all decided."
 
     def agreement_lines(self) -> Iterator[str]:
-        """A sentence for each two reviewers."""
+        """A sentence for each pair of reviewers."""
         for one in self.agreement:
             first, second = (name or "(no name)" for name in one.reviewers)
             kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
@@ -144,7 +145,7 @@ class Measures:
 
 
 def measured(standing: Standing, survey: Survey) -> Measures:
-    """What decisions measure.
+    """Computes the measures of decisions.
 
     Args:
         standing: the decisions that count.
@@ -173,10 +174,10 @@ def measured(standing: Standing, survey: Survey) -> Measures:
 
 
 def interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """The interval of Clopper and Pearson (1934) for a share: at least `level` of them hold it.
+    """The Clopper-Pearson interval (1934) of a share; at least `level` of intervals contain it.
 
-    Its ends are quantiles of beta distributions. A sample without replacement from few phrases is
-    surer than it says.
+    Its ends are quantiles of beta distributions. For a sample without replacement from few phrases
+    the interval is wider than needed.
 
     Args:
         successes: between 0 and `trials`.
@@ -193,13 +194,12 @@ def interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, 
 
 
 def kappa(pairs: list[tuple[str, str]]) -> float | None:
-    """Cohen's kappa (1960): (p - e) / (1 - e), p the share of equal pairs, e that by chance.
+    """Cohen's kappa (1960): (p - e) / (1 - e), with the share of equal pairs p, and e by chance.
 
     Args:
         pairs: the verdicts of two reviewers, at least one.
 
-    Returns:
-        None where e is 1: both said one and the same verdict throughout.
+    Returns: None when e is 1: both reviewers gave one and the same verdict to all phrases.
     """
     count = len(pairs)
     first, second = (Counter(side) for side in zip(*pairs, strict=True))

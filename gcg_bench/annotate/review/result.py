@@ -1,6 +1,6 @@
-"""The annotation after review: what is exported, and what its card says.
+"""The annotation after review, for exports and the card.
 
-Without decisions it is the annotation as the last stage left it.
+Without decisions this is the result of the last stage.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ class Result:
     Attributes:
         folder: the annotation.
         decisions: image -> position of a phrase -> decision.
-        measures: what the decisions measure; None without one.
-        digest: of the decisions that count; empty without one.
-        other: applied files of another state of the annotation, which do not count.
-        outdated: decisions of these files.
-        reviewers: reviewer -> phrases and images that he or she decided on.
+        measures: the measures of the decisions; None without decisions.
+        digest: the digest of the decisions that count; empty without decisions.
+        other: the number of applied files of another state of the annotation, which do not count.
+        outdated: the number of decisions in these files.
+        reviewers: reviewer -> the number of phrases and images with a decision of this reviewer.
     """
 
     folder: AnnotationFolder
@@ -50,11 +50,11 @@ class Result:
 
     @property
     def references(self) -> str:
-        """Who made the references: `reviewed` when a whole random sample is decided."""
+        """`reviewed` when a whole random sample is decided, else `annotated`."""
         return REVIEWED if self.measures is not None and self.measures.complete else ANNOTATED
 
     def progress_json(self) -> dict[str, Any]:
-        """How far the review is, as JSON values."""
+        """The progress of the review as JSON values."""
         measures = self.measures
         return {
             "phrases": None if measures is None else measures.phrases,
@@ -64,7 +64,7 @@ class Result:
         }
 
     def progress_lines(self) -> Iterator[str]:
-        """How far the review is, a sentence each; none where nothing was applied."""
+        """The progress of the review as lines of text; empty when nothing was applied."""
         if self.measures is not None:
             names = ", ".join(
                 f"{name or '(no name)'} {count}" for name, count in sorted(self.reviewers.items())
@@ -81,7 +81,7 @@ class Result:
 
     @property
     def issues(self) -> tuple[str, ...]:
-        """What the card says of the review, a sentence each; empty without decisions."""
+        """Sentences on the review for the card; empty without decisions."""
         return () if self.measures is None else tuple(self.measures.lines())
 
 
@@ -113,14 +113,15 @@ def result_of(folder: AnnotationFolder) -> Result:
 
 
 def take(folder: AnnotationFolder, files: Sequence[Path]) -> int:
-    """Checks files of decisions and adds them to DIR/decisions.jsonl; how many were new.
+    """Checks files of decisions, adds them to DIR/decisions.jsonl, returns the number of new files.
 
-    Nothing is added when one of them is wrong.
+    Nothing is added when one of the files is wrong.
 
     Raises:
         BadOption: no file is given.
         MissingData: a file does not exist.
-        BadData: a file is damaged or of another annotation; names file, image, field and remedy.
+        BadData: a file is damaged or of another annotation; the message names file, image, field
+            and remedy.
         RunLocked: another process writes to the folder.
         EnvironmentProblem: the folder cannot be written.
     """

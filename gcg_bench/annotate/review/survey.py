@@ -1,9 +1,8 @@
-"""What can be decided about an annotation: its phrases, their confidence, the random sample.
+"""The phrases of an annotation for review: their confidence, and the random sample.
 
-A phrase of the sample is one of the `size` phrases whose sha256 of seed, image and position is
-smallest. Each phrase has the same probability; the sample of a larger size contains that of a
-smaller one, and no library's random numbers are in it. The union of the samples of two seeds is a
-random sample too.
+The sample is the `size` phrases with the smallest sha256 of seed, image and position. Each phrase
+has the same probability; a larger sample contains every smaller sample, and the random numbers of
+no library are used. The union of the samples of two seeds is a random sample too.
 """
 
 import hashlib
@@ -28,10 +27,11 @@ class Survey:
 
     Attributes:
         recipe: the hash of its recipe.
-        digest: sha256 of captions, phrases and masks of all images.
+        digest: the sha256 of captions, phrases and masks of all images.
         counts: image -> the number of its phrases, for images with a caption, in their order.
-        scores: of all phrases in that order; the lowest of a phrase's objects, -1 without one.
-        phrases: image -> phrases, of images that were asked for.
+        scores: the score of each phrase in that order: the lowest confidence of its objects, -1
+            without objects.
+        phrases: image -> phrases, only for the wanted images.
     """
 
     recipe: str
@@ -45,9 +45,9 @@ class Survey:
         return ((image, k) for image, count in self.counts.items() for k in range(count))
 
     def sample(self, size: int, seed: int) -> list[Place]:
-        """The random sample in the order in which it is drawn: all phrases where there are fewer.
+        """The random sample in the order of drawing; all phrases if there are at most `size`.
 
-        The first phrases of it are a random sample of their own.
+        Any first part of it is a random sample too.
         """
         return heapq.nsmallest(size, self.places(), key=lambda place: _draw(seed, place))
 
@@ -57,11 +57,11 @@ class Survey:
         return [place for _, _, place in heapq.nsmallest(count, ranked)]
 
     def check(self, made: DecisionFile) -> None:
-        """Checks that decisions are of this annotation.
+        """Checks that decisions are about this annotation.
 
         Raises:
-            BadData: they are of another recipe or result, of no phrase, or a phrase has other
-                words; names file, image, field and remedy.
+            BadData: they are about another recipe or result, about a missing phrase, or about a
+                phrase with other words; the message names file, image, field and remedy.
         """
         again = "Write the page again with gcg-bench annotate review, and decide on that page"
         for name, theirs, ours in (
@@ -87,7 +87,7 @@ class Survey:
     def _fault(
         self, position: int, made: DecisionFile, sampled: Container[Place]
     ) -> tuple[str, str] | None:
-        """The field of a decision that does not fit the annotation, and why."""
+        """The field of a decision that does not fit the annotation, and the reason."""
         decision = made.decisions[position]
         if decision.image not in self.counts:
             return "image", "no image with a caption has this id"
@@ -132,7 +132,7 @@ def survey(folder: AnnotationFolder, wanted: Container[str] = frozenset()) -> Su
 
 
 def recipe_hash(folder: AnnotationFolder) -> str:
-    """The hash of the folder's recipe; raises BadData where it is no text."""
+    """The hash of the folder's recipe; raises BadData when it is not text."""
     made = folder.recipe.get("hash")
     if not isinstance(made, str):
         raise BadData("should be text", file=folder.folder / RECIPE, field="hash")
@@ -140,12 +140,12 @@ def recipe_hash(folder: AnnotationFolder) -> str:
 
 
 def score_of(scene: Scene, phrase: TiedPhrase) -> float:
-    """The lowest confidence of a phrase's objects; -1 without one."""
+    """The lowest confidence of a phrase's objects; -1 without objects."""
     return min((made.score for made in scene.objects if made.id in phrase.ids), default=-1.0)
 
 
 def _content(scene: Scene) -> bytes:
-    """What people see of a scene: words, spans and masks, as one line."""
+    """The parts of a scene that people see, as one line: words, spans and masks."""
     masks = {
         made.id: None if made.mask is None else made.mask.counts.decode("latin-1")
         for made in scene.objects

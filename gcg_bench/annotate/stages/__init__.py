@@ -1,4 +1,4 @@
-"""Stages of annotation: one file each; its name is the name of the stage in a recipe.
+"""Stages of annotation: one file for each stage; its name is the stage's name in a recipe.
 
 A stage takes frozen scenes and returns new ones. The file of a stage has
 
@@ -14,10 +14,10 @@ needs       optional: `needs(settings)` returns the parts that these settings us
 find        optional: `find(settings)` checks the settings and returns the located weights; it
             raises a GcgBenchError with the remedy, and loads nothing
 
-`run(scenes, pictures)` returns one result an image, in order: a scene of the same image, or
-`Refused` with the reason why the image is not annotated. Images do not influence each other. When
-`run` raises, each image of the batch is tried alone, and an image that fails alone costs only
-itself. Batches are cut by position in the sorted images, so a run that was interrupted gives the
+`run(scenes, pictures)` returns one result for each image, in order: a scene of the same image, or
+`Refused` with the reason why the image is not annotated. Images must not influence each other. When
+`run` raises, each image of the batch is tried alone, and only an image that fails alone is lost.
+Batches are cut by position in the sorted images, so an interrupted run that is continued gives the
 same scenes.
 """
 
@@ -42,7 +42,7 @@ class Refused:
     """An image that a stage does not annotate.
 
     Attributes:
-        reason: why, and what to do, in a sentence.
+        reason: the reason and the remedy, in a sentence.
     """
 
     reason: str
@@ -54,8 +54,8 @@ class Part:
 
     Attributes:
         name: the model with its checkpoint, or the name of the stage.
-        licence: of its weights or code; empty when its owners state none.
-        weights: their origin and size; empty for none.
+        licence: the licence of its weights or code; empty when its owners state none.
+        weights: the origin and size of its weights; empty without weights.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Part:
 
 
 class Stage(Protocol):
-    """A stage that is ready to work."""
+    """A loaded stage."""
 
     def run(
         self, scenes: Sequence[Scene], pictures: Sequence[Picture]
@@ -86,13 +86,13 @@ def stage_module(name: str) -> ModuleType:
 
 
 def load_stage(name: str, settings: Any, *, device: str = "auto") -> Stage:
-    """A stage with its settings; errors as of its `load`."""
+    """Loads a stage with its settings; errors as in its `load`."""
     stage: Stage = stage_module(name).load(settings, device=device)
     return stage
 
 
 def batch_size(name: str) -> int:
-    """How many images a stage gets at a time."""
+    """The number of images that a stage gets at a time."""
     return int(getattr(stage_module(name), "BATCH", BATCH))
 
 
@@ -106,7 +106,7 @@ def parts(name: str, settings: Any) -> tuple[Part, ...]:
 
 
 def find(name: str, settings: Any) -> tuple[Any, ...]:
-    """The located weights of a stage; errors as of its `find`."""
+    """The located weights of a stage; errors as in its `find`."""
     plugin = stage_module(name)
     return tuple(plugin.find(settings)) if hasattr(plugin, "find") else ()
 

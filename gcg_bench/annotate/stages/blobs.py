@@ -21,15 +21,15 @@ NEEDS = Needs(
 VERSION = 1
 MODEL = "blobs"
 
-_WORSE = 0.03  # loss of fit that parts of one thing may have together
+_WORSE = 0.03  # the largest loss of fit when parts of one thing are joined
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the detections.
+    """The settings that decide the detections.
 
     Attributes:
-        least: of the image's pixels, in thousandths, that a region has.
+        least: the smallest size of a region, in thousandths of the image's pixels.
     """
 
     least: float = 3.0
@@ -66,10 +66,10 @@ class _Blobs:
 def without_parts(
     fitted: Sequence[tuple[Region, Fit]], everything: Bitmap
 ) -> list[tuple[Region, Fit]]:
-    """The regions; those that are parts of one thing, which another thing cuts, are joined.
+    """The regions, with the parts of one thing joined that another thing cuts apart.
 
-    A region joins a larger one of its tint when one shape fits both together about as well as the
-    larger one alone.
+    A region is joined to a larger region of its tint when one shape fits both together about as
+    well as the larger region alone.
 
     Args:
         fitted: each region with the shape that fits it.

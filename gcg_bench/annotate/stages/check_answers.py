@@ -1,7 +1,8 @@
-"""A check of phrases: a vision-language model says whether each names what is in its boxes.
+"""A check of phrases: a vision-language model answers whether a phrase names its boxes' content.
 
-The evidence `phrase_yes` is 1 for yes and 0 for no; another reply gives none, and a note. It
-decides nothing. A model that wrote the phrases is no independent witness.
+The evidence `phrase_yes` is 1 for yes and 0 for no; another reply gives a note instead of evidence.
+The evidence is only recorded and changes nothing. It is not independent when the model also wrote
+the phrases.
 """
 
 from collections.abc import Sequence
@@ -41,11 +42,11 @@ _SPEAKER = SpeakerSettings(tokens=64)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the evidence.
+    """The settings that decide the evidence.
 
     Attributes:
         speaker: the model.
-        prompt: the question, with {phrase}.
+        prompt: the question, with {phrase} in the place of the phrase.
     """
 
     speaker: SpeakerSettings = _SPEAKER
@@ -56,7 +57,7 @@ needs, find = needs_of, find_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The check.
+    """Loads the check.
 
     Raises:
         GcgBenchError: see `speakers.load_speaker`.
@@ -65,7 +66,7 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
 
 
 def yes_or_no(reply: str) -> bool | None:
-    """What the first word of a reply says; None for another word."""
+    """Whether the first word of a reply is yes (True) or no (False); None for another word."""
     first = reply.casefold().split()[:1]
     word = first[0].strip(".,;:!\"'*`") if first else ""
     return {"yes": True, "no": False}.get(word)

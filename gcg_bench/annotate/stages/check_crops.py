@@ -1,8 +1,8 @@
-"""A check of labels: the crop of each object against its label and distractors, by SigLIP.
+"""A check of labels by SigLIP: compares each object's crop with its label and with distractors.
 
-The distractors are the other labels and tags of the scene whose last word differs, and those of the
-settings. The evidence `crop_label` is the share of the label in the softmax over the logits of all
-of them. It decides nothing.
+The distractors are the labels and tags of the scene, and words of the settings, whose last word
+differs from the label's. The evidence `crop_label` is the share of the label in the softmax over
+the logits of label and distractors. The evidence is only recorded and changes nothing.
 """
 
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ _DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the evidence.
+    """The settings that decide the evidence.
 
     Attributes:
         checkpoint: an id in the Hugging Face cache, or a folder.
-        template: the text of a label, which stands for {word}.
-        distractors: labels that every crop is compared with too.
-        margin: what is added to each side of a box, as a share of its side.
+        template: the text for a label, with {word} in the place of the label.
+        distractors: further labels for every crop.
+        margin: the margin that is added to a box at each side, as a share of its length.
         dtype: the precision of the network.
     """
 
@@ -59,13 +59,13 @@ def needs(settings: Settings) -> tuple[Part, ...]:
 
 
 def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of the checkpoint; errors as in `load`."""
+    """The located checkpoint; errors as in `load`."""
     check_dtype(settings.dtype)
     return (locate(settings.checkpoint, kinds=KINDS, role="SigLIP"),)
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The check.
+    """Loads the check.
 
     Raises:
         BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
@@ -84,7 +84,7 @@ def crop(pixels: Pixels, box: Box, margin: float) -> Pixels:
     Args:
         pixels: uint8 RGB of shape (height, width, 3).
         box: left, top, right, bottom in pixels.
-        margin: what is added to each side, as a share of the box's side.
+        margin: the margin that is added at each side, as a share of the box's length.
     """
     height, width = pixels.shape[:2]
     extra_x, extra_y = margin * (box[2] - box[0]), margin * (box[3] - box[1])
@@ -96,7 +96,7 @@ def crop(pixels: Pixels, box: Box, margin: float) -> Pixels:
 
 
 def distractors(scene: Scene, label: str, given: Sequence[str]) -> tuple[str, ...]:
-    """The words that a label is compared with: labels, tags and given ones of another last word."""
+    """The distractors of a label: labels, tags and given words with another last word."""
     words = (*(thing.label for thing in scene.objects), *scene.tags, *given)
     return tuple(dict.fromkeys(word for word in words if word and not same_head(word, label)))
 

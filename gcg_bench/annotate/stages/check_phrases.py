@@ -1,8 +1,9 @@
-"""A check of phrases: each written phrase is asked of SAM 3 again.
+"""A check of phrases: SAM 3 segments each written phrase again.
 
-The evidence `phrase_again` is the IoU of all instances that it finds for the phrase with the masks
-of the phrase's objects. It decides nothing. A segmenter that found the objects of the scene is no
-independent witness: it says whether the written words lead back to the objects.
+The evidence `phrase_again` is the IoU of all instances that SAM 3 finds for the phrase with the
+masks of the phrase's objects. The evidence is only recorded and changes nothing. It is not
+independent when the same segmenter found the objects: it then shows only whether the written words
+lead back to the objects.
 """
 
 from collections.abc import Sequence
@@ -34,10 +35,10 @@ _DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the evidence.
+    """The settings that decide the evidence.
 
     Attributes:
-        checkpoint: of a SAM 3 or a CLIPSeg, an id in the Hugging Face cache, or a folder.
+        checkpoint: a SAM 3 or a CLIPSeg: an id in the Hugging Face cache, or a folder.
         threshold: instances with a score above it count.
         dtype: the precision of the network.
     """
@@ -53,14 +54,14 @@ def needs(settings: Settings) -> tuple[Part, ...]:
 
 
 def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of the checkpoint; errors as in `load`."""
+    """The located checkpoint; errors as in `load`."""
     check_dtype(settings.dtype)
     check_share("threshold", settings.threshold)
     return (locate(settings.checkpoint, kinds=KINDS, role="segmenter of phrases"),)
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The check.
+    """Loads the check.
 
     Raises:
         BadOption, UnknownName: a setting is invalid, or the checkpoint of another kind.
@@ -80,10 +81,10 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
 
 
 class PhraseCheck:
-    """Asks for each phrase again.
+    """Segments each phrase again and compares the masks.
 
     Args:
-        grounder: gives masks of phrases.
+        grounder: a grounder that gives masks for phrases.
     """
 
     def __init__(self, grounder: Grounder) -> None:
@@ -108,7 +109,7 @@ class PhraseCheck:
 
 
 def agreement(scene: Scene, phrase: TiedPhrase, again: Sequence[Region]) -> float | None:
-    """The IoU of the masks of a phrase's objects with those of regions; None without own masks."""
+    """The IoU of the masks of a phrase's objects with regions; None without masks of objects."""
     own = [
         thing.mask for thing in scene.objects if thing.id in phrase.ids and thing.mask is not None
     ]

@@ -1,4 +1,4 @@
-"""Detections of all models become objects with votes; see `annotate.consensus`."""
+"""Fuses the detections of all models to objects with votes; see `annotate.consensus`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +18,18 @@ NEEDS = Needs(
 VERSION = 1
 
 WORDS: dict[str, Agree] = {"nouns": same_nouns, "same_head": same_head, "shapes": same_thing}
-"""When two words mean the same: `nouns`, one is the other or a kind of it, by WordNet; `same_head`,
-the last words are equal; `shapes`, no word of colour or shape of one contradicts the other's.
+"""Rules when two words mean the same. `nouns`: equal, or one is a kind of the other, by WordNet;
+`same_head`: their last words are equal; `shapes`: their colours and shapes do not differ.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class VoterSettings:
-    """How far the votes of a model count; see `consensus.Voter`.
+    """How much the votes of a model count; see `consensus.Voter`.
 
     Attributes:
         name: the model.
-        family: models of one family are one vote; empty for a family of its own.
+        family: the models of a family have one vote together; empty for a family of its own.
         weight: what a vote of score 1 adds to the confidence.
         silence: the share of confidence that is lost when it did not vote.
         tightness: how well its masks fit; an object has the mask of its tightest vote.
@@ -44,10 +44,10 @@ class VoterSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the objects.
+    """The settings that decide the objects.
 
     Attributes:
-        voters: of models whose votes do not count as the default does.
+        voters: the voters whose values differ from the defaults.
         words: a key of WORDS.
     """
 
@@ -56,10 +56,10 @@ class Settings:
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The stage.
+    """Loads the stage.
 
     Raises:
-        UnknownName: there is no such rule of words.
+        UnknownName: there is no such rule for words.
     """
     del device
     if settings.words not in WORDS:

@@ -1,4 +1,4 @@
-"""Text on use, history and dangers of what is in an image (level 4); no phrase is tied to it.
+"""A text on the use, history and dangers of things in an image (level 4), without phrases.
 
 The text goes to `additional_context` of GranD's format and is no part of the caption.
 """
@@ -35,12 +35,12 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the text.
+    """The settings that decide the text.
 
     Attributes:
         speaker: the model.
         prompt: the instruction, before the names of the objects.
-        most: objects that the model is told, the best by confidence.
+        most: how many objects the model gets, those of highest confidence.
     """
 
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
@@ -52,7 +52,7 @@ needs, find = needs_of, find_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The stage.
+    """Loads the stage.
 
     Raises:
         GcgBenchError: see `speakers.load_speaker`.

@@ -30,7 +30,7 @@ _DIGITS = 6  # decimal digits of a depth
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the depths.
+    """The settings that decide the depths.
 
     Attributes:
         checkpoint: an id in the Hugging Face cache, or a folder.
@@ -47,13 +47,13 @@ def needs(settings: Settings) -> tuple[Part, ...]:
 
 
 def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of the checkpoint; errors as in `load`."""
+    """The located checkpoint; errors as in `load`."""
     check_dtype(settings.dtype)
     return (locate(settings.checkpoint, kinds=KINDS, role="model of depth"),)
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The stage.
+    """Loads the stage.
 
     Raises:
         BadOption, UnknownName: a setting is invalid, or the checkpoint is of another kind or gives
@@ -72,13 +72,13 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
 
 
 class _Depth:
-    """A network of depth."""
+    """A network that estimates depth."""
 
     def __init__(self, checkpoint: Checkpoint, device: str, dtype: str) -> None:
         import transformers
 
         self._device, self._dtype = device, dtype
-        # transformers has the code that needs no torchvision under this name since version 5
+        # the name, since version 5 of transformers, of the class that needs no torchvision
         name = "DPTImageProcessorPil"
         name = name if hasattr(transformers, name) else "DPTImageProcessor"
         self._processor: Any = load_processor(checkpoint, name)
@@ -118,6 +118,6 @@ class _Depth:
 
 
 def _with_depth(thing: SceneObject, depth: FloatArray) -> SceneObject:
-    """The object with its depth; one without a mask, or with an empty one, has none."""
+    """The object with its depth, which is None without a mask or with an empty mask."""
     median = None if thing.mask is None else median_inside(depth, thing.mask)
     return replace(thing, depth=None if median is None else round(median, _DIGITS))

@@ -1,4 +1,4 @@
-"""Refuses photographs: only drawings whose areas have single colours pass."""
+"""Refuses photographs: only drawings with areas of one colour pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What counts as a drawing.
+    """The settings that decide which images are drawings.
 
     Attributes:
-        least: share of horizontal neighbours whose channels differ alike; see `tones.flatness`.
+        least: the smallest `tones.flatness` of a drawing: the share of horizontal neighbours of one
+            colour.
     """
 
     least: float = 0.6
@@ -44,7 +45,7 @@ class _Drawings:
         if share >= self._least:
             return scene
         return Refused(
-            f"looks like a photograph: {share:.0%} of neighbouring pixels have one colour, of a"
+            f"looks like a photograph: {share:.0%} of neighbouring pixels have one colour, in a"
             f" drawing at least {self._least:.0%} have. Choose a recipe for photographs"
             " (--recipe), or save the drawing without loss (PNG)"
         )

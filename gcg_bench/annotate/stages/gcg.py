@@ -1,4 +1,4 @@
-"""Any model that answers the task `gcg`, as a detector: the masks of its phrases are detections."""
+"""Any model for the task `gcg` as a detector: the masks of its phrases are detections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ TASK = "gcg"
 
 
 def plain_label(phrase: str) -> str:
-    """The phrase without an article, with single blanks."""
+    """The phrase without its article, with single blanks."""
     words = phrase.split()
     return " ".join(words[1:] if words and words[0].casefold() in ARTICLES else words)
 
 
 def shapes_label(phrase: str) -> str:
-    """The name of the thing of `shapes` in a phrase; the plain label where it names none."""
+    """The name of a thing of `shapes` in a phrase; the plain label when the phrase names none."""
     return str(read_name(phrase)) or plain_label(phrase)
 
 
@@ -36,16 +36,16 @@ LABELS = {"plain": plain_label, "shapes": shapes_label}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the detections.
+    """The settings that decide the detections.
 
     Attributes:
-        model: what --model takes.
-        prompt: the instruction; empty for the task's own.
-        score: of a mask whose phrase has none.
+        model: the model, as for --model.
+        prompt: the instruction; empty for the prompt of the task.
+        score: the score of a mask whose phrase has no score.
         least: masks of fewer pixels are left out.
-        seed: for models that draw.
-        words: how phrases become labels: `plain`, without an article; `shapes`, the name of the
-            thing in the words of the data set `shapes`.
+        seed: the seed for models that draw random numbers.
+        words: how phrases become labels: `plain` removes the article; `shapes` takes the name of
+            the thing in the words of the data set `shapes`.
     """
 
     model: str = "glamm-tiny"
@@ -65,10 +65,10 @@ def needs(settings: Settings) -> tuple[Part, ...]:
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The stage.
+    """Loads the stage.
 
     Raises:
-        UnknownName: there is no such rule of words.
+        UnknownName: there is no such rule for words.
         GcgBenchError: see `load_model`.
     """
     if settings.words not in LABELS:
@@ -108,7 +108,7 @@ class _Gcg:
         return replace(scene, detections=(*scene.detections, (self._settings.model, made)))
 
     def _of(self, phrase: Phrase) -> list[Detection]:
-        """A detection for each mask of a phrase; without words there is none."""
+        """A detection for each mask of a phrase; empty for a phrase without words."""
         score = self._settings.score if phrase.score is None else min(max(phrase.score, 0.0), 1.0)
         label = LABELS[self._settings.words](phrase.text or "")
         areas = zip(phrase.masks, masks.area(phrase.masks).tolist(), strict=True)

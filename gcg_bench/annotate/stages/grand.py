@@ -1,7 +1,7 @@
-"""Fusion by the published rule of GranD: boxes that overlap are one object, whatever their words.
+"""Fusion by GranD's published rule: boxes that overlap are one object, even with other words.
 
 See `annotate.published.fusion`. The rule knows seven models by name, each with a threshold, and
-reads no others; a seat gives a detector the place of one of them.
+ignores all other models. A seat lets a detector take the place of one of the seven.
 """
 
 from collections.abc import Sequence
@@ -37,21 +37,21 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the objects.
+    """The settings that decide the objects.
 
     Attributes:
-        seats: of detectors that are not called like a model of the rule; one a model.
+        seats: the seats of detectors whose name is not a model of the rule; one for each model.
     """
 
     seats: tuple[Seat, ...] = ()
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The stage.
+    """Loads the stage.
 
     Raises:
         UnknownName: a seat names a model that the rule does not have.
-        BadOption: two seats are of one detector or one model.
+        BadOption: two seats name the same detector or the same model.
     """
     del device
     for seat in settings.seats:
@@ -74,7 +74,7 @@ class _Grand:
         return [self._fused(scene) for scene in scenes]
 
     def _fused(self, scene: Scene) -> Scene:
-        """The scene with objects; detectors without a seat and lone descriptions are noted."""
+        """The scene with objects; notes name detectors without a seat and unused descriptions."""
         seated = {self._seats.get(name, name): made for name, made in scene.detections}
         known = {name: without_duplicates(made) for name, made in seated.items()}
         annotation = fuse(known, file_name=scene.image_id)

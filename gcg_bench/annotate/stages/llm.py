@@ -24,12 +24,12 @@ _SPEAKER = SpeakerSettings("http://localhost:8000")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the captions.
+    """The settings that decide the captions.
 
     Attributes:
         speaker: the model on a server.
         prompt: the instruction, before the list of objects.
-        most: objects that the model is told, the best by confidence.
+        most: how many objects the model gets, those of highest confidence.
     """
 
     speaker: SpeakerSettings = _SPEAKER
@@ -41,7 +41,7 @@ needs = needs_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The writer.
+    """Loads the writer.
 
     Raises:
         GcgBenchError: see `speakers.load_speaker`.

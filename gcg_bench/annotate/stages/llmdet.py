@@ -18,7 +18,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings(DetectorSettings):
-    """What decides the detections, see `DetectorSettings`."""
+    """The settings that decide the detections, see `DetectorSettings`."""
 
     checkpoint: str = DEFAULT
     threshold: float = 0.3

@@ -1,4 +1,4 @@
-"""Refuses objects whose own masks break a rule; for detectors that give masks themselves."""
+"""Refuses objects whose masks break a rule; for detectors that give masks themselves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is refused.
+    """The settings that decide which masks are refused.
 
     Attributes:
         rules: the limits; these masks have no predicted IoU.

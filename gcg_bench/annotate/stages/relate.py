@@ -1,8 +1,9 @@
 """Relations of objects, in the words of `shapes`' grammar, and `inside`.
 
-Of a pair of objects one is left of, right of, above or below the other, by the centres of their
-masks. Where there is a depth and the boxes overlap, the nearer one is also in front of the other.
-An object that is inside others is inside the smallest of them, and has no direction from them.
+In a pair of objects one is left of, right of, above or below the other, by the centres of their
+masks. When both have a depth and their boxes overlap, the nearer object is also in front of the
+other. An object inside several others is related only to the smallest by `inside`, and has no
+direction to any of them.
 """
 
 from collections.abc import Sequence
@@ -37,16 +38,16 @@ PAIRS = ("neighbours", "all")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Which relations there are.
+    """The settings that decide the relations.
 
     Attributes:
-        pairs: `neighbours`, each object with the next from left to right; or `all`. Whether one is
-            inside another is asked of all pairs.
-        most: objects with a lower rank of confidence than this have no relations.
-        inside: the share of an object's mask, else of its box, that is inside another; 0 for no
-            such relations.
-        depth: the smallest difference of depths that makes one the nearer, as a share of the range
-            of the scene's depths; 0 for no such relations.
+        pairs: `neighbours` relates each object to the next from left to right; `all` relates all
+            pairs. The relation `inside` is computed for all pairs in both cases.
+        most: how many objects, those of highest confidence, have relations.
+        inside: the smallest share of an object's mask, else of its box, inside another object for
+            the relation `inside`; 0 for no such relations.
+        depth: the smallest difference of depths for the relation `in front of`, as a share of the
+            range of the scene's depths; 0 for no such relations.
     """
 
     pairs: str = "neighbours"
@@ -56,7 +57,7 @@ class Settings:
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The stage.
+    """Loads the stage.
 
     Raises:
         UnknownName: there is no such choice of pairs.
@@ -100,7 +101,7 @@ class _Relate:
         return replace(scene, relations=tuple(relations))
 
     def _holders(self, objects: Sequence[SceneObject]) -> dict[int, list[int]]:
-        """Id -> the ids of the objects that it is inside, the smallest box first; sorted by id."""
+        """Id -> the ids of the objects around it, the smallest box first; sorted by id."""
         ids = sorted(made.id for made in objects)
         holders: dict[int, list[tuple[float, int]]] = {id_: [] for id_ in ids}
         enough = self._settings.inside
@@ -117,7 +118,7 @@ class _Relate:
     def _depth_word(
         self, first: SceneObject, second: SceneObject, objects: Sequence[SceneObject]
     ) -> str:
-        """Where the first object is of the second by depth; empty where that is not known."""
+        """The relation of the first object to the second by depth; empty when it is unknown."""
         depths = [made.depth for made in objects if made.depth is not None]
         if first.depth is None or second.depth is None or not shared(first.box, second.box) > 0:
             return ""

@@ -14,7 +14,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings(MaskerSettings):
-    """What decides the masks, see `MaskerSettings`."""
+    """The settings that decide the masks, see `MaskerSettings`."""
 
     checkpoint: str = DEFAULT
 

@@ -1,4 +1,4 @@
-"""Masks of tags by SAM 3: all instances of what a tag names."""
+"""Masks of tags by SAM 3: one for each object that a tag names."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the detections.
+    """The settings that decide the detections.
 
     Attributes:
         checkpoint: an id in the Hugging Face cache, or a folder.

@@ -1,9 +1,9 @@
 """Ties phrases to a written caption by comparing strings, by the first pass of the published rule.
 
 See `annotate.published.tying.tie_dense`. It is for captions of a writer that names no numbers; a
-caption with numbered phrases needs no tying. The passes that need a parser of sentences are left
-out. Faults of the rule stay: `car` is tied in `carpet`, and of several objects of one label the
-first is tied. Spans are searched again in the caption without punctuation, and do not overlap.
+caption with numbered phrases needs no tying. The passes that need a parser are left out. Faults of
+the rule are kept: `car` is tied in `carpet`, and when several objects have one label, the first is
+tied. Spans are searched again in the caption without punctuation, and do not overlap.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the phrases.
+    """The settings that decide the phrases.
 
     Attributes:
-        labels: the label of an object without attributes is looked for in their place.
+        labels: whether the label of an object without attributes is searched instead.
     """
 
     labels: bool = True
@@ -66,12 +66,12 @@ class _Substring:
 
 
 def spans(tied: GroundedCaption) -> tuple[tuple[TiedPhrase, ...], tuple[str, ...]]:
-    """The phrases of a tied caption at places that do not overlap, and those without a place.
+    """The phrases of a tied caption at places that do not overlap, and the phrases without a place.
 
-    Longer phrases are placed first, each at its first free place; case does not count.
+    Longer phrases are placed first, each at its first free place; case is ignored.
     """
     text = tied.caption.lower()
-    if len(text) != len(tied.caption):  # a letter whose lower case is two
+    if len(text) != len(tied.caption):  # a letter whose lower case is two characters
         text = tied.caption
     placed: list[TiedPhrase] = []
     lost = []

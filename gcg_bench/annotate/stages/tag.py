@@ -1,4 +1,4 @@
-"""Tags: the words that detectors are asked for, given, or named by a model.
+"""Tags: the words that detectors search, given by the user or chosen by a model.
 
 `given`   words of the settings, the same for every image
 `vlm`     a vision-language model lists what it sees
@@ -45,7 +45,7 @@ _SPEAKER = SpeakerSettings(tokens=256)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the tags.
+    """The settings that decide the tags.
 
     Attributes:
         by: one of WAYS.
@@ -53,10 +53,10 @@ class Settings:
         speaker: `vlm`: the model.
         prompt: `vlm`: the instruction.
         checkpoint: `siglip`: an id in the Hugging Face cache, or a folder.
-        template: `siglip`: the text of a word, which stands for {word}.
-        threshold: `siglip`: least probability (sigmoid of the logit) of a tag.
+        template: `siglip`: the text for a word, with {word} in the place of the word.
+        threshold: `siglip`: the least probability (sigmoid of the logit) of a tag.
         dtype: `siglip`: the precision of the network.
-        most: tags of an image.
+        most: the largest number of tags of an image.
     """
 
     by: str = "given"
@@ -71,7 +71,7 @@ class Settings:
 
 
 def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model that names tags; for given words none."""
+    """The model that chooses tags; empty for given words."""
     if settings.by == "vlm":
         return speaker_part(settings.speaker)
     if settings.by != "siglip":
@@ -82,7 +82,7 @@ def needs(settings: Settings) -> tuple[Part, ...]:
 
 
 def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The location of weights here; errors as in `load`."""
+    """The located weights; errors as in `load`."""
     if settings.by not in WAYS:
         raise UnknownName("way of tagging", settings.by, WAYS)
     if settings.by == "vlm":
@@ -99,11 +99,11 @@ def find(settings: Settings) -> tuple[Checkpoint, ...]:
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The tagger.
+    """Loads the tagger.
 
     Raises:
         UnknownName: there is no such way.
-        BadOption: words are needed, and there are none.
+        BadOption: words are needed and missing.
         GcgBenchError: a model cannot be loaded.
     """
     located = find(settings)

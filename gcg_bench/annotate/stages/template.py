@@ -1,8 +1,8 @@
 """Writes captions without a model: each object is named once, from left to right.
 
-Objects of one name are one phrase, `two red circles`. Sentences are `There is A.` and `A is to the
-left of B.`, with the relations that the scene states. The span of a phrase is exact, because the
-writer puts it there.
+Objects of equal name share a phrase, `two red circles`. Sentences are `There is A.` and
+`A is to the left of B.`, with the relations of the scene. The spans of phrases are exact, because
+the writer places the phrases itself.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,11 @@ _WITH_ES = ("s", "x", "z", "ch", "sh")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the caption.
+    """The settings that decide the caption.
 
     Attributes:
-        most: phrases of a caption; objects with higher confidence come first into the choice.
+        most: the largest number of phrases in a caption; objects of higher confidence are chosen
+            first.
         relations: whether sentences state relations.
     """
 
@@ -42,7 +43,7 @@ def load(settings: Settings, *, device: str = "auto") -> Stage:
 
 
 def plural(name: str) -> str:
-    """A name of several things: its last word in the plural, by the regular rule."""
+    """The plural of a name, by the regular rule for its last word."""
     head, _, last = name.rpartition(" ")
     if last in PLURALS:
         last = PLURALS[last]
@@ -80,7 +81,7 @@ Mention = tuple[SceneObject, ...]
 
 
 def mentions(objects: Sequence[SceneObject], most: int) -> list[Mention]:
-    """Objects that are not floating, grouped by label, from left to right by their first member."""
+    """The objects that are not floating, grouped by label, ordered by the left-most member."""
     kept = sorted((made for made in objects if not made.floating), key=lambda made: -made.score)
     labels = list(dict.fromkeys(made.label for made in kept))[:most]
     groups: dict[str, list[SceneObject]] = {}
@@ -104,7 +105,7 @@ class _Writer:
         self._words = {(one.subject, one.object): one.word for one in scene.relations}
 
     def relation(self, first: Mention, second: Mention) -> str | None:
-        """The words of the one relation that all members have; None when there is none."""
+        """The words of the relation that holds between all members; None if there is none."""
         words = {self._words.get((one.id, two.id)) for one in first for two in second}
         word = words.pop() if len(words) == 1 else None
         return None if word is None else WORDS.get(word, (word,))[0]

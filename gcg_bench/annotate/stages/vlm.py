@@ -29,13 +29,13 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the captions.
+    """The settings that decide the captions.
 
     Attributes:
         speaker: the model.
         prompt: the instruction, before the list of objects.
         draw: whether boxes and numbers are drawn into the image.
-        most: objects that the model is told, the best by confidence.
+        most: how many objects the model gets, those of highest confidence.
     """
 
     speaker: SpeakerSettings = field(default_factory=SpeakerSettings)
@@ -48,7 +48,7 @@ needs, find = needs_of, find_of
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
-    """The writer.
+    """Loads the writer.
 
     Raises:
         GcgBenchError: see `speakers.load_speaker`.
