@@ -343,7 +343,7 @@ function open(k, remember) {
 
 /** What is asked: an expression with what its answer is, or a region of the picture. */
 function asked(record) {
-  const region = record.regions.length ? make("p", { class: "asked muted" }, "What is asked about lies in the dashed box.") : null;
+  const region = record.regions.length ? make("p", { class: "asked muted" }, "The question is about the dashed box.") : null;
   if (!record.asked) return region === null ? [] : [region];
   const { words, kind, mistake, iou } = record.asked;
   const verdict = make("span", { class: `verdict ${mistake ? "wrong" : "right"}` }, kind);
@@ -552,7 +552,7 @@ function mistakesTable(record) {
   if (!body.children.length) body.append(make("tr", null, make("td", { colspan: 6, class: "muted" }, "No phrase on either side.")));
   const heading = (name, numeric) => make("th", { scope: "col", class: numeric ? "num" : null }, name);
   return make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Phrases" }, make("table", { class: "reckoning" },
-    make("caption", { class: "unseen" }, "Every phrase and what it was counted as"),
+    make("caption", { class: "unseen" }, "Every phrase and its result"),
     make("thead", null, make("tr", null, heading("Predicted"), heading("Counted as"), heading("Reference"), heading("IoU", true), heading("Agreement", true), heading("Confidence", true))), body));
 }
 

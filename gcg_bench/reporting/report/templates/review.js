@@ -28,16 +28,16 @@ function documentOf() {
 /** Keeps the decisions in the browser, where it permits that. */
 function keep() {
   try { localStorage.setItem(STORE, JSON.stringify(documentOf())); } catch { state.kept = false; }
-  $("kept").textContent = state.kept ? "Decisions are kept in this browser." : "This browser keeps nothing: save the decisions before you close the page.";
+  $("kept").textContent = state.kept ? "This browser stores your decisions." : "This browser stores nothing: save the decisions before you close the page.";
 }
 
 /** Takes the decisions of a file or of the browser; returns how many, or why they are not taken. */
 function take(text) {
   let made;
-  try { made = JSON.parse(text); } catch { return "The file is no JSON."; }
+  try { made = JSON.parse(text); } catch { return "The file is not JSON."; }
   if (made === null || typeof made !== "object" || made.format !== EXACT.format || made.version !== EXACT.version || !Array.isArray(made.decisions)) return "The file holds no decisions of this version.";
-  if (made.recipe !== EXACT.recipe || made.result !== EXACT.result) return "The decisions are of another annotation, or of another state of it.";
-  if (made.sample?.size !== EXACT.sample.size || made.sample?.seed !== EXACT.sample.seed) return "The decisions are of another random sample.";
+  if (made.recipe !== EXACT.recipe || made.result !== EXACT.result) return "The decisions are about another annotation, or about another state of this annotation.";
+  if (made.sample?.size !== EXACT.sample.size || made.sample?.seed !== EXACT.sample.seed) return "The decisions are about another random sample.";
   if (!made.decisions.every((one) => one && typeof one.image === "string" && typeof one.verdict === "string" && Object.hasOwn(SAID, one.verdict))) return "A decision in the file is damaged.";
   for (const one of made.decisions) decisions.set(keyOf(one.image, one.phrase ?? null), one);
   if (typeof made.reviewer === "string" && made.reviewer) $("reviewer").value = made.reviewer;
@@ -210,7 +210,7 @@ $("rename").addEventListener("submit", (event) => {
   event.preventDefault();
   const words = $("new-words").value.trim();
   if (!words) return tell("Type the new words, or reject the phrase.");
-  if (words === exactWords()) return tell("These are the words of before; accept the phrase instead.");
+  if (words === exactWords()) return tell("These are the old words; accept the phrase instead.");
   if (REFUSED.test(words)) return tell("The words hold a character that cannot be written in a caption.");
   return decide("rename", { new_words: words });
 });
@@ -232,4 +232,4 @@ new ResizeObserver(() => requestAnimationFrame(draw)).observe($("frame"));
 
 try { const before = localStorage.getItem(STORE); if (before) take(before); } catch { state.kept = false; }
 keep();
-show(decisions.size ? `${decisions.size} decisions of before are loaded.` : "");
+show(decisions.size ? `${decisions.size} earlier decisions are loaded.` : "");
