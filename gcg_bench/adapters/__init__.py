@@ -4,7 +4,7 @@ A model's file has `load`, which returns an object with `answer`, and `NEEDS`. `
 parameters for its own options, and for those of `checkpoint`, `device`, `seed`, `batch_size` and
 `workers` that it uses; execution/models.py passes no others. A model may also have:
 
-settings    values that decide its answers besides the checkpoint and the seed, as JSON objects
+settings    values, except checkpoint and seed, that decide its answers, as JSON objects
 undeciding  names of arguments of `load` that decide no answer, such as a number of threads: they
             are no settings, and a run may be resumed with others
 worded      `worded(query)` returns the instruction that it asks a query with. A digest of what it

@@ -1,7 +1,7 @@
 """A pipeline of published parts: `grounded:CAPTIONER+GROUNDER`, with `+MASKER` after a detector.
 
 CAPTIONER  writes captions with phrases: prediction files (`predictions:PATH`, or the path alone)
-           whose captions are grounded anew; another model of this package, e.g. `glamm-tiny`; the
+           whose captions get new masks; another model of this package, e.g. `glamm-tiny`; the
            address of a server; a general vision-language model (an id or a folder), which marks
            phrases with `<p>`; or `none` for tasks that give the expression
 GROUNDER   finds regions for phrases: a Grounding DINO or a model of its kind, an OWLv2, a SAM 3 or

@@ -113,7 +113,7 @@ def _set_aside(place: Path, decoding: Mapping[str, str]) -> None:
         if Run.is_run(aside) and Run.open(aside).settings.get("decoding") == decoding:
             aside.rename(place)
     except OSError as error:
-        raise EnvironmentProblem(f"{place}: cannot be set aside ({error})") from error
+        raise EnvironmentProblem(f"{place}: cannot be renamed ({error})") from error
 
 
 def _state(decoding: Mapping[str, str]) -> str:

@@ -185,6 +185,6 @@ def _place_stage(stages: Path, step: Mapping[str, Any]) -> None:
             aside.rename(folder)
             return
     except OSError as error:
-        raise EnvironmentProblem(f"{folder}: cannot be set aside ({error})") from error
+        raise EnvironmentProblem(f"{folder}: cannot be renamed ({error})") from error
     make_folder(folder)
     write_json(folder / STAGE, step)

@@ -2,7 +2,7 @@
 
 A thing of `shapes` has one tint and at most a second tone (`rendering.second_tone`); the noise over
 a picture is grey. So the differences of channels, red - green and green - blue, are the same for
-all pixels of a tone. Photographs differ: neighbouring pixels seldom have equal differences.
+all pixels of a tone. In photographs neighbouring pixels rarely have equal differences.
 """
 
 from collections.abc import Iterator

@@ -66,10 +66,10 @@ def _scores(changes: Sequence[ScoreChange], headings: Sequence[str], *, short: b
     """The scores with the columns of these headings.
 
     Args:
-        changes: one a line.
-        headings: of `_HEADINGS`.
-        short: no direction beside a name, and a dash for *no difference shown*, with a line that
-            says so.
+        changes: the changes, one for each line.
+        headings: headings of `_HEADINGS`.
+        short: omits the directions after the names, and shows *no difference shown* as a dash, with
+            a line that explains the dash.
     """
     rows = table("", headings, numeric=_NUMERIC)
     for change in changes:

@@ -144,7 +144,7 @@ class _Search:
                 yield from self.modules(argument.value.lstrip("."))
 
     def _add_data(self, tree: ast.AST, file: Path) -> None:
-        """Adds the files that texts of the code name, beside the code or in the current folder."""
+        """Adds the files that texts of the code name, next to the code or in the current folder."""
         written = set(_written(tree))
         for text in sorted(_texts(tree) - written):
             for folder in (file.parent, anchored(Path())):
@@ -190,7 +190,7 @@ def _sources(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 
 def _named_sources(tree: ast.AST, file: Path) -> Iterator[Path]:
-    """The sources beside the code that its texts name, such as `exec(open("part.py").read())`."""
+    """The sources next to the code that its texts name, as in `exec(open("part.py").read())`."""
     for text in sorted(_texts(tree)):
         if text.endswith(".py"):
             with suppress(OSError, ValueError):

@@ -110,7 +110,7 @@ def _config(
 
 
 def find_tower(folder: Path, settings: Mapping[str, Any]) -> Path | None:
-    """The CLIP folder that config.json names, beside or inside the checkpoint; None when absent."""
+    """The CLIP folder that config.json names, next to or in the checkpoint; None when absent."""
     for field in ("mm_vision_tower", "vision_tower"):
         name = settings.get(field)
         if not isinstance(name, str) or not name or has_control(name) or too_long(name):
@@ -151,7 +151,7 @@ def load(
     if not has_tower and tower is None:
         raise MissingData(
             f"{folder} contains no CLIP weights, and its CLIP model "
-            f"{settings.get('mm_vision_tower', settings.get('vision_tower'))!r} is not beside it; "
+            f"{settings.get('mm_vision_tower', settings.get('vision_tower'))!r} is not next to it; "
             f"download that model into a folder of the same name in {folder.parent}"
         )
     config = _config(settings, checkpoint.shapes, tower)

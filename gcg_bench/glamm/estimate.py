@@ -228,7 +228,7 @@ def _grounding_flops(g: GroundingConfig) -> float:
 
 
 def _decoder_flops(g: GroundingConfig) -> float:
-    """For one mask; the few prompt tokens are ignored beside the image's cells."""
+    """The operations for one mask; the few prompt tokens are ignored."""
     N, E, inner = g.grid**2, g.prompt_size, g.prompt_size // g.decoder_downsample
     crossings = 2.0 * N * 2 * E * inner
     upscale = 2.0 * N * (4 * E * (E // 4) + 16 * (E // 4) * (E // 8) + 64 * (E // 8))

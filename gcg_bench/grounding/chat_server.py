@@ -28,7 +28,7 @@ BODY = limits.RECORD
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _REFUSED = frozenset({401, 403})
-_LONGEST_WAIT = 120.0  # seconds, whatever the server asks for
+_LONGEST_WAIT = 120.0  # seconds, even if the server asks for more
 _CONNECT = 10.0  # seconds
 _QUOTED = 200  # characters of a server's message
 

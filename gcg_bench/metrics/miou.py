@@ -153,7 +153,7 @@ class MeanIoU(Metric):
         whole = len(matches) if self.divide_by == "taken" else max(pair.iou.shape)
         total = sum(float(table[match]) for match in matches)
         if np.isnan(table).any() and self.match == "greedy":
-            why = "an empty mask beside an empty mask: the published loop stops before it starts"
+            why = "an empty mask and another empty mask: the published loop stops before it starts"
         elif not whole and self.divide_by == "larger_side":
             why = "nothing on either side: 1"
         else:

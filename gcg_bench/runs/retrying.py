@@ -1,7 +1,7 @@
 """Moves failed predictions out of a run, so that their queries are asked again.
 
-RUN/failed.jsonl    the lines that were set aside, as they were; a query that failed several
-                    times has several lines
+RUN/failed.jsonl    the failed lines, unchanged; a query that failed several times has several
+                    lines
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Results on disk: stored in a run beside their rows, and read back equal or refused.
+"""Results on disk: stored in a run next to their rows, and read back equal or refused.
 
     RUN/<task>.<protocol>-<version>/rows.parquet   what was counted
     RUN/<task>.<protocol>-<version>/scores.json    the result, with the sha256 of predictions, rows

@@ -37,7 +37,7 @@ of a quick vector from the exact one is at most 5e-6, so the error of a similari
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 RECIPE = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
-"""The files that determine a vector, besides the weights."""
+"""The files that determine a vector together with the weights."""
 
 _POOLING = "mean of all positions, cut at 512, version 4"  # part of the cache keys
 _MAX_TOKENS = 512

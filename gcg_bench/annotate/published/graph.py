@@ -8,7 +8,7 @@ from gcg_bench.data.grand.values import GrandAnnotation, GrandObject, Landmark
 # depth, from 0 for the nearest object of the image to 1, is below -> layer
 LAYERS = ((0.1, "Immediate Foreground"), (0.6, "Foreground"), (0.85, "Midground"))
 LAST_LAYER = "Background"
-NEAR = 200  # pixels between middles, whatever the image's size
+NEAR = 200  # pixels between middles, for images of any size
 OBJECTS = 100
 OBJECTS_OF_CONTEXT = 30
 

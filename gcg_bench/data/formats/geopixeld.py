@@ -162,7 +162,7 @@ def _size(entry: Record, path: Path, faults: Faults) -> Size:
         raise BadData(
             f"the image's size can only be read from {path}, which is not there",
             field="img",
-            remedy="Put the images beside the annotations",
+            remedy="Put the image at this path",
         ) from error
     if corners and size != named:
         faults.warning(

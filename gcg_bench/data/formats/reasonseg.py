@@ -139,7 +139,7 @@ def _size(entry: Record, path: Path, ids: Sequence[str], sizes: Sizes | None) ->
         if sizes is None:
             raise BadData(
                 f"the image's size can only be read from {path}, which is not there",
-                remedy="Put the images beside the annotations",
+                remedy="Put the image at this path",
             ) from error
     return _answered_size(entry, path, ids, sizes())
 

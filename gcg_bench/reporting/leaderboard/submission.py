@@ -185,7 +185,7 @@ def _run_problems(run: Run, facts: MeasuredOn, failed: int) -> Iterator[BadData]
 
 
 def _derived_problems(result: Result, failed: int, file: Path) -> Iterator[BadData]:
-    """Where a result says other than what its rows and predictions give, beside its scores."""
+    """The fields of a result, except its scores, that differ from its rows and predictions."""
     remedy = f"Score it again: gcg-bench score {file.parent.parent}"
     if result.failed != failed:
         problem = f"says {result.failed}, and {failed} predictions carry an error"
