@@ -165,7 +165,7 @@ class Florence2:
             known.setdefault(form, {})
 
     def worded(self, query: Query) -> str:
-        """The instructions that the model asks a query with, one a line."""
+        """The instructions that the model gets for a query, one on each line."""
         if query.regions:
             return DESCRIBE  # the region itself is not part of the instruction
         asked = instruction(query)

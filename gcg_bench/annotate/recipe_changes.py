@@ -117,7 +117,7 @@ def _listed(value: str) -> list[str]:
         return value.split(",")
     file = anchored(Path(value[1:]))
     if not file.is_file():
-        raise MissingData(f"{file}: no such file; give @FILE with a value a line")
+        raise MissingData(f"{file}: no such file; give @FILE with one value on each line")
     try:
         return content(file).decode("utf-8").splitlines()
     except UnicodeDecodeError as error:

@@ -31,7 +31,7 @@ class StageStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far an annotation is.
+    """The progress of an annotation.
 
     Attributes:
         recipe: the name of the recipe.
@@ -80,7 +80,7 @@ class Status:
 
 
 def status_of(folder: AnnotationFolder) -> Status:
-    """How far an annotation is.
+    """The progress of an annotation.
 
     Raises:
         BadData: a line is damaged.

@@ -1,4 +1,4 @@
-"""The messages between this process and a worker: JSON objects, one a line.
+"""The messages between this process and a worker: JSON objects, one on each line.
 
     to the worker                                   from the worker
     {"gcg_bench": 1, "options": {...}}              {"gcg_bench_worker": 1, "batch": 1, ...}

@@ -62,7 +62,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class PixelBoxes:
-    """Boxes in pixels of the original image, and what was changed.
+    """Boxes in pixels of the original image, and the number of changes.
 
     Attributes:
         boxes: (x0, y0, x1, y1) inside the image with x0 < x1 and y0 < y1, in the given order.

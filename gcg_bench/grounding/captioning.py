@@ -89,7 +89,7 @@ class CaptionWriter:
             yield Prediction(query.id, Grounding(parsed.caption, phrases), raw=text)
 
     def _reply(self, query: Query) -> tuple[str, bool]:
-        """What the model writes, and whether it reached the limit of tokens."""
+        """The text that the model writes, and whether it reached the limit of tokens."""
         import torch
         from PIL import Image
 

@@ -38,8 +38,8 @@ class Reply:
     """A reply of the model.
 
     Attributes:
-        text: what it wrote.
-        truncated: it reached the limit of tokens.
+        text: the text that the model wrote.
+        truncated: whether the reply reached the limit of tokens.
     """
 
     text: str

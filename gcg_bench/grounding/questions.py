@@ -13,8 +13,8 @@ from gcg_bench.grounding.families import Dialect
 from gcg_bench.types import Query
 
 Style = Literal["schema", "json", "dialect"]
-"""How boxes are asked for: as JSON that the server enforces by a schema, as JSON, or in the model's
-own dialect."""
+"""Styles of answers with boxes: JSON that the server enforces by a schema, JSON, or the model's own
+dialect."""
 
 CAPTION = "Describe the image in detail, in a few sentences of plain text."
 _GROUNDED = (

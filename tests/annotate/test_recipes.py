@@ -193,7 +193,7 @@ def test_settings_by_text(tmp_path):
         ("mask.rules=1", BadOption, "name one of its fields: predicted, in_box, pixels, duplicate"),
         ("tag.most.x=1", BadOption, r"leave \.x out"),
         ("fuse.voters=a", BadOption, "a recipe of your own"),
-        ("tag.words=@/no/such", MissingData, "give @FILE with a value a line"),
+        ("tag.words=@/no/such", MissingData, "give @FILE with one value on each line"),
     ],
 )
 def test_settings_that_do_not_exist(text, error, message):
