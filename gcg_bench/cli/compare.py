@@ -10,6 +10,7 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, stdout
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import OutputOptions
+from gcg_bench.cli.page_options import PageOptions
 from gcg_bench.errors import BadOption
 from gcg_bench.runs import Run
 
@@ -26,15 +27,6 @@ class ComparisonOptions:
     top: int
     draws: int
     seed: int
-
-
-@dataclass(frozen=True)
-class PageOptions:
-    """The page that is written: `--output`, `--force`, `--pictures`."""
-
-    output: Path | None
-    force: bool
-    pictures: bool
 
 
 @click.command()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from gcg_bench.analysis.run_comparison import Contrast
-from gcg_bench.cli.compare import PageOptions
 from gcg_bench.cli.console import say
 from gcg_bench.cli.given_runs import FileOptions
+from gcg_bench.cli.page_options import PageOptions
 from gcg_bench.cli.report import data_of
 from gcg_bench.errors import GcgBenchError
 from gcg_bench.pipeline.encoders import Encoders
