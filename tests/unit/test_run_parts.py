@@ -7,7 +7,7 @@ import pytest
 
 from gcg_bench.errors import BadData, EnvironmentProblem
 from gcg_bench.files import limits
-from gcg_bench.runs import Run
+from gcg_bench.runs import Run, files
 from gcg_bench.runs.index import RunIndex
 from gcg_bench.runs.retrying import set_aside_failed
 from gcg_bench.runs.seals import accept_changed_lines, refuse_changed_lines
@@ -76,7 +76,7 @@ class Kill:
 
     def __init__(self, monkeypatch, number: int) -> None:
         self.left = number
-        for owner, name in ((os, "open"), (os, "write"), (os, "fsync"), (Path, "rename")):
+        for owner, name in ((os, "open"), (files, "_write"), (os, "fsync"), (Path, "rename")):
             monkeypatch.setattr(owner, name, self.counted(getattr(owner, name)))
 
     def counted(self, really):

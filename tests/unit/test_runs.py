@@ -224,12 +224,12 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch) -> None:
         return really(handle, data[: len(data) - 20])
 
     with Run.create_or_resume(tmp_path, SETTINGS) as run:
-        monkeypatch.setattr(files.os, "write", full)
+        monkeypatch.setattr(files, "_write", full)
         with pytest.raises(EnvironmentProblem, match="No space left"):
             run.append(answer("b"))
         assert (tmp_path / "predictions.jsonl").read_bytes() == before
         assert run.done_ids() == {"a"}
-        monkeypatch.setattr(files.os, "write", really)
+        monkeypatch.setattr(files, "_write", really)
         run.append(answer("b"))
     assert Run.open(tmp_path).done_ids() == {"a", "b"}
 
