@@ -13,6 +13,7 @@ from gcg_bench.errors import BadOption
 from gcg_bench.files import limits
 from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.runs import Run
+from gcg_bench.runs import files as run_files
 from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.merging import in_order, write_merged
 from gcg_bench.runs.shards import Shard, shard_numbers
@@ -303,7 +304,12 @@ class Kill:
     def __init__(self, patch: pytest.MonkeyPatch, number: int) -> None:
         self.left = number
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
-        for owner, name in ((os, "write"), (os, "fsync"), (Path, "rename"), (Path, "replace")):
+        for owner, name in (
+            (run_files, "_write"),
+            (os, "fsync"),
+            (Path, "rename"),
+            (Path, "replace"),
+        ):
             patch.setattr(owner, name, self.counted(getattr(owner, name)))
 
     def counted(self, really):
