@@ -204,7 +204,7 @@ def merge_shards(shards: tuple[Path, ...], out: Path, *, as_json: bool) -> int:
     for shard in shards:
         if (shard / DECISIONS).is_file():
             decided = shown(shard / DECISIONS)
-            say(f"{decided}: decisions about a shard do not count for the whole; review {out}")
+            say(f"{decided} is not merged: apply its files of decisions to {shown(out)}")
     status = status_of(folder)
     if status.finished and not status.remaining:
         write_dataset(folder)

@@ -88,9 +88,10 @@ def review(options: PageOptions, *, folder: Path, output: Path | None, quiet: bo
         Chosen(options.sample, options.seed, options.uncertain),
         bar=partial(progress, quiet=quiet),
     )
+    again = f", {made.again} to decide again" if made.again else ""
     say(
         f"wrote {output or folder / 'review.html'}: {made.phrases} phrases of {made.images} images,"
-        f" {made.sampled} of them a random sample",
+        f" {made.sampled} of them a random sample{again}",
         quiet=quiet,
     )
     if made.blank:
@@ -137,7 +138,7 @@ def apply(
 
     Rejected phrases and phrases with a wrong mask are dropped, renamed phrases get their new words.
     Where people differ, the file that was applied last counts; DIR/decisions.jsonl keeps all
-    decisions.
+    decisions. Decisions about images whose caption or masks changed do not count.
     """
     from gcg_bench.annotate.exporting import write_dataset
     from gcg_bench.annotate.folder import AnnotationFolder
@@ -158,10 +159,11 @@ def _show(result: Any, folder: Path, new: int, *, as_json: bool) -> None:
     measures = result.measures
     if as_json:
         found = {} if measures is None else measures.as_json()
-        print_json({"annotation": shown(folder), "applied": new, **found})
+        outdated = {"outdated": result.outdated_json()}
+        print_json({"annotation": shown(folder), "applied": new, **found, **outdated})
         return
     lines = () if measures is None else (*measures.lines(), *measures.agreement_lines())
-    for line in lines:
+    for line in (*lines, *result.outdated_lines()):
         stdout().print(line, markup=False, soft_wrap=True)
     verdict = f"{result.references}: signatures of scores against it state this"
     if measures is not None and not measures.complete:

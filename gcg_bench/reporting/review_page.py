@@ -13,13 +13,14 @@ from gcg_bench import __version__
 from gcg_bench.annotate.exporting import grounding
 from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.review.decisions import FORMAT, VERSION
-from gcg_bench.annotate.review.survey import Place, Survey, score_of, survey
+from gcg_bench.annotate.review.result import result_of
+from gcg_bench.annotate.review.survey import Place, Survey, content_of, score_of, survey
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.errors import MissingData
 from gcg_bench.reporting import pages
 from gcg_bench.reporting.report.images import records
 from gcg_bench.reporting.report.page import embedded, script_of, template
-from gcg_bench.reporting.report.thumbnails import thumbnails
+from gcg_bench.reporting.report.thumbnails import Thumbnail, thumbnails
 from gcg_bench.types import Bar, Grounding, Pair, Phrase, Picture, Prediction, Query, Sample, no_bar
 
 REVIEW_SCRIPTS = ("elements.js", "masks.js", "drawing.js", "scene.js", "review.js")
@@ -52,6 +53,7 @@ class WrittenReview:
     Attributes:
         phrases: the number of phrases on the page.
         sampled: how many of them are in the random sample.
+        again: how many of them were decided before their image changed.
         images: the number of images on the page.
         blank: how many of them have no picture.
         why: why the first of these images has no picture.
@@ -60,6 +62,7 @@ class WrittenReview:
 
     phrases: int
     sampled: int
+    again: int
     images: int
     blank: int
     why: str | None
@@ -88,12 +91,10 @@ def write_review(
         BadData: a line of the folder is damaged.
         EnvironmentProblem: the file cannot be written.
     """
-    known, scenes, drawn, least = _chosen(folder, chosen)
+    known, scenes, drawn, least, again = _chosen(folder, chosen)
     shown = [pictures.get(scene.image_id, _none(scene)) for scene in scenes]
-    with bar("pictures", len(scenes)) as advance:
-        budget = min(_LARGEST, max(_SMALLEST, _FULL // max(1, len(scenes))))
-        small = thumbnails(shown, budget, advance)
-    items = _items(scenes, drawn, least)
+    small = _small(shown, bar)
+    items = _items(scenes, drawn, least, again)
     name = folder.folder.resolve().name
     drawings = [
         record | {"picture": one.address, "why": one.why}
@@ -102,25 +103,37 @@ def write_review(
     content = {
         "title": f"Review of {name}",
         "review": embedded({"name": name, "items": items, "records": drawings}),
-        "exact": embedded(_exact(known, scenes, chosen), shown=False),
+        "exact": embedded(_exact(folder, known, scenes, chosen), shown=False),
         "phrases": len(known.scores),
         "images": len(known.counts),
         "shown": len(items),
         "sampled": len(drawn),
         "uncertain": len(least),
+        "again": len(again),
         "seed": chosen.seed,
         "version": __version__,
     }
     size = pages.write(out, _render(content))
     blank = [one.why for one in small if one.why is not None]
     why = blank[0] if blank else None
-    return WrittenReview(len(items), len(drawn), len(scenes), len(blank), why, size)
+    counts = len(items), len(drawn), len(again), len(scenes), len(blank)
+    return WrittenReview(*counts, why, size)
+
+
+def _small(pictures: Sequence[Picture], bar: Bar) -> list[Thumbnail]:
+    """The pictures of the page, so small that the page has a size that browsers open."""
+    budget = min(_LARGEST, max(_SMALLEST, _FULL // max(1, len(pictures))))
+    with bar("pictures", len(pictures)) as advance:
+        return thumbnails(pictures, budget, advance)
 
 
 def _chosen(
     folder: AnnotationFolder, chosen: Chosen
-) -> tuple[Survey, list[Scene], list[Place], list[Place]]:
-    """The survey, the scenes of the page, the random sample and the least certain phrases."""
+) -> tuple[Survey, list[Scene], list[Place], list[Place], frozenset[Place]]:
+    """The survey, the scenes of the page, and its phrases by reason.
+
+    The reasons: the random sample, the lowest confidence, a decision that is outdated.
+    """
     known = survey(folder)
     if not known.scores:
         raise MissingData(
@@ -129,9 +142,14 @@ def _chosen(
         )
     drawn = known.sample(chosen.sample, chosen.seed)
     least = known.least_certain(chosen.uncertain)
-    wanted = {image for image, _ in (*drawn, *least)}
+    again = frozenset(
+        (image, phrase or 0)  # the first phrase stands for a decision about the image
+        for image, phrase in result_of(folder).again
+        if (phrase or 0) < known.counts.get(image, 0)
+    )
+    wanted = {image for image, _ in (*drawn, *least, *again)}
     scenes = [scene for scene in folder.scenes() if scene.image_id in wanted]
-    return known, scenes, drawn, least
+    return known, scenes, drawn, least, again
 
 
 def _render(content: Mapping[str, Any]) -> str:
@@ -154,11 +172,15 @@ def _none(scene: Scene) -> Picture:
 
 
 def _items(
-    scenes: Sequence[Scene], drawn: Sequence[Place], least: Sequence[Place]
+    scenes: Sequence[Scene],
+    drawn: Sequence[Place],
+    least: Sequence[Place],
+    again: frozenset[Place],
 ) -> list[dict[str, Any]]:
-    """The phrases of the page, the least certain first."""
+    """The phrases of the page: those that must be decided again, then the least certain first."""
     ranks = {place: rank for rank, place in enumerate(drawn)}
     uncertain = set(least)
+    others = uncertain | again
     items = [
         {
             "record": position,
@@ -166,16 +188,20 @@ def _items(
             "score": round(score_of(scene, phrase), 4),
             "drawn": ranks.get((scene.image_id, k), -1),
             "least": (scene.image_id, k) in uncertain,
+            "again": (scene.image_id, k) in again,
         }
         for position, scene in enumerate(scenes)
         for k, phrase in enumerate(scene.phrases)
-        if (scene.image_id, k) in ranks or (scene.image_id, k) in uncertain
+        if (scene.image_id, k) in ranks or (scene.image_id, k) in others
     ]
-    return sorted(items, key=lambda item: item["score"])
+    return sorted(items, key=lambda item: (not item["again"], item["score"]))
 
 
-def _exact(known: Survey, scenes: Sequence[Scene], chosen: Chosen) -> dict[str, Any]:
+def _exact(
+    folder: AnnotationFolder, known: Survey, scenes: Sequence[Scene], chosen: Chosen
+) -> dict[str, Any]:
     """The values of the annotation that decisions repeat, with every character unchanged."""
+    digests = {image.id: image.sha256 for image in folder.images}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -185,6 +211,7 @@ def _exact(known: Survey, scenes: Sequence[Scene], chosen: Chosen) -> dict[str, 
         "images": [
             {
                 "id": scene.image_id,
+                "content": content_of(scene, digests[scene.image_id]),
                 "phrases": [[phrase.text, list(phrase.span)] for phrase in scene.phrases],
             }
             for scene in scenes

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.stats import binomtest
 from support.annotations import annotation, scene
+from support.reviews import CAPTION, SCENE, decided, nine, written
 
 from gcg_bench.annotate.as_run import write_run
 from gcg_bench.annotate.exporting import write_dataset
 from gcg_bench.annotate.folder import LOCK, AnnotationFolder
 from gcg_bench.annotate.review.changes import reviewed
-from gcg_bench.annotate.review.decisions import Decision
 from gcg_bench.annotate.review.measures import interval, kappa
 from gcg_bench.annotate.review.result import result_of, take
 from gcg_bench.annotate.review.survey import survey
@@ -26,33 +26,6 @@ from gcg_bench.data.cards import read_card
 from gcg_bench.errors import BadData, MissingData, RunLocked
 from gcg_bench.pipeline.score import measured_on
 from gcg_bench.runs.lock import Lock
-
-CAPTION = "A dog and a cat on a mat."
-SCENE = scene("a", CAPTION, "A dog", "a cat", "a mat", scores=[0.9, 0.3, 0.6])
-
-
-def decided(of, phrase, verdict, new_words=None, *, sampled=False):
-    """A decision about a phrase of a scene, or with None about the image."""
-    if phrase is None:
-        return Decision(of.image_id, None, verdict, "a ball")
-    tied = of.phrases[phrase]
-    return Decision(of.image_id, phrase, verdict, tied.text, tied.span, new_words, sampled)
-
-
-def written(folder, file, *decisions, reviewer="", sample=(0, 0), **more):
-    """A file of decisions about an annotation."""
-    known = survey(folder)
-    content = {
-        "format": "gcg-bench review",
-        "version": 1,
-        "recipe": known.recipe,
-        "result": known.digest,
-        "reviewer": reviewer,
-        "sample": {"size": sample[0], "seed": sample[1]},
-        "decisions": [decision.as_json() for decision in decisions],
-    }
-    file.write_text(json.dumps(content | more), "utf-8")
-    return file
 
 
 def after(of, *decisions):
@@ -154,11 +127,6 @@ def test_no_decisions_change_nothing(tmp_path):
     card = read_card(tmp_path / "out" / "card.md", home=None)
     assert card.references == "annotated"
     assert "People decided 0 of 3 phrases (0.0%)" in card.known_issues[0]
-
-
-def nine(tmp_path):
-    """An annotation of three images with three phrases each."""
-    return annotation(tmp_path / "out", *(replace(SCENE, image_id=name) for name in "abc"))
 
 
 def test_the_precision_of_the_sample_by_hand(run, tmp_path):
@@ -345,7 +313,7 @@ def test_the_status_says_how_far_the_review_is(run, tmp_path):
     assert "review: 2 of 9 phrases decided ((no name) 1, Ana 2)\n" in out
     captions = [replace(SCENE, image_id=name, caption=CAPTION.upper()) for name in "abc"]
     again = annotation(tmp_path / "out", *captions)
-    message = "review: 3 decisions of 2 files do not count: captions, masks or the recipe are not"
+    message = "have other captions or masks now: 3, of images a. The page of gcg-bench"
     code, out, _ = run("annotate", "status", "out")
     assert message in out
     assert "phrases decided" not in out
@@ -355,7 +323,7 @@ def test_the_status_says_how_far_the_review_is(run, tmp_path):
         "phrases": 9,
         "decided": 0,
         "reviewers": {},
-        "outdated": {"files": 2, "decisions": 3},
+        "outdated": {"files": 2, "decisions": 3, "images": ["a"]},
     }
 
 
@@ -365,21 +333,6 @@ def test_missing_is_of_the_image(tmp_path):
     result = result_of(folder)
     assert list(result.scenes()) == list(folder.scenes())
     assert "In 1 of the 1 images something has no phrase." in result.issues
-
-
-def test_decisions_of_another_state_do_not_count(tmp_path):
-    folder = nine(tmp_path)
-    file = written(folder, tmp_path / "d.json", decided(SCENE, 0, "reject"))
-    take(folder, [file])
-    again = annotation(tmp_path / "out", SCENE, word="other")
-    assert result_of(again).other == 1
-    assert result_of(again).measures is None
-    message = rf"d\.json: recipe: is {folder.recipe['hash'][:12]}.*another state.*annotate review"
-    with pytest.raises(BadData, match=message):
-        take(again, [file])
-    words = annotation(tmp_path / "out", replace(SCENE, caption=CAPTION.upper()))
-    with pytest.raises(BadData, match=r"d\.json: result: is .*another state"):
-        take(words, [file])
 
 
 def test_a_torn_line_is_mended_and_a_changed_one_refused(tmp_path):
@@ -411,7 +364,7 @@ def test_one_process_writes_at_a_time(tmp_path):
 HOSTILE = {
     "no list": ({"decisions": {}}, "decisions: should be a list"),
     "other format": ({"format": "other"}, "format: should be 'gcg-bench review'"),
-    "other version": ({"version": 2}, "version: is 2; only 1 is read"),
+    "other version": ({"version": 3}, "version: is 3; 1 and 2 are read"),
     "unknown field": ({"evil": 1}, "evil: no such field"),
     "huge sample": ({"sample": {"size": 10**9, "seed": 0}}, "size and seed should be at most"),
     "no reviewer": ({"reviewer": 3}, "reviewer: should be text"),
@@ -446,6 +399,8 @@ HOSTILE_ONE = {
     ),
     "not bool": ({"sampled": "yes"}, "decisions[0].sampled: should be true or false"),
     "seconds": ({"seconds": -1}, "decisions[0].seconds: is negative"),
+    "content": ({"content": "51aa"}, "decisions[0].content: is not that of the image's picture"),
+    "no content": ({"content": ""}, "decisions[0].content: is empty"),
     "unknown": ({"apply": "all"}, "decisions[0].apply: no such field"),
 }
 

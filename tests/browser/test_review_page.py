@@ -157,7 +157,18 @@ def test_decisions_outlive_the_page_and_are_loaded(browser, made, tmp_path):
     assert browser.text("#status") == "Loaded 2 decisions."
     assert browser.text("#count") == "2 of 3"
     assert browser.one("[data-verdict=accept]").get_attribute("aria-pressed") == "true"
+    # of another state of the annotation, in which the image of the second decision was another
     other = json.loads(file.read_text("utf-8")) | {"result": "another"}
+    first, second = other["decisions"]
+    second["content"] = "another"
+    file.write_text(json.dumps(other), "utf-8")
+    browser.one("#file").send_keys(str(file))
+    for _ in range(20):
+        browser.settle()
+        if "left out" in browser.text("#status"):
+            break
+    assert browser.text("#status").startswith("Loaded 1 decisions. 1 are left out: the picture,")
+    first["content"] = "another"
     file.write_text(json.dumps(other), "utf-8")
     browser.one("#file").send_keys(str(file))
     for _ in range(20):

@@ -1,19 +1,25 @@
 """Files of decisions: one person's verdicts on phrases of an annotation.
 
-    {"format": "gcg-bench review", "version": 1, "recipe": "9f0c...", "result": "51aa...",
+    {"format": "gcg-bench review", "version": 2, "recipe": "9f0c...", "result": "51aa...",
      "reviewer": "Ana", "sample": {"size": 100, "seed": 0},
      "decisions": [
-       {"image": "a", "phrase": 0, "words": "A dog", "span": [0, 5], "verdict": "accept",
-        "sampled": true, "seconds": 2.5},
-       {"image": "a", "phrase": 1, "words": "a cat", "span": [7, 12], "verdict": "rename",
-        "new_words": "a fox", "sampled": false},
-       {"image": "a", "phrase": null, "words": "a ball", "verdict": "missing"}]}
+       {"image": "a", "content": "7be1...", "phrase": 0, "words": "A dog", "span": [0, 5],
+        "verdict": "accept", "sampled": true, "seconds": 2.5},
+       {"image": "a", "content": "7be1...", "phrase": 1, "words": "a cat", "span": [7, 12],
+        "verdict": "rename", "new_words": "a fox", "sampled": false},
+       {"image": "a", "content": "7be1...", "phrase": null, "words": "a ball",
+        "verdict": "missing"}]}
 
-`recipe` is the hash of recipe.json, `result` the digest of captions, phrases and masks
-(`survey.Survey.digest`), `phrase` the position of a phrase in its caption. The verdict `missing` is
-about an image: its words name something that no phrase names; they may be empty. `withdrawn` takes
-back the earlier decision of the same reviewer about the phrase or image. `reviewer` and `seconds`
-are optional; `new_words` is required for `rename` and refused for other verdicts.
+`recipe` is the hash of recipe.json, `result` the digest of captions, phrases and masks of all
+images (`survey.Survey.digest`), `content` that of one image (`survey.content_of`), `phrase` the
+position of a phrase in its caption. A decision counts while its image has this content. The verdict
+`missing` is about an image: its words name something that no phrase names; they may be empty.
+`withdrawn` takes back the earlier decision of the same reviewer about the phrase or image.
+`reviewer` and `seconds` are optional; `new_words` is required for `rename` and refused for other
+verdicts.
+
+Version 1 has no `content`: its decisions count while `recipe` and `result` are those of the
+annotation.
 """
 
 import hashlib
@@ -29,7 +35,10 @@ from gcg_bench.files import limits
 from gcg_bench.files.fields import Record, two_whole
 from gcg_bench.files.json import read_json
 
-FORMAT, VERSION = "gcg-bench review", 1
+FORMAT, VERSION = "gcg-bench review", 2
+UNBOUND = 1
+"""The version whose decisions do not state the content of their images."""
+
 ACCEPT, REJECT, RENAME, WRONG_MASK, MISSING = "accept", "reject", "rename", "wrong_mask", "missing"
 WITHDRAWN = "withdrawn"
 VERDICTS = (ACCEPT, REJECT, RENAME, WRONG_MASK)
@@ -60,6 +69,8 @@ class Decision:
         new_words: the words that replace `words`, for `rename`; None otherwise.
         sampled: whether the phrase belongs to the random sample.
         seconds: how long the person looked; None when not stated.
+        content: the digest of the image's picture, caption and masks that the person saw; empty in
+            a file of version 1.
     """
 
     image: str
@@ -70,6 +81,7 @@ class Decision:
     new_words: str | None = None
     sampled: bool = False
     seconds: float | None = None
+    content: str = ""
 
     @property
     def key(self) -> Key:
@@ -84,6 +96,8 @@ class Decision:
             "words": self.words,
             "verdict": self.verdict,
         }
+        if self.content:
+            made["content"] = self.content
         if self.span is not None:
             made |= {"span": list(self.span), "sampled": self.sampled}
         optional = {"new_words": self.new_words, "seconds": self.seconds}
@@ -101,6 +115,7 @@ class DecisionFile:
         reviewer: the person who decided; may be empty.
         sample: size and seed of the random sample.
         decisions: at most one decision for each phrase and one for each image.
+        version: the version of the format; all decisions state their content from version 2 on.
     """
 
     file: str
@@ -109,12 +124,13 @@ class DecisionFile:
     reviewer: str
     sample: tuple[int, int]
     decisions: tuple[Decision, ...]
+    version: int = VERSION
 
     def as_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.version,
             "recipe": self.recipe,
             "result": self.result,
             "reviewer": self.reviewer,
@@ -150,8 +166,8 @@ def decisions_of(value: Any, file: object) -> DecisionFile:
     if not record.has("format") or record.value["format"] != FORMAT:
         raise record.bad("format", f"should be {FORMAT!r}; this is no file of decisions", _AGAIN)
     version = record.whole("version")
-    if version != VERSION:
-        raise record.bad("version", f"is {version}; only {VERSION} is read", _AGAIN)
+    if version not in (UNBOUND, VERSION):
+        raise record.bad("version", f"is {version}; {UNBOUND} and {VERSION} are read", _AGAIN)
     sample = record.record("sample")
     size = (sample.whole("size", least=0), sample.whole("seed", least=0))
     if max(size) > MOST:
@@ -164,15 +180,19 @@ def decisions_of(value: Any, file: object) -> DecisionFile:
         record.text("result", empty=False, most=_NAME),
         record.text("reviewer", most=_NAME) if record.has("reviewer") else "",
         size,
-        tuple(_decision(part) for part in record.records("decisions")),
+        tuple(_decision(part, version) for part in record.records("decisions")),
+        version,
     )
     record.refuse_unknown()
     _refuse_repeated(made.decisions, record)
     return made
 
 
-def _decision(part: Record) -> Decision:
+def _decision(part: Record, version: int) -> Decision:
     part.image = part.text("image", empty=False)
+    content = "" if version == UNBOUND else part.text("content", empty=False, most=_NAME)
+    if version == UNBOUND and part.has("content"):
+        raise part.bad("content", f"no such field in version {UNBOUND}", _AGAIN)
     verdict = part.text("verdict")
     known = (*VERDICTS, MISSING, WITHDRAWN)
     if verdict not in known:
@@ -187,14 +207,14 @@ def _decision(part: Record) -> Decision:
         raise part.bad("phrase", problem)
     if phrase is None:
         part.refuse_unknown()
-        return Decision(part.image, None, verdict, words, seconds=seconds)
+        return Decision(part.image, None, verdict, words, seconds=seconds, content=content)
     span = two_whole(part.any("span"))
     if span is None:
         raise part.bad("span", "should be two whole numbers: the first character and the last + 1")
     sampled = part.boolean("sampled", default=False)
     renamed = _new_words(part, words) if verdict == RENAME else None
     part.refuse_unknown()
-    return Decision(part.image, phrase, verdict, words, span, renamed, sampled, seconds)
+    return Decision(part.image, phrase, verdict, words, span, renamed, sampled, seconds, content)
 
 
 def _new_words(part: Record, words: str) -> str:

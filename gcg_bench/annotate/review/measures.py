@@ -1,4 +1,12 @@
-"""Measures from people's decisions: precision of the random sample, agreement of reviewers."""
+"""Measures from people's decisions: precision of the random sample, agreement of reviewers.
+
+The sample is that of the present annotation. When an image changes, its decisions are outdated, and
+the phrases that remain decided may be a selection: people change a recipe because of phrases that
+they rejected. So there is no precision when some phrases of the sample were decided before the
+annotation changed and others are outdated, but an interval that contains the precision whatever
+people decide about the undecided phrases. When all phrases of the sample are decided again, the
+precision is that of a random sample.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -44,9 +52,15 @@ class Measures:
         sampled: the number of phrases in the random sample.
         sampled_decided: how many phrases of the sample are decided.
         accepted: how many of the sample's decided phrases are accepted.
+        sampled_outdated: how many phrases of the sample are undecided because their image changed
+            after a decision.
+        is_random: whether the decided phrases of the sample can be called random; false when
+            phrases of the sample are outdated, and others were decided before the change.
         low: lower end of the 95% interval of the precision; None when no phrase of the sample is
-            decided.
-        high: upper end of the interval.
+            decided. When `is_random` is false, all undecided phrases of the sample count as
+            rejected here.
+        high: upper end of the interval. When `is_random` is false, all undecided phrases of the
+            sample count as accepted here.
         agreement: the agreement of every two reviewers with a phrase in common.
     """
 
@@ -59,14 +73,21 @@ class Measures:
     sampled: int
     sampled_decided: int
     accepted: int
+    sampled_outdated: int
+    is_random: bool
     low: float | None
     high: float | None
     agreement: tuple[Agreement, ...]
 
     @property
     def precision(self) -> float | None:
-        """The share of accepted phrases among the sample's decided phrases; None without these."""
-        return self.accepted / self.sampled_decided if self.sampled_decided else None
+        """The share of accepted phrases among the sample's decided phrases.
+
+        None when no phrase is decided, or when the decided ones cannot be called random.
+        """
+        if not self.sampled_decided or not self.is_random:
+            return None
+        return self.accepted / self.sampled_decided
 
     @property
     def complete(self) -> bool:
@@ -79,6 +100,8 @@ class Measures:
             "phrases": self.sampled,
             "decided": self.sampled_decided,
             "undecided": self.sampled - self.sampled_decided,
+            "outdated": self.sampled_outdated,
+            "random": self.is_random,
             "accepted": self.accepted,
             "precision": self.precision,
             "low": self.low,
@@ -119,11 +142,19 @@ class Measures:
         left = self.sampled - self.sampled_decided
         if not self.sampled_decided or self.low is None or self.high is None:
             return f"Of the random sample of {self.sampled} phrases none is decided: no precision."
+        ends = f"{100 * self.low:.1f} to {100 * self.high:.1f}"
+        if not self.is_random:
+            return (
+                f"No precision of phrases before review: of the {self.sampled} phrases of the"
+                f" random sample {self.sampled_outdated} changed after they were decided, and the"
+                f" other {self.sampled_decided} decided ones ({self.accepted} accepted) are no"
+                " random sample. Whatever people decide about the rest, the 95% interval of the"
+                f" precision is within {ends}."
+            )
         precision = 100 * self.accepted / self.sampled_decided
         text = (
             f"Precision of phrases before review: {precision:.1f}%, {self.accepted} of"
-            f" {self.sampled_decided} accepted (95% interval {100 * self.low:.1f} to"
-            f" {100 * self.high:.1f}),"
+            f" {self.sampled_decided} accepted (95% interval {ends}),"
         )
         if left:
             return (
@@ -155,7 +186,9 @@ def measured(standing: Standing, survey: Survey) -> Measures:
     sample = {place for size, seed in standing.samples for place in survey.sample(size, seed)}
     decided = [phrases[place] for place in sample if place in phrases]
     accepted = sum(decision.verdict == ACCEPT for decision in decided)
-    ends = interval(accepted, len(decided)) if decided else (None, None)
+    outdated = len(sample & {one.key for one in standing.outdated})
+    is_random = not (outdated and sample & standing.earlier)
+    ends = _ends(accepted, len(decided), len(decided) if is_random else len(sample))
     verdicts = Counter(decision.verdict for decision in phrases.values())
     return Measures(
         phrases=len(survey.scores),
@@ -167,10 +200,29 @@ def measured(standing: Standing, survey: Survey) -> Measures:
         sampled=len(sample),
         sampled_decided=len(decided),
         accepted=accepted,
+        sampled_outdated=outdated,
+        is_random=is_random,
         low=ends[0],
         high=ends[1],
         agreement=_agreements(standing.by_reviewer),
     )
+
+
+def _ends(accepted: int, decided: int, of: int) -> tuple[float | None, float | None]:
+    """The ends of the interval of the precision of a random sample; None without a decision.
+
+    Some phrases of the sample may be undecided. The lower end counts them as rejected, the upper
+    end as accepted: the ends rise with the number of accepted phrases, so the interval contains
+    that of every possible number.
+
+    Args:
+        accepted: the number of accepted phrases.
+        decided: the number of decided phrases.
+        of: the number of phrases of the sample that are counted.
+    """
+    if not decided:
+        return None, None
+    return interval(accepted, of)[0], interval(accepted + of - decided, of)[1]
 
 
 def interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:

@@ -12,13 +12,20 @@ from typing import Any
 from gcg_bench.annotate.folder import AnnotationFolder
 from gcg_bench.annotate.review import log
 from gcg_bench.annotate.review.changes import reviewed
-from gcg_bench.annotate.review.decisions import Decision, DecisionFile, by_phrase, read_decisions
+from gcg_bench.annotate.review.decisions import (
+    Decision,
+    DecisionFile,
+    Key,
+    by_phrase,
+    read_decisions,
+)
 from gcg_bench.annotate.review.measures import Measures, measured
 from gcg_bench.annotate.review.survey import survey
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.errors import BadOption
 
 ANNOTATED, REVIEWED = "annotated", "reviewed"
+_SHOWN = 10  # images that a line of text names
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,8 @@ class Result:
         decisions: image -> position of a phrase -> decision.
         measures: the measures of the decisions; None without decisions.
         digest: the digest of the decisions that count; empty without decisions.
-        other: the number of applied files of another state of the annotation, which do not count.
-        outdated: the number of decisions in these files.
+        outdated: the decisions that do not count because their images changed, and that were not
+            replaced by others.
         reviewers: reviewer -> the number of phrases and images with a decision of this reviewer.
     """
 
@@ -39,8 +46,7 @@ class Result:
     decisions: Mapping[str, Mapping[int, Decision]] = field(default_factory=dict)
     measures: Measures | None = None
     digest: str = ""
-    other: int = 0
-    outdated: int = 0
+    outdated: tuple[log.Outdated, ...] = ()
     reviewers: Mapping[str, int] = field(default_factory=dict)
 
     def scenes(self) -> Iterator[Scene]:
@@ -60,8 +66,21 @@ class Result:
             "phrases": None if measures is None else measures.phrases,
             "decided": 0 if measures is None else measures.decided,
             "reviewers": dict(self.reviewers),
-            "outdated": {"files": self.other, "decisions": self.outdated},
+            "outdated": self.outdated_json(),
         }
+
+    def outdated_json(self) -> dict[str, Any]:
+        """The decisions that do not count any more, as JSON values."""
+        return {
+            "files": len({one.file for one in self.outdated}),
+            "decisions": len(self.outdated),
+            "images": sorted({one.key[0] for one in self.outdated}),
+        }
+
+    @property
+    def again(self) -> frozenset[Key]:
+        """The images and phrases whose decisions do not count because the image changed."""
+        return frozenset(one.key for one in self.outdated)
 
     def progress_lines(self) -> Iterator[str]:
         """The progress of the review as lines of text; empty when nothing was applied."""
@@ -73,10 +92,25 @@ class Result:
                 f"review: {self.measures.decided} of {self.measures.phrases} phrases decided"
                 f" ({names or 'nobody decided anything'})"
             )
-        if self.other:
+        yield from self.outdated_lines()
+
+    def outdated_lines(self) -> Iterator[str]:
+        """The decisions that do not count any more, as lines of text; empty when there are none."""
+        images = sorted({one.key[0] for one in self.outdated if not one.unbound})
+        if images:
+            count = sum(not one.unbound for one in self.outdated)
+            names = ", ".join(images[:_SHOWN])
+            more = f" and {len(images) - _SHOWN} more" if len(images) > _SHOWN else ""
             yield (
-                f"review: {self.outdated} decisions of {self.other} files do not count: captions,"
-                " masks or the recipe are not those that were reviewed"
+                "review: decisions that do not count because their images have other captions or"
+                f" masks now: {count}, of images {names}{more}. The page of gcg-bench annotate"
+                " review shows these phrases first"
+            )
+        if unbound := [one for one in self.outdated if one.unbound]:
+            files = len({one.file for one in unbound})
+            yield (
+                f"review: {len(unbound)} decisions of {files} files of version 1 do not count:"
+                " captions, masks or the recipe are not those that were reviewed"
             )
 
     @property
@@ -94,10 +128,10 @@ def result_of(folder: AnnotationFolder) -> Result:
     made = log.read_log(folder.folder)
     if not made:
         return Result(folder)
-    known = survey(folder)
+    known = survey(folder, {decision.image for one in made for decision in one.decisions})
     standing = log.standing_of(made, known)
     if not standing.digests:
-        return Result(folder, other=standing.other, outdated=standing.outdated)
+        return Result(folder, outdated=standing.outdated)
     digest = hashlib.sha256("".join(standing.digests).encode("ascii")).hexdigest()
     measures = measured(standing, known)
     reviewers = {name: len(own) for name, own in standing.by_reviewer.items() if own}
@@ -106,7 +140,6 @@ def result_of(folder: AnnotationFolder) -> Result:
         by_phrase(standing.decisions),
         measures,
         digest,
-        standing.other,
         standing.outdated,
         reviewers,
     )
@@ -115,7 +148,8 @@ def result_of(folder: AnnotationFolder) -> Result:
 def take(folder: AnnotationFolder, files: Sequence[Path]) -> int:
     """Checks files of decisions, adds them to DIR/decisions.jsonl, returns the number of new files.
 
-    Nothing is added when one of the files is wrong.
+    Nothing is added when one of the files is wrong. Decisions about earlier captions or masks of
+    their images are added too; they do not count.
 
     Raises:
         BadOption: no file is given.
@@ -131,4 +165,4 @@ def take(folder: AnnotationFolder, files: Sequence[Path]) -> int:
     known = survey(folder, {decision.image for one in made for decision in one.decisions})
     for one in made:
         known.check(one)
-    return log.append(folder.folder, made)
+    return log.append(folder.folder, made, known)

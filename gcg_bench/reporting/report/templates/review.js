@@ -31,17 +31,31 @@ function keep() {
   $("kept").textContent = state.kept ? "This browser stores your decisions." : "This browser stores nothing: save the decisions before you close the page.";
 }
 
-/** Takes the decisions of a file or of the browser; returns how many, or why they are not taken. */
+const SAMPLED = new Set(sampled.map(keyOfItem));
+const CONTENTS = new Map(EXACT.images.map((image) => [image.id, image.content]));
+
+/** The decision of a file for this page; null when its image has another caption or other masks now. */
+function bound(decision, file, same) {
+  const content = CONTENTS.get(decision.image);
+  if (content === undefined) return same && file.version === EXACT.version ? decision : null;
+  if (file.version === 1 ? !same : decision.content !== content) return null;
+  const key = keyOf(decision.image, decision.phrase ?? null);
+  return { ...decision, content, ...(Number.isInteger(decision.phrase) ? { sampled: SAMPLED.has(key) } : {}) };
+}
+
+/** Takes the decisions of a file or of the browser; returns how many are taken and left out, or why the file is refused. */
 function take(text) {
   let made;
-  try { made = JSON.parse(text); } catch { return "The file is not JSON."; }
-  if (made === null || typeof made !== "object" || made.format !== EXACT.format || made.version !== EXACT.version || !Array.isArray(made.decisions)) return "The file holds no decisions of this version.";
-  if (made.recipe !== EXACT.recipe || made.result !== EXACT.result) return "The decisions are about another annotation, or about another state of this annotation.";
-  if (made.sample?.size !== EXACT.sample.size || made.sample?.seed !== EXACT.sample.seed) return "The decisions are about another random sample.";
-  if (!made.decisions.every((one) => one && typeof one.image === "string" && typeof one.verdict === "string" && Object.hasOwn(SAID, one.verdict))) return "A decision in the file is damaged.";
-  for (const one of made.decisions) decisions.set(keyOf(one.image, one.phrase ?? null), one);
+  try { made = JSON.parse(text); } catch { return { refused: "The file is not JSON." }; }
+  if (made === null || typeof made !== "object" || made.format !== EXACT.format || ![1, EXACT.version].includes(made.version) || !Array.isArray(made.decisions)) return { refused: "The file holds no decisions of this version." };
+  const same = made.result === EXACT.result && (made.version !== 1 || made.recipe === EXACT.recipe);
+  if (made.sample?.size !== EXACT.sample.size || made.sample?.seed !== EXACT.sample.seed) return { refused: "The decisions are about another random sample." };
+  if (!made.decisions.every((one) => one && typeof one.image === "string" && typeof one.verdict === "string" && Object.hasOwn(SAID, one.verdict))) return { refused: "A decision in the file is damaged." };
+  const taken = made.decisions.map((one) => bound(one, made, same)).filter(Boolean);
+  if (!taken.length && !same) return { refused: "The decisions are about another annotation, or about another state of this annotation." };
+  for (const one of taken) decisions.set(keyOf(one.image, one.phrase ?? null), one);
   if (typeof made.reviewer === "string" && made.reviewer) $("reviewer").value = made.reviewer;
-  return made.decisions.length;
+  return { taken: taken.length, left: made.decisions.length - taken.length };
 }
 
 function count() {
@@ -63,7 +77,7 @@ function set(key, decision) {
 function note(verdict, more = {}) {
   const item = current(), image = EXACT.images[item.record], [words, span] = image.phrases[item.phrase];
   const seconds = Math.min(3600, Math.round((performance.now() - state.since) / 100) / 10);
-  set(keyOfItem(item), { image: image.id, phrase: item.phrase, words, span, verdict, ...more, sampled: item.drawn >= 0, seconds });
+  set(keyOfItem(item), { image: image.id, content: image.content, phrase: item.phrase, words, span, verdict, ...more, sampled: item.drawn >= 0, seconds });
   return `${nameOf(RECORDS[item.record].phrases[item.phrase])}: ${SAID[verdict]}.`;
 }
 
@@ -73,8 +87,8 @@ function decide(verdict, more = {}) {
 }
 
 function missing(words) {
-  const item = current(), { id } = EXACT.images[item.record];
-  set(keyOf(id, null), { image: id, phrase: null, words: words ?? "", verdict: words === null ? "withdrawn" : "missing" });
+  const item = current(), { id, content } = EXACT.images[item.record];
+  set(keyOf(id, null), { image: id, content, phrase: null, words: words ?? "", verdict: words === null ? "withdrawn" : "missing" });
   show(words === null ? "Nothing is missing in this image." : "Something is missing in this image.");
 }
 
@@ -113,7 +127,7 @@ function view(which) {
   state.order = ITEMS.map((_, at) => at);
   if (which === "sample") state.order = state.order.filter((at) => ITEMS[at].drawn >= 0).sort((a, b) => ITEMS[a].drawn - ITEMS[b].drawn);
   state.place = Math.max(0, state.order.findIndex((at) => ITEMS[at] === item));
-  show(which === "sample" ? "The random sample, in the order in which it was drawn." : "All phrases, the least certain first.");
+  show(which === "sample" ? "The random sample, in the order in which it was drawn." : "All phrases: changed after a decision, then the least certain.");
 }
 
 function close() {
@@ -159,6 +173,7 @@ function show(said) {
   $("words").textContent = nameOf(phrase);
   const chips = [];
   if (decision) chips.push(chip(decision.verdict === "rename" ? `renamed: ${decision.new_words}` : SAID[decision.verdict], "said"));
+  if (item.again) chips.push(chip("changed after a decision"));
   if (item.drawn >= 0) chips.push(chip("random sample"));
   if (item.least) chips.push(chip("least certain"));
   chips.push(chip(item.score < 0 ? "no object" : `confidence ${item.score.toFixed(2)}`));
@@ -221,11 +236,11 @@ $("reviewer").addEventListener("change", keep);
 $("file").addEventListener("change", async () => {
   const [file] = $("file").files;
   if (!file) return;
-  const taken = take(await file.text());
+  const { refused, taken, left } = take(await file.text());
   $("file").value = "";
-  if (typeof taken === "string") return tell(taken);
+  if (refused) return tell(refused);
   keep();
-  return show(`Loaded ${taken} decisions.`);
+  return show(`Loaded ${taken} decisions.${left ? ` ${left} are left out: the picture, caption or masks of their images are not those of this page.` : ""}`);
 });
 addEventListener("beforeunload", (event) => { if (!state.kept && !state.saved) event.preventDefault(); });
 new ResizeObserver(() => requestAnimationFrame(draw)).observe($("frame"));
