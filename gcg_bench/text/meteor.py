@@ -130,9 +130,9 @@ def whole_table() -> Path:
 
 
 @contextmanager
-def _table(lines: Sequence[str]) -> Iterator[Path]:
+def _table(lines: Sequence[str], programs: Programs) -> Iterator[Path]:
     """A file with the entries of the paraphrase table that METEOR can use for lines."""
-    entries = paraphrases.usable(lines, whole_table(), sha256(_PARAPHRASES))
+    entries = paraphrases.usable(lines, whole_table(), sha256(_PARAPHRASES), programs)
     if entries is None:
         yield whole_table()
         return
@@ -144,7 +144,7 @@ def _table(lines: Sequence[str]) -> Iterator[Path]:
 
 def _meteor(lines: Sequence[str], programs: Programs) -> FloatArray:
     """The statistics of each line from one METEOR program, shape (n, 23)."""
-    with _table(lines) as table:
+    with _table(lines, programs) as table:
         output = run_java(
             (_QUICK_START, *meteor_arguments(table)),
             "".join(f"{line}\n" for line in lines),

@@ -199,7 +199,7 @@ def test_answers_that_cannot_be_told_apart_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, "print('1.0 2.0')"))
     with pytest.raises(EnvironmentProblem, match="wrote 2 lines for 2 captions"):
         java.ptb_tokenise(["a", "b"])
-    monkeypatch.setattr(meteor.paraphrases, "usable", lambda captions, table, sha256: b"")
+    monkeypatch.setattr(meteor.paraphrases, "usable", lambda *_: b"")
     with pytest.raises(EnvironmentProblem, match="METEOR wrote 1 lines for 1 segments"):
         meteor.meteor_statistics([(["a"], "b")])
 
@@ -224,7 +224,7 @@ time.sleep(5)
 """
     monkeypatch.setenv("GCG_BENCH_JAVA", java_that(tmp_path, body))
     monkeypatch.setattr(meteor, "_SHARD_FROM", 2)
-    monkeypatch.setattr(meteor.paraphrases, "usable", lambda captions, table, sha256: b"")
+    monkeypatch.setattr(meteor.paraphrases, "usable", lambda *_: b"")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
     def interrupt(number, frame):
