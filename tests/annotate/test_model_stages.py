@@ -206,11 +206,16 @@ def test_crops_against_labels_as_transformers_computes_them(folders):
     assert made.objects == scene.objects
 
 
-def test_distractors_have_another_last_word():
-    objects = (OBJECTS[0], replace(OBJECTS[0], id=2, label="small Dog"))
-    scene = replace(SCENE, objects=objects)
-    words = check_crops.distractors(scene, "dog", ("sky", "cat"))
-    assert words == ("red box", "cat", "sky")
+def test_distractors_name_another_kind_of_thing():
+    labels = ("small Dog", "a dog on a couch", "couch", "animal", "puppies", "a man's hand")
+    objects = tuple(replace(OBJECTS[0], id=k, label=label) for k, label in enumerate(labels, 1))
+    scene = replace(SCENE, objects=objects, tags=("cat", "dog sled"))
+    # the same noun, the couch only in the place of the dog, a broader and a narrower word are none
+    words = check_crops.distractors(scene, "dog", ("sky", "cat", ""))
+    assert words == ("couch", "a man's hand", "cat", "dog sled", "sky")
+    # the couch is what the crop shows, the dog on it is another thing
+    words = check_crops.distractors(scene, "a leather couch", ())
+    assert words == (*labels[:2], *labels[3:], "cat", "dog sled")
 
 
 @pytest.mark.parametrize(

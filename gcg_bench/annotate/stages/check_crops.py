@@ -1,8 +1,10 @@
 """A check of labels by SigLIP: compares each object's crop with its label and with distractors.
 
-The distractors are the labels and tags of the scene, and words of the settings, whose last word
-differs from the label's. The evidence `crop_label` is the share of the label in the softmax over
-the logits of label and distractors. The evidence is only recorded and changes nothing.
+The distractors are the labels and tags of the scene, and words of the settings, whose main nouns
+name another kind of thing than the label's (`consensus.same_nouns`): a crop of a dog shows an
+animal too, so `animal` is no distractor of `dog`. The evidence `crop_label` is the share of the
+label in the softmax over the logits of label and distractors. The evidence is only recorded and
+changes nothing.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ import numpy as np
 from gcg_bench import machine
 from gcg_bench.adapters import Needs
 from gcg_bench.annotate.boxes import Box
-from gcg_bench.annotate.consensus import same_head
+from gcg_bench.annotate.consensus import same_nouns
 from gcg_bench.annotate.scenes import Evidence, Scene, SceneObject
 from gcg_bench.annotate.stages import Part, Refused, Stage
 from gcg_bench.annotate.tag_detectors import check_dtype, part_of
@@ -29,7 +31,7 @@ NEEDS = Needs(
     weights=f"{DEFAULT}: hf download",
     licence="Apache-2.0",
 )
-VERSION = 1
+VERSION = 2
 
 _DIGITS = 4
 
@@ -96,9 +98,9 @@ def crop(pixels: Pixels, box: Box, margin: float) -> Pixels:
 
 
 def distractors(scene: Scene, label: str, given: Sequence[str]) -> tuple[str, ...]:
-    """The distractors of a label: labels, tags and given words with another last word."""
+    """The distractors of a label: labels, tags and given words for another kind of thing."""
     words = (*(thing.label for thing in scene.objects), *scene.tags, *given)
-    return tuple(dict.fromkeys(word for word in words if word and not same_head(word, label)))
+    return tuple(dict.fromkeys(word for word in words if word and not same_nouns(word, label)))
 
 
 def share(logits: FloatArray) -> float:
