@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -320,6 +323,43 @@ def test_the_node_of_a_lock_says_whether_its_owner_is_dead(joined, tmp_path):
         assert dead.read_text() == elsewhere
     finally:
         lock.release()
+
+
+def test_the_lock_of_a_dead_node_expires_after_three_heartbeats(joined, tmp_path, monkeypatch):
+    """All nodes of the test are on one machine, so the node that was killed gets a name."""
+    import ray
+
+    known, own = ray.nodes(), socket.gethostname()
+    living = next(node for node in known if node["Alive"])
+    killed = [node for node in known if not node["Alive"]]  # by the tests before this one
+    dead = (killed or [{**living, "Alive": False}])[0]
+    assert (joined, living["NodeManagerHostname"]) == ("ray", own)
+    file = tmp_path / ".lock-shard"
+    other = {"pid": 1, "started": "1", "boot": "b", "token": "t"}
+    for machine, host, age, is_left in (
+        ("lost", "lost", 40, True),
+        ("lost", "lost", 50, False),
+        ("lost", "nowhere", 250, True),  # no node of the cluster ever had this name
+        (own, own, 40, True),  # a machine that started again: its new node has another boot
+        (own, own, 50, False),
+    ):
+        nodes = [living, {**dead, "NodeManagerHostname": machine}]
+        monkeypatch.setattr(ray, "nodes", lambda nodes=nodes: nodes)
+        aged(file, {**other, "host": host}, age)
+        assert (ask_owner(file), file.exists()) == (not is_left, is_left)
+    # a process of this machine that works keeps its lock, whatever its age
+    lock = Lock(file)
+    try:
+        os.utime(file, (time.time() - 200,) * 2)
+        assert not ask_owner(file)
+    finally:
+        lock.release()
+
+
+def aged(file, holder, seconds):
+    """Writes a lock that was touched some seconds ago."""
+    file.write_text(json.dumps(holder))
+    os.utime(file, (time.time() - seconds,) * 2)
 
 
 def stage_content(stage):

@@ -36,7 +36,7 @@ from gcg_bench.types import Bar, no_bar
 _LOSSES = 5  # losses of a shard without a new line before the command ends
 _LOOK = 1.0  # seconds between two counts of the lines
 _ASK = 10.0  # seconds between two checks on the node of a lock's owner
-_PATIENCE = STALE_AFTER + 60.0  # seconds that the lock of a lost node may take to expire
+_PATIENCE = STALE_AFTER + 60.0  # seconds that the lock of an unknown machine may take to expire
 _SHOWN = 200  # characters of Ray's message about a loss
 
 
@@ -244,7 +244,8 @@ def annotate_here(job: _Job, shard: Shard) -> tuple[str, str] | None:
 def _annotate_when_free(job: _Job, source: Source, shard: Shard) -> None:
     """Annotates a shard as soon as no process of a lost task holds it or its lock has expired.
 
-    A dead process on a living node is found at once; the lock of a lost node must expire.
+    A dead process on a living node is found at once. The lock of a node that Ray reports dead
+    expires after `lost_owners.LOST_AFTER` seconds, that of an unknown machine after STALE_AFTER.
     """
     until, asked = monotonic() + _PATIENCE, -inf
     while True:

@@ -60,27 +60,28 @@ class Holder:
     boot: str
     token: str
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this process can check the pid: host, boot and pid name space are its own."""
+        return _CAN_CHECK_PIDS and (self.host, self.boot) == (socket.gethostname(), _boot())
+
 
 class Lock:
     """A lock file that this process holds until `release`.
 
     Args:
         file: the lock file; its folder must exist.
+        stale_after: seconds without a touch after which a lock of another host is abandoned.
 
     Raises:
         RunLocked: another process holds the lock, or this process holds it already.
         EnvironmentProblem: the folder cannot be written.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.holder = Holder(
-            pid=os.getpid(),
-            started=_started(os.getpid()) or "",
-            host=socket.gethostname(),
-            boot=_boot(),
-            token=secrets.token_hex(8),
-        )
+    def __init__(self, file: Path, *, stale_after: float = STALE_AFTER) -> None:
+        self.file, self._stale_after = file, stale_after
+        pid, token = os.getpid(), secrets.token_hex(8)
+        self.holder = Holder(pid, _started(pid) or "", socket.gethostname(), _boot(), token)
         self._released = threading.Event()
         atexit.register(self.release)  # an interrupt may arrive before the caller has this object
         try:
@@ -128,8 +129,7 @@ class Lock:
 
     def _take(self) -> None:
         """Takes the lock; waits for a process that is writing it, or that died while writing it."""
-        patience = monotonic() + 2 * _UNFINISHED
-        attempts = 0
+        patience, attempts = monotonic() + 2 * _UNFINISHED, 0
         while attempts < _ATTEMPTS:
             try:
                 if self._create(self.file) or self._take_over():
@@ -146,7 +146,7 @@ class Lock:
         chain = _claims(self.file)
         if not chain:
             return False
-        _refuse_if_held(chain[-1])
+        _refuse_if_held(chain[-1], self._stale_after)
         claim = chain[-1].claim()
         if not self._create(claim):
             return False
@@ -195,7 +195,7 @@ def _claims(file: Path) -> list[_Link]:
     return chain
 
 
-def _refuse_if_held(link: _Link) -> None:
+def _refuse_if_held(link: _Link, stale_after: float) -> None:
     """Raises RunLocked unless the lock or claim is deleted or abandoned."""
     holder = _holder(link.content)
     try:
@@ -206,15 +206,14 @@ def _refuse_if_held(link: _Link) -> None:
         if age < _UNFINISHED:
             raise _locked(link.file, None)
         return
-    same_host = _CAN_CHECK_PIDS and (holder.host, holder.boot) == (socket.gethostname(), _boot())
-    if same_host:
+    if holder.is_here:
         started = _started(holder.pid)
         pid_reused = "" not in (started, holder.started) and started != holder.started
         abandoned = started is None or pid_reused
     else:
-        abandoned = age > STALE_AFTER
+        abandoned = age > stale_after
     if not abandoned:
-        raise _locked(link.file, holder, age=None if same_host else age)
+        raise _locked(link.file, holder, age=None if holder.is_here else age)
 
 
 def _locked(file: Path, holder: Holder | None, age: float | None = None) -> RunLocked:
