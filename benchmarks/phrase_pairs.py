@@ -8,7 +8,7 @@ A file has the columns `reference`, `prediction`, `noun` (same, general, specifi
 - ordered: the share of (contradicted, agreeing or attribute-free) pairs of pairs, both with an
   accepted noun, in which the contradicted one has the lower score; ties count as wrong.
 
-    python benchmarks/phrase_pairs.py tests/data/phrase_pairs.csv ../shared/facts/phrase_pairs.csv
+    python benchmarks/phrase_pairs.py tests/data/phrase_pairs.csv MORE.csv
     python benchmarks/phrase_pairs.py --roc FILE       the points of the ROC curve of each candidate
 """
 
