@@ -30,9 +30,11 @@ _LOWER = bytes(range(256)).lower()
 _OTHERS = bytes(set(range(256)) - set(_LETTERS + _LETTERS.upper() + b"\n"))
 _TIMEOUT = 600.0  # seconds
 
-# `path` is the module path of this process, which may be longer than that of a new one
+# `path` is the module path of this process, which may be longer than that of a new one. An
+# interrupt at the keyboard reaches both processes, and this one then kills the other.
 _START = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 given = json.load(sys.stdin)
 sys.path[:] = given.pop("path")
 from gcg_bench.text.paraphrase_index import main
@@ -84,13 +86,14 @@ class Index:
             programs: runs the process.
         """
         folder = str(self._cache.path.parent)
-        given = {"path": sys.path, "folder": folder, "table": str(self._table)}
+        path = [entry for entry in sys.path if isinstance(entry, str)]
+        given = {"path": path, "folder": folder, "table": str(self._table)}
         text = json.dumps({**given, "sha256": self._sha256}).encode()
         if sys.executable:
             try:
-                command = [sys.executable, "-I", "-S", "-c", _START]
-                if programs.run(command, text, _TIMEOUT).returncode == 0:
-                    return
+                command = [sys.executable, "-I", "-S", "-B", "-c", _START]
+                if programs.run(command, text, _TIMEOUT).returncode <= 0:
+                    return  # it is made, or the process was killed
             except (OSError, TimeoutExpired):
                 return
         self.build_here()
