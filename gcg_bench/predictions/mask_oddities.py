@@ -133,7 +133,7 @@ def _by_rows(sample: tuple[Mask, ...]) -> str | None:
 def _edges(bitmap: NDArray[np.bool_]) -> int:
     """The number of neighbouring pixels that differ."""
     across, down = bitmap[:, 1:] != bitmap[:, :-1], bitmap[1:] != bitmap[:-1]
-    return int(across.sum()) + int(down.sum())
+    return int(np.count_nonzero(across)) + int(np.count_nonzero(down))
 
 
 def mask_oddities(predictions: Iterable[Prediction]) -> list[Oddity]:
