@@ -39,6 +39,7 @@ def written(folder: Path) -> tuple[dict, bytes, list]:
     """Settings without the environment, predictions without seconds, results."""
     settings = json.loads((folder / "run.json").read_text("utf-8"))
     settings.pop("environment")
+    settings.pop("crc32")  # which covers the environment
     lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
     for line in lines:
         line.pop("seconds", None)

@@ -14,6 +14,8 @@ from gcg_bench.cli.annotate_review import apply, review
 from gcg_bench.cli.annotate_source import RunOptions, source_of
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout, table
 from gcg_bench.cli.options import as_json, data_root, given, limit, quiet
+from gcg_bench.cli.outputs import OutputFolder
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.errors import BadOption, MissingData
 
 DEFAULT = "run"
@@ -50,7 +52,7 @@ def annotate() -> None:
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(),
     required=True,
     help="The folder of the annotation; the same command continues an interrupted one.",
 )
@@ -164,6 +166,8 @@ def export(folder: Path, form: str, image_license: str) -> None:
     from gcg_bench.annotate.exporting import GRAND, write_dataset, write_grand
     from gcg_bench.annotate.folder import AnnotationFolder
 
+    if form != "jsonl":
+        refuse_without_effect("without a card, which --as jsonl writes", "image_license")
     annotation = AnnotationFolder(folder)
     if form == "grand":
         count = write_grand(annotation)
@@ -185,7 +189,7 @@ def export(folder: Path, form: str, image_license: str) -> None:
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(),
     required=True,
     help="The new folder; it must be missing or empty.",
 )

@@ -10,6 +10,7 @@ import click
 
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import as_json, data_root, given, quiet
+from gcg_bench.cli.outputs import OutputFile, is_stdout, written
 from gcg_bench.errors import GcgBenchError
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -35,9 +36,9 @@ class PageOptions:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(stdout=True),
     default=None,
-    help="The page. [default: DIR/review.html]",
+    help="The page; - is stdout. [default: DIR/review.html]",
 )
 @click.option(
     "--images",
@@ -81,17 +82,19 @@ def review(options: PageOptions, *, folder: Path, output: Path | None, quiet: bo
 
     annotation = AnnotationFolder(folder)
     pictures, why = _pictures(annotation, options)
-    made = write_review(
-        annotation,
-        output or folder / "review.html",
-        pictures,
-        Chosen(options.sample, options.seed, options.uncertain),
-        bar=partial(progress, quiet=quiet),
-    )
+    out = output or folder / "review.html"
+    with written(out) as file:
+        made = write_review(
+            annotation,
+            file,
+            pictures,
+            Chosen(options.sample, options.seed, options.uncertain),
+            bar=partial(progress, quiet=quiet),
+        )
     again = f", {made.again} to decide again" if made.again else ""
     say(
-        f"wrote {output or folder / 'review.html'}: {made.phrases} phrases of {made.images} images,"
-        f" {made.sampled} of them a random sample{again}",
+        f"wrote {'stdout' if is_stdout(out) else out}: {made.phrases} phrases of {made.images}"
+        f" images, {made.sampled} of them a random sample{again}",
         quiet=quiet,
     )
     if made.blank:

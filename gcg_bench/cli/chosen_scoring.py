@@ -1,13 +1,16 @@
-"""The scoring that the options of a command describe; checks it for --diagnosis."""
+"""The scoring that the options of a command describe, and options that do not go together."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from gcg_bench import tasks
 from gcg_bench.cli.options import ScoringOptions
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.encoders import Encoders
 from gcg_bench.pipeline.spec import EvaluationSpec, ScoringSpec
+from gcg_bench.runs import Run
 from gcg_bench.scoring.values import Resampling
 
 
@@ -56,3 +59,15 @@ def refuse_diagnosis(scoring: ScoringOptions, chosen: ScoringSpec, task: tasks.T
             if task.mistakes
             else f"--diagnosis: the task {task.name} has no kinds of mistakes"
         )
+
+
+def refuse_unused(predictions: Path, scoring: ScoringOptions, explain: str | None) -> None:
+    """Raises BadOption when an option would have no effect."""
+    if explain is not None:
+        names = ("draw", "signature", "shard_size", "jobs", "on")
+        refuse_without_effect("with --explain, which shows one image", *names)
+    if scoring.draw is None:
+        refuse_without_effect("without --draw N, whose first seed it is", "seed")
+    if not Run.is_run(predictions):
+        why = "on prediction files, which have no checksums"
+        refuse_without_effect(why, "accept_edits")

@@ -7,6 +7,8 @@ from rich.text import Text
 
 from gcg_bench.cli import options, streams
 from gcg_bench.cli.console import harmless, print_json, say, stdout, table
+from gcg_bench.cli.outputs import OutputFile, is_stdout
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.data.cards import load_card
 from gcg_bench.errors import BadOption
 from gcg_bench.reporting import pages
@@ -21,9 +23,9 @@ from gcg_bench.runs import Run
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(stdout=True),
     default=None,
-    help="FILE.bib to write, or with --model-card FILE.md. [default: stdout]",
+    help="FILE.bib to write, or with --model-card FILE.md; - is stdout. [default: stdout]",
 )
 @click.option(
     "--model-card",
@@ -61,13 +63,14 @@ def cite(
     if sides is not None:
         if runs or output is not None:
             raise BadOption("--diff A B takes no other runs and writes no file")
+        refuse_without_effect("with --diff", "dataset", "model_card", "force")
         _print_diff(*sides, as_json=as_json)
         return
     if not runs:
         raise BadOption("no runs: gcg-bench cite RUN..., or gcg-bench cite --diff A B")
-    if output is not None and output.exists() and not force:
-        raise BadOption(f"{output} exists; give another name, or --force to overwrite it")
+    output = _file(output, force=force, as_json=as_json)
     if model_card:
+        refuse_without_effect("with --model-card", "dataset")
         _print_model_card(runs, output, quiet=quiet, as_json=as_json)
         return
     card = None if dataset is None else load_card(dataset)
@@ -85,6 +88,19 @@ def cite(
         streams.out().write(harmless(works.bibtex()))
     for sentence in works.unknown:
         say(sentence, quiet=quiet)
+
+
+def _file(output: Path | None, *, force: bool, as_json: bool) -> Path | None:
+    """The file to write; None for stdout."""
+    if is_stdout(output):
+        if as_json:
+            raise BadOption("--json and -o - both write to stdout: give one of them")
+        return None
+    if output is None:
+        refuse_without_effect("without --output", "force")
+    elif output.exists() and not force:
+        raise BadOption(f"{output} exists; give another name, or --force to overwrite it")
+    return output
 
 
 def _print_diff(a: str, b: str, *, as_json: bool) -> None:

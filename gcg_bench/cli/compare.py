@@ -10,7 +10,9 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, stdout
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import OutputOptions
+from gcg_bench.cli.outputs import OutputFile
 from gcg_bench.cli.page_options import PageOptions
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.errors import BadOption
 from gcg_bench.runs import Run
 
@@ -57,7 +59,7 @@ class ComparisonOptions:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     default=None,
     help="FILE.html to write in addition.",
 )
@@ -113,6 +115,7 @@ def compare(
 def _refuse_file(page: PageOptions) -> None:
     """Raises BadOption when the file is not .html, or exists and --force is not given."""
     if page.output is None:
+        refuse_without_effect("without --output", "force", "pictures")
         return
     if page.output.suffix != ".html":
         raise BadOption(f"{page.output}: the page of a comparison must be named .html")

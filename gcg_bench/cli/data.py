@@ -10,6 +10,7 @@ import click
 from gcg_bench.cli import data_card, data_grand
 from gcg_bench.cli.console import print_json, say, stdout
 from gcg_bench.cli.options import as_json, data_root, limit, quiet, task
+from gcg_bench.cli.outputs import OutputFile, OutputFolder
 from gcg_bench.data import annotation_files, for_task
 from gcg_bench.data.cards import DataCard, card_names, data_folder, load_card
 from gcg_bench.errors import BadOption, MissingData
@@ -70,7 +71,7 @@ def show(name: str, data_root: Path | None, *, as_json: bool) -> None:
 @task
 @click.option(
     "--fix",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     default=None,
     help="For predictions: write a repaired copy to this file.",
 )
@@ -139,7 +140,7 @@ def fetch(name: str, data_root: Path | None, *, quiet: bool, as_json: bool) -> N
 
 @data.command()
 @click.argument("dataset")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=OutputFolder(file_okay=True))
 @click.option("--split", default=None, help="Split of the data set, e.g. val. [required]")
 @click.option(
     "--format",

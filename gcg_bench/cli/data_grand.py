@@ -8,6 +8,7 @@ import click
 
 from gcg_bench.cli.console import say, shown, stdout
 from gcg_bench.cli.options import quiet
+from gcg_bench.cli.outputs import OutputFile, is_stdout, to_stdout
 from gcg_bench.errors import BadOption, MissingData
 
 TABLES = ("objects", "expressions")
@@ -15,7 +16,7 @@ TABLES = ("objects", "expressions")
 
 @click.command("grand-table")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("out", type=OutputFile(stdout=True))
 @click.option(
     "--what",
     type=click.Choice(TABLES),
@@ -25,7 +26,7 @@ TABLES = ("objects", "expressions")
 )
 @quiet
 def grand_table(source: Path, out: Path, what: str, *, quiet: bool) -> None:
-    """Write rows of GranD's annotation files in SOURCE to OUT, as lines of JSON.
+    """Write rows of GranD's annotation files in SOURCE to OUT, as lines of JSON; - is stdout.
 
     SOURCE is a folder with annotation files or archives, such as DIR/grand of an annotation.
     """
@@ -34,10 +35,16 @@ def grand_table(source: Path, out: Path, what: str, *, quiet: bool) -> None:
 
     if not has_documents([source]):
         raise MissingData(f"{source}: no *.json or *.tar.gz under it")
-    if out.exists():
+    if out.exists() and not is_stdout(out):
         raise BadOption(f"{out} is there already; nothing is written over")
     rows = _rows(annotations([source]), what)
     count = 0
+    if is_stdout(out):
+        for row in rows:
+            to_stdout(_line(row).encode("utf-8"))
+            count += 1
+        say(f"{count} {what}", quiet=quiet)
+        return
 
     def fill(draft: Path) -> None:
         nonlocal count

@@ -8,6 +8,7 @@ from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.predict import complete
 from gcg_bench.predictions import coco_results
 from gcg_bench.runs import Run
+from gcg_bench.runs.seals import refuse_changed_lines
 from gcg_bench.runs.settings import limit_of
 
 
@@ -24,6 +25,7 @@ def export_run(
 
     Raises:
         MissingData: the folder is not a run, or the references are missing.
+        BadData: predictions were changed after the run wrote them.
         BadOption: a file exists already, or the card is of another data set.
         EnvironmentProblem: a file cannot be written.
     """
@@ -31,6 +33,7 @@ def export_run(
     for name in (coco_results.RESULTS, coco_results.ANNOTATIONS):
         if (out / name).exists():
             raise BadOption(f"{out / name} is there already; nothing is written over")
+    refuse_changed_lines(run.folder)
     settings = run.settings
     asked = limit_of(settings)
     data = spec.DataSpec(

@@ -12,7 +12,9 @@ from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import DataOptions, ModelOptions, OutputOptions, ScoringOptions
 from gcg_bench.cli.score import write_board
 from gcg_bench.cli.showing import say_failed, seed_of, show
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.errors import BadOption
+from gcg_bench.execution.process import COMMAND
 from gcg_bench.pipeline import spec
 from gcg_bench.pipeline.arguments import parsed
 from gcg_bench.pipeline.encoders import Encoders
@@ -129,6 +131,7 @@ def _specification(
     model: ModelOptions, data: DataOptions, scoring: spec.ScoringSpec
 ) -> spec.EvaluationSpec:
     """The specification that the options describe."""
+    _refuse_without_effect(model)
     return spec.EvaluationSpec(
         model=model.model,
         data=spec.DataSpec(
@@ -162,6 +165,19 @@ def _specification(
         ),
         label=model.label,
     )
+
+
+def _refuse_without_effect(model: ModelOptions) -> None:
+    """Raises BadOption when an option of the model would have no effect."""
+    if model.devices:
+        refuse_without_effect("with --devices, which names them", "device")
+    limits = (model.timeout, model.give_up_after, model.devices)
+    is_here = model.on == "local" or (model.on == "auto" and not any(limits))
+    if is_here and not model.model.startswith(COMMAND):
+        refuse_without_effect("without a process of the model: add --on process", "start_timeout")
+    if model.model.startswith(COMMAND):
+        names = ("device", "batch_size", "workers", "max_new_tokens")
+        refuse_without_effect("on a worker, whose arguments are --model-arg KEY=VALUE", *names)
 
 
 def _silent(output: OutputOptions) -> bool:

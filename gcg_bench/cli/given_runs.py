@@ -9,6 +9,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import progress, say
+from gcg_bench.cli.outputs import OutputFolder
 from gcg_bench.cli.stacking import stacked
 from gcg_bench.errors import BadOption, MissingData
 from gcg_bench.pipeline.division import Division
@@ -86,7 +87,7 @@ class MadeRun:
 made_run = stacked(
     click.option(
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         default=None,
         metavar="RUN",
         help="Make prediction files a run in this folder, for report, compare and leaderboard.",

@@ -12,6 +12,8 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, stdout
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
 from gcg_bench.cli.options import DataOptions, OutputOptions
+from gcg_bench.cli.outputs import OutputFile
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.errors import BadData, BadOption, UnknownName
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
@@ -72,7 +74,7 @@ def leaderboard() -> None:
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="The board: FILE.csv, .md, .tex or .html.",
 )
 @click.option(
@@ -178,6 +180,7 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
     """
     from gcg_bench.cli.leaderboard_tables import print_faults
     from gcg_bench.reporting.leaderboard import verify as faults_of
+    from gcg_bench.reporting.leaderboard.verifying import BELIEVED
 
     if file.suffix != ".csv":
         raise BadOption(
@@ -198,9 +201,11 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
             {"row": fault.row, "field": fault.field, "board": fault.board, "found": fault.found}
             for fault in faults
         ]
-        print_json({"board": str(file), "rows": len(read.rows), "faults": listed})
+        stated = {"board": str(file), "rows": len(read.rows), "faults": listed}
+        print_json({**stated, "not_checked": [BELIEVED]})
     else:
         print_faults(stdout(), file, len(read.rows), faults)
+        say(f"not checked: {BELIEVED}", quiet=shown.quiet)
     return 2 if faults else 0
 
 
@@ -211,13 +216,21 @@ def verify(shown: OutputOptions, *, file: Path, dataset: str | None, data_root: 
 @options.task
 @options.data_root
 @options.limit
+@click.option(
+    "--score/--no-score",
+    "rescored",
+    default=True,
+    show_default=True,
+    help="Score the predictions of a run again, and compare every figure of its results.",
+)
 @options.as_json
 @options.given(DataOptions)
-def check(wanted: DataOptions, *, submission: Path, as_json: bool) -> int:
+def check(wanted: DataOptions, *, submission: Path, rescored: bool, as_json: bool) -> int:
     """Check a submission: coverage, sizes, duplicates, hash, signature, layout.
 
-    SUBMISSION is a prediction file or folder in any published layout, or a run folder. The exit
-    code is 2 when there is an error.
+    SUBMISSION is a prediction file or folder in any published layout, or a run folder. The results
+    of a run are computed again from its predictions; what cannot be computed again is named. The
+    exit code is 2 when there is an error.
     """
     from gcg_bench.cli.leaderboard_tables import print_submission, submission_json
     from gcg_bench.cli.score import without_split
@@ -225,6 +238,8 @@ def check(wanted: DataOptions, *, submission: Path, as_json: bool) -> int:
     from gcg_bench.reporting.leaderboard import inspect
 
     settings = Run.open(submission).settings if Run.is_run(submission) else {}
+    if not settings:
+        refuse_without_effect("on prediction files, which have no scores", "rescored")
     split = wanted.split or settings.get("split")
     if split is None:
         raise without_split(submission)
@@ -236,7 +251,8 @@ def check(wanted: DataOptions, *, submission: Path, as_json: bool) -> int:
         task=wanted.task or settings.get("task"),
         shipped=wanted.dataset is None,
     ).load()
-    inspected = inspect(submission, data)
+    bar = partial(progress, quiet=as_json)
+    inspected = inspect(submission, data, rescored=rescored, bar=bar)
     if as_json:
         print_json(submission_json(inspected))
     else:

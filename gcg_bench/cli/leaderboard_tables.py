@@ -97,6 +97,8 @@ def print_submission(console: Console, submission: Submission) -> None:
     console.print(rows)
     for note in submission.notes:
         console.print(Text(f"{note}."))
+    for sentence in submission.unchecked:
+        console.print(Text(f"Not checked: {sentence}."))
     outcome = "can be accepted" if submission.accepted else "cannot be accepted as it is"
     console.print(Text(f"{path}: {outcome}"), soft_wrap=True)
 
@@ -119,4 +121,5 @@ def submission_json(submission: Submission) -> dict[str, Any]:
         "measured_on": dict(submission.measured_on),
         "problems": [problem_fields(*problem) for problem in submission.problems],
         "notes": list(submission.notes),
+        "not_checked": list(submission.unchecked),
     }

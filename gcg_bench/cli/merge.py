@@ -7,6 +7,7 @@ import click
 
 from gcg_bench.cli import options
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout
+from gcg_bench.cli.outputs import OutputFolder
 from gcg_bench.pipeline.merge import merge as merge_shards
 from gcg_bench.runs.merging import SHARDS
 
@@ -16,7 +17,7 @@ from gcg_bench.runs.merging import SHARDS
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(),
     default=None,
     help="The run folder to write. [default: runs/<model>-<dataset>-<split>]",
 )

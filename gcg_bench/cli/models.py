@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gcg_bench.cli.console import print_json, shown, stdout, table
 from gcg_bench.cli.options import as_json
+from gcg_bench.cli.outputs import OutputFolder
 from gcg_bench.execution import worker_files
 from gcg_bench.execution.models import Description, describe_models
 from gcg_bench.files.atomic import replace_with
@@ -24,7 +25,7 @@ WORKER_FILES = ("gcg_bench_worker.py", EXAMPLE)
 @as_json
 @click.option(
     "--worker",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(),
     default=None,
     metavar="DIR",
     help="Write gcg_bench_worker.py and an example into a folder, for a model in another"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gcg_bench.cli.outputs import OutputFolder
 from gcg_bench.cli.placement_options import placement
 from gcg_bench.cli.stacking import stacked, whole_number
 
@@ -147,7 +148,7 @@ model = stacked(
     ),
     click.option(
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         default=None,
         help="Run folder. [default: runs/<model>-<dataset>-<split>]",
     ),

@@ -10,6 +10,7 @@ import click
 from gcg_bench.cli import options
 from gcg_bench.cli.console import progress, say
 from gcg_bench.cli.given_runs import FileOptions, of_files, runs_of
+from gcg_bench.cli.outputs import OutputFile, is_stdout, written
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption
 from gcg_bench.pipeline.encoders import EncoderChoice, Encoders
@@ -26,9 +27,9 @@ from gcg_bench.runs.shards import shard_of
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(stdout=True),
     default=None,
-    help="The file to write. [default: RUN/report.html; with --figure, RUN/ID.svg]",
+    help="The file to write; - is stdout. [default: RUN/report.html; with --figure, RUN/ID.svg]",
 )
 @click.option(
     "--figure",
@@ -95,6 +96,8 @@ def _write_figure(
     """Writes one image of a scored run as a figure; see `write_report`."""
     from gcg_bench.reporting.figure import SUFFIXES, laid_out, write_figure
 
+    if is_stdout(out):
+        raise BadOption(f"a figure is written to a file: give -o FILE{' or FILE'.join(SUFFIXES)}")
     if out.suffix.lower() not in SUFFIXES:
         raise BadOption(f"{out}: a figure is written as {' or '.join(SUFFIXES)}")
     (pair,), diagnosis = of_images(run, data, [image], encoder=encoder)
@@ -132,11 +135,12 @@ def write_report(
         RunLocked: another process uses the run.
     """
     inside = out.resolve().parent == run.folder.resolve()
-    with run.locked() if inside else nullcontext():
+    with run.locked() if inside else nullcontext(), written(out) as file:
         page = write_page(
-            of_run(run, data, encoder=encoder), out, bar=partial(progress, quiet=quiet)
+            of_run(run, data, encoder=encoder), file, bar=partial(progress, quiet=quiet)
         )
-    say(f"report: {page.file} ({page.size / 1e6:.1f} MB)", quiet=quiet)
+    place = "stdout" if is_stdout(out) else out
+    say(f"report: {place} ({page.size / 1e6:.1f} MB)", quiet=quiet)
     if page.images < page.total:
         say(
             f"the page lists {page.images} of {page.total}: the worst, the best and a random"

@@ -9,7 +9,12 @@ import click
 
 from gcg_bench import tasks
 from gcg_bench.cli import division_options, options
-from gcg_bench.cli.chosen_scoring import refuse_diagnosis, refuse_diagnosis_of, scoring_spec
+from gcg_bench.cli.chosen_scoring import (
+    refuse_diagnosis,
+    refuse_diagnosis_of,
+    refuse_unused,
+    scoring_spec,
+)
 from gcg_bench.cli.console import progress, say, shown
 from gcg_bench.cli.division_options import DivisionOptions
 from gcg_bench.cli.given_runs import MadeRun, made_run
@@ -29,8 +34,8 @@ from gcg_bench.predictions import Reading, read_predictions
 from gcg_bench.predictions.stated_sizes import StatedSizes
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
+from gcg_bench.runs.accepting import accept_edits as accept
 from gcg_bench.runs.labels import label_of
-from gcg_bench.runs.seals import accept_changed_lines
 from gcg_bench.runs.settings import limit_of
 from gcg_bench.runs.shards import shard_of
 from gcg_bench.types import Prediction
@@ -57,7 +62,8 @@ from gcg_bench.types import Prediction
 @click.option(
     "--accept-edits",
     is_flag=True,
-    help="Score predictions of a run that were changed after the run wrote them.",
+    help="Score predictions of a run, with its run.json, that were changed after the run wrote"
+    " them.",
 )
 @division_options.division
 @options.quiet
@@ -85,15 +91,17 @@ def score(  # noqa: PLR0913
         raise BadOption(
             "--explain shows one image and --diagnosis all images: give only one of them"
         )
+    refuse_unused(predictions, scoring, explain)
     division = Division(
         divided.shard_size,
         divided.jobs,
         bar=partial(progress, quiet=output.quiet),
         cluster=divided.cluster,
+        message=partial(say, quiet=output.quiet),
     )
     if Run.is_run(predictions):
         if accept_edits:
-            _accept_edits(Run.open(predictions), output)
+            _accept_edits(predictions, output)
         return _score_run(Run.open(predictions), data, scoring, output, explain, seed, division)
     if data.split is None:
         raise without_split(predictions)
@@ -143,10 +151,16 @@ def _data_of_files(options_: DataOptions, sizes: StatedSizes | None = None) -> s
     )
 
 
-def _accept_edits(run: Run, output: OutputOptions) -> None:
-    """Writes new checksums for changed predictions of a run, and reports their number."""
-    with run.locked():
-        count = accept_changed_lines(run.folder)
+def _accept_edits(folder: Path, output: OutputOptions) -> None:
+    """Writes new checksums for what was changed in a run, and reports it."""
+    accepted = accept(folder)
+    if accepted.fields:
+        names = ", ".join(accepted.fields)
+        say(
+            f"fields of run.json that were changed after the run wrote it: {names}",
+            quiet=output.quiet,
+        )
+    count = accepted.lines
     say(f"predictions that were changed after the run wrote them: {count}", quiet=output.quiet)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gcg_bench.data.stored_samples import StoredSamples
 from gcg_bench.errors import BadOption, MissingData
-from gcg_bench.execution.cluster import Cluster
+from gcg_bench.execution.cluster import RAY, Cluster
 from gcg_bench.scoring.rows import first_asked
 from gcg_bench.scoring.score import Mapper
 from gcg_bench.scoring.split import Split
@@ -35,6 +35,10 @@ _MOST_JOBS = 4  # by default; each takes up to 1 GB, and Java 2 GB in addition
 _AHEAD = 2  # waiting parts for each process
 
 
+def _silent(_: str) -> None:
+    """Says nothing."""
+
+
 @dataclass(frozen=True)
 class Division:
     """How a split is divided; the results do not depend on it in any bit.
@@ -49,6 +53,7 @@ class Division:
             see it.
         bar: a progress bar.
         cluster: measures the parts; None for this machine.
+        message: takes a sentence when `jobs` or `cluster` have no effect.
     """
 
     size: int | None = None
@@ -56,6 +61,7 @@ class Division:
     folder: Path | None = None
     bar: Bar = no_bar
     cluster: Cluster | None = None
+    message: Callable[[str], None] = _silent
 
     def __post_init__(self) -> None:
         """Checks the sizes.
@@ -113,11 +119,24 @@ class Division:
                 replace(self.cluster, models=self.jobs), folder=rows, begin=leave_cores
             )
         if outside is not None or parts == 1:
+            self._say_one_process(outside)
             return nullcontext(map)
         jobs = min(self._processes, parts)
         # of a large split no process holds both the phrase encoder and the columns of the whole
         is_large = parts * (self.size or USUAL) > LARGE
         return nullcontext(partial(_side_by_side, jobs) if jobs > 1 or is_large else map)
+
+    def _say_one_process(self, outside: str | None) -> None:
+        """Says that `jobs` and `cluster` have no effect, if one of them was chosen."""
+        if self.cluster is None and self.jobs in (None, 1):
+            return
+        chosen = f"--on {RAY}" if self.cluster is not None else f"--jobs {self.jobs}"
+        if outside is not None:
+            why = f"the metric {outside} is from outside gcg-bench, and is measured in one process"
+        else:
+            where = "this machine" if self.cluster is not None else "one process"
+            why = f"the split is one part, which {where} scores; --shard-size N divides it"
+        self.message(f"{chosen}: {why}")
 
     @property
     def _processes(self) -> int:

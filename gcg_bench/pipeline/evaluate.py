@@ -22,7 +22,7 @@ from gcg_bench.files import paths
 from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.predict import Missing, absent_of, complete, predict
-from gcg_bench.pipeline.remarks import afterwards, beforehand, of_part
+from gcg_bench.pipeline.remarks import afterwards, beforehand, of_data, of_part
 from gcg_bench.pipeline.run_folders import default_folder
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.settings import environment_of, settings_of
@@ -199,6 +199,7 @@ def score_run(
         if not limited:
             remove_temporary(run.folder)
         usable = scoring.usable(tasks.load(data.task))
+        facts = (*of_part(run, data), *(() if limited else of_data(run, data)))
         message("scoring ...")
         results = score(
             data,
@@ -210,8 +211,7 @@ def score_run(
             label=label_of(run),
             division=replace(division or Division(), folder=None if limited else run.folder),
         )
-        part = tuple(of_part(run, data))
-        results = [replace(result, notes=(*part, *result.notes)) for result in results]
+        results = [replace(result, notes=(*facts, *result.notes)) for result in results]
         if not limited:
             results = [keep(run, result) for result in results]
     return Evaluated(data, run, predictions, tuple(results), usable.missing)

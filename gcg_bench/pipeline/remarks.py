@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from gcg_bench.data import Dataset
+from gcg_bench.errors import BadData
 from gcg_bench.execution.executors import Executor
 from gcg_bench.execution.models import code_of
+from gcg_bench.pipeline.score import references_digest
 from gcg_bench.runs import Run
+from gcg_bench.runs.run import SETTINGS
 from gcg_bench.runs.shards import shard_of
+from gcg_bench.scoring.fitting import other_references, stated_references
 
 
 def beforehand(run: Run, label: str = "") -> Iterator[str]:
@@ -33,6 +37,40 @@ def of_part(run: Run, data: Dataset) -> Iterator[str]:
         yield (
             f"only a part of the split: shard {shard}, {len(data.samples)} of {whole} {data.noun};"
             f" gcg-bench merge makes one run of all {shard.count} shards"
+        )
+
+
+def of_data(run: Run, data: Dataset) -> Iterator[str]:
+    """A sentence for each fact about the data that changed after a run was made.
+
+    They are shown with its scores.
+
+    Args:
+        run: the run.
+        data: the references that it is scored on; all queries of the run, or those of its shard.
+
+    Raises:
+        BadData: the references are those of run.json, and have another number of queries.
+    """
+    stated, references = run.settings, references_digest(data)
+    is_changed = other_references(stated, references)
+    count = len(data.samples)
+    if shard_of(stated) is None and not is_changed and stated.get("n", count) != count:
+        raise BadData(
+            f"says {stated['n']}, and the data have {count} {data.noun}",
+            file=run.folder / SETTINGS,
+            field="n",
+            remedy="Restore the file, or run the model again",
+        )
+    for name, here in (("task", data.task), ("card_version", data.card.version)):
+        if stated.get(name, here) != here:
+            field = name.replace("_", " ")
+            yield f"the run was made with {field} {stated[name]}, and is scored with {field} {here}"
+    if is_changed:
+        before = stated_references(stated)
+        yield (
+            f"the references changed after the run was made: sha256 {before[:12]} before,"
+            f" {references[:12]} now"
         )
 
 

@@ -15,7 +15,7 @@ from gcg_bench.runs import Run
 from gcg_bench.runs.checked import read_scores
 from gcg_bench.scoring import signature
 from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.storage import from_json, load_results
+from gcg_bench.scoring.storage import from_json, load_results, refuse_edited
 
 Fields = Mapping[str, str]
 Decides = Literal["measurement", "answers", "program"]
@@ -136,7 +136,9 @@ def signatures_of(side: str) -> dict[str, Fields]:
             raise MissingData(f"{path}: not scored yet; gcg-bench score {path}")
         return {result.protocol.name: _fields(result) for result in results}
     if path is not None and path.suffix == ".json" and path.is_file():
-        result = from_json(read_scores(path), path)
+        scores = read_scores(path)
+        result = from_json(scores, path)
+        refuse_edited(scores, path)
         return {result.protocol.name: _fields(result)}
     fields = _taken_apart(side)
     if "protocol" not in fields:

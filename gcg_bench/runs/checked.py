@@ -136,12 +136,17 @@ _SETTINGS: Mapping[str, Callable[[Any], bool]] = {
     "model": _is_text,
     "dataset": _is_text,
     "split": _is_text,
+    "task": _is_text,
+    "card_version": _is_text,
     "limit": lambda value: value is None or _is_whole(limits.IMAGES, 1)(value),
+    "n": _is_whole(2**31),
+    "annotations": lambda value: _is_object(value) and _is_texts(list(value.values())),
     "prompt": lambda value: isinstance(value, str) or _is_texts(value),
     "decoding": _is_object,
     "code": _is_object,
     "arguments": _is_object,
     "environment": _is_object,
+    "crc32": _is_object,
     SHARD: is_shard,
 }
 _RESULT: Mapping[str, Callable[[Any], bool]] = {

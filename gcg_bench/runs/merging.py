@@ -21,13 +21,14 @@ from gcg_bench.errors import (
 )
 from gcg_bench.files.atomic import sync_folder
 from gcg_bench.runs.appending import Appender
-from gcg_bench.runs.files import append_line, make_folder, open_for_append, write_json
+from gcg_bench.runs.files import append_line, make_folder, open_for_append
 from gcg_bench.runs.index import OpenFiles, RunIndex
 from gcg_bench.runs.lock import Lock
 from gcg_bench.runs.retrying import FAILED_FILE
-from gcg_bench.runs.run import ENVIRONMENT, LOCK, SETTINGS, Run
+from gcg_bench.runs.run import LOCK, Run
 from gcg_bench.runs.seals import is_changed, is_sealed
 from gcg_bench.runs.settings import difference, difference_text
+from gcg_bench.runs.settings_file import write_settings
 from gcg_bench.runs.shards import SHARD, Shard, shard_numbers, shard_of
 from gcg_bench.types import Bar, Sample, no_bar
 
@@ -103,7 +104,7 @@ def write_merged(
         with bar("merge", len(samples)) as advance:
             _write_lines(draft, (next(lines[number - 1]) for number in numbers), advance)
         _write_failed(draft, runs)
-        write_json(draft / SETTINGS, _settings(runs))
+        write_settings(draft, _whole(runs[0]), _environment(runs))
         _publish(draft, out)
     return Run.open(out)
 
@@ -238,11 +239,11 @@ def _write_failed(draft: Path, runs: Sequence[Run]) -> None:
         os.close(handle)
 
 
-def _settings(runs: Sequence[Run]) -> dict[str, Any]:
-    """The content of the merged run.json: as from one machine, with the shards' environments."""
+def _environment(runs: Sequence[Run]) -> dict[str, Any]:
+    """The environment of the merged run: that of the first shard, with those of all shards."""
     environments = {str(_shard(run)): dict(run.environment) for run in runs}
     first: Mapping[str, Any] = runs[0].environment
-    return {**_whole(runs[0]), ENVIRONMENT: {**first, SHARDS: environments}}
+    return {**first, SHARDS: environments}
 
 
 def _publish(draft: Path, out: Path) -> None:

@@ -23,7 +23,7 @@ from gcg_bench.files.atomic import replace_with
 from gcg_bench.files.digests import file_sha256, joined_sha256
 from gcg_bench.predictions import read_predictions, write_line
 from gcg_bench.predictions.run_parts import RUN_SETTINGS, run_parts
-from gcg_bench.runs import checked, tables
+from gcg_bench.runs import checked, settings_file, tables
 from gcg_bench.runs.appending import Appender
 from gcg_bench.runs.files import (
     as_json,
@@ -46,7 +46,6 @@ SETTINGS = RUN_SETTINGS
 _ROWS = "rows.parquet"
 _SCORES = "scores.json"
 LOCK = ".lock"
-ENVIRONMENT = "environment"
 _PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # what a protocol's folder can be called
 _SCORED = re.compile(r"\w+\.\w+-[0-9]+", re.ASCII)  # no copy such as gcg.strict-2.bak, nor 0.1.0's
 
@@ -63,9 +62,9 @@ class Run:
     def __init__(self, folder: Path, lock: Lock | None = None) -> None:
         """Use `Run.open` or `Run.create_or_resume` instead."""
         checked.refuse_links(folder)
-        stored = checked.read_settings(folder / SETTINGS)
+        stored = settings_file.read_settings(folder)
         self.folder = folder
-        self.environment: Mapping[str, Any] = stored.pop(ENVIRONMENT, {})
+        self.environment: Mapping[str, Any] = stored.pop(settings_file.ENVIRONMENT, {})
         self.settings: Mapping[str, Any] = stored
         self._lock = lock
         self._append_lock = threading.Lock()
@@ -83,7 +82,7 @@ class Run:
 
         Raises:
             MissingData: the folder is not a run.
-            BadData: run.json is damaged.
+            BadData: run.json is damaged, or was changed after the run wrote it.
         """
         if not cls.is_run(folder):
             raise MissingData(
@@ -120,8 +119,7 @@ class Run:
             EnvironmentProblem: the folder cannot be written.
         """
         requested = as_json(settings, "settings")
-        if ENVIRONMENT in requested:
-            raise BadOption(f"settings cannot hold {ENVIRONMENT!r}: pass it as `environment`")
+        settings_file.refuse_reserved(requested)
         make_folder(folder)
         if not cls.is_run(folder):
             refuse_foreign_files(folder, SETTINGS)
@@ -130,8 +128,8 @@ class Run:
             cleanup.callback(lock.release)
             remove_drafts(folder)
             if not cls.is_run(folder):
-                stored = {**requested, ENVIRONMENT: as_json(environment or {}, ENVIRONMENT)}
-                write_json(folder / SETTINGS, stored)
+                about = as_json(environment or {}, settings_file.ENVIRONMENT)
+                settings_file.write_settings(folder, requested, about)
             run = cls(folder, lock)
             if asks_more(run.settings, requested):
                 run._ask_more(requested)
@@ -287,7 +285,7 @@ class Run:
         """Stores the settings with a larger limit; first removes the scores over fewer queries."""
         for name in self.protocols():
             remove(self.folder / name / _SCORES)
-        write_json(self.folder / SETTINGS, {**settings, ENVIRONMENT: self.environment})
+        settings_file.write_settings(self.folder, settings, self.environment)
         self.settings = settings
 
     def _protocol_folder(self, protocol: str, *, create: bool = False) -> Path:

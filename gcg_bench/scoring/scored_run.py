@@ -3,10 +3,11 @@
 from typing import Any
 
 from gcg_bench import runs
-from gcg_bench.errors import GcgBenchError, UnknownName
+from gcg_bench.errors import BadOption, GcgBenchError, UnknownName
+from gcg_bench.files.html import paragraph
 from gcg_bench.runs.labels import label_of
 from gcg_bench.scoring import frames, shown
-from gcg_bench.scoring.storage import load_result
+from gcg_bench.scoring.storage import load_result, refuse_edited
 
 
 class Run(runs.Run):
@@ -59,12 +60,27 @@ class Run(runs.Run):
         """A short table; where the scores cannot be read, the reason."""
         name = f"run {self.folder.name}: {label_of(self)}"
         try:
-            return shown.text(name, self.all_scores())
+            return shown.text(name, self._shown())
         except GcgBenchError as error:
             return f"{name}: {error}"
 
     def _repr_html_(self) -> str:
-        return shown.html(self.folder.name, self.settings, self.all_scores())
+        try:
+            return shown.html(self.folder.name, self.settings, self._shown())
+        except GcgBenchError as error:
+            return paragraph(f"{self.folder.name}: {error}")
+
+    def _shown(self) -> list[dict[str, Any]]:
+        """The results as JSON values; raises GcgBenchError when one was edited or does not fit."""
+        values = []
+        for folder in self.protocols():
+            try:
+                values.append(load_result(self, folder).to_json())
+            except BadOption:  # its metrics are from outside this package, as are its rows
+                scores = self.scores(folder) or {}
+                refuse_edited(scores, self.folder / folder / "scores.json")
+                values.append(scores)
+        return values
 
     def _chosen(self, protocol: str) -> list[str]:
         """The folders of a protocol by its name or key; of all without one."""

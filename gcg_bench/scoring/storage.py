@@ -24,8 +24,8 @@ from gcg_bench.files.fields import Record
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.tables import RowsOnDisk
+from gcg_bench.scoring.fitting import refuse_other_settings, stale
 from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol, Repeats
 from gcg_bench.types import Metric, Rows
@@ -77,20 +77,25 @@ def load_result(run: Run, folder: str) -> Result:
         )
     predictions, counted = run.digests(folder)
     if result.digests.rows != counted:
-        raise _stale(file, "belongs to other rows than those in rows.parquet", "sha256.rows")
+        raise stale(file, "belongs to other rows than those in rows.parquet", "sha256.rows")
     if result.digests.predictions != predictions:
         problem = "belongs to other predictions than those in the run"
-        raise _stale(file, problem, "sha256.predictions")
+        raise stale(file, problem, "sha256.predictions")
     names = [metric.name for metric in result.metrics]
     rows = RowsOnDisk(_rows_file(run, folder), names)
     for metric in result.metrics:
         _refuse_unlike(metric, rows.get(metric.name), run, folder)
     result = replace(result, rows=rows, label=label_of(run))
-    _refuse_other_answers(result, run, file)
+    refuse_other_settings(result, run, file)
     _refuse_contradiction(result, file)
-    if scores.get(_CONTENT) != _content(scores):
-        raise _stale(file, "is not as it was written: it was changed or is damaged", _CONTENT)
+    refuse_edited(scores, file)
     return result
+
+
+def refuse_edited(scores: Mapping[str, Any], file: Path) -> None:
+    """Raises BadData when the content of a scores.json was changed after it was written."""
+    if scores.get(_CONTENT) != _content(scores):
+        raise stale(file, "is not as it was written: it was changed or is damaged", _CONTENT)
 
 
 def _content(scores: Mapping[str, Any]) -> str:
@@ -98,21 +103,6 @@ def _content(scores: Mapping[str, Any]) -> str:
     fields = {name: value for name, value in scores.items() if name not in (_CONTENT, "seconds")}
     text = json.dumps(fields, sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def _refuse_other_answers(result: Result, run: Run, file: Path) -> None:
-    """Raises BadData when run.json names other settings of the answers, or other data."""
-    stated = {"dataset": result.data.dataset, "split": result.data.split}
-    for name, value in stated.items():
-        if name in run.settings and run.settings[name] != value:
-            raise _stale(file, f"is {value!r}, and run.json says {run.settings[name]!r}", name)
-    if "prompt" not in run.settings:  # for a run that was made in Python, without a model
-        return
-    right = answered_by(run.settings)
-    for name in dict.fromkeys((*right, *result.answered)):
-        if result.answered.get(name) != right.get(name):
-            problem = f"is {result.answered.get(name)!r}, and run.json gives {right.get(name)!r}"
-            raise _stale(file, problem, f"answered.{name}")
 
 
 def rows_of(metric: Metric, run: Run, folder: str) -> Rows:
@@ -125,7 +115,7 @@ def rows_of(metric: Metric, run: Run, folder: str) -> Rows:
 
 def _refuse_unlike(metric: Metric, rows: Rows | None, run: Run, folder: str) -> None:
     if problem := _unlike(metric, rows):
-        raise _stale(_rows_file(run, folder), problem)
+        raise stale(_rows_file(run, folder), problem)
 
 
 def _rows_file(run: Run, folder: str) -> Path:
@@ -135,13 +125,13 @@ def _rows_file(run: Run, folder: str) -> Path:
 def _refuse_contradiction(result: Result, file: Path) -> None:
     """Raises BadData when the scores differ from those of the rows."""
     if result.n != len(result.ids):
-        raise _stale(file, f"says {result.n}, and there are rows of {len(result.ids)}", "n")
+        raise stale(file, f"says {result.n}, and there are rows of {len(result.ids)}", "n")
     values = result.values()
     for score in result.scores:
         value = values[score.name]
         stored = np.nan if score.value is None else score.value
         if not np.isclose(value, stored, rtol=0, atol=_SAME, equal_nan=True):
-            raise _stale(file, f"says {stored}, and the rows give {value}", f"scores.{score.name}")
+            raise stale(file, f"says {stored}, and the rows give {value}", f"scores.{score.name}")
 
 
 def from_json(value: Mapping[str, Any], file: Path) -> Result:
@@ -155,9 +145,21 @@ def from_json(value: Mapping[str, Any], file: Path) -> Result:
         BadData: a field is missing or has the wrong type, or the signature does not match.
         BadOption: this version of gcg-bench has other metrics.
     """
+    try:
+        return _from_json(value, file)
+    except UnknownName as error:  # a score that ranks, and that no metric has
+        raise stale(file, str(error), "measurement") from error
+    except BadData as error:
+        if error.remedy is not None:
+            raise
+        raise stale(file, error.problem, error.field) from error
+
+
+def _from_json(value: Mapping[str, Any], file: Path) -> Result:
+    """The result of `from_json`; an error may lack the file or the remedy."""
     record = Record(dict(value), file)
     if not record.has("measurement"):
-        raise _stale(file, "was written by another version of gcg-bench")
+        raise stale(file, "was written by another version of gcg-bench")
     measured = record.record("measurement")
     protocol = _protocol(record, measured)
     result = Result(
@@ -188,7 +190,7 @@ def from_json(value: Mapping[str, Any], file: Path) -> Result:
         digests=_digests(record.record("sha256")),
     )
     if record.text("signature") != result.signature:
-        raise _stale(file, "is not what the other fields give", "signature")
+        raise stale(file, "is not what the other fields give", "signature")
     return result
 
 
@@ -292,8 +294,3 @@ def _unlike(metric: Metric, rows: Rows | None) -> str | None:
     if any(len(set(map(len, alike))) > 1 for alike in zip(*lists, strict=True)):
         return f"the lists of {metric.name} are not of one length"
     return None
-
-
-def _stale(file: Path, problem: str, field: str | None = None) -> BadData:
-    remedy = f"Score it again: gcg-bench score {file.parent.parent}"
-    return BadData(problem, file=file, field=field, remedy=remedy)

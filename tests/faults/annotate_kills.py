@@ -49,7 +49,7 @@ def content(folder):
         if file.name.startswith("shard-"):
             files[name] = [{**json.loads(line), "seconds": 0} for line in data.splitlines()]
         elif file.name == "run.json":
-            files[name] = {**json.loads(data), "environment": None}
+            files[name] = {**json.loads(data), "environment": None, "crc32": None}
         else:
             files[name] = data
     return files

@@ -68,9 +68,9 @@ class Reference:
 
 def settings(folder: Path) -> dict:
     value = json.loads((folder / "run.json").read_bytes())
-    value["environment"].pop("started")
-    value["environment"].pop("timeout")
-    value["environment"].pop("give_up_after")
+    for name in ("started", "timeout", "give_up_after"):
+        value["environment"].pop(name)
+        value["crc32"].pop(f"environment.{name}")
     return value
 
 

@@ -22,6 +22,7 @@ from gcg_bench.files.images import read_pixels
 from gcg_bench.reporting.report.header import protocols, settings
 from gcg_bench.reporting.report.material import Material
 from gcg_bench.runs import Run
+from gcg_bench.runs.accepting import accept_edits
 from gcg_bench.scoring.scored_run import Run as ScoredRun
 from gcg_bench.scoring.storage import load_result
 
@@ -209,6 +210,7 @@ def test_settings_are_no_deeper_than_a_page_shows(tmp_path):
     folder = run_folder(tmp_path / "run", "m", counted([1, 2, 3])).folder
     kept = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**kept, "x": json.loads("[" * 60 + "]" * 60)}))
+    accept_edits(folder)
     assert "x" in dict(settings(Run.open(folder).settings))
     deep = json.loads('{"a":' * 500 + "1" + "}" * 500)
     (folder / "run.json").write_text(json.dumps({**kept, "x": deep}))

@@ -13,6 +13,7 @@ from gcg_bench.files.digests import file_sha256
 from gcg_bench.pipeline.score import refuse_other_references
 from gcg_bench.reporting.leaderboard import Board
 from gcg_bench.runs import Run
+from gcg_bench.runs.accepting import accept_edits
 from gcg_bench.runs.seals import accept_changed_lines, refuse_changed_lines, sealed
 from gcg_bench.scoring.storage import load_result
 from gcg_bench.types import Grounding, Prediction
@@ -35,6 +36,13 @@ def edited(run, change):
     content = json.loads(file.read_text("utf-8"))
     change(content)
     file.write_text(json.dumps(content), "utf-8")
+
+
+def set_again(run, **settings):
+    """Changes run.json as somebody who writes the checksums anew."""
+    file = run.folder / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **settings}), "utf-8")
+    accept_edits(run.folder)
 
 
 def rows_of(run):
@@ -84,9 +92,8 @@ CONTRADICTIONS = {
         "sha256.predictions"),
     "no predictions": (
         lambda run, _: (run.folder / "predictions.jsonl").unlink(), "sha256.predictions"),
-    "another split in run.json": (
-        lambda run, _: (run.folder / "run.json").write_text(
-            (run.folder / "run.json").read_text().replace('"val"', '"test"')), "split"),
+    "another split in run.json": (lambda run, _: set_again(run, split="test"), "split"),
+    "another number of queries in run.json": (lambda run, _: set_again(run, n=13), "n: is 12"),
 }  # fmt: skip
 
 
@@ -116,8 +123,7 @@ def test_answers_are_those_of_run_json(tmp_path):
         tmp_path / "r", "r", rows([1, 2]), protocols=[SMALL_STRICT], settings=settings, beams=1
     )
     assert load_result(made, FOLDER).answered == {"prompt": "none", "beams": "1"}
-    file = tmp_path / "r" / "run.json"
-    file.write_text(file.read_text().replace('"beams": 1', '"beams": 4'))
+    set_again(made, decoding={"beams": 4})
     with pytest.raises(BadData, match=r"answered\.beams: is '1', and run\.json gives '4'"):
         load_result(Run.open(tmp_path / "r"), FOLDER)
 

@@ -51,7 +51,10 @@ def test_settings_are_written_once_and_never_changed(tmp_path: Path) -> None:
     with Run.create_or_resume(folder, SETTINGS, environment={"torch": "2.6"}) as run:
         assert (run.settings, run.environment) == (SETTINGS, {"torch": "2.6"})
     before = (folder / "run.json").read_bytes()
-    assert json.loads(before) == {**SETTINGS, "environment": {"torch": "2.6"}}
+    stored = json.loads(before)
+    checksums = stored.pop("crc32")
+    assert stored == {**SETTINGS, "environment": {"torch": "2.6"}}
+    assert set(checksums) == {*SETTINGS, "environment.torch"}
     with Run.create_or_resume(folder, SETTINGS, environment={"torch": "3.0"}) as run:
         assert run.environment == {"torch": "2.6"}
     assert (folder / "run.json").read_bytes() == before
@@ -82,7 +85,9 @@ def test_tuples_and_lists_are_one_setting(tmp_path: Path) -> None:
     Run.create_or_resume(tmp_path, {"prompt": ["a", "b"]}).close()
 
 
-@pytest.mark.parametrize("bad", [{"a": {1, 2}}, {"a": float("nan")}, {"environment": {}}])
+@pytest.mark.parametrize(
+    "bad", [{"a": {1, 2}}, {"a": float("nan")}, {"environment": {}}, {"crc32": {}}]
+)
 def test_settings_that_cannot_be_kept(tmp_path: Path, bad: dict) -> None:
     with pytest.raises(BadOption):
         Run.create_or_resume(tmp_path / "run", bad)

@@ -12,7 +12,7 @@ from gcg_bench.scoring.signature import MEASUREMENT
 from gcg_bench.scoring.values import Resampling
 
 FEWEST_DRAWS = 20  # the ends of an interval
-_EVALUATOR = re.compile(r"gcg-bench-[0-9A-Za-z.+]{1,40}")
+EVALUATOR = re.compile(r"gcg-bench-[0-9A-Za-z.+]{1,40}")
 # columns of text and mappings that must be equal
 _EQUAL = (
     "model", "dataset", "split", "protocol", "task", "role", "provenance", "source", "note",
@@ -59,7 +59,7 @@ def differing(row: Row, expected: Row) -> Iterator[Fault]:
     for name in _EQUAL:
         if row.get(name) != expected.get(name):
             yield Fault(row_label, name, _text(row.get(name)), _text(expected.get(name)))
-    if not _EVALUATOR.fullmatch(str(row.get("evaluator"))):
+    if not EVALUATOR.fullmatch(str(row.get("evaluator"))):
         yield Fault(row_label, "evaluator", _text(row.get("evaluator")), expected["evaluator"])
     yield from _signature_faults(row, expected)
 

@@ -13,24 +13,18 @@ from pathlib import Path
 
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
-from gcg_bench.errors import BadData, BadOption
+from gcg_bench.errors import BadData
 from gcg_bench.files.fields import CollectedFaults
+from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.score import measured_on
 from gcg_bench.predictions import Reading, read_predictions, write_line
 from gcg_bench.predictions.check import check
+from gcg_bench.reporting.leaderboard.recount import Recount
+from gcg_bench.reporting.leaderboard.run_problems import data_fields, of_run
 from gcg_bench.runs import Run
-from gcg_bench.runs.shards import SHARD, shard_of
-from gcg_bench.scoring.results import Result
-from gcg_bench.scoring.score import reduced
-from gcg_bench.scoring.storage import load_result
-from gcg_bench.scoring.values import MeasuredOn
-from gcg_bench.types import Prediction
+from gcg_bench.types import Bar, Prediction, no_bar
 
 Problem = tuple[str, BadData]
-
-_SAME = 1e-9  # how far sums on another machine may differ
-_DATA = ("dataset", "card", "split", "truth", "n")
-"""The fields of MeasuredOn that the data alone decide."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,7 @@ class Submission:
         measured_on: the fields of the data that a result of these answers must have.
         problems: pairs of level (`error`, `warning`) and problem.
         notes: other facts for the maintainer.
+        unchecked: what the files state and nothing here computes again, one sentence each.
         noun: the word for what `n` counts.
     """
 
@@ -70,6 +65,7 @@ class Submission:
     measured_on: Mapping[str, str | int]
     problems: Sequence[Problem]
     notes: Sequence[str]
+    unchecked: Sequence[str] = ()
     noun: str = "images"
 
     @property
@@ -78,12 +74,15 @@ class Submission:
         return not any(level == "error" for level, _ in self.problems)
 
 
-def inspect(path: Path, data: Dataset) -> Submission:
+def inspect(path: Path, data: Dataset, *, rescored: bool = True, bar: Bar = no_bar) -> Submission:
     """Inspects predictions or a run folder; returns the facts and all problems at once.
 
     Args:
         path: a prediction file, a folder of them, or a run folder.
         data: the split that they should answer.
+        rescored: whether the predictions of a run are scored again, to compare every figure of its
+            results.
+        bar: a progress bar.
 
     Raises:
         MissingData: `path` does not exist.
@@ -92,17 +91,14 @@ def inspect(path: Path, data: Dataset) -> Submission:
     sizes = data.sizes
     parts = tasks.load(data.task).parts
     problems = check(path, sizes=sizes, known=data.known, reading=reading, parts=parts)
-    predictions = [
-        prediction
-        for prediction in read_predictions(
-            path, sizes=sizes, known=data.known, faults=CollectedFaults()
-        )
-        if prediction.id in sizes
-    ]
-    facts = measured_on(data)
+    read = read_predictions(path, sizes=sizes, known=data.known, faults=CollectedFaults())
+    predictions = [prediction for prediction in read if prediction.id in sizes]
     failed = sum(prediction.error is not None for prediction in predictions)
+    outcome = Recount()
     if Run.is_run(path):
-        problems += [("error", problem) for problem in _run_problems(Run.open(path), facts, failed)]
+        readable = not any(level == "error" for level, _ in problems)
+        division = Division(bar=bar) if rescored and readable else None
+        outcome = of_run(Run.open(path), data, failed, division)
     captions = Counter(
         prediction.grounding.caption for prediction in predictions if prediction.error is None
     )
@@ -118,12 +114,13 @@ def inspect(path: Path, data: Dataset) -> Submission:
         masks=reading.masks,
         captions=len(captions),
         content=content_hash(predictions),
-        measured_on=_fields(facts),
-        problems=problems,
+        measured_on=data_fields(measured_on(data)),
+        problems=[*problems, *outcome.problems],
         notes=[
             *reading.sentences(parts),
             *(_notes(captions, predictions, data) if parts.captions else ()),
         ],
+        unchecked=outcome.unchecked,
         noun=data.noun,
     )
 
@@ -137,72 +134,6 @@ def content_hash(predictions: Sequence[Prediction]) -> str:
     for line in lines:
         state.update(line.encode("utf-8", "backslashreplace") + b"\n")
     return state.hexdigest()
-
-
-def _fields(facts: MeasuredOn) -> dict[str, str | int]:
-    """The fields of the data, as signatures show them: only eight digits of the sha256."""
-    fields: dict[str, str | int] = {name: getattr(facts, name) for name in _DATA}
-    return {**fields, "truth": facts.shown_truth}
-
-
-def _run_problems(run: Run, facts: MeasuredOn, failed: int) -> Iterator[BadData]:
-    """Problems of a run: settings or results that name other data, or contradict each other.
-
-    Args:
-        run: the run.
-        facts: what a result of it must say of its data.
-        failed: its predictions that carry an error.
-    """
-    remedy = "Is it the right data set and split?"
-    if shard := shard_of(run.settings):
-        problem = f"says {shard}: the run is only a part of its split"
-        merged = "Merge all shards first: gcg-bench merge"
-        yield BadData(problem, file=run.folder / "run.json", field=SHARD, remedy=merged)
-    for name, value in (("dataset", facts.dataset), ("split", facts.split)):
-        if run.settings.get(name) != value:
-            problem = f"says {run.settings.get(name)!r}, the data here is {value!r}"
-            yield BadData(problem, file=run.folder / "run.json", field=name, remedy=remedy)
-    for folder in run.protocols():
-        file = run.folder / folder / "scores.json"
-        try:
-            result = load_result(run, folder)
-        except BadData as error:
-            yield error
-            continue
-        except BadOption as error:  # metrics that this version does not have
-            yield BadData(str(error), file=file)
-            continue
-        stated, right = _fields(result.data), _fields(facts)
-        for name in right:
-            if stated[name] != right[name]:
-                yield BadData(
-                    f"the result says {stated[name]}, the data here give {right[name]}",
-                    file=file,
-                    field=name,
-                    remedy="Score it again on these data",
-                )
-        yield from _derived_problems(result, failed, file)
-
-
-def _derived_problems(result: Result, failed: int, file: Path) -> Iterator[BadData]:
-    """The fields of a result, except its scores, that differ from its rows and predictions."""
-    remedy = f"Score it again: gcg-bench score {file.parent.parent}"
-    if result.failed != failed:
-        problem = f"says {result.failed}, and {failed} predictions carry an error"
-        yield BadData(problem, file=file, field="failed", remedy=remedy)
-    for drawn in reduced(result.protocol, result.rows, result.resampling):
-        stated = result[drawn.name]
-        for name in ("low", "high"):
-            says, right = getattr(stated, name), getattr(drawn, name)
-            alike = says is right or (None not in (says, right) and abs(says - right) <= _SAME)
-            if not alike:
-                field = f"scores.{drawn.name}.{name}"
-                problem = f"says {says}, and the rows give {right}"
-                yield BadData(problem, file=file, field=field, remedy=remedy)
-        if stated.undefined != drawn.undefined:
-            field = f"scores.{drawn.name}.undefined_draws"
-            problem = f"says {stated.undefined}, and the rows give {drawn.undefined}"
-            yield BadData(problem, file=file, field=field, remedy=remedy)
 
 
 def _notes(

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gcg_bench import tasks
 from gcg_bench.data import Dataset
 from gcg_bench.errors import BadOption, EnvironmentProblem, GcgBenchError, MissingData
 from gcg_bench.files import limits
@@ -18,6 +17,7 @@ from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.score import score
 from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.reporting.leaderboard.board import Board
+from gcg_bench.reporting.leaderboard.definitions import as_stored, defined
 from gcg_bench.reporting.leaderboard.faults import (
     Fault,
     differing,
@@ -33,8 +33,13 @@ from gcg_bench.scoring.signature import answered_by
 from gcg_bench.scoring.storage import from_json
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.text.encoders import is_folder
 from gcg_bench.types import Bar, no_bar
+
+BELIEVED = (
+    "the name, code, arguments, prompt, decoding and seed of each model, and the version of"
+    " gcg-bench that scored it, are as its run states them"
+)
+"""What a board states and no verification can compute again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +111,10 @@ def _run_faults(
         return [unverified(row, "the board does not say where its run is") for row in rows]
     try:
         run = Run.open(Path(folder))
-        known = [_protocol(row) for row in rows]
+        known = [defined(str(row.get("task")), row["protocol"]) for row in rows]
         data = references.of(rows[0])
         stored = [_stored(run, row) for row in rows]
-        protocols = [_as_stored(*pair) for pair in zip(known, stored, strict=True)]
+        protocols = [as_stored(*pair) for pair in zip(known, stored, strict=True)]
         scored = _scored(run, rows, data, protocols, stored)
     except EnvironmentProblem:  # a problem of the machine: no row could be scored
         raise
@@ -142,35 +147,6 @@ def _stored(run: Run, row: Row) -> Result:
     if scores is None:
         raise MissingData(f"{run.folder}: not scored with {folder}")
     return from_json(scores, run.folder / folder / "scores.json")
-
-
-def _protocol(row: Row) -> EvalProtocol:
-    """The protocol of a row, as this version of gcg-bench defines it.
-
-    Raises:
-        UnknownName: the task does not exist.
-        BadOption: the task lacks the protocol, or has it in another version.
-    """
-    protocols = tasks.load(str(row.get("task"))).protocols
-    for protocol in protocols:
-        if protocol.key == row["protocol"]:
-            return protocol
-    known = ", ".join(protocol.key for protocol in protocols)
-    raise BadOption(f"it was scored with {row['protocol']}, and this gcg-bench has {known}")
-
-
-def _as_stored(known: EvalProtocol, stored: Result) -> EvalProtocol:
-    """A protocol of this gcg-bench, with the encoder and the optional metrics of a stored result.
-
-    Raises:
-        BadOption: the encoder is a folder.
-    """
-    encoder = "" if stored.encoder is None else stored.encoder[0]
-    if encoder and is_folder(encoder):
-        raise BadOption(f"its encoder is the folder {encoder!r:.80}; a board's are not loaded")
-    own = {metric.name for metric in known.metrics}
-    also = [metric.name for metric in stored.metrics if metric.name not in own]
-    return known.using(encoder=encoder or None, also=also)
 
 
 def _scored(
