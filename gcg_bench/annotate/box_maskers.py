@@ -1,16 +1,14 @@
 """Maskers as stages: a SAM draws a mask for each object's box, and rules refuse bad masks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gcg_bench import machine
-from gcg_bench.adapters import Needs
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 from gcg_bench.annotate.mask_rules import MadeMask, MaskRules, with_masks
 from gcg_bench.annotate.scenes import Scene
-from gcg_bench.annotate.stages import Part, Refused
-from gcg_bench.annotate.tag_detectors import check_dtype, part_of
+from gcg_bench.annotate.stages import Refused
 from gcg_bench.grounding.masking import SamMasker
-from gcg_bench.grounding.weights import Checkpoint, locate
 from gcg_bench.types import Picture
 
 
@@ -57,32 +55,10 @@ class MaskerSettings:
     dtype: str = "float32"
 
 
-@dataclass(frozen=True, slots=True)
-class Masker:
-    """The common parts of all stages that draw masks for boxes.
+def loader(weights: OneCheckpoint) -> Callable[..., BoxMasks]:
+    """The function `load` of a stage that draws masks for boxes with a checkpoint."""
 
-    Attributes:
-        role: the name of its checkpoints in messages.
-        default: the checkpoint that `stated` describes.
-        stated: the NEEDS of the stage.
-        kinds: the kinds of checkpoints that it accepts.
-    """
-
-    role: str
-    default: str
-    stated: Needs
-    kinds: Sequence[str]
-
-    def needs(self, settings: MaskerSettings) -> tuple[Part, ...]:
-        """The model of the checkpoint."""
-        return part_of(settings.checkpoint, self.default, self.stated)
-
-    def find(self, settings: MaskerSettings) -> tuple[Checkpoint, ...]:
-        """The located checkpoint; errors as in `load`."""
-        check_dtype(settings.dtype)
-        return (locate(settings.checkpoint, kinds=self.kinds, role=self.role),)
-
-    def load(self, settings: MaskerSettings, *, device: str = "auto") -> BoxMasks:
+    def load(settings: MaskerSettings, *, device: str = "auto") -> BoxMasks:
         """Loads the masker.
 
         Raises:
@@ -91,6 +67,8 @@ class Masker:
             MissingData: the folder does not exist.
             BadData: a file is invalid.
         """
-        (located,) = self.find(settings)
+        (located,) = weights.find(settings)
         where = machine.device_named(device)
         return BoxMasks(SamMasker(located, device=where, dtype=settings.dtype), settings.rules)
+
+    return load

@@ -6,49 +6,17 @@ gets no detections, and the detector counts as asked.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Protocol
 
 from gcg_bench import machine, masks
-from gcg_bench.adapters import Needs
 from gcg_bench.annotate.boxes import Box
+from gcg_bench.annotate.checkpoints import Chosen, OneCheckpoint, check_share
 from gcg_bench.annotate.scenes import Detection, Scene
-from gcg_bench.annotate.stages import Part, Refused
-from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.files.paths import private_name
+from gcg_bench.annotate.stages import Refused
 from gcg_bench.grounding.grounders import OVERLAP, load_grounder
 from gcg_bench.grounding.regions import Grounder, Region, Wanted
-from gcg_bench.grounding.weights import Checkpoint, locate
+from gcg_bench.grounding.weights import Checkpoint
 from gcg_bench.types import Picture, Pixels
-
-DTYPES = ("float32", "bfloat16", "float16")
-
-
-def part_of(checkpoint: str, default: str, needs: Needs) -> tuple[Part, ...]:
-    """The model of a stage, for recipe.json and the card.
-
-    The licence of a checkpoint that is not the default one is on the checkpoint's page.
-
-    Args:
-        checkpoint: the checkpoint that is used.
-        default: the checkpoint that the stage's NEEDS describes.
-        needs: the NEEDS of the stage.
-    """
-    if checkpoint == default:
-        return (Part(checkpoint, needs.licence, needs.weights),)
-    return (Part(private_name(checkpoint)),)
-
-
-def check_dtype(dtype: str) -> None:
-    """Raises UnknownName for a precision that does not exist."""
-    if dtype not in DTYPES:
-        raise UnknownName("dtype", dtype, DTYPES)
-
-
-def check_share(name: str, value: float) -> None:
-    """Raises BadOption for a number that is not from 0 to 1."""
-    if not (isfinite(value) and 0 <= value <= 1):
-        raise BadOption(f"{name} is {value!r:.40}; give a number from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +36,11 @@ class DetectorSettings:
     dtype: str = "float32"
 
 
-class Chosen(Protocol):
+class Searched(Chosen, Protocol):
     """Settings of a detector; settings without `overlap` use its default."""
 
     @property
-    def checkpoint(self) -> str: ...
-    @property
     def threshold(self) -> float: ...
-    @property
-    def dtype(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +49,19 @@ class Detector:
 
     Attributes:
         name: the name of the detector in scenes.
-        role: the name of its checkpoints in messages.
-        default: the checkpoint that `stated` describes.
-        stated: the NEEDS of the stage.
-        kinds: the kinds of checkpoints that it accepts.
+        weights: its checkpoint.
     """
 
     name: str
-    role: str
-    default: str
-    stated: Needs
-    kinds: Sequence[str]
+    weights: OneCheckpoint
 
-    def needs(self, settings: Chosen) -> tuple[Part, ...]:
-        """The model of the checkpoint."""
-        return part_of(settings.checkpoint, self.default, self.stated)
-
-    def find(self, settings: Chosen) -> tuple[Checkpoint, ...]:
+    def find(self, settings: Searched) -> tuple[Checkpoint, ...]:
         """The located checkpoint; errors as in `load`."""
         check_share("threshold", settings.threshold)
         check_share("overlap", _overlap(settings))
-        check_dtype(settings.dtype)
-        return (locate(settings.checkpoint, kinds=self.kinds, role=self.role),)
+        return self.weights.find(settings)
 
-    def load(self, settings: Chosen, *, device: str = "auto") -> "TagDetector":
+    def load(self, settings: Searched, *, device: str = "auto") -> "TagDetector":
         """Loads the detector.
 
         Raises:
@@ -128,7 +81,7 @@ class Detector:
         return TagDetector(self.name, grounder)
 
 
-def _overlap(settings: Chosen) -> float:
+def _overlap(settings: Searched) -> float:
     return settings.overlap if isinstance(settings, DetectorSettings) else OVERLAP
 
 

@@ -15,12 +15,11 @@ import numpy as np
 from gcg_bench import machine
 from gcg_bench.adapters import Needs
 from gcg_bench.annotate.boxes import Box
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 from gcg_bench.annotate.consensus import same_nouns
 from gcg_bench.annotate.scenes import Evidence, Scene, SceneObject
-from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.annotate.tag_detectors import check_dtype, part_of
+from gcg_bench.annotate.stages import Refused, Stage
 from gcg_bench.grounding.siglip import KINDS, Siglip
-from gcg_bench.grounding.weights import Checkpoint, locate
 from gcg_bench.types import FloatArray, Picture, Pixels
 
 DEFAULT = "google/siglip-so400m-patch14-384"
@@ -55,15 +54,8 @@ class Settings:
     dtype: str = "float32"
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model of the checkpoint."""
-    return part_of(settings.checkpoint, DEFAULT, NEEDS)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The located checkpoint; errors as in `load`."""
-    check_dtype(settings.dtype)
-    return (locate(settings.checkpoint, kinds=KINDS, role="SigLIP"),)
+_WEIGHTS = OneCheckpoint("SigLIP", DEFAULT, NEEDS, KINDS)
+needs, find = _WEIGHTS.needs, _WEIGHTS.find
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:

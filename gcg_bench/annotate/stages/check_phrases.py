@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from gcg_bench import machine, masks
 from gcg_bench.adapters import Needs
+from gcg_bench.annotate.checkpoints import OneCheckpoint, check_share
 from gcg_bench.annotate.scenes import Evidence, Scene, TiedPhrase
-from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.annotate.tag_detectors import check_dtype, check_share, part_of
+from gcg_bench.annotate.stages import Refused, Stage
 from gcg_bench.grounding.grounders import load_grounder
 from gcg_bench.grounding.regions import Grounder, Region, Wanted
-from gcg_bench.grounding.weights import Checkpoint, locate
+from gcg_bench.grounding.weights import Checkpoint
 from gcg_bench.types import Mask, Picture
 
 DEFAULT = "facebook/sam3"
@@ -48,16 +48,14 @@ class Settings:
     dtype: str = "float32"
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model of the checkpoint."""
-    return part_of(settings.checkpoint, DEFAULT, NEEDS)
+_WEIGHTS = OneCheckpoint("segmenter of phrases", DEFAULT, NEEDS, KINDS)
+needs = _WEIGHTS.needs
 
 
 def find(settings: Settings) -> tuple[Checkpoint, ...]:
     """The located checkpoint; errors as in `load`."""
-    check_dtype(settings.dtype)
     check_share("threshold", settings.threshold)
-    return (locate(settings.checkpoint, kinds=KINDS, role="segmenter of phrases"),)
+    return _WEIGHTS.find(settings)
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:

@@ -6,13 +6,13 @@ from typing import Any
 
 from gcg_bench import machine
 from gcg_bench.adapters import Needs
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 from gcg_bench.annotate.depth_layers import median_inside
 from gcg_bench.annotate.scenes import Scene, SceneObject
-from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.annotate.tag_detectors import check_dtype, part_of
+from gcg_bench.annotate.stages import Refused, Stage
 from gcg_bench.errors import BadOption
 from gcg_bench.grounding.processors import load_processor
-from gcg_bench.grounding.weights import Checkpoint, load_network, locate
+from gcg_bench.grounding.weights import Checkpoint, load_network
 from gcg_bench.types import FloatArray, Picture, Pixels
 
 DEFAULT = "depth-anything/Depth-Anything-V2-Small-hf"
@@ -41,15 +41,8 @@ class Settings:
     dtype: str = "float32"
 
 
-def needs(settings: Settings) -> tuple[Part, ...]:
-    """The model of the checkpoint."""
-    return part_of(settings.checkpoint, DEFAULT, NEEDS)
-
-
-def find(settings: Settings) -> tuple[Checkpoint, ...]:
-    """The located checkpoint; errors as in `load`."""
-    check_dtype(settings.dtype)
-    return (locate(settings.checkpoint, kinds=KINDS, role="model of depth"),)
+_WEIGHTS = OneCheckpoint("model of depth", DEFAULT, NEEDS, KINDS)
+needs, find = _WEIGHTS.needs, _WEIGHTS.find
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gcg_bench.adapters import Needs
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 from gcg_bench.annotate.tag_detectors import Detector, DetectorSettings
 from gcg_bench.grounding.detection_dino import KINDS
 
@@ -24,5 +25,6 @@ class Settings(DetectorSettings):
     threshold: float = 0.3
 
 
-_DETECTOR = Detector("grounding_dino", "Grounding DINO", DEFAULT, NEEDS, KINDS)
-needs, find, load = _DETECTOR.needs, _DETECTOR.find, _DETECTOR.load
+_WEIGHTS = OneCheckpoint("Grounding DINO", DEFAULT, NEEDS, KINDS)
+_DETECTOR = Detector("grounding_dino", _WEIGHTS)
+needs, find, load = _WEIGHTS.needs, _DETECTOR.find, _DETECTOR.load

@@ -12,6 +12,7 @@ from itertools import combinations, pairwise, permutations
 
 from gcg_bench.adapters import Needs
 from gcg_bench.annotate.boxes import area, shared
+from gcg_bench.annotate.checkpoints import check_share
 from gcg_bench.annotate.places import (
     BEHIND,
     ENOUGH_INSIDE,
@@ -23,7 +24,6 @@ from gcg_bench.annotate.places import (
 )
 from gcg_bench.annotate.scenes import Relation, Scene, SceneObject
 from gcg_bench.annotate.stages import Refused, Stage
-from gcg_bench.annotate.tag_detectors import check_share
 from gcg_bench.errors import UnknownName
 from gcg_bench.types import Picture
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.box_maskers import Masker, MaskerSettings
+from gcg_bench.annotate.box_maskers import MaskerSettings, loader
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 
 DEFAULT = "facebook/sam2.1-hiera-large"
 KINDS = ("sam2", "sam2-video", "edgetam", "edgetam-video")
@@ -19,5 +20,5 @@ class Settings(MaskerSettings):
     checkpoint: str = DEFAULT
 
 
-_MASKER = Masker("SAM 2", DEFAULT, NEEDS, KINDS)
-needs, find, load = _MASKER.needs, _MASKER.find, _MASKER.load
+_WEIGHTS = OneCheckpoint("SAM 2", DEFAULT, NEEDS, KINDS)
+needs, find, load = _WEIGHTS.needs, _WEIGHTS.find, loader(_WEIGHTS)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gcg_bench.adapters import Needs
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 from gcg_bench.annotate.tag_detectors import Detector
 from gcg_bench.grounding.segmentation_sam3 import KINDS
 
@@ -31,5 +32,6 @@ class Settings:
     dtype: str = "float32"
 
 
-_DETECTOR = Detector("sam3", "SAM 3", DEFAULT, NEEDS, KINDS)
-needs, find, load = _DETECTOR.needs, _DETECTOR.find, _DETECTOR.load
+_WEIGHTS = OneCheckpoint("SAM 3", DEFAULT, NEEDS, KINDS)
+_DETECTOR = Detector("sam3", _WEIGHTS)
+needs, find, load = _WEIGHTS.needs, _DETECTOR.find, _DETECTOR.load

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from gcg_bench.adapters import Needs
-from gcg_bench.annotate.box_maskers import Masker, MaskerSettings
+from gcg_bench.annotate.box_maskers import MaskerSettings, loader
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 
 DEFAULT = "syscv-community/sam-hq-vit-huge"
 KINDS = ("sam-hq",)
@@ -21,5 +22,5 @@ class Settings(MaskerSettings):
     checkpoint: str = DEFAULT
 
 
-_MASKER = Masker("HQ-SAM", DEFAULT, NEEDS, KINDS)
-needs, find, load = _MASKER.needs, _MASKER.find, _MASKER.load
+_WEIGHTS = OneCheckpoint("HQ-SAM", DEFAULT, NEEDS, KINDS)
+needs, find, load = _WEIGHTS.needs, _WEIGHTS.find, loader(_WEIGHTS)

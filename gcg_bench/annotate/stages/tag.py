@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from gcg_bench import machine
 from gcg_bench.adapters import Needs
+from gcg_bench.annotate.checkpoints import OneCheckpoint
 from gcg_bench.annotate.scenes import Scene
 from gcg_bench.annotate.speakers import (
     LICENCE,
@@ -22,12 +23,10 @@ from gcg_bench.annotate.speakers import (
     speaker_part,
 )
 from gcg_bench.annotate.stages import Part, Refused, Stage
-from gcg_bench.annotate.tag_detectors import check_dtype
 from gcg_bench.annotate.tag_words import PROMPT, clean_words, tags_of_logits, tags_of_reply
 from gcg_bench.errors import BadOption, UnknownName
-from gcg_bench.files.paths import private_name
 from gcg_bench.grounding.siglip import KINDS, Siglip
-from gcg_bench.grounding.weights import Checkpoint, locate
+from gcg_bench.grounding.weights import Checkpoint
 from gcg_bench.types import Picture
 
 SIGLIP = "google/siglip-so400m-patch14-384"
@@ -41,6 +40,12 @@ NEEDS = Needs(
 VERSION = 1
 
 _SPEAKER = SpeakerSettings(tokens=256)
+_SIGLIP = OneCheckpoint(
+    "SigLIP",
+    SIGLIP,
+    Needs("SigLIP", weights=f"{SIGLIP}: hf download", licence="Apache-2.0"),
+    KINDS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,7 @@ def needs(settings: Settings) -> tuple[Part, ...]:
         return speaker_part(settings.speaker)
     if settings.by != "siglip":
         return ()
-    if settings.checkpoint == SIGLIP:
-        return (Part(SIGLIP, "Apache-2.0", f"{SIGLIP}: hf download"),)
-    return (Part(private_name(settings.checkpoint)),)
+    return _SIGLIP.needs(settings)
 
 
 def find(settings: Settings) -> tuple[Checkpoint, ...]:
@@ -94,8 +97,7 @@ def find(settings: Settings) -> tuple[Checkpoint, ...]:
         )
     if settings.by == "given":
         return ()
-    check_dtype(settings.dtype)
-    return (locate(settings.checkpoint, kinds=KINDS, role="SigLIP"),)
+    return _SIGLIP.find(settings)
 
 
 def load(settings: Settings, *, device: str = "auto") -> Stage:
