@@ -58,6 +58,9 @@ def test_only_decisions_about_the_changed_image_are_outdated(run, tmp_path):
     assert result.reviewers == {"Ana": 6}
     # the decisions about a and b are applied: one phrase of b is rejected
     assert [len(one.phrases) for one in result.scenes()] == [3, 2, 3]
+    assert result.issues[-1] == (
+        "3 decisions about 1 images are about earlier captions or masks and do not count."
+    )
     code, out, _ = run("annotate", "status", "out")
     assert code == 0
     assert "review: 6 of 9 phrases decided (Ana 6)\n" in out
@@ -108,6 +111,10 @@ def test_a_new_review_of_an_annotation_that_changed_as_a_whole_is_random(tmp_pat
     folder = with_changed(tmp_path, *"abc")
     result = result_of(folder)
     assert (result.measures, result.digest, len(result.outdated)) == (None, "", 9)
+    assert result.issues == (
+        "Nobody has looked at the present annotation: 9 decisions about 3 images are about earlier"
+        " captions or masks and do not count.",
+    )
     made = [decided(other("a"), k, "accept", sampled=True) for k in range(2)]
     take(folder, [written(folder, tmp_path / "2.json", *made, **SAMPLE)])
     measures = result_of(folder).measures

@@ -116,7 +116,13 @@ class Result:
     @property
     def issues(self) -> tuple[str, ...]:
         """Sentences on the review for the card; empty without decisions."""
-        return () if self.measures is None else tuple(self.measures.lines())
+        lines = () if self.measures is None else tuple(self.measures.lines())
+        if not self.outdated:
+            return lines
+        count, images = len(self.outdated), len({one.key[0] for one in self.outdated})
+        earlier = f"{count} decisions about {images} images are about earlier captions or masks"
+        nobody = "Nobody has looked at the present annotation: "
+        return (*lines, f"{nobody if self.measures is None else ''}{earlier} and do not count.")
 
 
 def result_of(folder: AnnotationFolder) -> Result:
