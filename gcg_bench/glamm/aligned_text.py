@@ -24,7 +24,7 @@ class AlignedText:
     def joined(
         cls, parts: Iterable["AlignedText"], between: "AlignedText | None" = None
     ) -> "AlignedText":
-        """The parts in a row, with `between` between them."""
+        """The parts one after another, with `between` between them."""
         text: list[str] = []
         origins: list[int] = []
         for index, part in enumerate(parts):

@@ -65,13 +65,13 @@ def read_answer(
     reply: Sequence[int],
     probabilities: Sequence[float] = (),
 ) -> Answer:
-    """The answer in token ids.
+    """Parses the token ids of a reply.
 
     Args:
         tokenizer: the model's.
         prompt: the ids of the prompt as the model received it.
         reply: the ids that the model generated.
-        probabilities: of every token of `reply`; when empty, the phrases' probabilities are None.
+        probabilities: the probability of every token of `reply`; when empty, the phrases have none.
     """
     ids = [*prompt, *reply]
     raw = tokenizer.decode_aligned(ids)
@@ -156,7 +156,7 @@ class _TagParser:
         return self.drafts, self.unassigned
 
     def _events(self) -> Iterator[tuple[str, int, int]]:
-        """Tags, and each [SEG] that was written by a single [SEG] token."""
+        """The tags and [SEG] in order; a [SEG] that several tokens spell is plain text."""
         for match in re.finditer(r"</?p>|\[SEG\]", self.text.text):
             if match[0] != "[SEG]" or self.text.origins[match.start()] in self.mask_indices:
                 yield match[0], match.start(), match.end()
@@ -176,7 +176,7 @@ class _TagParser:
         if self.open_phrase is not None:
             self.open_phrase.masks.append(mask)
             if self.open_phrase.end < 0:
-                self.open_phrase.end = position  # the phrase ends here if it is never closed
+                self.open_phrase.end = position  # for a phrase without an end tag
             return
         if self.text.text[self.last_end : position].strip():
             self.owner = None
@@ -186,7 +186,7 @@ class _TagParser:
             self.owner.masks.append(mask)
 
     def _end_unclosed(self, position: int) -> None:
-        """Ends a phrase that was never closed: at its first [SEG], or at this position."""
+        """Ends a phrase without an end tag: at its first [SEG], or else at this position."""
         self.owner = None
         if self.open_phrase is not None:
             self.open_phrase.end = position if self.open_phrase.end < 0 else self.open_phrase.end

@@ -143,7 +143,7 @@ COMPUTED = (
 
 
 def buffers_from_sizes(model: Glamm, device: torch.device) -> None:
-    """Computes the `COMPUTED` buffers on `device`; a model that was built on meta has none.
+    """Computes the `COMPUTED` buffers on `device`; a build on the meta device gives them no values.
 
     Raises:
         EnvironmentProblem: this version of transformers has another buffer, which would stay

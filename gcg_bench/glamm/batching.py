@@ -124,7 +124,7 @@ class Batches(Generic[Item, Prepared, Output, Value]):
     def _prefetch(
         self, readers: ThreadPoolExecutor, blocks: Iterable[Sequence[Item]]
     ) -> Iterator[list[tuple[Item, Future[_Timed[Prepared]]]]]:
-        """Blocks in preparation; each is returned when the next one is being prepared too."""
+        """The blocks; the preparation of the next block has started when a block is returned."""
         queue: deque[list[tuple[Item, Future[_Timed[Prepared]]]]] = deque()
         for block in blocks:
             prepare = self.stages.prepare
@@ -184,7 +184,7 @@ def _measure(action: Callable[..., Value], *arguments: Any) -> _Timed[Value]:
 
 
 def _future_outcome(future: Future[_Timed[Value]]) -> _Timed[Value] | _Failure:
-    """The value of a thread; an exception of any kind is the failure of one item."""
+    """The value of a future; an exception of any kind is the failure of one item."""
     problem = future.exception()
     return future.result() if problem is None else _Failure(error_line(problem))
 

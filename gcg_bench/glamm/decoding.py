@@ -143,7 +143,7 @@ def greedy(
 def _states(
     model: Glamm, embedded: Tensor, mask: Tensor | None, positions: Tensor | None, cache: Cache
 ) -> Tensor:
-    """Last-layer states after the final norm of the new rows, which are added to the cache."""
+    """The states of new rows after the last layer and the final norm; the cache gets these rows."""
     states: Tensor = model.language_model.model(
         inputs_embeds=embedded,
         attention_mask=mask,

@@ -23,7 +23,7 @@ class Machine:
     """The limits of a device.
 
     Attributes:
-        name: for people.
+        name: the name of the device, shown to users.
         flops: operations per second in the precision of the model.
         bandwidth: bytes per second from its main memory.
         layer_seconds: the minimum host time of one layer in one decoding step.
@@ -36,10 +36,10 @@ class Machine:
 
 
 H100 = Machine("H100 SXM, bf16", 989e12, 3.35e12)
-"""NVIDIA's data sheet: dense tensor-core rate and HBM3."""
+"""An H100 by NVIDIA's data sheet: the dense rate of its tensor cores, the bandwidth of HBM3."""
 
 ACHIEVED_SHARE = 0.5
-"""Share of a peak that well-shaped kernels reach; a rule of thumb for `likely`."""
+"""The share of a peak that efficient kernels reach, a rough value for `likely`."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Estimate:
     """The cost of a workload.
 
     Attributes:
-        stages: per image, in the order of execution.
+        stages: the stages of one image, in the order of execution.
         floor: the minimum seconds for all images of any implementation on this machine.
         likely: the expected seconds for all images.
         memory: bytes of weights, cache and the largest working set at this batch size.
@@ -171,7 +171,7 @@ def parameter_counts(config: GlammConfig) -> dict[str, int]:
 
 
 def _decoder_parameters(g: GroundingConfig) -> int:
-    """Prompt encoder (including its unused mask downscaling) and mask decoder."""
+    """The weights of prompt encoder (with its unused mask downscaling) and mask decoder."""
     E, inner, M = g.prompt_size, g.prompt_size // g.decoder_downsample, g.decoder_mlp_size
     prompt = 6 * E + 2 * (E // 2) + 16 * E + E + (16 + 4 + 8) + (16 * 4 * 4 + 16 + 32)
     attention = 4 * E * E + 4 * E
@@ -204,7 +204,10 @@ def _projector_flops(config: GlammConfig) -> float:
 
 
 def _language_flops(s: LanguageConfig, rows: float, attended: float, *, logits: int = 1) -> float:
-    """`rows` new rows that attend to `attended` rows on average; `logits` of them use the head."""
+    """The operations of `rows` new rows; `logits` of them use the head.
+
+    A row attends to `attended` rows on average.
+    """
     D = s.hidden_size
     kv = D // s.num_attention_heads * s.num_key_value_heads
     layer = 2 * D * D + 2 * D * kv + 3 * D * s.intermediate_size + 2 * attended * D
@@ -248,7 +251,7 @@ def _square(config: GlammConfig) -> int:
 
 
 def _memory(config: GlammConfig, work: Workload, rows: int, width: int) -> int:
-    """Weights, cache, and the larger of SAM's global attention table and the full-size masks."""
+    """The bytes of weights, cache, and the larger of SAM's attention table and full-size masks."""
     g = config.grounding
     cache = work.batch * (rows + work.new_tokens) * _cache_numbers(config.language) * width
     cells = g.grid * g.grid

@@ -31,7 +31,7 @@ class GeneratedAnswer:
 
     Attributes:
         ids: the new tokens, including the end token if it was reached.
-        probabilities: of every new token.
+        probabilities: the probability of every new token.
         states: [m, D], the states that predict [SEG].
         prompts: [m, E], the states projected for the mask decoder.
         low: low-resolution mask logits [m, 4g, 4g].
@@ -52,7 +52,7 @@ class GeneratedText:
 
     Attributes:
         ids: the new tokens, including the end token if it was reached.
-        probabilities: of every new token.
+        probabilities: the probability of every new token.
         states: [m, D], the states that predict the [SEG] of prompt and reply, in that order.
     """
 

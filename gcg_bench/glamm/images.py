@@ -1,8 +1,8 @@
 """The two image inputs of the model: cropped for CLIP, whole and padded for SAM.
 
 Both are equal to the published code's bit for bit, including PIL resampling on 8-bit pixels. CLIP's
-crop loses the long sides of an oblong image, although boxes are later divided by the size of the
-whole image.
+crop removes both ends of the longer side of an image, although boxes are later divided by the size
+of the whole image.
 """
 
 from dataclasses import dataclass

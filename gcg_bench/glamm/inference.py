@@ -57,7 +57,7 @@ class GlammAnswers:
     Args:
         model: in evaluation mode.
         processor: for the model's sizes and vocabulary.
-        settings: as above.
+        settings: the values that decide the answers.
         batch_size: at least 1; the number of images that run at once is halved when memory runs
             out.
         workers: threads that read images ahead.
@@ -233,8 +233,9 @@ def _in_order(
 
 
 def _score(probability: float | None, others: Sequence[float]) -> float | None:
-    """The probability, or else the first of the others, rounded; None when there is none or it is
-    not finite.
+    """The probability, or without one the first of the others, rounded.
+
+    None when there is none, or when it is not finite.
 
     A model in half precision may overflow to NaN, which a prediction file cannot hold.
     """

@@ -125,7 +125,7 @@ class Glamm(nn.Module):
 
         Args:
             ids: the token ids.
-            features: of I images.
+            features: the features of I images.
             images: the image [B] of every row; None when B = I and row k shows image k.
             boxes: for each row [n_i, 4], xyxy divided by the image's width and height. Their
                 vectors replace the embeddings of the row's `bbox` tokens in order.
@@ -222,7 +222,7 @@ class Glamm(nn.Module):
 
 
 def _vectors_for_tokens(vectors: Tensor, count: int) -> Tensor:
-    """Region vectors for `count` tokens; a single vector serves all, as in the published code."""
+    """Region vectors for `count` tokens; a single vector is repeated, as in the published code."""
     if len(vectors) not in (1, count) and len(vectors) < count:
         raise BadData(f"{count} <bbox> for {len(vectors)} boxes", field="boxes")
     return vectors.expand(count, -1) if len(vectors) == 1 else vectors[:count]

@@ -26,9 +26,9 @@ class FusionRound(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """The maps of the next round, each computed from the maps of the previous round.
 
-        A level keeps its own first half. Its third quarter comes from the level below (larger map),
-        its last quarter from the level above; the first and the last level use themselves instead
-        of a missing neighbour.
+        The convolution of a level reads the first half of its own channels, then the last quarter
+        of the next level's channels (smaller map), then the third quarter of the previous level's
+        (larger map). The first and the last level use themselves instead of a missing neighbour.
         """
         channels = maps[0].shape[1]
         half, last_quarter = channels // 2, channels - channels // 4

@@ -7,9 +7,9 @@ from gcg_bench.errors import BadOption, EnvironmentProblem
 from gcg_bench.glamm.configuration import GlammConfig
 from gcg_bench.glamm.estimate import H100, Workload, estimate
 
-_MAX_BATCH = {"cuda": 32}  # the first batch size to try; on other devices 8, which uses a few cores
-_MEMORY_SHARE = 0.8  # share of a device's memory; the rest is for unplanned needs
-_MAX_MASKS = 16  # maximum in an answer, for planning
+_MAX_BATCH = {"cuda": 32}  # the first batch size to try; 8 on other devices
+_MEMORY_SHARE = 0.8  # the share of a device's memory that is planned
+_MAX_MASKS = 16  # the planned maximum of masks in an answer
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Forecast:
         images: the number of images.
         batch: images at a time.
         device: the device, as torch names it.
-        machine: the device, for people.
+        machine: the name of the device, shown to users.
         precision: the precision of the numbers.
         floor: the minimum seconds of any program on this machine.
         likely: the expected seconds.

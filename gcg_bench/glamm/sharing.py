@@ -1,4 +1,4 @@
-"""Blocks of queries in which queries of one image share it."""
+"""Blocks of queries in which the queries about one image share that image."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class BlockQuery:
 def block_queries(
     block: Sequence[Query], needed: Collection[str] | None = None
 ) -> list[BlockQuery]:
-    """The queries of a block; those of one image share it.
+    """The queries of a block; those about one image share that image.
 
     Args:
         block: the queries.

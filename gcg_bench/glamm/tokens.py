@@ -1,5 +1,6 @@
-"""The tokeniser of the published vocabulary: sentencepiece with added tokens, as the slow one
-worked.
+"""The tokeniser of the published vocabulary: sentencepiece with added tokens.
+
+It gives the ids and texts of the slow tokeniser of transformers that the authors used.
 
 Added tokens are cut out of the text first, with the white space on both sides. Every piece between
 them is encoded separately, with a leading space each. Decoding joins runs of ordinary tokens and

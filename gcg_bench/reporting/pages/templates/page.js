@@ -1,6 +1,6 @@
 "use strict";
-// Tables of class `sortable`: a click on a heading sorts the rows of each tbody on its own, so that
-// what stands under a line stays there. A cell may say what it is sorted by in data-value.
+// Tables of class `sortable`: a click on a heading sorts the rows within each tbody, so that no row
+// moves to another group. A cell may state its key in data-value.
 (function () {
   function key(row, column) {
     const cell = row.cells[column];

@@ -1,11 +1,11 @@
-/* Pictures of a comparison: reference, A and B beside each other, drawn when they come into sight. */
+/* Pictures of a comparison: reference, A and B beside each other, drawn when they become visible. */
 const KINDS = JSON.parse($("kinds").textContent);
 const APART = new Set(["hallucinated", "missed"]);
 const NAMES = ["Reference", "A", "B"];
 
 const stateOf = (phrase) => { const kind = KINDS[phrase.kind]; return kind === undefined || kind === "matched" ? "" : APART.has(kind) ? "apart" : "near"; };
 
-/** One side: its title, its canvas, its words. */
+/** The elements of one side: its title, its canvas, its caption. */
 function sideOf(scene, side) {
   const { caption, phrases } = scene.record.sides[side];
   const canvas = make("canvas", { role: "img", "aria-label": `${NAMES[side]}: ${phrases.filter((p) => p.mask !== null).map((p) => `${p.number} ${nameOf(p).slice(0, 60)}`).join(", ") || "no masks"}` });
@@ -26,7 +26,7 @@ function sideOf(scene, side) {
   return { canvas, frame, nodes, masks: null, element: make("div", { class: `stage of${side}` }, make("h4", null, NAMES[side]), frame, words) };
 }
 
-/** Phrases of all sides that are the same reference phrase; others have numbers of their own side. */
+/** Whether a phrase is lit. A number up to that of the last reference phrase means this phrase on all sides; a larger number belongs to one side. */
 const isSame = (scene, side, number) => {
   const { lit } = scene;
   return lit !== null && lit.number === number && (lit.side === side || number <= scene.record.sides[0].phrases.length);

@@ -18,7 +18,7 @@ function stripesOf(hex, dots) {
   return stripes.get(key);
 }
 
-/** The boxes that a query asks about: dark and light dashes, seen on any picture. */
+/** The boxes that a query asks about: dark and light dashes, visible on any picture. */
 function strokeRegions(pen, regions, scale, dots) {
   for (const [x0, y0, x1, y1] of regions) {
     const box = [x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale];
@@ -33,7 +33,7 @@ function strokeRegions(pen, regions, scale, dots) {
 }
 
 /**
- * One mask. `look` is its number, `state` ("" when matched, "near" or "apart"), `lit` (1 when it is
+ * Draws one mask. `look` is its number, `state` ("" when matched, "near" or "apart"), `lit` (1 when it is
  * pointed at, -1 when another is, else 0), and whether `masks` and `outlines` are drawn.
  */
 function drawMask(pen, look, mask, scale, dots) {
@@ -68,7 +68,7 @@ function drawMask(pen, look, mask, scale, dots) {
   pen.globalAlpha = 1;
 }
 
-/** The number of a phrase on its mask; `edge` is what of the picture is in sight: x0, y0, x1, y1. */
+/** Draws the number of a phrase on its mask; `edge` is the visible part of the picture: x0, y0, x1, y1. */
 function drawNumber(pen, number, mask, scale, dots, edge = [0, 0, pen.canvas.width, pen.canvas.height]) {
   const text = String(number), at = colour(number);
   pen.font = `700 ${11.5 * dots}px system-ui, sans-serif`;

@@ -1,4 +1,4 @@
-/* Elements, colours and small tools of the pages with pictures. Text only ever becomes text nodes. */
+/* Elements, colours and small tools of the pages with pictures. Text becomes text nodes and nothing else. */
 const $ = (id) => document.getElementById(id);
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#e5d432", "#0072b2", "#d55e00", "#cc79a7"];
 const DARK_INK = "#14161a", LIGHT_INK = "#ffffff", BLUE = 4;
@@ -29,7 +29,7 @@ function use(symbol, kind) {
   return svg;
 }
 
-/** The least recently used entries leave when there are more than `most`. */
+/** A memory of at most `most` values; it forgets the value that was used least recently. */
 class Memory {
   constructor(most, create) { this.most = most; this.create = create; this.kept = new Map(); }
   get(key) {

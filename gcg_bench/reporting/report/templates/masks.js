@@ -17,7 +17,7 @@ function runLengths(counts) {
   return runs;
 }
 
-/** A mask as bytes row by row, its area, where its number stands, and its outline. */
+/** A mask as bytes row by row, its area, the position of its number, and its outline. */
 function decode(counts, height, width) {
   const bits = new Uint8Array(height * width);
   let place = 0, value = 0, area = 0;
@@ -33,7 +33,7 @@ function decode(counts, height, width) {
   return { bits, area, anchor: anchor(bits, height, width), outline, path: new Path2D(outline) };
 }
 
-/** The middle of the rows of pixels that are about the longest: inside, with room for a number. */
+/** The position of a number in a mask: the middle of a row whose longest run is at least 90% of the longest of all rows. */
 function anchor(bits, height, width) {
   const rows = [];
   let longest = 0;

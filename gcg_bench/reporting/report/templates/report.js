@@ -1,10 +1,10 @@
-/* The page's script. Data come from the JSON in this page; text only ever becomes text nodes. */
+/* The page's script. Data come from the JSON in this page; text becomes text nodes and nothing else. */
 const index = JSON.parse($("index").textContent);
 const sources = document.getElementsByClassName("record");
 const total = index.ids.length;
 const KINDS = index.kinds.map((kind) => kind.name); // empty without a diagnosis
 const DIAGNOSED = KINDS.length > 0, HAS_IMAGES = $("images") !== null;
-const ANSWERS = index.answers.kinds; // empty where no expression is asked for
+const ANSWERS = index.answers.kinds; // empty when the task asks for no expression
 const { captions: CAPTIONS, masks: MASKS } = index.parts;
 const ONE = index.noun === "queries" ? "query" : "image";
 const APART = new Set(["hallucinated", "missed"]);
@@ -48,7 +48,7 @@ const classChoice = $("class"), sizeChoice = $("size");
 const RANGES = ["iou", "agreement"].map((name, at) => ({ at: 3 + at, low: $(`${name}-low`), high: $(`${name}-high`), said: $(`${name}-said`) }));
 let order = [], image = -1, ascending = true, texts = null;
 let pointed = null, focused = null, pinned = null; // {side, phrase}
-let active = null; // the first of them that is
+let active = null; // the first of these three that is set
 let parts = null; // elements of the open image
 let allScores = false, gridded = false;
 const view = { zoom: 1, x: 0.5, y: 0.5 }; // of both pictures; x, y: the middle, as shares of the picture
@@ -91,7 +91,7 @@ function reset() {
   ascending = true;
 }
 
-/** What images are sorted by: key of an image, whether more is worse, and words for both ways. */
+/** The order of images: the key of an image, whether more is worse, and words for both directions. */
 function sorting() {
   const choice = sortChoice.value;
   if (choice.startsWith("metric")) {
@@ -134,8 +134,8 @@ function passes() {
 }
 
 /**
- * How many phrases of an image are as the filters of phrases want them; null when they want nothing.
- * The kind is one of them when another is set.
+ * A function that counts the phrases of an image that pass the filters of phrases; null without such a filter.
+ * The chosen kind is a filter of phrases only when another one is set.
  */
 function phraseFilter() {
   const wanted = [-1, sizeChoice.value, classChoice.value].map((value) => (value === "" ? -1 : Number(value)));
@@ -189,12 +189,12 @@ function arrange() {
   else if (image >= 0) headline();
 }
 
-/* ---- the list: only rows in sight exist ---- */
+/* ---- the list: only visible rows have elements ---- */
 
 const rows = new Map();
-let laidOut = 0; // columns when rows were last made
+let laidOut = 0; // the number of columns when rows were made last
 
-/** How rows or cells are laid out now. */
+/** The present layout of rows or cells. */
 function layout() {
   const columns = gridded ? Math.max(1, Math.floor(list.clientWidth / CELL.wide)) : 1;
   return { columns, high: gridded ? CELL.high : ROW.high, thumb: gridded ? CELL.thumb : ROW.thumb };
@@ -341,7 +341,7 @@ function open(k, remember) {
   $("panes").classList.remove("listing");
 }
 
-/** What is asked: an expression with what its answer is, or a region of the picture. */
+/** The elements of the question: the expression with the kind of its answer, and a sentence on the region. */
 function asked(record) {
   const region = record.regions.length ? make("p", { class: "asked muted" }, "The question is about the dashed box.") : null;
   if (!record.asked) return region === null ? [] : [region];
@@ -353,7 +353,7 @@ function asked(record) {
 
 const askedShort = ({ words, kind, mistake }) => (mistake ? `${kind}: ${words}` : words);
 
-/** The image's own scores; the chosen one and the main ones first in sight. */
+/** The scores of an image; at first only the chosen score and the main ones are visible. */
 function chips(record, k) {
   const chosen = sortChoice.value.startsWith("metric") ? Number(sortChoice.value.slice(6)) : -1;
   const items = index.metrics.map((one, at) => {
@@ -371,7 +371,7 @@ function chips(record, k) {
 }
 
 const address = (k) => `#image=${encodeURIComponent(wellFormed(index.ids[k]))}`;
-/* half a surrogate pair cannot be written into an address */
+/* an address cannot contain half a surrogate pair */
 const wellFormed = (text) => text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
 
 function headline() {
@@ -492,7 +492,7 @@ function relight() {
   drawStages();
 }
 
-/** The phrase on the other side that this one was matched with or came near to. */
+/** The phrase on the other side that this phrase is matched with, or that explains its mistake; null without one. */
 function partnerOf(what) {
   if (!what) return null;
   const phrase = parts.record.sides[what.side].phrases[what.phrase];
@@ -577,7 +577,7 @@ function phrasesTable(record) {
 
 /* ---- drawing ---- */
 
-/** How tall the pictures may be, so that they and their captions are on one screen. */
+/** The largest height of the pictures with which they and their captions fit on one screen. */
 function roomOf() {
   const words = Math.max(0, ...parts.stages.map((side) => (side.words.isConnected ? Math.min(side.words.offsetHeight, 0.36 * innerHeight) : 0)));
   const above = parts.stages[1].frame.getBoundingClientRect().top - $("images").getBoundingClientRect().top;
@@ -632,10 +632,10 @@ function drawStage(canvas, side, fitting, dots, partner) {
 
 let dragged = false; // whether the pointer moved the picture since it went down
 
-/** The share of the picture that lies left of and above what is in sight. */
+/** The left upper corner of the visible part, as shares of the picture's width and height. */
 const corner = () => [view.x - 0.5 / view.zoom, view.y - 0.5 / view.zoom];
 
-/** Where an event lies in the picture, as shares of its width and height. */
+/** The position of an event in the picture, as shares of its width and height. */
 function shareOf(event, canvas) {
   const [x0, y0] = corner();
   return [x0 + event.offsetX / canvas.clientWidth / view.zoom, y0 + event.offsetY / canvas.clientHeight / view.zoom];
@@ -709,7 +709,7 @@ function show(part) {
   if (part === "images") { drawList(false); drawStages(); }
 }
 
-/** Follows the address: a part's name, or an image. */
+/** Shows the part or the image that the address names. */
 function follow() {
   const hash = location.hash.slice(1);
   if (HAS_IMAGES && hash.startsWith("image=")) {

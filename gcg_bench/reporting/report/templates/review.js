@@ -1,4 +1,4 @@
-/* The review of an annotation: one phrase at a time, decided with keys. Nothing leaves the browser but files. */
+/* The review of an annotation: one phrase at a time, decided with keys. The page sends nothing; decisions are saved as files. */
 const { name: NAME, items: ITEMS, records: RECORDS } = JSON.parse($("review").textContent);
 const EXACT = JSON.parse($("exact").textContent);
 const SAID = { accept: "accepted", reject: "rejected", rename: "renamed", wrong_mask: "wrong mask", missing: "missing", withdrawn: "withdrawn" };

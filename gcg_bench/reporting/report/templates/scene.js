@@ -27,7 +27,7 @@ function sceneBadge(number, x, y) {
     shape("text", { x, y: y + 4, "text-anchor": "middle", "font-size": 11, "font-weight": 700, fill: at === BLUE ? LIGHT_INK : DARK_INK }, text));
 }
 
-/** The words of a side, from (x, y) on, on lines of a width; returns the shapes and where they end. */
+/** The words of a side in lines of a width, from (x, y) on; returns the shapes and the height of the last line. */
 function sceneWords(pieces, phrases, x, y, wide) {
   const shapes = [], space = widthOf(" ", SCENE.size);
   let at = 0, line = y;
@@ -61,7 +61,7 @@ function sceneWords(pieces, phrases, x, y, wide) {
       at += width;
     }
     close();
-    if (phrase) at += 3; // room beside the tint
+    if (phrase) at += 3; // space after the tint of a phrase
   }
   return { shapes, end: line };
 }
