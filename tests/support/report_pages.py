@@ -73,3 +73,8 @@ def pixel(browser, side, x, y):
 def toggle(browser, *names):
     for name in names:
         browser.click(browser.one(f"#toggle-{name}"))
+
+
+def phrases(browser, side, state=""):
+    """The phrases of a side in the captions of the open image."""
+    return browser.all(f".says-all.of{side} .phrase{state}")
