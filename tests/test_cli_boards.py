@@ -42,7 +42,7 @@ def test_compare_shows_the_table(run, counted):
 
 def test_compare_prints_json_and_nothing_else(run, counted):
     code, out, err = run(
-        "compare", "low", "high", "--draws", "20", "--json", "--by", "mIoU", "--top", "2"
+        "compare", "low", "high", "--draws", "20", "--json", "--by", "mIoU", "--top", "2", "--quiet"
     )
     told = json.loads(out)
     assert (code, err) == (0, "")

@@ -325,6 +325,38 @@ def test_labels_of_a_result_are_computed_again(run, runs, change, field):
     assert field in errors(told), told["problems"]
 
 
+def stored_anew(folder, change):
+    """Stores the result of a run with another protocol, as somebody who knows all checksums."""
+    run = Run.open(folder)
+    stored = load_result(run, STRICT)
+    keep(run, replace(stored, rows=dict(stored.rows), protocol=change(stored.protocol)))
+
+
+def test_no_run_chooses_the_score_that_ranks_it(run, runs):
+    stored_anew(runs / "mine", lambda protocol: replace(protocol, ranked_by="mIoU"))
+    for command in (("leaderboard", "mine", "other", "-o", "b.csv"), ("compare", "mine", "other")):
+        refused(run(*command), "measurement.ranked_by: is mIoU, and that of strict-2 is gPQ")
+
+
+def looser(protocol):
+    metrics = [
+        replace(metric, threshold_iou=0.1) if metric.name == "phrase_f1" else metric
+        for metric in protocol.metrics
+    ]
+    return replace(protocol, metrics=tuple(metrics))
+
+
+def test_another_definition_of_a_protocol_is_named(run, runs):
+    stored_anew(runs / "mine", looser)
+    sentence = "mine: strict-2 was measured with other metrics than this gcg-bench gives it"
+    for command in (("leaderboard", "mine", "-o", "b.csv"), ("report", "mine", "-o", "r.html")):
+        code, _, err = run(*command)
+        assert (code, " ".join(err.split()).count(sentence)) == (0, 1)
+    code, told = check(run, "mine")
+    assert code == 2
+    assert any(f.startswith("measurement.metrics.") for f in errors(told)), errors(told)
+
+
 def set_anew(folder, **settings):
     """Changes run.json as somebody who writes the checksums anew."""
     file = folder / "run.json"

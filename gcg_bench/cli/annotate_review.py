@@ -11,6 +11,7 @@ import click
 from gcg_bench.cli.console import print_json, progress, say, shown, stdout
 from gcg_bench.cli.options import as_json, data_root, given, quiet
 from gcg_bench.cli.outputs import OutputFile, is_stdout, written
+from gcg_bench.cli.without_effect import refuse_without_effect
 from gcg_bench.errors import GcgBenchError
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -81,6 +82,10 @@ def review(options: PageOptions, *, folder: Path, output: Path | None, quiet: bo
     from gcg_bench.reporting.review_page import Chosen, write_review
 
     annotation = AnnotationFolder(folder)
+    if options.images is not None:
+        refuse_without_effect("with --images", "dataset", "data_root")
+    elif not _is_of_dataset(annotation):
+        refuse_without_effect("on an annotation of image files", "dataset", "data_root")
     pictures, why = _pictures(annotation, options)
     out = output or folder / "review.html"
     with written(out) as file:
@@ -148,6 +153,8 @@ def apply(
     from gcg_bench.annotate.review.result import result_of, take
 
     annotation = AnnotationFolder(folder)
+    if not _is_of_dataset(annotation):
+        refuse_without_effect("on an annotation of image files", "dataset", "data_root")
     new = take(annotation, files)
     if new < len(files):
         say(f"already applied before: {len(files) - new} of the files", quiet=quiet)

@@ -1,6 +1,7 @@
 """The runs that are given to a command: run folders, and prediction files, which become runs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,12 @@ from gcg_bench.cli import options
 from gcg_bench.cli.console import progress, say
 from gcg_bench.cli.outputs import OutputFolder
 from gcg_bench.cli.stacking import stacked
-from gcg_bench.errors import BadOption, MissingData
+from gcg_bench.errors import BadOption, MissingData, UnknownName
 from gcg_bench.pipeline.division import Division
 from gcg_bench.pipeline.encoders import Encoders, stored_results, with_stored
 from gcg_bench.pipeline.from_files import run_of_files
 from gcg_bench.pipeline.spec import DataSpec, ScoringSpec
+from gcg_bench.reporting.leaderboard.definitions import other_definition
 from gcg_bench.runs import Run
 from gcg_bench.runs.settings import limit_of
 
@@ -132,9 +134,20 @@ def runs_of(
                 option = field.name.replace("_", "-")
                 raise BadOption(f"--{option} is for prediction files, and only runs are given")
     first = next((Run.open(path) for path in given if Run.is_run(path)), None)
+    for path in dict.fromkeys(filter(Run.is_run, given)):
+        for sentence in _other_definitions(Run.open(path)):
+            say(sentence, quiet=quiet)
     return [
         path if Run.is_run(path) else _made_of(path, first, files, quiet=quiet) for path in given
     ]
+
+
+def _other_definitions(run: Run) -> Iterator[str]:
+    """A sentence for each result whose protocol is defined otherwise by this version."""
+    for result in stored_results(run):
+        with suppress(UnknownName):  # a task of another version, which its reader reports
+            if sentence := other_definition(result):
+                yield f"{run.folder}: {sentence}"
 
 
 def _made_of(path: Path, first: Run | None, files: FileOptions, *, quiet: bool) -> Path:

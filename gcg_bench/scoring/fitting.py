@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gcg_bench import tasks
 from gcg_bench.errors import BadData
 from gcg_bench.runs import Run
 from gcg_bench.runs.shards import shard_of
@@ -56,6 +57,28 @@ def refuse_other_settings(result: Result, run: Run, file: Path) -> None:
         if result.answered.get(name) != right.get(name):
             problem = f"is {result.answered.get(name)!r}, and run.json gives {right.get(name)!r}"
             raise stale(file, problem, f"answered.{name}")
+
+
+def refuse_other_choices(result: Result, file: Path) -> None:
+    """Raises BadData when a result ranks or sorts by other scores than its protocol does.
+
+    A protocol with other metrics than this version gives it has scores of its own to rank by.
+
+    Args:
+        result: a stored result of the run.
+        file: the scores.json of the result.
+    """
+    stored = result.protocol
+    if stored.task not in tasks.names():
+        return
+    for known in tasks.load(stored.task).protocols:
+        if known.key != stored.key or stored.metrics[: len(known.metrics)] != known.metrics:
+            continue
+        for name in ("ranked_by", "images_by"):
+            stated, right = getattr(stored, name), getattr(known, name)
+            if stated != right:
+                problem = f"is {stated}, and that of {known.key} is {right}"
+                raise stale(file, problem, f"measurement.{name}")
 
 
 def stale(file: Path, problem: str, field: str | None = None) -> BadData:

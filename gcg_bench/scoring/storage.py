@@ -24,7 +24,7 @@ from gcg_bench.files.fields import Record
 from gcg_bench.runs import Run
 from gcg_bench.runs.labels import label_of
 from gcg_bench.runs.tables import RowsOnDisk
-from gcg_bench.scoring.fitting import refuse_other_settings, stale
+from gcg_bench.scoring.fitting import refuse_other_choices, refuse_other_settings, stale
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.values import Digests, Floor, MeasuredOn, Resampling, Score
 from gcg_bench.tasks import EvalProtocol, Repeats
@@ -87,6 +87,7 @@ def load_result(run: Run, folder: str) -> Result:
         _refuse_unlike(metric, rows.get(metric.name), run, folder)
     result = replace(result, rows=rows, label=label_of(run))
     refuse_other_settings(result, run, file)
+    refuse_other_choices(result, file)
     _refuse_contradiction(result, file)
     refuse_edited(scores, file)
     return result

@@ -40,6 +40,25 @@ def as_stored(known: EvalProtocol, stored: Result) -> EvalProtocol:
     return known.using(encoder=encoder_of(stored) or None, also=also)
 
 
+def other_definition(stored: Result) -> str:
+    """How a protocol with the name of one of the task differs from it; empty if it does not.
+
+    Args:
+        stored: a stored result; its rows are not read.
+    """
+    protocol = stored.protocol
+    known = {own.name: own for own in tasks.load(protocol.task).protocols}.get(protocol.name)
+    if known is None:
+        return ""
+    if known.key != protocol.key:
+        return f"{protocol.key} is another version than that of this gcg-bench, {known.key}"
+    own = protocol.metrics[: len(known.metrics)]
+    added = {metric.name for metric in protocol.metrics[len(known.metrics) :]}
+    if own != known.metrics or not added <= set(tasks.optional_metrics()):
+        return f"{protocol.key} was measured with other metrics than this gcg-bench gives it"
+    return ""
+
+
 def encoder_of(stored: Result) -> str:
     """The name of the encoder of a stored result; empty without one.
 

@@ -25,8 +25,8 @@ from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
 
 STATED = (
-    "run.json: the model, its code, its arguments, the prompt, decoding, seed and name are as the"
-    " run states them",
+    "run.json: the model, its code, its arguments, whether it sees references, the prompt,"
+    " decoding, seed and name are as the run states them",
     "scores.json: the evaluator and the seconds are as the run states them",
 )
 """What no check of a run can compute again."""
