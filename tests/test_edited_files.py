@@ -228,6 +228,18 @@ def test_edited_predictions_are_not_exported_nor_accepted(run, runs):
     assert any("field crc32" in problem["problem"] for problem in told["problems"])
 
 
+def test_a_prediction_without_a_checksum_is_named(run, runs):
+    file = runs / "mine" / "predictions.jsonl"
+    first, *others = file.read_text("utf-8").splitlines(keepends=True)
+    content = json.loads(first)
+    content.pop("crc32")
+    file.write_text("".join([json.dumps(content) + "\n", *others]), "utf-8")
+    code, told = check(run, runs / "mine", "--no-score")
+    warnings = [one["problem"] for one in told["problems"] if one["level"] == "warning"]
+    assert any("1 predictions have no field crc32" in warning for warning in warnings)
+    assert (code, errors(told)) == (2, {"sha256.predictions"})
+
+
 # --- checksums that were written anew
 
 

@@ -79,7 +79,7 @@ class Division:
         Raises:
             BadOption: `size` is given, and a metric needs all pairs at once.
         """
-        whole = next(filter(None, map(_not_divided, protocols)), None)
+        whole = _whole(protocols)
         if self.size is not None and self.size < queries and whole is not None:
             raise BadOption(
                 f"the metric {whole} cannot be scored in parts: its `fit` or `notes` sees all pairs"
@@ -119,20 +119,27 @@ class Division:
                 replace(self.cluster, models=self.jobs), folder=rows, begin=leave_cores
             )
         if outside is not None or parts == 1:
-            self._say_one_process(outside)
+            self._say_one_process(outside, _whole(protocols))
             return nullcontext(map)
         jobs = min(self._processes, parts)
         # of a large split no process holds both the phrase encoder and the columns of the whole
         is_large = parts * (self.size or USUAL) > LARGE
         return nullcontext(partial(_side_by_side, jobs) if jobs > 1 or is_large else map)
 
-    def _say_one_process(self, outside: str | None) -> None:
-        """Says that `jobs` and `cluster` have no effect, if one of them was chosen."""
+    def _say_one_process(self, outside: str | None, whole: str | None) -> None:
+        """Says that `jobs` and `cluster` have no effect, if one of them was chosen.
+
+        Args:
+            outside: a metric that is measured in this process alone.
+            whole: a metric that needs all pairs at once.
+        """
         if self.cluster is None and self.jobs in (None, 1):
             return
         chosen = f"--on {RAY}" if self.cluster is not None else f"--jobs {self.jobs}"
         if outside is not None:
             why = f"the metric {outside} is from outside gcg-bench, and is measured in one process"
+        elif whole is not None:
+            why = f"the metric {whole} needs all pairs at once, in one process of this machine"
         else:
             where = "this machine" if self.cluster is not None else "one process"
             why = f"the split is one part, which {where} scores; --shard-size N divides it"
@@ -154,6 +161,11 @@ def _from_outside(protocols: Sequence[EvalProtocol]) -> str | None:
         if not type(metric).__module__.startswith("gcg_bench."):
             return metric.name
     return None
+
+
+def _whole(protocols: Sequence[EvalProtocol]) -> str | None:
+    """The first metric of protocols that needs all pairs at once."""
+    return next(filter(None, map(_not_divided, protocols)), None)
 
 
 def _not_divided(protocol: EvalProtocol) -> str | None:

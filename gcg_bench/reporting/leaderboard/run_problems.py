@@ -13,7 +13,7 @@ from gcg_bench.pipeline.score import measured_on
 from gcg_bench.reporting.leaderboard.recount import STATED, Recount, recount
 from gcg_bench.runs import Run
 from gcg_bench.runs.run import SETTINGS
-from gcg_bench.runs.seals import refuse_changed_lines
+from gcg_bench.runs.seals import count_unsealed, refuse_changed_lines
 from gcg_bench.runs.settings_file import CHECKSUMS, has_checksums
 from gcg_bench.runs.shards import SHARD, shard_of
 from gcg_bench.scoring.results import Result
@@ -105,6 +105,10 @@ def _settings_problems(run: Run, data: Dataset) -> Iterator[tuple[str, BadData]]
         refuse_changed_lines(run.folder)
     except BadData as error:
         yield "error", error
+    if unsealed := count_unsealed(run.folder):
+        problem = f"{unsealed} predictions have no field crc32, so that changes are not noticed"
+        remedy = "A run of this version of gcg-bench writes each line with its checksum"
+        yield "warning", BadData(problem, file=run.folder, remedy=remedy)
 
 
 def _other_data(result: Result, facts: MeasuredOn, file: Path) -> Iterator[tuple[str, BadData]]:
