@@ -404,6 +404,14 @@ def test_other_data_than_those_of_the_run_are_noted(run, runs, settings, sentenc
     assert any(sentence in warning for warning in warnings)
 
 
+def test_a_number_that_json_cannot_hold_is_not_accepted(run, runs):
+    file = runs / "mine" / "run.json"
+    file.write_text(file.read_text("utf-8").replace('"n": 3', '"best": 1e999, "n": 3', 1), "utf-8")
+    before = file.read_bytes()
+    refused(run("score", runs / "mine", "--accept-edits"), "run.json", "cannot be written as JSON")
+    assert file.read_bytes() == before
+
+
 def test_accepted_edits_are_named(run, runs):
     edit(runs / "mine" / "run.json", "environment.label", lambda _: "renamed")
     code, _, err = run("score", runs / "mine", "--accept-edits", "--draws", "20")

@@ -27,7 +27,7 @@ def accept_edits(folder: Path) -> Accepted:
 
     Raises:
         RunLocked: another process is working on the run.
-        MissingData, BadData: run.json does not exist or is damaged.
+        MissingData, BadData, BadOption: run.json does not exist or is damaged.
         EnvironmentProblem: a file cannot be written.
     """
     lock = Lock(folder / LOCK)

@@ -15,7 +15,7 @@ from gcg_bench.errors import BadData, BadOption
 from gcg_bench.files import limits
 from gcg_bench.predictions.run_parts import RUN_SETTINGS, run_parts
 from gcg_bench.runs import checked
-from gcg_bench.runs.files import write_json
+from gcg_bench.runs.files import as_json, write_json
 from gcg_bench.runs.seals import is_sealed
 
 ENVIRONMENT = "environment"
@@ -79,14 +79,16 @@ def accept_changed_fields(folder: Path) -> list[str]:
 
     Raises:
         MissingData, BadData: see `read_settings`; a changed field is no error.
+        BadOption: a field holds NaN or infinity.
         EnvironmentProblem: the file cannot be written.
     """
     stored = checked.read_settings(folder / RUN_SETTINGS)
     fields = _changed(folder, stored)
     if fields:
         stored.pop(CHECKSUMS, None)
-        environment = stored.pop(ENVIRONMENT, {})
-        write_settings(folder, stored, environment)
+        plain = as_json(stored, f"{folder / RUN_SETTINGS}: what it holds")
+        environment = plain.pop(ENVIRONMENT, {})
+        write_settings(folder, plain, environment)
     return fields
 
 
