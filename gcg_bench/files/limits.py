@@ -40,8 +40,11 @@ ALIGNMENT = 2**30
 SIGNATURE = 10_000
 """Characters of a signature, and of a cell of a leaderboard."""
 
+QUERIES = 2**31
+"""The largest number of queries, and the largest `limit`, in the file of a run or a leaderboard."""
+
 IMAGES = 100_000
-"""The largest `limit` in the file of a run or a leaderboard; the command line accepts more."""
+"""The largest `limit` in such a file for a split without a stated size, such as endless ones."""
 
 DRAWS = 100_000
 """The largest number of bootstrap draws that the file of a run may state."""

@@ -13,6 +13,7 @@ from gcg_bench.data.elsewhere import with_images
 from gcg_bench.data.stored_samples import StoredSamples, changed_samples
 from gcg_bench.errors import BadOption
 from gcg_bench.execution.process import START_TIMEOUT
+from gcg_bench.files import limits
 from gcg_bench.pipeline.changing import changed
 from gcg_bench.pipeline.encoders import EncoderChoice, Encoders, Usable
 from gcg_bench.pipeline.predict import Missing
@@ -118,6 +119,7 @@ class DataSpec:
             return self.dataset
         if not self.split:
             raise BadOption("say which split of the data set is meant, e.g. val")
+        self._refuse_endless()
         return load_dataset(
             self.dataset,
             self.split,
@@ -128,6 +130,16 @@ class DataSpec:
             sizes=self.sizes,
             stored_from=self.stored_from,
         )
+
+    def _refuse_endless(self) -> None:
+        """Raises BadOption when a file, not the user, asks for too many images of endless data."""
+        if not self.shipped or self.limit is None or self.limit <= limits.IMAGES:
+            return
+        if not load_card(str(self.dataset), split=self.split, shipped=True).split(self.split).sizes:
+            raise BadOption(
+                f"{self.limit:,} images of {self.dataset} {self.split}, whose card states no size:"
+                f" a file may ask for {limits.IMAGES:,}. Give --dataset {self.dataset} yourself"
+            )
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def limit_of(settings: Mapping[str, Any]) -> int | None:
         BadData: the settings have neither.
     """
     n = settings.get("n")
-    if "limit" not in settings and type(n) is int and 1 <= n <= limits.IMAGES:
+    if "limit" not in settings and type(n) is int and 1 <= n <= limits.QUERIES:
         return n
     limit: int | None = settings["limit"]
     return limit

@@ -6,9 +6,10 @@ import pytest
 from support.scored import SMALL_STRICT, rows, run_folder
 
 from gcg_bench import evaluate
-from gcg_bench.errors import RunConflict
+from gcg_bench.errors import BadOption, RunConflict
+from gcg_bench.pipeline.spec import DataSpec
 from gcg_bench.runs import Run
-from gcg_bench.runs.settings import asks_more
+from gcg_bench.runs.settings import asks_more, limit_of
 from gcg_bench.types import Grounding, Prediction
 
 STORED = {"model": "m", "limit": 4, "n": 4, "prompt": "Describe.", "seed": 0, "oracle": False}
@@ -72,3 +73,18 @@ def test_scores_of_fewer_queries_are_removed(tmp_path):
     with Run.create_or_resume(run.folder, {**run.settings, "limit": 3, "n": 3}) as more:
         assert more.protocols() == ()
         assert more.settings["limit"] == 3
+
+
+def test_a_run_of_more_than_a_hundred_thousand_queries_can_be_opened(tmp_path):
+    settings = {"model": "m", "dataset": "shapes", "split": "train", "limit": 150_000, "n": 150_000}
+    with Run.create_or_resume(tmp_path / "run", settings):
+        pass
+    assert limit_of(Run.open(tmp_path / "run").settings) == 150_000
+
+
+def test_a_file_cannot_ask_for_endless_data():
+    """The user can, who names the data set; a run and a board cannot."""
+    asked = DataSpec("shapes", "train", limit=100_001, shipped=True)
+    with pytest.raises(BadOption, match=r"100,001 images of shapes train.*Give --dataset shapes"):
+        asked.load()
+    assert len(DataSpec("shapes", "val", limit=100_001, shipped=True).load().samples) == 200

@@ -61,7 +61,7 @@ class References:
             BadOption: the row does not state its data, or states an impossible number of images.
         """
         lacking = [name for name in ("dataset", "split", "n") if name not in row]
-        if lacking or not 1 <= row["n"] <= limits.IMAGES:
+        if lacking or not 1 <= row["n"] <= limits.QUERIES:
             what = lacking[0] if lacking else "n"
             raise BadOption(f"the board does not say a {what} that it could be scored with")
         return DataSpec(
