@@ -81,10 +81,10 @@ def test_the_rest_of_a_changed_sample_is_not_called_random(tmp_path):
     assert not measures.complete
     [line] = [line for line in measures.lines() if "precision" in line]
     assert line == (
-        "No precision of phrases before review: of the 9 phrases of the random sample 3 changed"
-        " after they were decided, and the other 6 decided ones (5 accepted) are no random sample."
-        " Whatever people decide about the rest, the 95% interval of the precision is within 21.2"
-        " to 99.7."
+        "No precision of phrases before review: 3 of the 9 phrases of the random sample are"
+        " undecided (3 changed after a decision), and others were decided before the annotation"
+        " changed, so the 6 decided ones (5 accepted) are no random sample. Whatever people decide"
+        " about the rest, the 95% interval of the precision is within 21.2 to 99.7."
     )
     assert measures.as_json()["sample"]["precision"] is None
     assert measures.as_json()["sample"]["random"] is False
@@ -136,11 +136,13 @@ def test_an_image_that_is_gone_and_one_that_is_new(tmp_path):
     result = result_of(with_changed(tmp_path, names="ab"))
     assert (result.measures.precision, result.references) == (5 / 6, "reviewed")
     assert {one.key for one in result.outdated} == {("c", 0), ("c", 1), ("c", 2)}
-    # d failed before: its phrases are undecided, and the sentence on the sample says so
+    # d failed before, so its phrases had no chance to be decided: the nine are no sample of twelve
     result = result_of(with_changed(tmp_path, names="abcd"))
-    assert (result.measures.precision, result.references) == (7 / 9, "annotated")
-    assert any("sample of 12 of which 3 are undecided" in line for line in result.issues)
-    assert result.outdated == ()
+    measures = result.measures
+    assert (measures.sampled, measures.sampled_outdated, result.outdated) == (12, 0, ())
+    assert (measures.precision, result.references) == (None, "annotated")
+    ends = [binomtest(k, 12).proportion_ci(0.95, method="exact") for k in (7, 10)]
+    assert (measures.low, measures.high) == pytest.approx((ends[0].low, ends[1].high), abs=1e-9)
 
 
 def test_a_file_of_before_the_change_is_applied_in_part(run, tmp_path):
@@ -166,7 +168,8 @@ def test_decisions_about_a_part_count_for_the_whole(tmp_path):
     file = written(part, tmp_path / "d.json", *all_nine()[:6], **SAMPLE)
     whole = nine(tmp_path)
     assert take(whole, [file]) == 1
-    assert result_of(whole).measures.sampled_decided == 6
+    measures = result_of(whole).measures
+    assert (measures.sampled_decided, measures.precision) == (6, None)
 
 
 def test_a_decision_of_another_person_replaces_an_outdated_one(tmp_path):

@@ -2,10 +2,10 @@
 
 The sample is that of the present annotation. When an image changes, its decisions are outdated, and
 the phrases that remain decided may be a selection: people change a recipe because of phrases that
-they rejected. So there is no precision when some phrases of the sample were decided before the
-annotation changed and others are outdated, but an interval that contains the precision whatever
-people decide about the undecided phrases. When all phrases of the sample are decided again, the
-precision is that of a random sample.
+they rejected, and images that failed before are other images. So there is no precision when some
+phrases of the sample were decided before the annotation changed and others are undecided, but an
+interval that contains the precision whatever people decide about the undecided phrases. When all
+phrases of the sample are decided, the precision is that of a random sample.
 """
 
 from collections import Counter
@@ -55,7 +55,8 @@ class Measures:
         sampled_outdated: how many phrases of the sample are undecided because their image changed
             after a decision.
         is_random: whether the decided phrases of the sample can be called random; false when
-            phrases of the sample are outdated, and others were decided before the change.
+            phrases of the sample are undecided, and others were decided before the annotation
+            changed.
         low: lower end of the 95% interval of the precision; None when no phrase of the sample is
             decided. When `is_random` is false, all undecided phrases of the sample count as
             rejected here.
@@ -145,11 +146,12 @@ class Measures:
         ends = f"{100 * self.low:.1f} to {100 * self.high:.1f}"
         if not self.is_random:
             return (
-                f"No precision of phrases before review: of the {self.sampled} phrases of the"
-                f" random sample {self.sampled_outdated} changed after they were decided, and the"
-                f" other {self.sampled_decided} decided ones ({self.accepted} accepted) are no"
-                " random sample. Whatever people decide about the rest, the 95% interval of the"
-                f" precision is within {ends}."
+                f"No precision of phrases before review: {left} of the {self.sampled} phrases of"
+                f" the random sample are undecided ({self.sampled_outdated} changed after a"
+                " decision), and others were decided before the annotation changed, so the"
+                f" {self.sampled_decided} decided ones ({self.accepted} accepted) are no random"
+                " sample. Whatever people decide about the rest, the 95% interval of the precision"
+                f" is within {ends}."
             )
         precision = 100 * self.accepted / self.sampled_decided
         text = (
@@ -187,7 +189,7 @@ def measured(standing: Standing, survey: Survey) -> Measures:
     decided = [phrases[place] for place in sample if place in phrases]
     accepted = sum(decision.verdict == ACCEPT for decision in decided)
     outdated = len(sample & {one.key for one in standing.outdated})
-    is_random = not (outdated and sample & standing.earlier)
+    is_random = len(decided) == len(sample) or not sample & standing.earlier
     ends = _ends(accepted, len(decided), len(decided) if is_random else len(sample))
     verdicts = Counter(decision.verdict for decision in phrases.values())
     return Measures(
