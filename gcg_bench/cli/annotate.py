@@ -122,7 +122,7 @@ def run_recipe(options: RunOptions, *, quiet: bool, as_json: bool) -> int:
     else:
         if again:
             prepare(source, recipe, out, WHOLE, retry_failed=True, message=message)
-        listed = partial(source_of, replace(options, retry_failed=False))  # the list is new by now
+        listed = partial(source_of, replace(options, retry_failed=False), proven=True)
         folder = annotate_on_ray(source, listed, recipe, out, cluster, **shared)
     _finish(folder, source.data, options, quiet=quiet)
     return _show(folder, as_json=as_json)

@@ -151,4 +151,6 @@ def _cells(change: ScoreChange) -> list[str | Text]:
 
 
 def _signed(value: float, digits: int = 1) -> str:
+    if math.isnan(value):
+        return "–"
     return f"{value:+.{digits}f}" if value else f"{0:.{digits}f}"

@@ -90,6 +90,9 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
+_AGAIN = "Fetch or write the file again"
+
+
 class _DuplicateKeyError(ValueError):
     """An object has the same key twice; JSON readers differ in which value they use."""
 
@@ -116,7 +119,7 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
         BadData: the data are not UTF-8 or not JSON, or an object has the same key twice.
     """
     text = ""
-    remedy = "Fetch or write the file again"
+    remedy = _AGAIN
     try:
         text = data.decode("utf-8-sig")
         return _DECODER.decode(text)
@@ -124,10 +127,7 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
         problem = f"not UTF-8 (byte {error.start})"
         remedy = "Write the file again, in UTF-8"
     except json.JSONDecodeError as error:
-        at_end = error.pos >= len(text.rstrip()) - 1 and error.msg != "Extra data"
-        truncated = at_end or error.msg.startswith("Unterminated")
-        problem = f"not JSON: {error.msg} in line {line or error.lineno} column {error.colno}"
-        problem += "; the file seems to be cut off" if truncated else ""
+        problem, remedy = _not_json(error, text, line or error.lineno)
     except RecursionError:
         problem = "not JSON that can be read: nested too deeply"
     except _DuplicateKeyError as error:
@@ -135,3 +135,21 @@ def parse_json(data: bytes, file: object, *, line: int | None = None) -> Any:
     except ValueError as error:  # an integer with more digits than Python converts
         problem = f"not JSON that can be read: {error}"
     raise BadData(problem, file=file, field=None if line is None else f"line {line}", remedy=remedy)
+
+
+def _not_json(error: json.JSONDecodeError, text: str, line: int) -> tuple[str, str]:
+    """What is wrong with a text that is not JSON, and the remedy."""
+    before, after = text[: error.pos].rstrip(), text[error.pos :].lstrip()
+    problem = f"not JSON: {error.msg} in line {line} column {error.colno}"
+    if after.startswith(","):  # where Python 3.13 sees the error
+        before, after = ",", after[1:].lstrip()
+    if before.endswith(",") and after.startswith(("]", "}")):
+        return f"{problem}; a list or object ends with a comma", "Remove the comma"
+    if after.startswith("'"):
+        return f"{problem}; text is in single quotes", "Write the file with Python's json.dump"
+    if error.msg == "Extra data":
+        several = after.startswith(("{", "["))
+        remedy = "Write one object a line, or one list of objects"
+        return (f"{problem}; another value follows", remedy) if several else (problem, _AGAIN)
+    at_end = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
+    return problem + ("; the file seems to be cut off" if at_end else ""), _AGAIN

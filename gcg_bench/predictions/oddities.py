@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import eq
 
+from gcg_bench.predictions.letters import unusual_letters
 from gcg_bench.predictions.markup import markup, without_markup
 from gcg_bench.types import Prediction
 
@@ -90,6 +91,7 @@ class TextOddities:
     _empty: _Kind = field(default_factory=_Kind)
     _open: _Kind = field(default_factory=_Kind)
     _damaged: _Kind = field(default_factory=_Kind)
+    _letters: _Kind = field(default_factory=_Kind)
     _wordless: _Kind = field(default_factory=_Kind)
     _again: _Kind = field(default_factory=_Kind)
     _captions: Counter[str] = field(default_factory=Counter)
@@ -111,6 +113,8 @@ class TextOddities:
         if marks:
             self._marks.update(marks)
             self._marked.add(prediction.id, caption or texts[0])
+        if letters := next(filter(None, map(unusual_letters, (caption, *texts))), ""):
+            self._letters.add(prediction.id, letters)
         if match := _DAMAGED.search(caption):
             self._damaged.add(prediction.id, caption[max(0, match.start() - 20) :])
         self._add_repetition(prediction, caption, texts)
@@ -153,7 +157,9 @@ class TextOddities:
         outside = f"{self._outside.count} of {self._phrases} phrases are not in their caption"
         wordless = f"{self._wordless.count} of {self._phrases} phrases hold no words"
         damaged = f"{self._damaged.count} {of} hold characters that a wrong encoding damaged"
+        letters = f"{self._letters.count} {of} hold letters in an unusual form of Unicode"
         kinds = [
+            (self._letters, letters, "Write texts in the form NFC, with letters of normal width"),
             (self._marked, marked, "data check --fix OUT writes a copy without it"),
             (self._repeated, repeated, "Does the model stop?"),
             (self._again, again, "Write each phrase once"),
@@ -246,7 +252,7 @@ class TextOddities:
 
 _KINDS = (
     "_marked", "_repeated", "_loops", "_outside", "_empty", "_open", "_damaged", "_wordless",
-    "_again",
+    "_again", "_letters",
 )  # fmt: skip
 _COUNTERS = ("_marks", "_captions", "_labels")
 

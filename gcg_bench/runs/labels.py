@@ -33,15 +33,26 @@ def short_labels(labels: Sequence[str]) -> list[str]:
 
 
 def distinct_labels(labels: Sequence[str], folders: Sequence[str]) -> list[str]:
-    """Distinct labels of runs, for messages.
+    """Distinct labels of runs.
 
-    A label that several runs have is followed by the last part of the run's folder.
+    A label that several runs have is followed by the last part of the run's folder, or by the whole
+    path where the last parts are equal too.
 
     Args:
         labels: the labels of the runs.
-        folders: the path of each run; empty when it is not known.
+        folders: the path of each run; empty when it is not known. The label then stays.
     """
-    return [
-        label if labels.count(label) == 1 else f"{label} ({PurePath(folder).name})"
+    folders_of: dict[str, set[str]] = {}
+    for label, folder in zip(labels, folders, strict=True):
+        folders_of.setdefault(label, set()).add(folder)
+    lasts = [
+        f"{label} ({PurePath(folder).name})" if folder and len(folders_of[label]) > 1 else label
         for label, folder in zip(labels, folders, strict=True)
+    ]
+    runs_of: dict[str, set[str]] = {}
+    for last, folder in zip(lasts, folders, strict=True):
+        runs_of.setdefault(last, set()).add(folder)
+    return [
+        f"{label} ({folder})" if last != label and len(runs_of[last]) > 1 else last
+        for label, folder, last in zip(labels, folders, lasts, strict=True)
     ]

@@ -171,6 +171,24 @@ def test_a_number_that_is_none_is_null():
     json.dumps(told, allow_nan=False)
 
 
+def test_a_number_that_is_none_is_a_dash_in_the_table(tmp_path):
+    # neither model predicts a phrase, so there is no share of hallucinated phrases
+    nothing = rows([0] * 4, predicted=0)
+    a, b = (run_folder(tmp_path / name, name, nothing) for name in "ab")
+    stream = io.StringIO()
+    print_contrast(Console(file=stream, width=200), compare(a, b, draws=20), top=3)
+    (line,) = [line for line in stream.getvalue().splitlines() if "Hallucination (" in line]
+    assert [cell.strip() for cell in line.split("│")[2:5]] == ["–", "–", "–"]
+
+
+def test_failed_answers_are_noted(two):
+    first, second = two
+    keep(second, replace(load_result(second, STRICT_FOLDER), failed=3))
+    notes = compare(first, second, protocols=["strict"], draws=20).notes
+    assert "B: 3 of 4 answers failed and count as silence" in notes
+    assert not any(note.startswith("A: ") for note in notes)
+
+
 def test_json_holds_everything(two):
     told = compare(*two, draws=20, seed=3).to_json(top=2)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -315,6 +333,8 @@ def test_labels_are_short_where_they_can_be_told_apart():
 def test_labels_that_several_runs_have_name_their_folders():
     assert distinct_labels(["a", "b"], ["/x/1", "/x/2"]) == ["a", "b"]
     assert distinct_labels(["a", "b", "a"], ["/x/1", "/x/2", "/y/3"]) == ["a (1)", "b", "a (3)"]
+    assert distinct_labels(["a", "a"], ["/x/1", "/y/1"]) == ["a (/x/1)", "a (/y/1)"]
+    assert distinct_labels(["a", "a", "b"], ["/x/1", "/x/1", ""]) == ["a", "a", "b"]
 
 
 # --- the goldens

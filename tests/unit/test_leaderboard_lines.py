@@ -47,6 +47,18 @@ def test_baselines_stand_under_the_line_without_a_rank(three, tmp_path):
     assert [row["role"] for row in board.rows] == ["system"] * 3 + ["baseline"] * 2
 
 
+def test_namesakes_in_a_table_are_told_apart_by_their_folders(tmp_path):
+    for name, matched in (("x", 3), ("y", 1)):
+        counted = rows([matched] * 30)
+        run_folder(tmp_path / name, "mine", counted, protocols=[SMALL_STRICT])
+    board = Board.of_runs([tmp_path / "x", tmp_path / "y"]).ranked(draws=20)
+    (table,) = sections(board)
+    shown = [entry.model for part in table.parts for entry in part.entries]
+    assert shown == ["mine (x)", "mine (y)"]
+    assert "mine (y)" in board._repr_html_()
+    assert [row["model"] for row in board.rows] == ["mine", "mine"]  # `verify` reads these
+
+
 def test_baselines_alone_are_ranked(tmp_path):
     run_folder(tmp_path / "w", "whole-image", rows([1] * 30), protocols=[SMALL_STRICT])
     run_folder(tmp_path / "s", "silent", rows([0] * 30), protocols=[SMALL_STRICT])

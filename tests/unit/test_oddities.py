@@ -286,3 +286,14 @@ def test_check_warns_and_fix_cleans(tmp_path: Path) -> None:
 def test_what_is_clean_is_not_changed() -> None:
     prediction = Prediction("a", Grounding("A man.", (Phrase("A man", span=(0, 5)),)))
     assert clean(prediction) == prediction
+
+
+def test_letters_in_an_unusual_form_of_unicode_are_counted() -> None:
+    # METEOR of an equal caption falls to 0.48 when "cafe" has its accent as a second character
+    apart, wide = "A cafe\u0301.", "A \uff43\uff41\uff46\uff45."
+    for text in (apart, wide):
+        assert problems(answer("x", "A caf\u00e9."), answer("y", text)) == [
+            f"1 of 2 answers hold letters in an unusual form of Unicode, as in y ({text[2:]!r})"
+        ]
+    usual = "Un caf\u00e9, \u4e00\u676f\u5496\u5561, \ucee4\ud53c, 5 m\u00b2, \u2122, \u2026."
+    assert problems(answer("x", usual, "caf\u00e9")) == []

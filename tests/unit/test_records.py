@@ -190,3 +190,24 @@ def test_collected_faults_let_the_reader_go_on() -> None:
         ("error", "2", "wrong"),
         ("warning", None, "odd"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "remedy"),
+    [
+        ('[{"a": 1},\n]', "a list or object ends with a comma", "Remove the comma"),
+        ('{"a": 1, }', "a list or object ends with a comma", "Remove the comma"),
+        ("[{'a': 1}]", "text is in single quotes", "Write the file with Python's json.dump"),
+        ("['a']", "text is in single quotes", "Write the file with Python's json.dump"),
+        ('{"a": 1}\n{"a": 2}', "another value follows", "Write one object a line, or one list"),
+        ('[{"a": 1},', "the file seems to be cut off", "Fetch or write the file again"),
+        ('[{"a": "b', "the file seems to be cut off", "Fetch or write the file again"),
+    ],
+)
+def test_a_text_that_is_nearly_json_gets_the_remedy_of_its_fault(
+    text: str, problem: str, remedy: str
+) -> None:
+    with pytest.raises(BadData) as caught:
+        parse_json(text.encode(), "answers.json")
+    assert problem in str(caught.value)
+    assert remedy in str(caught.value)

@@ -283,6 +283,10 @@ def _notes(pairs: Sequence[ResultPair], changes: Sequence[ScoreChange], draws: i
             lost = " draws, so its difference has no interval"
             left_out = " draws, which its interval leaves out"
             notes.append(none + (lost if np.isnan(change.difference.low) else left_out))
+    for letter, result in zip("AB", pairs[0], strict=True):
+        if result.failed:
+            failed = f"{result.failed} of {result.n} answers failed and count as silence"
+            notes.append(f"{letter}: {failed}")
     for a, b in pairs:
         for metric in a.metrics:
             notes += metric.paired_notes(a.key, a.confidences, b.confidences)

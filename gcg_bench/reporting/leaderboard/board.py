@@ -19,7 +19,6 @@ from gcg_bench.reporting.leaderboard.published import published_beside
 from gcg_bench.reporting.leaderboard.ranking import Ranking, by_test, by_value
 from gcg_bench.reporting.leaderboard.rows import BASELINE, PUBLISHED, Row
 from gcg_bench.runs import Run
-from gcg_bench.runs.labels import short_labels
 from gcg_bench.runs.shards import shard_of
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.storage import load_result, load_results
@@ -140,7 +139,7 @@ class Board:
         kept = ("rank", "model", "dataset", "split", "protocol", "provenance", "n", "failed")
         shown = [name for name in kept if any(name in row for row in self.rows)]
         specs = rows.specs_in(self.rows)
-        labels = short_labels([row["model"] for row in self.rows])
+        labels = rows.shown_names(self.rows)
         body = [
             [
                 *(label if name == "model" else row.get(name) for name in shown),

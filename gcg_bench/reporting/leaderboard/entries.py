@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row, signature_fields
+from gcg_bench.reporting.leaderboard.rows import PUBLISHED, Row, shown_names, signature_fields
 from gcg_bench.reporting.leaderboard.shown import Figure
-from gcg_bench.runs.labels import short_labels
 from gcg_bench.scoring import signature
 from gcg_bench.types import ScoreSpec
 
@@ -72,7 +71,7 @@ def entries_of(
     everyone = [*measured, *reported]
     common = _common(measured)
     data = data_of(measured[0]) if measured else ("", "")
-    short = short_labels([row["model"] for row in everyone])
+    short = shown_names(everyone)
     return {
         id(row): _entry(row, label, specs, columns, common, sources, data)
         for row, label in zip(everyone, short, strict=True)

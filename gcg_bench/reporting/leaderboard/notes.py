@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from gcg_bench import tasks
 from gcg_bench.reporting.leaderboard.rows import Row, names_of
-from gcg_bench.types import ScoreSpec, scale_note
+from gcg_bench.types import ScoreSpec, one_of, scale_note
 
 
 def title_of(key: str, measured: Sequence[Row], noun: str, *, several: bool) -> str:
     """The title of a table; names the task if the board has several, or it is not the default."""
     name, _, version = key.rpartition("-")
     row, task = measured[0], str(measured[0].get("task", ""))
-    images = f", {row['n']:,} {noun}" if "n" in row else ""
+    images = f", {row['n']:,} {noun if row['n'] != 1 else one_of(noun)}" if "n" in row else ""
     title = f"{name} v{version}, {row.get('dataset', '')} {row.get('split', '')}{images}"
     named = task and (several or task != tasks.DEFAULT)
     return f"{tasks.title_of(task)}: {title}" if named else title

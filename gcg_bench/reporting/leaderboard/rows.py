@@ -23,7 +23,7 @@ from gcg_bench import tasks
 from gcg_bench.errors import BadData
 from gcg_bench.files.display import visible
 from gcg_bench.runs import Run
-from gcg_bench.runs.labels import distinct_labels, label_of
+from gcg_bench.runs.labels import distinct_labels, label_of, short_labels
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.signature import ordered
 from gcg_bench.types import ScoreSpec
@@ -182,3 +182,9 @@ def names_of(rows: Sequence[Row]) -> list[str]:
     """The names of rows in messages: the model, and the run's folder when models are equal."""
     models = [str(row["model"]) for row in rows]
     return distinct_labels(models, [str(row.get("run", "")) for row in rows])
+
+
+def shown_names(rows: Sequence[Row]) -> list[str]:
+    """The names of rows in a table: short labels, with the run's folder when labels are equal."""
+    short = short_labels([str(row["model"]) for row in rows])
+    return distinct_labels(short, [str(row.get("run", "")) for row in rows])
