@@ -9,6 +9,7 @@ from typing import Any
 from gcg_bench import tasks
 from gcg_bench.data import Dataset
 from gcg_bench.data.given import of_samples
+from gcg_bench.errors import BadOption
 from gcg_bench.files import paths
 from gcg_bench.pipeline import evaluate as loop
 from gcg_bench.pipeline import score as scoring_loop
@@ -17,6 +18,7 @@ from gcg_bench.pipeline.evaluated import Evaluated
 from gcg_bench.pipeline.evaluation import Evaluation
 from gcg_bench.pipeline.predict import Missing, complete
 from gcg_bench.pipeline.spec import DataSpec, EvaluationSpec, ModelOptions, ScoringSpec
+from gcg_bench.predictions.in_memory import checked_predictions
 from gcg_bench.runs.shards import Shard
 from gcg_bench.scoring.scored_run import Run
 from gcg_bench.scoring.values import Resampling
@@ -29,7 +31,7 @@ def evaluate(
     dataset: Dataset | str | Path,
     out: Path | str | None = None,
     *,
-    protocols: Sequence[EvalProtocol | str] | None = None,
+    protocols: Sequence[EvalProtocol | str] | str | None = None,
     settings: Mapping[str, Any] | None = None,
     label: str = "",
     bar: Bar = no_bar,
@@ -44,7 +46,8 @@ def evaluate(
         model: what --model takes, or anything with `answer`.
         dataset: a loaded data set, or the name or path of a data card.
         out: the run folder; `runs/<model>-<dataset>-<split>` by default.
-        protocols: the protocols to measure; by default those of the task; may be empty.
+        protocols: the protocols to measure, or one name; by default those of the task; may be
+            empty.
         settings: further settings that decide the answers; must be equal to those in `out`.
         label: the label of the run in tables.
         bar: a progress bar.
@@ -59,8 +62,7 @@ def evaluate(
     """
     rest = dict(options)
     data = _data(dataset, rest)
-    chosen = None if protocols is None else tuple(protocols)
-    scoring = ScoringSpec(chosen, **_taken(rest, ScoringSpec, {"protocols"}))
+    scoring = ScoringSpec(_named(protocols), **_taken(rest, ScoringSpec, {"protocols"}))
     running = ModelOptions(**_taken(rest, ModelOptions, {"extra"}), extra=rest)
     spec = EvaluationSpec(
         model=model,
@@ -78,7 +80,7 @@ def evaluate(
 def score(  # noqa: PLR0913 - each is a choice of the user
     dataset: Dataset | Iterable[Sample],
     predictions: Mapping[str, Prediction] | Iterable[Prediction],
-    protocols: Sequence[EvalProtocol | str] | None = None,
+    protocols: Sequence[EvalProtocol | str] | str | None = None,
     *,
     encoder: EncoderChoice = None,
     also: Sequence[str] = (),
@@ -92,7 +94,7 @@ def score(  # noqa: PLR0913 - each is a choice of the user
     Args:
         dataset: the references: a data set, or samples of one task.
         predictions: a prediction for every sample, by id or in any order.
-        protocols: names or values; by default those of the task.
+        protocols: names or values, or one name; by default those of the task.
         encoder: a phrase encoder, or encoders by protocol; by default each protocol's own.
         also: optional metrics that are added.
         missing: whether a sample without a prediction is an error, or counts as an empty answer.
@@ -103,19 +105,19 @@ def score(  # noqa: PLR0913 - each is a choice of the user
 
     Raises:
         MissingData: there are no samples, or samples without a prediction.
-        BadData: a prediction belongs to no sample, two predictions belong to one sample, or a
-            sample lacks a field that the task needs.
+        BadData: a prediction belongs to no sample or has a value that is not valid, two predictions
+            belong to one sample, or a sample lacks a field that the task needs.
         UnknownName, BadOption: a protocol, an encoder or a metric does not exist, the samples have
             several tasks, or `answered` names a field of the measurement.
         EnvironmentProblem: Java or an encoder is needed and missing.
     """
     data = as_dataset(dataset)
     given = predictions.values() if isinstance(predictions, Mapping) else predictions
-    chosen = None if protocols is None else tuple(protocols)
-    usable = ScoringSpec(chosen, encoder, tuple(also)).usable(tasks.load(data.task))
+    checked = checked_predictions(given, data.sizes)
+    usable = ScoringSpec(_named(protocols), encoder, tuple(also)).usable(tasks.load(data.task))
     results = scoring_loop.score(
         data,
-        complete(data.samples, given, missing=missing),
+        complete(data.samples, checked, missing=missing),
         usable.protocols,
         answered=answered,
         missing=missing,
@@ -126,9 +128,24 @@ def score(  # noqa: PLR0913 - each is a choice of the user
     return Evaluation(tuple(results), missing=usable.missing)
 
 
+def _named(
+    protocols: Sequence[EvalProtocol | str] | str | None,
+) -> tuple[EvalProtocol | str, ...] | None:
+    """The protocols as a tuple; one name is a tuple of one."""
+    if protocols is None:
+        return None
+    return (protocols,) if isinstance(protocols, str) else tuple(protocols)
+
+
 def as_dataset(dataset: Dataset | Iterable[Sample]) -> Dataset:
     """The data set, or a data set of the samples, see `of_samples`."""
-    return dataset if isinstance(dataset, Dataset) else of_samples(dataset, tasks.DEFAULT)
+    if isinstance(dataset, Dataset):
+        return dataset
+    samples = list(dataset)
+    for sample in samples:
+        if not isinstance(sample, Sample):
+            raise BadOption(f"the references hold a {type(sample).__name__}, which is no Sample")
+    return of_samples(samples, tasks.DEFAULT)
 
 
 def _evaluation(evaluated: Evaluated) -> Evaluation:

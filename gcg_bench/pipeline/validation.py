@@ -10,6 +10,7 @@ from gcg_bench.pipeline import gathering
 from gcg_bench.pipeline.encoders import EncoderChoice
 from gcg_bench.pipeline.evaluation import Evaluation
 from gcg_bench.pipeline.interface import as_dataset, score
+from gcg_bench.predictions.in_memory import check_type
 from gcg_bench.scoring.values import Resampling
 from gcg_bench.tasks import EvalProtocol
 from gcg_bench.types import Prediction, Sample
@@ -36,7 +37,7 @@ class Validation:
     def __init__(
         self,
         dataset: Dataset | Iterable[Sample],
-        protocols: Sequence[EvalProtocol | str] | None = None,
+        protocols: Sequence[EvalProtocol | str] | str | None = None,
         *,
         encoder: EncoderChoice = None,
         also: Sequence[str] = (),
@@ -47,7 +48,7 @@ class Validation:
 
         Args:
             dataset: the references: a data set, or samples of one task.
-            protocols: names or values; by default those of the task.
+            protocols: names or values, or one name; by default those of the task.
             encoder: a phrase encoder for every protocol that needs one, or encoders by the name of
                 the protocol; by default each protocol's own.
             also: optional metrics that are added.
@@ -73,12 +74,12 @@ class Validation:
         """Adds the predictions of a batch.
 
         Raises:
-            BadData: a prediction belongs to no sample, or its sample already has a prediction in
-                this process; no prediction of the batch is added.
+            BadData: a value is no Prediction, a prediction belongs to no sample, or its sample
+                already has a prediction in this process; no prediction of the batch is added.
         """
         batch = [predictions] if isinstance(predictions, Prediction) else list(predictions)
         added: dict[str, Prediction] = {}
-        for prediction in batch:
+        for prediction in map(check_type, batch):
             if prediction.id not in self._ids:
                 raise BadData("a prediction of no sample that is scored", image=prediction.id)
             if prediction.id in self._predictions or prediction.id in added:

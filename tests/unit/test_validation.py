@@ -1,18 +1,20 @@
 """Scores of predictions in memory, and of a validation step in a training loop."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support.fences import ROOT
 from support.worlds import block, phrase, sample
 
 from gcg_bench import Validation, load_dataset, score
-from gcg_bench.errors import BadData, BadOption, GcgBenchError, MissingData
+from gcg_bench.errors import BadData, BadOption, GcgBenchError, MissingData, UnknownName
 from gcg_bench.metrics.miou import MeanIoU
 from gcg_bench.tasks import EvalProtocol
-from gcg_bench.types import Grounding, Prediction
+from gcg_bench.types import Grounding, Mask, Phrase, Prediction
 
 MASKS = EvalProtocol("masks", 1, (MeanIoU(),))
 DISK = Grounding("A disk.", (phrase("disk", block(0, 0)),))
@@ -151,3 +153,55 @@ def test_two_processes_get_one_evaluation_and_one_error(tmp_path):
     assert first[1] == "MissingData 1 of 2 images have no prediction: 'b'. Predict them, or scor"
     assert second[1].startswith("GcgBenchError the process of rank 0 could not compute")
     assert issubclass(MissingData, GcgBenchError)
+
+
+def with_mask(mask):
+    return Prediction("a", Grounding("A disk.", (Phrase("disk", (mask,)),)))
+
+
+WHOLE = block(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        ({"id": "a", "caption": "A disk."}, "a prediction is an object, not a Prediction"),
+        (None, "a prediction is null, not a Prediction"),
+        (Prediction("a", Grounding(None)), "image a: caption: should be text, not null"),
+        (Prediction("a", Grounding("", ("A disk",))), "phrases: should be a Phrase, not 'A disk'"),
+        (Prediction("a", Grounding("", (Phrase("A", score=math.nan),))), "phrase 0: score: should"),
+        (Prediction("a", Grounding("", (Phrase("A", np.ones((2, 2))),))), "of type ndarray"),
+        (with_mask(np.ones((20, 20), bool)), "image a: phrase 0: masks[0]: a mask is of type nd"),
+        # runs of 5 and 3; native code does not end on runs that do not sum to the pixels
+        (with_mask(replace(WHOLE, counts=b"53")), "masks[0].counts: run lengths sum to 8, not to"),
+        (with_mask(replace(WHOLE, counts=b"zzz")), "masks[0].counts: counts hold characters"),
+        (with_mask(Mask(10, 20, b"")), "the mask is 10 x 20, the image"),
+    ],
+)
+def test_predictions_in_memory_are_checked_as_those_of_files(prediction, message):
+    with pytest.raises(BadData) as caught:
+        score(SAMPLES[:1], [prediction], [MASKS])
+    assert message in str(caught.value)
+
+
+def test_masks_of_a_program_need_not_be_canonical():
+    text = replace(WHOLE, counts=WHOLE.counts.decode())  # pycocotools gives bytes, JSON text
+    assert score(SAMPLES[:1], [with_mask(text)], [MASKS]).values() == {"masks/mIoU": 1.0}
+
+
+def test_a_batch_of_something_else_is_refused_before_it_is_added():
+    validation = Validation(SAMPLES, [MASKS])
+    with pytest.raises(BadData, match="not a Prediction"):
+        validation.update([ANSWERS[0], {"id": "b"}])
+    validation.update(ANSWERS)
+    assert validation.compute()["masks"]["mIoU"].value == 0.75
+
+
+def test_one_name_is_one_protocol():
+    with pytest.raises(UnknownName, match="named 'strikt'; did you mean 'strict'"):
+        score(SAMPLES, ANSWERS, "strikt")
+
+
+def test_exchanged_arguments_are_named():
+    with pytest.raises(BadOption, match="hold a Prediction, which is no Sample"):
+        score(ANSWERS, SAMPLES, [MASKS])
