@@ -10,7 +10,7 @@ The files are in the folder or in a subfolder, such as `annotations`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
@@ -87,11 +87,23 @@ def described(
     format_name = splits[0][0]
     if any(other != format_name for other, _, _ in splits):
         raise BadOption(f"{folder}: holds two layouts; name the files with --masks and --captions")
+    _refuse_other_layout(folder, [split for _, split, _ in splits])
     by_name = {
         split: Split(split, files, _image_folders(folder, files["captions"], images))
         for _, split, files in splits
     }
     return _counted(_bare(called, format_name, by_name, folder), folder)
+
+
+def _refuse_other_layout(folder: Path, splits: Sequence[str]) -> None:
+    """Raises BadOption when a split also has a file in the package's own formats."""
+    for split in splits:
+        for suffix in (".jsonl", ".parquet"):
+            if (folder / f"{split}{suffix}").is_file():
+                raise BadOption(
+                    f"{folder}: holds split {split} in two layouts, as COCO files and as"
+                    f" {split}{suffix}. Move one of them to another folder"
+                )
 
 
 def refuse_card(folder: Path) -> None:

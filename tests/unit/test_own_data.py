@@ -59,6 +59,17 @@ def coco(tmp_path):
     return folder
 
 
+@pytest.mark.parametrize("name", ["val.jsonl", "val.parquet"])
+def test_a_split_in_two_layouts_is_refused(coco, card, name):
+    (coco / "train.jsonl").write_text("")  # another split, or predictions
+    assert card(coco)[0] == 0
+    (coco / "card.md").unlink()
+    (coco / name).write_text("")
+    code, _, err = card(coco)
+    assert code == 2
+    assert f"holds split val in two layouts, as COCO files and as {name}" in err
+
+
 def test_coco_instances_and_captions_become_a_data_set(coco, card):
     code, out, err = card(coco)
     assert code == 0, err
