@@ -151,6 +151,11 @@ def broken(folder, change):
         (lambda c: c["annotations"][0].update(category_id=3), "category_id"),
         (lambda c: c.pop("categories"), "categories"),
         (lambda c: c["annotations"][0].update(segmentation="x"), "segmentation"),
+        (
+            lambda c: c["annotations"][1].update(image_id=8),
+            "image_id: is 8, and instances_val.json has no",
+        ),
+        (lambda c: c["images"].pop(0), "image_id: is 7, and instances_val.json has no"),
     ],
 )
 def test_no_card_is_written_for_files_that_cannot_be_read(coco, card, change, words):

@@ -76,7 +76,9 @@ def _by_image(table: CocoFile, faults: Faults) -> defaultdict[int, list[Record]]
     rows: defaultdict[int, list[Record]] = defaultdict(list)
     for row in table.annotations.values():
         with faults.caught(file=table.file):
-            rows[whole_id(row, "image_id")].append(row)
+            id_ = whole_id(row, "image_id")
+            table.image(id_, row)  # an annotation of no image would be lost without a word
+            rows[id_].append(row)
     return rows
 
 
