@@ -45,6 +45,9 @@ SETTINGS = (
     "environment.versions", "environment.started",
 )  # fmt: skip
 
+# people correct names by hand, and no score is computed from these
+NAMES = ("model", "oracle", "environment.label")
+
 # every field of scores.json that can be edited alone
 RESULT = (
     "task", "protocol", "version", "signature", "dataset", "split", "n", "failed",
@@ -140,14 +143,33 @@ def test_no_field_is_forgotten(made):
         assert listed == set(scores[part])
 
 
-@pytest.mark.parametrize("field", SETTINGS)
+@pytest.mark.parametrize("field", [field for field in SETTINGS if field not in NAMES])
 def test_an_edited_field_of_run_json_is_noticed(run, runs, field):
     edit(runs / "mine" / "run.json", field)
     everything = [("score", runs / "mine"), *readers(runs)]
     place = SETTINGS.index(field)
-    # all commands for the first field; then one each, since they open a run in the same way
-    for command in everything if place == 0 else [everything[place % len(everything)]]:
+    # all commands for one field; then one each, since they open a run in the same way
+    for command in everything if field == "code" else [everything[place % len(everything)]]:
         refused(run(*command), f"run.json: {field}: is not as the run wrote it", "--accept-edits")
+
+
+@pytest.mark.parametrize("field", NAMES)
+def test_an_edited_name_is_a_warning_and_an_error_of_a_check(run, runs, field, caplog):
+    edit(runs / "mine" / "run.json", field)
+    sentence = f"run.json: {field}: is not as the run wrote it, by its checksum in crc32."
+    command = [command for command in readers(runs) if command[0] != "cite"][NAMES.index(field)]
+    assert run(*command)[0] == (2 if command[1] == "check" else 0)
+    assert caplog.text.count(sentence) == 1
+    code, told = check(run, runs / "mine")
+    assert (code, errors(told)) == (2, {field})
+    edit(runs / "mine" / "run.json", "n")  # with another edit, nothing is read
+    refused(run(*command), "run.json: n: is not as the run wrote it", f"neither is {field}")
+    accept_edits(runs / "mine")
+    edit(runs / "mine" / "run.json", "n", lambda n: n - 1)
+    accept_edits(runs / "mine")
+    caplog.clear()
+    assert run(*command)[0] == 0
+    assert "is not as the run wrote it" not in caplog.text
 
 
 def without(name):

@@ -12,7 +12,6 @@ from gcg_bench import tasks
 from gcg_bench.cli import main
 from gcg_bench.reporting.leaderboard import verifying
 from gcg_bench.runs import Run
-from gcg_bench.runs.accepting import accept_edits
 from gcg_bench.scoring.score import reduced
 from gcg_bench.scoring.storage import keep, load_result
 from gcg_bench.scoring.values import Resampling
@@ -296,12 +295,10 @@ def edited(file, change):
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def test_an_oracle_that_hides_its_flag_is_a_baseline(board, capsys):
+def test_an_oracle_that_hides_its_flag_is_a_baseline(board, capsys, caplog):
     edited(board.parent / "truth" / "run.json", lambda run: run.update(oracle=False))
-    assert again(board) == 2  # a hand that does not know of the checksums
-    assert "run.json: oracle: is not as the run wrote it" in capsys.readouterr().err
-    accept_edits(board.parent / "truth")
     assert again(board) == 0
+    assert "run.json: oracle: is not as the run wrote it" in caplog.text
     assert {row["role"] for row in Table(board).rows if row["run"].endswith("truth")} == {
         "baseline"
     }

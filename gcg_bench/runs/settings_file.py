@@ -2,12 +2,14 @@
 
 The field `crc32` holds the CRC-32 of every other field, by its name; the fields of `environment`
 have one each (`environment.label`). A file without checksums, which another program wrote, is
-accepted if the predictions have no checksums either.
+accepted if the predictions have no checksums either. An edited name of the model is a warning,
+since people correct names by hand; other edits are errors.
 """
 
 import json
+import logging
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ ENVIRONMENT = "environment"
 CHECKSUMS = "crc32"
 _RESERVED = (ENVIRONMENT, CHECKSUMS)
 _SHOWN = 4  # other fields that a message names
+_STATED = ("model", "oracle", f"{ENVIRONMENT}.label")
+"""Fields that no score is computed from: a change is a warning, and an error of a check."""
+
+_warned: set[tuple[Path, tuple[str, ...]]] = set()
 
 
 def refuse_reserved(settings: Mapping[str, Any]) -> None:
@@ -50,21 +56,28 @@ def read_settings(folder: Path) -> checked.CheckedFields:
     Raises:
         MissingData: the file does not exist.
         BadData: the file is damaged, a field has the wrong type, or a field was changed after the
-            file was written; names the field.
+            file was written; names the field. For the name of the model, its label and `oracle`
+            there is a warning instead.
     """
     stored = checked.read_settings(folder / RUN_SETTINGS)
-    if fields := _changed(folder, stored):
-        others = ", ".join(fields[1 : _SHOWN + 1]) + (", ..." if len(fields) > _SHOWN + 1 else "")
-        also = f"; neither is {others}" if others else ""
-        raise BadData(
-            f"is not as the run wrote it, by its checksum in {CHECKSUMS}{also}",
-            file=folder / RUN_SETTINGS,
-            field=fields[0],
-            remedy="Restore the file; or, if the change is meant, accept it: gcg-bench score"
-            f" {folder} --accept-edits",
-        )
+    fields = _changed(folder, stored)
+    error = _changed_error(folder, sorted(fields, key=_STATED.__contains__))
+    if error and not set(fields) <= set(_STATED):
+        raise error
+    if error and (folder, tuple(fields)) not in _warned:
+        _warned.add((folder, tuple(fields)))
+        logging.getLogger("gcg_bench").warning("%s", error)
     stored.pop(CHECKSUMS, None)
     return stored
+
+
+def changed_fields(folder: Path) -> list[str]:
+    """The fields of run.json that were changed, added or removed after it was written, sorted.
+
+    Raises:
+        MissingData, BadData: the file does not exist, is damaged, or a field has the wrong type.
+    """
+    return _changed(folder, checked.read_settings(folder / RUN_SETTINGS))
 
 
 def has_checksums(folder: Path) -> bool:
@@ -90,6 +103,21 @@ def accept_changed_fields(folder: Path) -> list[str]:
         environment = plain.pop(ENVIRONMENT, {})
         write_settings(folder, plain, environment)
     return fields
+
+
+def _changed_error(folder: Path, fields: Sequence[str]) -> BadData | None:
+    """The error about changed fields, which names the first ones; None without fields."""
+    if not fields:
+        return None
+    others = ", ".join(fields[1 : _SHOWN + 1]) + (", ..." if len(fields) > _SHOWN + 1 else "")
+    also = f"; neither is {others}" if others else ""
+    return BadData(
+        f"is not as the run wrote it, by its checksum in {CHECKSUMS}{also}",
+        file=folder / RUN_SETTINGS,
+        field=fields[0],
+        remedy="Restore the file; or, if the change is meant, accept it: gcg-bench score"
+        f" {folder} --accept-edits",
+    )
 
 
 def _changed(folder: Path, stored: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from gcg_bench.reporting.leaderboard.recount import STATED, Recount, recount
 from gcg_bench.runs import Run
 from gcg_bench.runs.run import SETTINGS
 from gcg_bench.runs.seals import count_unsealed, refuse_changed_lines
-from gcg_bench.runs.settings_file import CHECKSUMS, has_checksums
+from gcg_bench.runs.settings_file import CHECKSUMS, changed_fields, has_checksums
 from gcg_bench.runs.shards import SHARD, shard_of
 from gcg_bench.scoring.results import Result
 from gcg_bench.scoring.score import reduced
@@ -97,10 +97,7 @@ def _settings_problems(run: Run, data: Dataset) -> Iterator[tuple[str, BadData]]
                 yield "warning", BadData(sentence, file=file)
     except BadData as error:
         yield "error", error
-    if not has_checksums(run.folder):
-        problem = "is missing, so that changed fields are not noticed"
-        remedy = "A run of this version of gcg-bench has checksums"
-        yield "warning", BadData(problem, file=file, field=CHECKSUMS, remedy=remedy)
+    yield from _checksum_problems(run.folder, file)
     try:
         refuse_changed_lines(run.folder)
     except BadData as error:
@@ -109,6 +106,18 @@ def _settings_problems(run: Run, data: Dataset) -> Iterator[tuple[str, BadData]]
         problem = f"{unsealed} predictions have no field crc32, so that changes are not noticed"
         remedy = "A run of this version of gcg-bench writes each line with its checksum"
         yield "warning", BadData(problem, file=run.folder, remedy=remedy)
+
+
+def _checksum_problems(folder: Path, file: Path) -> Iterator[tuple[str, BadData]]:
+    """The fields of run.json that were changed, or no checksums."""
+    for name in changed_fields(folder):
+        problem = f"is not as the run wrote it, by its checksum in {CHECKSUMS}"
+        remedy = "Ask for the run as it was written; evaluate --name gives a run its name"
+        yield "error", BadData(problem, file=file, field=name, remedy=remedy)
+    if not has_checksums(folder):
+        problem = "is missing, so that changed fields are not noticed"
+        remedy = "A run of this version of gcg-bench has checksums"
+        yield "warning", BadData(problem, file=file, field=CHECKSUMS, remedy=remedy)
 
 
 def _other_data(result: Result, facts: MeasuredOn, file: Path) -> Iterator[tuple[str, BadData]]:
